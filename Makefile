@@ -1,0 +1,66 @@
+# Every target works in the project's own .venv, or in an activated conda environment.
+.DEFAULT_GOAL := help
+.PHONY: help install run test lint format notebooks lab lock bench clean
+
+ifneq ($(filter-out base,$(CONDA_DEFAULT_ENV)),)
+BIN := $(CONDA_PREFIX)/bin
+STAMP := $(CONDA_PREFIX)/.judul-installed
+else
+BIN := .venv/bin
+STAMP := .venv/.judul-installed
+endif
+PYTHON ?= python3
+
+DATA ?=
+OUT ?=
+REPORTS ?=
+PARAMS ?=
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
+
+install: $(STAMP) ## Make the environment from the lock
+
+$(STAMP): requirements.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 atau yang lebih baru diperlukan; beri PYTHON=python3.12, misalnya." >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+run: $(STAMP) ## Run the notebooks that are out of date (DATA=, OUT=, REPORTS=, PARAMS="-p NAME VALUE")
+	@$(BIN)/judul run $(if $(DATA),--data "$(DATA)") $(if $(OUT),--out "$(OUT)") $(if $(REPORTS),--reports "$(REPORTS)") $(PARAMS)
+
+test: $(STAMP) ## Unit tests, and the notebooks against their stored outputs
+	$(BIN)/python -m pytest
+	rm -rf build/nbval && mkdir -p build/nbval && cp -r notebooks data build/nbval/
+	$(BIN)/python -m pytest -p no:doctest -o addopts= --nbval build/nbval/notebooks
+
+lint: $(STAMP) ## Style and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: $(STAMP) ## Put the code in the house style
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+notebooks: $(STAMP) ## Execute the committed notebooks anew and store their outputs
+	$(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False \
+	  --ExecutePreprocessor.store_widget_state=False --log-level WARN notebooks/*.ipynb
+
+lab: $(STAMP) ## Open the notebooks in JupyterLab
+	$(BIN)/jupyter lab notebooks
+
+lock: $(STAMP) ## Pin every dependency anew
+	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --generate-hashes --no-emit-index-url \
+	  --no-emit-find-links --no-header --quiet --upgrade -o requirements.lock
+
+bench: $(STAMP) ## Measure against peers in one run
+	$(BIN)/python benchmarks/check_title.py
+
+clean: ## Remove the environment and everything generated but outputs/light
+	rm -rf .venv build reports/*.html .pytest_cache .ruff_cache .mypy_cache
+	find outputs -mindepth 1 -maxdepth 1 ! -name light ! -name .gitignore -exec rm -rf {} +
+	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

@@ -1,0 +1,71 @@
+"""One check of a title against 123: ours, and a plain loop written the study's way, in one run.
+
+The loop preprocesses, vectorises and scores title by title, with one call of the forest each;
+its letters are case folded as ours are, so that both must give the same answer. Prints medians and
+their ratio.
+"""
+
+import sys
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import Levenshtein
+import numpy as np
+from sklearn.metrics.pairwise import cosine_similarity
+
+from judul_lib.checking import TitleChecker
+from judul_lib.preprocessing import preprocess_text
+from judul_lib.registry import load_estimators, load_model
+
+LIGHT = Path(__file__).parent.parent / "outputs" / "light"
+QUERY = "Prediksi Harga Beras di Kota Medan Menggunakan Metode LSTM"
+
+
+def study_loop(query: str, tfidf: Any, scaler: Any, forest: Any, titles: list[str]) -> list[float]:
+    """Compare the query with one title after the other."""
+    processed = preprocess_text(query)
+    probabilities = []
+    for title in titles:
+        text = preprocess_text(title)
+        rows = tfidf.transform([processed, text])
+        a, b = set(processed.split()), set(text.split())
+        features = [
+            cosine_similarity(rows[0], rows[1])[0, 0],
+            len(a & b) / len(a | b),
+            Levenshtein.ratio(query.casefold(), title.strip().casefold()),
+        ]
+        probabilities.append(forest.predict_proba(scaler.transform([features]))[0, 1])
+    return probabilities
+
+
+def timed(function: Any, rounds: int) -> tuple[float, Any]:
+    """Return the median seconds of some calls, and what the last returned."""
+    seconds = []
+    for _ in range(rounds):
+        start = perf_counter()
+        result = function()
+        seconds.append(perf_counter() - start)
+    return median(seconds), result
+
+
+def main() -> None:
+    """Measure both and compare their answers."""
+    model = load_model(LIGHT)
+    estimators = load_estimators(LIGHT)
+    checker = TitleChecker.from_model(model)
+    checker.check(QUERY)
+    study, expected = timed(lambda: study_loop(QUERY, *estimators, model.titles), rounds=5)
+    ours, matches = timed(lambda: checker.check(QUERY), rounds=50)
+    found = dict(zip(matches.titles, matches.probability, strict=True))
+    if not np.allclose([found[title] for title in model.titles], expected):
+        sys.exit("The two ways disagree.")
+    print(f"titles: {len(model.titles)}")
+    print(f"study's loop: {1000 * study:.1f} ms")
+    print(f"TitleChecker.check: {1000 * ours:.2f} ms")
+    print(f"ratio: {study / ours:.0f}")
+
+
+if __name__ == "__main__":
+    main()

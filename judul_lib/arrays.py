@@ -1,0 +1,167 @@
+"""A fitted model as plain arrays: checking a title needs no scikit-learn and no pickle.
+
+scikit-learn takes two seconds to import, more than a whole check may take, and
+a pickle runs code when it is read. So every model folder also holds
+``arrays.npz``, from which these three classes answer exactly as the fitted
+scikit-learn objects do (the tests compare them bit by bit).
+"""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+FloatArray = NDArray[np.float64]
+# Rows times trees walked at once: bounds the memory of `ArrayForest` to some 50 MB.
+_CELLS = 2_000_000
+
+
+class ArrayTfidf:
+    """TF-IDF of unigrams and bigrams over blank-separated tokens, L2-normalised rows.
+
+    Parameters
+    ----------
+    terms : sequence of str, shape (n_terms,)
+        Terms in column order.
+    idf : ndarray of float, shape (n_terms,)
+    """
+
+    def __init__(self, terms: Sequence[str], idf: FloatArray) -> None:
+        self._columns = {term: column for column, term in enumerate(terms)}
+        self._idf = idf
+
+    def transform(self, processed: Sequence[str]) -> csr_matrix:
+        """Return the TF-IDF rows of preprocessed titles, shape (n, n_terms)."""
+        columns: list[int] = []
+        counts: list[int] = []
+        ends = [0]
+        for text in processed:
+            tokens = text.split()
+            bigrams = (f"{first} {second}" for first, second in pairwise(tokens))
+            row: dict[int, int] = {}
+            for term in (*tokens, *bigrams):
+                column = self._columns.get(term)
+                if column is not None:
+                    row[column] = row.get(column, 0) + 1
+            columns.extend(sorted(row))
+            counts.extend(row[column] for column in sorted(row))
+            ends.append(len(columns))
+        index = np.array(columns, dtype=np.int32)
+        values = np.array(counts, dtype=np.float64) * self._idf[index]
+        rows = np.repeat(np.arange(len(ends) - 1), np.diff(ends))
+        norms = np.sqrt(np.bincount(rows, weights=values**2, minlength=len(ends) - 1))
+        return csr_matrix(
+            (values / norms[rows], index, np.array(ends, dtype=np.int32)),
+            shape=(len(ends) - 1, len(self._idf)),
+        )
+
+
+@dataclass(frozen=True)
+class ArrayScaler:
+    """``StandardScaler``: subtract the mean, divide by the scale, both of shape (n_features,)."""
+
+    mean: FloatArray
+    scale: FloatArray
+
+    def transform(self, features: FloatArray) -> FloatArray:
+        """Return the standardised features, shape (n, n_features)."""
+        return (features - self.mean) / self.scale
+
+
+@dataclass(frozen=True)
+class ArrayForest:
+    """A random forest of two classes; node arrays of all trees one after the other.
+
+    Attributes
+    ----------
+    roots : ndarray of int, shape (n_trees,)
+        Number of each tree's root node.
+    feature, threshold, left, right : ndarray, shape (n_nodes,)
+        A row goes left where ``float32(x[feature]) <= threshold``. A leaf
+        points at itself.
+    value : ndarray of float, shape (n_nodes,)
+        Probability of the positive class.
+    """
+
+    roots: NDArray[np.int32]
+    feature: NDArray[np.int32]
+    threshold: FloatArray
+    left: NDArray[np.int32]
+    right: NDArray[np.int32]
+    value: FloatArray
+
+    def predict_proba(self, features: FloatArray) -> FloatArray:
+        """Return the class probabilities, shape (n, 2), positive class last."""
+        total = np.zeros(len(features))
+        step = max(1, _CELLS // len(self.roots))
+        rows = np.asarray(features, dtype=np.float32)
+        for start in range(0, len(rows), step):
+            chunk = rows[start : start + step]
+            # Tree by tree and in order: the sums then round as scikit-learn's do.
+            for leaves in self._leaves(chunk):
+                total[start : start + step] += self.value[leaves]
+        positive = total / len(self.roots)
+        return np.column_stack([1.0 - positive, positive])
+
+    def _leaves(self, rows: NDArray[np.float32]) -> NDArray[np.int32]:
+        nodes = np.repeat(self.roots[:, None], len(rows), axis=1)
+        each = np.arange(len(rows))
+        while True:
+            goes_left = rows[each, self.feature[nodes]] <= self.threshold[nodes]
+            following = np.where(goes_left, self.left[nodes], self.right[nodes])
+            if np.array_equal(following, nodes):
+                return nodes
+            nodes = following
+
+
+def to_bytes(tfidf: Any, scaler: Any, forest: Any) -> bytes:
+    """Write fitted scikit-learn objects as one compressed ``.npz`` without pickles.
+
+    Parameters
+    ----------
+    tfidf : TfidfVectorizer
+    scaler : StandardScaler
+    forest : RandomForestClassifier
+        Two classes, the positive one last.
+    """
+    trees = [estimator.tree_ for estimator in forest.estimators_]
+    roots = np.cumsum([0, *(tree.node_count for tree in trees[:-1])], dtype=np.int32)
+    leaf = np.concatenate([tree.children_left < 0 for tree in trees])
+    itself = np.arange(len(leaf), dtype=np.int32)
+
+    def nodes(name: str) -> NDArray[np.int32]:
+        shifted = [getattr(tree, name) + root for tree, root in zip(trees, roots, strict=True)]
+        return np.where(leaf, itself, np.concatenate(shifted)).astype(np.int32)
+
+    stream = io.BytesIO()
+    np.savez_compressed(
+        stream,
+        terms=np.frombuffer("\n".join(tfidf.get_feature_names_out()).encode(), dtype=np.uint8),
+        idf=tfidf.idf_,
+        mean=scaler.mean_,
+        scale=scaler.scale_,
+        roots=roots,
+        feature=np.where(leaf, 0, np.concatenate([tree.feature for tree in trees])).astype(np.int32),
+        threshold=np.where(leaf, 0.0, np.concatenate([tree.threshold for tree in trees])),
+        left=nodes("children_left"),
+        right=nodes("children_right"),
+        value=np.concatenate([tree.value[:, 0, 1] for tree in trees]),
+    )
+    return stream.getvalue()
+
+
+def from_bytes(content: bytes) -> tuple[ArrayTfidf, ArrayScaler, ArrayForest]:
+    """Read what `to_bytes` wrote; nothing is unpickled."""
+    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+        terms = stored["terms"].tobytes().decode().split("\n")
+        names = ("roots", "feature", "threshold", "left", "right", "value")
+        return (
+            ArrayTfidf(terms, stored["idf"]),
+            ArrayScaler(stored["mean"], stored["scale"]),
+            ArrayForest(*(stored[name] for name in names)),
+        )

@@ -1,0 +1,215 @@
+"""Compare a proposed title with every title of a corpus.
+
+Nothing here needs scikit-learn or pandas until a table is asked for: the first
+answer of the ``judul check`` command depends on it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from judul_lib.features import FEATURES, FloatArray, TitleTable, pair_features
+from judul_lib.preprocessing import preprocess_titles
+from judul_lib.settings import DECISION_THRESHOLD, DIFFERENT, SIMILAR
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from judul_lib.registry import Model
+
+RESULT_COLUMNS = ("judul_ref", *FEATURES, "rf_probability", "rf_label")
+
+
+@dataclass(frozen=True)
+class Matches:
+    """Corpus titles compared with one query, best first.
+
+    Attributes
+    ----------
+    titles : list of str, shape (n,)
+        Corpus titles.
+    features : ndarray of float, shape (n, n_features)
+        Columns in the order of `judul_lib.features.FEATURES`.
+    probability : ndarray of float, shape (n,)
+        ``rf_probability`` in [0, 1].
+    threshold : float
+        Probability from which a title counts as similar.
+    """
+
+    titles: list[str]
+    features: FloatArray
+    probability: FloatArray
+    threshold: float
+
+    @property
+    def is_similar(self) -> bool:
+        """Whether the best match reaches the threshold."""
+        return bool(len(self.titles)) and bool(self.probability[0] >= self.threshold)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return one dict a title with the keys `RESULT_COLUMNS`."""
+        return [
+            dict(
+                zip(
+                    RESULT_COLUMNS,
+                    (title, *map(float, values), float(p), label(p, self.threshold)),
+                    strict=True,
+                )
+            )
+            for title, values, p in zip(self.titles, self.features, self.probability, strict=True)
+        ]
+
+
+def label(probability: float, threshold: float = DECISION_THRESHOLD) -> str:
+    """Return ``rf_label`` for a probability.
+
+    Examples
+    --------
+    >>> label(0.5), label(0.49)
+    ('MIRIP', 'TIDAK MIRIP')
+    """
+    return SIMILAR if probability >= threshold else DIFFERENT
+
+
+class TitleChecker:
+    """A model with a corpus made ready once, to check many titles.
+
+    Parameters
+    ----------
+    tfidf, scaler, forest
+        Fitted parts: scikit-learn's, or those of `judul_lib.arrays`.
+    titles, processed : sequence of str, shape (n,)
+        The corpus as typed and preprocessed.
+    threshold : float
+        Probability from which a title counts as similar.
+
+    Examples
+    --------
+    >>> from judul_lib import load_model
+    >>> checker = TitleChecker.from_model(load_model("outputs/light"))
+    >>> checker.check("Prediksi Harga Beras dengan LSTM", top_k=3).features.shape
+    (3, 3)
+    """
+
+    def __init__(
+        self,
+        tfidf: Any,
+        scaler: Any,
+        forest: Any,
+        titles: Sequence[str],
+        processed: Sequence[str],
+        *,
+        threshold: float = DECISION_THRESHOLD,
+    ) -> None:
+        self.titles = list(titles)
+        self.threshold = threshold
+        self._tfidf, self._scaler, self._forest = tfidf, scaler, forest
+        self._table = TitleTable.build(self.titles, processed, tfidf)
+
+    @classmethod
+    def from_model(
+        cls,
+        model: "Model",
+        titles: Sequence[str] | None = None,
+        *,
+        threshold: float = DECISION_THRESHOLD,
+    ) -> "TitleChecker":
+        """Take a model's parts, and its own corpus unless other titles are given."""
+        processed = model.processed if titles is None else preprocess_titles(titles)
+        known = model.titles if titles is None else titles
+        return cls(model.tfidf, model.scaler, model.forest, known, processed, threshold=threshold)
+
+    def check(self, title: str, *, top_k: int | None = None) -> Matches:
+        """Compare one title with the whole corpus.
+
+        Parameters
+        ----------
+        title : str
+            The title as typed.
+        top_k : int
+            Number of matches returned; all by default.
+
+        Returns
+        -------
+        Matches
+            By probability, then cosine, then Levenshtein ratio, then the
+            corpus's own order.
+        """
+        query = TitleTable.build([title], preprocess_titles([title]), self._tfidf)
+        left = query.take(np.zeros(len(self.titles), dtype=np.intp))
+        features = pair_features(left, self._table)
+        probability = self.probability(features)
+        cosine, levenshtein = (features[:, list(FEATURES).index(n)] for n in ("cosine", "levenshtein"))
+        order = np.lexsort((-levenshtein, -cosine, -probability))[:top_k]
+        best = [self.titles[i] for i in order]
+        return Matches(best, features[order], probability[order], self.threshold)
+
+    def probability(self, features: FloatArray) -> FloatArray:
+        """Return ``rf_probability`` of rows of features, shape (n,)."""
+        if not len(features):
+            return np.empty(0)
+        return self._forest.predict_proba(self._scaler.transform(features))[:, 1]
+
+
+def compute_similarities(
+    query: str, tfidf: Any, scaler: Any, rf_model: Any, df_corpus: "pd.DataFrame"
+) -> "pd.DataFrame":
+    """Compare a title with every title of a corpus, with the study's signature.
+
+    Parameters
+    ----------
+    query : str
+        The title as typed.
+    tfidf, scaler, rf_model
+        Fitted parts of a model.
+    df_corpus : DataFrame, shape (n, 1 or more)
+        Column ``Judul``; ``judul_proc`` is computed where it is missing.
+
+    Returns
+    -------
+    DataFrame, shape (n, 6)
+        ``judul_ref``, ``cosine``, ``jaccard``, ``levenshtein``,
+        ``rf_probability`` in [0, 1] and ``rf_label``, best first.
+    """
+    import pandas as pd
+
+    titles = df_corpus["Judul"].tolist()
+    known = "judul_proc" in df_corpus.columns
+    processed = df_corpus["judul_proc"].tolist() if known else preprocess_titles(titles)
+    matches = TitleChecker(tfidf, scaler, rf_model, titles, processed).check(query)
+    return pd.DataFrame(matches.rows(), columns=list(RESULT_COLUMNS))
+
+
+def score_pairs(
+    left: Sequence[str], right: Sequence[str], model: "Model", *, threshold: float = DECISION_THRESHOLD
+) -> list[dict[str, Any]]:
+    """Score pairs of titles.
+
+    Parameters
+    ----------
+    left, right : sequence of str, shape (n,)
+        Row *i* of the one is compared with row *i* of the other.
+    model : Model
+        As from `judul_lib.load_model`.
+
+    Returns
+    -------
+    list of dict, shape (n,)
+        The features, ``rf_probability`` and ``rf_label`` of each pair, in
+        order; every value ``None`` where one of the two titles is blank.
+    """
+    names = RESULT_COLUMNS[1:]
+    written = [i for i in range(len(left)) if left[i].strip() and right[i].strip()]
+    both = [*(left[i] for i in written), *(right[i] for i in written)]
+    table = TitleTable.build(both, preprocess_titles(both), model.tfidf)
+    rows = np.arange(len(written))
+    features = pair_features(table.take(rows), table.take(rows + len(written)))
+    checker = TitleChecker.from_model(model, [])
+    probability = checker.probability(features)
+    result: list[dict[str, Any]] = [dict.fromkeys(names) for _ in left]
+    for i, values, p in zip(written, features, probability, strict=True):
+        scored = (*map(float, values), float(p), label(p, threshold))
+        result[i] = dict(zip(names, scored, strict=True))
+    return result

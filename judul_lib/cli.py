@@ -1,0 +1,318 @@
+"""The ``judul`` command. Heavy modules are imported by the commands that need them."""
+
+import json
+import shutil
+import sys
+import textwrap
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from judul_lib import __version__
+from judul_lib.errors import CorpusError, JudulError, describe_os_error
+from judul_lib.settings import PROFILES
+
+if TYPE_CHECKING:
+    from judul_lib.checking import Matches, TitleChecker
+    from judul_lib.registry import Model
+
+_MODELS = click.Choice(list(PROFILES))
+
+
+def _project() -> Path:
+    """Return the folder with the notebooks: here, or where the package lies."""
+    here = Path.cwd()
+    return here if (here / "notebooks").is_dir() else Path(__file__).resolve().parent.parent
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="judul", help="Tampilkan versi.")
+def cli() -> None:
+    """Periksa apakah judul tugas akhir terlalu mirip dengan judul yang sudah ada."""
+
+
+@cli.command()
+@click.option("--data", type=Path, help="CSV berkolom Judul [bawaan: data/dataset_TA.csv].")
+@click.option("--out", type=Path, help="Folder artefak [bawaan: outputs].")
+@click.option("--reports", type=Path, help="Folder laporan HTML [bawaan: reports].")
+@click.option("--notebooks", type=Path, help="Folder notebook [bawaan: notebooks].")
+@click.option(
+    "-p", "--parameter", "parameters", nargs=2, multiple=True, metavar="NAMA NILAI",
+    help="Nilai untuk sel parameters sebuah notebook; boleh berulang.",
+)  # fmt: skip
+@click.option("--force", is_flag=True, help="Jalankan semuanya walau tidak ada yang berubah.")
+def run(
+    data: Path | None,
+    out: Path | None,
+    reports: Path | None,
+    notebooks: Path | None,
+    parameters: tuple[tuple[str, str], ...],
+    force: bool,
+) -> None:
+    """Jalankan semua notebook: artefak ke outputs/, laporan ke reports/."""
+    from tqdm import tqdm
+
+    from judul_lib.corpus import read_corpus
+    from judul_lib.pipeline import STAGES, Paths, Stage, run_notebooks
+
+    project = _project()
+    paths = Paths(
+        data=(data or project / "data" / "dataset_TA.csv").resolve(),
+        notebooks=(notebooks or project / "notebooks").resolve(),
+        outputs=(out or project / "outputs").resolve(),
+        reports=(reports or project / "reports").resolve(),
+    )
+    read_corpus(paths.data)  # A bad file is refused before anything starts.
+    with tqdm(total=len(STAGES), unit="notebook", leave=False, disable=None) as bar:
+
+        def show(stage: Stage, seconds: float | None) -> None:
+            if seconds is None:
+                bar.set_description(stage.notebook)
+                bar.n = STAGES.index(stage)
+                bar.refresh()
+            else:
+                bar.clear()
+                click.echo(f"{stage.notebook:<22} {seconds:6.1f} s".replace(".", ","))
+
+        done = run_notebooks(
+            paths, parameters={n: _value(v) for n, v in parameters}, force=force, on_stage=show
+        )
+    if not done:
+        click.echo("Semua sudah mutakhir; tidak ada yang perlu dijalankan.")
+    click.echo(f"Laporan: {paths.reports / 'index.html'}")
+
+
+def _value(text: str) -> Any:
+    """Read a parameter as JSON (numbers, true, false, lists), else as text."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+@cli.command()
+@click.argument("title", required=False, metavar="[JUDUL]")
+@click.option("--file", "file", type=Path, help="CSV berkolom Judul: periksa semua barisnya.")
+@click.option("--output", type=Path, help="CSV hasil untuk --file.")
+@click.option("--model", "name", type=_MODELS, help="Model [bawaan: full bila ada, jika tidak light].")
+@click.option("--corpus", type=Path, help="CSV pembanding [bawaan: korpus model itu].")
+@click.option("--top", type=click.IntRange(min=1), default=10, show_default="10", help="Jumlah hasil.")
+@click.option(
+    "--format", "style", type=click.Choice(["table", "json", "csv"]), default="table",
+    show_default="table", help="Bentuk keluaran.",
+)  # fmt: skip
+@click.option("--models", "outputs", type=Path, help="Folder berisi full/ dan light/ [bawaan: outputs].")
+def check(
+    title: str | None,
+    file: Path | None,
+    output: Path | None,
+    name: str | None,
+    corpus: Path | None,
+    top: int,
+    style: str,
+    outputs: Path | None,
+) -> None:
+    """Bandingkan sebuah JUDUL (atau berkas judul) dengan korpus."""
+    if (title is None) == (file is None):
+        raise click.UsageError("Berikan satu judul dalam tanda kutip, atau --file berkas.csv.")
+    if (file is None) != (output is None):
+        raise click.UsageError("--file dan --output dipakai bersama.")
+    if title is not None:
+        _require_words(title)
+    model = _pick_model(name, outputs or _project() / "outputs")
+    checker = _make_checker(model, corpus)
+    if title is not None:
+        click.echo(_show(title, checker.check(title, top_k=top), checker, model, style), nl=False)
+    elif file is not None and output is not None:
+        _check_file(file, output, checker)
+
+
+def _pick_model(name: str | None, outputs: Path) -> "Model":
+    from judul_lib.registry import load_model, load_models
+
+    if name is not None:
+        return load_model(outputs / name)
+    models, notes = load_models(outputs)
+    for note in notes:
+        _say(f"Catatan: {note}")
+    return next(iter(models.values()))
+
+
+def _require_words(title: str) -> None:
+    from judul_lib.preprocessing import preprocess_text
+
+    if not preprocess_text(title):
+        raise CorpusError(
+            "Judul itu kosong atau tidak berisi kata yang dapat dibandingkan. Tulis judul lengkapnya."
+        )
+
+
+def _make_checker(model: "Model", corpus: Path | None) -> "TitleChecker":
+    from judul_lib.checking import TitleChecker
+
+    if corpus is None:
+        return TitleChecker.from_model(model)
+    from judul_lib.corpus import TITLE_COLUMN, read_corpus
+
+    read = read_corpus(corpus, min_titles=1)
+    if len(read.rejected):
+        _say(f"Catatan: {len(read.rejected)} dari {read.n_rows} baris {corpus.name} tidak dipakai.")
+    return TitleChecker.from_model(model, read.titles[TITLE_COLUMN].tolist())
+
+
+def _show(title: str, matches: "Matches", checker: "TitleChecker", model: "Model", style: str) -> str:
+    from judul_lib.checking import RESULT_COLUMNS, label
+    from judul_lib.storage import csv_text, harmless_cell
+
+    rows = matches.rows()
+    if style == "json":
+        answer = {
+            "judul": title,
+            "model": model.name,
+            "ambang": checker.threshold,
+            "rf_label": label(rows[0]["rf_probability"], checker.threshold),
+            "hasil": rows,
+        }
+        return json.dumps(answer, indent=2, ensure_ascii=False) + "\n"
+    if style == "csv":
+        return csv_text(({k: harmless_cell(v) for k, v in row.items()} for row in rows), RESULT_COLUMNS)
+    return _text_table(rows, checker, model)
+
+
+def _text_table(rows: list[dict[str, Any]], checker: "TitleChecker", model: "Model") -> str:
+    best = rows[0]
+    head = (
+        f"{best['rf_label']} (peluang {_comma(best['rf_probability'], 2)}, ambang "
+        f"{_comma(checker.threshold, 2)}; {PROFILES[model.name].title}, {len(checker.titles)} judul)"
+    )
+    lines = [head, "", " no  peluang  cosine  jaccard  levenshtein  label        judul"]
+    indent = " " * 55
+    width = max(40, shutil.get_terminal_size((120, 24)).columns - len(indent))
+    for number, row in enumerate(rows, start=1):
+        values = (
+            f"{number:3}  {_comma(row['rf_probability']):>7}  {_comma(row['cosine']):>6}  "
+            f"{_comma(row['jaccard']):>7}  {_comma(row['levenshtein']):>11}  {row['rf_label']:<11}  "
+        )
+        wrapped = textwrap.wrap(_printable(row["judul_ref"]), width) or [""]
+        lines.append(values + f"\n{indent}".join(wrapped))
+    return "\n".join(lines) + "\n"
+
+
+def _comma(value: float, decimals: int = 3) -> str:
+    return f"{value:.{decimals}f}".replace(".", ",")
+
+
+def _printable(text: str) -> str:
+    """Replace control characters: a title must not steer the terminal."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def _check_file(file: Path, output: Path, checker: "TitleChecker") -> None:
+    from judul_lib.checking import RESULT_COLUMNS
+    from judul_lib.corpus import TITLE_COLUMN, find_column, read_table, write_frame
+    from judul_lib.preprocessing import preprocess_text
+
+    proposals = read_table(file)
+    column = find_column(list(proposals.columns), TITLE_COLUMN, file.name)
+    titles = proposals.iloc[:, column].tolist()
+    blank = dict.fromkeys(RESULT_COLUMNS)
+    rows = [
+        checker.check(title, top_k=1).rows()[0] if preprocess_text(title) else blank
+        for title in _with_progress(titles)
+    ]
+    _append(proposals, RESULT_COLUMNS, rows)
+    from judul_lib.storage import harmless_cell
+
+    write_frame(proposals.map(harmless_cell), output)
+    similar = sum(row["rf_label"] == "MIRIP" for row in rows)
+    click.echo(f"{len(rows)} judul diperiksa, {similar} MIRIP: {output}")
+    _say_blank(sum(row is blank for row in rows))
+
+
+@cli.command("score-pairs")
+@click.argument("source", type=Path, metavar="MASUKAN.csv")
+@click.argument("target", type=Path, metavar="HASIL.csv")
+@click.option("--model", "name", type=_MODELS, help="Model [bawaan: full bila ada, jika tidak light].")
+@click.option("--models", "outputs", type=Path, help="Folder berisi full/ dan light/ [bawaan: outputs].")
+def score_pairs(source: Path, target: Path, name: str | None, outputs: Path | None) -> None:
+    """Nilai pasangan judul (kolom judul_a dan judul_b), baris demi baris."""
+    from judul_lib import checking
+    from judul_lib.corpus import find_column, read_table, write_frame
+
+    model = _pick_model(name, outputs or _project() / "outputs")
+    pairs = read_table(source)
+    header = list(pairs.columns)
+    left, right = (
+        pairs.iloc[:, find_column(header, column, source.name)].tolist()
+        for column in ("judul_a", "judul_b")
+    )
+    rows = checking.score_pairs(left, right, model)
+    _append(pairs, checking.RESULT_COLUMNS[1:], rows)
+    write_frame(pairs, target)
+    click.echo(f"{len(rows)} pasangan dinilai: {target}")
+    _say_blank(sum(row["rf_label"] is None for row in rows))
+
+
+def _append(frame: Any, columns: Iterable[str], rows: list[dict[str, Any]]) -> None:
+    for name in columns:
+        frame[name] = [row[name] for row in rows]
+
+
+def _say_blank(count: int) -> None:
+    if count:
+        _say(f"Catatan: {count} baris tanpa judul yang dapat dibandingkan dibiarkan tanpa nilai.")
+
+
+def _with_progress(items: list[Any]) -> Iterable[Any]:
+    from tqdm import tqdm
+
+    return tqdm(items, unit="judul", leave=False, disable=None)
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command; end with one line on standard error when something is wrong.
+
+    The exit status is 0 when all went well, 2 for a wrong command line, 130
+    when interrupted, and 1 for everything else.
+    """
+    try:
+        status = cli.main(arguments, prog_name="judul", standalone_mode=False)
+        sys.exit(status if isinstance(status, int) else 0)
+    except click.UsageError as error:
+        _say(f"Galat: {_usage_sentence(error)} Lihat `judul --help`.")
+        sys.exit(2)
+    except JudulError as error:
+        _say(f"Galat: {error}")
+    except BrokenPipeError:
+        sys.stderr.close()
+    except OSError as error:
+        _say(f"Galat: {describe_os_error(error)}")
+    except (click.Abort, KeyboardInterrupt):
+        _say("Dihentikan; hasil sebelumnya tidak berubah.")
+        sys.exit(130)
+    sys.exit(1)
+
+
+def _usage_sentence(error: click.UsageError) -> str:
+    """Say click's usage errors in Indonesian."""
+    param = error.param if isinstance(error, click.BadParameter) else None
+    name = (param.metavar or param.opts[-1]) if param else "Argumen"
+    if isinstance(error, click.NoSuchOption):
+        return f"Opsi {error.option_name} tidak dikenal."
+    if isinstance(error, click.MissingParameter):
+        return f"{name} belum diberikan."
+    if isinstance(error, click.BadParameter):
+        choices = param.type if param else None
+        hint = f" Pilih: {', '.join(choices.choices)}." if isinstance(choices, click.Choice) else ""
+        return f"Nilai untuk {name} tidak berlaku.{hint}"
+    if "No such command" in error.message:
+        return f"Perintah itu tidak ada. Pilih: {', '.join(cli.commands)}."
+    if "requires" in error.message or "unexpected" in error.message.lower():
+        return "Jumlah argumen tidak cocok."
+    return error.message

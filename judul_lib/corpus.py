@@ -1,0 +1,292 @@
+"""Read a file of titles: validate every row, keep what is usable, set the rest aside with a reason."""
+
+import codecs
+import csv
+import io
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from judul_lib.errors import CorpusError
+from judul_lib.preprocessing import preprocess_titles
+from judul_lib.storage import sha256_of, write_bytes
+
+CORPUS_FILE, REJECTED_FILE, DATASET_FILE = "corpus.csv", "rejected.csv", "dataset.json"
+TITLE_COLUMN = "Judul"
+PROCESSED_COLUMN = "judul_proc"
+ROW_COLUMN, REASON_COLUMN = "baris", "alasan"
+SEPARATORS = ",;\t"
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A validated corpus.
+
+    Attributes
+    ----------
+    titles : DataFrame, shape (n, 2 or more)
+        ``Judul`` (as typed, outer blanks removed), ``judul_proc`` and the
+        file's other columns.
+    rejected : DataFrame
+        ``baris`` (the row as a spreadsheet counts it, the header being 1),
+        ``alasan`` and ``Judul``.
+    sha256 : str
+        Hash of the file's bytes.
+    name : str
+        Name of the file, without its folder.
+    """
+
+    titles: pd.DataFrame
+    rejected: pd.DataFrame
+    sha256: str
+    name: str
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows in the file: kept and rejected."""
+        return len(self.titles) + len(self.rejected)
+
+
+def read_corpus(path: str | Path, *, drop_duplicates: bool = True, min_titles: int = 2) -> Corpus:
+    """Read and validate a CSV of titles.
+
+    Parameters
+    ----------
+    path : path
+        CSV with a column ``Judul``, separated by comma, semicolon or tab, in
+        UTF-8, UTF-16 (with byte-order mark) or Windows-1252.
+    drop_duplicates : bool
+        Set aside titles that equal an earlier one up to case, blanks and
+        punctuation.
+    min_titles : int
+        Fewer usable titles than this are an error.
+
+    Returns
+    -------
+    Corpus
+        Every row of the file is in ``titles`` or in ``rejected``.
+
+    Raises
+    ------
+    CorpusError
+        The file is missing, no CSV of titles, or has too few usable titles.
+    """
+    path = Path(path)
+    content = _read_bytes(path)
+    header, records = parse_table(content, path.name)
+    column = find_column(header, TITLE_COLUMN, path.name)
+    titles, rejected = _validate(header, records, column, drop_duplicates=drop_duplicates)
+    if len(titles) < min_titles:
+        raise CorpusError(
+            f"{path.name} hanya berisi {len(titles)} judul yang dapat dipakai (dari {len(records)} "
+            f"baris); perlu sedikitnya {min_titles} judul yang berbeda. Tambahkan judul ke berkas itu."
+        )
+    return Corpus(titles, rejected, sha256_of(content), path.name)
+
+
+def save_corpus(corpus: Corpus, folder: str | Path) -> None:
+    """Write ``corpus.csv``, ``rejected.csv`` and ``dataset.json`` to a folder."""
+    folder = Path(folder)
+    write_frame(corpus.titles, folder / CORPUS_FILE)
+    write_frame(corpus.rejected, folder / REJECTED_FILE)
+    facts = {"name": corpus.name, "sha256": corpus.sha256}
+    write_bytes(folder / DATASET_FILE, (json.dumps(facts, indent=2) + "\n").encode())
+
+
+def load_corpus(folder: str | Path) -> Corpus:
+    """Read what `save_corpus` wrote.
+
+    Raises
+    ------
+    CorpusError
+        Notebook 01 has not run for this folder yet.
+    """
+    folder = Path(folder)
+    try:
+        facts = json.loads((folder / DATASET_FILE).read_text(encoding="utf-8"))
+        titles, rejected = (
+            pd.read_csv(folder / name, dtype=object, keep_default_na=False)
+            for name in (CORPUS_FILE, REJECTED_FILE)
+        )
+    except FileNotFoundError as error:
+        raise CorpusError(
+            f"Korpus belum disiapkan di {folder}. Jalankan notebook 01 dulu, atau `make run`."
+        ) from error
+    return Corpus(titles, rejected, facts["sha256"], facts["name"])
+
+
+def read_table(path: str | Path) -> pd.DataFrame:
+    """Read any CSV that `read_corpus` could read, all columns as text, no row but blank lines dropped.
+
+    Raises
+    ------
+    CorpusError
+        The file is missing or no CSV.
+    """
+    path = Path(path)
+    header, records = parse_table(_read_bytes(path), path.name)
+    records = [record for record in records if any(record[0])]  # Blank lines carry nothing.
+    rows = [fields for fields, fits in records if fits]
+    if len(rows) < len(records):
+        first_bad = next(n for n, (_, fits) in enumerate(records, start=2) if not fits)
+        raise CorpusError(
+            f"{path.name} baris {first_bad}: jumlah kolom tidak sama dengan judul kolomnya. "
+            "Apit isi yang mengandung pemisah dengan tanda kutip ganda."
+        )
+    return pd.DataFrame(rows, columns=header, dtype=object)
+
+
+def write_frame(frame: pd.DataFrame, path: str | Path, **options: Any) -> None:
+    """Write a table as UTF-8 CSV, whole or not at all, with the same bytes on every system."""
+    text = frame.to_csv(index=False, lineterminator="\n", **options)
+    write_bytes(Path(path), text.encode("utf-8"))
+
+
+def find_column(header: list[str], name: str, file_name: str) -> int:
+    """Return the position of a column, forgiving case and blanks around its name.
+
+    Raises
+    ------
+    CorpusError
+        The column is missing or stands there twice.
+    """
+    wanted = name.casefold()
+    found = [i for i, cell in enumerate(header) if cell.strip().casefold() == wanted]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise CorpusError(f"Kolom '{name}' ada {len(found)} kali di {file_name}. Sisakan satu saja.")
+    shown = ", ".join(repr(cell[:40]) for cell in header[:8])
+    raise CorpusError(
+        f"Kolom '{name}' tidak ada di {file_name} (yang ada: {shown}). "
+        f"Beri nama '{name}' pada kolom yang berisi judul."
+    )
+
+
+def parse_table(content: bytes, file_name: str) -> tuple[list[str], list[tuple[list[str], bool]]]:
+    """Split the bytes of a CSV into its header and its records.
+
+    A title with an unquoted comma in a file of one column is put together again.
+
+    Returns
+    -------
+    header : list of str
+    records : list of (fields, fits)
+        ``fits`` is False where the number of fields is not the header's.
+
+    Raises
+    ------
+    CorpusError
+        Empty, binary, or not to be read as CSV.
+    """
+    text = _decode(content, file_name)
+    first_line = next((line for line in text.splitlines() if line.strip()), "")
+    if not first_line:
+        raise CorpusError(f"{file_name} kosong. Isi dengan kolom '{TITLE_COLUMN}' dan judul-judulnya.")
+    separator = max(SEPARATORS, key=first_line.count)
+    limit = csv.field_size_limit(max(len(text), 131_072))
+    try:
+        lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True))
+    except csv.Error as error:
+        raise CorpusError(
+            f"{file_name} tidak dapat dibaca sebagai CSV ({error}). "
+            "Periksa tanda kutip yang tidak ditutup, lalu simpan ulang sebagai CSV."
+        ) from error
+    finally:
+        csv.field_size_limit(limit)
+    start = next(i for i, fields in enumerate(lines) if any(cell.strip() for cell in fields))
+    header = [cell.strip() for cell in lines[start]]
+    return header, [_fit(fields, len(header), separator) for fields in lines[start + 1 :]]
+
+
+def _fit(fields: list[str], width: int, separator: str) -> tuple[list[str], bool]:
+    if not fields:  # A blank line.
+        return [""] * width, True
+    if width == 1 and len(fields) > 1:
+        return [separator.join(fields)], True
+    while len(fields) > width and not fields[-1].strip():
+        fields = fields[:-1]
+    return fields, len(fields) == width
+
+
+def _read_bytes(path: Path) -> bytes:
+    if path.is_dir():
+        raise CorpusError(f"{path} adalah folder, bukan berkas CSV. Berikan nama berkasnya.")
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise CorpusError(f"Berkas {path} tidak ditemukan. Periksa nama dan foldernya.") from error
+    except PermissionError as error:
+        raise CorpusError(f"Tidak ada izin membaca {path}. Periksa hak aksesnya.") from error
+
+
+def _decode(content: bytes, file_name: str) -> str:
+    encodings = [name for bom, name in _BOMS if content.startswith(bom)] or ["utf-8", "cp1252"]
+    for encoding in encodings:
+        try:
+            text = content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if "\0" not in text:
+            return text
+    raise CorpusError(
+        f"{file_name} bukan berkas teks CSV (mungkin XLSX, PDF atau gambar). "
+        "Simpan sebagai 'CSV UTF-8' dari aplikasi lembar kerja, lalu ulangi."
+    )
+
+
+def _validate(
+    header: list[str],
+    records: list[tuple[list[str], bool]],
+    column: int,
+    *,
+    drop_duplicates: bool,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    first_seen: dict[str, int] = {}
+    kept: list[list[str]] = []
+    rejected: list[tuple[int, str, str]] = []
+    titles = [fields[column].strip() if column < len(fields) else "" for fields, _ in records]
+    processed = preprocess_titles(titles)
+    for row, ((fields, fits), title, stems) in enumerate(
+        zip(records, titles, processed, strict=True), start=2
+    ):
+        key = re.sub(r"[\W_]+", "", title).casefold()
+        if not fits:
+            rejected.append((row, "jumlah kolom tidak sama dengan judul kolom", title))
+        elif not title:
+            rejected.append((row, "judul kosong", title))
+        elif not stems:
+            rejected.append((row, "tidak ada kata yang tersisa setelah prapemrosesan", title))
+        elif drop_duplicates and key in first_seen:
+            rejected.append((row, f"duplikat baris {first_seen[key]}", title))
+        else:
+            first_seen.setdefault(key, row)
+            kept.append([*fields[:column], title, *fields[column + 1 :], stems])
+    names = [*header[:column], TITLE_COLUMN, *header[column + 1 :], PROCESSED_COLUMN]
+    frame = pd.DataFrame(kept, columns=_unique(names), dtype=object)
+    first = [TITLE_COLUMN, PROCESSED_COLUMN]
+    frame = frame[[*first, *(name for name in frame.columns if name not in first)]]
+    return frame, pd.DataFrame(rejected, columns=[ROW_COLUMN, REASON_COLUMN, TITLE_COLUMN])
+
+
+def _unique(names: list[str]) -> list[str]:
+    """Give repeats among the file's other columns a number, so that no column hides another."""
+    seen: set[str] = {TITLE_COLUMN, PROCESSED_COLUMN}
+    result = []
+    for position, name in enumerate(names):
+        ours = name == TITLE_COLUMN or position == len(names) - 1
+        unique, n = name or "kolom", 2
+        while not ours and unique in seen:
+            unique, n = f"{name or 'kolom'}_{n}", n + 1
+        seen.add(unique)
+        result.append(unique)
+    return result

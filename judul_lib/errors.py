@@ -1,0 +1,53 @@
+"""Exceptions whose text a student can act on: what is wrong, and what to do (in Indonesian)."""
+
+import errno
+import os
+
+
+class JudulError(Exception):
+    """Base of every error the package raises on purpose."""
+
+
+class CorpusError(JudulError):
+    """A file of titles cannot be used."""
+
+
+class TrainingError(JudulError):
+    """The labelled pairs do not suffice to train or evaluate a model."""
+
+
+class ModelError(JudulError):
+    """A model folder is missing, incomplete or not what its metadata say."""
+
+
+class PipelineError(JudulError):
+    """A notebook failed, or the folder that a run needs is not there."""
+
+
+_OS_MESSAGES = {
+    errno.ENOSPC: "Ruang disk habis{where}. Kosongkan disk atau pilih folder lain, lalu ulangi.",
+    errno.EDQUOT: "Kuota disk habis{where}. Kosongkan disk atau pilih folder lain, lalu ulangi.",
+    errno.EACCES: "Tidak ada izin{where}. Periksa hak akses berkas atau folder itu.",
+    errno.EPERM: "Tidak ada izin{where}. Periksa hak akses berkas atau folder itu.",
+    errno.EROFS: "Folder tujuan hanya bisa dibaca{where}. Pilih folder lain.",
+    errno.ENOENT: "Berkas tidak ditemukan{where}. Periksa nama dan foldernya.",
+    errno.EISDIR: "Yang diberikan adalah folder, bukan berkas{where}. Berikan nama berkasnya.",
+    errno.ENOTDIR: "Bagian dari nama folder itu adalah berkas{where}. Pilih folder lain.",
+    errno.EEXIST: "Sudah ada berkas dengan nama itu{where}. Pilih nama lain.",
+    errno.ENAMETOOLONG: "Nama berkas terlalu panjang{where}. Pilih nama yang lebih pendek.",
+}
+
+
+def describe_os_error(error: OSError) -> str:
+    """Return one Indonesian sentence for an operating-system error.
+
+    Examples
+    --------
+    >>> describe_os_error(OSError(28, "No space left on device"))
+    'Ruang disk habis. Kosongkan disk atau pilih folder lain, lalu ulangi.'
+    """
+    where = f": {os.fspath(error.filename)}" if isinstance(error.filename, str | os.PathLike) else ""
+    template = _OS_MESSAGES.get(error.errno or 0)
+    if template is None:
+        return f"Sistem menolak{where} ({error.strerror or error}). Periksa berkas dan foldernya."
+    return template.format(where=where)

@@ -1,0 +1,210 @@
+"""Numbers that say how good predictions are, with bootstrap intervals."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
+from judul_lib.settings import DECISION_THRESHOLD, DIFFERENT, SEED, SIMILAR
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class _Ranking:
+    """Counts of similar and other pairs from each distinct score upwards, best score first.
+
+    A bootstrap only changes how often each pair counts, so thousands of
+    resamples need no sorting and no call of a library.
+    """
+
+    true_positives: FloatArray
+    false_positives: FloatArray
+    n_called: int
+    """Number of distinct scores that reach the threshold."""
+
+    @property
+    def confusion(self) -> tuple[float, float, float, float]:
+        """True positives, false positives, false negatives, true negatives at the threshold."""
+        called = self.n_called - 1
+        tp, fp = (self.true_positives[called], self.false_positives[called]) if self.n_called else (0, 0)
+        return tp, fp, self.true_positives[-1] - tp, self.false_positives[-1] - fp
+
+
+def _ratio(part: float, whole: float, otherwise: float = 0.0) -> float:
+    return float(part / whole) if whole else otherwise
+
+
+def _accuracy(ranking: _Ranking) -> float:
+    tp, fp, fn, tn = ranking.confusion
+    return _ratio(tp + tn, tp + fp + fn + tn)
+
+
+def _f1_weighted(ranking: _Ranking) -> float:
+    tp, fp, fn, tn = ranking.confusion
+    similar, different = _ratio(2 * tp, 2 * tp + fp + fn), _ratio(2 * tn, 2 * tn + fp + fn)
+    return _ratio((tp + fn) * similar + (tn + fp) * different, tp + fp + fn + tn)
+
+
+def _roc_auc(ranking: _Ranking) -> float:
+    tp, fp = (np.concatenate([[0.0], c]) for c in (ranking.true_positives, ranking.false_positives))
+    return _ratio(float(np.trapezoid(tp, fp)), tp[-1] * fp[-1], otherwise=float("nan"))
+
+
+def _average_precision(ranking: _Ranking) -> float:
+    tp, fp = ranking.true_positives, ranking.false_positives
+    precision = np.divide(tp, tp + fp, out=np.zeros(len(tp)), where=tp + fp > 0)
+    gained = np.diff(tp, prepend=0.0)
+    return _ratio(float(gained @ precision), tp[-1], otherwise=float("nan"))
+
+
+METRICS: Mapping[str, Callable[[_Ranking], float]] = MappingProxyType(
+    {
+        "accuracy": _accuracy,
+        "f1_weighted": _f1_weighted,
+        "roc_auc": _roc_auc,
+        "average_precision": _average_precision,
+    }
+)
+"""Names as in ``sklearn.metrics``, whose values they equal; NaN where one is not defined."""
+
+
+class _Scored:
+    """Labels and scores, sorted once."""
+
+    def __init__(self, labels: ArrayLike, scores: ArrayLike, threshold: float) -> None:
+        self._labels = np.asarray(labels, dtype=float)
+        values, level = np.unique(-np.asarray(scores, dtype=float), return_inverse=True)
+        self._level, self._n_levels = level, len(values)
+        self._n_called = int((-values >= threshold).sum())
+
+    def metrics(self, weights: FloatArray | None = None) -> dict[str, float]:
+        """Compute every metric; *weights* say how often each pair counts."""
+        weights = np.ones(len(self._labels)) if weights is None else weights
+        similar = np.bincount(self._level, weights * self._labels, self._n_levels)
+        every = np.bincount(self._level, weights, self._n_levels)
+        ranking = _Ranking(np.cumsum(similar), np.cumsum(every - similar), self._n_called)
+        return {name: metric(ranking) for name, metric in METRICS.items()}
+
+
+def score_predictions(
+    labels: ArrayLike, scores: ArrayLike, *, threshold: float = DECISION_THRESHOLD
+) -> dict[str, float]:
+    """Compute every metric of `METRICS`.
+
+    Parameters
+    ----------
+    labels : array of {0, 1}, shape (n,)
+    scores : array of float in [0, 1], shape (n,), n >= 1
+    threshold : float
+        Score from which a pair counts as similar.
+
+    Examples
+    --------
+    >>> score_predictions([0, 1], [0.2, 0.9])["roc_auc"]
+    1.0
+    """
+    return _Scored(labels, scores, threshold).metrics()
+
+
+def bootstrap_intervals(
+    labels: ArrayLike,
+    scores: ArrayLike,
+    groups: ArrayLike | None = None,
+    *,
+    threshold: float = DECISION_THRESHOLD,
+    n_resamples: int = 1000,
+    confidence: float = 0.95,
+    random_state: int = SEED,
+) -> pd.DataFrame:
+    """Percentile bootstrap interval of every metric.
+
+    Parameters
+    ----------
+    labels, scores : arrays, shape (n,)
+        As in `score_predictions`.
+    groups : array, shape (n,)
+        Pairs of one group are drawn together, because pairs that share a title
+        are not independent. Each pair is its own group by default.
+    n_resamples : int
+        Resamples drawn.
+    confidence : float
+        Coverage of the interval, in (0, 1).
+
+    Returns
+    -------
+    DataFrame
+        Index: metric; columns ``estimate``, ``low``, ``high``.
+
+    References
+    ----------
+    Efron, B., & Tibshirani, R. (1993). *An Introduction to the Bootstrap*;
+    for groups: Field, C. A., & Welsh, A. H. (2007), *Bootstrapping clustered data*.
+    """
+    scored = _Scored(labels, scores, threshold)
+    own = np.arange(len(np.asarray(labels)))
+    names, member = np.unique(own if groups is None else np.asarray(groups), return_inverse=True)
+    rng = np.random.default_rng(random_state)
+    drawn = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=n_resamples)
+    table = pd.DataFrame([scored.metrics(times[member].astype(float)) for times in drawn])
+    tail = (1 - confidence) / 2
+    return pd.DataFrame(
+        {
+            "estimate": scored.metrics(),
+            "low": table.quantile(tail),
+            "high": table.quantile(1 - tail),
+        }
+    ).loc[list(METRICS)]
+
+
+def intervals_of_tests(
+    tests: Mapping[str, pd.DataFrame], *, group: str | None = None, **options: Any
+) -> dict[str, pd.DataFrame]:
+    """Apply `bootstrap_intervals` to several test sets.
+
+    Parameters
+    ----------
+    tests : mapping of str to DataFrame
+        Each with ``label`` and ``probability``.
+    group : str
+        Column whose equal values are drawn together.
+    **options
+        Passed on.
+    """
+    return {
+        name: bootstrap_intervals(
+            test["label"], test["probability"], test[group] if group else None, **options
+        )
+        for name, test in tests.items()
+    }
+
+
+def classification_report_frame(
+    labels: ArrayLike, scores: ArrayLike, *, threshold: float = DECISION_THRESHOLD
+) -> pd.DataFrame:
+    """Precision, recall, F1 and support of each class.
+
+    Examples
+    --------
+    >>> classification_report_frame([0, 1, 1], [0.2, 0.9, 0.4])["recall"].tolist()
+    [1.0, 0.5]
+    """
+    predicted = np.asarray(scores, dtype=float) >= threshold
+    values = precision_recall_fscore_support(labels, predicted, labels=[0, 1], zero_division=0)
+    columns = ["precision", "recall", "f1", "support"]
+    frame = pd.DataFrame(np.transpose(values), index=[DIFFERENT, SIMILAR], columns=columns)
+    return frame.astype({"support": int})
+
+
+def confusion_frame(
+    labels: ArrayLike, scores: ArrayLike, *, threshold: float = DECISION_THRESHOLD
+) -> pd.DataFrame:
+    """Count pairs: rows the label, columns the prediction."""
+    predicted = np.asarray(scores, dtype=float) >= threshold
+    names = [DIFFERENT, SIMILAR]
+    return pd.DataFrame(confusion_matrix(labels, predicted, labels=[0, 1]), names, names)

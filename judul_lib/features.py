@@ -1,0 +1,198 @@
+"""The study's three similarities of a pair of titles, computed for many pairs at once.
+
+Each feature is one function of two `TitleTable` objects of equal length: row *i*
+of the one is compared with row *i* of the other. `FEATURES` names them in the
+order in which the models take them; a new feature is one function and one line.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from rapidfuzz.distance import Indel
+from rapidfuzz.process import cpdist
+from scipy.sparse import csr_matrix
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class TitleTable:
+    """Titles made ready for comparison, one row a title.
+
+    Attributes
+    ----------
+    letters : ndarray of str objects, shape (n,)
+        The titles as typed, case folded.
+    tokens : ndarray of frozenset objects, shape (n,)
+        The distinct stems of each title.
+    tfidf : csr_matrix, shape (n, n_terms)
+        Their TF-IDF rows.
+    """
+
+    letters: NDArray[np.object_]
+    tokens: NDArray[np.object_]
+    tfidf: csr_matrix
+
+    @classmethod
+    def build(
+        cls,
+        titles: Sequence[str],
+        processed: Sequence[str],
+        tfidf: Any,
+        *,
+        fold_case: bool = True,
+    ) -> Self:
+        """Make a table of titles.
+
+        Parameters
+        ----------
+        titles : sequence of str, shape (n,)
+            Titles as typed.
+        processed : sequence of str, shape (n,)
+            The same titles after `preprocess_titles`.
+        tfidf : fitted vectorizer
+            Anything with ``transform``.
+        fold_case : bool
+            The study compared the letters with their case, so that a
+            title-case query is almost 0 from an upper-case corpus. ``False``
+            gives the study's form.
+        """
+        letters = [title.strip().casefold() if fold_case else title for title in titles]
+        return cls(
+            _objects(letters),
+            _objects([frozenset(text.split()) for text in processed]),
+            csr_matrix(tfidf.transform(list(processed))),
+        )
+
+    def __len__(self) -> int:
+        return len(self.letters)
+
+    def take(self, rows: ArrayLike) -> "TitleTable":
+        """Return the table of some rows, in the order given; rows may repeat."""
+        rows = np.asarray(rows, dtype=np.intp)
+        return TitleTable(self.letters[rows], self.tokens[rows], self.tfidf[rows])
+
+
+def _objects(values: Sequence[Any]) -> NDArray[np.object_]:
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
+
+
+def cosine(left: TitleTable, right: TitleTable) -> FloatArray:
+    """Cosine of the TF-IDF rows, in [0, 1]; 0 where a title has no known term."""
+    dots = _row_sums(left.tfidf.multiply(right.tfidf))
+    squares = _row_sums(left.tfidf.multiply(left.tfidf)) * _row_sums(right.tfidf.multiply(right.tfidf))
+    result = np.divide(dots, np.sqrt(squares), out=np.zeros(len(left)), where=squares > 0)
+    return np.clip(result, 0.0, 1.0)
+
+
+def _row_sums(matrix: Any) -> FloatArray:
+    return np.asarray(matrix.sum(axis=1), dtype=np.float64).ravel()
+
+
+def jaccard(left: TitleTable, right: TitleTable) -> FloatArray:
+    """Share of the distinct stems of both titles that both have, in [0, 1]; 0 where none is left."""
+    pairs = zip(left.tokens, right.tokens, strict=True)
+    shares = (len(a & b) / len(a | b) if a or b else 0.0 for a, b in pairs)
+    return np.fromiter(shares, dtype=np.float64, count=len(left))
+
+
+def levenshtein(left: TitleTable, right: TitleTable) -> FloatArray:
+    """Levenshtein ratio of the titles as typed, in [0, 1].
+
+    As ``Levenshtein.ratio`` has it: ``1 - d / (len(a) + len(b))``, where *d*
+    counts insertions and deletions and a substitution is one of each (the Indel
+    distance in RapidFuzz's documentation).
+    """
+    return cpdist(
+        left.letters.tolist(),
+        right.letters.tolist(),
+        scorer=Indel.normalized_similarity,
+        dtype=np.float64,
+    )
+
+
+FEATURES: Mapping[str, Callable[[TitleTable, TitleTable], FloatArray]] = MappingProxyType(
+    {"cosine": cosine, "jaccard": jaccard, "levenshtein": levenshtein}
+)
+
+
+def pair_features(left: TitleTable, right: TitleTable) -> FloatArray:
+    """Compute every feature of `FEATURES` for the pairs (left[i], right[i]).
+
+    Parameters
+    ----------
+    left, right : TitleTable
+        Tables of the same length *n*.
+
+    Returns
+    -------
+    ndarray of float, shape (n, n_features)
+        Similarities in [0, 1], 1 = same, columns in the order of `FEATURES`.
+
+    Raises
+    ------
+    ValueError
+        The tables differ in length.
+    """
+    if len(left) != len(right):
+        raise ValueError(f"tables of {len(left)} and {len(right)} titles cannot be paired")
+    if not len(left):
+        return np.empty((0, len(FEATURES)))
+    return np.column_stack([feature(left, right) for feature in FEATURES.values()])
+
+
+def extract_pair_features(
+    vec1: Any,
+    vec2: Any,
+    text1: str,
+    text2: str,
+    raw1: str,
+    raw2: str,
+    *,
+    fold_case: bool = True,
+) -> FloatArray:
+    """Compute the three features of one pair, with the study's signature.
+
+    Parameters
+    ----------
+    vec1, vec2 : sparse or dense row, shape (1, n_terms) or (n_terms,)
+        TF-IDF rows of the titles.
+    text1, text2 : str
+        Preprocessed titles.
+    raw1, raw2 : str
+        Titles as typed.
+    fold_case : bool
+        ``False`` compares letters with their case, as the study did.
+
+    Returns
+    -------
+    ndarray of float, shape (3,)
+        Cosine, Jaccard, Levenshtein ratio.
+
+    Examples
+    --------
+    >>> row = [[0.6, 0.8]]
+    >>> extract_pair_features(row, row, "deteksi hoaks", "deteksi", "Deteksi Hoaks", "DETEKSI")
+    array([1. , 0.5, 0.7])
+    """
+    left, right = (
+        TitleTable.build([raw], [text], _FixedRow(vec), fold_case=fold_case)
+        for raw, text, vec in ((raw1, text1, vec1), (raw2, text2, vec2))
+    )
+    return pair_features(left, right)[0]
+
+
+class _FixedRow:
+    """A 'vectorizer' that returns the row it was given."""
+
+    def __init__(self, row: Any) -> None:
+        self._row = row
+
+    def transform(self, _: Sequence[str]) -> csr_matrix:
+        return csr_matrix(self._row)

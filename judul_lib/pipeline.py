@@ -1,0 +1,299 @@
+"""Run the notebooks in order and render each as a report; do only what is out of date.
+
+A run works in a staging folder beside the outputs and puts its results in their
+places at the end, so that a run that fails leaves the earlier results alone.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from jupyter_client.manager import AsyncKernelManager
+from traitlets import default
+
+import judul_lib
+from judul_lib.errors import PipelineError, describe_os_error
+from judul_lib.reports import render_index, render_report
+from judul_lib.storage import replace_folder, sha256_of, write_bytes
+
+MANIFEST_FILE, EXECUTED_FOLDER = "manifest.json", "notebooks"
+_DECISIVE_PACKAGES = ("scikit-learn", "numpy", "pandas", "plotly", "nbconvert")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One notebook and the files or folders that it makes under the outputs."""
+
+    notebook: str
+    outputs: tuple[str, ...]
+
+    @property
+    def executed(self) -> str:
+        """Path of the executed copy under the outputs."""
+        return f"{EXECUTED_FOLDER}/{self.notebook}.ipynb"
+
+
+STAGES = (
+    Stage("01_preprocessing", ("corpus.csv", "rejected.csv", "dataset.json")),
+    Stage("02_labeling", ("pairs.csv",)),
+    Stage("03_feature_analysis", ("features.csv",)),
+    Stage("04_train_full", ("full",)),
+    Stage("05_train_light", ("light",)),
+    Stage("06_evaluation", ("evaluation.json",)),
+)
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Where a run reads and writes: data file, notebooks, outputs, reports."""
+
+    data: Path
+    notebooks: Path
+    outputs: Path
+    reports: Path
+
+
+def run_notebooks(
+    paths: Paths,
+    *,
+    parameters: Mapping[str, Any] | None = None,
+    force: bool = False,
+    on_stage: Callable[[Stage, float | None], None] = lambda stage, seconds: None,
+) -> list[Stage]:
+    """Bring outputs and reports up to date.
+
+    Parameters
+    ----------
+    paths : Paths
+    parameters : mapping
+        Values for notebooks whose ``parameters`` cell has that name.
+    force : bool
+        Run everything, up to date or not.
+    on_stage : callable
+        Told before each notebook (seconds None) and after it.
+
+    Returns
+    -------
+    list of Stage
+        What was run; empty when all was up to date.
+
+    Raises
+    ------
+    PipelineError
+        A notebook failed or a folder is missing.
+    OSError
+        Disk full, no permission.
+    """
+    parameters = dict(parameters or {})
+    fingerprints = _fingerprints(paths, parameters)
+    stale = STAGES if force else _stale(paths, fingerprints)
+    if stale:
+        paths.outputs.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=paths.outputs, prefix=".run.") as folder:
+            staging = Path(folder)
+            _copy_finished(paths.outputs, staging, STAGES[: len(STAGES) - len(stale)])
+            for stage in stale:
+                on_stage(stage, None)
+                start = time.perf_counter()
+                _execute(stage, staging, paths, parameters)
+                on_stage(stage, time.perf_counter() - start)
+            reports = _render(staging)
+            _publish(staging, paths, fingerprints, reports)
+    elif not _reports_hold(paths):
+        _publish_reports(paths, _render(paths.outputs))
+    return list(stale)
+
+
+def _fingerprints(paths: Paths, parameters: Mapping[str, Any]) -> dict[str, str]:
+    """Hash, for each stage, all that its results depend on; a stage depends on those before it."""
+    package = Path(judul_lib.__file__).parent
+    digest = hashlib.sha256(paths.data.read_bytes())
+    digest.update(json.dumps(dict(parameters), sort_keys=True, default=str).encode())
+    digest.update("".join(version(name) for name in _DECISIVE_PACKAGES).encode())
+    for path in sorted(p for p in package.rglob("*") if p.is_file() and p.suffix != ".pyc"):
+        digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes())
+    result = {}
+    for stage in STAGES:
+        notebook = _read_notebook(paths.notebooks / f"{stage.notebook}.ipynb")
+        sources = [(cell.cell_type, cell.source) for cell in notebook.cells]
+        digest.update(json.dumps(sources).encode())
+        result[stage.notebook] = digest.hexdigest()
+    _check_parameters(paths, parameters)
+    return result
+
+
+def _read_notebook(path: Path) -> Any:
+    try:
+        return nbformat.read(path, as_version=4)
+    except FileNotFoundError as error:
+        raise PipelineError(
+            f"Notebook {path} tidak ada. Jalankan dari folder proyek, atau beri --notebooks."
+        ) from error
+
+
+def parameter_names(notebook: Any) -> set[str]:
+    """Return the names assigned in a notebook's ``parameters`` cell."""
+    cells = [c for c in notebook.cells if "parameters" in c.metadata.get("tags", [])]
+    lines = [line for cell in cells for line in cell.source.splitlines()]
+    return {line.split("=")[0].split(":")[0].strip() for line in lines if "=" in line.split("#")[0]}
+
+
+def _check_parameters(paths: Paths, parameters: Mapping[str, Any]) -> None:
+    notebooks = (_read_notebook(paths.notebooks / f"{stage.notebook}.ipynb") for stage in STAGES)
+    known = set().union(*map(parameter_names, notebooks))
+    unknown = sorted(set(parameters) - known)
+    if unknown:
+        raise PipelineError(
+            f"Tidak ada notebook dengan parameter {', '.join(unknown)}. "
+            f"Yang ada: {', '.join(sorted(known))}."
+        )
+
+
+def _stale(paths: Paths, fingerprints: Mapping[str, str]) -> Sequence[Stage]:
+    """Return the stages from the first one on whose inputs or results are not as recorded."""
+    try:
+        manifest = json.loads((paths.outputs / MANIFEST_FILE).read_bytes())
+    except (OSError, ValueError):
+        return STAGES
+    for position, stage in enumerate(STAGES):
+        record = manifest.get(stage.notebook, {})
+        if record.get("fingerprint") != fingerprints[stage.notebook]:
+            return STAGES[position:]
+        if record.get("outputs") != _hashes(paths.outputs, (*stage.outputs, stage.executed)):
+            return STAGES[position:]
+    return ()
+
+
+def _hashes(folder: Path, names: Sequence[str]) -> dict[str, str]:
+    files = (path for name in names for path in _files(folder / name))
+    return {path.relative_to(folder).as_posix(): sha256_of(path.read_bytes()) for path in files}
+
+
+def _files(path: Path) -> Iterator[Path]:
+    if path.is_dir():
+        yield from sorted(p for p in path.rglob("*") if p.is_file())
+    elif path.is_file():
+        yield path
+
+
+def _copy_finished(outputs: Path, staging: Path, finished: Sequence[Stage]) -> None:
+    for stage in finished:
+        for source in (p for name in (*stage.outputs, stage.executed) for p in _files(outputs / name)):
+            target = staging / source.relative_to(outputs)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target)
+
+
+def _execute(stage: Stage, staging: Path, paths: Paths, parameters: Mapping[str, Any]) -> None:
+    import papermill
+    from nbclient.exceptions import DeadKernelError
+    from papermill.exceptions import PapermillExecutionError
+
+    source = paths.notebooks / f"{stage.notebook}.ipynb"
+    # Relative, so that no path of this machine gets into an artifact or a report.
+    given = {
+        "DATA": os.path.relpath(paths.data, paths.notebooks),
+        "OUT": os.path.relpath(staging, paths.notebooks),
+        **parameters,
+    }
+    names = parameter_names(_read_notebook(source))
+    target = staging / stage.executed
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        papermill.execute_notebook(
+            source,
+            target,
+            parameters={name: value for name, value in given.items() if name in names},
+            cwd=paths.notebooks,
+            kernel_name="python3",
+            progress_bar=False,
+            kernel_manager_class=_LocalKernelManager,
+        )
+    except PapermillExecutionError as error:
+        raise PipelineError(_explain(stage, error)) from error
+    except DeadKernelError as error:
+        raise PipelineError(
+            f"Kernel notebook {stage.notebook} mati, mungkin karena memori habis. "
+            "Tutup program lain atau kurangi jumlah judul, lalu ulangi."
+        ) from error
+
+
+class _LocalKernelManager(AsyncKernelManager):
+    """Kernels that listen on a socket file of this user instead of a network port."""
+
+    @default("transport")
+    def _transport_default(self) -> str:
+        return "ipc"
+
+
+def _explain(stage: Stage, error: Any) -> str:
+    """Pass on the sentence of one of our own errors; name cell and error of any other."""
+    if error.ename in ("CorpusError", "TrainingError", "ModelError", "PipelineError"):
+        return str(error.evalue)
+    if error.ename == "OSError" and error.evalue.startswith("[Errno "):
+        code = int(error.evalue.removeprefix("[Errno ").split("]")[0])
+        return describe_os_error(OSError(code, error.evalue))
+    return (
+        f"Notebook {stage.notebook} berhenti di sel {error.exec_count}: {error.ename}: {error.evalue}. "
+        f"Buka notebooks/{stage.notebook}.ipynb dengan `make lab` untuk melihat sel itu."
+    )
+
+
+def _render(folder: Path) -> dict[str, bytes]:
+    pages = {
+        f"{stage.notebook}.html": render_report(nbformat.read(folder / stage.executed, as_version=4))
+        for stage in STAGES
+    }
+    dataset = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
+    notebooks = {
+        f"{stage.notebook}.html": nbformat.read(folder / stage.executed, as_version=4)
+        for stage in STAGES
+    }
+    pages["index.html"] = render_index(notebooks, dataset["name"])
+    return {name: page.encode("utf-8") for name, page in pages.items()}
+
+
+def _publish(
+    staging: Path, paths: Paths, fingerprints: Mapping[str, str], reports: Mapping[str, bytes]
+) -> None:
+    """Put finished results in their places; the manifest last, so that a kill here means a new run."""
+    _publish_reports(paths, reports)
+    for stage in STAGES:
+        for name in (*stage.outputs, stage.executed):
+            source, target = staging / name, paths.outputs / name
+            if _hashes(staging, [name]) == _hashes(paths.outputs, [name]):
+                continue
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if source.is_dir():
+                replace_folder(source, target)
+            else:
+                source.replace(target)
+    manifest = {
+        stage.notebook: {
+            "fingerprint": fingerprints[stage.notebook],
+            "outputs": _hashes(paths.outputs, (*stage.outputs, stage.executed)),
+        }
+        for stage in STAGES
+    }
+    manifest["reports"] = {name: sha256_of(page) for name, page in reports.items()}
+    text = json.dumps(manifest, indent=2) + "\n"
+    write_bytes(paths.outputs / MANIFEST_FILE, text.encode("utf-8"))
+
+
+def _publish_reports(paths: Paths, reports: Mapping[str, bytes]) -> None:
+    for name, page in reports.items():
+        write_bytes(paths.reports / name, page)
+
+
+def _reports_hold(paths: Paths) -> bool:
+    manifest = json.loads((paths.outputs / MANIFEST_FILE).read_bytes())
+    return _hashes(paths.reports, sorted(manifest["reports"])) == manifest["reports"]

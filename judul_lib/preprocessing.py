@@ -1,0 +1,118 @@
+"""From a title as typed to the stemmed words that the models compare.
+
+The steps are the study's: lower case, letters only, Indonesian stop words out,
+tokens of one letter out, and the Sastrawi stemmer on each word that is left.
+"""
+
+import re
+from collections.abc import Iterable
+from functools import cache, lru_cache
+from typing import Any
+
+STOP_WORDS = frozenset(
+    "yang dan di ke dari pada untuk dengan sebagai atau oleh sebuah adalah seperti dalam antara "
+    "karena guna tersebut terhadap sangat lebih memiliki dapat telah masih juga kami kita adanya "
+    "sehingga bukan namun agar serta ini itu saja akan ada bila mana kurang hanya bagi "
+    "sudah".split()
+)
+"""The study's stop words. They are dropped before stemming: *penggunaan* still becomes *guna*."""
+
+_NOT_A_LETTER = re.compile(r"[^a-z]+")
+# No Indonesian word is this long; the stemmer's patterns are slow on endless ones.
+_LONGEST_WORD = 40
+
+
+@cache
+def _stemmer() -> Any:
+    # Imported on first use: the dictionary of about 30,000 root words is read here.
+    from Sastrawi.Stemmer.StemmerFactory import StemmerFactory
+
+    # The factory's outer stemmer only adds a cache without a limit; ours has one.
+    return StemmerFactory().create_stemmer().delegatedStemmer
+
+
+@lru_cache(maxsize=200_000)
+def stem_word(word: str) -> str:
+    """Return the Sastrawi stem of one lower-case word; each distinct word is stemmed once.
+
+    References
+    ----------
+    Asian, J. (2007). *Effective Techniques for Indonesian Text Retrieval*, and
+    the Sastrawi documentation.
+
+    Examples
+    --------
+    >>> stem_word("pengelompokan")
+    'kelompok'
+    """
+    return word if len(word) > _LONGEST_WORD else _stemmer().stem(word)
+
+
+def preprocess_titles(titles: Iterable[object]) -> list[str]:
+    """Preprocess many titles.
+
+    Parameters
+    ----------
+    titles : iterable of object
+        Titles as typed. What is not a string counts as blank.
+
+    Returns
+    -------
+    list of str
+        One string of stems joined by blanks for each title, ``""`` where
+        nothing is left.
+
+    Examples
+    --------
+    >>> preprocess_titles(["Implementasi Algoritma Machine Learning untuk Prediksi", None])
+    ['implementasi algoritma machine learning prediksi', '']
+    """
+    return [" ".join(_stems(_kept(_words(title)))) for title in titles]
+
+
+def _words(title: object) -> list[str]:
+    return _NOT_A_LETTER.sub(" ", title.lower()).split() if isinstance(title, str) else []
+
+
+def _kept(words: Iterable[str]) -> list[str]:
+    return [word for word in words if len(word) > 1 and word not in STOP_WORDS]
+
+
+def _stems(words: Iterable[str]) -> list[str]:
+    return [stem for stem in map(stem_word, words) if len(stem) > 1]
+
+
+def preprocessing_steps(title: str) -> dict[str, str]:
+    """Show what each step makes of one title; the last step is `preprocess_text`.
+
+    Returns
+    -------
+    dict of str to str
+        Name of the step (in Indonesian) to the title after it.
+
+    Examples
+    --------
+    >>> list(preprocessing_steps("Peramalan Harga di Pasar").values())[-2:]
+    ['peramalan harga pasar', 'amal harga pasar']
+    """
+    words = _words(title)
+    kept = _kept(words)
+    return {
+        "judul seperti ditulis": title,
+        "huruf kecil, hanya huruf": " ".join(words),
+        "tanpa kata umum dan huruf tunggal": " ".join(kept),
+        "kata dasar (Sastrawi)": " ".join(_stems(kept)),
+    }
+
+
+def preprocess_text(text: object) -> str:
+    """Preprocess one title; see `preprocess_titles`.
+
+    Examples
+    --------
+    >>> preprocess_text("Implementasi ML")
+    'implementasi ml'
+    >>> preprocess_text(None)
+    ''
+    """
+    return preprocess_titles([text])[0]

@@ -1,0 +1,230 @@
+"""Model folders: written whole or not at all, and not read unless their hashes hold.
+
+A folder holds ``tfidf.joblib``, ``scaler.joblib``, ``best_rf.joblib`` (the
+fitted scikit-learn objects), ``arrays.npz`` (the same, see `judul_lib.arrays`),
+``titles_preprocessed.csv`` and ``metadata.json``.
+"""
+
+import csv
+import io
+import json
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from judul_lib import arrays
+from judul_lib.errors import ModelError
+from judul_lib.settings import PROFILES
+from judul_lib.storage import recover_folder, replace_folder, sha256_of, write_bytes
+
+ESTIMATOR_FILES = ("tfidf.joblib", "scaler.joblib", "best_rf.joblib")
+ARRAYS_FILE, TITLES_FILE, METADATA_FILE = "arrays.npz", "titles_preprocessed.csv", "metadata.json"
+FILES = (*ESTIMATOR_FILES, ARRAYS_FILE, TITLES_FILE)
+# What may differ between two makings of one model; alone it is no reason to write it again.
+_INCIDENTAL = ("created", "packages")
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model ready to check titles.
+
+    Attributes
+    ----------
+    name : str
+        ``"full"`` or ``"light"``.
+    tfidf, scaler, forest
+        Objects with ``transform``, ``transform`` and ``predict_proba``.
+    titles, processed : list of str, shape (n,)
+        The corpus that the model was trained on.
+    metadata : mapping
+        Content of ``metadata.json``.
+    """
+
+    name: str
+    tfidf: Any
+    scaler: Any
+    forest: Any
+    titles: list[str]
+    processed: list[str]
+    metadata: Mapping[str, Any]
+
+
+def save_model(folder: Path, files: Mapping[str, bytes], metadata: Mapping[str, Any]) -> bool:
+    """Write a model folder.
+
+    Parameters
+    ----------
+    folder : path
+        Replaced as a whole; left alone when only its date and the recorded
+        package versions would change.
+    files : mapping of str to bytes
+        Content of each of `FILES`.
+    metadata : mapping
+        Everything but sizes and hashes, which are added here.
+
+    Returns
+    -------
+    bool
+        Whether anything was written.
+
+    Raises
+    ------
+    OSError
+        Disk full, no permission; an earlier model is then as it was.
+    """
+    if set(files) != set(FILES):
+        raise ValueError(f"a model folder holds {FILES}, got {sorted(files)}")
+    recover_folder(folder)
+    complete = {
+        **metadata,
+        "sizes": {name: len(files[name]) for name in FILES},
+        "files": {name: sha256_of(files[name]) for name in FILES},
+    }
+    if _essence(_metadata_or_none(folder)) == _essence(complete) and _holds(folder, complete):
+        return False
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as staging:
+        new = Path(staging) / folder.name
+        for name in FILES:
+            write_bytes(new / name, files[name])
+        text = json.dumps(complete, indent=2, ensure_ascii=False) + "\n"
+        write_bytes(new / METADATA_FILE, text.encode("utf-8"))
+        replace_folder(new, folder)
+    return True
+
+
+def load_model(folder: str | Path) -> Model:
+    """Load a model for checking titles, without scikit-learn and without a pickle.
+
+    Raises
+    ------
+    ModelError
+        The folder is missing, incomplete, or its hashes do not hold.
+    """
+    folder = Path(folder)
+    metadata, files = _verified(folder, (ARRAYS_FILE, TITLES_FILE))
+    tfidf, scaler, forest = arrays.from_bytes(files[ARRAYS_FILE])
+    rows = list(csv.DictReader(io.StringIO(files[TITLES_FILE].decode("utf-8"), newline="")))
+    titles = [row["Judul"] for row in rows]
+    processed = [row["judul_proc"] for row in rows]
+    return Model(metadata["name"], tfidf, scaler, forest, titles, processed, metadata)
+
+
+def load_estimators(folder: str | Path) -> tuple[Any, Any, Any]:
+    """Load the fitted scikit-learn objects of a model: vectorizer, scaler, forest.
+
+    The hashes are compared before anything is unpickled: a pickle runs code.
+    They protect from damage and mix-ups; whoever can rewrite ``metadata.json``
+    too must be kept out by the folder's permissions.
+
+    Raises
+    ------
+    ModelError
+        The folder is missing, incomplete, or its hashes do not hold.
+    """
+    import joblib
+
+    _, files = _verified(Path(folder), ESTIMATOR_FILES)
+    tfidf, scaler, forest = (joblib.load(io.BytesIO(files[name])) for name in ESTIMATOR_FILES)
+    return tfidf, scaler, forest
+
+
+def load_models(outputs: str | Path) -> tuple[dict[str, Model], list[str]]:
+    """Load every model that is there.
+
+    Parameters
+    ----------
+    outputs : path
+        Folder that holds ``full/`` and ``light/``.
+
+    Returns
+    -------
+    models : dict of str to Model
+        Those found, the full one first.
+    notes : list of str
+        One Indonesian sentence for each that is missing.
+
+    Raises
+    ------
+    ModelError
+        None is there, or one is damaged.
+    """
+    models: dict[str, Model] = {}
+    notes: list[str] = []
+    for profile in PROFILES.values():
+        folder = Path(outputs) / profile.name
+        recover_folder(folder)
+        if folder.is_dir():
+            models[profile.name] = load_model(folder)
+        else:
+            notes.append(f"{profile.title} belum ada di {folder}; buat dengan `make run`.")
+    if not models:
+        raise ModelError(f"Belum ada model di {outputs}. Buat dengan `make run`.")
+    return models, notes
+
+
+def read_metadata(folder: str | Path) -> dict[str, Any]:
+    """Read a model's ``metadata.json`` without loading the model.
+
+    Raises
+    ------
+    ModelError
+        The folder has none, or it is not to be read.
+    """
+    folder = Path(folder)
+    recover_folder(folder)
+    path = folder / METADATA_FILE
+    try:
+        metadata = json.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        raise ModelError(f"Tidak ada model di {folder}. Buat dengan `make run`.") from error
+    except ValueError as error:
+        raise _damaged(folder, METADATA_FILE) from error
+    if not isinstance(metadata, dict) or not isinstance(metadata.get("files"), dict):
+        raise _damaged(folder, METADATA_FILE)
+    return metadata
+
+
+def _verified(folder: Path, names: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Read some files of a model, all of whose hashes hold; what is hashed is what is returned."""
+    metadata = read_metadata(folder)
+    contents = {}
+    for name in FILES:
+        try:
+            content = (folder / name).read_bytes()
+        except FileNotFoundError as error:
+            raise _damaged(folder, name) from error
+        if sha256_of(content) != metadata["files"].get(name):
+            raise _damaged(folder, name)
+        contents[name] = content
+    return metadata, {name: contents[name] for name in names}
+
+
+def _damaged(folder: Path, name: str) -> ModelError:
+    return ModelError(
+        f"Model di {folder} ditolak: isi {name} tidak sama dengan yang dicatat saat pelatihan. "
+        f"Hapus folder itu, lalu buat lagi dengan `make run`."
+    )
+
+
+def _metadata_or_none(folder: Path) -> dict[str, Any] | None:
+    try:
+        return read_metadata(folder)
+    except ModelError:
+        return None
+
+
+def _essence(metadata: Mapping[str, Any] | None) -> Any:
+    if metadata is None:
+        return None
+    kept = {key: value for key, value in metadata.items() if key not in _INCIDENTAL}
+    return json.loads(json.dumps(kept))
+
+
+def _holds(folder: Path, metadata: Mapping[str, Any]) -> bool:
+    return all(
+        (folder / name).is_file() and sha256_of((folder / name).read_bytes()) == digest
+        for name, digest in metadata["files"].items()
+    )

@@ -1,0 +1,103 @@
+"""The few numbers that are choices, each with its source.
+
+"The study" is the undergraduate study that this project reproduces; what its
+own code gives on its own titles is reported in the README.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+SEED = 42
+"""Seed of every random choice."""
+
+TEST_SIZE = 0.2
+"""Share of the labelled pairs held out (the study: 80/20)."""
+
+DECISION_THRESHOLD = 0.5
+"""``rf_probability`` from which a pair is called similar (the study; a forest's majority vote)."""
+
+SIMILAR, DIFFERENT = "MIRIP", "TIDAK MIRIP"
+
+
+@dataclass(frozen=True)
+class LabelingSettings:
+    """How pairs get their labels from the cosine (the study's rule).
+
+    Attributes
+    ----------
+    similar_min : float
+        Cosine from which a pair is labelled similar.
+    different_max : float
+        Cosine up to which a pair is labelled not similar; the study's range is
+        0.20 to 0.25. What lies between is the grey zone and gets no label.
+    negatives_per_title : int
+        How many not-similar partners are drawn for each title. Ours: about ten
+        negatives for each positive pair on the project's own titles.
+    ordered : bool
+        Keep each pair in both orders, as the study did.
+    """
+
+    similar_min: float = 0.60
+    different_max: float = 0.20
+    negatives_per_title: int = 5
+    ordered: bool = False
+
+
+def _frozen(**entries: Any) -> Mapping[str, Any]:
+    return MappingProxyType(entries)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A size of model: its vocabulary and the grid that is searched for its forest.
+
+    Attributes
+    ----------
+    name : str
+        Name of the model folder under ``outputs/``.
+    title : str
+        Name that readers see.
+    tfidf : mapping
+        Keyword arguments of ``TfidfVectorizer``.
+    grid : mapping
+        Keyword arguments of ``RandomForestClassifier`` and the values tried.
+    n_splits : int
+        Folds of the cross-validation.
+    compress : int
+        ``joblib.dump`` compression level, 0 for none.
+    """
+
+    name: str
+    title: str
+    tfidf: Mapping[str, Any]
+    grid: Mapping[str, tuple[Any, ...]]
+    n_splits: int
+    compress: int
+
+
+FULL = Profile(
+    name="full",
+    title="Model Penuh",
+    tfidf=_frozen(ngram_range=(1, 2), min_df=1, max_df=0.95),
+    grid=_frozen(
+        n_estimators=(100, 200, 300),
+        max_depth=(None, 10, 20),
+        min_samples_split=(2, 5),
+        min_samples_leaf=(1, 2),
+    ),
+    n_splits=5,
+    compress=0,
+)
+
+LIGHT = Profile(
+    name="light",
+    title="Model Ringan",
+    tfidf=_frozen(ngram_range=(1, 2), min_df=2, max_df=0.9, max_features=500),
+    grid=_frozen(n_estimators=(50, 100), max_depth=(10, 15), min_samples_split=(5,)),
+    n_splits=3,
+    compress=3,
+)
+
+PROFILES: Mapping[str, Profile] = MappingProxyType({p.name: p for p in (FULL, LIGHT)})

@@ -1,0 +1,105 @@
+"""Files written whole or not at all, and CSV cells that a spreadsheet does not run."""
+
+import csv
+import hashlib
+import io
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+_FORMULA_START = ("=", "+", "-", "@", "\t", "\r")
+
+
+def sha256_of(content: bytes) -> str:
+    """Return the SHA-256 of some bytes as 64 hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def write_bytes(path: Path, content: bytes) -> bool:
+    """Write a file whole or not at all; leave it alone when it holds the same bytes already.
+
+    Returns
+    -------
+    bool
+        Whether the file was written.
+
+    Raises
+    ------
+    OSError
+        Disk full, no permission; an earlier file is then as it was.
+    """
+    if path.is_file() and path.read_bytes() == content:
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return True
+
+
+def harmless_cell(value: Any) -> Any:
+    """Put an apostrophe before text that a spreadsheet would run as a formula.
+
+    Source: OWASP, *CSV Injection*.
+
+    Examples
+    --------
+    >>> harmless_cell("=1+1")
+    "'=1+1"
+    >>> harmless_cell("Analisis Sentimen")
+    'Analisis Sentimen'
+    """
+    if isinstance(value, str) and value.startswith(_FORMULA_START):
+        return "'" + value
+    return value
+
+
+def csv_text(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> str:
+    r"""Return rows as CSV text with a header.
+
+    Examples
+    --------
+    >>> csv_text([{"Judul": "Deteksi, Cepat"}], ["Judul"])
+    'Judul\n"Deteksi, Cepat"\n'
+    """
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, columns, lineterminator="\n", extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows(rows)
+    return stream.getvalue()
+
+
+def replace_folder(new: Path, target: Path) -> None:
+    """Put a finished folder in the place of an old one.
+
+    The old folder stands aside under a hidden name for the moment between the
+    two renames; `recover_folder` brings it back if the process dies just there.
+    """
+    aside = _aside(target)
+    if aside.exists():
+        shutil.rmtree(aside)
+    if target.exists():
+        target.rename(aside)
+    new.rename(target)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def recover_folder(target: Path) -> None:
+    """Undo a `replace_folder` that was killed between its two renames."""
+    if not target.exists() and _aside(target).is_dir():
+        _aside(target).rename(target)
+
+
+def _aside(target: Path) -> Path:
+    return target.with_name(f".{target.name}.previous")

@@ -1,0 +1,126 @@
+"""Tables, numbers and the summary box as a reader sees them: Indonesian separators, text as text."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+
+def number(value: Any, decimals: int = 3) -> str:
+    """Write a number with a decimal comma and points between thousands; ``–`` for none.
+
+    Examples
+    --------
+    >>> number(12345), number(0.5), number(float("nan")), number("LSTM")
+    ('12.345', '0,500', '–', 'LSTM')
+    """
+    if value is None or (isinstance(value, float | np.floating) and np.isnan(value)):
+        return "–"
+    if isinstance(value, bool | np.bool_):
+        return "ya" if value else "tidak"
+    if isinstance(value, int | np.integer):
+        return f"{value:,}".replace(",", ".")
+    if isinstance(value, float | np.floating):
+        return f"{value:,.{decimals}f}".translate(str.maketrans(",.", ".,"))
+    return str(value)
+
+
+def percent(share: float, decimals: int = 1) -> str:
+    """Write a share as a percentage.
+
+    Examples
+    --------
+    >>> percent(0.125)
+    '12,5 %'
+    """
+    return f"{number(100 * share, decimals)} %"
+
+
+@dataclass(frozen=True)
+class Display:
+    """What a notebook shows: HTML where it can be read, text where it is compared."""
+
+    html: str
+    text: str
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def table(frame: pd.DataFrame, *, decimals: int = 3, index: bool = True) -> Display:
+    """Show a data frame; every cell is escaped.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    decimals : int
+        Of the fractional numbers.
+    index : bool
+        Whether the row names are shown.
+    """
+    names = [str(name) for name in frame.index] if index else []
+    rows = [[number(value, decimals) for value in row] for row in frame.itertuples(index=False)]
+    numeric = [pd.api.types.is_numeric_dtype(dtype) for dtype in frame.dtypes]
+    head = "".join(
+        f"<th scope='col'{' class=angka' if is_number else ''}>{escape(str(name))}</th>"
+        for name, is_number in zip(frame.columns, numeric, strict=True)
+    )
+    lines = []
+    for position, row in enumerate(rows):
+        start = f"<th scope='row'>{escape(names[position])}</th>" if index else ""
+        cells = "".join(
+            f"<td{' class=angka' if is_number else ''}>{escape(cell)}</td>"
+            for cell, is_number in zip(row, numeric, strict=True)
+        )
+        lines.append(f"<tr>{start}{cells}</tr>")
+    corner = "<td></td>" if index else ""
+    html = (
+        f"<table class='judul-tabel'><thead><tr>{corner}{head}</tr></thead>"
+        f"<tbody>{''.join(lines)}</tbody></table>"
+    )
+    plain = pd.DataFrame(rows, columns=frame.columns, index=names or None)
+    return Display(html, plain.to_string(index=index))
+
+
+def intervals(tables: Mapping[str, pd.DataFrame], *, decimals: int = 3) -> Display:
+    """Show estimates with their intervals, one column a key.
+
+    Parameters
+    ----------
+    tables : mapping of str to DataFrame
+        Each with columns ``estimate``, ``low``, ``high``.
+    """
+    columns = {
+        name: [
+            f"{number(estimate, decimals)} ({number(low, decimals)} – {number(high, decimals)})"
+            for estimate, low, high in frame[["estimate", "low", "high"]].itertuples(index=False)
+        ]
+        for name, frame in tables.items()
+    }
+    return table(pd.DataFrame(columns, index=next(iter(tables.values())).index))
+
+
+def summary(facts: Mapping[str, Any], sentence: str = "") -> Display:
+    """Show the numbers a lecturer would quote; reports put this box first.
+
+    Parameters
+    ----------
+    facts : mapping of str to number or str
+        What is counted, and how much.
+    sentence : str
+        What to make of it.
+    """
+    items = "".join(
+        f"<div><dt>{escape(name)}</dt><dd>{escape(number(value))}</dd></div>"
+        for name, value in facts.items()
+    )
+    note = f"<p>{escape(sentence)}</p>" if sentence else ""
+    lines = [f"{name}: {number(value)}" for name, value in facts.items()]
+    html = f"<div class='judul-ringkasan'><dl>{items}</dl>{note}</div>"
+    return Display(html, "\n".join([*lines, *([sentence] if sentence else [])]))

@@ -1,0 +1,327 @@
+"""Train the study's random forest on labelled pairs, and package it as a model folder."""
+
+import io
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.model_selection import GridSearchCV, GroupKFold, StratifiedKFold, train_test_split
+from sklearn.preprocessing import StandardScaler
+
+import judul_lib
+from judul_lib import arrays, registry
+from judul_lib.corpus import PROCESSED_COLUMN, TITLE_COLUMN, Corpus
+from judul_lib.errors import TrainingError
+from judul_lib.estimators import fit_vectorizer, make_classifier
+from judul_lib.evaluation import score_predictions
+from judul_lib.features import FEATURES, TitleTable, pair_features
+from judul_lib.labeling import label_pairs
+from judul_lib.registry import Model
+from judul_lib.settings import FULL, SEED, TEST_SIZE, LabelingSettings, Profile
+
+_RECORDED_PACKAGES = ("scikit-learn", "numpy", "scipy", "joblib", "RapidFuzz", "PySastrawi")
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """A trained model and how it came about.
+
+    Attributes
+    ----------
+    profile : Profile
+    tfidf, scaler, forest
+        The fitted parts.
+    best_params : dict
+        Hyperparameters that won the grid search.
+    search : DataFrame
+        One row a grid point: its parameters, ``score`` (mean F1, weighted,
+        over the folds) and ``spread`` (standard deviation).
+    test : DataFrame
+        The held-out pairs: ``left``, ``right``, features, ``label``,
+        ``probability``.
+    metrics : dict of str to float
+        Metrics on ``test``.
+    n_train : int
+        Pairs the model was fitted on.
+    notes : list of str
+        What a reader must know, in Indonesian; empty when all went as planned.
+    """
+
+    profile: Profile
+    tfidf: TfidfVectorizer
+    scaler: StandardScaler
+    forest: RandomForestClassifier
+    best_params: dict[str, Any]
+    search: pd.DataFrame
+    test: pd.DataFrame
+    metrics: dict[str, float]
+    n_train: int
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def importances(self) -> dict[str, float]:
+        """Mean decrease in impurity of each feature; they sum to 1."""
+        return dict(zip(FEATURES, map(float, self.forest.feature_importances_), strict=True))
+
+
+def features_of_pairs(table: TitleTable, pairs: pd.DataFrame) -> pd.DataFrame:
+    """Return ``left``, ``right``, every feature and ``label`` of labelled pairs."""
+    values = pair_features(table.take(pairs["left"]), table.take(pairs["right"]))
+    frame = pd.DataFrame(values, columns=list(FEATURES), index=pairs.index)
+    return pd.concat([pairs[["left", "right"]], frame, pairs[["label"]]], axis=1)
+
+
+def train_model(
+    titles: Sequence[str],
+    processed: Sequence[str],
+    pairs: pd.DataFrame,
+    profile: Profile,
+    *,
+    random_state: int = SEED,
+) -> TrainingResult:
+    """Search the profile's grid on 80 % of the pairs and test the best on the rest.
+
+    Parameters
+    ----------
+    titles, processed : sequence of str, shape (n_titles,)
+        The corpus as typed and preprocessed.
+    pairs : DataFrame
+        ``left``, ``right``, ``label`` as from `label_pairs`.
+    profile : Profile
+        Vocabulary, grid and folds.
+    random_state : int
+        Seed of the split, the folds and the forest.
+
+    Raises
+    ------
+    TrainingError
+        Fewer than two similar or two not-similar pairs to train on.
+    """
+    tfidf = fit_vectorizer(processed, profile)
+    samples = features_of_pairs(TitleTable.build(titles, processed, tfidf), pairs)
+    _require_both_classes(samples["label"], "Korpus ini")
+    train, test = _split(samples, random_state)
+    rarest = _require_both_classes(train["label"], "Bagian latih")
+    n_splits = min(profile.n_splits, rarest)
+    notes = []
+    if n_splits < profile.n_splits:
+        notes.append(
+            f"Hanya {rarest} pasangan di kelas yang lebih kecil pada data latih: validasi silang "
+            f"memakai {n_splits} lipatan, bukan {profile.n_splits}."
+        )
+    if test["label"].nunique() < 2:
+        notes.append("Data uji hanya berisi satu kelas: ROC AUC tidak dapat dihitung.")
+    search = GridSearchCV(
+        make_classifier(random_state),
+        {f"forest__{name}": list(values) for name, values in profile.grid.items()},
+        scoring="f1_weighted",
+        cv=StratifiedKFold(n_splits, shuffle=True, random_state=random_state),
+        n_jobs=-1,
+    )
+    search.fit(train[list(FEATURES)].to_numpy(), train["label"].to_numpy())
+    probability = search.predict_proba(test[list(FEATURES)].to_numpy())[:, 1]
+    test = test.assign(probability=probability)
+    return TrainingResult(
+        profile=profile,
+        tfidf=tfidf,
+        scaler=search.best_estimator_["scaler"],
+        forest=search.best_estimator_["forest"],
+        best_params={name.removeprefix("forest__"): v for name, v in search.best_params_.items()},
+        search=_search_frame(search),
+        test=test,
+        metrics=score_predictions(test["label"], probability),
+        n_train=len(train),
+        notes=notes,
+    )
+
+
+def _split(samples: pd.DataFrame, random_state: int) -> list[pd.DataFrame]:
+    return train_test_split(
+        samples, test_size=TEST_SIZE, stratify=samples["label"], random_state=random_state
+    )
+
+
+def held_out_predictions(model: Model, pairs: pd.DataFrame, *, random_state: int = SEED) -> pd.DataFrame:
+    """Predict the pairs that `train_model` held out when it made this model from these pairs.
+
+    Returns
+    -------
+    DataFrame
+        ``left``, ``right``, features, ``label``, ``probability``.
+    """
+    table = TitleTable.build(model.titles, model.processed, model.tfidf)
+    _, test = _split(features_of_pairs(table, pairs), random_state)
+    values = model.scaler.transform(test[list(FEATURES)].to_numpy())
+    return test.assign(probability=model.forest.predict_proba(values)[:, 1])
+
+
+def _require_both_classes(labels: pd.Series, where: str) -> int:
+    """Return the size of the smaller class, at least 2."""
+    counts = labels.value_counts().reindex([0, 1], fill_value=0)
+    if counts.min() < 2:
+        missing = "mirip" if counts[1] < 2 else "tidak mirip"
+        raise TrainingError(
+            f"{where} hanya memberi {counts.min()} pasangan {missing}, padahal pelatihan perlu "
+            "sedikitnya 2. Tambahkan judul, atau turunkan ambang kemiripan "
+            "(parameter SIMILAR_MIN) di notebook 02."
+        )
+    return int(counts.min())
+
+
+def _search_frame(search: GridSearchCV) -> pd.DataFrame:
+    frame = pd.DataFrame(search.cv_results_["params"]).rename(
+        columns=lambda n: n.removeprefix("forest__")
+    )
+    frame["score"] = search.cv_results_["mean_test_score"]
+    frame["spread"] = search.cv_results_["std_test_score"]
+    return frame.astype({"max_depth": object})
+
+
+def title_disjoint_predictions(
+    titles: Sequence[str],
+    processed: Sequence[str],
+    profile: Profile,
+    forest_params: dict[str, Any],
+    *,
+    features: Sequence[str] = tuple(FEATURES),
+    settings: LabelingSettings | None = None,
+    n_splits: int = 5,
+    random_state: int = SEED,
+) -> pd.DataFrame:
+    """Predict every fold of titles with a model that has seen none of its titles.
+
+    Titles that are connected by similar pairs form a family and stay in one
+    fold, so that no similar pair is torn. Vectorizer, scaler and forest are
+    fitted on the other folds only; pairs between folds are not used, nor is a
+    fold that would leave no similar pair to learn from.
+
+    Parameters
+    ----------
+    features : sequence of str
+        Names out of `FEATURES` that the forest may see.
+    n_splits : int
+        Folds; fewer where there are fewer families.
+
+    Returns
+    -------
+    DataFrame
+        The pairs of all folds: ``left``, ``right``, features, ``label``,
+        ``probability`` and ``family`` (of the left title, for a bootstrap).
+
+    Raises
+    ------
+    TrainingError
+        The similar pairs are all in one family.
+    """
+    rows = fit_vectorizer(processed, FULL).transform(processed)
+    truth = label_pairs(rows, settings=settings, random_state=random_state).pairs
+    families = title_families(truth, len(titles))
+    groups = GroupKFold(min(n_splits, len(np.unique(families))), shuffle=True, random_state=random_state)
+    parts = []
+    for known, unseen in groups.split(np.zeros(len(titles)), groups=families):
+        tfidf = fit_vectorizer([processed[i] for i in known], profile)
+        table = TitleTable.build(titles, processed, tfidf)
+        train, test = (
+            _label_subset(rows, subset, table, settings, random_state) for subset in (known, unseen)
+        )
+        if train["label"].nunique() < 2 or test.empty:
+            continue
+        model = make_classifier(random_state, **forest_params)
+        model.fit(train[list(features)].to_numpy(), train["label"].to_numpy())
+        probability = model.predict_proba(test[list(features)].to_numpy())[:, 1]
+        parts.append(test.assign(probability=probability))
+    if not parts:
+        raise TrainingError(
+            "Semua pasangan mirip ada dalam satu keluarga judul: tidak ada yang tersisa untuk dilatih "
+            "bila keluarga itu disisihkan. Tambahkan judul ke korpus."
+        )
+    result = pd.concat(parts, ignore_index=True)
+    return result.assign(family=families[result["left"]])
+
+
+def _label_subset(
+    rows: Any,
+    subset: NDArray[np.int_],
+    table: TitleTable,
+    settings: LabelingSettings | None,
+    random_state: int,
+) -> pd.DataFrame:
+    pairs = label_pairs(rows[subset], settings=settings, random_state=random_state).pairs
+    pairs = pairs.assign(left=subset[pairs["left"]], right=subset[pairs["right"]])
+    return features_of_pairs(table, pairs)
+
+
+def title_families(pairs: pd.DataFrame, n_titles: int) -> NDArray[np.int32]:
+    """Give each title the number of its family, a connected component of the similar pairs.
+
+    Returns
+    -------
+    ndarray of int, shape (n_titles,)
+    """
+    similar = pairs[pairs["label"] == 1]
+    edges = (np.ones(len(similar)), (similar["left"], similar["right"]))
+    return connected_components(coo_matrix(edges, shape=(n_titles, n_titles)), directed=False)[1]
+
+
+def package_model(result: TrainingResult, corpus: Corpus, folder: str | Path) -> bool:
+    """Write a trained model as a folder; see `judul_lib.registry.save_model`.
+
+    Returns
+    -------
+    bool
+        Whether anything was written; the same data and seed write nothing new.
+    """
+    parts = (result.tfidf, result.scaler, result.forest)
+    files = {
+        name: _dump(part, result.profile.compress)
+        for name, part in zip(registry.ESTIMATOR_FILES, parts, strict=True)
+    }
+    files[registry.ARRAYS_FILE] = arrays.to_bytes(*parts)
+    titles = corpus.titles[[TITLE_COLUMN, PROCESSED_COLUMN]]
+    files[registry.TITLES_FILE] = titles.to_csv(index=False, lineterminator="\n").encode("utf-8")
+    metadata = {
+        "name": result.profile.name,
+        "version": judul_lib.__version__,
+        "type": "RandomForestClassifier",
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "dataset": {
+            "name": corpus.name,
+            "sha256": corpus.sha256,
+            "n_rows": corpus.n_rows,
+            "n_titles": len(corpus.titles),
+            "n_rejected": len(corpus.rejected),
+        },
+        "n_terms": len(result.tfidf.vocabulary_),
+        "features": list(FEATURES),
+        "importances": {name: round(value, 6) for name, value in result.importances.items()},
+        "tfidf": {**result.profile.tfidf},
+        "hyperparameters": result.best_params,
+        "pairs": {"train": result.n_train, "test": len(result.test)},
+        "metrics": {name: _json_number(value) for name, value in result.metrics.items()},
+        "notes": result.notes,
+        "packages": {name: version(name) for name in _RECORDED_PACKAGES}
+        | {"python": platform.python_version()},
+    }
+    return registry.save_model(Path(folder), files, metadata)
+
+
+def _json_number(value: float) -> float | None:
+    return None if np.isnan(value) else round(value, 6)
+
+
+def _dump(part: Any, compress: int) -> bytes:
+    stream = io.BytesIO()
+    joblib.dump(part, stream, compress=compress)
+    return stream.getvalue()

@@ -1,0 +1,118 @@
+"""What several test files need: a small corpus, a trained model, one full run, a browser."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from judul_lib.corpus import Corpus, read_corpus
+from judul_lib.estimators import fit_vectorizer
+from judul_lib.labeling import LabeledPairs, label_pairs
+from judul_lib.registry import Model, load_model
+from judul_lib.settings import FULL, LIGHT
+from judul_lib.training import TrainingResult, package_model, train_model
+
+PROJECT = Path(__file__).parent.parent
+DATA = PROJECT / "data" / "dataset_TA.csv"
+
+
+def judul(
+    *arguments: object, cwd: Path = PROJECT, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the ``judul`` command as a user would."""
+    return subprocess.run(
+        [sys.executable, "-m", "judul_lib", *map(str, arguments)],
+        cwd=cwd, env={**os.environ, **environment}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def assert_refused(result: subprocess.CompletedProcess[str], *words: str) -> None:
+    """Status not 0, one line on standard error with these words, no traceback."""
+    lines = result.stderr.strip().splitlines()
+    assert result.returncode != 0, result.stdout
+    assert len(lines) == 1, result.stderr
+    assert lines[0].startswith("Galat: ")
+    for word in words:
+        assert word in lines[0], (word, lines[0])
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A light model trained on the project's titles."""
+
+    corpus: Corpus
+    labeled: LabeledPairs
+    result: TrainingResult
+    folder: Path
+    model: Model
+
+    @property
+    def titles(self) -> list[str]:
+        return self.corpus.titles["Judul"].tolist()
+
+    @property
+    def processed(self) -> list[str]:
+        return self.corpus.titles["judul_proc"].tolist()
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    corpus = read_corpus(DATA)
+    titles, processed = corpus.titles["Judul"].tolist(), corpus.titles["judul_proc"].tolist()
+    labeled = label_pairs(fit_vectorizer(processed, FULL).transform(processed))
+    result = train_model(titles, processed, labeled.pairs, LIGHT)
+    folder = tmp_path_factory.mktemp("models") / "light"
+    package_model(result, corpus, folder)
+    return Trained(corpus, labeled, result, folder, load_model(folder))
+
+
+@dataclass(frozen=True)
+class Run:
+    """Results of ``judul run`` on the project's own data."""
+
+    outputs: Path
+    reports: Path
+    stdout: str
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    folder = tmp_path_factory.mktemp("run")
+    result = judul("run", "--out", folder / "outputs", "--reports", folder / "reports")
+    assert result.returncode == 0, result.stderr
+    return Run(folder / "outputs", folder / "reports", result.stdout)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[object]:
+    executable = shutil.which("chromium") or shutil.which("chromium-browser")
+    if executable is None:
+        pytest.skip("no Chromium here: install Debian's package 'chromium' for the browser tests")
+    from playwright.sync_api import sync_playwright
+
+    arguments = (
+        "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+        "--disable-component-update --disable-sync"
+    )
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=executable, args=arguments.split())
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def write_csv(tmp_path: Path):
+    """Write titles to a CSV and return its path."""
+
+    def write(titles: list[str], name: str = "judul.csv") -> Path:
+        path = tmp_path / name
+        pd.DataFrame({"Judul": titles}).to_csv(path, index=False)
+        return path
+
+    return write

@@ -1,0 +1,114 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from judul_lib import compute_similarities, score_pairs
+from judul_lib.checking import RESULT_COLUMNS, TitleChecker, label
+from judul_lib.features import FEATURES, extract_pair_features
+from judul_lib.preprocessing import preprocess_text
+from judul_lib.registry import load_estimators
+
+QUERY = "Prediksi Harga Beras di Kota Medan Menggunakan Metode LSTM"
+
+
+@pytest.fixture(scope="module")
+def result(trained):
+    return compute_similarities(QUERY, *load_estimators(trained.folder), trained.corpus.titles)
+
+
+def test_the_studys_own_cases(result):
+    assert "rf_probability" in result.columns
+    assert result["rf_probability"].between(0, 1).all()
+
+
+def test_every_title_comes_back_once_best_first(result, trained):
+    assert list(result.columns) == list(RESULT_COLUMNS)
+    assert sorted(result["judul_ref"]) == sorted(trained.titles)
+    keys = result[["rf_probability", "cosine", "levenshtein"]]
+    assert keys.equals(keys.sort_values(list(keys), ascending=False, kind="stable"))
+    assert set(result["rf_label"]) <= {"MIRIP", "TIDAK MIRIP"}
+
+
+def test_it_says_what_a_loop_over_single_pairs_says(result, trained):
+    tfidf, scaler, forest = load_estimators(trained.folder)
+    query = preprocess_text(QUERY)
+    expected = {}
+    for title, text in zip(trained.titles, trained.processed, strict=True):
+        rows = tfidf.transform([query, text])
+        features = extract_pair_features(rows[0], rows[1], query, text, QUERY, title)
+        expected[title] = [*features, forest.predict_proba(scaler.transform([features]))[0, 1]]
+    columns = [*FEATURES, "rf_probability"]
+    found = {row.judul_ref: [getattr(row, c) for c in columns] for row in result.itertuples()}
+    for title, values in expected.items():
+        assert found[title] == pytest.approx(values), title
+
+
+def test_one_call_of_the_forest_scores_the_whole_corpus(trained):
+    class Counting:
+        calls = 0
+
+        def predict_proba(self, rows):
+            Counting.calls += 1
+            return trained.model.forest.predict_proba(rows)
+
+    model = trained.model
+    TitleChecker(model.tfidf, model.scaler, Counting(), model.titles, model.processed).check(QUERY)
+    assert Counting.calls == 1
+
+
+def test_arrays_and_scikit_learn_give_the_same_table(result, trained):
+    model = trained.model
+    ours = compute_similarities(QUERY, model.tfidf, model.scaler, model.forest, trained.corpus.titles)
+    pd.testing.assert_frame_equal(ours, result, check_exact=True)
+
+
+def test_a_corpus_without_stems_is_preprocessed(result, trained):
+    bare = trained.corpus.titles[["Judul"]]
+    again = compute_similarities(QUERY, *load_estimators(trained.folder), bare)
+    pd.testing.assert_frame_equal(again, result)
+
+
+def test_a_title_of_the_corpus_finds_itself_whatever_its_case(trained):
+    checker = TitleChecker.from_model(trained.model)
+    for title in trained.titles[::10]:
+        best = checker.check(title.swapcase(), top_k=1)
+        assert best.titles == [title]
+        assert best.is_similar
+
+
+def test_ties_keep_the_order_of_the_corpus(trained):
+    titles = ["Deteksi Hoaks Politik", "deteksi hoaks politik", "DETEKSI HOAKS POLITIK"]
+    checker = TitleChecker.from_model(trained.model, titles)
+    assert checker.check("Deteksi Hoaks Politik").titles == titles
+
+
+@pytest.mark.parametrize(
+    "query", ["", "   ", "yang dan", "🙂", "=1+1", "<script>alert(1)</script>", "x" * 10_000]
+)
+def test_strange_titles_get_an_answer(trained, query):
+    matches = TitleChecker.from_model(trained.model).check(query)
+    assert len(matches.titles) == len(trained.titles)
+    assert np.isfinite(matches.probability).all()
+
+
+def test_an_empty_corpus_gives_no_match(trained):
+    matches = TitleChecker.from_model(trained.model, []).check(QUERY)
+    assert matches.titles == []
+    assert not matches.is_similar
+
+
+def test_pairs_are_scored_in_order_and_blank_ones_stay_blank(trained):
+    left = [QUERY, "", trained.titles[0]]
+    right = [trained.titles[0], QUERY, trained.titles[0].lower()]
+    rows = score_pairs(left, right, trained.model)
+    assert [tuple(row) for row in rows] == [RESULT_COLUMNS[1:]] * 3
+    assert set(rows[1].values()) == {None}
+    assert [rows[2][name] for name in FEATURES] == pytest.approx([1, 1, 1])
+    assert rows[2]["rf_label"] == "MIRIP"
+    checked = TitleChecker.from_model(trained.model, right[:1]).check(left[0]).rows()[0]
+    assert {k: checked[k] for k in rows[0]} == rows[0]
+    assert score_pairs([], [], trained.model) == []
+
+
+def test_the_threshold_itself_counts_as_similar():
+    assert (label(0.7, 0.7), label(0.69, 0.7)) == ("MIRIP", "TIDAK MIRIP")

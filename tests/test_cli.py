@@ -1,0 +1,168 @@
+import csv
+import io
+import json
+import shutil
+
+import pandas as pd
+import pytest
+
+from judul_lib import __version__
+from judul_lib.checking import RESULT_COLUMNS
+from tests.conftest import PROJECT, assert_refused, judul
+
+QUERY = "Prediksi Harga Beras di Kota Medan Menggunakan Metode LSTM"
+
+
+@pytest.fixture
+def models(trained, tmp_path):
+    folder = tmp_path / "outputs"
+    shutil.copytree(trained.folder, folder / "light")
+    return folder
+
+
+def test_a_fresh_clone_can_check_a_title_at_once():
+    result = judul("check", QUERY, "--model", "light")
+    assert result.returncode == 0, result.stderr
+    assert "MIRIP (peluang " in result.stdout
+    assert "123 judul" in result.stdout
+    assert len([line for line in result.stdout.splitlines() if line[:3].strip().isdigit()]) == 10
+
+
+def test_the_same_answer_as_json_and_csv(models, trained):
+    arguments = ["check", QUERY, "--models", models, "--model", "light", "--top", 3]
+    answer = json.loads(judul(*arguments, "--format", "json").stdout)
+    assert answer["judul"] == QUERY
+    assert answer["model"] == "light"
+    assert len(answer["hasil"]) == 3
+    rows = list(csv.DictReader(io.StringIO(judul(*arguments, "--format", "csv").stdout)))
+    assert list(rows[0]) == list(RESULT_COLUMNS)
+    assert [row["judul_ref"] for row in rows] == [row["judul_ref"] for row in answer["hasil"]]
+    assert answer["rf_label"] == rows[0]["rf_label"]
+
+
+def test_without_a_wish_the_model_that_is_there_answers_and_the_missing_one_is_named(models):
+    result = judul("check", QUERY, "--models", models)
+    assert result.returncode == 0
+    assert "Model Penuh belum ada" in result.stderr
+    assert "make run" in result.stderr
+
+
+def test_a_model_asked_for_by_name_is_not_replaced_by_another(models):
+    assert_refused(judul("check", QUERY, "--models", models, "--model", "full"), "make run")
+
+
+def test_another_corpus(models, write_csv):
+    path = write_csv(["Peramalan Harga Cabai", QUERY.lower(), ""])
+    arguments = ["check", QUERY, "--models", models, "--model", "light", "--corpus", path]
+    result = judul(*arguments, "--format", "json")
+    found = json.loads(result.stdout)["hasil"]
+    assert [row["judul_ref"] for row in found] == [QUERY.lower(), "Peramalan Harga Cabai"]
+    assert "1 dari 3 baris" in result.stderr
+
+
+def test_a_file_of_proposals(models, tmp_path, trained):
+    source, target = tmp_path / "usulan.csv", tmp_path / "hasil.csv"
+    known = trained.titles[5]
+    source.write_text(f'nim,JUDUL\n01,"{known}"\n02,=HYPERLINK("x")\n03,\n', encoding="utf-8")
+    result = judul("check", "--file", source, "--output", target, "--models", models, "--model", "light")
+    assert result.returncode == 0, result.stderr
+    rows = pd.read_csv(target, dtype=str, keep_default_na=False)
+    assert list(rows.columns) == ["nim", "JUDUL", *RESULT_COLUMNS]
+    assert rows["nim"].tolist() == ["01", "02", "03"]
+    assert rows["judul_ref"][0] == known
+    assert rows["rf_label"][0] == "MIRIP"
+    assert rows["JUDUL"][1].startswith("'=")  # Not a formula any more.
+    assert rows["rf_label"][2] == ""
+    assert "1 baris" in result.stderr
+
+
+def test_pairs_keep_their_rows_and_columns(models, tmp_path, trained):
+    source, target = tmp_path / "pasangan.csv", tmp_path / "hasil.csv"
+    a, b = trained.titles[:2]
+    rows = [["7", a, b, "x"], ["8", "", b, "y"], ["9", b, a, ""], ["10", a, a, "-1"]]
+    frame = pd.DataFrame(rows, columns=["id", "judul_a", "judul_b", "catatan"])
+    frame.to_csv(source, index=False)
+    result = judul("score-pairs", source, target, "--models", models, "--model", "light")
+    assert result.returncode == 0, result.stderr
+    scored = pd.read_csv(target, dtype=str, keep_default_na=False)
+    pd.testing.assert_frame_equal(scored[list(frame)], frame, check_dtype=False)
+    assert list(scored.columns) == [*frame.columns, *RESULT_COLUMNS[1:]]
+    assert scored.loc[1, "rf_probability"] == ""
+    assert scored.loc[0, "cosine"] == scored.loc[2, "cosine"]
+    assert float(scored.loc[3, "levenshtein"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["check"], "judul"),
+        (["check", ""], "kosong"),
+        (["check", "yang dan di 123"], "kosong"),
+        (["check", "a", "--file", "b.csv"], "judul"),
+        (["check", "--file", "b.csv"], "--output"),
+        (["check", QUERY, "--models", "tidak-ada"], "make run"),
+        (["check", QUERY, "--model", "besar"], "full, light"),
+        (["check", QUERY, "--top", "0"], "--top"),
+        (["check", QUERY, "--apa"], "--apa"),
+        (["check", QUERY, "--corpus", "tidak-ada.csv"], "tidak ditemukan"),
+        (["check", QUERY, "--corpus", "tests"], "folder"),
+        (["check", "--file", "tidak-ada.csv", "--output", "x.csv"], "tidak ditemukan"),
+        (["check", "--file", "pyproject.toml", "--output", "x.csv"], "pyproject.toml"),
+        (["score-pairs", "data/dataset_TA.csv", "x.csv", "--model", "light"], "judul_a"),
+        (["score-pairs", "data/dataset_TA.csv"], "HASIL.csv"),
+        (["run", "--data", "tidak-ada.csv"], "tidak ditemukan"),
+        (["run", "--notebooks", "tidak-ada"], "tidak ada"),
+        (["run", "-p", "TIDAK_ADA", "1"], "TIDAK_ADA"),
+        (["hapus"], "Pilih: run, check, score-pairs"),
+    ],
+)
+def test_bad_input_gets_one_line_that_helps(arguments, word, tmp_path):
+    if arguments[0] == "check" and "--model" not in arguments and "--models" not in arguments:
+        arguments = [*arguments, "--model", "light"]
+    if arguments[0] == "run":
+        arguments = [*arguments, "--out", tmp_path / "o", "--reports", tmp_path / "r"]
+    assert_refused(judul(*arguments), word)
+    assert not (PROJECT / "x.csv").exists()
+
+
+def test_a_damaged_model_is_refused(models):
+    path = models / "light" / "arrays.npz"
+    path.write_bytes(path.read_bytes()[:-1])
+    assert_refused(judul("check", QUERY, "--models", models), "ditolak", "make run")
+
+
+def test_an_output_that_cannot_be_written_is_said(models, write_csv):
+    result = judul(
+        "check", "--file", write_csv([QUERY]), "--output", "/proc/hasil.csv",
+        "--models", models, "--model", "light",
+    )  # fmt: skip
+    assert_refused(result, "Periksa")
+
+
+def test_control_characters_of_a_title_do_not_reach_the_terminal(models, write_csv):
+    path = write_csv(["Deteksi \x1b[2J Hoaks", "Prediksi Beras"])
+    result = judul("check", "Deteksi Hoaks", "--models", models, "--model", "light", "--corpus", path)
+    assert result.returncode == 0
+    assert "\x1b" not in result.stdout
+
+
+def test_the_first_answer_needs_neither_scikit_learn_nor_pandas():
+    """They take most of the 1.5 seconds that a cold start may take."""
+    import subprocess
+    import sys
+
+    code = (
+        "import sys; from judul_lib.cli import main\n"
+        "try: main(['check', 'Deteksi Hoaks', '--model', 'light'])\n"
+        "except SystemExit as end: assert not end.code\n"
+        "print([name for name in ('sklearn', 'pandas', 'plotly') if name in sys.modules])"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True
+    )
+    assert run.stdout.splitlines()[-1] == "[]"
+
+
+def test_version_and_help():
+    assert __version__ in judul("--version").stdout
+    assert all(name in judul("--help").stdout for name in ("run", "check", "score-pairs"))

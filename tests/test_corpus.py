@@ -1,0 +1,148 @@
+import codecs
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from judul_lib.corpus import (
+    REASON_COLUMN,
+    ROW_COLUMN,
+    load_corpus,
+    parse_table,
+    read_corpus,
+    read_table,
+    save_corpus,
+)
+from judul_lib.errors import CorpusError
+
+TITLES = ["Deteksi Hoaks", "Prediksi Harga Beras", "Klasifikasi Daun Naïve"]
+
+
+def content(separator=",", header="Judul"):
+    lines = [f"No{separator}{header}", *(f"{i}{separator}{t}" for i, t in enumerate(TITLES))]
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("header", ["Judul", " judul ", "JUDUL"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_separators_headers_and_encodings_are_forgiven(tmp_path, separator, header, encoding):
+    path = tmp_path / "judul.csv"
+    path.write_bytes(content(separator, header).encode(encoding))
+    corpus = read_corpus(path)
+    assert corpus.titles["Judul"].tolist() == TITLES
+    assert corpus.titles["No"].tolist() == ["0", "1", "2"]
+    assert corpus.rejected.empty
+
+
+def test_big_endian_utf16_is_read(tmp_path):
+    path = tmp_path / "judul.csv"
+    path.write_bytes(codecs.BOM_UTF16_BE + content().encode("utf-16-be"))
+    assert read_corpus(path).titles["Judul"].tolist() == TITLES
+
+
+def test_rejected_rows_have_row_number_and_reason(write_csv):
+    path = write_csv(
+        ["Deteksi Hoaks", "", "Prediksi Beras", "yang dan di", "deteksi  HOAKS!", "123 ???"]
+    )
+    corpus = read_corpus(path)
+    assert corpus.titles["Judul"].tolist() == ["Deteksi Hoaks", "Prediksi Beras"]
+    rows = corpus.rejected.set_index(ROW_COLUMN)[REASON_COLUMN]
+    assert rows.index.tolist() == [3, 5, 6, 7]
+    assert rows[3] == "judul kosong"
+    assert rows[6] == "duplikat baris 2"
+    assert rows[5] == rows[7] == "tidak ada kata yang tersisa setelah prapemrosesan"
+
+
+def test_duplicates_can_be_kept(write_csv):
+    path = write_csv(["Deteksi Hoaks", "DETEKSI HOAKS", "Prediksi Beras"])
+    assert len(read_corpus(path, drop_duplicates=False).titles) == 3
+    assert len(read_corpus(path).titles) == 2
+
+
+@given(st.lists(st.text(alphabet="ab Cd,;\"'\n\t1.", max_size=12), min_size=1, max_size=12))
+def test_no_row_is_lost(tmp_path_factory, titles):
+    import csv
+
+    path = tmp_path_factory.mktemp("csv") / "judul.csv"
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream, quoting=csv.QUOTE_ALL)
+        writer.writerows([["Judul"], *([t] for t in titles)])
+    assert read_corpus(path, min_titles=0).n_rows == len(titles)
+
+
+def test_unquoted_commas_in_a_file_of_one_column_belong_to_the_title(tmp_path):
+    path = tmp_path / "judul.csv"
+    path.write_text("Judul\nDeteksi Hoaks, Ujaran Kebencian, dan Spam\nPrediksi Beras\n")
+    assert read_corpus(path).titles["Judul"][0] == "Deteksi Hoaks, Ujaran Kebencian, dan Spam"
+
+
+def test_a_row_with_too_many_fields_is_set_aside_with_its_reason(tmp_path):
+    path = tmp_path / "judul.csv"
+    path.write_text("Judul,Kampus\nDeteksi Hoaks,A\nPrediksi, Beras,B\nDeteksi Spam,C\n")
+    corpus = read_corpus(path)
+    assert corpus.rejected[ROW_COLUMN].tolist() == [3]
+    assert "jumlah kolom" in corpus.rejected[REASON_COLUMN][0]
+
+
+def test_columns_that_would_hide_ours_are_renamed_not_lost(tmp_path):
+    path = tmp_path / "judul.csv"
+    path.write_text("judul_proc,Judul,x,x\nmilik saya,Deteksi Hoaks,1,2\nlagi,Prediksi Beras,3,4\n")
+    titles = read_corpus(path).titles
+    assert titles["judul_proc"].tolist() == ["deteksi hoaks", "prediksi beras"]
+    assert titles["judul_proc_2"].tolist() == ["milik saya", "lagi"]
+    assert titles["x_2"].tolist() == ["2", "4"]
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "kosong"),
+        (b"\n \n", "kosong"),
+        (b"Nama,Tahun\nA,1\n", "Kolom 'Judul' tidak ada"),
+        (b"Judul,judul\nA,B\n", "2 kali"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "bukan berkas teks"),
+        (b"PK\x03\x04\x14\x00\x06\x00", "bukan berkas teks"),
+        (b"Judul\nDeteksi Hoaks\n", "hanya berisi 1 judul"),
+        (b"Judul\n" + b"Deteksi Hoaks\n" * 5, "hanya berisi 1 judul"),
+        (b'Judul,No\n"Deteksi Hoaks,1\nPrediksi,2\n', "tanda kutip"),
+    ],
+)
+def test_files_that_are_no_corpus_say_why(tmp_path, data, words):
+    path = tmp_path / "judul.csv"
+    path.write_bytes(data)
+    with pytest.raises(CorpusError, match=words):
+        read_corpus(path)
+
+
+def test_a_folder_or_nothing_is_refused(tmp_path):
+    with pytest.raises(CorpusError, match="folder"):
+        read_corpus(tmp_path)
+    with pytest.raises(CorpusError, match="tidak ditemukan"):
+        read_corpus(tmp_path / "tidak-ada.csv")
+
+
+def test_saved_and_loaded_again_a_corpus_is_the_same(write_csv, tmp_path):
+    corpus = read_corpus(write_csv(["Deteksi Hoaks", "", "NA", "Prediksi Beras"]))
+    save_corpus(corpus, tmp_path / "out")
+    again = load_corpus(tmp_path / "out")
+    assert again.titles.to_dict() == corpus.titles.to_dict()
+    assert again.n_rows == corpus.n_rows == 4
+    assert (again.sha256, again.name) == (corpus.sha256, corpus.name)
+    with pytest.raises(CorpusError, match="notebook 01"):
+        load_corpus(tmp_path / "lain")
+
+
+def test_a_table_keeps_every_row_as_text(tmp_path):
+    path = tmp_path / "pasangan.csv"
+    path.write_text('id,judul_a,judul_b\n007,,NA\n8,"a,b",null\n\n')
+    assert read_table(path).to_numpy().tolist() == [["007", "", "NA"], ["8", "a,b", "null"]]
+    path.write_text("a,b\n1,2,3\n")
+    with pytest.raises(CorpusError, match="baris 2"):
+        read_table(path)
+
+
+def test_a_title_of_a_million_letters_is_read():
+    header, records = parse_table(b"Judul,No\n" + b"x" * 1_000_000 + b",1\n", "besar.csv")
+    assert header == ["Judul", "No"]
+    assert len(records[0][0][0]) == 1_000_000

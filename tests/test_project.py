@@ -1,0 +1,125 @@
+"""What the project promises about itself: one list of dependencies, two READMEs, small modules."""
+
+import re
+import subprocess
+import sys
+import tomllib
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+from tests.conftest import PROJECT
+
+PYPROJECT = tomllib.loads((PROJECT / "pyproject.toml").read_text())
+LOCK = (PROJECT / "requirements.lock").read_text()
+
+
+def requirements():
+    project = PYPROJECT["project"]
+    extras = [line for lines in project["optional-dependencies"].values() for line in lines]
+    return [Requirement(line) for line in (*project["dependencies"], *extras)]
+
+
+def locked():
+    pins = re.findall(r"^([A-Za-z0-9_.-]+)==([^ ;\\]+)", LOCK, re.MULTILINE)
+    return {name.lower().replace("_", "-"): version for name, version in pins}
+
+
+def test_every_dependency_is_pinned_within_its_range():
+    pins = locked()
+    for requirement in requirements():
+        name = requirement.name.lower().replace("_", "-")
+        assert name in pins, name
+        assert requirement.specifier.contains(pins[name]), requirement
+
+
+def test_every_pin_has_hashes_and_no_host_is_named():
+    entries = re.split(r"\n(?=[A-Za-z0-9])", LOCK.strip())
+    assert all("--hash=sha256:" in entry for entry in entries if "==" in entry)
+    assert "://" not in LOCK
+    assert "index-url" not in LOCK
+
+
+def test_conda_installs_the_same_project():
+    environment = yaml.safe_load((PROJECT / "environment.yml").read_text())
+    plain = [line for line in environment["dependencies"] if isinstance(line, str)]
+    pip = [
+        line for entry in environment["dependencies"] if isinstance(entry, dict) for line in entry["pip"]
+    ]
+    assert f"python{PYPROJECT['project']['requires-python']}" in plain
+    assert pip == ["-e .[dev]"]
+    names = {re.split(r"[<>=]", line)[0] for line in plain}
+    assert names == {"python", "pip", "make"}
+
+
+def test_the_old_stemmer_is_nowhere_asked_for():
+    assert "pysastrawi" in locked()
+    assert "sastrawi" not in locked()
+
+
+def command_blocks(name):
+    text = (PROJECT / name).read_text(encoding="utf-8")
+    return re.findall(r"^```(?:sh|bash|python)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def test_both_readmes_show_the_same_commands():
+    def without_comments(blocks):
+        return [re.sub(r"\s*#.*", "", block) for block in blocks]
+
+    english, indonesian = command_blocks("README.md"), command_blocks("README.id.md")
+    assert len(english) >= 3
+    assert without_comments(english) == without_comments(indonesian)
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.id.md", "CONTRIBUTING.md", "data/README.md"])
+def test_documents_point_at_files_that_exist(name):
+    text = (PROJECT / name).read_text(encoding="utf-8")
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", text)
+    missing = [link for link in links if not ((PROJECT / name).parent / link).exists()]
+    assert missing == []
+
+
+def test_every_make_target_is_explained():
+    makefile = (PROJECT / "Makefile").read_text()
+    targets = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)[1].split()
+    shown = subprocess.run(
+        ["make", "help"], cwd=PROJECT, capture_output=True, text=True, check=True
+    ).stdout
+    assert all(re.search(rf"^  make {target} ", shown, re.MULTILINE) for target in targets)
+
+
+def test_importing_the_package_imports_nothing_else():
+    code = (
+        "import sys; before = set(sys.modules); import judul_lib; "
+        "print(sorted(m for m in set(sys.modules) - before if not m.startswith('judul_lib')))"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "numpy" not in shown.stdout
+    assert "Sastrawi" not in shown.stdout
+
+
+def test_no_module_imports_from_a_floor_above():
+    floors = [
+        {"settings", "errors", "storage", "tables"},
+        {"preprocessing", "arrays", "plots", "reports"},
+        {"corpus", "registry", "estimators", "features"},
+        {"labeling", "evaluation", "checking", "pipeline"},
+        {"training"},
+        {"cli"},
+    ]
+    floor = {module: number for number, modules in enumerate(floors) for module in modules}
+    paths = [p for p in (PROJECT / "judul_lib").glob("*.py") if not p.stem.startswith("__")]
+    assert {path.stem for path in paths} == set(floor)
+    for path in paths:
+        text = path.read_text()
+        imported = re.findall(r"^ *from judul_lib\.(\w+) import", text, re.MULTILINE)
+        for line in re.findall(r"^ *from judul_lib import ([\w, ]+)$", text, re.MULTILINE):
+            imported += [name for name in line.split(", ") if name in floor]
+        if path.stem != "cli":
+            assert all(floor[name] < floor[path.stem] for name in imported), (path.stem, imported)
+
+
+def test_modules_stay_short():
+    lengths = {p.name: len(p.read_text().splitlines()) for p in (PROJECT / "judul_lib").glob("*.py")}
+    assert {name: n for name, n in lengths.items() if n > 330} == {}

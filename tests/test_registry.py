@@ -1,0 +1,154 @@
+import json
+import pickle
+import shutil
+
+import pytest
+
+from judul_lib import registry
+from judul_lib.errors import ModelError
+from judul_lib.registry import (
+    FILES,
+    METADATA_FILE,
+    load_estimators,
+    load_model,
+    load_models,
+    read_metadata,
+)
+from judul_lib.storage import recover_folder, replace_folder
+from judul_lib.training import package_model, train_model
+
+
+@pytest.fixture
+def folder(trained, tmp_path):
+    return shutil.copytree(trained.folder, tmp_path / "outputs" / "light")
+
+
+def content(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_metadata_say_what_the_model_is(trained, folder):
+    metadata = read_metadata(folder)
+    assert set(FILES) == set(metadata["files"]) == set(metadata["sizes"])
+    assert metadata["dataset"]["sha256"] == trained.corpus.sha256
+    assert metadata["dataset"]["n_titles"] == len(trained.titles)
+    assert metadata["hyperparameters"] == trained.result.best_params
+    assert metadata["n_terms"] == len(trained.result.tfidf.vocabulary_) <= 500
+    assert metadata["metrics"]["accuracy"] == pytest.approx(trained.result.metrics["accuracy"], abs=1e-6)
+    assert "scikit-learn" in metadata["packages"]
+    assert {"name", "version", "type", "created", "features", "tfidf"} <= set(metadata)
+
+
+def test_the_light_model_fits_into_38_kilobytes(trained, folder):
+    sizes = {path.name: path.stat().st_size for path in folder.iterdir()}
+    assert sum(sizes.values()) - sizes["titles_preprocessed.csv"] <= 38 * 1024
+
+
+def test_the_same_data_and_seed_write_nothing_new(trained, folder):
+    before = content(folder)
+    result = train_model(
+        trained.titles, trained.processed, trained.labeled.pairs, trained.result.profile
+    )
+    assert not package_model(result, trained.corpus, folder)
+    assert content(folder) == before
+    assert result.metrics == trained.result.metrics
+
+
+def test_the_same_data_and_seed_give_the_same_bytes_elsewhere(trained, tmp_path):
+    result = train_model(
+        trained.titles, trained.processed, trained.labeled.pairs, trained.result.profile
+    )
+    assert package_model(result, trained.corpus, tmp_path / "again")
+    again, first = content(tmp_path / "again"), content(trained.folder)
+    assert {n: again[n] for n in FILES} == {n: first[n] for n in FILES}
+
+
+def test_another_seed_writes_another_model(trained, folder):
+    before = content(folder)
+    result = train_model(
+        trained.titles, trained.processed, trained.labeled.pairs, trained.result.profile, random_state=7
+    )
+    assert package_model(result, trained.corpus, folder)
+    assert content(folder) != before
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_changed_file_is_refused_before_anything_is_unpickled(folder, name, tmp_path):
+    class Bomb:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "exploded"), "w"))
+
+    (folder / name).write_bytes(pickle.dumps(Bomb()))
+    for load in (load_model, load_estimators):
+        with pytest.raises(ModelError, match=f"{name} tidak sama"):
+            load(folder)
+    assert not (tmp_path / "exploded").exists()
+
+
+@pytest.mark.parametrize("name", [*FILES, METADATA_FILE])
+def test_a_missing_file_is_refused(folder, name):
+    (folder / name).unlink()
+    with pytest.raises(ModelError):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"files": 3}', "{"])
+def test_damaged_metadata_are_refused(folder, text):
+    (folder / METADATA_FILE).write_text(text)
+    with pytest.raises(ModelError):
+        load_model(folder)
+
+
+def test_what_is_there_is_loaded_and_what_is_missing_is_named(folder):
+    models, notes = load_models(folder.parent)
+    assert list(models) == ["light"]
+    assert len(notes) == 1
+    assert "Model Penuh" in notes[0]
+    assert "make run" in notes[0]
+    shutil.copytree(folder, folder.parent / "full")
+    models, notes = load_models(folder.parent)
+    assert list(models) == ["full", "light"]
+    assert notes == []
+    with pytest.raises(ModelError, match="make run"):
+        load_models(folder / "kosong")
+
+
+def test_a_save_that_fails_leaves_the_earlier_model(trained, folder, monkeypatch):
+    before = content(folder)
+    metadata = json.loads(before[METADATA_FILE])
+
+    def full_disk(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(registry, "write_bytes", full_disk)
+    with pytest.raises(OSError, match="No space"):
+        registry.save_model(folder, dict.fromkeys(FILES, b"new"), metadata)
+    assert content(folder) == before
+    assert [path.name for path in folder.parent.iterdir()] == ["light"]
+
+
+def test_a_replacement_killed_between_its_renames_is_undone(folder, tmp_path, monkeypatch):
+    before = content(folder)
+    new = tmp_path / "new"
+    new.mkdir()
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    rename = type(folder).rename
+    calls = []
+
+    def rename_once(self, target):
+        if calls:
+            killed()
+        calls.append(target)
+        return rename(self, target)
+
+    monkeypatch.setattr(type(folder), "rename", rename_once)
+    with pytest.raises(KeyboardInterrupt):
+        replace_folder(new, folder)
+    monkeypatch.undo()
+    assert not folder.exists()
+    recover_folder(folder)
+    assert content(folder) == before
+    assert load_model(folder).name == "light"
