@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,7 +19,6 @@ from typing import Any
 
 import nbformat
 from jupyter_client.manager import AsyncKernelManager
-from traitlets import default
 
 import judul_lib
 from judul_lib.errors import PipelineError, describe_os_error
@@ -216,7 +216,7 @@ def _execute(stage: Stage, staging: Path, paths: Paths, parameters: Mapping[str,
             cwd=paths.notebooks,
             kernel_name="python3",
             progress_bar=False,
-            kernel_manager_class=_LocalKernelManager,
+            kernel_manager_class=_QuietKernelManager,
         )
     except PapermillExecutionError as error:
         raise PipelineError(_explain(stage, error)) from error
@@ -227,12 +227,14 @@ def _execute(stage: Stage, staging: Path, paths: Paths, parameters: Mapping[str,
         ) from error
 
 
-class _LocalKernelManager(AsyncKernelManager):
-    """Kernels that listen on a socket file of this user instead of a network port."""
+class _QuietKernelManager(AsyncKernelManager):
+    """Kernels whose remarks about their own connection do not reach the terminal.
 
-    @default("transport")
-    def _transport_default(self) -> str:
-        return "ipc"
+    What a notebook prints on standard error is stored in it as ever.
+    """
+
+    async def _async_launch_kernel(self, kernel_cmd: list[str], **options: Any) -> None:
+        await super()._async_launch_kernel(kernel_cmd, **{**options, "stderr": subprocess.DEVNULL})
 
 
 def _explain(stage: Stage, error: Any) -> str:

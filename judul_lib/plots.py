@@ -38,8 +38,8 @@ def _style(figure: go.Figure, title: str, *, height: int = 400, **layout: Any) -
     figure.update_layout(
         template="none",
         title={
-            "text": title, "x": 0, "xref": "paper", "y": 1, "pad": {"t": 14},
-            "yanchor": "top", "font": {"size": 17},
+            "text": title, "x": 0.01, "xref": "container", "y": 1, "pad": {"t": 14},
+            "yanchor": "top", "font": {"size": 16},
         },
         height=height,
         margin={"l": 60, "r": 20, "t": 95, "b": 60},
@@ -178,11 +178,11 @@ def feature_scatter_matrix(samples: pd.DataFrame, features: Sequence[str]) -> go
 
 def correlation_heatmap(correlation: pd.DataFrame) -> go.Figure:
     """Correlation of the features (and the label), written into the cells."""
-    return _labelled_cells(correlation, "Korelasi (Pearson)", "korelasi", low=-1, decimals=2)
+    return _labelled_cells(correlation, "Korelasi (Pearson)", low=-1, decimals=2)
 
 
 def _labelled_cells(
-    frame: pd.DataFrame, title: str, bar: str, *, low: float, high: float = 1, decimals: int = 3
+    frame: pd.DataFrame, title: str, *, low: float, high: float = 1, decimals: int = 3
 ) -> go.Figure:
     names = [escape(str(name)) for name in frame.index]
     shades = _SHADES if low >= 0 else [[0.0, ACCENT], [0.5, "#ffffff"], [1.0, PRIMARY]]
@@ -190,7 +190,7 @@ def _labelled_cells(
         go.Heatmap(
             z=[_rounded(row, decimals) for row in frame.to_numpy()],
             x=[escape(str(name)) for name in frame.columns], y=names,
-            colorscale=shades, zmin=low, zmax=high, colorbar={"title": bar},
+            colorscale=shades, zmin=low, zmax=high, showscale=False,
             texttemplate=f"%{{z:.{decimals}f}}", xgap=2, ygap=2,
             hovertemplate="%{y}, %{x}: %{z}<extra></extra>",
         )
@@ -204,17 +204,17 @@ def grid_search(search: pd.DataFrame) -> go.Figure:
     """Mean score of each grid point: number of trees across, the other settings down."""
     others = [c for c in search.columns if c not in ("n_estimators", "score", "spread")]
     rows = [
-        ", ".join(f"{name} = {value}" for name, value in zip(others, values, strict=True))
-        for values in search[others].itertuples(index=False)
+        " / ".join(str(value) for value in values) for values in search[others].itertuples(index=False)
     ]
     grid = search.assign(row=rows).set_index(["row", "n_estimators"])["score"].unstack()  # noqa: PD010
     low = float(np.floor(grid.to_numpy().min() * 100) / 100)
     high = max(float(grid.to_numpy().max()), low + 0.01)
     figure = _labelled_cells(
-        grid.loc[list(dict.fromkeys(rows))], "F1 (berbobot) tiap titik pencarian", "F1",
+        grid.loc[list(dict.fromkeys(rows))], "F1 (berbobot) tiap titik pencarian",
         low=max(low, 0.0), high=high, decimals=4,
     )  # fmt: skip
     figure.update_layout(height=170 + 30 * len(grid))
+    figure.update_yaxes(title=" / ".join(others), title_font_size=11)
     return figure.update_xaxes(title="n_estimators (jumlah pohon)")
 
 
@@ -249,13 +249,16 @@ def confusion_matrices(matrices: Mapping[str, pd.DataFrame]) -> go.Figure:
     for column, matrix in enumerate(matrices.values(), start=1):
         shares = matrix.to_numpy() / np.maximum(matrix.to_numpy().sum(axis=1, keepdims=True), 1)
         figure.add_heatmap(
-            z=[_rounded(row, 3) for row in shares], x=list(matrix.columns), y=list(matrix.index),
+            z=[_rounded(row, 3) for row in shares],
+            x=[name.replace(" ", "<br>") for name in matrix.columns],
+            y=[name.replace(" ", "<br>") for name in matrix.index],
             text=matrix.to_numpy().tolist(), texttemplate="%{text}", colorscale=_SHADES,
             zmin=0, zmax=1, showscale=False, xgap=2, ygap=2, row=1, col=column,
             hovertemplate="label %{y}, prediksi %{x}: %{text} pasangan<extra></extra>",
         )  # fmt: skip
     _style(figure, "Matriks kebingungan (jumlah pasangan)", height=360)
-    figure.update_xaxes(title="prediksi").update_yaxes(autorange="reversed")
+    figure.update_annotations(font_size=13)
+    figure.update_xaxes(title="prediksi", tickangle=0).update_yaxes(autorange="reversed")
     return figure.update_yaxes(title="label", col=1)
 
 

@@ -53,7 +53,9 @@ class Display:
         return self.text
 
 
-def table(frame: pd.DataFrame, *, decimals: int = 3, index: bool = True) -> Display:
+def table(
+    frame: pd.DataFrame, *, decimals: int = 3, index: bool = True, unbroken: bool = False
+) -> Display:
     """Show a data frame; every cell is escaped.
 
     Parameters
@@ -63,10 +65,12 @@ def table(frame: pd.DataFrame, *, decimals: int = 3, index: bool = True) -> Disp
         Of the fractional numbers.
     index : bool
         Whether the row names are shown.
+    unbroken : bool
+        Keep every cell on one line, aligned to the right, as numbers are.
     """
     names = [str(name) for name in frame.index] if index else []
     rows = [[number(value, decimals) for value in row] for row in frame.itertuples(index=False)]
-    numeric = [pd.api.types.is_numeric_dtype(dtype) for dtype in frame.dtypes]
+    numeric = [unbroken or pd.api.types.is_numeric_dtype(dtype) for dtype in frame.dtypes]
     head = "".join(
         f"<th scope='col'{' class=angka' if is_number else ''}>{escape(str(name))}</th>"
         for name, is_number in zip(frame.columns, numeric, strict=True)
@@ -103,7 +107,7 @@ def intervals(tables: Mapping[str, pd.DataFrame], *, decimals: int = 3) -> Displ
         ]
         for name, frame in tables.items()
     }
-    return table(pd.DataFrame(columns, index=next(iter(tables.values())).index))
+    return table(pd.DataFrame(columns, index=next(iter(tables.values())).index), unbroken=True)
 
 
 def summary(facts: Mapping[str, Any], sentence: str = "") -> Display:

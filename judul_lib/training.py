@@ -3,6 +3,7 @@
 import io
 import platform
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -322,6 +323,9 @@ def _json_number(value: float) -> float | None:
 
 
 def _dump(part: Any, compress: int) -> bytes:
+    part = copy(part)
+    # scikit-learn remembers an address in memory here, which differs in each process.
+    vars(part).pop("_stop_words_id", None)
     stream = io.BytesIO()
     joblib.dump(part, stream, compress=compress)
     return stream.getvalue()

@@ -11,7 +11,8 @@ from judul_lib.pipeline import STAGES, Paths, parameter_names, run_notebooks
 from judul_lib.registry import FILES, read_metadata
 from tests.conftest import DATA, PROJECT, assert_refused, judul
 
-TINY = nbformat.v4.new_notebook(metadata={"kernelspec": {"name": "python3", "display_name": "x"}})
+KERNEL = {"name": "python3", "language": "python", "display_name": "Python 3"}
+TINY = nbformat.v4.new_notebook(metadata={"kernelspec": KERNEL})
 
 
 def everything(folder):
@@ -83,7 +84,7 @@ def test_only_what_is_out_of_date_is_run(tiny):
     # A notebook that fails: its own error is told, and nothing of the earlier run has changed.
     before = everything(tiny.outputs), everything(tiny.reports)
     edit(tiny, 1, "raise ValueError('rusak')")
-    with pytest.raises(PipelineError, match=r"02_labeling berhenti di sel 3: ValueError: rusak"):
+    with pytest.raises(PipelineError, match=r"02_labeling berhenti di sel 4: ValueError: rusak"):
         run_notebooks(tiny)
     assert (everything(tiny.outputs), everything(tiny.reports)) == before
     assert not list(tiny.outputs.glob(".run.*"))
