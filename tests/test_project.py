@@ -106,6 +106,7 @@ def test_no_module_imports_from_a_floor_above():
         {"corpus", "registry", "estimators", "features"},
         {"labeling", "evaluation", "checking", "pipeline"},
         {"training"},
+        {"title_splits"},
         {"cli"},
     ]
     floor = {module: number for number, modules in enumerate(floors) for module in modules}

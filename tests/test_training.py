@@ -7,10 +7,9 @@ from judul_lib.estimators import fit_vectorizer
 from judul_lib.features import FEATURES
 from judul_lib.labeling import label_pairs
 from judul_lib.settings import FULL, LIGHT
+from judul_lib.title_splits import title_disjoint_predictions, title_families
 from judul_lib.training import (
     held_out_predictions,
-    title_disjoint_predictions,
-    title_families,
     train_model,
 )
 
@@ -66,16 +65,16 @@ def test_titles_too_alike_for_a_vocabulary_are_an_error():
 
 def test_no_title_and_no_family_stands_on_both_sides(trained, monkeypatch):
     """Watch what each fold is fitted on."""
-    from judul_lib import training
+    from judul_lib import title_splits
 
     seen = []
-    original = training.fit_vectorizer
+    original = title_splits.fit_vectorizer
 
     def watch(processed, profile):
         seen.append(set(processed))
         return original(processed, profile)
 
-    monkeypatch.setattr(training, "fit_vectorizer", watch)
+    monkeypatch.setattr(title_splits, "fit_vectorizer", watch)
     result = title_disjoint_predictions(
         trained.titles, trained.processed, LIGHT, {"n_estimators": 5, "max_depth": 3}
     )
