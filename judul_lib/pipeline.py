@@ -100,7 +100,7 @@ def run_notebooks(
         paths.outputs.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=paths.outputs, prefix=".run.") as folder:
             staging = Path(folder)
-            _copy_finished(paths.outputs, staging, STAGES[: len(STAGES) - len(stale)])
+            _copy_earlier(paths.outputs, staging)
             for stage in stale:
                 on_stage(stage, None)
                 start = time.perf_counter()
@@ -185,8 +185,9 @@ def _files(path: Path) -> Iterator[Path]:
         yield path
 
 
-def _copy_finished(outputs: Path, staging: Path, finished: Sequence[Stage]) -> None:
-    for stage in finished:
+def _copy_earlier(outputs: Path, staging: Path) -> None:
+    """Start from the earlier results: a model that comes out the same then keeps its date."""
+    for stage in STAGES:
         for source in (p for name in (*stage.outputs, stage.executed) for p in _files(outputs / name)):
             target = staging / source.relative_to(outputs)
             target.parent.mkdir(parents=True, exist_ok=True)
