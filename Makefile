@@ -60,7 +60,7 @@ lock: $(STAMP) ## Pin every dependency anew
 bench: $(STAMP) ## Measure against peers in one run
 	$(BIN)/python benchmarks/check_title.py
 
-clean: ## Remove the environment and everything generated but outputs/light
+clean: ## Remove the environment and everything generated that Git does not track
 	rm -rf .venv build reports/*.html .pytest_cache .ruff_cache .mypy_cache
-	find outputs -mindepth 1 -maxdepth 1 ! -name light ! -name .gitignore -exec rm -rf {} +
+	find outputs -mindepth 1 -maxdepth 1 ! -name light ! -name structured -exec rm -rf {} +
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

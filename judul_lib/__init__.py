@@ -28,6 +28,8 @@ _HOME = {
     "load_estimators": "registry",
     "TitleChecker": "checking",
     "compute_similarities": "checking",
+    "StructuredChecker": "checking",
+    "load_checker": "checking",
     "score_pairs": "checking",
     "JudulError": "errors",
 }

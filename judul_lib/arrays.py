@@ -20,6 +20,8 @@ FloatArray = NDArray[np.float64]
 # Rows times trees walked at once: bounds the memory of `ArrayForest` to some 50 MB.
 _CELLS = 2_000_000
 
+FOREST_ARRAYS = ("roots", "feature", "threshold", "left", "right", "value")
+
 
 class ArrayTfidf:
     """TF-IDF of unigrams and bigrams over blank-separated tokens, L2-normalised rows.
@@ -32,8 +34,8 @@ class ArrayTfidf:
     """
 
     def __init__(self, terms: Sequence[str], idf: FloatArray) -> None:
+        self.terms, self.idf = list(terms), idf
         self._columns = {term: column for column, term in enumerate(terms)}
-        self._idf = idf
 
     def transform(self, processed: Sequence[str]) -> csr_matrix:
         """Return the TF-IDF rows of preprocessed titles, shape (n, n_terms)."""
@@ -52,12 +54,12 @@ class ArrayTfidf:
             counts.extend(row[column] for column in sorted(row))
             ends.append(len(columns))
         index = np.array(columns, dtype=np.int32)
-        values = np.array(counts, dtype=np.float64) * self._idf[index]
+        values = np.array(counts, dtype=np.float64) * self.idf[index]
         rows = np.repeat(np.arange(len(ends) - 1), np.diff(ends))
         norms = np.sqrt(np.bincount(rows, weights=values**2, minlength=len(ends) - 1))
         return csr_matrix(
             (values / norms[rows], index, np.array(ends, dtype=np.int32)),
-            shape=(len(ends) - 1, len(self._idf)),
+            shape=(len(ends) - 1, len(self.idf)),
         )
 
 
@@ -110,13 +112,40 @@ class ArrayForest:
 
     def _leaves(self, rows: NDArray[np.float32]) -> NDArray[np.int32]:
         nodes = np.repeat(self.roots[:, None], len(rows), axis=1)
-        each = np.arange(len(rows))
+        flat, start = rows.ravel(), np.arange(len(rows), dtype=np.intp) * rows.shape[1]
         while True:
-            goes_left = rows[each, self.feature[nodes]] <= self.threshold[nodes]
-            following = np.where(goes_left, self.left[nodes], self.right[nodes])
+            goes_left = flat.take(start + self.feature.take(nodes)) <= self.threshold.take(nodes)
+            following = np.where(goes_left, self.left.take(nodes), self.right.take(nodes))
             if np.array_equal(following, nodes):
                 return nodes
             nodes = following
+
+
+def empty_forest() -> ArrayForest:
+    """Return a forest without trees, for a model that is not fitted yet."""
+    whole, real = np.empty(0, dtype=np.int32), np.empty(0)
+    return ArrayForest(whole, whole, real, whole, whole, real)
+
+
+def array_forest(forest: Any) -> ArrayForest:
+    """Take over a fitted forest of scikit-learn: two classes, the positive one last."""
+    trees = [estimator.tree_ for estimator in forest.estimators_]
+    roots = np.cumsum([0, *(tree.node_count for tree in trees[:-1])], dtype=np.int32)
+    leaf = np.concatenate([tree.children_left < 0 for tree in trees])
+    itself = np.arange(len(leaf), dtype=np.int32)
+
+    def nodes(name: str) -> NDArray[np.int32]:
+        shifted = [getattr(tree, name) + root for tree, root in zip(trees, roots, strict=True)]
+        return np.where(leaf, itself, np.concatenate(shifted)).astype(np.int32)
+
+    return ArrayForest(
+        roots=roots,
+        feature=np.where(leaf, 0, np.concatenate([tree.feature for tree in trees])).astype(np.int32),
+        threshold=np.where(leaf, 0.0, np.concatenate([tree.threshold for tree in trees])),
+        left=nodes("children_left"),
+        right=nodes("children_right"),
+        value=np.concatenate([tree.value[:, 0, 1] for tree in trees]),
+    )
 
 
 def to_bytes(tfidf: Any, scaler: Any, forest: Any) -> bytes:
@@ -129,15 +158,7 @@ def to_bytes(tfidf: Any, scaler: Any, forest: Any) -> bytes:
     forest : RandomForestClassifier
         Two classes, the positive one last.
     """
-    trees = [estimator.tree_ for estimator in forest.estimators_]
-    roots = np.cumsum([0, *(tree.node_count for tree in trees[:-1])], dtype=np.int32)
-    leaf = np.concatenate([tree.children_left < 0 for tree in trees])
-    itself = np.arange(len(leaf), dtype=np.int32)
-
-    def nodes(name: str) -> NDArray[np.int32]:
-        shifted = [getattr(tree, name) + root for tree, root in zip(trees, roots, strict=True)]
-        return np.where(leaf, itself, np.concatenate(shifted)).astype(np.int32)
-
+    plain = array_forest(forest)
     stream = io.BytesIO()
     np.savez_compressed(
         stream,
@@ -145,12 +166,7 @@ def to_bytes(tfidf: Any, scaler: Any, forest: Any) -> bytes:
         idf=tfidf.idf_,
         mean=scaler.mean_,
         scale=scaler.scale_,
-        roots=roots,
-        feature=np.where(leaf, 0, np.concatenate([tree.feature for tree in trees])).astype(np.int32),
-        threshold=np.where(leaf, 0.0, np.concatenate([tree.threshold for tree in trees])),
-        left=nodes("children_left"),
-        right=nodes("children_right"),
-        value=np.concatenate([tree.value[:, 0, 1] for tree in trees]),
+        **{name: getattr(plain, name) for name in FOREST_ARRAYS},
     )
     return stream.getvalue()
 
@@ -159,9 +175,8 @@ def from_bytes(content: bytes) -> tuple[ArrayTfidf, ArrayScaler, ArrayForest]:
     """Read what `to_bytes` wrote; nothing is unpickled."""
     with np.load(io.BytesIO(content), allow_pickle=False) as stored:
         terms = stored["terms"].tobytes().decode().split("\n")
-        names = ("roots", "feature", "threshold", "left", "right", "value")
         return (
             ArrayTfidf(terms, stored["idf"]),
             ArrayScaler(stored["mean"], stored["scale"]),
-            ArrayForest(*(stored[name] for name in names)),
+            ArrayForest(*(stored[name] for name in FOREST_ARRAYS)),
         )

@@ -6,6 +6,7 @@ answer of the ``judul check`` command depends on it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from judul_lib.registry import Model
+    from judul_lib.structured import StructuredModel
 
 RESULT_COLUMNS = ("judul_ref", *FEATURES, "rf_probability", "rf_label")
 
@@ -140,17 +142,96 @@ class TitleChecker:
         query = TitleTable.build([title], preprocess_titles([title]), self._tfidf)
         left = query.take(np.zeros(len(self.titles), dtype=np.intp))
         features = pair_features(left, self._table)
-        probability = self.probability(features)
-        cosine, levenshtein = (features[:, list(FEATURES).index(n)] for n in ("cosine", "levenshtein"))
-        order = np.lexsort((-levenshtein, -cosine, -probability))[:top_k]
-        best = [self.titles[i] for i in order]
-        return Matches(best, features[order], probability[order], self.threshold)
+        return _ranked(self.titles, features, self._probability(features), self.threshold, top_k)
 
-    def probability(self, features: FloatArray) -> FloatArray:
-        """Return ``rf_probability`` of rows of features, shape (n,)."""
+    def score(self, left: Sequence[str], right: Sequence[str]) -> tuple[FloatArray, FloatArray]:
+        """Compare row *i* of the one with row *i* of the other.
+
+        Returns
+        -------
+        features : ndarray of float, shape (n, 3)
+        probability : ndarray of float, shape (n,)
+        """
+        both = [*left, *right]
+        table = TitleTable.build(both, preprocess_titles(both), self._tfidf)
+        rows = np.arange(len(left))
+        features = pair_features(table.take(rows), table.take(rows + len(left)))
+        return features, self._probability(features)
+
+    def _probability(self, features: FloatArray) -> FloatArray:
         if not len(features):
             return np.empty(0)
         return self._forest.predict_proba(self._scaler.transform(features))[:, 1]
+
+
+class StructuredChecker:
+    """The structured model with a corpus made ready once; used like `TitleChecker`.
+
+    Parameters
+    ----------
+    model : StructuredModel
+    titles : sequence of str, shape (n,)
+        The corpus as typed.
+    threshold : float
+        Probability from which a title counts as similar.
+    """
+
+    def __init__(
+        self,
+        model: "StructuredModel",
+        titles: Sequence[str],
+        *,
+        threshold: float = DECISION_THRESHOLD,
+    ) -> None:
+        self.titles, self.threshold = list(titles), threshold
+        self._model = model
+        self._corpus = model.prepare(self.titles)
+
+    def check(self, title: str, *, top_k: int | None = None) -> Matches:
+        """Compare one title with the whole corpus; see `TitleChecker.check`."""
+        rows = np.arange(len(self.titles))
+        query = self._model.prepare([title])
+        features = self._model.features(query, self._corpus, np.zeros_like(rows), rows)
+        probability = self._model.probability(features)
+        return _ranked(self.titles, features[:, : len(FEATURES)], probability, self.threshold, top_k)
+
+    def score(self, left: Sequence[str], right: Sequence[str]) -> tuple[FloatArray, FloatArray]:
+        """Compare row *i* of the one with row *i* of the other; see `TitleChecker.score`."""
+        features = self._model.pair_features(left, right)
+        return features[:, : len(FEATURES)], self._model.probability(features)
+
+
+def _ranked(
+    titles: Sequence[str],
+    features: FloatArray,
+    probability: FloatArray,
+    threshold: float,
+    top_k: int | None,
+) -> Matches:
+    cosine, levenshtein = (features[:, list(FEATURES).index(n)] for n in ("cosine", "levenshtein"))
+    order = np.lexsort((-levenshtein, -cosine, -probability))[:top_k]
+    return Matches([titles[i] for i in order], features[order], probability[order], threshold)
+
+
+def load_checker(
+    folder: str | Path,
+    titles: Sequence[str] | None = None,
+    *,
+    threshold: float = DECISION_THRESHOLD,
+) -> TitleChecker | StructuredChecker:
+    """Load any model for checking, with its own corpus unless other titles are given.
+
+    Raises
+    ------
+    ModelError
+        The folder is missing, incomplete, or its hashes do not hold.
+    """
+    from judul_lib.registry import STRUCTURED, load_model, load_structured, read_metadata
+
+    if read_metadata(folder).get("name") == STRUCTURED:
+        model, own = load_structured(folder)
+        return StructuredChecker(model, own if titles is None else titles, threshold=threshold)
+    return TitleChecker.from_model(load_model(folder), titles, threshold=threshold)
 
 
 def compute_similarities(
@@ -183,7 +264,7 @@ def compute_similarities(
 
 
 def score_pairs(
-    left: Sequence[str], right: Sequence[str], model: "Model", *, threshold: float = DECISION_THRESHOLD
+    left: Sequence[str], right: Sequence[str], checker: TitleChecker | StructuredChecker
 ) -> list[dict[str, Any]]:
     """Score pairs of titles.
 
@@ -191,8 +272,8 @@ def score_pairs(
     ----------
     left, right : sequence of str, shape (n,)
         Row *i* of the one is compared with row *i* of the other.
-    model : Model
-        As from `judul_lib.load_model`.
+    checker : TitleChecker or StructuredChecker
+        As from `load_checker`.
 
     Returns
     -------
@@ -202,14 +283,9 @@ def score_pairs(
     """
     names = RESULT_COLUMNS[1:]
     written = [i for i in range(len(left)) if left[i].strip() and right[i].strip()]
-    both = [*(left[i] for i in written), *(right[i] for i in written)]
-    table = TitleTable.build(both, preprocess_titles(both), model.tfidf)
-    rows = np.arange(len(written))
-    features = pair_features(table.take(rows), table.take(rows + len(written)))
-    checker = TitleChecker.from_model(model, [])
-    probability = checker.probability(features)
+    features, probability = checker.score([left[i] for i in written], [right[i] for i in written])
     result: list[dict[str, Any]] = [dict.fromkeys(names) for _ in left]
     for i, values, p in zip(written, features, probability, strict=True):
-        scored = (*map(float, values), float(p), label(p, threshold))
+        scored = (*map(float, values), float(p), label(p, checker.threshold))
         result[i] = dict(zip(names, scored, strict=True))
     return result

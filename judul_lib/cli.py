@@ -15,10 +15,12 @@ from judul_lib.errors import CorpusError, JudulError, describe_os_error
 from judul_lib.settings import PROFILES
 
 if TYPE_CHECKING:
-    from judul_lib.checking import Matches, TitleChecker
-    from judul_lib.registry import Model
+    from judul_lib.checking import Matches, StructuredChecker, TitleChecker
 
-_MODELS = click.Choice(list(PROFILES))
+    Checker = TitleChecker | StructuredChecker
+
+_TITLES_OF_MODELS = {**{p.name: p.title for p in PROFILES.values()}, "structured": "Model Terstruktur"}
+_MODELS = click.Choice(list(_TITLES_OF_MODELS))
 
 
 def _project() -> Path:
@@ -107,7 +109,7 @@ def _value(text: str) -> Any:
     "--format", "style", type=click.Choice(["table", "json", "csv"]), default="table",
     show_default="table", help="Bentuk keluaran.",
 )  # fmt: skip
-@click.option("--models", "outputs", type=Path, help="Folder berisi full/ dan light/ [bawaan: outputs].")
+@click.option("--models", "outputs", type=Path, help="Folder yang berisi model-model [bawaan: outputs].")
 def check(
     title: str | None,
     file: Path | None,
@@ -125,23 +127,27 @@ def check(
         raise click.UsageError("--file dan --output dipakai bersama.")
     if title is not None:
         _require_words(title)
-    model = _pick_model(name, outputs or _project() / "outputs")
-    checker = _make_checker(model, corpus)
+    chosen = _choose_model(name, outputs or _project() / "outputs")
+    checker = _make_checker(chosen, corpus)
     if title is not None:
-        click.echo(_show(title, checker.check(title, top_k=top), checker, model, style), nl=False)
+        click.echo(_show(title, checker.check(title, top_k=top), checker, chosen.name, style), nl=False)
     elif file is not None and output is not None:
         _check_file(file, output, checker)
 
 
-def _pick_model(name: str | None, outputs: Path) -> "Model":
-    from judul_lib.registry import load_model, load_models
+def _choose_model(name: str | None, outputs: Path) -> Path:
+    """Return the folder of the model asked for, or of the first one that is there."""
+    from judul_lib.errors import ModelError
+    from judul_lib.storage import recover_folder
 
     if name is not None:
-        return load_model(outputs / name)
-    models, notes = load_models(outputs)
-    for note in notes:
-        _say(f"Catatan: {note}")
-    return next(iter(models.values()))
+        return outputs / name
+    for candidate, title in _TITLES_OF_MODELS.items():
+        recover_folder(outputs / candidate)
+        if (outputs / candidate).is_dir():
+            return outputs / candidate
+        _say(f"Catatan: {title} belum ada di {outputs / candidate}; buat dengan `make run`.")
+    raise ModelError(f"Belum ada model di {outputs}. Buat dengan `make run`.")
 
 
 def _require_words(title: str) -> None:
@@ -153,20 +159,20 @@ def _require_words(title: str) -> None:
         )
 
 
-def _make_checker(model: "Model", corpus: Path | None) -> "TitleChecker":
-    from judul_lib.checking import TitleChecker
+def _make_checker(model: Path, corpus: Path | None) -> "Checker":
+    from judul_lib.checking import load_checker
 
     if corpus is None:
-        return TitleChecker.from_model(model)
+        return load_checker(model)
     from judul_lib.corpus import TITLE_COLUMN, read_corpus
 
     read = read_corpus(corpus, min_titles=1)
     if len(read.rejected):
         _say(f"Catatan: {len(read.rejected)} dari {read.n_rows} baris {corpus.name} tidak dipakai.")
-    return TitleChecker.from_model(model, read.titles[TITLE_COLUMN].tolist())
+    return load_checker(model, read.titles[TITLE_COLUMN].tolist())
 
 
-def _show(title: str, matches: "Matches", checker: "TitleChecker", model: "Model", style: str) -> str:
+def _show(title: str, matches: "Matches", checker: "Checker", model: str, style: str) -> str:
     from judul_lib.checking import RESULT_COLUMNS, label
     from judul_lib.storage import csv_text, harmless_cell
 
@@ -174,7 +180,7 @@ def _show(title: str, matches: "Matches", checker: "TitleChecker", model: "Model
     if style == "json":
         answer = {
             "judul": title,
-            "model": model.name,
+            "model": model,
             "ambang": checker.threshold,
             "rf_label": label(rows[0]["rf_probability"], checker.threshold),
             "hasil": rows,
@@ -185,11 +191,11 @@ def _show(title: str, matches: "Matches", checker: "TitleChecker", model: "Model
     return _text_table(rows, checker, model)
 
 
-def _text_table(rows: list[dict[str, Any]], checker: "TitleChecker", model: "Model") -> str:
+def _text_table(rows: list[dict[str, Any]], checker: "Checker", model: str) -> str:
     best = rows[0]
     head = (
         f"{best['rf_label']} (peluang {_comma(best['rf_probability'], 2)}, ambang "
-        f"{_comma(checker.threshold, 2)}; {PROFILES[model.name].title}, {len(checker.titles)} judul)"
+        f"{_comma(checker.threshold, 2)}; {_TITLES_OF_MODELS[model]}, {len(checker.titles)} judul)"
     )
     lines = [head, "", " no  peluang  cosine  jaccard  levenshtein  label        judul"]
     indent = " " * 55
@@ -213,7 +219,7 @@ def _printable(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text)
 
 
-def _check_file(file: Path, output: Path, checker: "TitleChecker") -> None:
+def _check_file(file: Path, output: Path, checker: "Checker") -> None:
     from judul_lib.checking import RESULT_COLUMNS
     from judul_lib.corpus import TITLE_COLUMN, find_column, read_table, write_frame
     from judul_lib.preprocessing import preprocess_text
@@ -239,20 +245,20 @@ def _check_file(file: Path, output: Path, checker: "TitleChecker") -> None:
 @click.argument("source", type=Path, metavar="MASUKAN.csv")
 @click.argument("target", type=Path, metavar="HASIL.csv")
 @click.option("--model", "name", type=_MODELS, help="Model [bawaan: full bila ada, jika tidak light].")
-@click.option("--models", "outputs", type=Path, help="Folder berisi full/ dan light/ [bawaan: outputs].")
+@click.option("--models", "outputs", type=Path, help="Folder yang berisi model-model [bawaan: outputs].")
 def score_pairs(source: Path, target: Path, name: str | None, outputs: Path | None) -> None:
     """Nilai pasangan judul (kolom judul_a dan judul_b), baris demi baris."""
     from judul_lib import checking
     from judul_lib.corpus import find_column, read_table, write_frame
 
-    model = _pick_model(name, outputs or _project() / "outputs")
+    checker = checking.load_checker(_choose_model(name, outputs or _project() / "outputs"), [])
     pairs = read_table(source)
     header = list(pairs.columns)
     left, right = (
         pairs.iloc[:, find_column(header, column, source.name)].tolist()
         for column in ("judul_a", "judul_b")
     )
-    rows = checking.score_pairs(left, right, model)
+    rows = checking.score_pairs(left, right, checker)
     _append(pairs, checking.RESULT_COLUMNS[1:], rows)
     write_frame(pairs, target)
     click.echo(f"{len(rows)} pasangan dinilai: {target}")

@@ -20,6 +20,14 @@ class ModelError(JudulError):
     """A model folder is missing, incomplete or not what its metadata say."""
 
 
+class LexiconError(JudulError):
+    """The lexicon contradicts itself or is not in its form."""
+
+
+class GoldError(JudulError):
+    """The file of gold pairs contradicts itself or is not in its form."""
+
+
 class PipelineError(JudulError):
     """A notebook failed, or the folder that a run needs is not there."""
 

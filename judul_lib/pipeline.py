@@ -48,7 +48,7 @@ STAGES = (
     Stage("03_feature_analysis", ("features.csv",)),
     Stage("04_train_full", ("full",)),
     Stage("05_train_light", ("light",)),
-    Stage("06_evaluation", ("evaluation.json",)),
+    Stage("06_evaluation", ("structured", "evaluation.json")),
 )
 
 
@@ -117,6 +117,9 @@ def _fingerprints(paths: Paths, parameters: Mapping[str, Any]) -> dict[str, str]
     """Hash, for each stage, all that its results depend on; a stage depends on those before it."""
     package = Path(judul_lib.__file__).parent
     digest = hashlib.sha256(paths.data.read_bytes())
+    gold = paths.notebooks.parent / "data" / "gold_pairs.csv"
+    if gold.is_file():
+        digest.update(gold.read_bytes())
     digest.update(json.dumps(dict(parameters), sort_keys=True, default=str).encode())
     digest.update("".join(version(name) for name in _DECISIVE_PACKAGES).encode())
     for path in sorted(p for p in package.rglob("*") if p.is_file() and p.suffix != ".pyc"):

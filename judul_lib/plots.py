@@ -262,7 +262,9 @@ def confusion_matrices(matrices: Mapping[str, pd.DataFrame]) -> go.Figure:
     return figure.update_yaxes(title="label", col=1)
 
 
-def metric_intervals(tables: Mapping[str, pd.DataFrame]) -> go.Figure:
+def metric_intervals(
+    tables: Mapping[str, pd.DataFrame], title: str = "Metrik dengan selang 95 %", *, row: int = 75
+) -> go.Figure:
     """Estimates with their bootstrap intervals, one series a key."""
     figure = go.Figure()
     metrics = list(next(iter(tables.values())).index)
@@ -278,7 +280,7 @@ def metric_intervals(tables: Mapping[str, pd.DataFrame]) -> go.Figure:
                 "arrayminus": _rounded(table["estimate"] - table["low"]),
             },
         )  # fmt: skip
-    _style(figure, "Metrik dengan selang 95 %", height=160 + 75 * len(metrics))
+    _style(figure, title, height=160 + row * len(metrics))
     figure.update_yaxes(tickvals=list(range(len(metrics))), ticktext=metrics, ticksuffix=" ")
     return figure.update_xaxes(title="nilai").update_yaxes(autorange="reversed")
 
@@ -311,3 +313,18 @@ def agreement_scatter(first: ArrayLike, second: ArrayLike, names: tuple[str, str
     _style(figure, "Kesepakatan kedua model", height=460)
     figure.update_xaxes(title=f"peluang mirip, {escape(names[0])}", range=[-0.03, 1.03])
     return figure.update_yaxes(title=f"peluang mirip, {escape(names[1])}", range=[-0.03, 1.03])
+
+
+def leaderboard_bars(board: pd.DataFrame) -> go.Figure:
+    """ROC AUC of each method with its interval: all pairs, and the hard ones."""
+    every, hard = ["roc_auc", "low", "high"], ["roc_auc_hard", "hard_low", "hard_high"]
+    columns = {"semua pasangan": board[every], "pasangan sulit": board[hard]}
+    tables = {n: part.set_axis(["estimate", "low", "high"], axis=1) for n, part in columns.items()}
+    figure = metric_intervals(tables, "ROC AUC pada pasangan emas (uji), selang 95 %", row=40)
+    return figure.update_xaxes(title="ROC AUC (0,5 = menebak)", range=[0, 1.02])
+
+
+def share_heatmap(shares: pd.DataFrame, title: str) -> go.Figure:
+    """Shares in [0, 1], written into the cells."""
+    figure = _labelled_cells(shares, title, low=0, decimals=2)
+    return figure.update_xaxes(tickangle=-40)

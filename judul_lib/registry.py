@@ -18,9 +18,11 @@ from judul_lib import arrays
 from judul_lib.errors import ModelError
 from judul_lib.settings import PROFILES
 from judul_lib.storage import recover_folder, replace_folder, sha256_of, write_bytes
+from judul_lib.structured import StructuredModel
 
 ESTIMATOR_FILES = ("tfidf.joblib", "scaler.joblib", "best_rf.joblib")
 ARRAYS_FILE, TITLES_FILE, METADATA_FILE = "arrays.npz", "titles_preprocessed.csv", "metadata.json"
+STRUCTURED, STRUCTURED_FILE = "structured", "structured.npz"
 FILES = (*ESTIMATOR_FILES, ARRAYS_FILE, TITLES_FILE)
 # What may differ between two makings of one model; alone it is no reason to write it again.
 _INCIDENTAL = ("created", "packages")
@@ -60,7 +62,7 @@ def save_model(folder: Path, files: Mapping[str, bytes], metadata: Mapping[str, 
         Replaced as a whole; left alone when only its date and the recorded
         package versions would change.
     files : mapping of str to bytes
-        Content of each of `FILES`.
+        Content of each file; `FILES` for a model of the study.
     metadata : mapping
         Everything but sizes and hashes, which are added here.
 
@@ -74,21 +76,19 @@ def save_model(folder: Path, files: Mapping[str, bytes], metadata: Mapping[str, 
     OSError
         Disk full, no permission; an earlier model is then as it was.
     """
-    if set(files) != set(FILES):
-        raise ValueError(f"a model folder holds {FILES}, got {sorted(files)}")
     recover_folder(folder)
     complete = {
         **metadata,
-        "sizes": {name: len(files[name]) for name in FILES},
-        "files": {name: sha256_of(files[name]) for name in FILES},
+        "sizes": {name: len(content) for name, content in files.items()},
+        "files": {name: sha256_of(content) for name, content in files.items()},
     }
     if _essence(_metadata_or_none(folder)) == _essence(complete) and _holds(folder, complete):
         return False
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as staging:
         new = Path(staging) / folder.name
-        for name in FILES:
-            write_bytes(new / name, files[name])
+        for name, content in files.items():
+            write_bytes(new / name, content)
         text = json.dumps(complete, indent=2, ensure_ascii=False) + "\n"
         write_bytes(new / METADATA_FILE, text.encode("utf-8"))
         replace_folder(new, folder)
@@ -129,6 +129,25 @@ def load_estimators(folder: str | Path) -> tuple[Any, Any, Any]:
     _, files = _verified(Path(folder), ESTIMATOR_FILES)
     tfidf, scaler, forest = (joblib.load(io.BytesIO(files[name])) for name in ESTIMATOR_FILES)
     return tfidf, scaler, forest
+
+
+def load_structured(folder: str | Path) -> tuple[StructuredModel, list[str]]:
+    """Load the structured model and its corpus, without scikit-learn and without a pickle.
+
+    Returns
+    -------
+    model : StructuredModel
+    titles : list of str
+        The titles it checks against unless others are given.
+
+    Raises
+    ------
+    ModelError
+        The folder is missing, incomplete, or its hashes do not hold.
+    """
+    _, files = _verified(Path(folder), (STRUCTURED_FILE, TITLES_FILE))
+    rows = csv.DictReader(io.StringIO(files[TITLES_FILE].decode("utf-8"), newline=""))
+    return StructuredModel.from_bytes(files[STRUCTURED_FILE]), [row["Judul"] for row in rows]
 
 
 def load_models(outputs: str | Path) -> tuple[dict[str, Model], list[str]]:
@@ -191,7 +210,7 @@ def _verified(folder: Path, names: tuple[str, ...]) -> tuple[dict[str, Any], dic
     """Read some files of a model, all of whose hashes hold; what is hashed is what is returned."""
     metadata = read_metadata(folder)
     contents = {}
-    for name in FILES:
+    for name in dict.fromkeys((*metadata["files"], *names)):
         try:
             content = (folder / name).read_bytes()
         except FileNotFoundError as error:

@@ -222,10 +222,15 @@ def package_model(result: TrainingResult, corpus: Corpus, folder: str | Path) ->
         "pairs": {"train": result.n_train, "test": len(result.test)},
         "metrics": {name: _json_number(value) for name, value in result.metrics.items()},
         "notes": result.notes,
-        "packages": {name: version(name) for name in _RECORDED_PACKAGES}
-        | {"python": platform.python_version()},
+        "packages": recorded_packages(),
     }
     return registry.save_model(Path(folder), files, metadata)
+
+
+def recorded_packages() -> dict[str, str]:
+    """Return the versions that a model's metadata record."""
+    versions = {name: version(name) for name in _RECORDED_PACKAGES}
+    return versions | {"python": platform.python_version()}
 
 
 def _json_number(value: float) -> float | None:

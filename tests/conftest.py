@@ -84,7 +84,8 @@ class Run:
 @pytest.fixture(scope="session")
 def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("run")
-    shutil.copytree(PROJECT / "outputs" / "light", folder / "outputs" / "light")
+    for name in ("light", "structured"):
+        shutil.copytree(PROJECT / "outputs" / name, folder / "outputs" / name)
     result = judul("run", "--out", folder / "outputs", "--reports", folder / "reports")
     assert result.returncode == 0, result.stderr
     return Run(folder / "outputs", folder / "reports", result.stdout)

@@ -100,14 +100,14 @@ def test_an_empty_corpus_gives_no_match(trained):
 def test_pairs_are_scored_in_order_and_blank_ones_stay_blank(trained):
     left = [QUERY, "", trained.titles[0]]
     right = [trained.titles[0], QUERY, trained.titles[0].lower()]
-    rows = score_pairs(left, right, trained.model)
+    rows = score_pairs(left, right, TitleChecker.from_model(trained.model))
     assert [tuple(row) for row in rows] == [RESULT_COLUMNS[1:]] * 3
     assert set(rows[1].values()) == {None}
     assert [rows[2][name] for name in FEATURES] == pytest.approx([1, 1, 1])
     assert rows[2]["rf_label"] == "MIRIP"
     checked = TitleChecker.from_model(trained.model, right[:1]).check(left[0]).rows()[0]
     assert {k: checked[k] for k in rows[0]} == rows[0]
-    assert score_pairs([], [], trained.model) == []
+    assert score_pairs([], [], TitleChecker.from_model(trained.model)) == []
 
 
 def test_the_threshold_itself_counts_as_similar():

@@ -103,10 +103,12 @@ def test_no_module_imports_from_a_floor_above():
     floors = [
         {"settings", "errors", "storage", "tables"},
         {"preprocessing", "arrays", "plots", "reports"},
-        {"corpus", "registry", "estimators", "features"},
-        {"labeling", "evaluation", "checking", "pipeline"},
-        {"training"},
-        {"title_splits"},
+        {"corpus", "estimators", "features", "title_parser", "word_vectors"},
+        {"gold", "record_features", "labeling", "evaluation", "baselines"},
+        {"structured", "leaderboard"},
+        {"registry"},
+        {"checking", "pipeline", "training"},
+        {"title_splits", "structured_training"},
         {"cli"},
     ]
     floor = {module: number for number, modules in enumerate(floors) for module in modules}
