@@ -142,11 +142,14 @@ def _choose_model(name: str | None, outputs: Path) -> Path:
 
     if name is not None:
         return outputs / name
+    missing: list[str] = []
     for candidate, title in _TITLES_OF_MODELS.items():
         recover_folder(outputs / candidate)
         if (outputs / candidate).is_dir():
+            if missing:
+                _say(f"Catatan: {', '.join(missing)} belum ada di {outputs}; buat dengan `make run`.")
             return outputs / candidate
-        _say(f"Catatan: {title} belum ada di {outputs / candidate}; buat dengan `make run`.")
+        missing.append(title)
     raise ModelError(f"Belum ada model di {outputs}. Buat dengan `make run`.")
 
 

@@ -128,7 +128,8 @@ def test_bad_input_gets_one_line_that_helps(arguments, word, tmp_path):
 def test_a_damaged_model_is_refused(models):
     path = models / "light" / "arrays.npz"
     path.write_bytes(path.read_bytes()[:-1])
-    assert_refused(judul("check", QUERY, "--models", models), "ditolak", "make run")
+    result = judul("check", QUERY, "--models", models, "--model", "light")
+    assert_refused(result, "ditolak", "make run")
 
 
 def test_an_output_that_cannot_be_written_is_said(models, write_csv):
