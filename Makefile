@@ -54,7 +54,7 @@ lab: $(STAMP) ## Open the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks
 
 lock: $(STAMP) ## Pin every dependency anew
-	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --generate-hashes --no-emit-index-url \
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-emit-index-url \
 	  --no-emit-find-links --no-header --quiet --upgrade -o requirements.lock
 
 bench: $(STAMP) ## Measure against peers in one run

@@ -28,7 +28,7 @@ _HOME = {
     "load_estimators": "registry",
     "TitleChecker": "checking",
     "compute_similarities": "checking",
-    "StructuredChecker": "checking",
+    "StructuredChecker": "structured_checking",
     "load_checker": "checking",
     "score_pairs": "checking",
     "JudulError": "errors",

@@ -5,74 +5,21 @@ answer of the ``judul check`` command depends on it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from judul_lib.features import FEATURES, FloatArray, TitleTable, pair_features
+from judul_lib.features import FloatArray, TitleTable, distinct_titles, pair_features
+from judul_lib.matches import RESULT_COLUMNS, Matches, label, ranking
 from judul_lib.preprocessing import preprocess_titles
-from judul_lib.settings import DECISION_THRESHOLD, DIFFERENT, SIMILAR
+from judul_lib.settings import DECISION_THRESHOLD, ELSEWHERE
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from judul_lib.registry import Model
-    from judul_lib.structured import StructuredModel
-
-RESULT_COLUMNS = ("judul_ref", *FEATURES, "rf_probability", "rf_label")
-
-
-@dataclass(frozen=True)
-class Matches:
-    """Corpus titles compared with one query, best first.
-
-    Attributes
-    ----------
-    titles : list of str, shape (n,)
-        Corpus titles.
-    features : ndarray of float, shape (n, n_features)
-        Columns in the order of `judul_lib.features.FEATURES`.
-    probability : ndarray of float, shape (n,)
-        ``rf_probability`` in [0, 1].
-    threshold : float
-        Probability from which a title counts as similar.
-    """
-
-    titles: list[str]
-    features: FloatArray
-    probability: FloatArray
-    threshold: float
-
-    @property
-    def is_similar(self) -> bool:
-        """Whether the best match reaches the threshold."""
-        return bool(len(self.titles)) and bool(self.probability[0] >= self.threshold)
-
-    def rows(self) -> list[dict[str, Any]]:
-        """Return one dict a title with the keys `RESULT_COLUMNS`."""
-        return [
-            dict(
-                zip(
-                    RESULT_COLUMNS,
-                    (title, *map(float, values), float(p), label(p, self.threshold)),
-                    strict=True,
-                )
-            )
-            for title, values, p in zip(self.titles, self.features, self.probability, strict=True)
-        ]
-
-
-def label(probability: float, threshold: float = DECISION_THRESHOLD) -> str:
-    """Return ``rf_label`` for a probability.
-
-    Examples
-    --------
-    >>> label(0.5), label(0.49)
-    ('MIRIP', 'TIDAK MIRIP')
-    """
-    return SIMILAR if probability >= threshold else DIFFERENT
+    from judul_lib.structured_checking import StructuredChecker
 
 
 class TitleChecker:
@@ -142,21 +89,32 @@ class TitleChecker:
         query = TitleTable.build([title], preprocess_titles([title]), self._tfidf)
         left = query.take(np.zeros(len(self.titles), dtype=np.intp))
         features = pair_features(left, self._table)
-        return _ranked(self.titles, features, self._probability(features), self.threshold, top_k)
+        probability = self._probability(features)
+        best = ranking(features, probability)[:top_k]
+        return Matches(
+            [self.titles[i] for i in best],
+            features[best],
+            probability[best],
+            self.threshold,
+            [label(p, self.threshold) for p in probability[best]],
+        )
 
-    def score(self, left: Sequence[str], right: Sequence[str]) -> tuple[FloatArray, FloatArray]:
+    def score(
+        self, left: Sequence[str], right: Sequence[str]
+    ) -> tuple[FloatArray, FloatArray, list[str]]:
         """Compare row *i* of the one with row *i* of the other.
 
         Returns
         -------
         features : ndarray of float, shape (n, 3)
         probability : ndarray of float, shape (n,)
+        labels : list of str, shape (n,)
         """
-        both = [*left, *right]
-        table = TitleTable.build(both, preprocess_titles(both), self._tfidf)
-        rows = np.arange(len(left))
-        features = pair_features(table.take(rows), table.take(rows + len(left)))
-        return features, self._probability(features)
+        titles, left_rows, right_rows = distinct_titles(left, right)
+        table = TitleTable.build(titles, preprocess_titles(titles), self._tfidf)
+        features = pair_features(table.take(left_rows), table.take(right_rows))
+        probability = self._probability(features)
+        return features, probability, [label(p, self.threshold) for p in probability]
 
     def _probability(self, features: FloatArray) -> FloatArray:
         if not len(features):
@@ -164,62 +122,19 @@ class TitleChecker:
         return self._forest.predict_proba(self._scaler.transform(features))[:, 1]
 
 
-class StructuredChecker:
-    """The structured model with a corpus made ready once; used like `TitleChecker`.
-
-    Parameters
-    ----------
-    model : StructuredModel
-    titles : sequence of str, shape (n,)
-        The corpus as typed.
-    threshold : float
-        Probability from which a title counts as similar.
-    """
-
-    def __init__(
-        self,
-        model: "StructuredModel",
-        titles: Sequence[str],
-        *,
-        threshold: float = DECISION_THRESHOLD,
-    ) -> None:
-        self.titles, self.threshold = list(titles), threshold
-        self._model = model
-        self._corpus = model.prepare(self.titles)
-
-    def check(self, title: str, *, top_k: int | None = None) -> Matches:
-        """Compare one title with the whole corpus; see `TitleChecker.check`."""
-        rows = np.arange(len(self.titles))
-        query = self._model.prepare([title])
-        features = self._model.features(query, self._corpus, np.zeros_like(rows), rows)
-        probability = self._model.probability(features)
-        return _ranked(self.titles, features[:, : len(FEATURES)], probability, self.threshold, top_k)
-
-    def score(self, left: Sequence[str], right: Sequence[str]) -> tuple[FloatArray, FloatArray]:
-        """Compare row *i* of the one with row *i* of the other; see `TitleChecker.score`."""
-        features = self._model.pair_features(left, right)
-        return features[:, : len(FEATURES)], self._model.probability(features)
-
-
-def _ranked(
-    titles: Sequence[str],
-    features: FloatArray,
-    probability: FloatArray,
-    threshold: float,
-    top_k: int | None,
-) -> Matches:
-    cosine, levenshtein = (features[:, list(FEATURES).index(n)] for n in ("cosine", "levenshtein"))
-    order = np.lexsort((-levenshtein, -cosine, -probability))[:top_k]
-    return Matches([titles[i] for i in order], features[order], probability[order], threshold)
-
-
 def load_checker(
     folder: str | Path,
     titles: Sequence[str] | None = None,
     *,
     threshold: float = DECISION_THRESHOLD,
-) -> TitleChecker | StructuredChecker:
+    elsewhere: str = ELSEWHERE,
+) -> "TitleChecker | StructuredChecker":
     """Load any model for checking, with its own corpus unless other titles are given.
+
+    Parameters
+    ----------
+    elsewhere : {"mirip", "tidak", "tanyakan"}
+        How the structured model counts the same study in another place.
 
     Raises
     ------
@@ -229,8 +144,11 @@ def load_checker(
     from judul_lib.registry import STRUCTURED, load_model, load_structured, read_metadata
 
     if read_metadata(folder).get("name") == STRUCTURED:
+        from judul_lib.structured_checking import StructuredChecker
+
         model, own = load_structured(folder)
-        return StructuredChecker(model, own if titles is None else titles, threshold=threshold)
+        known = own if titles is None else titles
+        return StructuredChecker(model, known, threshold=threshold, elsewhere=elsewhere)
     return TitleChecker.from_model(load_model(folder), titles, threshold=threshold)
 
 
@@ -264,7 +182,7 @@ def compute_similarities(
 
 
 def score_pairs(
-    left: Sequence[str], right: Sequence[str], checker: TitleChecker | StructuredChecker
+    left: Sequence[str], right: Sequence[str], checker: "TitleChecker | StructuredChecker"
 ) -> list[dict[str, Any]]:
     """Score pairs of titles.
 
@@ -283,9 +201,8 @@ def score_pairs(
     """
     names = RESULT_COLUMNS[1:]
     written = [i for i in range(len(left)) if left[i].strip() and right[i].strip()]
-    features, probability = checker.score([left[i] for i in written], [right[i] for i in written])
+    scored = checker.score([left[i] for i in written], [right[i] for i in written])
     result: list[dict[str, Any]] = [dict.fromkeys(names) for _ in left]
-    for i, values, p in zip(written, features, probability, strict=True):
-        scored = (*map(float, values), float(p), label(p, checker.threshold))
-        result[i] = dict(zip(names, scored, strict=True))
+    for i, values, p, name in zip(written, *scored, strict=True):
+        result[i] = dict(zip(names, (*map(float, values), float(p), name), strict=True))
     return result

@@ -1,9 +1,7 @@
 """The ``judul`` command. Heavy modules are imported by the commands that need them."""
 
 import json
-import shutil
 import sys
-import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -12,15 +10,20 @@ import click
 
 from judul_lib import __version__
 from judul_lib.errors import CorpusError, JudulError, describe_os_error
-from judul_lib.settings import PROFILES
+from judul_lib.settings import ELSEWHERE, ELSEWHERE_LABELS, MODEL_TITLES
 
 if TYPE_CHECKING:
-    from judul_lib.checking import Matches, StructuredChecker, TitleChecker
+    from judul_lib.checking import TitleChecker
+    from judul_lib.structured_checking import StructuredChecker
 
     Checker = TitleChecker | StructuredChecker
 
-_TITLES_OF_MODELS = {**{p.name: p.title for p in PROFILES.values()}, "structured": "Model Terstruktur"}
-_MODELS = click.Choice(list(_TITLES_OF_MODELS))
+_MODELS = click.Choice(list(MODEL_TITLES))
+_MODEL_HELP = "Model [bawaan: structured bila papan peringkat menganjurkannya, lalu full, lalu light]."
+_ELSEWHERE = click.option(
+    "--elsewhere", type=click.Choice(list(ELSEWHERE_LABELS)), default=ELSEWHERE, show_default=ELSEWHERE,
+    help="Penelitian serupa di tempat lain (hanya model structured).",
+)  # fmt: skip
 
 
 def _project() -> Path:
@@ -102,13 +105,14 @@ def _value(text: str) -> Any:
 @click.argument("title", required=False, metavar="[JUDUL]")
 @click.option("--file", "file", type=Path, help="CSV berkolom Judul: periksa semua barisnya.")
 @click.option("--output", type=Path, help="CSV hasil untuk --file.")
-@click.option("--model", "name", type=_MODELS, help="Model [bawaan: full bila ada, jika tidak light].")
+@click.option("--model", "name", type=_MODELS, help=_MODEL_HELP)
 @click.option("--corpus", type=Path, help="CSV pembanding [bawaan: korpus model itu].")
 @click.option("--top", type=click.IntRange(min=1), default=10, show_default="10", help="Jumlah hasil.")
 @click.option(
     "--format", "style", type=click.Choice(["table", "json", "csv"]), default="table",
     show_default="table", help="Bentuk keluaran.",
 )  # fmt: skip
+@_ELSEWHERE
 @click.option("--models", "outputs", type=Path, help="Folder yang berisi model-model [bawaan: outputs].")
 def check(
     title: str | None,
@@ -118,6 +122,7 @@ def check(
     corpus: Path | None,
     top: int,
     style: str,
+    elsewhere: str,
     outputs: Path | None,
 ) -> None:
     """Bandingkan sebuah JUDUL (atau berkas judul) dengan korpus."""
@@ -128,22 +133,28 @@ def check(
     if title is not None:
         _require_words(title)
     chosen = _choose_model(name, outputs or _project() / "outputs")
-    checker = _make_checker(chosen, corpus)
+    checker = _make_checker(chosen, corpus, elsewhere)
     if title is not None:
-        click.echo(_show(title, checker.check(title, top_k=top), checker, chosen.name, style), nl=False)
+        from judul_lib import answers
+
+        matches = checker.check(title, top_k=top)
+        click.echo(answers.show(title, matches, checker, chosen.name, style), nl=False)
     elif file is not None and output is not None:
         _check_file(file, output, checker)
 
 
 def _choose_model(name: str | None, outputs: Path) -> Path:
-    """Return the folder of the model asked for, or of the first one that is there."""
+    """Return the folder of the model asked for, or the recommended one, or the first that is there."""
     from judul_lib.errors import ModelError
+    from judul_lib.registry import STRUCTURED, is_recommended
     from judul_lib.storage import recover_folder
 
     if name is not None:
         return outputs / name
+    if is_recommended(outputs / STRUCTURED):
+        return outputs / STRUCTURED
     missing: list[str] = []
-    for candidate, title in _TITLES_OF_MODELS.items():
+    for candidate, title in MODEL_TITLES.items():
         recover_folder(outputs / candidate)
         if (outputs / candidate).is_dir():
             if missing:
@@ -162,80 +173,36 @@ def _require_words(title: str) -> None:
         )
 
 
-def _make_checker(model: Path, corpus: Path | None) -> "Checker":
+def _make_checker(model: Path, corpus: Path | None, elsewhere: str) -> "Checker":
     from judul_lib.checking import load_checker
 
     if corpus is None:
-        return load_checker(model)
+        return load_checker(model, elsewhere=elsewhere)
     from judul_lib.corpus import TITLE_COLUMN, read_corpus
 
     read = read_corpus(corpus, min_titles=1)
     if len(read.rejected):
         _say(f"Catatan: {len(read.rejected)} dari {read.n_rows} baris {corpus.name} tidak dipakai.")
-    return load_checker(model, read.titles[TITLE_COLUMN].tolist())
-
-
-def _show(title: str, matches: "Matches", checker: "Checker", model: str, style: str) -> str:
-    from judul_lib.checking import RESULT_COLUMNS, label
-    from judul_lib.storage import csv_text, harmless_cell
-
-    rows = matches.rows()
-    if style == "json":
-        answer = {
-            "judul": title,
-            "model": model,
-            "ambang": checker.threshold,
-            "rf_label": label(rows[0]["rf_probability"], checker.threshold),
-            "hasil": rows,
-        }
-        return json.dumps(answer, indent=2, ensure_ascii=False) + "\n"
-    if style == "csv":
-        return csv_text(({k: harmless_cell(v) for k, v in row.items()} for row in rows), RESULT_COLUMNS)
-    return _text_table(rows, checker, model)
-
-
-def _text_table(rows: list[dict[str, Any]], checker: "Checker", model: str) -> str:
-    best = rows[0]
-    head = (
-        f"{best['rf_label']} (peluang {_comma(best['rf_probability'], 2)}, ambang "
-        f"{_comma(checker.threshold, 2)}; {_TITLES_OF_MODELS[model]}, {len(checker.titles)} judul)"
-    )
-    lines = [head, "", " no  peluang  cosine  jaccard  levenshtein  label        judul"]
-    indent = " " * 55
-    width = max(40, shutil.get_terminal_size((120, 24)).columns - len(indent))
-    for number, row in enumerate(rows, start=1):
-        values = (
-            f"{number:3}  {_comma(row['rf_probability']):>7}  {_comma(row['cosine']):>6}  "
-            f"{_comma(row['jaccard']):>7}  {_comma(row['levenshtein']):>11}  {row['rf_label']:<11}  "
-        )
-        wrapped = textwrap.wrap(_printable(row["judul_ref"]), width) or [""]
-        lines.append(values + f"\n{indent}".join(wrapped))
-    return "\n".join(lines) + "\n"
-
-
-def _comma(value: float, decimals: int = 3) -> str:
-    return f"{value:.{decimals}f}".replace(".", ",")
-
-
-def _printable(text: str) -> str:
-    """Replace control characters: a title must not steer the terminal."""
-    return "".join(c if c.isprintable() else " " for c in text)
+    return load_checker(model, read.titles[TITLE_COLUMN].tolist(), elsewhere=elsewhere)
 
 
 def _check_file(file: Path, output: Path, checker: "Checker") -> None:
-    from judul_lib.checking import RESULT_COLUMNS
     from judul_lib.corpus import TITLE_COLUMN, find_column, read_table, write_frame
+    from judul_lib.matches import REMARK_COLUMN, RESULT_COLUMNS
     from judul_lib.preprocessing import preprocess_text
 
     proposals = read_table(file)
     column = find_column(list(proposals.columns), TITLE_COLUMN, file.name)
     titles = proposals.iloc[:, column].tolist()
-    blank = dict.fromkeys(RESULT_COLUMNS)
+    columns: tuple[str, ...] = RESULT_COLUMNS
+    blank: dict[str, Any] = dict.fromkeys((*RESULT_COLUMNS, REMARK_COLUMN))
     rows = [
         checker.check(title, top_k=1).rows()[0] if preprocess_text(title) else blank
         for title in _with_progress(titles)
     ]
-    _append(proposals, RESULT_COLUMNS, rows)
+    if any(row is not blank and REMARK_COLUMN in row for row in rows):
+        columns = (*RESULT_COLUMNS, REMARK_COLUMN)
+    _append(proposals, columns, rows)
     from judul_lib.storage import harmless_cell
 
     write_frame(proposals.map(harmless_cell), output)
@@ -247,14 +214,19 @@ def _check_file(file: Path, output: Path, checker: "Checker") -> None:
 @cli.command("score-pairs")
 @click.argument("source", type=Path, metavar="MASUKAN.csv")
 @click.argument("target", type=Path, metavar="HASIL.csv")
-@click.option("--model", "name", type=_MODELS, help="Model [bawaan: full bila ada, jika tidak light].")
+@click.option("--model", "name", type=_MODELS, help=_MODEL_HELP)
+@_ELSEWHERE
 @click.option("--models", "outputs", type=Path, help="Folder yang berisi model-model [bawaan: outputs].")
-def score_pairs(source: Path, target: Path, name: str | None, outputs: Path | None) -> None:
+def score_pairs(
+    source: Path, target: Path, name: str | None, elsewhere: str, outputs: Path | None
+) -> None:
     """Nilai pasangan judul (kolom judul_a dan judul_b), baris demi baris."""
     from judul_lib import checking
     from judul_lib.corpus import find_column, read_table, write_frame
+    from judul_lib.matches import RESULT_COLUMNS
 
-    checker = checking.load_checker(_choose_model(name, outputs or _project() / "outputs"), [])
+    chosen = _choose_model(name, outputs or _project() / "outputs")
+    checker = checking.load_checker(chosen, [], elsewhere=elsewhere)
     pairs = read_table(source)
     header = list(pairs.columns)
     left, right = (
@@ -262,7 +234,7 @@ def score_pairs(source: Path, target: Path, name: str | None, outputs: Path | No
         for column in ("judul_a", "judul_b")
     )
     rows = checking.score_pairs(left, right, checker)
-    _append(pairs, checking.RESULT_COLUMNS[1:], rows)
+    _append(pairs, RESULT_COLUMNS[1:], rows)
     write_frame(pairs, target)
     click.echo(f"{len(rows)} pasangan dinilai: {target}")
     _say_blank(sum(row["rf_label"] is None for row in rows))

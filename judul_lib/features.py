@@ -77,6 +77,25 @@ class TitleTable:
         return TitleTable(self.letters[rows], self.tokens[rows], self.tfidf[rows])
 
 
+def distinct_titles(
+    left: Sequence[str], right: Sequence[str]
+) -> tuple[list[str], NDArray[np.intp], NDArray[np.intp]]:
+    """Return the distinct titles of pairs, and the row of each side's titles among them.
+
+    Examples
+    --------
+    >>> titles, left, right = distinct_titles(["a", "a"], ["b", "a"])
+    >>> titles, left.tolist(), right.tolist()
+    (['a', 'b'], [0, 0], [1, 0])
+    """
+    titles = list(dict.fromkeys([*left, *right]))
+    row = {title: number for number, title in enumerate(titles)}
+    left_rows, right_rows = (
+        np.array([row[title] for title in side], dtype=np.intp) for side in (left, right)
+    )
+    return titles, left_rows, right_rows
+
+
 def _objects(values: Sequence[Any]) -> NDArray[np.object_]:
     array = np.empty(len(values), dtype=object)
     array[:] = values

@@ -6,6 +6,7 @@ development part.
 """
 
 from collections.abc import Mapping
+from itertools import combinations
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -34,6 +35,7 @@ HARD_KINDS = ("parafrase", "singkatan_inggris", "sulit_negatif_metode", "sulit_n
 
 SPLITS = ("dev", "test")
 SIMILAR_GRADE, ELSEWHERE_GRADE = 3, 2
+_SAME_GRADES = tuple(grade for grade in set(GRADES.values()) if grade >= SIMILAR_GRADE)
 
 
 def read_gold(path: str | Path) -> pd.DataFrame:
@@ -88,3 +90,109 @@ def _refuse_repeats(frame: pd.DataFrame, name: str) -> None:
                 f"{name} baris {crossing[-1] + 2}: {value!r} ada di kedua bagian. "
                 "Satu studi dasar harus seluruhnya dev atau seluruhnya test."
             )
+
+
+def crossed_pairs(gold: pd.DataFrame) -> pd.DataFrame:
+    """Pair the second titles of each study with one another.
+
+    Two ways of saying a study are the same study; a way of saying it and a
+    look-alike of it are not. Nobody wrote these pairs to be hard or easy, so a
+    method that has only learnt how the gold pairs were written fails here.
+
+    Parameters
+    ----------
+    gold : DataFrame
+        As from `read_gold`.
+
+    Returns
+    -------
+    DataFrame
+        ``base_id``, ``kind`` (both kinds, joined by ``×``), ``label``,
+        ``judul_a``, ``judul_b``.
+    """
+    rows = []
+    for base, study in gold[gold["grade"].isin([1, *_SAME_GRADES])].groupby("base_id", sort=False):
+        seconds = zip(study["kind"], study["grade"] >= SIMILAR_GRADE, study["judul_b"], strict=True)
+        for (kind_a, same_a, a), (kind_b, same_b, b) in combinations(seconds, 2):
+            if same_a or same_b:  # Two look-alikes may or may not be alike.
+                rows.append((base, f"{kind_a} × {kind_b}", int(same_a and same_b), a, b))
+    return pd.DataFrame(rows, columns=["base_id", "kind", "label", "judul_a", "judul_b"])
+
+
+def read_second_grades(path: str | Path, gold: pd.DataFrame) -> pd.DataFrame:
+    """Read grades that were given a second time, without sight of the first.
+
+    Parameters
+    ----------
+    path : path
+        CSV with ``id`` and ``grade``.
+    gold : DataFrame
+        As from `read_gold`.
+
+    Returns
+    -------
+    DataFrame
+        The rows of ``gold`` that were graded again, with ``second_grade``.
+
+    Raises
+    ------
+    GoldError
+        A column is missing, an id is unknown or stands twice, or a grade is
+        not one of 0 to 4; the message names file and line.
+    """
+    frame = read_table(path)
+    name = Path(path).name
+    missing = [column for column in ("id", "grade") if column not in frame.columns]
+    if missing:
+        raise GoldError(f"{name} baris 1: kolom {', '.join(missing)} tidak ada.")
+    known, seen = set(gold["id"]), set()
+    for line, (pair, grade) in enumerate(zip(frame["id"], frame["grade"], strict=True), start=2):
+        if pair not in known or pair in seen:
+            raise GoldError(f"{name} baris {line}: id {pair!r} tidak dikenal atau berulang.")
+        if grade not in {str(value) for value in GRADES.values()}:
+            raise GoldError(f"{name} baris {line}: derajat {grade!r} bukan 0 sampai 4.")
+        seen.add(pair)
+    second = frame[["id", "grade"]].rename(columns={"grade": "second_grade"})
+    joined = gold.merge(second, on="id", validate="one_to_one")
+    return joined.assign(second_grade=joined["second_grade"].astype(int))
+
+
+def grade_agreement(second: pd.DataFrame) -> pd.DataFrame:
+    """Compare the first and the second grades.
+
+    Parameters
+    ----------
+    second : DataFrame
+        As from `read_second_grades`.
+
+    Returns
+    -------
+    DataFrame
+        Rows: all five grades, the same with quadratic weights, and *the same
+        study or not* (grade 3 and above; pairs with a grade 2 are left out).
+        Columns: ``pasangan``, ``sepakat`` (share), ``kappa``.
+
+    References
+    ----------
+    Cohen, J. (1960). *A coefficient of agreement for nominal scales*; with
+    weights: Cohen, J. (1968). *Weighted kappa*.
+    """
+    from sklearn.metrics import cohen_kappa_score
+
+    grades = second[["grade", "second_grade"]].to_numpy()
+    plain = grades[(grades != ELSEWHERE_GRADE).all(axis=1)] >= SIMILAR_GRADE
+    rows = {
+        "derajat 0 sampai 4": (grades, None),
+        "derajat, bobot kuadrat": (grades, "quadratic"),
+        "studi yang sama atau bukan": (plain, None),
+    }
+    return pd.DataFrame(
+        {
+            name: {
+                "pasangan": len(pair),
+                "sepakat": float((pair[:, 0] == pair[:, 1]).mean()),
+                "kappa": float(cohen_kappa_score(pair[:, 0], pair[:, 1], weights=weights)),
+            }
+            for name, (pair, weights) in rows.items()
+        }
+    ).T.astype({"pasangan": int})

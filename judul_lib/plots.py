@@ -34,7 +34,8 @@ def use_in_notebook() -> None:
     pio.renderers.default = "plotly_mimetype"
 
 
-def _style(figure: go.Figure, title: str, *, height: int = 400, **layout: Any) -> go.Figure:
+def style(figure: go.Figure, title: str, *, height: int = 400, **layout: Any) -> go.Figure:
+    """Give a figure its title and the look of all figures."""
     figure.update_layout(
         template="none",
         title={
@@ -54,7 +55,8 @@ def _style(figure: go.Figure, title: str, *, height: int = 400, **layout: Any) -
     return figure
 
 
-def _rounded(values: ArrayLike, decimals: int = 4) -> list[Any]:
+def rounded(values: ArrayLike, decimals: int = 4) -> list[Any]:
+    """Return values as a list that prints the same everywhere."""
     return np.round(np.asarray(values, dtype=float), decimals).tolist()
 
 
@@ -65,7 +67,7 @@ def length_histogram(lengths: Mapping[str, Sequence[int]]) -> go.Figure:
     for name, values in lengths.items():
         counts = np.bincount(np.asarray(values, dtype=int), minlength=top + 1)
         figure.add_bar(x=list(range(top + 1)), y=counts.tolist(), name=escape(name))
-    _style(figure, "Panjang judul", barmode="group", bargap=0.1)
+    style(figure, "Panjang judul", barmode="group", bargap=0.1)
     return figure.update_xaxes(title="jumlah kata").update_yaxes(title="jumlah judul")
 
 
@@ -74,11 +76,11 @@ def term_bars(counts: pd.Series, title: str, axis: str) -> go.Figure:
     shown = counts.iloc[::-1]
     figure = go.Figure(
         go.Bar(
-            x=_rounded(shown), y=[escape(str(name)) for name in shown.index], orientation="h",
+            x=rounded(shown), y=[escape(str(name)) for name in shown.index], orientation="h",
             marker_color=PRIMARY,
         )
     )  # fmt: skip
-    _style(figure, title, height=120 + 24 * len(shown))
+    style(figure, title, height=120 + 24 * len(shown))
     return figure.update_xaxes(title=axis).update_yaxes(ticksuffix=" ")
 
 
@@ -95,12 +97,12 @@ def similarity_heatmap(similarity: NDArray[np.float64]) -> go.Figure:
     names = [f"baris {number + 1}" for number in kept[order]]
     figure = go.Figure(
         go.Heatmap(
-            z=_rounded(shown[np.ix_(order, order)], 2), x=names, y=names, colorscale=_SHADES,
+            z=rounded(shown[np.ix_(order, order)], 2), x=names, y=names, colorscale=_SHADES,
             zmin=0, zmax=1, colorbar={"title": "kosinus"},
             hovertemplate="%{x} dan %{y}: %{z}<extra></extra>",
         )
     )  # fmt: skip
-    _style(figure, f"Kemiripan kosinus antara {len(kept)} judul", height=620)
+    style(figure, f"Kemiripan kosinus antara {len(kept)} judul", height=620)
     figure.update_yaxes(autorange="reversed", showticklabels=False, title="judul (diurutkan)")
     return figure.update_xaxes(showticklabels=False, title="judul (diurutkan menurut kemiripan)")
 
@@ -113,7 +115,7 @@ def cosine_with_thresholds(
     counts, _ = np.histogram(np.clip(cosines, 0, 1), edges)
     centers = (edges[:-1] + edges[1:]) / 2
     figure = go.Figure(
-        go.Bar(x=_rounded(centers, 3), y=counts.tolist(), width=0.046, marker_color=PRIMARY)
+        go.Bar(x=rounded(centers, 3), y=counts.tolist(), width=0.046, marker_color=PRIMARY)
     )
     figure.add_vrect(x0=different_max, x1=similar_min, fillcolor=GRID, opacity=0.5, line_width=0)
     for x, text, side in (
@@ -125,7 +127,7 @@ def cosine_with_thresholds(
         figure.add_annotation(
             x=x, y=1.0, yref="paper", text=shown, showarrow=False, xanchor=side, yanchor="bottom"
         )
-    _style(figure, "Kosinus semua pasangan dan ambang pelabelan", showlegend=False)
+    style(figure, "Kosinus semua pasangan dan ambang pelabelan", showlegend=False)
     figure.update_yaxes(type="log", title="jumlah pasangan (skala log)", dtick=1)
     return figure.update_xaxes(title="kosinus", range=[0, 1])
 
@@ -139,13 +141,13 @@ def features_by_class(samples: pd.DataFrame, features: Sequence[str]) -> go.Figu
             values = samples.loc[samples["label"] == value, feature]
             counts, _ = np.histogram(values, edges)
             figure.add_bar(
-                x=_rounded((edges[:-1] + edges[1:]) / 2, 3),
-                y=_rounded(counts / max(len(values), 1)),
+                x=rounded((edges[:-1] + edges[1:]) / 2, 3),
+                y=rounded(counts / max(len(values), 1)),
                 name=name, legendgroup=name, showlegend=column == 1, width=0.05,
                 marker={"color": color, "pattern": {"shape": pattern}}, opacity=0.75,
                 row=1, col=column,
             )  # fmt: skip
-    _style(figure, "Sebaran fitur menurut kelas", barmode="overlay")
+    style(figure, "Sebaran fitur menurut kelas", barmode="overlay")
     figure.update_layout(legend={"y": -0.25, "yanchor": "top"}, margin={"b": 90})
     figure.update_xaxes(range=[0, 1], title="nilai fitur")
     return figure.update_yaxes(title="bagian dari kelasnya", tickformat=".0%", col=1)
@@ -165,37 +167,38 @@ def feature_scatter_matrix(samples: pd.DataFrame, features: Sequence[str]) -> go
             for value, part in parts.items():
                 name, color, symbol, _ = _CLASS_STYLE[value]
                 figure.add_scatter(
-                    x=_rounded(part[across], 3), y=_rounded(part[up], 3), mode="markers",
+                    x=rounded(part[across], 3), y=rounded(part[up], 3), mode="markers",
                     name=name, legendgroup=name, showlegend=row == 0 and column == 0,
                     marker={"color": color, "symbol": symbol, "size": 6, "opacity": 0.7},
                     row=row + 1, col=column + 1,
                 )  # fmt: skip
             figure.update_xaxes(title=across if row == side - 1 else None, row=row + 1, col=column + 1)
         figure.update_yaxes(title=features[row + 1], row=row + 1, col=1)
-    _style(figure, "Fitur berpasangan", height=240 * side + 120)
+    style(figure, "Fitur berpasangan", height=240 * side + 120)
     return figure.update_xaxes(range=[-0.03, 1.03]).update_yaxes(range=[-0.03, 1.03])
 
 
 def correlation_heatmap(correlation: pd.DataFrame) -> go.Figure:
     """Correlation of the features (and the label), written into the cells."""
-    return _labelled_cells(correlation, "Korelasi (Pearson)", low=-1, decimals=2)
+    return labelled_cells(correlation, "Korelasi (Pearson)", low=-1, decimals=2)
 
 
-def _labelled_cells(
+def labelled_cells(
     frame: pd.DataFrame, title: str, *, low: float, high: float = 1, decimals: int = 3
 ) -> go.Figure:
+    """Draw a table whose cells are shaded by their value and show it."""
     names = [escape(str(name)) for name in frame.index]
     shades = _SHADES if low >= 0 else [[0.0, ACCENT], [0.5, "#ffffff"], [1.0, PRIMARY]]
     figure = go.Figure(
         go.Heatmap(
-            z=[_rounded(row, decimals) for row in frame.to_numpy()],
+            z=[rounded(row, decimals) for row in frame.to_numpy()],
             x=[escape(str(name)) for name in frame.columns], y=names,
             colorscale=shades, zmin=low, zmax=high, showscale=False,
             texttemplate=f"%{{z:.{decimals}f}}", xgap=2, ygap=2,
             hovertemplate="%{y}, %{x}: %{z}<extra></extra>",
         )
     )  # fmt: skip
-    _style(figure, title, height=170 + 42 * len(names))
+    style(figure, title, height=170 + 42 * len(names))
     figure.update_xaxes(type="category")
     return figure.update_yaxes(autorange="reversed", type="category", ticksuffix=" ")
 
@@ -209,7 +212,7 @@ def grid_search(search: pd.DataFrame) -> go.Figure:
     grid = search.assign(row=rows).set_index(["row", "n_estimators"])["score"].unstack()  # noqa: PD010
     low = float(np.floor(grid.to_numpy().min() * 100) / 100)
     high = max(float(grid.to_numpy().max()), low + 0.01)
-    figure = _labelled_cells(
+    figure = labelled_cells(
         grid.loc[list(dict.fromkeys(rows))], "F1 (berbobot) tiap titik pencarian",
         low=max(low, 0.0), high=high, decimals=4,
     )  # fmt: skip
@@ -230,10 +233,10 @@ def roc_and_precision_recall(curves: Mapping[str, tuple[ArrayLike, ArrayLike]]) 
         ):
             thin = np.unique(np.linspace(0, len(x) - 1, 200).astype(int))
             figure.add_scatter(
-                x=_rounded(x[thin], 3), y=_rounded(y[thin], 3), mode="lines", line=line,
+                x=rounded(x[thin], 3), y=rounded(y[thin], 3), mode="lines", line=line,
                 name=escape(name), legendgroup=name, showlegend=column == 1, row=1, col=column,
             )  # fmt: skip
-    _style(figure, "Kurva ROC dan presisi-recall", height=460)
+    style(figure, "Kurva ROC dan presisi-recall", height=460)
     figure.update_layout(legend={"y": -0.28, "yanchor": "top"}, margin={"b": 130})
     figure.update_xaxes(range=[-0.02, 1.02]).update_yaxes(range=[-0.02, 1.02])
     figure.update_xaxes(title="positif palsu", col=1).update_yaxes(title="positif benar", col=1)
@@ -249,14 +252,14 @@ def confusion_matrices(matrices: Mapping[str, pd.DataFrame]) -> go.Figure:
     for column, matrix in enumerate(matrices.values(), start=1):
         shares = matrix.to_numpy() / np.maximum(matrix.to_numpy().sum(axis=1, keepdims=True), 1)
         figure.add_heatmap(
-            z=[_rounded(row, 3) for row in shares],
+            z=[rounded(row, 3) for row in shares],
             x=[name.replace(" ", "<br>") for name in matrix.columns],
             y=[name.replace(" ", "<br>") for name in matrix.index],
             text=matrix.to_numpy().tolist(), texttemplate="%{text}", colorscale=_SHADES,
             zmin=0, zmax=1, showscale=False, xgap=2, ygap=2, row=1, col=column,
             hovertemplate="label %{y}, prediksi %{x}: %{text} pasangan<extra></extra>",
         )  # fmt: skip
-    _style(figure, "Matriks kebingungan (jumlah pasangan)", height=360)
+    style(figure, "Matriks kebingungan (jumlah pasangan)", height=360)
     figure.update_annotations(font_size=13)
     figure.update_xaxes(title="prediksi", tickangle=0).update_yaxes(autorange="reversed")
     return figure.update_yaxes(title="label", col=1)
@@ -271,16 +274,16 @@ def metric_intervals(
     for number, (name, table) in enumerate(tables.items()):
         shift = 0.6 * (number - (len(tables) - 1) / 2) / len(tables)
         figure.add_scatter(
-            x=_rounded(table["estimate"]), y=_rounded(np.arange(len(table)) + shift),
+            x=rounded(table["estimate"]), y=rounded(np.arange(len(table)) + shift),
             mode="markers", name=escape(name),
             marker={"size": 10, "symbol": ["circle", "x", "square", "diamond"][number % 4]},
             error_x={
                 "type": "data", "symmetric": False,
-                "array": _rounded(table["high"] - table["estimate"]),
-                "arrayminus": _rounded(table["estimate"] - table["low"]),
+                "array": rounded(table["high"] - table["estimate"]),
+                "arrayminus": rounded(table["estimate"] - table["low"]),
             },
         )  # fmt: skip
-    _style(figure, title, height=160 + row * len(metrics))
+    style(figure, title, height=160 + row * len(metrics))
     figure.update_yaxes(tickvals=list(range(len(metrics))), ticktext=metrics, ticksuffix=" ")
     return figure.update_xaxes(title="nilai").update_yaxes(autorange="reversed")
 
@@ -290,10 +293,10 @@ def importance_bars(importances: Mapping[str, Mapping[str, float]]) -> go.Figure
     figure = go.Figure()
     for (name, values), pattern in zip(importances.items(), ("", "/", ".", "x"), strict=False):
         figure.add_bar(
-            x=list(values), y=_rounded(list(values.values()), 3), name=escape(name),
+            x=list(values), y=rounded(list(values.values()), 3), name=escape(name),
             marker={"pattern": {"shape": pattern}},
         )  # fmt: skip
-    _style(figure, "Pentingnya fitur", barmode="group")
+    style(figure, "Pentingnya fitur", barmode="group")
     return figure.update_xaxes(title="fitur").update_yaxes(title="bagian penurunan impuritas")
 
 
@@ -307,24 +310,9 @@ def agreement_scatter(first: ArrayLike, second: ArrayLike, names: tuple[str, str
         x=[0, 1], y=[0, 1], mode="lines", line={"color": ACCENT, "dash": "dash"}, name="sama besar"
     )
     figure.add_scatter(
-        x=_rounded(points[:, 0], 3), y=_rounded(points[:, 1], 3), mode="markers", name="pasangan",
+        x=rounded(points[:, 0], 3), y=rounded(points[:, 1], 3), mode="markers", name="pasangan",
         marker={"color": PRIMARY, "opacity": 0.5, "size": 7},
     )  # fmt: skip
-    _style(figure, "Kesepakatan kedua model", height=460)
+    style(figure, "Kesepakatan kedua model", height=460)
     figure.update_xaxes(title=f"peluang mirip, {escape(names[0])}", range=[-0.03, 1.03])
     return figure.update_yaxes(title=f"peluang mirip, {escape(names[1])}", range=[-0.03, 1.03])
-
-
-def leaderboard_bars(board: pd.DataFrame) -> go.Figure:
-    """ROC AUC of each method with its interval: all pairs, and the hard ones."""
-    every, hard = ["roc_auc", "low", "high"], ["roc_auc_hard", "hard_low", "hard_high"]
-    columns = {"semua pasangan": board[every], "pasangan sulit": board[hard]}
-    tables = {n: part.set_axis(["estimate", "low", "high"], axis=1) for n, part in columns.items()}
-    figure = metric_intervals(tables, "ROC AUC pada pasangan emas (uji), selang 95 %", row=40)
-    return figure.update_xaxes(title="ROC AUC (0,5 = menebak)", range=[0, 1.02])
-
-
-def share_heatmap(shares: pd.DataFrame, title: str) -> go.Figure:
-    """Shares in [0, 1], written into the cells."""
-    figure = _labelled_cells(shares, title, low=0, decimals=2)
-    return figure.update_xaxes(tickangle=-40)

@@ -48,6 +48,17 @@ def stem_word(word: str) -> str:
     return word if len(word) > _LONGEST_WORD else _stemmer().stem(word)
 
 
+def is_root_word(word: str) -> bool:
+    """Tell whether Sastrawi's dictionary has a word.
+
+    Examples
+    --------
+    >>> is_root_word("kelompok"), is_root_word("kelompk")
+    (True, False)
+    """
+    return bool(_stemmer().dictionary.contains(word))
+
+
 def preprocess_titles(titles: Iterable[object]) -> list[str]:
     """Preprocess many titles.
 

@@ -6,24 +6,25 @@ title looks for its best counterpart in the other: what finds none is what the
 two studies do not share.
 """
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from rapidfuzz.distance import OSA
-from rapidfuzz.process import cdist
+from rapidfuzz.distance import OSA, Indel
+from rapidfuzz.process import cdist, cpdist
 
+from judul_lib.spelling import typed_alike, words_of
 from judul_lib.title_parser import FIELDS, TitleParser, Unit
 from judul_lib.word_vectors import WordVectors
 
 FloatArray = NDArray[np.float64]
 
-_MOST_UNITS = 32
+_MOST_UNITS, _MOST_JOINED = 32, 4
 _CHUNK = 2000
-# A cosine below this says nothing; a word alike by its vector alone is not the same word.
-_COSINE_FLOOR, _VECTOR_WEIGHT = 0.25, 0.85
+_COSINE_FLOOR = 0.2  # A cosine below this says nothing.
 _TYPO_FLOOR, _TYPO_WEIGHT, _TYPO_LETTERS = 0.75, 0.95, 5
+# Titles with less in common are not compared word by word for typing errors.
+_NEARLY_EQUAL = 0.8
 _PLACE = FIELDS.index("place")
 
 GROUPS: Mapping[str, tuple[int, ...]] = {
@@ -33,7 +34,7 @@ GROUPS: Mapping[str, tuple[int, ...]] = {
 }
 """Groups of fields that are compared; the counterparts may stand in any field."""
 
-_MEASURES = ("min", "max", "mean", "gap", "exact", "sides")
+_MEASURES = ("min", "max", "gap", "neither", "one")
 RECORD_FEATURES = (
     *(f"{group}_{measure}" for group in GROUPS for measure in _MEASURES),
     "meaning",
@@ -41,12 +42,12 @@ RECORD_FEATURES = (
 )
 """Names of the columns of `record_features`.
 
-``min``, ``max``, ``mean``: share of the group's weight that finds a counterpart
-in the other title, for the worse side, the better side, both together.
-``gap``: how badly the worst unit is matched. ``exact``: the same as ``mean``
-with equal units only. ``sides``: how many of the two titles have the group.
-``meaning``: cosine of the weighted mean vectors. All but ``sides`` (0, 1, 2)
-and ``meaning`` (-1 to 1) are in [0, 1]; -1 where a group is missing.
+``min``, ``max``: share of the group's weight that finds a counterpart in the
+other title, for the worse and for the better side; 1 where neither title has
+the group. ``gap``: how badly the worst unit is matched, 0 where there is none.
+``neither``, ``one``: 1 where neither or only one of the titles has the group.
+``meaning``, ``object_meaning``: cosine of the weighted mean vectors, -1 to 1.
+All others are in [0, 1].
 """
 
 
@@ -77,28 +78,30 @@ class RecordTable:
             [unit for unit in parser.parse(title) if with_place or unit.field != "place"][:_MOST_UNITS]
             for title in titles
         ]
-        first: dict[str, Unit] = {}
-        for unit in (unit for parse in self.parses for unit in parse):
-            first.setdefault(unit.name, unit)
-        self.names = list(first)
-        self.known = np.array([unit.known for unit in first.values()], dtype=bool)
-        number = {name: position for position, name in enumerate(self.names)}
+        self.words = [words_of(title) for title in titles]
+        self.is_word = parser.is_word
+        number: dict[str, int] = {}
+        kinds: list[Unit] = []
         shape = (len(self.parses), max(1, max(map(len, self.parses), default=1)))
         self.ids, self.fields = np.zeros(shape, dtype=np.intp), np.full(shape, -1)
         self.weights = np.zeros(shape)
         for row, parse in enumerate(self.parses):
             for column, unit in enumerate(parse):
-                self.ids[row, column] = number[unit.name]
+                key = unit.name if unit.known else f"{unit.name} {unit.text}"
+                if key not in number:
+                    number[key] = len(kinds)
+                    kinds.append(unit)
+                self.ids[row, column] = number[key]
                 self.fields[row, column] = FIELDS.index(unit.field)
                 self.weights[row, column] = weight(unit.name)
-        in_table = vectors.of(self.names)
-        as_written = vectors.of([unit.text for unit in first.values()])
-        missing = ~in_table.any(axis=1)
-        in_table[missing] = as_written[missing]
-        self.vectors = in_table
+        self.names = [unit.name for unit in kinds]
+        self.known = np.array([unit.known for unit in kinds], dtype=bool)
+        self.is_place = np.array([unit.known and unit.field == "place" for unit in kinds], dtype=bool)
+        # An unknown word means what its own form means: "kebijakan" is not "bijak".
+        self.vectors = vectors.of([unit.name if unit.known else unit.text for unit in kinds])
         self.means = [self._mean_vectors(GROUPS[group]) for group in ("all", "object")]
-        self.initials = [_initials(parse) for parse in self.parses]
-        self.short = [_short_words(parse) for parse in self.parses]
+        self.spans = [_spans(parse) for parse in self.parses]
+        self.keys = [_keys(parse) for parse in self.parses]
 
     def __len__(self) -> int:
         return len(self.parses)
@@ -112,20 +115,26 @@ class RecordTable:
         return flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-9)
 
 
-def _initials(parse: Sequence[Unit]) -> dict[str, tuple[int, int]]:
-    """Return the initials of two to seven consecutive words, and the units they span."""
-    words = [(word[0], column) for column, unit in enumerate(parse) for word in unit.text.split()]
-    letters = "".join(letter for letter, _ in words)
-    return {
-        letters[start:stop]: (words[start][1], words[stop - 1][1])
-        for start in range(len(words) - 2, -1, -1)  # Of equal initials, the first span counts.
-        for stop in range(min(start + 7, len(words)), start + 1, -1)
-    }
+def _spans(parse: Sequence[Unit]) -> dict[str, tuple[int, int]]:
+    """Return what consecutive words can be met by, and the units that they span.
+
+    Two to seven words by their initials, two to four by their letters without blanks.
+    """
+    words = [(word, column) for column, unit in enumerate(parse) for word in unit.text.split()]
+    spans: dict[str, tuple[int, int]] = {}
+    for start in range(len(words) - 2, -1, -1):  # Of equal keys, the first span counts.
+        for stop in range(min(start + 7, len(words)), start + 1, -1):
+            span = words[start][1], words[stop - 1][1]
+            spans["".join(word[0] for word, _ in words[start:stop])] = span
+            if stop - start <= _MOST_JOINED:
+                spans["".join(word for word, _ in words[start:stop])] = span
+    return spans
 
 
-def _short_words(parse: Sequence[Unit]) -> dict[str, int]:
-    texts = ((unit.text, column) for column, unit in enumerate(parse))
-    return {text: column for text, column in texts if 2 <= len(text) <= 7 and text.isalpha()}
+def _keys(parse: Sequence[Unit]) -> dict[str, int]:
+    """Return units by their letters: abbreviations, and what may be written apart elsewhere."""
+    texts = ((unit.text.replace(" ", ""), column) for column, unit in enumerate(parse))
+    return {text: column for text, column in texts if len(text) >= 2 and text.isalpha()}
 
 
 def unit_similarity(left: RecordTable, right: RecordTable) -> FloatArray:
@@ -139,13 +148,18 @@ def unit_similarity(left: RecordTable, right: RecordTable) -> FloatArray:
     if not left.names or not right.names:
         return np.zeros((max(1, len(left.names)), max(1, len(right.names))))
     cosine = left.vectors @ right.vectors.T
-    alike = np.clip((cosine - _COSINE_FLOOR) / (1 - _COSINE_FLOOR), 0, 1) * _VECTOR_WEIGHT
-    alike = np.maximum(alike, _spelling(left, right))
-    alike = np.maximum(alike, _spelling(right, left).T).astype(np.float64)
-    column = {name: position for position, name in enumerate(right.names)}
+    alike = np.clip((cosine - _COSINE_FLOOR) / (1 - _COSINE_FLOOR), 0, 1)
+    # Names of places have no meaning that a vector could hold.
+    alike[np.ix_(left.is_place, right.is_place)] = 0
+    spelling = _spelling(left, right)
+    alike = np.maximum(alike, spelling)
+    other_way = spelling if left is right else _spelling(right, left)
+    alike = np.maximum(alike, other_way.T).astype(np.float64)
+    columns: dict[str, list[int]] = {}
+    for position, name in enumerate(right.names):
+        columns.setdefault(name, []).append(position)
     for row, name in enumerate(left.names):
-        if name in column:
-            alike[row, column[name]] = 1.0
+        alike[row, columns.get(name, [])] = 1.0
     return alike
 
 
@@ -204,20 +218,46 @@ def _compare(
     pairs *= (weight_a > 0)[:, :, None]
     pairs *= (weight_b > 0)[:, None, :]
     for row, (a, b) in enumerate(zip(i, j, strict=True)):
-        for letters in left.short[a].keys() & right.initials[b].keys():
-            start, stop = right.initials[b][letters]
-            pairs[row, left.short[a][letters], start : stop + 1] = 1.0
-        for letters in right.short[b].keys() & left.initials[a].keys():
-            start, stop = left.initials[a][letters]
-            pairs[row, start : stop + 1, right.short[b][letters]] = 1.0
+        _meet_spans(pairs[row], left.keys[a], right.spans[b])
+        _meet_spans(pairs[row].T, right.keys[b], left.spans[a])
+    for row in map(int, np.flatnonzero(_nearly_equal(left, right, i, j))):
+        typed = typed_alike(left.words[i[row]], right.words[j[row]], left.is_word)
+        pairs[row] = np.maximum(pairs[row], typed * (weight_a[row] > 0)[:, None] * (weight_b[row] > 0))
     sides = (
         (left.fields[i, :wide], weight_a, pairs.max(axis=2)),
         (right.fields[j, :high], weight_b, pairs.max(axis=1)),
     )
     columns = [column for fields in GROUPS.values() for column in _group_columns(sides, fields)]
-    for a, b in zip(left.means, right.means, strict=True):
-        columns.append(np.einsum("ij,ij->i", a[i], b[j]))
+    for mean_a, mean_b in zip(left.means, right.means, strict=True):
+        columns.append(np.einsum("ij,ij->i", mean_a[i], mean_b[j]))
     return np.column_stack(columns)
+
+
+def _nearly_equal(
+    left: RecordTable, right: RecordTable, i: NDArray[np.intp], j: NDArray[np.intp]
+) -> NDArray[np.bool_]:
+    texts = ([" ".join(table.words[row]) for row in rows] for table, rows in ((left, i), (right, j)))
+    likeness = cpdist(*texts, scorer=Indel.normalized_similarity, score_cutoff=_NEARLY_EQUAL)
+    return likeness >= _NEARLY_EQUAL
+
+
+def _meet_spans(
+    pairs: FloatArray, keys: Mapping[str, int], spans: Mapping[str, tuple[int, int]]
+) -> None:
+    """Set to 1 where a unit of one title is an abbreviation of words of the other, or those joined."""
+    for letters in keys.keys() & spans.keys():
+        start, stop = spans[letters]
+        pairs[keys[letters], start : stop + 1] = 1.0
+
+
+def unit_pairs(table: RecordTable, left: int, right: int) -> FloatArray:
+    """Return how alike the units of two rows of a table are, shape (n_left_units, n_right_units)."""
+    alike = unit_similarity(table, table)
+    counts = [len(table.parses[row]) for row in (left, right)]
+    pairs = alike[np.ix_(table.ids[left, : counts[0]], table.ids[right, : counts[1]])]
+    _meet_spans(pairs, table.keys[left], table.spans[right])
+    _meet_spans(pairs.T, table.keys[right], table.spans[left])
+    return pairs
 
 
 def _used(weights: FloatArray) -> FloatArray:
@@ -228,22 +268,15 @@ def _used(weights: FloatArray) -> FloatArray:
 def _group_columns(
     sides: Sequence[tuple[NDArray[np.int_], FloatArray, FloatArray]], fields: Sequence[int]
 ) -> list[FloatArray]:
-    totals, matched, exact, worst = [], [], [], []
+    shares, worst, present = [], [], []
     for field, weights, best in sides:
         own = weights * np.isin(field, fields)
-        totals.append(own.sum(axis=1))
-        matched.append((own * best).sum(axis=1))
-        exact.append((own * (best > 0.999)).sum(axis=1))
+        total = own.sum(axis=1)
+        share = np.divide((own * best).sum(axis=1), total, out=np.ones(len(own)), where=total > 0)
+        shares.append(share)
         worst.append(np.where(own > 0, best, 1.0).min(axis=1))
-    total, present = np.array(totals), np.array(totals) > 0
-    shares = np.divide(np.array(matched), total, out=np.full(total.shape, np.nan), where=present)
-    whole = total.sum(axis=0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # A group missing on both sides.
-        low, high = np.nanmin(shares, axis=0), np.nanmax(shares, axis=0)
-    mean, equal = (
-        np.divide(np.sum(part, axis=0), whole, out=np.full(len(whole), np.nan), where=whole > 0)
-        for part in (matched, exact)
-    )
-    columns = [low, high, mean, 1 - np.minimum(*worst), equal]
-    return [*(np.nan_to_num(column, nan=-1.0) for column in columns), present.sum(axis=0).astype(float)]
+        present.append(total > 0)
+    (left, right), count = shares, np.sum(present, axis=0)
+    high = np.where(count == 1, np.minimum(left, right), np.maximum(left, right))
+    columns = [np.minimum(left, right), high, 1 - np.minimum(*worst), count == 0, count == 1]
+    return [column.astype(float) for column in columns]

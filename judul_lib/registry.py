@@ -206,6 +206,12 @@ def read_metadata(folder: str | Path) -> dict[str, Any]:
     return metadata
 
 
+def is_recommended(folder: str | Path) -> bool:
+    """Tell whether a model is there that the leaderboard put first."""
+    metadata = _metadata_or_none(Path(folder))
+    return bool(metadata and metadata.get("recommended"))
+
+
 def _verified(folder: Path, names: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, bytes]]:
     """Read some files of a model, all of whose hashes hold; what is hashed is what is returned."""
     metadata = read_metadata(folder)

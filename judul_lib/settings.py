@@ -18,7 +18,16 @@ TEST_SIZE = 0.2
 DECISION_THRESHOLD = 0.5
 """``rf_probability`` from which a pair is called similar (the study; a forest's majority vote)."""
 
-SIMILAR, DIFFERENT = "MIRIP", "TIDAK MIRIP"
+SIMILAR, DIFFERENT, ASK = "MIRIP", "TIDAK MIRIP", "TANYAKAN"
+
+ELSEWHERE = "tanyakan"
+"""How the same study in another place counts: ``mirip``, ``tidak`` or ``tanyakan`` (let the
+department decide). Departments differ; only the structured model can tell such pairs."""
+
+ELSEWHERE_LABELS: Mapping[str, str] = MappingProxyType(
+    {"mirip": SIMILAR, "tidak": DIFFERENT, "tanyakan": ASK}
+)
+"""The label that each treatment gives."""
 
 
 @dataclass(frozen=True)
@@ -101,3 +110,8 @@ LIGHT = Profile(
 )
 
 PROFILES: Mapping[str, Profile] = MappingProxyType({p.name: p for p in (FULL, LIGHT)})
+
+MODEL_TITLES: Mapping[str, str] = MappingProxyType(
+    {**{p.name: p.title for p in PROFILES.values()}, "structured": "Model Terstruktur"}
+)
+"""Names of the model folders, as readers see them."""

@@ -1,8 +1,10 @@
 """The third model: it reads both titles as records and compares them field by field.
 
-A forest learns from the development part of the gold pairs how likeness of
-task, object, method and place, beside the study's three features, speaks for
-the same study. More likeness never lowers its answer.
+A logistic regression learns from the development part of the gold pairs how
+likeness of task, object, method and place, beside the study's three features,
+speaks for the same study. Each weight has the sign that its feature allows, so
+that more likeness of a field never lowers the answer, and each answer is a sum
+that can be shown part by part.
 """
 
 import io
@@ -10,35 +12,67 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from judul_lib.arrays import FOREST_ARRAYS, ArrayForest, ArrayTfidf
-from judul_lib.features import FEATURES, TitleTable, pair_features
+from judul_lib.arrays import ArrayTfidf
+from judul_lib.features import FEATURES, TitleTable, distinct_titles, pair_features
 from judul_lib.preprocessing import preprocess_titles
 from judul_lib.record_features import (
+    GROUPS,
     RECORD_FEATURES,
     RecordTable,
     record_features,
     unit_similarity,
 )
-from judul_lib.title_parser import TitleParser
+from judul_lib.settings import DECISION_THRESHOLD
+from judul_lib.title_parser import FIELDS, TitleParser
 from judul_lib.word_vectors import WordVectors
 
 FloatArray = NDArray[np.float64]
 
-STRUCTURED_FEATURES = (*FEATURES, *RECORD_FEATURES)
-"""The study's three features, then those of the record."""
-
-MONOTONE = tuple(
-    0 if name.endswith("_sides") else -1 if name.endswith("_gap") else 1 for name in STRUCTURED_FEATURES
+# Share of a place that is found again in the other title, up to which they are two places.
+_PLACES_APART = 0.34
+_LOST = ("min", "max", "gap")
+COPIED_FEATURES = tuple(
+    f"{group}_{measure}_{how}" for how in ("copied", "worded") for group in GROUPS for measure in _LOST
 )
-"""Direction of each feature: more likeness, also of the letters, never lowers the probability."""
+"""What differs, times how literally the rest was taken over (letters, words).
 
-WORSE_SIDE_ONLY = tuple(int(name.endswith("_min")) for name in STRUCTURED_FEATURES)
-"""A looser rule, for comparison: likeness of the letters may then speak against a pair."""
+Who rewords a study rewords all of it; who sets another object or method into a
+title leaves the rest as it stands. The same difference therefore weighs more,
+the more of the text is equal. All are 0 where nothing differs.
+"""
+
+STRUCTURED_FEATURES = (*FEATURES, *RECORD_FEATURES, *COPIED_FEATURES)
+"""The study's three features, those of the record, and what differs in a copied text."""
+
+
+def _direction(name: str) -> int:
+    if name.endswith(("_neither", "_one")):
+        return 0
+    return -1 if name in COPIED_FEATURES or name.endswith("_gap") else 1
+
+
+MONOTONE = tuple(_direction(name) for name in STRUCTURED_FEATURES)
+"""Sign of each weight: likeness counts for the same study, what differs against it."""
+
+FREE = (0,) * len(MONOTONE)
+"""No sign is prescribed; for comparison."""
+
+PARTS: Mapping[str, tuple[int, ...]] = MappingProxyType(
+    {
+        part: tuple(k for k, name in enumerate(STRUCTURED_FEATURES) if name.split("_")[0] in prefixes)
+        for part, prefixes in {
+            **{field: (field,) for field in FIELDS},
+            "text": (*FEATURES, "all", "content", "meaning"),
+        }.items()
+    }
+)
+"""Columns that speak of each field, and of the text as a whole."""
 
 
 @dataclass(frozen=True)
@@ -86,20 +120,16 @@ class StructuredModel:
     ----------
     tfidf : ArrayTfidf
         For the study's cosine.
-    forest : ArrayForest
     weights : Weights
-    slope, intercept : float
-        Platt's calibration: ``1 / (1 + exp(-(slope * logit(p) + intercept)))``.
-
-    References
-    ----------
-    Platt, J. (1999). *Probabilistic outputs for support vector machines*.
+    centre, coefficients : ndarray of float, shape (n_features,)
+        The log-odds of a pair are ``intercept + (features - centre) @ coefficients``.
+    intercept : float
     """
 
     tfidf: ArrayTfidf
-    forest: ArrayForest
     weights: Weights
-    slope: float
+    centre: FloatArray
+    coefficients: FloatArray
     intercept: float
     parser: TitleParser
     vectors: WordVectors
@@ -119,19 +149,51 @@ class StructuredModel:
     ) -> FloatArray:
         """Return the features of pairs of rows, columns in the order of `STRUCTURED_FEATURES`."""
         alike = unit_similarity(left.records, right.records)
-        parts = [
-            pair_features(left.table.take(left_rows), right.table.take(right_rows)),
-            record_features(left.records, right.records, left_rows, right_rows, alike),
-        ]
-        # Processors differ in the last digits of a sum; the fitted forest should not.
-        joined: FloatArray = np.column_stack(parts)
+        letters = pair_features(left.table.take(left_rows), right.table.take(right_rows))
+        record = record_features(left.records, right.records, left_rows, right_rows, alike)
+        # Processors differ in the last digits of a sum; the fitted model should not.
+        joined: FloatArray = np.column_stack([letters, record, _copied(letters, record)])
         return np.round(joined, 9)
 
+    def log_odds(self, features: FloatArray) -> FloatArray:
+        """Return the log-odds that two titles are the same study, shape (n,)."""
+        answer: FloatArray = (features - self.centre) @ self.coefficients + self.intercept
+        return answer
+
     def probability(self, features: FloatArray) -> FloatArray:
-        """Return the calibrated probability that two titles are the same study, shape (n,)."""
-        if not len(features):
-            return np.empty(0)
-        return calibrated(self.forest.predict_proba(features)[:, 1], self.slope, self.intercept)
+        """Return the probability that two titles are the same study, shape (n,)."""
+        return 1 / (1 + np.exp(-self.log_odds(features)))
+
+    def contributions(self, features: FloatArray) -> dict[str, FloatArray]:
+        """Return what each of `PARTS` adds to the log-odds of pairs, beside the intercept."""
+        parts = (features - self.centre) * self.coefficients
+        return {name: parts[:, list(columns)].sum(axis=1) for name, columns in PARTS.items()}
+
+    def elsewhere(
+        self,
+        features: FloatArray,
+        features_without_place: FloatArray,
+        *,
+        threshold: float = DECISION_THRESHOLD,
+    ) -> NDArray[np.bool_]:
+        """Tell which pairs are the same study in another place.
+
+        Both titles name a place, the places have next to nothing in common,
+        and without them the two would be the same study.
+
+        Parameters
+        ----------
+        features, features_without_place : ndarray, shape (n, n_features)
+            Of the same pairs, the titles prepared with their places and without.
+
+        Returns
+        -------
+        ndarray of bool, shape (n,)
+        """
+        names = STRUCTURED_FEATURES
+        neither, one, alike = (features[:, names.index(f"place_{n}")] for n in ("neither", "one", "max"))
+        apart = (neither + one == 0) & (alike <= _PLACES_APART)
+        return apart & (self.probability(features_without_place) >= threshold)
 
     def score(self, left: Sequence[str], right: Sequence[str]) -> FloatArray:
         """Score pairs of titles: row *i* of the one with row *i* of the other.
@@ -149,12 +211,12 @@ class StructuredModel:
         """
         return self.probability(self.pair_features(left, right))
 
-    def pair_features(self, left: Sequence[str], right: Sequence[str]) -> FloatArray:
+    def pair_features(
+        self, left: Sequence[str], right: Sequence[str], *, with_place: bool = True
+    ) -> FloatArray:
         """Return the features of pairs of titles; a title that repeats is read once."""
-        titles = list(dict.fromkeys([*left, *right]))
-        row = {title: number for number, title in enumerate(titles)}
-        prepared = self.prepare(titles)
-        rows = (np.array([row[title] for title in side], dtype=np.intp) for side in (left, right))
+        titles, *rows = distinct_titles(left, right)
+        prepared = self.prepare(titles, with_place=with_place)
         return self.features(prepared, prepared, *rows)
 
     def to_bytes(self) -> bytes:
@@ -164,7 +226,6 @@ class StructuredModel:
             "terms": self.tfidf.terms,
             "counts": dict(sorted(self.weights.counts.items())),
             "n_titles": self.weights.n_titles,
-            "slope": self.slope,
             "intercept": self.intercept,
         }
         text = json.dumps(facts, ensure_ascii=False).encode("utf-8")
@@ -172,7 +233,8 @@ class StructuredModel:
             stream,
             facts=np.frombuffer(text, dtype=np.uint8),
             idf=self.tfidf.idf,
-            **{name: getattr(self.forest, name) for name in FOREST_ARRAYS},
+            centre=self.centre,
+            coefficients=self.coefficients,
         )
         return stream.getvalue()
 
@@ -183,16 +245,20 @@ class StructuredModel:
             facts: dict[str, Any] = json.loads(stored["facts"].tobytes())
             return cls(
                 ArrayTfidf(facts["terms"], stored["idf"]),
-                ArrayForest(*(stored[name] for name in FOREST_ARRAYS)),
                 Weights(facts["counts"], facts["n_titles"]),
-                facts["slope"],
+                stored["centre"],
+                stored["coefficients"],
                 facts["intercept"],
                 TitleParser(),
                 WordVectors.read(),
             )
 
 
-def calibrated(probability: FloatArray, slope: float, intercept: float) -> FloatArray:
-    """Apply Platt's calibration to probabilities."""
-    clipped = np.clip(probability, 1e-3, 1 - 1e-3)
-    return 1 / (1 + np.exp(-(slope * np.log(clipped / (1 - clipped)) + intercept)))
+def _copied(letters: FloatArray, record: FloatArray) -> FloatArray:
+    """Return the columns of `COPIED_FEATURES`."""
+    columns = [RECORD_FEATURES.index(f"{group}_{measure}") for group in GROUPS for measure in _LOST]
+    shares = [k for k, name in enumerate(RECORD_FEATURES) if name.endswith(("_min", "_max"))]
+    lost = record.copy()
+    lost[:, shares] = 1 - record[:, shares]
+    likeness = (letters[:, list(FEATURES).index(name)] for name in ("levenshtein", "jaccard"))
+    return np.hstack([lost[:, columns] * alike[:, None] for alike in likeness])

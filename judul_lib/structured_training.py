@@ -1,44 +1,45 @@
 """Fit the structured model on the development part of the gold pairs, and package it."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.ensemble import ExtraTreesClassifier
-from sklearn.linear_model import LogisticRegression
+from scipy.special import expit
 from sklearn.model_selection import GroupKFold
 
 import judul_lib
 from judul_lib import arrays, registry
 from judul_lib.corpus import PROCESSED_COLUMN, TITLE_COLUMN, Corpus
 from judul_lib.estimators import fit_vectorizer
+from judul_lib.gold import crossed_pairs
 from judul_lib.preprocessing import preprocess_titles
 from judul_lib.settings import FULL, SEED
+from judul_lib.signed_logistic import PENALTY, fit_logistic
+from judul_lib.spelling import SPELLINGS_FILE, STEMS_FILE
 from judul_lib.storage import sha256_of
 from judul_lib.structured import MONOTONE, STRUCTURED_FEATURES, StructuredModel, Weights
-from judul_lib.title_parser import LEXICON_FILE, STEMS_FILE, TitleParser
+from judul_lib.title_parser import LEXICON_FILE, TitleParser
 from judul_lib.training import recorded_packages
 from judul_lib.word_vectors import VECTORS_FILE, WordVectors
 
-FOREST = {"n_estimators": 150, "min_samples_leaf": 2, "max_features": 0.5}
-"""Chosen by cross-validation over the development bases."""
+FloatArray = NDArray[np.float64]
 
 _FOLDS = 10
-_STRANGERS, _STRANGER_WEIGHT = 8, 0.3
+_STRANGERS = 8
+_RESOURCES = (LEXICON_FILE, STEMS_FILE, SPELLINGS_FILE, VECTORS_FILE)
 
 
-def make_forest(random_state: int = SEED, monotone: Sequence[int] = MONOTONE) -> ExtraTreesClassifier:
-    """Return the unfitted forest: extremely randomised trees, monotone as told.
+@dataclass(frozen=True)
+class TrainingSet:
+    """Pairs as numbers: ``features`` of shape (n, n_features), ``labels``, and the base of each."""
 
-    References
-    ----------
-    Geurts, P., Ernst, D., & Wehenkel, L. (2006). *Extremely randomized trees*.
-    """
-    return ExtraTreesClassifier(**FOREST, monotonic_cst=list(monotone), random_state=random_state)
+    features: FloatArray
+    labels: NDArray[np.int_]
+    bases: NDArray[np.object_]
 
 
 def train_structured(
@@ -46,15 +47,10 @@ def train_structured(
     *,
     parser: TitleParser | None = None,
     vectors: WordVectors | None = None,
-    monotone: Sequence[int] = MONOTONE,
+    directions: Sequence[int] = MONOTONE,
     random_state: int = SEED,
 ) -> StructuredModel:
     """Fit on labelled gold pairs.
-
-    Each pair counts twice, with its places and without, because many titles
-    name none. Rewordings paired with base titles of other studies, drawn at
-    random, join them as different studies with a smaller weight: in an archive
-    nearly every pair is of that kind.
 
     Parameters
     ----------
@@ -62,88 +58,196 @@ def train_structured(
         As from `judul_lib.gold.read_gold`; rows without label are left out.
     parser, vectors
         The package's own by default.
-    monotone : sequence of {-1, 0, 1}
-        Direction of each of `STRUCTURED_FEATURES`.
+    directions : sequence of {-1, 0, 1}
+        Sign of the weight of each of `STRUCTURED_FEATURES`.
     random_state : int
-        Seed of the forest.
+        Seed of the draw of strangers; see `training_set`.
     """
-    model = _unfitted(gold, parser or TitleParser(), vectors or WordVectors.read())
-    features, labels, groups = training_features(gold[gold["label"].notna()], model)
-    strangers = stranger_pairs(gold, random_state)
-    features = np.vstack(
-        [features, model.pair_features(*(strangers[side].tolist() for side in ("judul_a", "judul_b")))]
+    model = unfitted_model(gold, parser, vectors)
+    data = training_set(gold, model, random_state)
+    return fit_structured(model, data, directions=directions)
+
+
+def unseen_scores(gold: pd.DataFrame, random_state: int = SEED) -> pd.Series:
+    """Score labelled gold pairs by cross-validation: no pair by weights that saw its base.
+
+    A threshold must not be chosen on scores of pairs that were learnt from.
+
+    Returns
+    -------
+    Series
+        Probability, indexed as the labelled rows of ``gold``.
+    """
+    model = unfitted_model(gold)
+    data = training_set(gold, model, random_state)
+    rows = gold.index[gold["label"].notna()]
+    log_odds = _unseen_log_odds(model, data, MONOTONE, ())[: len(rows)]
+    return pd.Series(expit(log_odds), index=rows)
+
+
+def training_set(
+    gold: pd.DataFrame,
+    model: StructuredModel,
+    random_state: int = SEED,
+    *,
+    strangers: pd.DataFrame | None = None,
+) -> TrainingSet:
+    """Turn gold pairs into features.
+
+    The pairs as written are joined by `crossed_pairs`, and each counts twice,
+    with its places and without, because many titles name none. In an archive
+    nearly every pair is of two studies that nobody wrote to be alike; so
+    rewordings paired with titles of other studies join as different ones, half
+    drawn at random, half those that a first model takes for the most alike.
+
+    Parameters
+    ----------
+    strangers : DataFrame
+        As from `stranger_pairs`; drawn anew by default.
+    """
+    pairs = pd.concat([gold[gold["label"].notna()], crossed_pairs(gold)])
+    sides = pairs["judul_a"].tolist(), pairs["judul_b"].tolist()
+    parts = [model.pair_features(*sides, with_place=with_place) for with_place in (True, False)]
+    labels = np.tile(pairs["label"].to_numpy(dtype=int), len(parts))
+    bases = np.tile(pairs["base_id"].to_numpy(dtype=object), len(parts))
+    own = TrainingSet(np.vstack(parts), labels, bases)
+    if strangers is None:
+        strangers = stranger_pairs(gold, _fitted(model, own), random_state)
+    strange = model.pair_features(*(strangers[side].tolist() for side in ("judul_a", "judul_b")))
+    return TrainingSet(
+        np.vstack([own.features, strange]),
+        np.concatenate([labels, np.zeros(len(strangers), dtype=int)]),
+        np.concatenate([bases, strangers["base_id"].to_numpy(dtype=object)]),
     )
-    labels = np.concatenate([labels, np.zeros(len(strangers), dtype=int)])
-    groups = np.concatenate([groups, strangers["base_id"].to_numpy(dtype=object)])
-    weights = np.ones(len(labels))
-    weights[len(labels) - len(strangers) :] = _STRANGER_WEIGHT
-    forest = make_forest(random_state, monotone)
-    unseen = np.zeros(len(labels))
-    for train, test in GroupKFold(min(_FOLDS, len(np.unique(groups)))).split(features, groups=groups):
-        forest.fit(features[train], labels[train], sample_weight=weights[train])
-        unseen[test] = forest.predict_proba(features[test])[:, 1]
-    clipped = np.clip(unseen, 1e-3, 1 - 1e-3)
-    platt = LogisticRegression(C=1e6)
-    platt.fit(np.log(clipped / (1 - clipped))[:, None], labels, sample_weight=weights)
-    forest.fit(features, labels, sample_weight=weights)
+
+
+def fit_structured(
+    model: StructuredModel,
+    data: TrainingSet,
+    *,
+    directions: Sequence[int] = MONOTONE,
+    without: Sequence[str] = (),
+    calibrate: bool = True,
+) -> StructuredModel:
+    """Fit the weights and calibrate them on unseen bases.
+
+    Parameters
+    ----------
+    without : sequence of str
+        Names out of `STRUCTURED_FEATURES` that get no weight.
+    calibrate : bool
+        False saves time where only the order of the scores counts.
+
+    References
+    ----------
+    Platt, J. (1999). *Probabilistic outputs for support vector machines*.
+    """
+    final = _fitted(model, data, directions, without)
+    if not calibrate:
+        return final
+    unseen = _unseen_log_odds(model, data, directions, without)
+    centre, (slope,), shift = fit_logistic(unseen[:, None], data.labels, [1], 1e-6)
     return replace(
-        model,
-        forest=arrays.array_forest(forest),
-        slope=round(float(platt.coef_[0, 0]), 6),
-        intercept=round(float(platt.intercept_[0]), 6),
+        final,
+        coefficients=np.round(final.coefficients * slope, 5),
+        intercept=round(float(shift + slope * (final.intercept - centre[0])), 5),
     )
 
 
-def _unfitted(gold: pd.DataFrame, parser: TitleParser, vectors: WordVectors) -> StructuredModel:
+def _unseen_log_odds(
+    model: StructuredModel, data: TrainingSet, directions: Sequence[int], without: Sequence[str]
+) -> FloatArray:
+    """Return the log-odds of each pair by weights that have not seen its base."""
+    unseen = np.zeros(len(data.labels))
+    folds = GroupKFold(min(_FOLDS, len(np.unique(data.bases))))
+    for train, test in folds.split(data.features, groups=data.bases):
+        seen = TrainingSet(data.features[train], data.labels[train], data.bases[train])
+        part = _fitted(model, seen, directions, without)
+        unseen[test] = part.log_odds(data.features[test])
+    return unseen
+
+
+def _fitted(
+    model: StructuredModel,
+    data: TrainingSet,
+    directions: Sequence[int] = MONOTONE,
+    without: Sequence[str] = (),
+) -> StructuredModel:
+    kept = [k for k, name in enumerate(STRUCTURED_FEATURES) if name not in without]
+    signs = [directions[k] for k in kept]
+    centre, coefficients = np.zeros((2, len(STRUCTURED_FEATURES)))
+    centre[kept], coefficients[kept], intercept = fit_logistic(
+        data.features[:, kept], data.labels, signs
+    )
+    return replace(model, centre=centre, coefficients=coefficients, intercept=intercept)
+
+
+def unfitted_model(
+    gold: pd.DataFrame, parser: TitleParser | None = None, vectors: WordVectors | None = None
+) -> StructuredModel:
+    """Return a model that can read titles and knows how rare words are, but has no weights yet."""
+    parser = parser or TitleParser()
     titles = list(dict.fromkeys([*gold["judul_a"], *gold["judul_b"]]))
     tfidf = fit_vectorizer(preprocess_titles(titles), FULL)
+    none = np.zeros(len(STRUCTURED_FEATURES))
     return StructuredModel(
         tfidf=arrays.ArrayTfidf(list(tfidf.get_feature_names_out()), tfidf.idf_),
-        forest=arrays.empty_forest(),
         weights=Weights.fit(titles, parser),
-        slope=1.0,
+        centre=none,
+        coefficients=none,
         intercept=0.0,
         parser=parser,
-        vectors=vectors,
+        vectors=vectors or WordVectors.read(),
     )
 
 
-def stranger_pairs(gold: pd.DataFrame, random_state: int = SEED) -> pd.DataFrame:
-    """Pair each rewording of a study with base titles of other studies, drawn at random.
+def stranger_pairs(gold: pd.DataFrame, model: StructuredModel, random_state: int = SEED) -> pd.DataFrame:
+    """Pair each rewording of a study with titles of other studies.
+
+    Half of them are drawn at random, half are the most alike by a model.
 
     Returns
     -------
     DataFrame
         ``base_id`` (of the rewording), ``judul_a`` (of another base), ``judul_b``.
     """
-    bases = gold.drop_duplicates("base_id")[["base_id", "judul_a"]]
+    others = gold[gold["kind"].isin(["permukaan", "sulit_negatif_metode", "sulit_negatif_objek"])]
+    titles = [
+        *others.drop_duplicates("base_id")["judul_a"],
+        *others.loc[others["label"] == 0, "judul_b"],
+    ]
+    bases = np.array([*others["base_id"].unique(), *others.loc[others["label"] == 0, "base_id"]])
+    prepared = model.prepare(titles)
     rng = np.random.default_rng(random_state)
     rows = []
-    for pair in gold[gold["label"] == 1].itertuples():
-        others = bases.loc[bases["base_id"] != pair.base_id, "judul_a"].to_numpy()
-        drawn = rng.choice(others, size=min(_STRANGERS, len(others)), replace=False)
-        rows += [(pair.base_id, other, pair.judul_b) for other in drawn]
+    for pair in gold[(gold["label"] == 1) & (gold["kind"] != "permukaan")].itertuples():
+        foreign = np.flatnonzero(bases != pair.base_id)
+        query = model.prepare([str(pair.judul_b)])
+        features = model.features(query, prepared, np.zeros_like(foreign), foreign)
+        near = foreign[np.argsort(-model.log_odds(features), kind="stable")[:_STRANGERS]]
+        drawn = [*near, *rng.choice(foreign, size=min(_STRANGERS, len(foreign)), replace=False)]
+        rows += [(pair.base_id, titles[row], pair.judul_b) for row in dict.fromkeys(drawn)]
     return pd.DataFrame(rows, columns=["base_id", "judul_a", "judul_b"])
 
 
-def training_features(
-    pairs: pd.DataFrame, model: StructuredModel
-) -> tuple[NDArray[np.float64], NDArray[np.int_], NDArray[np.object_]]:
-    """Return features, labels and bases of pairs, each once with places and once without."""
-    titles = [*pairs["judul_a"], *pairs["judul_b"]]
-    rows = np.arange(len(pairs))
-    parts = []
-    for with_place in (True, False):
-        both = model.prepare(titles, with_place=with_place)
-        parts.append(model.features(both, both, rows, rows + len(pairs)))
-    labels = np.tile(pairs["label"].to_numpy(dtype=int), 2)
-    return np.vstack(parts), labels, np.tile(pairs["base_id"].to_numpy(dtype=object), 2)
-
-
 def package_structured(
-    model: StructuredModel, gold_path: str | Path, corpus: Corpus, folder: str | Path
+    model: StructuredModel,
+    gold_path: str | Path,
+    corpus: Corpus,
+    folder: str | Path,
+    *,
+    recommended: bool = False,
+    evaluation: Mapping[str, float] | None = None,
 ) -> bool:
     """Write the model as a folder; see `judul_lib.registry.save_model`.
+
+    Parameters
+    ----------
+    recommended : bool
+        Whether the leaderboard puts it first; the ``judul`` command then takes
+        it unless another is asked for.
+    evaluation : mapping of str to float
+        Its row of the leaderboard.
 
     Returns
     -------
@@ -158,7 +262,7 @@ def package_structured(
     metadata = {
         "name": registry.STRUCTURED,
         "version": judul_lib.__version__,
-        "type": "ExtraTreesClassifier",
+        "type": "LogisticRegression",
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "dataset": {
             "name": Path(gold_path).name,
@@ -167,10 +271,10 @@ def package_structured(
         },
         "corpus": {"name": corpus.name, "sha256": corpus.sha256, "n_titles": len(corpus.titles)},
         "features": list(STRUCTURED_FEATURES),
-        "hyperparameters": FOREST,
-        "resources": {
-            path.name: sha256_of(path.read_bytes()) for path in (LEXICON_FILE, STEMS_FILE, VECTORS_FILE)
-        },
+        "hyperparameters": {"penalty": PENALTY},
+        "recommended": recommended,
+        "evaluation": dict(evaluation or {}),
+        "resources": {path.name: sha256_of(path.read_bytes()) for path in _RESOURCES},
         "packages": recorded_packages(),
     }
     return registry.save_model(Path(folder), files, metadata)

@@ -6,22 +6,20 @@ its field from the part of the title in which it stands.
 """
 
 import csv
-import re
-import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from judul_lib.errors import LexiconError
-from judul_lib.preprocessing import STOP_WORDS, stem_word
+from judul_lib.spelling import FUNCTION_WORDS, SpellingCorrector, right_stem, words_of
 
 FIELDS = ("task", "object", "method", "place")
 LEXICON_FIELDS = (*FIELDS, "template")
 LEXICON_FILE = Path(__file__).parent / "resources" / "lexicon.csv"
-STEMS_FILE = Path(__file__).parent / "resources" / "stems.csv"
+LEXICON_STEMS_FILE = Path(__file__).parent / "resources" / "lexicon_stems.csv"
 _COLUMNS = ["canonical", "variants", "field", "language"]
-_WORD = re.compile(r"[a-z]+|[0-9]+")
+# A phrase of at least this many letters is known too when its blanks stand elsewhere or nowhere.
+_LEAST_GLUED, _MOST_GLUED = 7, 3
 
 # Words after which a part of the title begins, and the field of what is unknown there.
 _OPENERS = {
@@ -32,9 +30,6 @@ _OPENERS = {
 _PART_OPENERS: Mapping[str, str] = {
     word: field for field, words in _OPENERS.items() for word in words.split()
 }
-_FUNCTION_WORDS = STOP_WORDS | frozenset(
-    "the of for and in on a an to with by from at as is using based its".split()
-)
 
 
 @dataclass(frozen=True)
@@ -48,7 +43,7 @@ class Unit:
     field : str
         One of `FIELDS`.
     text : str
-        The words as they stand in the title, lower case.
+        The words as they stand in the title, lower case, in standard spelling.
     known : bool
         Whether the lexicon has it.
     """
@@ -99,35 +94,19 @@ class Lexicon:
                         )
         return cls(variants)
 
+    def without(self, field: str) -> "Lexicon":
+        """Return the lexicon without one of `LEXICON_FIELDS`; its words are then unknown."""
+        return Lexicon({v: entry for v, entry in self.variants.items() if entry[1] != field})
 
-def words_of(title: str) -> list[str]:
-    """Split a title into lower-case words and numbers; accents and punctuation go.
+    def canonical_only(self) -> "Lexicon":
+        """Return the lexicon with one name for each term and no other way to write it."""
+        return Lexicon({v: entry for v, entry in self.variants.items() if v == entry[0]})
 
-    Examples
-    --------
-    >>> words_of("Naïve Bayes & YOLOv8")
-    ['naive', 'bayes', 'yolov', '8']
-    """
-    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
-    return _WORD.findall(plain)
-
-
-@cache
-def stem_exceptions() -> Mapping[str, str]:
-    """Return the words whose Sastrawi stem is wrong, with the right one."""
-    with STEMS_FILE.open(encoding="utf-8", newline="") as stream:
-        return {row["word"]: row["stem"] for row in csv.DictReader(stream)}
-
-
-def right_stem(word: str) -> str:
-    """Stem a word, Sastrawi's known mistakes put right.
-
-    Examples
-    --------
-    >>> right_stem("peramalan"), right_stem("pengelompokan")
-    ('ramal', 'kelompok')
-    """
-    return stem_exceptions().get(word) or stem_word(word)
+    def stems(self, stem: Callable[[str], str] = right_stem) -> dict[str, str]:
+        """Return the words of the variants whose stem is another, with that stem."""
+        words = sorted({word for variant in self.variants for word in variant.split()})
+        stems = ((word, stem(word)) for word in words)
+        return {word: root for word, root in stems if root != word}
 
 
 class TitleParser:
@@ -137,21 +116,49 @@ class TitleParser:
     ----------
     lexicon : Lexicon
         The project's own by default.
+    stem : callable
+        Word to stem; Sastrawi's with its mistakes put right by default.
+    correct : bool
+        Whether spelling variants and typing errors are put right.
     """
 
-    def __init__(self, lexicon: Lexicon | None = None) -> None:
-        self._variants = (lexicon or Lexicon.read()).variants
+    def __init__(
+        self,
+        lexicon: Lexicon | None = None,
+        *,
+        stem: Callable[[str], str] = right_stem,
+        correct: bool = True,
+    ) -> None:
+        own = lexicon is None and stem is right_stem
+        lexicon = lexicon or Lexicon.read()
+        self._variants, self._stem = lexicon.variants, stem
+        stems = _own_stems() if own else lexicon.stems(stem)
         self._stemmed: dict[str, tuple[str, str]] = {}
         for variant, entry in self._variants.items():
-            stemmed = _stem_phrase(variant.split())
+            stemmed = " ".join(stems.get(word, word) for word in variant.split())
             # "penilaian" must not make every "nilai" an evaluation.
             if " " in variant or stemmed == variant:
                 self._stemmed.setdefault(stemmed, entry)
+        self._glued: dict[str, tuple[str, str]] = {}
+        for variant, entry in self._variants.items():
+            glued = variant.replace(" ", "")
+            if len(glued) >= _LEAST_GLUED and entry[1] != "template":
+                self._glued.setdefault(glued, entry)
+        self._words_of = words_of
+        self._spelling = SpellingCorrector(
+            word for variant in self._variants for word in (*variant.split(), variant.replace(" ", ""))
+        )
+        if correct:
+            self._words_of = self._spelling.words
         # How many words the longest phrase has that begins with a word.
         self._reach: dict[str, int] = {}
         for phrase in (*self._variants, *self._stemmed):
             first, length = phrase.split(" ", 1)[0], phrase.count(" ") + 1
             self._reach[first] = max(self._reach.get(first, 0), length)
+
+    def is_word(self, word: str) -> bool:
+        """Tell whether a word is in a dictionary, so hardly a typing error."""
+        return self._spelling.is_word(word)
 
     def parse(self, title: str) -> list[Unit]:
         """Return the units of a title in their order.
@@ -159,19 +166,27 @@ class TitleParser:
         Template words and function words are left out; every other word is in
         exactly one unit.
         """
-        words = words_of(title)
-        stems = [right_stem(word) for word in words]
+        words = self._words_of(title)
+        stems = [self._stem(word) for word in words]
         units: list[Unit] = []
         part, position = "object", 0
         while position < len(words):
             length, entry = self._longest(words, stems, position)
+            if length > 1 and entry is not None and entry[1] == "template":
+                # "menggunakan algoritma | semut" must not hide "algoritma semut".
+                last = position + length - 1
+                longer, other = self._longest(words, stems, last)
+                if longer > 1 and other is not None and other[1] != "template":
+                    length, entry = last - position, ("", "template")
             text = " ".join(words[position : position + length])
             opener = _PART_OPENERS.get(words[position + length - 1])
             if entry is not None:
                 name, field = entry
                 if field != "template":
                     units.append(Unit(name, field, text, True))
-            elif text not in _FUNCTION_WORDS and not (len(text) == 1 and text.isalpha()):
+                # What follows the name of a school or a city belongs to it: a number, a village.
+                part = "place" if field == "place" else part
+            elif text not in FUNCTION_WORDS and not (len(text) == 1 and text.isalpha()):
                 units.append(Unit(stems[position], part, text, False))
             part = opener or part
             position += length
@@ -184,12 +199,18 @@ class TitleParser:
         for length in range(min(reach, len(words) - start), 0, -1):
             stop = start + length
             entry = self._variants.get(" ".join(words[start:stop]))
-            if entry is None and (length > 1 or words[start] not in _FUNCTION_WORDS):
+            if entry is None and (length > 1 or words[start] not in FUNCTION_WORDS):
                 entry = self._stemmed.get(" ".join(stems[start:stop]))
+            if entry is not None:
+                return length, entry
+        for length in range(min(_MOST_GLUED, len(words) - start), 0, -1):
+            entry = self._glued.get("".join(words[start : start + length]))
             if entry is not None:
                 return length, entry
         return 1, None
 
 
-def _stem_phrase(words: Iterable[str]) -> str:
-    return " ".join(right_stem(word) for word in words)
+def _own_stems() -> dict[str, str]:
+    """Return what `Lexicon.stems` gives for the own lexicon, kept because it takes a second."""
+    with LEXICON_STEMS_FILE.open(encoding="utf-8", newline="") as stream:
+        return {row["word"]: row["stem"] for row in csv.DictReader(stream)}

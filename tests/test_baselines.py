@@ -1,8 +1,12 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
-from judul_lib.baselines import fit_baselines
+from judul_lib.baselines import fit_baselines, fit_on_study_features
+from judul_lib.gold import read_gold
 from judul_lib.word_vectors import WordVectors
+from tests.conftest import PROJECT
 
 TITLES = ["Deteksi Hoaks Politik dengan SVM", "Prediksi Harga Beras dengan LSTM", "Klasifikasi Batik"]
 
@@ -22,3 +26,21 @@ def test_words_of_one_meaning_are_near():
     siswa, murid, beton, nothing = vectors.of(["siswa", "murid", "beton", "qqqqqqqq"])
     assert siswa @ murid > siswa @ beton
     assert not nothing.any()
+
+
+def test_the_study_features_can_be_fitted_on_gold_labels():
+    gold = read_gold(PROJECT / "data" / "gold_pairs.csv").head(210)
+    for method in fit_on_study_features(gold).values():
+        values = method([TITLES[0]] * 2, [TITLES[0], TITLES[1]])
+        assert ((values >= 0) & (values <= 1)).all()
+        assert method.n_bytes > 0
+
+
+def test_vectors_are_small_and_stand_for_words_of_two_languages():
+    vectors = WordVectors.read()
+    pairs = [("keamanan", "security"), ("jalan", "road"), ("gempa", "earthquake"), ("guru", "teacher")]
+    near = [float(np.dot(*vectors.of(pair))) for pair in pairs]
+    far = [float(np.dot(*vectors.of((a, b)))) for (a, _), (_, b) in pairwise(pairs)]
+    assert min(near) > max(far)
+    path = PROJECT / "judul_lib" / "resources" / "word_vectors.npz"
+    assert path.stat().st_size <= 4_000_000

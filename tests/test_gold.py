@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from judul_lib.errors import GoldError
-from judul_lib.gold import GRADES, read_gold
+from judul_lib.gold import GRADES, grade_agreement, read_gold, read_second_grades
 from tests.conftest import PROJECT
 
 GOLD = PROJECT / "data" / "gold_pairs.csv"
@@ -30,6 +30,57 @@ def test_no_title_stands_on_both_sides_of_the_split(gold):
 def test_pairs_are_pairs_of_different_texts(gold):
     assert (gold["judul_a"] != gold["judul_b"]).all()
     assert not gold.duplicated(["judul_a", "judul_b"]).any()
+
+
+def test_the_set_is_as_large_as_the_data_card_says(gold):
+    bases = gold.drop_duplicates("base_id")
+    computing = bases["bidang"].isin(["informatika", "statistika", "elektro", "geodesi", "geografi"])
+    assert len(bases) >= 150
+    assert 0.5 <= computing.mean() <= 0.65
+    assert bases["bidang"].nunique() >= 10
+
+
+def test_shared_words_alone_say_little(gold):
+    """Paraphrases and look-alikes overlap as much; otherwise the hard pairs would be easy."""
+
+    def overlap(row):
+        a, b = (set(title.lower().split()) for title in (row.judul_a, row.judul_b))
+        return len(a & b) / len(a | b)
+
+    shares = gold.assign(overlap=[overlap(row) for row in gold.itertuples()])
+    rewordings = shares.loc[shares["kind"] == "parafrase", "overlap"]
+    assert rewordings.quantile(0.1) <= 0.15
+    assert rewordings.quantile(0.9) >= 0.45
+    alike = shares[shares["kind"].str.startswith("sulit")]["overlap"]
+    assert alike.median() > rewordings.median()
+
+
+def test_the_second_grades_are_those_of_a_sample(gold):
+    second = read_second_grades(PROJECT / "data" / "gold_second.csv", gold)
+    assert len(second) == 150
+    assert set(second["kind"]) == set(GRADES)
+    kappa = grade_agreement(second)["kappa"]
+    assert kappa.between(-1, 1).all()
+    same = grade_agreement(second.assign(second_grade=second["grade"]))
+    assert (same["kappa"] == 1).all()
+    shifted = second.assign(second_grade=(second["grade"] + 1) % 5)
+    assert (grade_agreement(shifted)["sepakat"].iloc[:2] == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("id\n001-1\n", "baris 1: kolom grade"),
+        ("id,grade\n001-1,4\n999-1,3\n", "baris 3: id '999-1'"),
+        ("id,grade\n001-1,4\n001-1,4\n", "baris 3: id '001-1'"),
+        ("id,grade\n001-1,5\n", "baris 2: derajat '5'"),
+    ],
+)
+def test_second_grades_that_do_not_fit_are_refused_with_their_line(tmp_path, gold, text, words):
+    path = tmp_path / "second.csv"
+    path.write_text(text)
+    with pytest.raises(GoldError, match=words):
+        read_second_grades(path, gold)
 
 
 def test_grade_2_has_no_label(gold):

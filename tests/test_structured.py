@@ -3,14 +3,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from judul_lib.checking import StructuredChecker, load_checker
+from judul_lib.checking import load_checker
 from judul_lib.errors import ModelError
 from judul_lib.gold import read_gold
-from judul_lib.leaderboard import best_threshold, retrieval
-from judul_lib.record_features import RECORD_FEATURES
 from judul_lib.registry import load_structured, read_metadata
-from judul_lib.structured import MONOTONE, STRUCTURED_FEATURES
-from judul_lib.structured_training import stranger_pairs
+from judul_lib.structured import COPIED_FEATURES, MONOTONE, PARTS, STRUCTURED_FEATURES
+from judul_lib.structured_checking import StructuredChecker
+from judul_lib.structured_training import stranger_pairs, train_structured
 from tests.conftest import PROJECT, judul
 
 FOLDER = PROJECT / "outputs" / "structured"
@@ -54,7 +53,7 @@ def test_scores_are_bounded_symmetric_and_do_not_depend_on_the_batch(model, pair
 def test_an_abbreviation_meets_its_long_form_without_the_lexicon(model):
     both = model.prepare(["Penyeimbangan dengan PQZ", "Penyeimbangan dengan Per Quux Zyx"])
     features = model.features(both, both, np.array([0]), np.array([1]))[0]
-    assert features[STRUCTURED_FEATURES.index("all_mean")] == pytest.approx(1)
+    assert features[STRUCTURED_FEATURES.index("all_min")] == pytest.approx(1)
 
 
 def test_more_likeness_of_a_field_never_lowers_the_answer(model):
@@ -72,10 +71,52 @@ def test_features_have_their_names(model):
     values = model.features(both, both, np.array([0, 0]), np.array([0, 1]))
     assert values.shape == (2, len(STRUCTURED_FEATURES))
     named = dict(zip(STRUCTURED_FEATURES, values[0], strict=True))
-    assert all(named[f"{group}_mean"] == pytest.approx(1) for group in ("all", "task", "method"))
-    assert named["place_sides"] == 0
+    assert all(named[f"{group}_min"] == pytest.approx(1) for group in ("all", "task", "method"))
+    assert named["place_neither"] == 1
+    assert not any(named[name] for name in COPIED_FEATURES)
     assert np.isfinite(values).all()
-    assert len(RECORD_FEATURES) + 3 == len(STRUCTURED_FEATURES)
+
+
+def test_a_title_typed_carelessly_is_the_same_title(model):
+    careless = [
+        "KLASIFIKASI PENYAKIT DAUN PADI MENGGUNAKAN CONVOLUTIONAL NEURAL NETWORK",
+        "klasifkasi penyakit daun padi mengunakan Convolutional Neural Netwrok (CNN)",
+        "Klasifikasi Penyakit DaunPadi dgn CNN",
+    ]
+    assert model.score([BASE] * 3, careless).min() > 0.5
+
+
+def test_a_number_or_a_city_of_similar_name_is_no_typing_error(model):
+    a = "Sistem Informasi Perpustakaan di SMA Negeri 1 Bandung"
+    others = [a.replace("1", "2"), a.replace("Bandung", "Badung")]
+    assert (model.score([a] * 2, others) < model.score([a], [a.upper()])).all()
+
+
+def test_the_parts_of_an_answer_add_up(model):
+    features = model.pair_features([BASE, BASE], ["Peramalan Padi dengan ARIMA", BASE])
+    parts = sum(model.contributions(features).values())
+    np.testing.assert_allclose(parts + model.intercept, model.log_odds(features))
+    assert sorted(k for columns in PARTS.values() for k in columns) == list(
+        range(len(STRUCTURED_FEATURES))
+    )
+
+
+def test_every_weight_has_the_sign_of_its_feature(model):
+    assert (np.asarray(MONOTONE) * model.coefficients >= 0).all()
+
+
+def test_training_is_deterministic_and_sees_only_what_it_is_given(model):
+    gold = read_gold(PROJECT / "data" / "gold_pairs.csv")
+    some = gold[(gold["split"] == "dev") & (gold["base_id"].astype(int) <= 30)]
+    first, second = train_structured(some), train_structured(some)
+    assert first.to_bytes() == second.to_bytes()
+    assert first.weights.n_titles == len({*some["judul_a"], *some["judul_b"]})
+
+
+def test_the_committed_model_learnt_from_the_development_part_only(model):
+    gold = read_gold(PROJECT / "data" / "gold_pairs.csv")
+    development = gold[gold["split"] == "dev"]
+    assert model.weights.n_titles == len({*development["judul_a"], *development["judul_b"]})
 
 
 def test_a_saved_model_answers_the_same(model):
@@ -105,22 +146,36 @@ def test_the_checker_ranks_as_single_scores_do(model):
     assert matches.titles[0] == BASE
 
 
-def test_strangers_never_belong_to_the_study():
+def test_strangers_never_belong_to_the_study(model):
     gold = read_gold(PROJECT / "data" / "gold_pairs.csv")
-    drawn = stranger_pairs(gold)
-    own = gold.drop_duplicates("base_id").set_index("base_id")["judul_a"]
-    assert (drawn["judul_a"].to_numpy() != own[drawn["base_id"]].to_numpy()).all()
+    some = gold[gold["base_id"].astype(int) <= 12]
+    drawn = stranger_pairs(some, model)
+    own = {base: {*g["judul_a"], *g["judul_b"]} for base, g in some.groupby("base_id")}
+    assert len(drawn) > 100
+    assert not [row for row in drawn.itertuples() if row.judul_a in own[row.base_id]]
 
 
-def test_thresholds_and_ranks():
-    assert best_threshold([0, 0, 1, 1], [0.1, 0.4, 0.6, 0.9]) == pytest.approx(0.5)
-    exact = retrieval(
-        lambda a, b: np.array([float(x == y) for x, y in zip(a, b, strict=True)]),
-        ["x"], ["x"], ["x", "y"],
-    )  # fmt: skip
-    assert exact == {"R@1": 1.0, "R@5": 1.0, "MRR": 1.0}
-    blind = retrieval(lambda a, _: np.zeros(len(a)), ["x"], ["x"], ["x", "y"])
-    assert blind["R@1"] == 0  # A tie counts against the method.
+PLACES = [
+    "Klasifikasi Penyakit Daun Padi dengan CNN di Sleman",
+    "Klasifikasi Penyakit Daun Padi dengan CNN di Bantul",
+]
+
+
+@pytest.mark.parametrize(
+    ("treatment", "label"), [("mirip", "MIRIP"), ("tidak", "TIDAK MIRIP"), ("tanyakan", "TANYAKAN")]
+)
+def test_the_same_study_elsewhere_is_named_and_counted_as_the_department_says(treatment, label):
+    checker = load_checker(FOLDER, PLACES[1:], elsewhere=treatment)
+    row = checker.check(PLACES[0]).rows()[0]
+    assert row["rf_label"] == label
+    assert row["penjelasan"].startswith("penelitian serupa di tempat lain; ")
+    assert checker.score(*([title] for title in PLACES))[2] == [label]
+
+
+def test_another_study_or_the_same_place_is_not_elsewhere():
+    checker = load_checker(FOLDER, ["Peramalan Curah Hujan di Bantul", PLACES[0].lower()])
+    labels = [row["rf_label"] for row in checker.check(PLACES[0]).rows()]
+    assert labels == ["MIRIP", "TIDAK MIRIP"]
 
 
 def test_the_command_takes_it_by_name(tmp_path):
@@ -131,3 +186,34 @@ def test_the_command_takes_it_by_name(tmp_path):
     source.write_text(f"judul_a,judul_b\n{BASE},Pengenalan Penyakit Daun Padi dengan CNN\n")
     assert judul("score-pairs", source, target, "--model", "structured").returncode == 0
     assert target.read_text().splitlines()[1].endswith(",MIRIP")
+
+
+def test_the_command_takes_what_the_leaderboard_put_first(tmp_path):
+    import json
+    import shutil
+
+    result = judul("check", BASE, "--format", "json", "--top", 2)
+    assert '"model": "structured"' in result.stdout
+    assert all(row["penjelasan"] for row in json.loads(result.stdout)["hasil"])
+    models = shutil.copytree(PROJECT / "outputs" / "structured", tmp_path / "m" / "structured").parent
+    shutil.copytree(PROJECT / "outputs" / "light", models / "light")
+    metadata = models / "structured" / "metadata.json"
+    metadata.write_text(metadata.read_text().replace('"recommended": true', '"recommended": false'))
+    result = judul("check", BASE, "--format", "json", "--models", models)
+    assert '"model": "light"' in result.stdout
+
+
+def test_a_file_of_titles_is_explained_too(tmp_path):
+    source, target = tmp_path / "usul.csv", tmp_path / "hasil.csv"
+    source.write_text(f'Judul\n{BASE}\n""\n')
+    result = judul("check", "--file", source, "--output", target, "--model", "structured")
+    assert result.returncode == 0, result.stderr
+    header, first, *_ = target.read_text(encoding="utf-8-sig").splitlines()
+    assert header.endswith(",penjelasan")
+    assert "objek" in first
+
+
+def test_an_unknown_treatment_of_places_is_refused():
+    result = judul("check", BASE, "--elsewhere", "mungkin")
+    assert result.returncode == 2
+    assert "mirip, tidak, tanyakan" in result.stderr

@@ -3,7 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from judul_lib.errors import LexiconError
-from judul_lib.title_parser import FIELDS, Lexicon, TitleParser, right_stem, words_of
+from judul_lib.spelling import words_of
+from judul_lib.title_parser import FIELDS, LEXICON_FILE, LEXICON_STEMS_FILE, Lexicon, TitleParser
+from tests.conftest import PROJECT
 
 HEADER = "canonical,variants,field,language\n"
 
@@ -55,9 +57,47 @@ def test_an_unknown_word_is_content(parser):
     assert [u.text for u in parser.parse("Zyxwvut")] == ["zyxwvut"]
 
 
-def test_wrong_stems_are_put_right():
-    stems = {word: right_stem(word) for word in ("peramalan", "berbasis", "perawat", "bali")}
-    assert stems == {"peramalan": "ramal", "berbasis": "basis", "perawat": "perawat", "bali": "bali"}
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("pekan baru", "pekanbaru"),  # blanks
+        ("klasfikasi", "klasifikasi"),  # a typing error
+        ("menggunakan algoritma semut", "ant colony optimization"),  # a template word before a phrase
+        ("kelas VIII", "kelas 8"),
+        ("disekolah", "di sekolah"),
+    ],
+)
+def test_ways_of_writing_one_thing_come_out_equal(parser, first, second):
+    assert [u.name for u in parser.parse(first)] == [u.name for u in parser.parse(second)]
+
+
+def test_what_follows_a_place_belongs_to_it(parser):
+    read = fields(parser, "Sistem Presensi SMA Negeri 7 Tanjungbatu Menggunakan Zyxwvut")
+    assert (read["7"], read["tanjungbatu"], read["zyxwvut"]) == ("place", "place", "method")
+
+
+def test_the_stems_kept_with_the_lexicon_are_its_stems():
+    kept = dict(line.split(",") for line in LEXICON_STEMS_FILE.read_text().splitlines()[1:])
+    assert kept == Lexicon.read().stems(), "run scripts/stem_lexicon.py"
+
+
+def test_a_parser_with_the_lexicon_given_reads_as_the_default_one(parser):
+    given = TitleParser(Lexicon.read())
+    titles = (PROJECT / "data" / "dataset_TA.csv").read_text(encoding="utf-8").splitlines()[1:]
+    assert [given.parse(title) for title in titles] == [parser.parse(title) for title in titles]
+
+
+def test_parts_of_the_lexicon_can_be_left_out(parser):
+    lexicon = Lexicon.read()
+    without = TitleParser(lexicon.without("method"))
+    assert not any(unit.field == "method" and unit.known for unit in without.parse("Random Forest"))
+    assert TitleParser(Lexicon({})).parse("Random Forest")[0].name == "random"
+    assert set(lexicon.canonical_only().variants) == {c for c, _ in lexicon.variants.values()}
+
+
+def test_the_lexicon_file_is_sorted():
+    names = [line.split(",")[0] for line in LEXICON_FILE.read_text().splitlines()[1:]]
+    assert names == sorted(names)
 
 
 def test_the_lexicon_is_broad():

@@ -1,0 +1,73 @@
+"""The answer to one check as the command shows it: a table, JSON or CSV."""
+
+import json
+import shutil
+import textwrap
+from typing import Any
+
+from judul_lib.checking import TitleChecker
+from judul_lib.matches import REMARK_COLUMN, Matches
+from judul_lib.settings import MODEL_TITLES
+from judul_lib.storage import csv_text, harmless_cell
+from judul_lib.structured_checking import StructuredChecker
+
+Checker = TitleChecker | StructuredChecker
+
+
+def show(title: str, matches: Matches, checker: Checker, model: str, style: str) -> str:
+    """Write the matches of a title.
+
+    Parameters
+    ----------
+    title : str
+        As typed.
+    matches : Matches
+    checker
+        What made them.
+    model : str
+        Name of the model's folder.
+    style : {"table", "json", "csv"}
+    """
+    rows = matches.rows()
+    if style == "json":
+        answer = {
+            "judul": title,
+            "model": model,
+            "ambang": checker.threshold,
+            "rf_label": rows[0]["rf_label"],
+            "hasil": rows,
+        }
+        return json.dumps(answer, indent=2, ensure_ascii=False) + "\n"
+    if style == "csv":
+        return csv_text(({k: harmless_cell(v) for k, v in row.items()} for row in rows), list(rows[0]))
+    return _text_table(rows, checker, model)
+
+
+def _text_table(rows: list[dict[str, Any]], checker: Checker, model: str) -> str:
+    best = rows[0]
+    head = (
+        f"{best['rf_label']} (peluang {_comma(best['rf_probability'], 2)}, ambang "
+        f"{_comma(checker.threshold, 2)}; {MODEL_TITLES[model]}, {len(checker.titles)} judul)"
+    )
+    lines = [head, "", " no  peluang  cosine  jaccard  levenshtein  label        judul"]
+    indent = " " * 55
+    width = max(40, shutil.get_terminal_size((120, 24)).columns - len(indent))
+    for number, row in enumerate(rows, start=1):
+        values = (
+            f"{number:3}  {_comma(row['rf_probability']):>7}  {_comma(row['cosine']):>6}  "
+            f"{_comma(row['jaccard']):>7}  {_comma(row['levenshtein']):>11}  {row['rf_label']:<11}  "
+        )
+        wrapped = textwrap.wrap(_printable(row["judul_ref"]), width) or [""]
+        if remark := row.get(REMARK_COLUMN):
+            wrapped += textwrap.wrap(f"({_printable(remark)})", width)
+        lines.append(values + f"\n{indent}".join(wrapped))
+    return "\n".join(lines) + "\n"
+
+
+def _comma(value: float, decimals: int = 3) -> str:
+    return f"{value:.{decimals}f}".replace(".", ",")
+
+
+def _printable(text: str) -> str:
+    """Replace control characters: a title must not steer the terminal."""
+    return "".join(c if c.isprintable() else " " for c in text)

@@ -1,0 +1,99 @@
+"""Figures of the leaderboard: who tells the same study from look-alikes, and why."""
+
+from collections.abc import Mapping
+from html import escape
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import ArrayLike
+
+from judul_lib.plots import ACCENT, PRIMARY, labelled_cells, metric_intervals, rounded, style
+
+_BINS = 10
+
+
+def leaderboard_bars(board: pd.DataFrame) -> go.Figure:
+    """ROC AUC of each method with its interval: all pairs, and the hard ones."""
+    every, hard = ["roc_auc", "low", "high"], ["roc_auc_hard", "hard_low", "hard_high"]
+    columns = {"semua pasangan": board[every], "pasangan sulit": board[hard]}
+    tables = {n: part.set_axis(["estimate", "low", "high"], axis=1) for n, part in columns.items()}
+    figure = metric_intervals(tables, "ROC AUC pada pasangan emas (uji), selang 95 %", row=40)
+    return figure.update_xaxes(title="ROC AUC (0,5 = menebak)", range=[0, 1.02])
+
+
+def share_heatmap(shares: pd.DataFrame, title: str) -> go.Figure:
+    """Shares in [0, 1], written into the cells."""
+    figure = labelled_cells(shares, title, low=0, decimals=2)
+    return figure.update_xaxes(tickangle=-40)
+
+
+def reliability(curves: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> go.Figure:
+    """Reliability diagram: stated probability against observed share.
+
+    Parameters
+    ----------
+    curves : mapping of str to (labels, probabilities)
+        Pairs are put into ten bins of equal width; a bin shows where its mean
+        probability and its share of similar pairs lie, the larger the more pairs.
+
+    References
+    ----------
+    Niculescu-Mizil, A., & Caruana, R. (2005). *Predicting good probabilities
+    with supervised learning*.
+    """
+    figure = go.Figure()
+    line = {"color": ACCENT, "dash": "dash"}
+    figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line=line, name="terkalibrasi sempurna")
+    for (name, (labels, scores)), symbol in zip(
+        curves.items(), ("circle", "x", "square", "diamond"), strict=False
+    ):
+        labels, scores = np.asarray(labels, dtype=float), np.asarray(scores, dtype=float)
+        bins = np.minimum((scores * _BINS).astype(int), _BINS - 1)
+        counts = np.bincount(bins, minlength=_BINS)
+        filled = counts > 0
+        means = np.bincount(bins, scores, _BINS)[filled] / counts[filled]
+        shares = np.bincount(bins, labels, _BINS)[filled] / counts[filled]
+        figure.add_scatter(
+            x=rounded(means, 3), y=rounded(shares, 3), mode="lines+markers", name=escape(name),
+            marker={"symbol": symbol, "size": rounded(6 + 1.2 * np.sqrt(counts[filled]), 1)},
+            text=[f"{count} pasangan" for count in counts[filled]],
+            hovertemplate="peluang %{x}, mirip %{y}<br>%{text}<extra></extra>",
+        )  # fmt: skip
+    style(figure, "Kalibrasi: peluang yang disebut dan bagian yang benar mirip", height=480)
+    figure.update_xaxes(title="peluang yang disebut", range=[-0.03, 1.03])
+    return figure.update_yaxes(title="bagian yang benar mirip", range=[-0.03, 1.03])
+
+
+def ablation_bars(table: pd.DataFrame, title: str) -> go.Figure:
+    """ROC AUC with a part left out: all pairs, and the hard ones."""
+    figure = go.Figure()
+    names = [escape(str(name)) for name in table.index]
+    for column, name, color, pattern in (
+        ("roc_auc", "semua pasangan", PRIMARY, ""),
+        ("roc_auc_hard", "pasangan sulit", ACCENT, "/"),
+    ):
+        figure.add_bar(
+            x=rounded(table[column], 3), y=names, orientation="h", name=name,
+            marker={"color": color, "pattern": {"shape": pattern}},
+            text=[f"{value:.3f}".replace(".", ",") for value in table[column]], textposition="auto",
+        )  # fmt: skip
+    style(figure, title, height=150 + 46 * len(names), barmode="group", bargap=0.25)
+    figure.update_yaxes(autorange="reversed", ticksuffix=" ", title="yang diubah")
+    return figure.update_xaxes(title="ROC AUC (0,5 = menebak)", range=[0, 1.02])
+
+
+def learning_curve(table: pd.DataFrame) -> go.Figure:
+    """ROC AUC against the number of base studies that were learnt from."""
+    figure = go.Figure()
+    for column, name, symbol in (
+        ("roc_auc", "semua pasangan", "circle"),
+        ("roc_auc_hard", "pasangan sulit", "x"),
+    ):
+        figure.add_scatter(
+            x=table.index.tolist(), y=rounded(table[column], 3), mode="lines+markers", name=name,
+            marker={"symbol": symbol, "size": 10},
+        )  # fmt: skip
+    style(figure, "Kurva belajar model terstruktur")
+    figure.update_xaxes(title="jumlah studi dasar untuk belajar")
+    return figure.update_yaxes(title="ROC AUC (uji)")
