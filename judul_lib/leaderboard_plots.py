@@ -43,21 +43,22 @@ def reliability(curves: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> go.Figure:
     with supervised learning*.
     """
     figure = go.Figure()
-    line = {"color": ACCENT, "dash": "dash"}
+    line = {"color": "#9aa5b1", "dash": "dash"}
     figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line=line, name="terkalibrasi sempurna")
-    for (name, (labels, scores)), symbol in zip(
-        curves.items(), ("circle", "x", "square", "diamond"), strict=False
-    ):
+    marks = ((PRIMARY, "circle"), (ACCENT, "x"), ("#5d8aa8", "square"))
+    for (name, (labels, scores)), (color, symbol) in zip(curves.items(), marks, strict=False):
         labels, scores = np.asarray(labels, dtype=float), np.asarray(scores, dtype=float)
         bins = np.minimum((scores * _BINS).astype(int), _BINS - 1)
         counts = np.bincount(bins, minlength=_BINS)
         filled = counts > 0
-        means = np.bincount(bins, scores, _BINS)[filled] / counts[filled]
-        shares = np.bincount(bins, labels, _BINS)[filled] / counts[filled]
+        sizes = counts[filled]
+        means = np.bincount(bins, scores, _BINS)[filled] / sizes
+        shares = np.bincount(bins, labels, _BINS)[filled] / sizes
         figure.add_scatter(
             x=rounded(means, 3), y=rounded(shares, 3), mode="lines+markers", name=escape(name),
-            marker={"symbol": symbol, "size": rounded(6 + 1.2 * np.sqrt(counts[filled]), 1)},
-            text=[f"{count} pasangan" for count in counts[filled]],
+            line={"color": color},
+            marker={"color": color, "symbol": symbol, "size": rounded(6 + 1.2 * np.sqrt(sizes), 1)},
+            text=[f"{count} pasangan" for count in sizes],
             hovertemplate="peluang %{x}, mirip %{y}<br>%{text}<extra></extra>",
         )  # fmt: skip
     style(figure, "Kalibrasi: peluang yang disebut dan bagian yang benar mirip", height=480)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit
+from threadpoolctl import threadpool_limits
 
 FloatArray = NDArray[np.float64]
 
@@ -55,6 +56,8 @@ def fit_logistic(
     bounds = [{1: (0, None), 0: (None, None), -1: (None, 0)}[sign] for sign in (*directions, 0)]
     options = {"maxiter": 5000, "maxfun": 10000, "ftol": 1e-14, "gtol": 1e-9}
     start = np.zeros(len(bounds))
-    found = minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B", options=options).x
+    # NumPy and SciPy bring a thread pool each; on small arrays they wait for one another.
+    with threadpool_limits(1, user_api="blas"):
+        found = minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B", options=options).x
     coefficients = np.divide(found[:-1], scale, out=np.zeros_like(scale), where=scale > 0)
     return np.round(centre, 9), np.round(coefficients, 5), round(float(found[-1]), 5)

@@ -35,7 +35,7 @@ from judul_lib.word_vectors import WordVectors
 FloatArray = NDArray[np.float64]
 
 # Share of a place that is found again in the other title, up to which they are two places.
-_PLACES_APART = 0.34
+_PLACES_APART = 0.6
 _LOST = ("min", "max", "gap")
 COPIED_FEATURES = tuple(
     f"{group}_{measure}_{how}" for how in ("copied", "worded") for group in GROUPS for measure in _LOST

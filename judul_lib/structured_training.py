@@ -68,21 +68,25 @@ def train_structured(
     return fit_structured(model, data, directions=directions)
 
 
-def unseen_scores(gold: pd.DataFrame, random_state: int = SEED) -> pd.Series:
-    """Score labelled gold pairs by cross-validation: no pair by weights that saw its base.
+def train_and_validate(
+    gold: pd.DataFrame, random_state: int = SEED
+) -> tuple[StructuredModel, pd.Series]:
+    """Fit as `train_structured` does, and score the labelled pairs by cross-validation.
 
-    A threshold must not be chosen on scores of pairs that were learnt from.
+    A threshold must not be chosen on scores of pairs that were learnt from: no
+    pair is scored by weights that saw its base.
 
     Returns
     -------
-    Series
+    model : StructuredModel
+    scores : Series
         Probability, indexed as the labelled rows of ``gold``.
     """
     model = unfitted_model(gold)
     data = training_set(gold, model, random_state)
     rows = gold.index[gold["label"].notna()]
     log_odds = _unseen_log_odds(model, data, MONOTONE, ())[: len(rows)]
-    return pd.Series(expit(log_odds), index=rows)
+    return fit_structured(model, data), pd.Series(expit(log_odds), index=rows)
 
 
 def training_set(
@@ -91,11 +95,13 @@ def training_set(
     random_state: int = SEED,
     *,
     strangers: pd.DataFrame | None = None,
+    placeless: bool = True,
 ) -> TrainingSet:
     """Turn gold pairs into features.
 
-    The pairs as written are joined by `crossed_pairs`, and each counts twice,
-    with its places and without, because many titles name none. In an archive
+    The pairs as written are joined by `crossed_pairs` and by each base title
+    with itself, and each counts twice, with its places and without, because
+    many titles name none. In an archive
     nearly every pair is of two studies that nobody wrote to be alike; so
     rewordings paired with titles of other studies join as different ones, half
     drawn at random, half those that a first model takes for the most alike.
@@ -104,10 +110,16 @@ def training_set(
     ----------
     strangers : DataFrame
         As from `stranger_pairs`; drawn anew by default.
+    placeless : bool
+        Whether the pairs count a second time, without their places.
     """
-    pairs = pd.concat([gold[gold["label"].notna()], crossed_pairs(gold)])
+    itself = gold.drop_duplicates("base_id").assign(judul_b=lambda bases: bases["judul_a"], label=1)
+    pairs = pd.concat([gold[gold["label"].notna()], crossed_pairs(gold), itself])
     sides = pairs["judul_a"].tolist(), pairs["judul_b"].tolist()
-    parts = [model.pair_features(*sides, with_place=with_place) for with_place in (True, False)]
+    parts = [
+        model.pair_features(*sides, with_place=with_place)
+        for with_place in ((True, False) if placeless else (True,))
+    ]
     labels = np.tile(pairs["label"].to_numpy(dtype=int), len(parts))
     bases = np.tile(pairs["base_id"].to_numpy(dtype=object), len(parts))
     own = TrainingSet(np.vstack(parts), labels, bases)
