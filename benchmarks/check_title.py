@@ -1,8 +1,9 @@
 """One check of a title against 123: ours, and a plain loop written the study's way, in one run.
 
-The loop preprocesses, vectorises and scores title by title, with one call of the forest each;
-its letters are case folded as ours are, so that both must give the same answer. Prints medians and
-their ratio.
+The loop preprocesses, vectorises and scores title by title, with one call of
+the forest each; its letters are case folded as ours are, so that both must give
+the same answer. Then the structured model on the same titles, on ten copies of
+them, and on 10,000 pairs. Prints medians and ratios.
 """
 
 import sys
@@ -17,9 +18,11 @@ from sklearn.metrics.pairwise import cosine_similarity
 
 from judul_lib.checking import TitleChecker
 from judul_lib.preprocessing import preprocess_text
-from judul_lib.registry import load_estimators, load_model
+from judul_lib.registry import load_estimators, load_model, load_structured
+from judul_lib.structured_checking import StructuredChecker
 
-LIGHT = Path(__file__).parent.parent / "outputs" / "light"
+OUTPUTS = Path(__file__).parent.parent / "outputs"
+LIGHT, STRUCTURED = OUTPUTS / "light", OUTPUTS / "structured"
 QUERY = "Prediksi Harga Beras di Kota Medan Menggunakan Metode LSTM"
 
 
@@ -65,6 +68,18 @@ def main() -> None:
     print(f"study's loop: {1000 * study:.1f} ms")
     print(f"TitleChecker.check: {1000 * ours:.2f} ms")
     print(f"ratio: {study / ours:.0f}")
+    structured, titles = load_structured(STRUCTURED)
+    for copies in (1, 10):
+        known = [f"{title} {copy}" for copy in range(copies) for title in titles]
+        third = StructuredChecker(structured, known)
+        third.check(QUERY, top_k=10)
+        seconds, _ = timed(lambda c=third: c.check(QUERY, top_k=10), rounds=20)
+        print(f"StructuredChecker.check, {len(known)} titles: {1000 * seconds:.1f} ms")
+        print(f"ratio to the study's loop, title by title: {study * copies / seconds:.0f}")
+    left = [titles[k % len(titles)] for k in range(10_000)]
+    right = [titles[k // len(titles) % len(titles)] for k in range(10_000)]
+    seconds, _ = timed(lambda: structured.score(left, right), rounds=3)
+    print(f"StructuredModel.score, {len(left)} pairs: {seconds:.2f} s")
 
 
 if __name__ == "__main__":
