@@ -19,27 +19,22 @@ from judul_lib.settings import SEED
 from judul_lib.structured import COPIED_FEATURES, FREE, STRUCTURED_FEATURES, StructuredModel
 from judul_lib.structured_training import fit_structured, stranger_pairs, training_set, unfitted_model
 from judul_lib.title_parser import Lexicon, TitleParser
+from judul_lib.verdicts import FIELD_NAMES
 from judul_lib.word_vectors import WordVectors
 
 FEATURE_FAMILIES: Mapping[str, tuple[str, ...]] = {
     "tiga fitur studi": tuple(FEATURES),
-    "tugas": tuple(n for n in STRUCTURED_FEATURES if n.startswith("task_")),
-    "objek": tuple(n for n in STRUCTURED_FEATURES if n.startswith("object_")),
-    "metode": tuple(n for n in STRUCTURED_FEATURES if n.startswith("method_")),
-    "tempat": tuple(n for n in STRUCTURED_FEATURES if n.startswith("place_")),
+    **{
+        name: tuple(n for n in STRUCTURED_FEATURES if n.startswith(f"{field}_"))
+        for field, name in FIELD_NAMES.items()
+    },
     "seluruh judul": tuple(n for n in STRUCTURED_FEATURES if n.startswith(("all_", "content_"))),
     "arah makna": ("meaning", "object_meaning"),
     "beda dalam teks yang disalin": COPIED_FEATURES,
 }
 """Families of features, by the names that readers see."""
 
-_PARTS = {
-    "task": "tugas",
-    "object": "objek",
-    "method": "metode",
-    "place": "tempat",
-    "template": "kata templat",
-}
+_PARTS = {**FIELD_NAMES, "template": "kata templat"}
 
 
 def feature_ablation(

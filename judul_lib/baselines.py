@@ -92,7 +92,7 @@ def fit_baselines(titles: Sequence[str]) -> dict[str, Method]:
         "Jaccard": Method(_feature("jaccard", bigrams)),
         "Levenshtein": Method(_feature("levenshtein", bigrams)),
         "kosinus TF-IDF kata, sublinear": Method(_cosine_of(words), (words,)),
-        "kosinus TF-IDF huruf 2-4": Method(_letters(letters), (letters,)),
+        "kosinus TF-IDF huruf 2-4": Method(_cosine_of(letters, processed=False), (letters,)),
         "BM25": Method(_bm25(counter, processed), (counter,)),
         "Jaro-Winkler": Method(_letters_ratio(JaroWinkler.normalized_similarity, 1.0)),
         "token-set ratio": Method(_letters_ratio(fuzz.token_set_ratio, 100.0)),
@@ -151,19 +151,10 @@ def _feature(name: str, vectorizer: TfidfVectorizer) -> Scorer:
     return score
 
 
-def _cosine_of(vectorizer: TfidfVectorizer) -> Scorer:
+def _cosine_of(vectorizer: TfidfVectorizer, *, processed: bool = True) -> Scorer:
     def score(left: Sequence[str], right: Sequence[str]) -> FloatArray:
         titles, *sides = distinct_titles(left, right)
-        rows = vectorizer.transform(preprocess_titles(titles))
-        return _row_dots(*(rows[side] for side in sides))
-
-    return score
-
-
-def _letters(vectorizer: TfidfVectorizer) -> Scorer:
-    def score(left: Sequence[str], right: Sequence[str]) -> FloatArray:
-        titles, *sides = distinct_titles(left, right)
-        rows = vectorizer.transform(titles)
+        rows = vectorizer.transform(preprocess_titles(titles) if processed else titles)
         return _row_dots(*(rows[side] for side in sides))
 
     return score

@@ -13,10 +13,7 @@ from judul_lib.errors import CorpusError, JudulError, describe_os_error
 from judul_lib.settings import ELSEWHERE, ELSEWHERE_LABELS, MODEL_TITLES
 
 if TYPE_CHECKING:
-    from judul_lib.checking import TitleChecker
-    from judul_lib.structured_checking import StructuredChecker
-
-    Checker = TitleChecker | StructuredChecker
+    from judul_lib.answers import Checker
 
 _MODELS = click.Choice(list(MODEL_TITLES))
 _MODEL_HELP = "Model [bawaan: structured bila papan peringkat menganjurkannya, lalu full, lalu light]."

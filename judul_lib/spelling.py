@@ -15,8 +15,8 @@ FUNCTION_WORDS = STOP_WORDS | frozenset(
     "the of for and in on a an to with by from at as is using based its".split()
 )
 _WORD = re.compile(r"[a-z]+|[0-9]+")
-# "qur'an" and "sya'ban" are one word, "e-learning" is two.
 _INITIALS = re.compile(r"\b(?:[A-Za-z]\.){2,}(?:[A-Za-z]\b)?")
+# "qur'an" and "sya'ban" are one word, "e-learning" is two.
 _APOSTROPHE = re.compile(r"(?<=\w)['’`‘](?=\w)")
 _ROMAN = {
     numeral: str(number)

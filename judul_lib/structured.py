@@ -137,8 +137,11 @@ class StructuredModel:
     def prepare(self, titles: Sequence[str], *, with_place: bool = True) -> PreparedTitles:
         """Read titles once, for many comparisons."""
         table = TitleTable.build(titles, preprocess_titles(titles), self.tfidf)
-        records = RecordTable(titles, self.parser, self.vectors, self.weights, with_place=with_place)
-        return PreparedTitles(table, records)
+        return PreparedTitles(table, self.records(titles, with_place=with_place))
+
+    def records(self, titles: Sequence[str], *, with_place: bool = True) -> RecordTable:
+        """Read titles into their units."""
+        return RecordTable(titles, self.parser, self.vectors, self.weights, with_place=with_place)
 
     def features(
         self,

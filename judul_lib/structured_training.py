@@ -85,8 +85,9 @@ def train_and_validate(
     model = unfitted_model(gold)
     data = training_set(gold, model, random_state)
     rows = gold.index[gold["label"].notna()]
-    log_odds = _unseen_log_odds(model, data, MONOTONE, ())[: len(rows)]
-    return fit_structured(model, data), pd.Series(expit(log_odds), index=rows)
+    unseen = _unseen_log_odds(model, data, MONOTONE, ())
+    fitted = _calibrated(_fitted(model, data), unseen, data.labels)
+    return fitted, pd.Series(expit(unseen[: len(rows)]), index=rows)
 
 
 def training_set(
@@ -101,10 +102,10 @@ def training_set(
 
     The pairs as written are joined by `crossed_pairs` and by each base title
     with itself, and each counts twice, with its places and without, because
-    many titles name none. In an archive
-    nearly every pair is of two studies that nobody wrote to be alike; so
-    rewordings paired with titles of other studies join as different ones, half
-    drawn at random, half those that a first model takes for the most alike.
+    many titles name none. In an archive nearly every pair is of two studies that
+    nobody wrote to be alike; so rewordings paired with titles of other studies
+    join as different ones, half drawn at random, half those that a first model
+    takes for the most alike.
 
     Parameters
     ----------
@@ -154,15 +155,19 @@ def fit_structured(
     ----------
     Platt, J. (1999). *Probabilistic outputs for support vector machines*.
     """
-    final = _fitted(model, data, directions, without)
+    fitted = _fitted(model, data, directions, without)
     if not calibrate:
-        return final
-    unseen = _unseen_log_odds(model, data, directions, without)
-    centre, (slope,), shift = fit_logistic(unseen[:, None], data.labels, [1], 1e-6)
+        return fitted
+    return _calibrated(fitted, _unseen_log_odds(model, data, directions, without), data.labels)
+
+
+def _calibrated(model: StructuredModel, unseen: FloatArray, labels: NDArray[np.int_]) -> StructuredModel:
+    """Take Platt's calibration on the log-odds of unseen pairs into the weights."""
+    centre, (slope,), shift = fit_logistic(unseen[:, None], labels, [1], 1e-6)
     return replace(
-        final,
-        coefficients=np.round(final.coefficients * slope, 5),
-        intercept=round(float(shift + slope * (final.intercept - centre[0])), 5),
+        model,
+        coefficients=np.round(model.coefficients * slope, 5),
+        intercept=round(float(shift + slope * (model.intercept - centre[0])), 5),
     )
 
 

@@ -144,12 +144,10 @@ class TitleParser:
             glued = variant.replace(" ", "")
             if len(glued) >= _LEAST_GLUED and entry[1] != "template":
                 self._glued.setdefault(glued, entry)
-        self._words_of = words_of
         self._spelling = SpellingCorrector(
             word for variant in self._variants for word in (*variant.split(), variant.replace(" ", ""))
         )
-        if correct:
-            self._words_of = self._spelling.words
+        self._words_of = self._spelling.words if correct else words_of
         # How many words the longest phrase has that begins with a word.
         self._reach: dict[str, int] = {}
         for phrase in (*self._variants, *self._stemmed):

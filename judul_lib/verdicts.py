@@ -75,7 +75,7 @@ def compare_fields(model: StructuredModel, left: str, right: str) -> list[FieldC
     tugas sama: klasifikasi
     tempat berbeda: sleman – bantul
     """
-    records = model.prepare([left, right]).records
+    records = model.records([left, right])
     pairs = unit_pairs(records, 0, 1)
     found = (pairs.max(axis=1, initial=0) >= _FOUND, pairs.max(axis=0, initial=0) >= _FOUND)
     return [_compare_field(records.parses, records.weights, found, field) for field in _ORDER]
