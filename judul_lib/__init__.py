@@ -29,7 +29,7 @@ _HOME = {
     "TitleChecker": "checking",
     "compute_similarities": "checking",
     "StructuredChecker": "structured_checking",
-    "load_checker": "checking",
+    "load_checker": "checkers",
     "score_pairs": "checking",
     "JudulError": "errors",
 }

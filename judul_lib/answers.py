@@ -5,13 +5,10 @@ import shutil
 import textwrap
 from typing import Any
 
-from judul_lib.checking import TitleChecker
+from judul_lib.checking import Checker
 from judul_lib.matches import REMARK_COLUMN, Matches
 from judul_lib.settings import MODEL_TITLES
 from judul_lib.storage import csv_text, harmless_cell
-from judul_lib.structured_checking import StructuredChecker
-
-Checker = TitleChecker | StructuredChecker
 
 
 def show(title: str, matches: Matches, checker: Checker, model: str, style: str) -> str:

@@ -1,29 +1,160 @@
-"""Compare a proposed title with every title of a corpus.
+"""Compare proposed titles with every title of a corpus.
 
 Nothing here needs scikit-learn or pandas until a table is asked for: the first
 answer of the ``judul check`` command depends on it.
 """
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
-from judul_lib.features import FloatArray, TitleTable, distinct_titles, pair_features
-from judul_lib.matches import RESULT_COLUMNS, Matches, label, ranking
+from judul_lib.features import FEATURES, FloatArray, TitleTable, distinct_titles, pair_features
+from judul_lib.matches import RESULT_COLUMNS, Evidence, Matches, ranking
 from judul_lib.preprocessing import preprocess_titles
-from judul_lib.settings import DECISION_THRESHOLD, ELSEWHERE
+from judul_lib.settings import ASK, DECISION_THRESHOLD
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from judul_lib.registry import Model
-    from judul_lib.structured_checking import StructuredChecker
+
+# Titles that are made ready at once: what they share is computed once.
+_BATCH = 64
+Rows = NDArray[np.intp]
 
 
-class TitleChecker:
+class Comparison(Protocol):
+    """Two lists of titles, made ready to compare rows of the one with rows of the other."""
+
+    def features(self, left_rows: Rows, right_rows: Rows) -> FloatArray:
+        """Return what the model sees of each pair; its first columns are the study's features."""
+
+    def without_place(self, left_rows: Rows, right_rows: Rows, features: FloatArray) -> FloatArray:
+        """Return `Matches.without_place` of each pair."""
+
+    def shared(self, left_rows: Rows, right_rows: Rows) -> list[str]:
+        """Return `Matches.shared` of each pair."""
+
+
+class Checker(ABC):
     """A model with a corpus made ready once, to check many titles.
+
+    Attributes
+    ----------
+    titles : list of str, shape (n,)
+        The corpus as typed.
+    threshold : float
+        Probability from which a title counts as similar.
+    elsewhere_label : str
+        Label of the same study in another place, where the model knows places.
+    """
+
+    titles: list[str]
+    threshold: float
+    elsewhere_label: str = ASK
+
+    @abstractmethod
+    def with_titles(self, titles: Sequence[str]) -> Self:
+        """Return the same model with another corpus."""
+
+    @abstractmethod
+    def compare(self, left: Sequence[str], right: Sequence[str] | None = None) -> Comparison:
+        """Make two lists of titles ready; the second is the corpus by default."""
+
+    @abstractmethod
+    def probability(self, features: FloatArray) -> FloatArray:
+        """Return the probability of pairs from what the model sees of them, shape (n,)."""
+
+    @abstractmethod
+    def evidence(self, title: str, other: str) -> Evidence:
+        """Take apart the answer for one pair."""
+
+    def check(self, title: str, *, top_k: int | None = None) -> Matches:
+        """Compare one title with the whole corpus.
+
+        Parameters
+        ----------
+        title : str
+            The title as typed.
+        top_k : int
+            Number of matches returned; all by default.
+
+        Returns
+        -------
+        Matches
+            By probability, then cosine, then Levenshtein ratio, then the
+            corpus's own order.
+        """
+        return next(self.check_many([title], top_k=top_k))
+
+    def check_many(self, titles: Sequence[str], *, top_k: int | None = None) -> Iterator[Matches]:
+        """Compare titles with the whole corpus one after the other; each as `check` does."""
+        rows = np.arange(len(self.titles))
+        for start in range(0, len(titles), _BATCH):
+            batch = titles[start : start + _BATCH]
+            comparison = self.compare(batch)
+            for row in range(len(batch)):
+                query = np.full_like(rows, row)
+                features = comparison.features(query, rows)
+                probability = self.probability(features)
+                best = ranking(features, probability)[:top_k]
+                query, features = query[best], features[best]
+                yield Matches(
+                    [self.titles[i] for i in best],
+                    features[:, : len(FEATURES)],
+                    probability[best],
+                    self.threshold,
+                    comparison.shared(query, best),
+                    comparison.without_place(query, best, features),
+                    self.elsewhere_label,
+                )
+
+    def score(
+        self, left: Sequence[str], right: Sequence[str]
+    ) -> tuple[FloatArray, FloatArray, list[str]]:
+        """Compare row *i* of the one with row *i* of the other.
+
+        Returns
+        -------
+        features : ndarray of float, shape (n, 3)
+        probability : ndarray of float, shape (n,)
+        labels : list of str, shape (n,)
+        """
+        titles, left_rows, right_rows = distinct_titles(left, right)
+        comparison = self.compare(titles, titles)
+        features = comparison.features(left_rows, right_rows)
+        matches = Matches(
+            list(right),
+            features[:, : len(FEATURES)],
+            self.probability(features),
+            self.threshold,
+            without_place=comparison.without_place(left_rows, right_rows, features),
+            elsewhere_label=self.elsewhere_label,
+        )
+        return matches.features, matches.probability, matches.labels
+
+
+@dataclass(frozen=True)
+class _StudyComparison:
+    left: TitleTable
+    right: TitleTable
+
+    def features(self, left_rows: Rows, right_rows: Rows) -> FloatArray:
+        return pair_features(self.left.take(left_rows), self.right.take(right_rows))
+
+    def without_place(self, left_rows: Rows, right_rows: Rows, features: FloatArray) -> FloatArray:
+        return np.empty(0)
+
+    def shared(self, left_rows: Rows, right_rows: Rows) -> list[str]:
+        return []
+
+
+class TitleChecker(Checker):
+    """One of the study's models with a corpus.
 
     Parameters
     ----------
@@ -70,86 +201,34 @@ class TitleChecker:
         known = model.titles if titles is None else titles
         return cls(model.tfidf, model.scaler, model.forest, known, processed, threshold=threshold)
 
-    def check(self, title: str, *, top_k: int | None = None) -> Matches:
-        """Compare one title with the whole corpus.
+    def with_titles(self, titles: Sequence[str]) -> "TitleChecker":
+        """Return the same model with another corpus."""
+        parts = self._tfidf, self._scaler, self._forest
+        return TitleChecker(*parts, titles, preprocess_titles(titles), threshold=self.threshold)
 
-        Parameters
-        ----------
-        title : str
-            The title as typed.
-        top_k : int
-            Number of matches returned; all by default.
+    def compare(self, left: Sequence[str], right: Sequence[str] | None = None) -> Comparison:
+        """Make two lists of titles ready; the second is the corpus by default."""
+        return _StudyComparison(self._read(left), self._table if right is None else self._read(right))
 
-        Returns
-        -------
-        Matches
-            By probability, then cosine, then Levenshtein ratio, then the
-            corpus's own order.
-        """
-        query = TitleTable.build([title], preprocess_titles([title]), self._tfidf)
-        left = query.take(np.zeros(len(self.titles), dtype=np.intp))
-        features = pair_features(left, self._table)
-        probability = self._probability(features)
-        best = ranking(features, probability)[:top_k]
-        return Matches(
-            [self.titles[i] for i in best],
-            features[best],
-            probability[best],
-            self.threshold,
-            [label(p, self.threshold) for p in probability[best]],
-        )
+    def _read(self, titles: Sequence[str]) -> TitleTable:
+        return TitleTable.build(titles, preprocess_titles(titles), self._tfidf)
 
-    def score(
-        self, left: Sequence[str], right: Sequence[str]
-    ) -> tuple[FloatArray, FloatArray, list[str]]:
-        """Compare row *i* of the one with row *i* of the other.
-
-        Returns
-        -------
-        features : ndarray of float, shape (n, 3)
-        probability : ndarray of float, shape (n,)
-        labels : list of str, shape (n,)
-        """
-        titles, left_rows, right_rows = distinct_titles(left, right)
-        table = TitleTable.build(titles, preprocess_titles(titles), self._tfidf)
-        features = pair_features(table.take(left_rows), table.take(right_rows))
-        probability = self._probability(features)
-        return features, probability, [label(p, self.threshold) for p in probability]
-
-    def _probability(self, features: FloatArray) -> FloatArray:
+    def probability(self, features: FloatArray) -> FloatArray:
+        """Return the forest's probability of pairs, shape (n,)."""
         if not len(features):
             return np.empty(0)
         return self._forest.predict_proba(self._scaler.transform(features))[:, 1]
 
+    def evidence(self, title: str, other: str) -> Evidence:
+        """Take apart the answer for one pair: what each feature adds to the forest's probability.
 
-def load_checker(
-    folder: str | Path,
-    titles: Sequence[str] | None = None,
-    *,
-    threshold: float = DECISION_THRESHOLD,
-    elsewhere: str = ELSEWHERE,
-) -> "TitleChecker | StructuredChecker":
-    """Load any model for checking, with its own corpus unless other titles are given.
-
-    Parameters
-    ----------
-    elsewhere : {"mirip", "tidak", "tanyakan"}
-        How the structured model counts the same study in another place.
-
-    Raises
-    ------
-    ModelError
-        The folder is missing, incomplete, or its hashes do not hold.
-    """
-    from judul_lib.registry import STRUCTURED, load_model, load_structured, read_metadata
-
-    if read_metadata(folder).get("name") == STRUCTURED:
-        from judul_lib.structured_checking import StructuredChecker
-
-        model, own = load_structured(folder)
-        known = own if titles is None else titles
-        return StructuredChecker(model, known, threshold=threshold, elsewhere=elsewhere)
-    return TitleChecker.from_model(load_model(folder), titles, threshold=threshold)
+        See `judul_lib.arrays.ArrayForest.contributions`.
+        """
+        features, probability, _ = self.score([title], [other])
+        base, parts = self._forest.contributions(self._scaler.transform(features))
+        named = dict(zip(FEATURES, map(float, parts[0]), strict=True))
+        p = float(probability[0])
+        return Evidence(base, named, p, is_probability=True, probability=p)
 
 
 def compute_similarities(
@@ -181,16 +260,14 @@ def compute_similarities(
     return pd.DataFrame(matches.rows(), columns=list(RESULT_COLUMNS))
 
 
-def score_pairs(
-    left: Sequence[str], right: Sequence[str], checker: "TitleChecker | StructuredChecker"
-) -> list[dict[str, Any]]:
+def score_pairs(left: Sequence[str], right: Sequence[str], checker: Checker) -> list[dict[str, Any]]:
     """Score pairs of titles.
 
     Parameters
     ----------
     left, right : sequence of str, shape (n,)
         Row *i* of the one is compared with row *i* of the other.
-    checker : TitleChecker or StructuredChecker
+    checker : Checker
         As from `load_checker`.
 
     Returns

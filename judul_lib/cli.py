@@ -13,7 +13,7 @@ from judul_lib.errors import CorpusError, JudulError, describe_os_error
 from judul_lib.settings import ELSEWHERE, ELSEWHERE_LABELS, MODEL_TITLES
 
 if TYPE_CHECKING:
-    from judul_lib.answers import Checker
+    from judul_lib.checking import Checker
 
 _MODELS = click.Choice(list(MODEL_TITLES))
 _MODEL_HELP = "Model [bawaan: structured bila papan peringkat menganjurkannya, lalu full, lalu light]."
@@ -141,24 +141,16 @@ def check(
 
 
 def _choose_model(name: str | None, outputs: Path) -> Path:
-    """Return the folder of the model asked for, or the recommended one, or the first that is there."""
-    from judul_lib.errors import ModelError
-    from judul_lib.registry import STRUCTURED, is_recommended
-    from judul_lib.storage import recover_folder
+    """Return the folder of the model asked for, or the first of those that are there."""
+    from judul_lib.checkers import find_models, missing_models
+    from judul_lib.registry import is_recommended
 
     if name is not None:
         return outputs / name
-    if is_recommended(outputs / STRUCTURED):
-        return outputs / STRUCTURED
-    missing: list[str] = []
-    for candidate, title in MODEL_TITLES.items():
-        recover_folder(outputs / candidate)
-        if (outputs / candidate).is_dir():
-            if missing:
-                _say(f"Catatan: {', '.join(missing)} belum ada di {outputs}; buat dengan `make run`.")
-            return outputs / candidate
-        missing.append(title)
-    raise ModelError(f"Belum ada model di {outputs}. Buat dengan `make run`.")
+    folder = next(iter(find_models(outputs).values()))
+    if not is_recommended(folder) and (missing := missing_models(outputs)):
+        _say(f"Catatan: {', '.join(missing)} belum ada di {outputs}; buat dengan `make run`.")
+    return folder
 
 
 def _require_words(title: str) -> None:
@@ -171,7 +163,7 @@ def _require_words(title: str) -> None:
 
 
 def _make_checker(model: Path, corpus: Path | None, elsewhere: str) -> "Checker":
-    from judul_lib.checking import load_checker
+    from judul_lib.checkers import load_checker
 
     if corpus is None:
         return load_checker(model, elsewhere=elsewhere)
@@ -219,11 +211,12 @@ def score_pairs(
 ) -> None:
     """Nilai pasangan judul (kolom judul_a dan judul_b), baris demi baris."""
     from judul_lib import checking
+    from judul_lib.checkers import load_checker
     from judul_lib.corpus import find_column, read_table, write_frame
     from judul_lib.matches import RESULT_COLUMNS
 
     chosen = _choose_model(name, outputs or _project() / "outputs")
-    checker = checking.load_checker(chosen, [], elsewhere=elsewhere)
+    checker = load_checker(chosen, [], elsewhere=elsewhere)
     pairs = read_table(source)
     header = list(pairs.columns)
     left, right = (

@@ -1,13 +1,14 @@
 """What a check returns: corpus titles with their scores and labels, best first."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from judul_lib.features import FEATURES, FloatArray
-from judul_lib.settings import DECISION_THRESHOLD, DIFFERENT, SIMILAR
+from judul_lib.settings import ASK, DECISION_THRESHOLD, DIFFERENT, SIMILAR
 
 RESULT_COLUMNS = ("judul_ref", *FEATURES, "rf_probability", "rf_label")
 REMARK_COLUMN = "penjelasan"
@@ -28,34 +29,94 @@ class Matches:
         ``rf_probability`` in [0, 1].
     threshold : float
         Probability from which a title counts as similar.
-    labels : list of str, shape (n,)
-        ``rf_label`` of each title.
-    remarks : list of str, shape (n,) or (0,)
+    shared : list of str, shape (n,) or (0,)
         What each title shares with the query, field by field, where the model
         can tell.
+    without_place : ndarray of float, shape (n,) or (0,)
+        The probability if neither title named its place; 0 where the two do
+        not name two places. Empty where the model knows no places.
+    elsewhere_label : str
+        Label of the same study in another place.
     """
 
     titles: list[str]
     features: FloatArray
     probability: FloatArray
     threshold: float
-    labels: list[str]
-    remarks: list[str] = field(default_factory=list)
+    shared: list[str] = field(default_factory=list)
+    without_place: FloatArray = field(default_factory=lambda: np.empty(0))
+    elsewhere_label: str = ASK
+
+    def __len__(self) -> int:
+        return len(self.titles)
+
+    @property
+    def elsewhere(self) -> list[bool]:
+        """Which titles are the same study in another place, shape (n,)."""
+        if not len(self.without_place):
+            return [False] * len(self)
+        return (self.without_place >= self.threshold).tolist()
+
+    @property
+    def labels(self) -> list[str]:
+        """``rf_label`` of each title, shape (n,)."""
+        return [
+            self.elsewhere_label if is_elsewhere else label(p, self.threshold)
+            for p, is_elsewhere in zip(self.probability, self.elsewhere, strict=True)
+        ]
+
+    @property
+    def remarks(self) -> list[str]:
+        """What can be told of each title, shape (n,), or nothing at all."""
+        return [
+            f"{ELSEWHERE_REMARK}; " * is_elsewhere + told
+            for told, is_elsewhere in zip(self.shared, self.elsewhere, strict=False)
+        ]
 
     @property
     def is_similar(self) -> bool:
         """Whether the best match counts as similar."""
-        return bool(self.labels) and self.labels[0] == SIMILAR
+        return bool(self.titles) and self.labels[0] == SIMILAR
+
+    def at(self, threshold: float) -> "Matches":
+        """Return the same matches judged by another threshold; nothing is computed again."""
+        return replace(self, threshold=threshold)
 
     def rows(self) -> list[dict[str, Any]]:
         """Return one dict a title with the keys `RESULT_COLUMNS`, and the remark where there is one."""
-        columns = (*RESULT_COLUMNS, *([REMARK_COLUMN] if self.remarks else []))
+        remarks = self.remarks
+        columns = (*RESULT_COLUMNS, *([REMARK_COLUMN] if remarks else []))
         features = [list(map(float, values)) for values in self.features]
         parts = zip(self.titles, features, map(float, self.probability), self.labels, strict=True)
         rows = [(title, *values, p, name) for title, values, p, name in parts]
-        if self.remarks:
-            rows = [(*row, remark) for row, remark in zip(rows, self.remarks, strict=True)]
+        if remarks:
+            rows = [(*row, remark) for row, remark in zip(rows, remarks, strict=True)]
         return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What speaks for and against two titles being the same study.
+
+    Attributes
+    ----------
+    base : float
+        Where the model starts, before it has seen the pair.
+    parts : mapping of str to float
+        What each feature or field adds; ``base`` and all parts are ``total``.
+    total : float
+        Where the model ends.
+    is_probability : bool
+        Whether all these are probabilities; else they are log-odds.
+    probability : float
+        The answer, in [0, 1].
+    """
+
+    base: float
+    parts: Mapping[str, float]
+    total: float
+    is_probability: bool
+    probability: float
 
 
 def label(probability: float, threshold: float = DECISION_THRESHOLD) -> str:

@@ -6,34 +6,23 @@ title looks for its best counterpart in the other: what finds none is what the
 two studies do not share.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz.distance import OSA, Indel
 from rapidfuzz.process import cdist, cpdist
 
-from judul_lib.spelling import typed_alike, words_of
-from judul_lib.title_parser import FIELDS, TitleParser, Unit
-from judul_lib.word_vectors import WordVectors
+from judul_lib.records import GROUPS, RecordTable, is_in
+from judul_lib.spelling import typed_alike
 
 FloatArray = NDArray[np.float64]
 
-_MOST_UNITS, _MOST_JOINED = 32, 4
 _CHUNK = 2000
 _COSINE_FLOOR = 0.2  # A cosine below this says nothing.
 _TYPO_FLOOR, _TYPO_WEIGHT, _TYPO_LETTERS = 0.75, 0.95, 5
 # Titles with less in common are not compared word by word for typing errors.
 _NEARLY_EQUAL = 0.8
-_PLACE = FIELDS.index("place")
-
-GROUPS: Mapping[str, tuple[int, ...]] = {
-    "all": tuple(range(len(FIELDS))),
-    "content": tuple(k for k in range(len(FIELDS)) if k != _PLACE),
-    **{field: (k,) for k, field in enumerate(FIELDS)},
-}
-"""Groups of fields that are compared; the counterparts may stand in any field."""
-
 _MEASURES = ("min", "max", "gap", "neither", "one")
 RECORD_FEATURES = (
     *(f"{group}_{measure}" for group in GROUPS for measure in _MEASURES),
@@ -49,92 +38,6 @@ the group. ``gap``: how badly the worst unit is matched, 0 where there is none.
 ``meaning``, ``object_meaning``: cosine of the weighted mean vectors, -1 to 1.
 All others are in [0, 1].
 """
-
-
-class RecordTable:
-    """Titles read into units and made ready for comparison, one row a title.
-
-    Parameters
-    ----------
-    titles : sequence of str, shape (n,)
-    parser : TitleParser
-    vectors : WordVectors
-    weight : callable
-        Weight of a unit's name, positive; rare names weigh more.
-    with_place : bool
-        False leaves places out, as in titles that name none.
-    """
-
-    def __init__(
-        self,
-        titles: Sequence[str],
-        parser: TitleParser,
-        vectors: WordVectors,
-        weight: Callable[[str], float],
-        *,
-        with_place: bool = True,
-    ) -> None:
-        self.parses = [
-            [unit for unit in parser.parse(title) if with_place or unit.field != "place"][:_MOST_UNITS]
-            for title in titles
-        ]
-        self.words = [words_of(title) for title in titles]
-        self.is_word = parser.is_word
-        number: dict[str, int] = {}
-        kinds: list[Unit] = []
-        shape = (len(self.parses), max(1, max(map(len, self.parses), default=1)))
-        self.ids, self.fields = np.zeros(shape, dtype=np.intp), np.full(shape, -1)
-        self.weights = np.zeros(shape)
-        for row, parse in enumerate(self.parses):
-            for column, unit in enumerate(parse):
-                key = unit.name if unit.known else f"{unit.name} {unit.text}"
-                if key not in number:
-                    number[key] = len(kinds)
-                    kinds.append(unit)
-                self.ids[row, column] = number[key]
-                self.fields[row, column] = FIELDS.index(unit.field)
-                self.weights[row, column] = weight(unit.name)
-        self.names = [unit.name for unit in kinds]
-        self.known = np.array([unit.known for unit in kinds], dtype=bool)
-        self.is_place = np.array([unit.known and unit.field == "place" for unit in kinds], dtype=bool)
-        # An unknown word means what its own form means: "kebijakan" is not "bijak".
-        self.vectors = vectors.of([unit.name if unit.known else unit.text for unit in kinds])
-        self.means = [self._mean_vectors(GROUPS[group]) for group in ("all", "object")]
-        self.spans = [_spans(parse) for parse in self.parses]
-        self.keys = [_keys(parse) for parse in self.parses]
-
-    def __len__(self) -> int:
-        return len(self.parses)
-
-    def _mean_vectors(self, fields: Sequence[int]) -> FloatArray:
-        """Return the weighted mean vector of some fields of each title, length 1 or 0."""
-        weights = self.weights * np.isin(self.fields, fields)
-        flat = np.zeros((len(self), self.vectors.shape[1]))
-        for column in range(self.ids.shape[1] if self.names else 0):
-            flat += weights[:, column, None] * self.vectors[self.ids[:, column]]
-        return flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-9)
-
-
-def _spans(parse: Sequence[Unit]) -> dict[str, tuple[int, int]]:
-    """Return what consecutive words can be met by, and the units that they span.
-
-    Two to seven words by their initials, two to four by their letters without blanks.
-    """
-    words = [(word, column) for column, unit in enumerate(parse) for word in unit.text.split()]
-    spans: dict[str, tuple[int, int]] = {}
-    for start in range(len(words) - 2, -1, -1):  # Of equal keys, the first span counts.
-        for stop in range(min(start + 7, len(words)), start + 1, -1):
-            span = words[start][1], words[stop - 1][1]
-            spans["".join(word[0] for word, _ in words[start:stop])] = span
-            if stop - start <= _MOST_JOINED:
-                spans["".join(word for word, _ in words[start:stop])] = span
-    return spans
-
-
-def _keys(parse: Sequence[Unit]) -> dict[str, int]:
-    """Return units by their letters: abbreviations, and what may be written apart elsewhere."""
-    texts = ((unit.text.replace(" ", ""), column) for column, unit in enumerate(parse))
-    return {text: column for text, column in texts if len(text) >= 2 and text.isalpha()}
 
 
 def unit_similarity(left: RecordTable, right: RecordTable) -> FloatArray:
@@ -213,19 +116,10 @@ def _compare(
     left: RecordTable, right: RecordTable, i: NDArray[np.intp], j: NDArray[np.intp], alike: FloatArray
 ) -> FloatArray:
     weight_a, weight_b = _used(left.weights[i]), _used(right.weights[j])
-    wide, high = weight_a.shape[1], weight_b.shape[1]
-    pairs = alike[left.ids[i, :wide][:, :, None], right.ids[j, :high][:, None, :]]
-    pairs *= (weight_a > 0)[:, :, None]
-    pairs *= (weight_b > 0)[:, None, :]
-    for row, (a, b) in enumerate(zip(i, j, strict=True)):
-        _meet_spans(pairs[row], left.keys[a], right.spans[b])
-        _meet_spans(pairs[row].T, right.keys[b], left.spans[a])
-    for row in map(int, np.flatnonzero(_nearly_equal(left, right, i, j))):
-        typed = typed_alike(left.words[i[row]], right.words[j[row]], left.is_word)
-        pairs[row] = np.maximum(pairs[row], typed * (weight_a[row] > 0)[:, None] * (weight_b[row] > 0))
+    pairs = _unit_pairs(left, right, i, j, alike, weight_a > 0, weight_b > 0)
     sides = (
-        (left.fields[i, :wide], weight_a, pairs.max(axis=2)),
-        (right.fields[j, :high], weight_b, pairs.max(axis=1)),
+        (left.fields[i, : weight_a.shape[1]], weight_a, pairs.max(axis=2)),
+        (right.fields[j, : weight_b.shape[1]], weight_b, pairs.max(axis=1)),
     )
     columns = [column for fields in GROUPS.values() for column in _group_columns(sides, fields)]
     for mean_a, mean_b in zip(left.means, right.means, strict=True):
@@ -233,10 +127,35 @@ def _compare(
     return np.column_stack(columns)
 
 
+def _unit_pairs(
+    left: RecordTable,
+    right: RecordTable,
+    i: NDArray[np.intp],
+    j: NDArray[np.intp],
+    alike: FloatArray,
+    used_a: NDArray[np.bool_],
+    used_b: NDArray[np.bool_],
+) -> FloatArray:
+    """Return how alike the units of each pair of rows are, shape (n, n_left_units, n_right_units)."""
+    wide, high = used_a.shape[1], used_b.shape[1]
+    pairs: FloatArray = alike[left.ids[i, :wide][:, :, None], right.ids[j, :high][:, None, :]]
+    pairs *= used_a[:, :, None]
+    pairs *= used_b[:, None, :]
+    meeting = {row: left.meeting(right, row) for row in set(i.tolist())}
+    for row, (a, b) in enumerate(zip(i.tolist(), j.tolist(), strict=True)):
+        if b in meeting[a]:
+            _meet_spans(pairs[row], left.keys[a], right.spans[b])
+            _meet_spans(pairs[row].T, right.keys[b], left.spans[a])
+    for row in map(int, np.flatnonzero(_nearly_equal(left, right, i, j))):
+        typed = typed_alike(left.words[i[row]], right.words[j[row]], left.is_word)
+        pairs[row] = np.maximum(pairs[row], typed * used_a[row][:, None] * used_b[row])
+    return pairs
+
+
 def _nearly_equal(
     left: RecordTable, right: RecordTable, i: NDArray[np.intp], j: NDArray[np.intp]
 ) -> NDArray[np.bool_]:
-    texts = ([" ".join(table.words[row]) for row in rows] for table, rows in ((left, i), (right, j)))
+    texts = ([table.texts[row] for row in rows.tolist()] for table, rows in ((left, i), (right, j)))
     likeness = cpdist(*texts, scorer=Indel.normalized_similarity, score_cutoff=_NEARLY_EQUAL)
     return likeness >= _NEARLY_EQUAL
 
@@ -250,14 +169,25 @@ def _meet_spans(
         pairs[keys[letters], start : stop + 1] = 1.0
 
 
-def unit_pairs(table: RecordTable, left: int, right: int) -> FloatArray:
-    """Return how alike the units of two rows of a table are, shape (n_left_units, n_right_units)."""
-    alike = unit_similarity(table, table)
-    counts = [len(table.parses[row]) for row in (left, right)]
-    pairs = alike[np.ix_(table.ids[left, : counts[0]], table.ids[right, : counts[1]])]
-    _meet_spans(pairs, table.keys[left], table.spans[right])
-    _meet_spans(pairs.T, table.keys[right], table.spans[left])
-    return pairs
+def unit_pairs(
+    left: RecordTable, right: RecordTable, left_row: int, right_row: int, alike: FloatArray
+) -> FloatArray:
+    """Return how alike the units of two rows are, as `record_features` sees them.
+
+    Parameters
+    ----------
+    alike : ndarray
+        As from `unit_similarity`.
+
+    Returns
+    -------
+    ndarray of float in [0, 1], shape (n_left_units, n_right_units)
+    """
+    used = [np.ones((1, len(t.parses[r])), bool) for t, r in ((left, left_row), (right, right_row))]
+    if not (used[0].size and used[1].size):
+        return np.zeros((used[0].size, used[1].size))
+    rows = np.array([left_row], dtype=np.intp), np.array([right_row], dtype=np.intp)
+    return _unit_pairs(left, right, *rows, alike, *used)[0]
 
 
 def _used(weights: FloatArray) -> FloatArray:
@@ -270,7 +200,7 @@ def _group_columns(
 ) -> list[FloatArray]:
     shares, worst, present = [], [], []
     for field, weights, best in sides:
-        own = weights * np.isin(field, fields)
+        own = weights * is_in(field, fields)
         total = own.sum(axis=1)
         share = np.divide((own * best).sum(axis=1), total, out=np.ones(len(own)), where=total > 0)
         shares.append(share)

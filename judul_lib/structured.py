@@ -21,13 +21,8 @@ from numpy.typing import NDArray
 from judul_lib.arrays import ArrayTfidf
 from judul_lib.features import FEATURES, TitleTable, distinct_titles, pair_features
 from judul_lib.preprocessing import preprocess_titles
-from judul_lib.record_features import (
-    GROUPS,
-    RECORD_FEATURES,
-    RecordTable,
-    record_features,
-    unit_similarity,
-)
+from judul_lib.record_features import RECORD_FEATURES, record_features, unit_similarity
+from judul_lib.records import GROUPS, RecordTable
 from judul_lib.settings import DECISION_THRESHOLD
 from judul_lib.title_parser import FIELDS, TitleParser
 from judul_lib.word_vectors import WordVectors
@@ -149,9 +144,17 @@ class StructuredModel:
         right: PreparedTitles,
         left_rows: NDArray[np.intp],
         right_rows: NDArray[np.intp],
+        alike: FloatArray | None = None,
     ) -> FloatArray:
-        """Return the features of pairs of rows, columns in the order of `STRUCTURED_FEATURES`."""
-        alike = unit_similarity(left.records, right.records)
+        """Return the features of pairs of rows, columns in the order of `STRUCTURED_FEATURES`.
+
+        Parameters
+        ----------
+        alike : ndarray
+            As from `unit_similarity`, where it is at hand already.
+        """
+        if alike is None:
+            alike = unit_similarity(left.records, right.records)
         letters = pair_features(left.table.take(left_rows), right.table.take(right_rows))
         record = record_features(left.records, right.records, left_rows, right_rows, alike)
         # Processors differ in the last digits of a sum; the fitted model should not.
@@ -193,10 +196,7 @@ class StructuredModel:
         -------
         ndarray of bool, shape (n,)
         """
-        names = STRUCTURED_FEATURES
-        neither, one, alike = (features[:, names.index(f"place_{n}")] for n in ("neither", "one", "max"))
-        apart = (neither + one == 0) & (alike <= _PLACES_APART)
-        return apart & (self.probability(features_without_place) >= threshold)
+        return places_apart(features) & (self.probability(features_without_place) >= threshold)
 
     def score(self, left: Sequence[str], right: Sequence[str]) -> FloatArray:
         """Score pairs of titles: row *i* of the one with row *i* of the other.
@@ -218,9 +218,9 @@ class StructuredModel:
         self, left: Sequence[str], right: Sequence[str], *, with_place: bool = True
     ) -> FloatArray:
         """Return the features of pairs of titles; a title that repeats is read once."""
-        titles, *rows = distinct_titles(left, right)
+        titles, left_rows, right_rows = distinct_titles(left, right)
         prepared = self.prepare(titles, with_place=with_place)
-        return self.features(prepared, prepared, *rows)
+        return self.features(prepared, prepared, left_rows, right_rows)
 
     def to_bytes(self) -> bytes:
         """Write the fitted parts as one compressed ``.npz`` without pickles."""
@@ -255,6 +255,14 @@ class StructuredModel:
                 TitleParser(),
                 WordVectors.read(),
             )
+
+
+def places_apart(features: FloatArray) -> NDArray[np.bool_]:
+    """Tell which pairs name two places that have next to nothing in common, shape (n,)."""
+    names = STRUCTURED_FEATURES
+    neither, one, alike = (features[:, names.index(f"place_{n}")] for n in ("neither", "one", "max"))
+    apart: NDArray[np.bool_] = (neither + one == 0) & (alike <= _PLACES_APART)
+    return apart
 
 
 def _copied(letters: FloatArray, record: FloatArray) -> FloatArray:

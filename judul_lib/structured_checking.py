@@ -1,18 +1,56 @@
-"""Compare a proposed title with every title of a corpus, by the structured model."""
+"""Compare proposed titles with every title of a corpus, by the structured model."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from judul_lib.features import FEATURES, FloatArray
-from judul_lib.matches import ELSEWHERE_REMARK, Matches, label, ranking
+from judul_lib.checking import Checker, Rows
+from judul_lib.features import FloatArray
+from judul_lib.matches import Evidence
+from judul_lib.record_features import unit_similarity
 from judul_lib.settings import DECISION_THRESHOLD, ELSEWHERE, ELSEWHERE_LABELS
-from judul_lib.structured import StructuredModel
-from judul_lib.verdicts import explain
+from judul_lib.structured import PreparedTitles, StructuredModel, places_apart
+from judul_lib.verdicts import compare_rows, told
 
 
-class StructuredChecker:
-    """The structured model with a corpus made ready once; used like `TitleChecker`.
+@dataclass(frozen=True)
+class _RecordComparison:
+    model: StructuredModel
+    titles: tuple[Sequence[str], Sequence[str]]
+    left: PreparedTitles
+    right: PreparedTitles
+
+    @cached_property
+    def _alike(self) -> FloatArray:
+        return unit_similarity(self.left.records, self.right.records)
+
+    def features(self, left_rows: Rows, right_rows: Rows) -> FloatArray:
+        return self.model.features(self.left, self.right, left_rows, right_rows, self._alike)
+
+    def without_place(self, left_rows: Rows, right_rows: Rows, features: FloatArray) -> FloatArray:
+        probability = np.zeros(len(left_rows))
+        apart = np.flatnonzero(places_apart(features))
+        if len(apart):
+            pairs = (
+                [titles[row] for row in rows[apart]]
+                for titles, rows in zip(self.titles, (left_rows, right_rows), strict=True)
+            )
+            bare = self.model.pair_features(*pairs, with_place=False)
+            probability[apart] = self.model.probability(bare)
+        return probability
+
+    def shared(self, left_rows: Rows, right_rows: Rows) -> list[str]:
+        records = self.left.records, self.right.records
+        pairs = zip(left_rows.tolist(), right_rows.tolist(), strict=True)
+        return [told(compare_rows(*records, a, b, self._alike)) for a, b in pairs]
+
+
+class StructuredChecker(Checker):
+    """The structured model with a corpus.
+
+    The same study in another place is named in the remark of its title.
 
     Parameters
     ----------
@@ -34,55 +72,38 @@ class StructuredChecker:
         elsewhere: str = ELSEWHERE,
     ) -> None:
         self.titles, self.threshold = list(titles), threshold
-        self._elsewhere_label = ELSEWHERE_LABELS[elsewhere]
+        self.elsewhere_label = ELSEWHERE_LABELS[elsewhere]
+        self._elsewhere = elsewhere
         self._model = model
         self._corpus = model.prepare(self.titles)
 
-    def check(self, title: str, *, top_k: int | None = None) -> Matches:
-        """Compare one title with the whole corpus; see `TitleChecker.check`.
-
-        The same study in another place is named in the remark of its title.
-        """
-        rows = np.arange(len(self.titles))
-        query = self._model.prepare([title])
-        features = self._model.features(query, self._corpus, np.zeros_like(rows), rows)
-        probability = self._model.probability(features)
-        best = ranking(features, probability)[:top_k]
-        titles = [self.titles[i] for i in best]
-        elsewhere = self._is_elsewhere([title] * len(best), titles, features[best])
-        labels = self._labels(probability[best], elsewhere)
-        remarks = [
-            f"{ELSEWHERE_REMARK}; " * is_elsewhere + explain(self._model, title, other)
-            for other, is_elsewhere in zip(titles, elsewhere, strict=True)
-        ]
-        return Matches(
-            titles,
-            features[best][:, : len(FEATURES)],
-            probability[best],
-            self.threshold,
-            labels,
-            remarks,
+    def with_titles(self, titles: Sequence[str]) -> "StructuredChecker":
+        """Return the same model with another corpus."""
+        return StructuredChecker(
+            self._model, titles, threshold=self.threshold, elsewhere=self._elsewhere
         )
 
-    def score(
-        self, left: Sequence[str], right: Sequence[str]
-    ) -> tuple[FloatArray, FloatArray, list[str]]:
-        """Compare row *i* of the one with row *i* of the other; see `TitleChecker.score`."""
-        features = self._model.pair_features(left, right)
-        probability = self._model.probability(features)
-        labels = self._labels(probability, self._is_elsewhere(left, right, features))
-        return features[:, : len(FEATURES)], probability, labels
+    def compare(self, left: Sequence[str], right: Sequence[str] | None = None) -> _RecordComparison:
+        """Make two lists of titles ready; the second is the corpus by default."""
+        read = self._model.prepare(left)
+        if right is None:
+            return _RecordComparison(self._model, (left, self.titles), read, self._corpus)
+        other = read if right is left else self._model.prepare(right)
+        return _RecordComparison(self._model, (left, right), read, other)
 
-    def _labels(self, probability: FloatArray, elsewhere: Sequence[bool]) -> list[str]:
-        return [
-            self._elsewhere_label if is_elsewhere else label(p, self.threshold)
-            for p, is_elsewhere in zip(probability, elsewhere, strict=True)
-        ]
+    def probability(self, features: FloatArray) -> FloatArray:
+        """Return the probability that pairs are the same study, shape (n,)."""
+        return self._model.probability(features)
 
-    def _is_elsewhere(
-        self, left: Sequence[str], right: Sequence[str], features: FloatArray
-    ) -> list[bool]:
-        if not len(features):
-            return []
-        without = self._model.pair_features(left, right, with_place=False)
-        return self._model.elsewhere(features, without, threshold=self.threshold).tolist()
+    def evidence(self, title: str, other: str) -> Evidence:
+        """Take apart the answer for one pair: what each field adds to the log-odds."""
+        features = self._model.pair_features([title], [other])
+        parts = {name: float(v[0]) for name, v in self._model.contributions(features).items()}
+        total, probability = self._model.log_odds(features), self._model.probability(features)
+        return Evidence(
+            float(self._model.intercept),
+            parts,
+            float(total[0]),
+            is_probability=False,
+            probability=float(probability[0]),
+        )

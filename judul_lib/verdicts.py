@@ -6,7 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from judul_lib.record_features import unit_pairs
+from judul_lib.features import FloatArray
+from judul_lib.record_features import unit_pairs, unit_similarity
+from judul_lib.records import RecordTable
 from judul_lib.structured import StructuredModel
 from judul_lib.title_parser import Unit
 
@@ -76,14 +78,29 @@ def compare_fields(model: StructuredModel, left: str, right: str) -> list[FieldC
     tempat berbeda: sleman – bantul
     """
     records = model.records([left, right])
-    pairs = unit_pairs(records, 0, 1)
+    return compare_rows(records, records, 0, 1, unit_similarity(records, records))
+
+
+def compare_rows(
+    left: RecordTable, right: RecordTable, left_row: int, right_row: int, alike: FloatArray
+) -> list[FieldComparison]:
+    """Compare a row of one table with a row of another; see `compare_fields`.
+
+    Parameters
+    ----------
+    alike : ndarray
+        As from `unit_similarity`.
+    """
+    pairs = unit_pairs(left, right, left_row, right_row, alike)
     found = (pairs.max(axis=1, initial=0) >= _FOUND, pairs.max(axis=0, initial=0) >= _FOUND)
-    return [_compare_field(records.parses, records.weights, found, field) for field in _ORDER]
+    parses = left.parses[left_row], right.parses[right_row]
+    weights = left.weights[left_row], right.weights[right_row]
+    return [_compare_field(parses, weights, found, field) for field in _ORDER]
 
 
 def _compare_field(
-    parses: Sequence[Sequence[Unit]],
-    weights: NDArray[np.float64],
+    parses: tuple[Sequence[Unit], ...],
+    weights: tuple[FloatArray, ...],
     found: tuple[NDArray[np.bool_], ...],
     field: str,
 ) -> FieldComparison:
@@ -91,8 +108,8 @@ def _compare_field(
     shares: list[float | None] = []
     for side in (0, 1):
         own = [column for column, unit in enumerate(parses[side]) if unit.field == field]
-        total = weights[side, own].sum()
-        shares.append(weights[side, own][found[side][own]].sum() / total if own else None)
+        total = weights[side][own].sum()
+        shares.append(weights[side][own][found[side][own]].sum() / total if own else None)
         units.append([(parses[side][column], bool(found[side][column])) for column in own])
     alone = [tuple(unit.text for unit, paired in units[side] if not paired) for side in (0, 1)]
     named = [unit.name for side in (0, 1) for unit, paired in units[side] if paired]
@@ -113,5 +130,9 @@ def _relation(left: float | None, right: float | None) -> str:
 
 def explain(model: StructuredModel, left: str, right: str) -> str:
     """Return one Indonesian sentence on what two titles share, field by field."""
-    named = (c for c in compare_fields(model, left, right) if c.relation != UNNAMED)
-    return "; ".join(map(str, named))
+    return told(compare_fields(model, left, right))
+
+
+def told(comparisons: Sequence[FieldComparison]) -> str:
+    """Return comparisons as one sentence; what neither title names is not told."""
+    return "; ".join(str(c) for c in comparisons if c.relation != UNNAMED)

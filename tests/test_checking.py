@@ -3,8 +3,9 @@ import pandas as pd
 import pytest
 
 from judul_lib import compute_similarities, score_pairs
-from judul_lib.checking import RESULT_COLUMNS, TitleChecker, label
+from judul_lib.checking import TitleChecker
 from judul_lib.features import FEATURES, extract_pair_features
+from judul_lib.matches import RESULT_COLUMNS, label
 from judul_lib.preprocessing import preprocess_text
 from judul_lib.registry import load_estimators
 

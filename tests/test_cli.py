@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from judul_lib import __version__
-from judul_lib.checking import RESULT_COLUMNS
+from judul_lib.matches import RESULT_COLUMNS
 from tests.conftest import PROJECT, assert_refused, judul
 
 QUERY = "Prediksi Harga Beras di Kota Medan Menggunakan Metode LSTM"
@@ -43,7 +43,7 @@ def test_the_same_answer_as_json_and_csv(models, trained):
 def test_without_a_wish_the_model_that_is_there_answers_and_the_missing_one_is_named(models):
     result = judul("check", QUERY, "--models", models)
     assert result.returncode == 0
-    assert "Model Penuh belum ada" in result.stderr
+    assert "Model Penuh, Model Terstruktur belum ada" in result.stderr
     assert "make run" in result.stderr
 
 

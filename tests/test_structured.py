@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from judul_lib.checking import load_checker
+from judul_lib.checkers import load_checker
 from judul_lib.errors import ModelError
 from judul_lib.gold import read_gold
 from judul_lib.registry import load_structured, read_metadata

@@ -1,0 +1,66 @@
+"""Which models are there, which one to ask, and loading them with a corpus."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from judul_lib.checking import Checker, TitleChecker
+from judul_lib.errors import ModelError
+from judul_lib.registry import STRUCTURED, is_recommended, load_model, load_structured, read_metadata
+from judul_lib.settings import DECISION_THRESHOLD, ELSEWHERE, MODEL_TITLES
+from judul_lib.storage import recover_folder
+from judul_lib.structured_checking import StructuredChecker
+
+
+def find_models(outputs: str | Path) -> dict[str, Path]:
+    """Return the folders of the models that are there, the one to ask first in front.
+
+    That is the structured model if the leaderboard recommends it, then the
+    full one, then the light one.
+
+    Raises
+    ------
+    ModelError
+        There is none.
+    """
+    names = sorted(MODEL_TITLES, key=lambda name: not is_recommended(Path(outputs) / name))
+    found = {}
+    for name in names:
+        folder = Path(outputs) / name
+        recover_folder(folder)
+        if folder.is_dir():
+            found[name] = folder
+    if not found:
+        raise ModelError(f"Belum ada model di {outputs}. Buat dengan `make run`.")
+    return found
+
+
+def missing_models(outputs: str | Path) -> list[str]:
+    """Return the titles of the models that are not there, such as *Model Penuh*."""
+    found = find_models(outputs)
+    return [title for name, title in MODEL_TITLES.items() if name not in found]
+
+
+def load_checker(
+    folder: str | Path,
+    titles: Sequence[str] | None = None,
+    *,
+    threshold: float = DECISION_THRESHOLD,
+    elsewhere: str = ELSEWHERE,
+) -> Checker:
+    """Load any model for checking, with its own corpus unless other titles are given.
+
+    Parameters
+    ----------
+    elsewhere : {"mirip", "tidak", "tanyakan"}
+        How the structured model counts the same study in another place.
+
+    Raises
+    ------
+    ModelError
+        The folder is missing, incomplete, or its hashes do not hold.
+    """
+    if read_metadata(folder).get("name") == STRUCTURED:
+        model, own = load_structured(folder)
+        known = own if titles is None else titles
+        return StructuredChecker(model, known, threshold=threshold, elsewhere=elsewhere)
+    return TitleChecker.from_model(load_model(folder), titles, threshold=threshold)
