@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 # Titles that are made ready at once: what they share is computed once.
 _BATCH = 64
+# Pairs compared in one call: more of them cost memory, fewer cost time.
+_PAIRS = 4_000
 Rows = NDArray[np.intp]
 
 
@@ -93,25 +95,39 @@ class Checker(ABC):
 
     def check_many(self, titles: Sequence[str], *, top_k: int | None = None) -> Iterator[Matches]:
         """Compare titles with the whole corpus one after the other; each as `check` does."""
-        rows = np.arange(len(self.titles))
+        n = len(self.titles)
+        at_once = max(1, _PAIRS // max(1, n))
         for start in range(0, len(titles), _BATCH):
-            batch = titles[start : start + _BATCH]
-            comparison = self.compare(batch)
-            for row in range(len(batch)):
-                query = np.full_like(rows, row)
-                features = comparison.features(query, rows)
+            comparison = self.compare(titles[start : start + _BATCH])
+            batch = range(len(titles[start : start + _BATCH]))
+            for first in batch[::at_once]:
+                queries = batch[first : first + at_once]
+                left, right = np.repeat(queries, n), np.tile(np.arange(n), len(queries))
+                features = comparison.features(left, right)
                 probability = self.probability(features)
-                best = ranking(features, probability)[:top_k]
-                query, features = query[best], features[best]
-                yield Matches(
-                    [self.titles[i] for i in best],
-                    features[:, : len(FEATURES)],
-                    probability[best],
-                    self.threshold,
-                    comparison.shared(query, best),
-                    comparison.without_place(query, best, features),
-                    self.elsewhere_label,
-                )
+                for k, query in enumerate(queries):
+                    own = slice(k * n, (k + 1) * n)
+                    yield self._best(comparison, query, features[own], probability[own], top_k)
+
+    def _best(
+        self,
+        comparison: Comparison,
+        query: int,
+        features: FloatArray,
+        probability: FloatArray,
+        top_k: int | None,
+    ) -> Matches:
+        best = ranking(features, probability)[:top_k]
+        features, rows = features[best], np.full_like(best, query)
+        return Matches(
+            [self.titles[i] for i in best],
+            features[:, : len(FEATURES)],
+            probability[best],
+            self.threshold,
+            comparison.shared(rows, best),
+            comparison.without_place(rows, best, features),
+            self.elsewhere_label,
+        )
 
     def score(
         self, left: Sequence[str], right: Sequence[str]

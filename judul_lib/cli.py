@@ -167,7 +167,8 @@ def _make_checker(model: Path, corpus: Path | None, elsewhere: str) -> "Checker"
 
     if corpus is None:
         return load_checker(model, elsewhere=elsewhere)
-    from judul_lib.corpus import TITLE_COLUMN, read_corpus
+    from judul_lib.corpus import read_corpus
+    from judul_lib.table_files import TITLE_COLUMN
 
     read = read_corpus(corpus, min_titles=1)
     if len(read.rejected):
@@ -176,9 +177,10 @@ def _make_checker(model: Path, corpus: Path | None, elsewhere: str) -> "Checker"
 
 
 def _check_file(file: Path, output: Path, checker: "Checker") -> None:
-    from judul_lib.corpus import TITLE_COLUMN, find_column, read_table, write_frame
+    from judul_lib.corpus import read_table, write_frame
     from judul_lib.matches import REMARK_COLUMN, RESULT_COLUMNS
     from judul_lib.preprocessing import preprocess_text
+    from judul_lib.table_files import TITLE_COLUMN, find_column
 
     proposals = read_table(file)
     column = find_column(list(proposals.columns), TITLE_COLUMN, file.name)
@@ -212,8 +214,9 @@ def score_pairs(
     """Nilai pasangan judul (kolom judul_a dan judul_b), baris demi baris."""
     from judul_lib import checking
     from judul_lib.checkers import load_checker
-    from judul_lib.corpus import find_column, read_table, write_frame
+    from judul_lib.corpus import read_table, write_frame
     from judul_lib.matches import RESULT_COLUMNS
+    from judul_lib.table_files import find_column
 
     chosen = _choose_model(name, outputs or _project() / "outputs")
     checker = load_checker(chosen, [], elsewhere=elsewhere)

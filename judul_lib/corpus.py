@@ -1,8 +1,5 @@
 """Read a file of titles: validate every row, keep what is usable, set the rest aside with a reason."""
 
-import codecs
-import csv
-import io
 import json
 import re
 from dataclasses import dataclass
@@ -14,17 +11,11 @@ import pandas as pd
 from judul_lib.errors import CorpusError
 from judul_lib.preprocessing import preprocess_titles
 from judul_lib.storage import sha256_of, write_bytes
+from judul_lib.table_files import TITLE_COLUMN, find_column, parse_table
 
 CORPUS_FILE, REJECTED_FILE, DATASET_FILE = "corpus.csv", "rejected.csv", "dataset.json"
-TITLE_COLUMN = "Judul"
 PROCESSED_COLUMN = "judul_proc"
 ROW_COLUMN, REASON_COLUMN = "baris", "alasan"
-SEPARATORS = ",;\t"
-_BOMS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
 
 
 @dataclass(frozen=True)
@@ -57,13 +48,13 @@ class Corpus:
 
 
 def read_corpus(path: str | Path, *, drop_duplicates: bool = True, min_titles: int = 2) -> Corpus:
-    """Read and validate a CSV of titles.
+    """Read and validate a file of titles.
 
     Parameters
     ----------
     path : path
         CSV with a column ``Judul``, separated by comma, semicolon or tab, in
-        UTF-8, UTF-16 (with byte-order mark) or Windows-1252.
+        UTF-8, UTF-16 (with byte-order mark) or Windows-1252; or XLSX.
     drop_duplicates : bool
         Set aside titles that equal an earlier one up to case, blanks and
         punctuation.
@@ -78,19 +69,40 @@ def read_corpus(path: str | Path, *, drop_duplicates: bool = True, min_titles: i
     Raises
     ------
     CorpusError
-        The file is missing, no CSV of titles, or has too few usable titles.
+        The file is missing, no table of titles, or has too few usable titles.
     """
     path = Path(path)
-    content = _read_bytes(path)
-    header, records = parse_table(content, path.name)
-    column = find_column(header, TITLE_COLUMN, path.name)
+    return parse_corpus(
+        _read_bytes(path), path.name, drop_duplicates=drop_duplicates, min_titles=min_titles
+    )
+
+
+def parse_corpus(
+    content: bytes,
+    name: str,
+    *,
+    drop_duplicates: bool = True,
+    min_titles: int = 2,
+    max_rows: int | None = None,
+) -> Corpus:
+    """Validate the bytes of a file of titles; see `read_corpus`.
+
+    Parameters
+    ----------
+    name : str
+        Name of the file, for error messages.
+    max_rows : int
+        More rows than this are an error.
+    """
+    header, records = parse_table(content, name, max_rows=max_rows)
+    column = find_column(header, TITLE_COLUMN, name)
     titles, rejected = _validate(header, records, column, drop_duplicates=drop_duplicates)
     if len(titles) < min_titles:
         raise CorpusError(
-            f"{path.name} hanya berisi {len(titles)} judul yang dapat dipakai (dari {len(records)} "
+            f"{name} hanya berisi {len(titles)} judul yang dapat dipakai (dari {len(records)} "
             f"baris); perlu sedikitnya {min_titles} judul yang berbeda. Tambahkan judul ke berkas itu."
         )
-    return Corpus(titles, rejected, sha256_of(content), path.name)
+    return Corpus(titles, rejected, sha256_of(content), name)
 
 
 def save_corpus(corpus: Corpus, folder: str | Path) -> None:
@@ -125,21 +137,26 @@ def load_corpus(folder: str | Path) -> Corpus:
 
 
 def read_table(path: str | Path) -> pd.DataFrame:
-    """Read any CSV that `read_corpus` could read, all columns as text, no row but blank lines dropped.
+    """Read any table that `read_corpus` could read, all columns as text, no row but blank lines dropped.
 
     Raises
     ------
     CorpusError
-        The file is missing or no CSV.
+        The file is missing or no table.
     """
     path = Path(path)
-    header, records = parse_table(_read_bytes(path), path.name)
+    return table_frame(_read_bytes(path), path.name)
+
+
+def table_frame(content: bytes, name: str, *, max_rows: int | None = None) -> pd.DataFrame:
+    """Return the bytes of a table as `read_table` returns a file."""
+    header, records = parse_table(content, name, max_rows=max_rows)
     records = [record for record in records if any(record[0])]  # Blank lines carry nothing.
     rows = [fields for fields, fits in records if fits]
     if len(rows) < len(records):
         first_bad = next(n for n, (_, fits) in enumerate(records, start=2) if not fits)
         raise CorpusError(
-            f"{path.name} baris {first_bad}: jumlah kolom tidak sama dengan judul kolomnya. "
+            f"{name} baris {first_bad}: jumlah kolom tidak sama dengan judul kolomnya. "
             "Apit isi yang mengandung pemisah dengan tanda kutip ganda."
         )
     return pd.DataFrame(rows, columns=header, dtype=object)
@@ -151,73 +168,6 @@ def write_frame(frame: pd.DataFrame, path: str | Path, **options: Any) -> None:
     write_bytes(Path(path), text.encode("utf-8"))
 
 
-def find_column(header: list[str], name: str, file_name: str) -> int:
-    """Return the position of a column, forgiving case and blanks around its name.
-
-    Raises
-    ------
-    CorpusError
-        The column is missing or stands there twice.
-    """
-    wanted = name.casefold()
-    found = [i for i, cell in enumerate(header) if cell.strip().casefold() == wanted]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise CorpusError(f"Kolom '{name}' ada {len(found)} kali di {file_name}. Sisakan satu saja.")
-    shown = ", ".join(repr(cell[:40]) for cell in header[:8])
-    raise CorpusError(
-        f"Kolom '{name}' tidak ada di {file_name} (yang ada: {shown}). "
-        f"Beri nama '{name}' pada kolom yang berisi judul."
-    )
-
-
-def parse_table(content: bytes, file_name: str) -> tuple[list[str], list[tuple[list[str], bool]]]:
-    """Split the bytes of a CSV into its header and its records.
-
-    A title with an unquoted comma in a file of one column is put together again.
-
-    Returns
-    -------
-    header : list of str
-    records : list of (fields, fits)
-        ``fits`` is False where the number of fields is not the header's.
-
-    Raises
-    ------
-    CorpusError
-        Empty, binary, or not to be read as CSV.
-    """
-    text = _decode(content, file_name)
-    first_line = next((line for line in text.splitlines() if line.strip()), "")
-    if not first_line:
-        raise CorpusError(f"{file_name} kosong. Isi dengan kolom '{TITLE_COLUMN}' dan judul-judulnya.")
-    separator = max(SEPARATORS, key=first_line.count)
-    limit = csv.field_size_limit(max(len(text), 131_072))
-    try:
-        lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True))
-    except csv.Error as error:
-        raise CorpusError(
-            f"{file_name} tidak dapat dibaca sebagai CSV ({error}). "
-            "Periksa tanda kutip yang tidak ditutup, lalu simpan ulang sebagai CSV."
-        ) from error
-    finally:
-        csv.field_size_limit(limit)
-    start = next(i for i, fields in enumerate(lines) if any(cell.strip() for cell in fields))
-    header = [cell.strip() for cell in lines[start]]
-    return header, [_fit(fields, len(header), separator) for fields in lines[start + 1 :]]
-
-
-def _fit(fields: list[str], width: int, separator: str) -> tuple[list[str], bool]:
-    if not fields:  # A blank line.
-        return [""] * width, True
-    if width == 1 and len(fields) > 1:
-        return [separator.join(fields)], True
-    while len(fields) > width and not fields[-1].strip():
-        fields = fields[:-1]
-    return fields, len(fields) == width
-
-
 def _read_bytes(path: Path) -> bytes:
     if path.is_dir():
         raise CorpusError(f"{path} adalah folder, bukan berkas CSV. Berikan nama berkasnya.")
@@ -227,21 +177,6 @@ def _read_bytes(path: Path) -> bytes:
         raise CorpusError(f"Berkas {path} tidak ditemukan. Periksa nama dan foldernya.") from error
     except PermissionError as error:
         raise CorpusError(f"Tidak ada izin membaca {path}. Periksa hak aksesnya.") from error
-
-
-def _decode(content: bytes, file_name: str) -> str:
-    encodings = [name for bom, name in _BOMS if content.startswith(bom)] or ["utf-8", "cp1252"]
-    for encoding in encodings:
-        try:
-            text = content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if "\0" not in text:
-            return text
-    raise CorpusError(
-        f"{file_name} bukan berkas teks CSV (mungkin XLSX, PDF atau gambar). "
-        "Simpan sebagai 'CSV UTF-8' dari aplikasi lembar kerja, lalu ulangi."
-    )
 
 
 def _validate(

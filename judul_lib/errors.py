@@ -32,6 +32,14 @@ class PipelineError(JudulError):
     """A notebook failed, or the folder that a run needs is not there."""
 
 
+class ConfigError(JudulError):
+    """``judul.toml`` or an environment variable has a key or value that cannot be used."""
+
+
+class ServeError(JudulError):
+    """The page cannot be served in the way asked for."""
+
+
 _OS_MESSAGES = {
     errno.ENOSPC: "Ruang disk habis{where}. Kosongkan disk atau pilih folder lain, lalu ulangi.",
     errno.EDQUOT: "Kuota disk habis{where}. Kosongkan disk atau pilih folder lain, lalu ulangi.",

@@ -13,7 +13,7 @@ from sklearn.model_selection import GroupKFold
 
 import judul_lib
 from judul_lib import arrays, registry
-from judul_lib.corpus import PROCESSED_COLUMN, TITLE_COLUMN, Corpus
+from judul_lib.corpus import PROCESSED_COLUMN, Corpus
 from judul_lib.estimators import fit_vectorizer
 from judul_lib.gold import crossed_pairs
 from judul_lib.preprocessing import preprocess_titles
@@ -22,6 +22,7 @@ from judul_lib.signed_logistic import PENALTY, fit_logistic
 from judul_lib.spelling import SPELLINGS_FILE, STEMS_FILE
 from judul_lib.storage import sha256_of
 from judul_lib.structured import MONOTONE, STRUCTURED_FEATURES, StructuredModel, Weights
+from judul_lib.table_files import TITLE_COLUMN
 from judul_lib.title_parser import LEXICON_FILE, TitleParser
 from judul_lib.training import recorded_packages
 from judul_lib.word_vectors import VECTORS_FILE, WordVectors

@@ -20,13 +20,14 @@ from sklearn.preprocessing import StandardScaler
 
 import judul_lib
 from judul_lib import arrays, registry
-from judul_lib.corpus import PROCESSED_COLUMN, TITLE_COLUMN, Corpus
+from judul_lib.corpus import PROCESSED_COLUMN, Corpus
 from judul_lib.errors import TrainingError
 from judul_lib.estimators import fit_vectorizer, make_classifier
 from judul_lib.evaluation import score_predictions
 from judul_lib.features import FEATURES, TitleTable, pair_features
 from judul_lib.registry import Model
 from judul_lib.settings import SEED, TEST_SIZE, Profile
+from judul_lib.table_files import TITLE_COLUMN
 
 _RECORDED_PACKAGES = ("scikit-learn", "numpy", "scipy", "joblib", "RapidFuzz", "PySastrawi")
 

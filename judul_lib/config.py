@@ -1,0 +1,207 @@
+"""The settings of an installation: ``judul.toml``, which environment variables override."""
+
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from judul_lib.errors import ConfigError
+from judul_lib.settings import DECISION_THRESHOLD, ELSEWHERE, ELSEWHERE_LABELS
+
+CONFIG_FILE, CONFIG_VARIABLE = "judul.toml", "JUDUL_CONFIG"
+LANGUAGES = ("id", "en")
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True)
+class Config:
+    """How this installation checks titles and serves its page.
+
+    Attributes
+    ----------
+    models : path
+        Folder with the model folders.
+    corpora : mapping of str to path
+        Name that the page shows to a CSV or XLSX of titles; the first is the
+        one to start with. Without any, each model has its own corpus.
+    threshold : float
+        Probability from which a title counts as similar, in [0, 1].
+    elsewhere : {"mirip", "tidak", "tanyakan"}
+        How the same study in another place counts.
+    top_k : int
+        Number of results shown at first, 5 to 50.
+    max_upload_mb, max_rows : int
+        Largest file of titles that the page takes.
+    host, port : str, int
+        Where the page listens.
+    language : {"id", "en"}
+        Language of the page.
+    ready_kernels : int
+        Kernels started ahead, so that the page is there at once.
+    token : str
+        What a visitor has to know; required where the page is not on loopback.
+        Read from ``JUDUL_TOKEN`` only: a secret does not belong in a file that is shared.
+    """
+
+    models: Path = Path("outputs")
+    corpora: Mapping[str, Path] = field(default_factory=dict)
+    threshold: float = DECISION_THRESHOLD
+    elsewhere: str = ELSEWHERE
+    top_k: int = 10
+    max_upload_mb: int = 50
+    max_rows: int = 100_000
+    host: str = "localhost"
+    port: int = 8866
+    language: str = "id"
+    ready_kernels: int = 2
+    token: str = field(default="", repr=False)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine can reach the page."""
+        return self.host in LOOPBACK
+
+
+def find_config(start: Path | None = None) -> Path | None:
+    """Return the file named by ``JUDUL_CONFIG``, or the nearest ``judul.toml`` upwards, or None."""
+    if named := os.environ.get(CONFIG_VARIABLE):
+        return Path(named)
+    here = (start or Path.cwd()).resolve()
+    return next((f / CONFIG_FILE for f in (here, *here.parents) if (f / CONFIG_FILE).is_file()), None)
+
+
+def load_config(
+    path: Path | None = None, environment: Mapping[str, str] | None = None, **overrides: Any
+) -> Config:
+    """Read the configuration.
+
+    Parameters
+    ----------
+    path : path
+        As `find_config` finds it by default; without a file, the defaults
+        count, with ``outputs`` of the current folder.
+    environment : mapping
+        ``os.environ`` by default. ``JUDUL_PORT`` overrides ``port``, and so on;
+        ``JUDUL_CORPUS`` names one file.
+    overrides
+        Values that count more than both, where they are not None.
+
+    Returns
+    -------
+    Config
+        Relative paths are taken from the file's folder, or from the current one.
+
+    Raises
+    ------
+    ConfigError
+        No such file, no TOML, an unknown key, or a value out of range.
+
+    Examples
+    --------
+    >>> load_config(environment={"JUDUL_PORT": "9000"}).port
+    9000
+    """
+    environment = os.environ if environment is None else environment
+    path = find_config() if path is None else path
+    folder = Path.cwd() if path is None else path.resolve().parent
+    values = {} if path is None else _from_file(path)
+    for name in _READERS:
+        if text := environment.get(f"JUDUL_{name.upper()}"):
+            values[name] = _read(name, text, f"variabel JUDUL_{name.upper()}")
+    if corpus := environment.get("JUDUL_CORPUS"):
+        values["corpora"] = {Path(corpus).stem: Path(corpus)}
+    values |= {
+        name: _read(name, str(value), name) for name, value in overrides.items() if value is not None
+    }
+    values["token"] = values.get("token") or environment.get("JUDUL_TOKEN", "")
+    config = Config(**values)
+    corpora = {name: folder / corpus for name, corpus in config.corpora.items()}
+    return replace(config, models=folder / config.models, corpora=corpora)
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(f"Berkas pengaturan {path} tidak ada. Periksa {CONFIG_VARIABLE}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} bukan TOML yang benar ({error}). Perbaiki baris itu.") from error
+    known = [f.name for f in fields(Config) if f.name != "token"]
+    if "token" in content:
+        raise ConfigError(f"{path}: token tidak disimpan di berkas. Berikan lewat JUDUL_TOKEN.")
+    if unknown := sorted(set(content) - set(known)):
+        raise ConfigError(f"{path}: kunci '{unknown[0]}' tidak dikenal. Yang ada: {', '.join(known)}.")
+    values = {}
+    for name, value in content.items():
+        if name == "corpora":
+            values[name] = _corpora(value, path)
+        elif isinstance(value, str | int | float) and not isinstance(value, bool):
+            values[name] = _read(name, str(value), f"{path}: {name}")
+        else:
+            raise ConfigError(f"{path}: nilai untuk {name} tidak berlaku. {_READERS[name][1]}")
+    return values
+
+
+def _corpora(value: Any, path: Path) -> dict[str, Path]:
+    if not isinstance(value, dict) or not all(isinstance(v, str) and v for v in value.values()):
+        raise ConfigError(
+            f'{path}: isi [corpora] harus berupa nama = berkas, misalnya "Arsip" = "data/arsip.csv".'
+        )
+    return {name: Path(file) for name, file in value.items()}
+
+
+def _read(name: str, text: str, where: str) -> Any:
+    reader, hint = _READERS[name]
+    try:
+        return reader(text.strip())
+    except ValueError as error:
+        raise ConfigError(f"{where}: nilai {text!r} tidak berlaku. {hint}") from error
+
+
+def _whole(least: int, most: int) -> tuple[Callable[[str], Any], str]:
+    def read(text: str) -> int:
+        value = int(text)
+        if not least <= value <= most:
+            raise ValueError(text)
+        return value
+
+    return read, f"Berikan bilangan bulat {least} sampai {most}."
+
+
+def _one_of(*choices: str) -> tuple[Callable[[str], Any], str]:
+    def read(text: str) -> str:
+        if text not in choices:
+            raise ValueError(text)
+        return text
+
+    return read, f"Pilih: {', '.join(choices)}."
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise ValueError(text)
+    return value
+
+
+def _word(text: str) -> str:
+    if not text or text.split() != [text]:
+        raise ValueError(text)
+    return text
+
+
+_READERS: Mapping[str, tuple[Callable[[str], Any], str]] = {
+    "models": (Path, "Berikan nama folder."),
+    "threshold": (_share, "Berikan bilangan 0 sampai 1, dengan titik desimal."),
+    "elsewhere": _one_of(*ELSEWHERE_LABELS),
+    "top_k": _whole(5, 50),
+    "max_upload_mb": _whole(1, 1_000),
+    "max_rows": _whole(1, 10_000_000),
+    "host": (_word, "Berikan nama atau alamat, misalnya localhost."),
+    "port": _whole(1, 65_535),
+    "language": _one_of(*LANGUAGES),
+    "ready_kernels": _whole(0, 32),
+    "token": (_word, "Berikan satu kata tanpa spasi."),
+}

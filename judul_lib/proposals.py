@@ -1,0 +1,131 @@
+"""Many proposals at once: each against the corpus, and against the other proposals."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from judul_lib.checking import Checker, Rows
+from judul_lib.features import FEATURES, FloatArray
+from judul_lib.preprocessing import preprocess_titles
+from judul_lib.settings import ASK, SIMILAR
+
+MOST_AMONG_THEMSELVES = 5_000
+"""With more proposals than this, they are compared with the corpus only."""
+
+VERDICT, PROBABILITY, CLOSEST = "vonis", "peluang", "judul_terdekat"
+OTHER_VERDICT, OTHER_PROBABILITY = "vonis_antarusulan", "peluang_antarusulan"
+OTHER_CLOSEST, OTHER_ROW = "usulan_terdekat", "baris_usulan_terdekat"
+NOT_COMPARED = "TIDAK DIPERIKSA"
+# Proposals compared with the others at a time: bounds the memory.
+_BATCH = 16
+_TIE_BREAKERS = [list(FEATURES).index(name) for name in ("cosine", "levenshtein")]
+
+Progress = Callable[[int, int], None]
+
+
+def check_proposals(
+    titles: Sequence[str], checker: Checker, *, on_progress: Progress = lambda done, total: None
+) -> pd.DataFrame:
+    """Find for each proposal the closest title of the corpus and the closest other proposal.
+
+    Parameters
+    ----------
+    titles : sequence of str, shape (n,)
+        As typed; one without a word that can be compared is not compared.
+    checker : Checker
+        A model with the corpus.
+    on_progress : callable
+        Told how many comparisons of a title with a list are done, and of how
+        many; an exception that it raises ends the work.
+
+    Returns
+    -------
+    DataFrame, shape (n, 7)
+        Verdict, probability and title of the closest in the corpus; the same
+        and the row (from 1) of the closest other proposal. Beyond
+        `MOST_AMONG_THEMSELVES` proposals the latter are empty.
+    """
+    processed = preprocess_titles(titles)
+    usable = [row for row, text in enumerate(processed) if text]
+    asked = [titles[row] for row in usable]
+    among = 1 < len(asked) <= MOST_AMONG_THEMSELVES
+    total = len(asked) * (1 + among)
+    rows: list[dict[str, Any]] = [{VERDICT: NOT_COMPARED} for _ in titles]
+    for done, (row, matches) in enumerate(zip(usable, checker.check_many(asked, top_k=1), strict=True)):
+        if len(matches):
+            rows[row] = {
+                VERDICT: matches.labels[0],
+                PROBABILITY: float(matches.probability[0]),
+                CLOSEST: matches.titles[0],
+            }
+        on_progress(done + 1, total)
+    if among:
+        nearest = nearest_among(
+            asked, checker, on_progress=lambda done, _: on_progress(len(asked) + done, total)
+        )
+        _, probability, labels = checker.score(asked, [asked[k] for k in nearest])
+        for row, k, p, label in zip(usable, nearest, probability, labels, strict=True):
+            rows[row] |= {
+                OTHER_VERDICT: label,
+                OTHER_PROBABILITY: float(p),
+                OTHER_CLOSEST: asked[k],
+                OTHER_ROW: usable[k] + 1,
+            }
+    columns = [VERDICT, PROBABILITY, CLOSEST]
+    columns += [OTHER_VERDICT, OTHER_PROBABILITY, OTHER_CLOSEST, OTHER_ROW]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def nearest_among(
+    titles: Sequence[str], checker: Checker, *, on_progress: Progress = lambda done, total: None
+) -> list[int]:
+    """Find for each title the closest of the others; each pair is compared once.
+
+    Parameters
+    ----------
+    titles : sequence of str, shape (n,)
+        At least two.
+    checker : Checker
+
+    Returns
+    -------
+    list of int, shape (n,)
+        Row of the closest other title, as `Checker.check` would rank them.
+    """
+    n, known = len(titles), checker.with_titles(titles)
+    best = np.full((n, 3), -np.inf)
+    nearest = np.zeros(n, dtype=int)
+    for start in range(0, n - 1, _BATCH):
+        batch = range(start, min(start + _BATCH, n - 1))
+        comparison = known.compare(titles[start : batch.stop])
+        left = np.repeat(batch, [n - 1 - row for row in batch])
+        right = np.concatenate([np.arange(row + 1, n) for row in batch])
+        features = comparison.features(left - start, right)
+        keys = np.column_stack([checker.probability(features), features[:, _TIE_BREAKERS]])
+        for row in batch:
+            own = left == row
+            _keep_closest(row, right[own], keys[own], best, nearest)
+        on_progress(batch.stop, n)
+    on_progress(n, n)
+    return nearest.tolist()
+
+
+def _keep_closest(
+    row: int, others: Rows, keys: FloatArray, best: FloatArray, nearest: NDArray[np.int_]
+) -> None:
+    """Enter what a title has in common with later ones; of equally close titles the first stays."""
+    closest = int(np.lexsort(-keys.T[::-1])[0])
+    if tuple(keys[closest]) > tuple(best[row]):
+        best[row], nearest[row] = keys[closest], others[closest]
+    first = (keys != best[others]).argmax(axis=1)[:, None]
+    closer = (np.take_along_axis(keys, first, 1) > np.take_along_axis(best[others], first, 1)).ravel()
+    best[others[closer]], nearest[others[closer]] = keys[closer], row
+
+
+def needs_attention(result: pd.DataFrame) -> pd.Series:
+    """Tell which proposals are close to a title of the corpus or to another proposal, shape (n,)."""
+    flagged = result[[VERDICT, OTHER_VERDICT]].isin([SIMILAR, ASK])
+    return flagged.any(axis=1)
