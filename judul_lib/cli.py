@@ -233,6 +233,25 @@ def score_pairs(
     _say_blank(sum(row["rf_label"] is None for row in rows))
 
 
+@cli.command()
+@click.option("--port", type=int, help="Port halaman [bawaan: 8866, atau dari judul.toml].")
+@click.option("--host", help="Alamat tempat halaman mendengarkan [bawaan: localhost].")
+@click.option("--models", type=Path, help="Folder yang berisi model-model [bawaan: outputs].")
+def app(port: int | None, host: str | None, models: Path | None) -> None:
+    """Sajikan halaman pemeriksaan judul; tokennya diberikan lewat JUDUL_TOKEN."""
+    from judul_lib.config import find_config, load_config
+    from judul_lib.serving import PAGE_NOTEBOOK, serve
+
+    project = _project()
+    file = find_config(project)
+    config = load_config(file, port=port, host=host, models=models and models.resolve())
+    where = f"http://{config.host}:{config.port}/" + (" (dengan token)" if config.token else "")
+    serve(
+        config, project / "notebooks" / PAGE_NOTEBOOK, file,
+        on_start=lambda: _say(f"Halaman: {where}. Ctrl+C menghentikan."),
+    )  # fmt: skip
+
+
 def _append(frame: Any, columns: Iterable[str], rows: list[dict[str, Any]]) -> None:
     for name in columns:
         frame[name] = [row[name] for row in rows]

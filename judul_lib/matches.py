@@ -82,6 +82,17 @@ class Matches:
         """Return the same matches judged by another threshold; nothing is computed again."""
         return replace(self, threshold=threshold)
 
+    def first(self, n: int) -> "Matches":
+        """Return the first matches."""
+        return replace(
+            self,
+            titles=self.titles[:n],
+            features=self.features[:n],
+            probability=self.probability[:n],
+            shared=self.shared[:n],
+            without_place=self.without_place[:n],
+        )
+
     def rows(self) -> list[dict[str, Any]]:
         """Return one dict a title with the keys `RESULT_COLUMNS`, and the remark where there is one."""
         remarks = self.remarks

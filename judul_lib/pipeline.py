@@ -49,6 +49,7 @@ STAGES = (
     Stage("04_train_full", ("full",)),
     Stage("05_train_light", ("light",)),
     Stage("06_evaluation", ("structured", "evaluation.json")),
+    Stage("07_check_titles", ("check_example.csv",)),
 )
 
 

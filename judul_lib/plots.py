@@ -2,7 +2,8 @@
 
 Values are rounded and binned here, so that notebooks stay small and what they
 store can be compared strictly. Dark and light tones and different marks keep
-the classes apart in a grey print.
+the classes apart in a grey print. What is slow to import is imported by the
+figure that needs it: the page draws its figures without scikit-learn.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,8 +16,6 @@ import plotly.graph_objects as go
 import plotly.io as pio
 from numpy.typing import ArrayLike, NDArray
 from plotly.subplots import make_subplots
-from scipy.cluster.hierarchy import leaves_list, linkage
-from sklearn.metrics import precision_recall_curve, roc_curve
 
 from judul_lib.settings import DIFFERENT, SEED, SIMILAR
 
@@ -89,6 +88,8 @@ def similarity_heatmap(similarity: NDArray[np.float64]) -> go.Figure:
 
     Of a large corpus, the titles with the closest neighbours are shown.
     """
+    from scipy.cluster.hierarchy import leaves_list, linkage
+
     nearest = (similarity - 2 * np.eye(len(similarity))).max(axis=1)
     kept = np.sort(np.argsort(-nearest, kind="stable")[:_MOST_TITLES])
     shown = similarity[np.ix_(kept, kept)]
@@ -223,6 +224,8 @@ def grid_search(search: pd.DataFrame) -> go.Figure:
 
 def roc_and_precision_recall(curves: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> go.Figure:
     """ROC and precision-recall curves of several (labels, scores)."""
+    from sklearn.metrics import precision_recall_curve, roc_curve
+
     figure = make_subplots(1, 2, subplot_titles=["ROC", "Presisi-recall"])
     for number, (name, (labels, scores)) in enumerate(curves.items()):
         line = {"color": _SEQUENCE[number % 4], "dash": _DASHES[number % 4]}

@@ -19,6 +19,8 @@ VERDICT, PROBABILITY, CLOSEST = "vonis", "peluang", "judul_terdekat"
 OTHER_VERDICT, OTHER_PROBABILITY = "vonis_antarusulan", "peluang_antarusulan"
 OTHER_CLOSEST, OTHER_ROW = "usulan_terdekat", "baris_usulan_terdekat"
 NOT_COMPARED = "TIDAK DIPERIKSA"
+CLOSE = (SIMILAR, ASK)
+"""Verdicts that call for a second look."""
 # Proposals compared with the others at a time: bounds the memory.
 _BATCH = 16
 _TIE_BREAKERS = [list(FEATURES).index(name) for name in ("cosine", "levenshtein")]
@@ -123,9 +125,3 @@ def _keep_closest(
     first = (keys != best[others]).argmax(axis=1)[:, None]
     closer = (np.take_along_axis(keys, first, 1) > np.take_along_axis(best[others], first, 1)).ravel()
     best[others[closer]], nearest[others[closer]] = keys[closer], row
-
-
-def needs_attention(result: pd.DataFrame) -> pd.Series:
-    """Tell which proposals are close to a title of the corpus or to another proposal, shape (n,)."""
-    flagged = result[[VERDICT, OTHER_VERDICT]].isin([SIMILAR, ASK])
-    return flagged.any(axis=1)

@@ -77,7 +77,8 @@ def render_index(notebooks: Mapping[str, Any], data_name: str) -> str:
 
 
 def _page(*, title: str, lead: str, body: str, sections: Any = (), with_plotly: bool = False) -> str:
-    style = (_TEMPLATES / "style.css").read_text(encoding="utf-8")
+    styles = (_TEMPLATES / "style.css", _TEMPLATES.parent / "page" / "style.css")
+    style = "".join(path.read_text(encoding="utf-8") for path in styles)
     return Template((_TEMPLATES / "page.html.j2").read_text(encoding="utf-8")).render(
         title=escape(title),
         lead=lead,

@@ -1,0 +1,151 @@
+"""The page on which students and lecturers check titles, in JupyterLab and served by Voilà."""
+
+import threading
+from collections.abc import Callable
+from functools import partial
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import ipywidgets as widgets
+
+from judul_lib.config import Config, load_config
+from judul_lib.errors import JudulError
+from judul_lib.feedback import Feedback, record_feedback
+from judul_lib.proposals_panel import ProposalsPanel
+from judul_lib.session import Session
+from judul_lib.texts import Texts, read_texts
+from judul_lib.title_panel import TitlePanel
+from judul_lib.widgets import FileInput
+
+_STYLE = Path(__file__).parent / "resources" / "page" / "style.css"
+
+
+class ArchivePanel(widgets.VBox):
+    """Choose the archive to compare with, or bring one for this session.
+
+    Parameters
+    ----------
+    session : Session
+    texts : Texts
+    on_change : callable
+        Called when another archive is in use.
+    """
+
+    def __init__(self, session: Session, texts: Texts, on_change: Callable[[], None]) -> None:
+        self._session, self._texts, self._on_change = session, texts, on_change
+        config = session.config
+        self.choice = widgets.Dropdown(description=texts("corpus"))
+        self.choice.observe(self._chosen, "value")
+        self._list()
+        limits = {"mb": config.max_upload_mb, "rows": f"{config.max_rows:,}".replace(",", ".")}
+        self.file = FileInput(
+            self.add,
+            max_bytes=config.max_upload_mb * 1_000_000,
+            too_large=texts("too_large", name="{name}", mb=config.max_upload_mb),
+            texts={
+                "label": texts("upload_corpus"),
+                "hint": texts("upload_hint", **limits),
+                "sending": texts("sending"),
+            },
+        )
+        super().__init__([self.choice, self.file])
+
+    def add(self, name: str, content: bytes) -> threading.Thread:
+        """Read the bytes of an archive in the background and use it; return the thread that does."""
+        self.file.say(self._texts("corpus_preparing", name=name))
+        thread = threading.Thread(target=self._add, args=(name, content), daemon=True)
+        thread.start()
+        return thread
+
+    def _add(self, name: str, content: bytes) -> None:
+        try:
+            name, rejected = self._session.add_corpus(name, content)
+            self._session.use_corpus(name)
+        except JudulError as error:
+            self.file.say(str(error), is_error=True)
+            return
+        except Exception:
+            self.file.say(self._texts("failed"), is_error=True)
+            raise
+        said = self._texts("corpus_ready", name=name, n=len(self._session.corpora[name] or ()))
+        if rejected:
+            said += " " + self._texts("corpus_rejected", n=rejected)
+        self.file.say(said)
+        self._list()
+        self._on_change()
+
+    def _list(self) -> None:
+        """Show the archives without taking this for a choice."""
+        self.choice.unobserve(self._chosen, "value")
+        self.choice.options = [(self._session.describe(n), n) for n in self._session.corpora]
+        self.choice.value = self._session.corpus
+        self.choice.observe(self._chosen, "value")
+
+    def _chosen(self, change: Any) -> None:
+        if change["new"] and change["new"] != self._session.corpus:
+            self._session.use_corpus(change["new"])
+            self._on_change()
+
+
+class CheckPage(widgets.VBox):
+    """The whole page.
+
+    Parameters
+    ----------
+    config : Config
+        As `judul_lib.config.load_config` finds it by default.
+    on_feedback : callable
+        Takes each `judul_lib.feedback.Feedback`; written to ``logs/`` beside
+        the models by default.
+
+    Examples
+    --------
+    >>> page = CheckPage()
+    >>> page.one.check("Prediksi Harga Beras dengan LSTM")
+    >>> page
+    Halaman pemeriksaan judul
+    """
+
+    def __init__(
+        self, config: Config | None = None, *, on_feedback: Callable[[Feedback], None] | None = None
+    ) -> None:
+        config = config or load_config()
+        texts = read_texts(config.language)
+        super().__init__()
+        self.add_class("judul-page")
+        style = widgets.HTML(f"<style>{_STYLE.read_text(encoding='utf-8')}</style>")
+        head = widgets.HTML(
+            f"<header class='judul-kepala'><h1>{texts('title')}</h1><p>{texts('subtitle')}</p></header>"
+        )
+        try:
+            self.session = Session(config, texts)
+        except JudulError as error:
+            self.children = [style, head, _error(str(error))]
+            return
+        on_feedback = on_feedback or partial(record_feedback, folder=config.models / "logs")
+        self.one = TitlePanel(self.session, texts, on_feedback)
+        self.many = ProposalsPanel(self.session, texts)
+        self._texts = texts
+        self._compared = widgets.HTML()
+        self.archive = ArchivePanel(self.session, texts, self._archive_changed)
+        self.tabs = widgets.Tab([self.one, self.many, self.archive])
+        self.tabs.titles = (texts("one"), texts("many"), texts("archive"))
+        self._tell_archive()
+        damaged = [_error(sentence) for sentence in self.session.damaged]
+        self.children = [style, head, *damaged, self._compared, self.tabs]
+
+    def __repr__(self) -> str:
+        return "Halaman pemeriksaan judul"
+
+    def _archive_changed(self) -> None:
+        self._tell_archive()
+        self.one.forget()
+
+    def _tell_archive(self) -> None:
+        told = self._texts("compared", name=self.session.describe(self.session.corpus))
+        self._compared.value = f"<p class='judul-petunjuk'>{escape(told)}</p>"
+
+
+def _error(sentence: str) -> widgets.HTML:
+    return widgets.HTML(f"<p class='judul-galat' role='alert'>{escape(sentence)}</p>")

@@ -1,0 +1,240 @@
+"""What the page and the notebooks show of a check: each part is HTML made from a result.
+
+A title is text: whatever stands in it is escaped here and isolated, so that
+neither markup nor writing direction of one title reaches beyond it.
+"""
+
+import re
+from collections.abc import Mapping
+from html import escape
+
+import pandas as pd
+
+from judul_lib import proposals as columns
+from judul_lib.features import FEATURES
+from judul_lib.matches import Matches
+from judul_lib.preprocessing import preprocess_text
+from judul_lib.settings import ASK, DIFFERENT, SIMILAR
+from judul_lib.tables import Display, number
+from judul_lib.texts import Texts, read_texts
+from judul_lib.verdicts import FIELD_NAMES
+
+_VERDICTS = {
+    SIMILAR: ("verdict_similar", "advice_similar", "judul-mirip", "▲"),
+    DIFFERENT: ("verdict_different", "advice_different", "judul-beda", "✓"),
+    ASK: ("verdict_ask", "advice_ask", "judul-tanya", "?"),
+    columns.NOT_COMPARED: ("skipped", "nothing_left", "judul-kosong", "–"),
+}
+_PARTS = {
+    "cosine": "kosinus", "jaccard": "Jaccard", "levenshtein": "Levenshtein",
+    **FIELD_NAMES, "text": "teks seluruhnya",
+}  # fmt: skip
+_WORD = re.compile(r"[^\W\d_]+|[\W\d_]+")
+
+
+def part_title(name: str) -> str:
+    """Return the name of a part of `judul_lib.matches.Evidence` as readers see it."""
+    return _PARTS.get(name, name)
+
+
+def shared_words(title: str, query: str) -> list[tuple[str, bool]]:
+    """Split a title into pieces, and tell which are words that the query has too.
+
+    Words are compared by their stems.
+
+    Returns
+    -------
+    list of (str, bool)
+        Joined, the pieces are the title.
+
+    Examples
+    --------
+    >>> shared_words("Peramalan beras", "ramalan harga beras")
+    [('Peramalan', False), (' ', False), ('beras', True)]
+    """
+    stems = set(preprocess_text(query).split())
+    pieces = _WORD.findall(title)
+    return [(piece, piece[0].isalpha() and preprocess_text(piece) in stems) for piece in pieces]
+
+
+def verdict(matches: Matches, *, texts: Texts | None = None) -> Display:
+    """Show the verdict, the closest title and what to do."""
+    texts = texts or read_texts()
+    if not len(matches):
+        return Display(f"<p class='judul-petunjuk'>{escape(texts('no_titles'))}</p>", texts("no_titles"))
+    name, advice, style, sign = _VERDICTS[matches.labels[0]]
+    chance = texts("probability", p=number(float(matches.probability[0]), 2))
+    remark = next(iter(matches.remarks), "")
+    html = (
+        f"<div class='judul-vonis {style}'><p class='judul-vonis-kata'>"
+        f"<span aria-hidden='true'>{sign}</span> <strong>{escape(texts(name))}</strong> "
+        f"<span class='judul-vonis-peluang'>{escape(chance)}</span></p>"
+        f"<p>{escape(texts('closest'))}: <q>{_text(matches.titles[0])}</q></p>"
+        + (f"<p class='judul-vonis-sebab'>{_text(remark)}</p>" if remark else "")
+        + f"<p>{escape(texts(advice))}</p></div>"
+    )
+    lines = [f"{texts(name)} ({chance})", f"{texts('closest')}: {matches.titles[0]}", remark]
+    return Display(html, "\n".join(filter(None, [*lines, texts(advice)])))
+
+
+def match_table(
+    query: str, matches: Matches, *, texts: Texts | None = None, interactive: bool = False
+) -> Display:
+    """Show the matches as a table, the words that the query has too marked.
+
+    Parameters
+    ----------
+    query : str
+        The title as typed.
+    matches : Matches
+    interactive : bool
+        With headers that sort and titles that can be chosen (`SortableTable`).
+    """
+    texts = texts or read_texts()
+    numeric = ("p_column", *FEATURES)
+    head = _head(
+        [("rank", True), ("ref", False), *((n, True) for n in numeric), ("label", False)],
+        texts,
+        interactive,
+    )
+    remarks = matches.remarks or [""] * len(matches)
+    lines = []
+    for row, (title, features, p, label) in enumerate(
+        zip(matches.titles, matches.features, matches.probability, matches.labels, strict=True)
+    ):
+        marked = _marked(title, query)
+        if interactive:
+            hint = escape(texts("choose"))
+            marked = f"<button type='button' class='judul-pilih' title='{hint}'>{marked}</button>"
+        remark = f"<small>{_text(remarks[row])}</small>" if remarks[row] else ""
+        cells = "".join(_value_cell(float(value)) for value in features)
+        lines.append(
+            f"<tr data-row='{row}'><td class='angka' data-value='{row}'>{row + 1}</td>"
+            f"<td class='judul-teks'>{marked}{remark}</td>{_bar_cell(float(p))}{cells}"
+            f"<td>{_chip(label, texts)}</td></tr>"
+        )
+    html = f"<table class='judul-tabel judul-hasil'>{head}<tbody>{''.join(lines)}</tbody></table>"
+    return Display(html, pd.DataFrame(matches.rows()).round(3).to_string(index=False))
+
+
+def comparison(
+    results: Mapping[str, Matches],
+    *,
+    seconds: Mapping[str, float] | None = None,
+    texts: Texts | None = None,
+) -> Display:
+    """Show side by side what several models answer.
+
+    Parameters
+    ----------
+    results : mapping of str to Matches
+        Title of the model to its matches of one query, at least one each.
+    seconds : mapping of str to float
+        How long each took; left out by default.
+    """
+    texts = texts or read_texts()
+    names = [("model", False), ("label", False), ("p_column", True), ("closest", False)]
+    head = _head([*names, *([("seconds", True)] if seconds else [])], texts, interactive=False)
+    lines, plain = [], []
+    for model, matches in results.items():
+        p, label = float(matches.probability[0]), matches.labels[0]
+        time = number(1000 * seconds[model], 0) if seconds else ""
+        cell = f"<td class='angka'>{escape(texts('ms', n=time))}</td>" if seconds else ""
+        lines.append(
+            f"<tr><th scope='row'>{escape(model)}</th><td>{_chip(label, texts)}</td>{_bar_cell(p)}"
+            f"<td class='judul-teks'>{_text(matches.titles[0])}</td>{cell}</tr>"
+        )
+        plain.append(f"{model}: {label} {number(p)} {matches.titles[0]}")
+    told = _agreement(results, texts)
+    items = "".join(f"<li>{escape(sentence)}</li>" for sentence in told)
+    table = f"<table class='judul-tabel'>{head}<tbody>{''.join(lines)}</tbody></table>"
+    return Display(f"<div class='judul-gulir'>{table}</div><ul>{items}</ul>", "\n".join([*plain, *told]))
+
+
+def _agreement(results: Mapping[str, Matches], texts: Texts) -> list[str]:
+    chances = [float(matches.probability[0]) for matches in results.values()]
+    labels = {matches.labels[0] for matches in results.values()}
+    closest = {matches.titles[0] for matches in results.values()}
+    one = labels.pop() if len(labels) == 1 else None
+    return [
+        texts("agree", verdict=texts(_VERDICTS[one][0])) if one else texts("disagree"),
+        texts("difference", d=number(max(chances) - min(chances), 2)),
+        texts("same_title" if len(closest) == 1 else "other_titles"),
+    ]
+
+
+def proposal_table(
+    titles: pd.Series, result: pd.DataFrame, *, texts: Texts | None = None, interactive: bool = False
+) -> Display:
+    """Show proposals with the closest title of the corpus and the closest other proposal.
+
+    Parameters
+    ----------
+    titles : Series of str, shape (n,)
+        The proposals; their index is the row of each, from 0.
+    result : DataFrame, shape (n, 7)
+        As from `judul_lib.proposals.check_proposals`.
+    """
+    texts = texts or read_texts()
+    named = [("row", True), ("proposal", False), ("label", False), ("p_column", True)]
+    named += [("in_corpus", False), ("p_column", True), ("in_proposals", False)]
+    lines = []
+    for row, title, found in zip(titles.index, titles, result.to_dict("records"), strict=True):
+        other = found[columns.OTHER_CLOSEST]
+        also = ""
+        if isinstance(other, str):
+            place = texts("row_n", n=int(found[columns.OTHER_ROW]))
+            also = f"{_chip(found[columns.OTHER_VERDICT], texts)} {escape(place)}: {_text(other)}"
+        closest = found[columns.CLOSEST] if isinstance(found[columns.CLOSEST], str) else ""
+        lines.append(
+            f"<tr data-row='{row}'><td class='angka' data-value='{row}'>{row + 1}</td>"
+            f"<td class='judul-teks'>{_text(title)}</td><td>{_chip(found[columns.VERDICT], texts)}</td>"
+            f"{_bar_cell(found[columns.PROBABILITY])}<td class='judul-teks'>{_text(closest)}</td>"
+            f"{_bar_cell(found[columns.OTHER_PROBABILITY])}<td class='judul-teks'>{also}</td></tr>"
+        )
+    head = _head(named, texts, interactive)
+    html = f"<table class='judul-tabel judul-hasil'>{head}<tbody>{''.join(lines)}</tbody></table>"
+    plain = pd.concat([titles.reset_index(drop=True), result.reset_index(drop=True)], axis=1)
+    return Display(html, plain.round(3).to_string(index=False))
+
+
+def _head(names: list[tuple[str, bool]], texts: Texts, interactive: bool) -> str:
+    cells = ""
+    for name, is_number in names:
+        text = escape(texts(name))
+        inner = f"<button type='button'>{text}</button>" if interactive else text
+        cells += f"<th scope='col'{' class=angka' if is_number else ''}>{inner}</th>"
+    return f"<thead><tr>{cells}</tr></thead>"
+
+
+def _text(title: str) -> str:
+    return f"<bdi>{escape(title)}</bdi>"
+
+
+def _marked(title: str, query: str) -> str:
+    pieces = (
+        f"<mark>{escape(piece)}</mark>" if is_shared else escape(piece)
+        for piece, is_shared in shared_words(title, query)
+    )
+    return f"<bdi>{''.join(pieces)}</bdi>"
+
+
+def _value_cell(value: float) -> str:
+    return f"<td class='angka' data-value='{value:.6f}'>{number(value, 2)}</td>"
+
+
+def _bar_cell(value: object) -> str:
+    if not isinstance(value, float) or value != value:
+        return "<td class='angka' data-value='-1'>–</td>"
+    return (
+        f"<td class='angka judul-peluang' data-value='{value:.9f}'>{number(value, 2)}"
+        f"<span class='judul-batang'><span style='width:{100 * value:.1f}%'></span></span></td>"
+    )
+
+
+def _chip(label: str, texts: Texts) -> str:
+    name, _, style, sign = _VERDICTS[label]
+    return (
+        f"<span class='judul-label {style}'><span aria-hidden='true'>{sign}</span> "
+        f"{escape(texts(name))}</span>"
+    )

@@ -1,0 +1,148 @@
+"""Many titles: a file of proposals, checked against the archive and against each other."""
+
+import threading
+import time
+from datetime import date
+from html import escape
+
+import ipywidgets as widgets
+import pandas as pd
+
+from judul_lib import page_parts, proposals
+from judul_lib.corpus import table_frame
+from judul_lib.errors import CorpusError
+from judul_lib.session import Session
+from judul_lib.settings import MODEL_TITLES
+from judul_lib.storage import harmless_cell
+from judul_lib.table_files import TITLE_COLUMN, find_column
+from judul_lib.texts import Texts
+from judul_lib.title_panel import file_name
+from judul_lib.widgets import DownloadButton, FileInput, Notice, SortableTable
+
+MOST_SHOWN = 200
+
+
+class _StoppedError(Exception):
+    """The visitor has stopped the work."""
+
+
+class ProposalsPanel(widgets.VBox):
+    """A field for a file, a progress bar, a table and its download.
+
+    Parameters
+    ----------
+    session : Session
+    texts : Texts
+    """
+
+    def __init__(self, session: Session, texts: Texts) -> None:
+        self._session, self._texts = session, texts
+        self._stopped = threading.Event()
+        self._result: pd.DataFrame | None = None
+        self._source = ""
+        config = session.config
+        self.model = widgets.Dropdown(
+            options=[(MODEL_TITLES[name], name) for name in session.checkers],
+            description=texts("model"),
+        )
+        limits = {"mb": config.max_upload_mb, "rows": f"{config.max_rows:,}".replace(",", ".")}
+        self.file = FileInput(
+            self.start,
+            max_bytes=config.max_upload_mb * 1_000_000,
+            too_large=texts("too_large", name="{name}", mb=config.max_upload_mb),
+            texts={
+                "label": texts("proposals_label"),
+                "hint": texts("upload_hint", **limits),
+                "sending": texts("sending"),
+            },
+        )
+        self.state = Notice()
+        self.stop = widgets.Button(description=texts("stop"))
+        self.stop.on_click(lambda _: self._stopped.set())
+        self.table = SortableTable(label=texts("proposal_table"), selected=-1)
+        self.download = DownloadButton(self._csv, label=texts("download"))
+        intro = widgets.HTML(f"<p class='judul-petunjuk'>{texts('proposals_intro')}</p>")
+        self._show_buttons(stop=False, result=False)
+        super().__init__(
+            [intro, self.model, self.file, self.state, self.stop, self.download, self.table]
+        )
+
+    def start(self, name: str, content: bytes) -> threading.Thread:
+        """Check the bytes of a file in the background; return the thread that does."""
+        self._stopped.clear()
+        self._show_buttons(stop=True, result=False)
+        self.file.say(name)
+        thread = threading.Thread(target=self._run, args=(name, content), daemon=True)
+        thread.start()
+        return thread
+
+    def _run(self, name: str, content: bytes) -> None:
+        try:
+            self._check(name, content)
+        except CorpusError as error:
+            self._say(str(error), is_error=True)
+        except _StoppedError:
+            self._say(self._texts("stopped"))
+        except Exception:
+            self._say(self._texts("failed"), is_error=True)
+            raise
+        finally:
+            self._show_buttons(stop=False, result=self._result is not None)
+
+    def _check(self, name: str, content: bytes) -> None:
+        self._result = None
+        frame = table_frame(content, name, max_rows=self._session.config.max_rows)
+        titles = frame.iloc[:, find_column(list(frame.columns), TITLE_COLUMN, name)]
+        start = time.perf_counter()
+        checker = self._session.checkers[self.model.value]
+        found = proposals.check_proposals(titles.tolist(), checker, on_progress=self._progress)
+        seconds = time.perf_counter() - start
+        self._source, self._result = name, pd.concat([frame, found], axis=1)
+        self._say_result(found, seconds)
+        order = _closest_first(found)[:MOST_SHOWN]
+        self.table.html = page_parts.proposal_table(
+            titles.iloc[order], found.iloc[order], texts=self._texts, interactive=True
+        ).html
+
+    def _progress(self, done: int, total: int) -> None:
+        if self._stopped.is_set():
+            raise _StoppedError
+        # A message for each title would be slower than the titles.
+        if done == total or done % max(1, total // 100) == 0:
+            text = escape(self._texts("running", done=done, total=total))
+            self.state.html = f"<label>{text} <progress value='{done}' max='{total}'></progress></label>"
+
+    def _say_result(self, found: pd.DataFrame, seconds: float) -> None:
+        texts, close = self._texts, proposals.CLOSE
+        facts = {
+            "n": len(found), "s": f"{seconds:.1f}".replace(".", ","),
+            "similar": int(found[proposals.VERDICT].isin(close).sum()),
+            "among": int(found[proposals.OTHER_VERDICT].isin(close).sum()),
+            "skipped": int((found[proposals.VERDICT] == proposals.NOT_COMPARED).sum()),
+        }  # fmt: skip
+        said = [texts("batch_done", **facts)]
+        if len(found) > MOST_SHOWN:
+            said.append(texts("batch_shown", n=MOST_SHOWN))
+        if len(found) > proposals.MOST_AMONG_THEMSELVES:
+            said.append(texts("too_many_among", n=proposals.MOST_AMONG_THEMSELVES))
+        self._say(" ".join(said))
+
+    def _say(self, text: str, *, is_error: bool = False) -> None:
+        style = "judul-galat" if is_error else "judul-petunjuk"
+        self.state.html = f"<p class='{style}'>{escape(text)}</p>"
+
+    def _show_buttons(self, *, stop: bool, result: bool) -> None:
+        self.stop.layout.display = "" if stop else "none"
+        for part in (self.download, self.table):
+            part.layout.display = "" if result else "none"
+
+    def _csv(self) -> tuple[str, bytes]:
+        assert self._result is not None
+        text = self._result.map(harmless_cell).to_csv(index=False, lineterminator="\n")
+        return file_name(self._source.rsplit(".", 1)[0], date.today()), text.encode("utf-8-sig")
+
+
+def _closest_first(found: pd.DataFrame) -> list[int]:
+    """Return the rows by the larger of their two probabilities."""
+    chances = found[[proposals.PROBABILITY, proposals.OTHER_PROBABILITY]].astype(float).max(axis=1)
+    return chances.fillna(-1).sort_values(ascending=False, kind="stable").index.tolist()

@@ -1,0 +1,48 @@
+// A file for Python, piece by piece, so that no message is larger than the server allows.
+const PIECE = 1 << 20;
+
+function render({ model, el }) {
+  const text = model.get("texts");
+  const id = `judul-${crypto.getRandomValues(new Uint32Array(1))[0]}`;
+  const label = document.createElement("label");
+  label.htmlFor = id;
+  label.textContent = text.label;
+  const input = document.createElement("input");
+  input.type = "file";
+  input.id = id;
+  input.accept = ".csv,.xlsx,.txt,.tsv";
+  input.setAttribute("aria-describedby", `${id}-state`);
+  const state = document.createElement("p");
+  state.id = `${id}-state`;
+  state.className = "judul-petunjuk";
+  state.setAttribute("role", "status");
+  state.textContent = text.hint;
+  let file = null;
+
+  async function sendPiece(start) {
+    if (!file) return;
+    const piece = await file.slice(start, start + PIECE).arrayBuffer();
+    model.send({ kind: "piece", start }, undefined, [piece]);
+  }
+  input.addEventListener("change", () => {
+    file = input.files[0];
+    input.value = ""; // The same file may be chosen again.
+    if (!file) return;
+    model.send({ kind: "start", name: file.name, size: file.size });
+  });
+  model.on("msg:custom", (content) => {
+    if (content.kind === "next") {
+      const share = Math.round((100 * content.start) / Math.max(1, file.size));
+      state.textContent = `${text.sending} ${file.name} (${share} %)`;
+      sendPiece(content.start);
+    } else if (content.kind === "said") {
+      state.textContent = content.text;
+      state.classList.toggle("judul-galat", content.is_error);
+    }
+  });
+  const box = document.createElement("div");
+  box.className = "judul-berkas";
+  box.append(label, input, state);
+  el.append(box);
+}
+export default { render };

@@ -1,0 +1,154 @@
+"""Serve the page with Voilà: no code from the browser, a token wherever others can reach it."""
+
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from judul_lib.checkers import find_models
+from judul_lib.config import CONFIG_VARIABLE, Config
+from judul_lib.corpus import read_corpus
+from judul_lib.errors import ServeError
+
+PAGE_NOTEBOOK = "07_check_titles.ipynb"
+EXAMPLE_TAG = "contoh"
+"""Tag of the notebook's cells that are for the reader of the report and not for the page."""
+
+_RESOURCES = Path(__file__).parent / "resources" / "jupyter"
+_HEADERS = {
+    # Widgets are modules that the browser is given as blobs; nothing else comes from outside.
+    "Content-Security-Policy": (
+        "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
+        "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
+        "connect-src 'self'; object-src 'none'; base-uri 'self'; form-action 'self'; "
+        "frame-ancestors 'self'"
+    ),
+    "Referrer-Policy": "same-origin",
+}
+_IDLE_SECONDS = 1_800
+
+
+def check_config(config: Config) -> None:
+    """Refuse to serve what would not work, before anything is started.
+
+    Raises
+    ------
+    ServeError
+        The page would be open to others without a token, or the port is taken.
+    ModelError, CorpusError
+        There is no model, or an archive of the configuration cannot be used.
+    """
+    if not config.is_local and not config.token:
+        raise ServeError(
+            f"Halaman di {config.host} dapat dibuka dari komputer lain, jadi perlu token: "
+            "setiap pengunjung memakai satu kernel Python. Berikan TOKEN=…, atau pakai HOST=localhost."
+        )
+    find_models(config.models)
+    for path in config.corpora.values():
+        read_corpus(path, min_titles=1)
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((config.host, config.port))
+        except OSError as error:
+            raise ServeError(
+                f"Tidak dapat mendengarkan di {config.host}:{config.port} ({error.strerror or error}). "
+                f"Pilih port lain, misalnya PORT={config.port % 65_535 + 1}."
+            ) from error
+
+
+def serve(
+    config: Config,
+    notebook: Path,
+    config_file: Path | None = None,
+    *,
+    on_start: Callable[[], None] = lambda: None,
+) -> None:
+    """Serve the page until the process is stopped.
+
+    Parameters
+    ----------
+    config : Config
+    notebook : path
+        The notebook with the page; cells tagged `EXAMPLE_TAG` are left out.
+    config_file : path
+        Passed on to the kernels.
+    on_start : callable
+        Told when all is checked, just before the server listens.
+
+    Raises
+    ------
+    ServeError
+        The notebook is missing; and as `check_config` says.
+    """
+    check_config(config)
+    if not notebook.is_file():
+        raise ServeError(f"Notebook {notebook} tidak ada. Jalankan dari folder proyek.")
+    _prepare_environment(config, config_file)
+    server = make_server(config, notebook)
+    on_start()
+    server.start()
+
+
+def _prepare_environment(config: Config, config_file: Path | None) -> None:
+    """Tell the kernels where to look; the token is not their business."""
+    paths = [str(_RESOURCES), os.environ.get("JUPYTER_PATH", "")]
+    os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, paths))
+    os.environ["JUDUL_MODELS"] = str(config.models)
+    if config_file is not None:
+        os.environ[CONFIG_VARIABLE] = str(config_file.resolve())
+    os.environ.pop("JUDUL_TOKEN", None)
+
+
+def make_server(config: Config, notebook: Path) -> Any:
+    """Return a Voilà server with the project's template, headers and health check; not started."""
+    import jinja2
+    from jupyter_server.auth.decorator import allow_unauthenticated
+    from jupyter_server.base.handlers import JupyterHandler
+    from jupyter_server.utils import url_path_join
+    from traitlets.config import Config as Traits
+    from voila.app import Voila
+
+    class HealthHandler(JupyterHandler):
+        """Says that the server answers; asks for no token and tells nothing else."""
+
+        @allow_unauthenticated
+        def get(self) -> None:
+            self.finish({"status": "ok"})
+
+    class PageServer(Voila):
+        """Voilà for one page."""
+
+        def init_settings(self) -> Any:
+            settings = super().init_settings()
+            loader = jinja2.FileSystemLoader(_RESOURCES)
+            settings["jinja2_env"] = jinja2.Environment(loader=loader, autoescape=True)
+            # A page of another site must not reach a page without a token by a name of its own.
+            settings["allow_remote_access"] = not config.is_local
+            settings["headers"] = dict(_HEADERS)
+            return settings
+
+        def init_handlers(self) -> Any:
+            health = (url_path_join(self.server_url, "/health"), HealthHandler)
+            return [health, *super().init_handlers()]
+
+    traits = Traits()
+    traits.Voila.ip, traits.Voila.port, traits.Voila.port_retries = config.host, config.port, 0
+    traits.Voila.open_browser, traits.Voila.log_level = False, "WARN"
+    traits.Voila.token = config.token
+    traits.VoilaConfiguration.template = "judul"
+    traits.VoilaConfiguration.file_allowlist = []
+    traits.VoilaConfiguration.allow_template_override = "NO"
+    traits.VoilaConfiguration.allow_theme_override = "NO"
+    traits.VoilaConfiguration.preheat_kernel = config.ready_kernels > 0
+    traits.VoilaConfiguration.default_pool_size = config.ready_kernels
+    traits.VoilaExporter.language_code = "id"
+    traits.TagRemovePreprocessor.enabled = True
+    traits.TagRemovePreprocessor.remove_cell_tags = {EXAMPLE_TAG}
+    traits.AsyncMappingKernelManager.cull_idle_timeout = _IDLE_SECONDS
+    traits.AsyncMappingKernelManager.cull_interval = 60
+    server = PageServer(config=traits)
+    server.initialize([str(notebook)])
+    return server

@@ -1,0 +1,138 @@
+"""What one visitor of the page works with: the models, and the archive to compare with."""
+
+import time
+from dataclasses import dataclass
+
+from judul_lib.checkers import find_models, load_checker
+from judul_lib.checking import Checker
+from judul_lib.config import Config
+from judul_lib.corpus import parse_corpus
+from judul_lib.errors import ModelError
+from judul_lib.matches import Matches
+from judul_lib.preprocessing import preprocess_text
+from judul_lib.settings import MODEL_TITLES
+from judul_lib.table_files import TITLE_COLUMN
+from judul_lib.texts import Texts
+
+LONGEST_TITLE = 500
+MOST_RESULTS = 50
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One model's matches of a title, and how many seconds they took."""
+
+    matches: Matches
+    seconds: float
+
+
+def objection(title: str, texts: Texts) -> str | None:
+    """Return a friendly sentence where a title cannot be checked, else None.
+
+    Examples
+    --------
+    >>> from judul_lib.texts import read_texts
+    >>> objection("yang dan 2024", read_texts("en"))
+    'There is no word to compare: only common words, digits or signs. Write the whole title.'
+    """
+    if not title.strip():
+        return texts("empty")
+    if len(title) > LONGEST_TITLE:
+        return texts("long", length=len(title), most=LONGEST_TITLE)
+    words = preprocess_text(title).split()
+    if not words:
+        return texts("nothing_left")
+    return texts("short") if len(words) < 2 else None
+
+
+class Session:
+    """The models found, each with the archive that is chosen.
+
+    Parameters
+    ----------
+    config : Config
+    texts : Texts
+
+    Attributes
+    ----------
+    checkers : dict of str to Checker
+        Name of the model to its checker, the one to ask first in front.
+    damaged : list of str
+        One sentence for each model that was refused.
+    missing : list of str
+        Titles of the models that are not there.
+    corpora : dict of str to (list of str or None)
+        Archives by name; None stands for each model's own corpus.
+    corpus : str
+        The one that is chosen.
+
+    Raises
+    ------
+    ModelError
+        There is no model that can be used.
+    CorpusError
+        The first archive of the configuration cannot be used.
+    """
+
+    def __init__(self, config: Config, texts: Texts) -> None:
+        self.config, self._texts = config, texts
+        self.checkers: dict[str, Checker] = {}
+        self.damaged: list[str] = []
+        for name, folder in find_models(config.models).items():
+            try:
+                self.checkers[name] = load_checker(
+                    folder, threshold=config.threshold, elsewhere=config.elsewhere
+                )
+            except ModelError as error:
+                self.damaged.append(str(error))
+        if not self.checkers:
+            raise ModelError(self.damaged[0])
+        self.missing = [title for name, title in MODEL_TITLES.items() if name not in self.checkers]
+        self._own = dict(self.checkers)
+        self.corpora: dict[str, list[str] | None] = {}
+        for name, path in config.corpora.items():
+            self.add_corpus(name, path.read_bytes())
+        if not self.corpora:
+            self.corpora[texts("own_corpus")] = None
+        self.corpus = ""
+        self.use_corpus(next(iter(self.corpora)))
+
+    def add_corpus(self, name: str, content: bytes) -> tuple[str, int]:
+        """Read the bytes of an archive; return the name it can be chosen by, and the rows set aside.
+
+        Raises
+        ------
+        CorpusError
+            No table of titles, too many rows, or none that can be used.
+        """
+        corpus = parse_corpus(content, name, min_titles=1, max_rows=self.config.max_rows)
+        titles = corpus.titles[TITLE_COLUMN].tolist()
+        self.corpora[name] = titles
+        if name == self.corpus:
+            self.corpus = ""  # What it was is replaced.
+        return name, len(corpus.rejected)
+
+    def use_corpus(self, name: str) -> None:
+        """Compare with the archive of that name from now on."""
+        titles = self.corpora[name]
+        if name != self.corpus:
+            self.checkers = {
+                model: own if titles is None else own.with_titles(titles)
+                for model, own in self._own.items()
+            }
+            self.corpus = name
+
+    def describe(self, name: str) -> str:
+        """Return an archive's name with its number of titles."""
+        titles = self.corpora[name]
+        n = len(next(iter(self._own.values())).titles) if titles is None else len(titles)
+        return self._texts("known_corpus", name=name, n=f"{n:,}".replace(",", "."))
+
+    def check(self, title: str) -> dict[str, Answer]:
+        """Ask every model; return the best `MOST_RESULTS` matches of each."""
+        answers = {}
+        for name, checker in self.checkers.items():
+            start = time.perf_counter()
+            matches = checker.check(title, top_k=MOST_RESULTS)
+            answers[name] = Answer(matches, time.perf_counter() - start)
+        return answers

@@ -1,0 +1,229 @@
+"""One title: the field, the verdict of each model, and why."""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Any
+
+import ipywidgets as widgets
+import plotly.graph_objects as go
+
+from judul_lib import page_parts
+from judul_lib.feedback import Feedback
+from judul_lib.match_plots import evidence_waterfall, match_bars
+from judul_lib.matches import Matches
+from judul_lib.session import LONGEST_TITLE, MOST_RESULTS, Answer, Session, objection
+from judul_lib.settings import MODEL_TITLES
+from judul_lib.storage import csv_text, harmless_cell
+from judul_lib.texts import Texts
+from judul_lib.widgets import DownloadButton, Notice, RangeInput, SortableTable, TitleForm
+
+FeedbackFunction = Callable[[Feedback], None]
+
+
+def draw(output: widgets.Output, figure: go.Figure) -> None:
+    """Show a figure in the place of the one before."""
+    data = {
+        "application/vnd.plotly.v1+json": {**figure.to_plotly_json(), "config": {"responsive": True}}
+    }
+    output.outputs = ({"output_type": "display_data", "data": _plain(data), "metadata": {}},)
+
+
+def _plain(value: Any) -> Any:
+    """Return tuples as lists and arrays as lists: what a message can carry."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
+def file_name(title: str, day: date) -> str:
+    """Name a file by date and title.
+
+    Examples
+    --------
+    >>> file_name("Prediksi Harga: Beras/LSTM", date(2026, 1, 2))
+    '2026-01-02_prediksi-harga-beras-lstm.csv'
+    """
+    words = re.findall(r"[a-z0-9]+", title.lower())
+    return f"{day:%Y-%m-%d}_{'-'.join(words)[:60].strip('-') or 'judul'}.csv"
+
+
+class ModelPanel(widgets.VBox):
+    """What one model says of a title: verdict, table, figures, download, feedback."""
+
+    def __init__(self, name: str, session: Session, texts: Texts, on_feedback: FeedbackFunction) -> None:
+        self._name, self._session, self._texts = name, session, texts
+        self._on_feedback = on_feedback
+        self._title = ""
+        self._shown: Matches | None = None
+        self.verdict = Notice(html=f"<p class='judul-petunjuk'>{texts('waiting')}</p>")
+        self.table = SortableTable(label=texts("table_name", model=MODEL_TITLES[name]))
+        self.table.observe(lambda _: self._draw_evidence(), "selected")
+        self.bars, self.evidence = widgets.Output(), widgets.Output()
+        self.thanks = Notice()
+        self._result = widgets.VBox(
+            [
+                widgets.HTML(f"<p class='judul-petunjuk'>{texts('legend')}</p>"),
+                self.table,
+                DownloadButton(self._csv, label=texts("download")),
+                widgets.Box([self.bars, self.evidence]).add_class("judul-gambar"),
+                self._feedback_row(),
+                self.thanks,
+            ]
+        )
+        self._result.layout.display = "none"
+        super().__init__([self.verdict, self._result])
+
+    def show(self, title: str, matches: Matches) -> None:
+        """Show verdict and table; the figures wait for `draw`."""
+        self._title, self._shown = title, matches
+        self.verdict.html = page_parts.verdict(matches, texts=self._texts).html
+        shown = page_parts.match_table(title, matches, texts=self._texts, interactive=True)
+        self.table.html = shown.html
+        self._result.layout.display = "" if len(matches) else "none"
+
+    def start_anew(self) -> None:
+        """Forget the chosen row and the thanks of the title before."""
+        self.table.selected, self.thanks.html = 0, ""
+
+    def draw(self) -> None:
+        """Draw the figures of what is shown."""
+        if self._shown is not None and len(self._shown):
+            draw(self.bars, match_bars(self._shown))
+            self._draw_evidence()
+
+    def _draw_evidence(self) -> None:
+        if self._shown is not None and len(self._shown):
+            other = self._shown.titles[min(self.table.selected, len(self._shown) - 1)]
+            evidence = self._session.checkers[self._name].evidence(self._title, other)
+            draw(self.evidence, evidence_waterfall(evidence, other))
+
+    def _csv(self) -> tuple[str, bytes]:
+        assert self._shown is not None
+        rows = [
+            {"judul": self._title, "model": self._name, **row, "ambang": self._shown.threshold}
+            for row in self._shown.rows()
+        ]
+        text = csv_text(({k: harmless_cell(v) for k, v in row.items()} for row in rows), list(rows[0]))
+        return file_name(self._title, date.today()), text.encode("utf-8-sig")
+
+    def _feedback_row(self) -> widgets.Widget:
+        texts = self._texts
+        right = widgets.Button(description=texts("right"))
+        wrong = widgets.Button(description=texts("wrong"))
+        right.on_click(lambda _: self._answer(is_right=True))
+        wrong.on_click(lambda _: self._answer(is_right=False))
+        rates = []
+        for n in range(1, 6):
+            rate = widgets.Button(description=str(n), tooltip=texts("rate", n=n))
+            rate.on_click(lambda _, n=n: self._answer(rating=n))
+            rates.append(rate.add_class("judul-nilai"))
+        row = [widgets.Label(texts("feedback")), right, wrong, widgets.Label(texts("rating")), *rates]
+        return widgets.Box(row).add_class("judul-umpan-balik")
+
+    def _answer(self, *, is_right: bool | None = None, rating: int | None = None) -> None:
+        if self._shown is None or not len(self._shown):
+            return
+        first = float(self._shown.probability[0])
+        about = (self._name, self._shown.labels[0], first, self._shown.threshold)
+        try:
+            self._on_feedback(Feedback(*about, is_right=is_right, rating=rating))
+        except OSError:
+            said = self._texts("not_kept")
+        else:
+            said = self._texts("thanks")
+        self.thanks.html = f"<p class='judul-petunjuk'>{said}</p>"
+
+
+class TitlePanel(widgets.VBox):
+    """The field for a title, and a tab for each model and for their comparison.
+
+    Parameters
+    ----------
+    session : Session
+    texts : Texts
+    on_feedback : callable
+        Takes each `Feedback` of the visitor.
+    """
+
+    def __init__(self, session: Session, texts: Texts, on_feedback: FeedbackFunction) -> None:
+        self._session, self._texts = session, texts
+        self._title = ""
+        self._answers: dict[str, Answer] = {}
+        self.form = TitleForm(
+            self.check,
+            max_length=LONGEST_TITLE,
+            texts={
+                "label": texts("title_label"), "placeholder": texts("title_placeholder"),
+                "hint": texts("title_hint"), "button": texts("check"), "busy": texts("checking"),
+            },
+        )  # fmt: skip
+        self.threshold = RangeInput(label=texts("threshold"), value=session.config.threshold)
+        self.top_k = RangeInput(
+            label=texts("top_k"), value=session.config.top_k, min=5, max=MOST_RESULTS, step=1, decimals=0
+        )
+        self.threshold.observe(lambda _: self._show(), "value")
+        self.top_k.observe(lambda _: self._show(), "value")
+        self.panels = {name: ModelPanel(name, session, texts, on_feedback) for name in session.checkers}
+        self.comparison = Notice()
+        self.tabs = widgets.Tab(list(self.panels.values()))
+        self.tabs.titles = tuple(MODEL_TITLES[name] for name in self.panels)
+        if len(self.panels) > 1:
+            self.tabs.children += (self.comparison,)
+            self.tabs.titles += (texts("comparison"),)
+        self.tabs.observe(lambda _: self._draw(), "selected_index")
+        sliders = widgets.Box([self.threshold, self.top_k]).add_class("judul-geseran")
+        super().__init__([self.form, sliders, self.tabs, widgets.HTML(self._note())])
+
+    def check(self, title: str) -> None:
+        """Show what every model says of a title, or a sentence why it cannot be checked."""
+        self.form.message = objection(title, self._texts) or ""
+        if self.form.message:
+            return
+        try:
+            self._answers = self._session.check(title)
+        except Exception:
+            self.form.message = self._texts("failed")
+            raise
+        self._title = " ".join(title.split())
+        for panel in self.panels.values():
+            panel.start_anew()
+        self._show()
+
+    def forget(self) -> None:
+        """Check the title again after the archive has changed."""
+        if self._title:
+            self.check(self._title)
+
+    def _show(self) -> None:
+        """Judge the answers by the threshold that is set; nothing is computed again."""
+        if not self._answers:
+            return
+        top, threshold = int(self.top_k.value), self.threshold.value
+        shown = {n: answer.matches.at(threshold).first(top) for n, answer in self._answers.items()}
+        for name, panel in self.panels.items():
+            panel.show(self._title, shown[name])
+        if all(map(len, shown.values())):
+            seconds = {MODEL_TITLES[name]: answer.seconds for name, answer in self._answers.items()}
+            named = {MODEL_TITLES[name]: matches for name, matches in shown.items()}
+            told = page_parts.comparison(named, seconds=seconds, texts=self._texts)
+            self.comparison.html = told.html
+        self._draw()
+
+    def _draw(self) -> None:
+        """Draw the figures of the tab that is open; a hidden one has no width yet."""
+        chosen = self.tabs.children[self.tabs.selected_index or 0]
+        if isinstance(chosen, ModelPanel):
+            chosen.draw()
+
+    def _note(self) -> str:
+        missing, texts = self._session.missing, self._texts
+        if not missing:
+            return ""
+        if len(self.panels) == 1:
+            note = texts("only_model", name=MODEL_TITLES[next(iter(self.panels))])
+        else:
+            note = texts("missing_model", names=", ".join(missing))
+        return f"<p class='judul-petunjuk'>{note.replace('`make run`', '<code>make run</code>')}</p>"
