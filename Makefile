@@ -1,6 +1,6 @@
 # Every target works in the project's own .venv, or in an activated conda environment.
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint format notebooks lab lock bench clean
+.PHONY: help install run app test lint format notebooks lab lock bench clean
 
 ifneq ($(filter-out base,$(CONDA_DEFAULT_ENV)),)
 BIN := $(CONDA_PREFIX)/bin
@@ -15,6 +15,9 @@ DATA ?=
 OUT ?=
 REPORTS ?=
 PARAMS ?=
+PORT ?=
+HOST ?=
+TOKEN ?=
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
@@ -31,6 +34,9 @@ $(STAMP): requirements.lock pyproject.toml
 
 run: $(STAMP) ## Run the notebooks that are out of date (DATA=, OUT=, REPORTS=, PARAMS="-p NAME VALUE")
 	@$(BIN)/judul run $(if $(DATA),--data "$(DATA)") $(if $(OUT),--out "$(OUT)") $(if $(REPORTS),--reports "$(REPORTS)") $(PARAMS)
+
+app: $(STAMP) ## Serve the page that checks titles (PORT=, HOST=, TOKEN=)
+	@$(if $(TOKEN),JUDUL_TOKEN="$(TOKEN)") $(BIN)/judul app $(if $(PORT),--port "$(PORT)") $(if $(HOST),--host "$(HOST)")
 
 test: $(STAMP) ## Unit tests, and the notebooks against their stored outputs
 	$(BIN)/python -m pytest

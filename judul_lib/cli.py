@@ -10,16 +10,17 @@ import click
 
 from judul_lib import __version__
 from judul_lib.errors import CorpusError, JudulError, describe_os_error
-from judul_lib.settings import ELSEWHERE, ELSEWHERE_LABELS, MODEL_TITLES
+from judul_lib.settings import ELSEWHERE_LABELS, MODEL_TITLES
 
 if TYPE_CHECKING:
     from judul_lib.checking import Checker
+    from judul_lib.config import Config
 
 _MODELS = click.Choice(list(MODEL_TITLES))
 _MODEL_HELP = "Model [bawaan: structured bila papan peringkat menganjurkannya, lalu full, lalu light]."
 _ELSEWHERE = click.option(
-    "--elsewhere", type=click.Choice(list(ELSEWHERE_LABELS)), default=ELSEWHERE, show_default=ELSEWHERE,
-    help="Penelitian serupa di tempat lain (hanya model structured).",
+    "--elsewhere", type=click.Choice(list(ELSEWHERE_LABELS)),
+    help="Penelitian serupa di tempat lain (hanya model structured) [bawaan: tanyakan].",
 )  # fmt: skip
 
 
@@ -27,6 +28,17 @@ def _project() -> Path:
     """Return the folder with the notebooks: here, or where the package lies."""
     here = Path.cwd()
     return here if (here / "notebooks").is_dir() else Path(__file__).resolve().parent.parent
+
+
+def _config(**overrides: Any) -> "Config":
+    """Return the configuration of the folder we are in, or else the project's."""
+    from judul_lib.config import find_config, load_config
+
+    project = _project()
+    file = find_config() or find_config(project)
+    if file is None:
+        overrides["models"] = overrides.get("models") or project / "outputs"
+    return load_config(file, **overrides)
 
 
 def _say(text: str) -> None:
@@ -119,7 +131,7 @@ def check(
     corpus: Path | None,
     top: int,
     style: str,
-    elsewhere: str,
+    elsewhere: str | None,
     outputs: Path | None,
 ) -> None:
     """Bandingkan sebuah JUDUL (atau berkas judul) dengan korpus."""
@@ -129,8 +141,9 @@ def check(
         raise click.UsageError("--file dan --output dipakai bersama.")
     if title is not None:
         _require_words(title)
-    chosen = _choose_model(name, outputs or _project() / "outputs")
-    checker = _make_checker(chosen, corpus, elsewhere)
+    config = _config(models=outputs and outputs.resolve(), elsewhere=elsewhere)
+    chosen = _choose_model(name, config.models)
+    checker = _make_checker(chosen, corpus or next(iter(config.corpora.values()), None), config)
     if title is not None:
         from judul_lib import answers
 
@@ -162,18 +175,19 @@ def _require_words(title: str) -> None:
         )
 
 
-def _make_checker(model: Path, corpus: Path | None, elsewhere: str) -> "Checker":
+def _make_checker(model: Path, corpus: Path | None, config: "Config") -> "Checker":
     from judul_lib.checkers import load_checker
 
-    if corpus is None:
-        return load_checker(model, elsewhere=elsewhere)
-    from judul_lib.corpus import read_corpus
-    from judul_lib.table_files import TITLE_COLUMN
+    titles = None
+    if corpus is not None:
+        from judul_lib.corpus import read_corpus
+        from judul_lib.table_files import TITLE_COLUMN
 
-    read = read_corpus(corpus, min_titles=1)
-    if len(read.rejected):
-        _say(f"Catatan: {len(read.rejected)} dari {read.n_rows} baris {corpus.name} tidak dipakai.")
-    return load_checker(model, read.titles[TITLE_COLUMN].tolist(), elsewhere=elsewhere)
+        read = read_corpus(corpus, min_titles=1)
+        if len(read.rejected):
+            _say(f"Catatan: {len(read.rejected)} dari {read.n_rows} baris {corpus.name} tidak dipakai.")
+        titles = read.titles[TITLE_COLUMN].tolist()
+    return load_checker(model, titles, threshold=config.threshold, elsewhere=config.elsewhere)
 
 
 def _check_file(file: Path, output: Path, checker: "Checker") -> None:
@@ -209,7 +223,7 @@ def _check_file(file: Path, output: Path, checker: "Checker") -> None:
 @_ELSEWHERE
 @click.option("--models", "outputs", type=Path, help="Folder yang berisi model-model [bawaan: outputs].")
 def score_pairs(
-    source: Path, target: Path, name: str | None, elsewhere: str, outputs: Path | None
+    source: Path, target: Path, name: str | None, elsewhere: str | None, outputs: Path | None
 ) -> None:
     """Nilai pasangan judul (kolom judul_a dan judul_b), baris demi baris."""
     from judul_lib import checking
@@ -218,8 +232,9 @@ def score_pairs(
     from judul_lib.matches import RESULT_COLUMNS
     from judul_lib.table_files import find_column
 
-    chosen = _choose_model(name, outputs or _project() / "outputs")
-    checker = load_checker(chosen, [], elsewhere=elsewhere)
+    config = _config(models=outputs and outputs.resolve(), elsewhere=elsewhere)
+    chosen = _choose_model(name, config.models)
+    checker = load_checker(chosen, [], threshold=config.threshold, elsewhere=config.elsewhere)
     pairs = read_table(source)
     header = list(pairs.columns)
     left, right = (
@@ -239,15 +254,13 @@ def score_pairs(
 @click.option("--models", type=Path, help="Folder yang berisi model-model [bawaan: outputs].")
 def app(port: int | None, host: str | None, models: Path | None) -> None:
     """Sajikan halaman pemeriksaan judul; tokennya diberikan lewat JUDUL_TOKEN."""
-    from judul_lib.config import find_config, load_config
     from judul_lib.serving import PAGE_NOTEBOOK, serve
 
     project = _project()
-    file = find_config(project)
-    config = load_config(file, port=port, host=host, models=models and models.resolve())
+    config = _config(port=port, host=host, models=models and models.resolve())
     where = f"http://{config.host}:{config.port}/" + (" (dengan token)" if config.token else "")
     serve(
-        config, project / "notebooks" / PAGE_NOTEBOOK, file,
+        config, project / "notebooks" / PAGE_NOTEBOOK,
         on_start=lambda: _say(f"Halaman: {where}. Ctrl+C menghentikan."),
     )  # fmt: skip
 

@@ -43,6 +43,8 @@ class Config:
     token : str
         What a visitor has to know; required where the page is not on loopback.
         Read from ``JUDUL_TOKEN`` only: a secret does not belong in a file that is shared.
+    source : path or None
+        The file that was read.
     """
 
     models: Path = Path("outputs")
@@ -57,6 +59,7 @@ class Config:
     language: str = "id"
     ready_kernels: int = 2
     token: str = field(default="", repr=False)
+    source: Path | None = None
 
     @property
     def is_local(self) -> bool:
@@ -118,7 +121,7 @@ def load_config(
     values["token"] = values.get("token") or environment.get("JUDUL_TOKEN", "")
     config = Config(**values)
     corpora = {name: folder / corpus for name, corpus in config.corpora.items()}
-    return replace(config, models=folder / config.models, corpora=corpora)
+    return replace(config, models=folder / config.models, corpora=corpora, source=path)
 
 
 def _from_file(path: Path) -> dict[str, Any]:
@@ -128,7 +131,7 @@ def _from_file(path: Path) -> dict[str, Any]:
         raise ConfigError(f"Berkas pengaturan {path} tidak ada. Periksa {CONFIG_VARIABLE}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} bukan TOML yang benar ({error}). Perbaiki baris itu.") from error
-    known = [f.name for f in fields(Config) if f.name != "token"]
+    known = [f.name for f in fields(Config) if f.name not in {"token", "source"}]
     if "token" in content:
         raise ConfigError(f"{path}: token tidak disimpan di berkas. Berikan lewat JUDUL_TOKEN.")
     if unknown := sorted(set(content) - set(known)):

@@ -2,6 +2,7 @@
 
 from html import escape
 
+import numpy as np
 import plotly.graph_objects as go
 
 from judul_lib.matches import Evidence, Matches
@@ -10,7 +11,8 @@ from judul_lib.plots import ACCENT, GRID, PRIMARY, rounded, style
 from judul_lib.settings import ASK, DIFFERENT, SIMILAR
 
 _LABEL_STYLE = {SIMILAR: ("#a93226", ""), ASK: ("#9a6a00", "."), DIFFERENT: ("#5d8aa8", "/")}
-_LONGEST = 46
+_PATTERN = {"fillmode": "overlay", "fgcolor": "#ffffff"}
+_LONGEST = 26
 
 
 def plain(title: str, longest: int = _LONGEST) -> str:
@@ -35,16 +37,18 @@ def match_bars(matches: Matches) -> go.Figure:
         if rows:
             figure.add_bar(
                 x=rounded(matches.probability[rows], 3), y=rows, orientation="h", name=label,
-                marker={"color": colour, "pattern": {"shape": pattern}},
+                marker={"color": colour, "pattern": {"shape": pattern, **_PATTERN}},
                 text=[f"{p:.2f}".replace(".", ",") for p in matches.probability[rows]],
-                customdata=[names[k] for k in rows],
+                textposition="outside", cliponaxis=False,
+                customdata=[plain(matches.titles[k], 120) for k in rows],
                 hovertemplate="%{customdata}: %{x}<extra></extra>",
             )  # fmt: skip
     height = 150 + 26 * len(matches)
     style(figure, f"Peluang {len(matches)} judul terdekat", height=height, barmode="overlay")
     figure.add_vline(x=matches.threshold, line={"color": PRIMARY, "dash": "dash"})
-    figure.update_layout(showlegend=True, margin={"t": 80, "b": 50})
-    figure.update_xaxes(title="peluang", range=[0, 1.08])
+    below = {"y": 0, "yref": "container", "yanchor": "bottom", "x": 0, "xref": "container"}
+    figure.update_layout(showlegend=True, legend=below, margin={"t": 50, "b": 95})
+    figure.update_xaxes(title="peluang", range=[0, 1.15])
     return figure.update_yaxes(
         tickvals=list(range(len(names))), ticktext=names, range=[len(names) - 0.4, -0.6],
         ticksuffix=" ", gridcolor="rgba(0,0,0,0)",
@@ -62,22 +66,25 @@ def evidence_waterfall(evidence: Evidence, title: str) -> go.Figure:
     """
     parts = dict(sorted(evidence.parts.items(), key=lambda part: -abs(part[1])))
     values = rounded([evidence.base, *parts.values(), evidence.total], 4)
-    names = ["titik awal", *(part_title(name) for name in parts), "hasil"]
-    shown = [f"{value:+.2f}".replace(".", ",") for value in values]
+    names = ["titik awal", *map(part_title, parts), "hasil"]
+    shown = [f"{name} ({value:+.2f})" for name, value in zip(names, values, strict=True)]
     figure = go.Figure(
         go.Waterfall(
-            orientation="h", y=names, x=values, text=shown, textposition="outside", cliponaxis=False,
+            orientation="h", x=values, cliponaxis=False,
+            y=[text.replace(".", ",") for text in shown],
             measure=["absolute", *["relative"] * len(parts), "total"],
             increasing={"marker": {"color": "#a93226"}}, decreasing={"marker": {"color": "#5d8aa8"}},
             totals={"marker": {"color": PRIMARY}}, connector={"line": {"color": GRID}},
         )
     )  # fmt: skip
-    answer = f"{evidence.probability:.2f}".replace(".", ",")
-    heading = f"Yang mendukung dan menentang (peluang {answer})"
-    style(figure, f"{heading}<br><sub>{plain(title, 70)}</sub>", height=130 + 34 * len(names))
-    if evidence.is_probability:
-        figure.update_xaxes(title="peluang", range=[-0.08, 1.15])
-    else:
+    answer = f"peluang {evidence.probability:.2f}".replace(".", ",")
+    heading = f"Yang mendukung dan menentang<br><sub>{answer} · {plain(title, 34)}</sub>"
+    style(figure, heading, height=130 + 34 * len(names))
+    ends = np.cumsum([evidence.base, *parts.values()])
+    low, high = min(0, ends.min()), max(0, ends.max())
+    room = 0.04 * (high - low)
+    figure.update_xaxes(range=rounded([low - room, high + room], 3), title="peluang")
+    if not evidence.is_probability:
         figure.add_vline(x=0, line={"color": ACCENT, "dash": "dot"})
-        figure.update_xaxes(title="log-odds (di atas 0: lebih mungkin penelitian yang sama)")
+        figure.update_xaxes(title="log-odds (> 0: mirip)")
     return figure.update_yaxes(autorange="reversed", ticksuffix=" ")

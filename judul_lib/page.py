@@ -14,6 +14,7 @@ from judul_lib.errors import JudulError
 from judul_lib.feedback import Feedback, record_feedback
 from judul_lib.proposals_panel import ProposalsPanel
 from judul_lib.session import Session
+from judul_lib.tables import number
 from judul_lib.texts import Texts, read_texts
 from judul_lib.title_panel import TitlePanel
 from judul_lib.widgets import FileInput
@@ -38,7 +39,7 @@ class ArchivePanel(widgets.VBox):
         self.choice = widgets.Dropdown(description=texts("corpus"))
         self.choice.observe(self._chosen, "value")
         self._list()
-        limits = {"mb": config.max_upload_mb, "rows": f"{config.max_rows:,}".replace(",", ".")}
+        limits = {"mb": config.max_upload_mb, "rows": number(config.max_rows)}
         self.file = FileInput(
             self.add,
             max_bytes=config.max_upload_mb * 1_000_000,
@@ -68,9 +69,9 @@ class ArchivePanel(widgets.VBox):
         except Exception:
             self.file.say(self._texts("failed"), is_error=True)
             raise
-        said = self._texts("corpus_ready", name=name, n=len(self._session.corpora[name] or ()))
+        said = self._texts("corpus_ready", name=name, n=number(len(self._session.corpora[name] or ())))
         if rejected:
-            said += " " + self._texts("corpus_rejected", n=rejected)
+            said += " " + self._texts("corpus_rejected", n=number(rejected))
         self.file.say(said)
         self._list()
         self._on_change()
@@ -129,8 +130,8 @@ class CheckPage(widgets.VBox):
         self._texts = texts
         self._compared = widgets.HTML()
         self.archive = ArchivePanel(self.session, texts, self._archive_changed)
-        self.tabs = widgets.Tab([self.one, self.many, self.archive])
-        self.tabs.titles = (texts("one"), texts("many"), texts("archive"))
+        titles = [texts("one"), texts("many"), texts("archive")]
+        self.tabs = widgets.Tab([self.one, self.many, self.archive], titles=titles)
         self._tell_archive()
         damaged = [_error(sentence) for sentence in self.session.damaged]
         self.children = [style, head, *damaged, self._compared, self.tabs]

@@ -91,12 +91,8 @@ def match_table(
         With headers that sort and titles that can be chosen (`SortableTable`).
     """
     texts = texts or read_texts()
-    numeric = ("p_column", *FEATURES)
-    head = _head(
-        [("rank", True), ("ref", False), *((n, True) for n in numeric), ("label", False)],
-        texts,
-        interactive,
-    )
+    names = [("rank", True), ("ref", False), ("p_column", True), ("label", False)]
+    head = _head([*names, *((name, True) for name in FEATURES)], texts, interactive)
     remarks = matches.remarks or [""] * len(matches)
     lines = []
     for row, (title, features, p, label) in enumerate(
@@ -110,8 +106,8 @@ def match_table(
         cells = "".join(_value_cell(float(value)) for value in features)
         lines.append(
             f"<tr data-row='{row}'><td class='angka' data-value='{row}'>{row + 1}</td>"
-            f"<td class='judul-teks'>{marked}{remark}</td>{_bar_cell(float(p))}{cells}"
-            f"<td>{_chip(label, texts)}</td></tr>"
+            f"<td class='judul-teks'>{marked}{remark}</td>{_bar_cell(float(p))}"
+            f"<td>{_chip(label, texts)}</td>{cells}</tr>"
         )
     html = f"<table class='judul-tabel judul-hasil'>{head}<tbody>{''.join(lines)}</tbody></table>"
     return Display(html, pd.DataFrame(matches.rows()).round(3).to_string(index=False))

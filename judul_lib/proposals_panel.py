@@ -15,6 +15,7 @@ from judul_lib.session import Session
 from judul_lib.settings import MODEL_TITLES
 from judul_lib.storage import harmless_cell
 from judul_lib.table_files import TITLE_COLUMN, find_column
+from judul_lib.tables import number
 from judul_lib.texts import Texts
 from judul_lib.title_panel import file_name
 from judul_lib.widgets import DownloadButton, FileInput, Notice, SortableTable
@@ -45,7 +46,7 @@ class ProposalsPanel(widgets.VBox):
             options=[(MODEL_TITLES[name], name) for name in session.checkers],
             description=texts("model"),
         )
-        limits = {"mb": config.max_upload_mb, "rows": f"{config.max_rows:,}".replace(",", ".")}
+        limits = {"mb": config.max_upload_mb, "rows": number(config.max_rows)}
         self.file = FileInput(
             self.start,
             max_bytes=config.max_upload_mb * 1_000_000,
@@ -109,22 +110,24 @@ class ProposalsPanel(widgets.VBox):
             raise _StoppedError
         # A message for each title would be slower than the titles.
         if done == total or done % max(1, total // 100) == 0:
-            text = escape(self._texts("running", done=done, total=total))
+            text = escape(self._texts("running", done=number(done), total=number(total)))
             self.state.html = f"<label>{text} <progress value='{done}' max='{total}'></progress></label>"
 
     def _say_result(self, found: pd.DataFrame, seconds: float) -> None:
         texts, close = self._texts, proposals.CLOSE
-        facts = {
-            "n": len(found), "s": f"{seconds:.1f}".replace(".", ","),
+        counts = {
+            "n": len(found),
             "similar": int(found[proposals.VERDICT].isin(close).sum()),
             "among": int(found[proposals.OTHER_VERDICT].isin(close).sum()),
             "skipped": int((found[proposals.VERDICT] == proposals.NOT_COMPARED).sum()),
-        }  # fmt: skip
+        }
+        facts = {name: number(count) for name, count in counts.items()}
+        facts["s"] = number(seconds, 1)
         said = [texts("batch_done", **facts)]
         if len(found) > MOST_SHOWN:
             said.append(texts("batch_shown", n=MOST_SHOWN))
         if len(found) > proposals.MOST_AMONG_THEMSELVES:
-            said.append(texts("too_many_among", n=proposals.MOST_AMONG_THEMSELVES))
+            said.append(texts("too_many_among", n=number(proposals.MOST_AMONG_THEMSELVES)))
         self._say(" ".join(said))
 
     def _say(self, text: str, *, is_error: bool = False) -> None:

@@ -10,10 +10,11 @@ from judul_lib.checkers import find_models
 from judul_lib.config import CONFIG_VARIABLE, Config
 from judul_lib.corpus import read_corpus
 from judul_lib.errors import ServeError
+from judul_lib.reports import SUMMARY_TAG
 
 PAGE_NOTEBOOK = "07_check_titles.ipynb"
-EXAMPLE_TAG = "contoh"
-"""Tag of the notebook's cells that are for the reader of the report and not for the page."""
+REPORT_TAGS = frozenset({"contoh", SUMMARY_TAG})
+"""Tags of the notebook's cells that are for the reader of the report and not for the page."""
 
 _RESOURCES = Path(__file__).parent / "resources" / "jupyter"
 _HEADERS = {
@@ -26,6 +27,11 @@ _HEADERS = {
     ),
     "Referrer-Policy": "same-origin",
 }
+# What the browser loads besides Voilà itself: widgets, our parts, figures.
+_EXTENSIONS = (
+    "@jupyter-widgets/jupyterlab-manager", "@voila-dashboards/widgets-manager8",
+    "anywidget", "jupyterlab-plotly",
+)  # fmt: skip
 _IDLE_SECONDS = 1_800
 
 
@@ -62,7 +68,6 @@ def check_config(config: Config) -> None:
 def serve(
     config: Config,
     notebook: Path,
-    config_file: Path | None = None,
     *,
     on_start: Callable[[], None] = lambda: None,
 ) -> None:
@@ -72,9 +77,7 @@ def serve(
     ----------
     config : Config
     notebook : path
-        The notebook with the page; cells tagged `EXAMPLE_TAG` are left out.
-    config_file : path
-        Passed on to the kernels.
+        The notebook with the page; cells with one of `REPORT_TAGS` are left out.
     on_start : callable
         Told when all is checked, just before the server listens.
 
@@ -86,19 +89,19 @@ def serve(
     check_config(config)
     if not notebook.is_file():
         raise ServeError(f"Notebook {notebook} tidak ada. Jalankan dari folder proyek.")
-    _prepare_environment(config, config_file)
+    _prepare_environment(config)
     server = make_server(config, notebook)
     on_start()
     server.start()
 
 
-def _prepare_environment(config: Config, config_file: Path | None) -> None:
+def _prepare_environment(config: Config) -> None:
     """Tell the kernels where to look; the token is not their business."""
     paths = [str(_RESOURCES), os.environ.get("JUPYTER_PATH", "")]
     os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, paths))
     os.environ["JUDUL_MODELS"] = str(config.models)
-    if config_file is not None:
-        os.environ[CONFIG_VARIABLE] = str(config_file.resolve())
+    if config.source is not None:
+        os.environ[CONFIG_VARIABLE] = str(config.source.resolve())
     os.environ.pop("JUDUL_TOKEN", None)
 
 
@@ -142,13 +145,17 @@ def make_server(config: Config, notebook: Path) -> Any:
     traits.VoilaConfiguration.file_allowlist = []
     traits.VoilaConfiguration.allow_template_override = "NO"
     traits.VoilaConfiguration.allow_theme_override = "NO"
+    traits.VoilaConfiguration.extension_allowlist = list(_EXTENSIONS)
     traits.VoilaConfiguration.preheat_kernel = config.ready_kernels > 0
     traits.VoilaConfiguration.default_pool_size = config.ready_kernels
     traits.VoilaExporter.language_code = "id"
     traits.TagRemovePreprocessor.enabled = True
-    traits.TagRemovePreprocessor.remove_cell_tags = {EXAMPLE_TAG}
+    traits.TagRemovePreprocessor.remove_cell_tags = set(REPORT_TAGS)
     traits.AsyncMappingKernelManager.cull_idle_timeout = _IDLE_SECONDS
     traits.AsyncMappingKernelManager.cull_interval = 60
+    if os.name == "posix":
+        # A socket file in a folder of our own: no other user of the machine can reach a kernel.
+        traits.ServerKernelManager.transport = "ipc"
     server = PageServer(config=traits)
     server.initialize([str(notebook)])
     return server

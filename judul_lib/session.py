@@ -12,10 +12,12 @@ from judul_lib.matches import Matches
 from judul_lib.preprocessing import preprocess_text
 from judul_lib.settings import MODEL_TITLES
 from judul_lib.table_files import TITLE_COLUMN
+from judul_lib.tables import number
 from judul_lib.texts import Texts
 
 LONGEST_TITLE = 500
 MOST_RESULTS = 50
+_FIRST_TITLE = "Pemeriksaan pertama"
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,8 @@ def objection(title: str, texts: Texts) -> str | None:
 
     Examples
     --------
-    >>> from judul_lib.texts import read_texts
+    >>> from judul_lib.tables import number
+    from judul_lib.texts import read_texts
     >>> objection("yang dan 2024", read_texts("en"))
     'There is no word to compare: only common words, digits or signs. Write the whole title.'
     """
@@ -95,6 +98,8 @@ class Session:
         if not self.corpora:
             self.corpora[texts("own_corpus")] = None
         self.corpus = ""
+        for checker in self.checkers.values():
+            checker.check(_FIRST_TITLE, top_k=1)  # What is read on first use is read now.
         self.use_corpus(next(iter(self.corpora)))
 
     def add_corpus(self, name: str, content: bytes) -> tuple[str, int]:
@@ -126,7 +131,7 @@ class Session:
         """Return an archive's name with its number of titles."""
         titles = self.corpora[name]
         n = len(next(iter(self._own.values())).titles) if titles is None else len(titles)
-        return self._texts("known_corpus", name=name, n=f"{n:,}".replace(",", "."))
+        return self._texts("known_corpus", name=name, n=number(n))
 
     def check(self, title: str) -> dict[str, Answer]:
         """Ask every model; return the best `MOST_RESULTS` matches of each."""

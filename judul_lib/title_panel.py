@@ -168,11 +168,11 @@ class TitlePanel(widgets.VBox):
         self.top_k.observe(lambda _: self._show(), "value")
         self.panels = {name: ModelPanel(name, session, texts, on_feedback) for name in session.checkers}
         self.comparison = Notice()
-        self.tabs = widgets.Tab(list(self.panels.values()))
-        self.tabs.titles = tuple(MODEL_TITLES[name] for name in self.panels)
+        children: list[widgets.Widget] = list(self.panels.values())
+        titles = [MODEL_TITLES[name] for name in self.panels]
         if len(self.panels) > 1:
-            self.tabs.children += (self.comparison,)
-            self.tabs.titles += (texts("comparison"),)
+            children, titles = [*children, self.comparison], [*titles, texts("comparison")]
+        self.tabs = widgets.Tab(children, titles=titles)
         self.tabs.observe(lambda _: self._draw(), "selected_index")
         sliders = widgets.Box([self.threshold, self.top_k]).add_class("judul-geseran")
         super().__init__([self.form, sliders, self.tabs, widgets.HTML(self._note())])
