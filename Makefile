@@ -59,9 +59,12 @@ notebooks: $(STAMP) ## Execute the committed notebooks anew and store their outp
 lab: $(STAMP) ## Open the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks
 
+LOCK := $(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url \
+  --no-emit-find-links --no-header --quiet
+
 lock: $(STAMP) ## Pin every dependency anew
-	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-emit-index-url \
-	  --no-emit-find-links --no-header --quiet --upgrade -o requirements.lock
+	$(LOCK) --extra dev --upgrade -o requirements.lock
+	$(LOCK) --constraint requirements.lock --no-annotate -o requirements-app.lock
 
 bench: $(STAMP) ## Measure against peers in one run
 	$(BIN)/python benchmarks/check_title.py

@@ -93,11 +93,11 @@ class Session:
         self.missing = [title for name, title in MODEL_TITLES.items() if name not in self.checkers]
         self._own = dict(self.checkers)
         self.corpora: dict[str, list[str] | None] = {}
+        self.corpus = ""
         for name, path in config.corpora.items():
             self.add_corpus(name, path.read_bytes())
         if not self.corpora:
             self.corpora[texts("own_corpus")] = None
-        self.corpus = ""
         for checker in self.checkers.values():
             checker.check(_FIRST_TITLE, top_k=1)  # What is read on first use is read now.
         self.use_corpus(next(iter(self.corpora)))

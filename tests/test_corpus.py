@@ -1,4 +1,5 @@
 import codecs
+import contextlib
 
 import pytest
 from hypothesis import given
@@ -147,3 +148,70 @@ def test_a_title_of_a_million_letters_is_read():
     header, records = parse_table(b"Judul,No\n" + b"x" * 1_000_000 + b",1\n", "besar.csv")
     assert header == ["Judul", "No"]
     assert len(records[0][0][0]) == 1_000_000
+
+
+def workbook(*sheets):
+    import io
+
+    from openpyxl import Workbook
+
+    book = Workbook()
+    book.remove(book.active)
+    for number, rows in enumerate(sheets):
+        sheet = book.create_sheet(f"s{number}")
+        for row in rows:
+            sheet.append(row)
+    stream = io.BytesIO()
+    book.save(stream)
+    return stream.getvalue()
+
+
+def test_a_workbook_is_read_like_a_csv(tmp_path):
+    content = workbook(
+        [],
+        [
+            [],
+            ["NIM", " judul ", "Nilai"],
+            [123, "Deteksi Hoaks", 1.0],
+            ["a", None],
+            [],
+            [1.5, "Beras, Gula"],
+        ],
+    )
+    path = tmp_path / "judul.xlsx"
+    path.write_bytes(content)
+    corpus = read_corpus(path)
+    assert corpus.titles["Judul"].tolist() == ["Deteksi Hoaks", "Beras, Gula"]
+    assert corpus.titles["NIM"].tolist() == ["123", "1.5"]
+    assert corpus.rejected["alasan"].tolist() == ["judul kosong", "judul kosong"]
+
+
+def test_more_rows_than_allowed_are_refused():
+    from judul_lib.corpus import parse_corpus
+
+    rows = [["Judul"], *([f"Deteksi Hoaks {letter}"] for letter in "abcdef")]
+    text = "\n".join(row[0] for row in rows).encode()
+    for content in (workbook(rows), text):
+        assert len(parse_corpus(content, "x", max_rows=6, drop_duplicates=False).titles) == 6
+        with pytest.raises(CorpusError, match="lebih dari 5 baris"):
+            parse_corpus(content, "x", max_rows=5)
+
+
+def test_a_workbook_that_would_fill_the_memory_is_refused(monkeypatch):
+    from judul_lib.corpus import parse_corpus
+
+    monkeypatch.setattr("judul_lib.table_files._MOST_UNPACKED", 1_000)
+    with pytest.raises(CorpusError, match="terlalu besar"):
+        parse_corpus(workbook([["Judul"], ["Deteksi Hoaks"]]), "x.xlsx")
+
+
+@pytest.mark.parametrize("cut", [10, 200, 1500, 3000])
+def test_a_damaged_workbook_is_refused_with_a_sentence(cut):
+    from judul_lib.corpus import parse_corpus
+
+    content = workbook([["Judul"], ["Deteksi Hoaks"]])
+    for damaged in (content[:cut], content[:cut] + b"\0" * 50 + content[cut + 50 :]):
+        with contextlib.suppress(CorpusError):  # Any other error would be a traceback for the user.
+            parse_corpus(damaged, "x.xlsx", min_titles=1)
+    with pytest.raises(CorpusError, match=r"x\.xlsx tidak dapat dibaca"):
+        parse_corpus(content[:cut], "x.xlsx")

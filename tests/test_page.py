@@ -1,0 +1,324 @@
+"""The parts of the page without a browser."""
+
+import json
+import time
+
+import pandas as pd
+import pytest
+
+from judul_lib import page_parts
+from judul_lib.config import Config
+from judul_lib.feedback import FEEDBACK_FILE, Feedback, record_feedback
+from judul_lib.match_plots import evidence_waterfall, match_bars
+from judul_lib.page import CheckPage
+from judul_lib.proposals import check_proposals
+from judul_lib.session import Session, objection
+from judul_lib.texts import TEXTS_FILE, read_texts
+from judul_lib.title_panel import file_name
+from judul_lib.widgets import FileInput, TitleForm
+from tests.conftest import PROJECT
+
+MODELS = PROJECT / "outputs"
+TITLE = "Peramalan Harga Rumah di Bekasi dengan Regresi Ridge"
+HOSTILE = "<img src=x onerror=alert(1)> Prediksi $x$ {n} & <b>Harga</b>"
+
+
+@pytest.fixture(scope="module")
+def session():
+    return Session(Config(models=MODELS), read_texts())
+
+
+@pytest.fixture
+def page(tmp_path):
+    return CheckPage(Config(models=MODELS), on_feedback=lambda _: None)
+
+
+def test_both_languages_say_the_same_things():
+    import tomllib
+
+    words = tomllib.loads(TEXTS_FILE.read_text())
+    assert list(words["id"]) == list(words["en"])
+    for key, text in words["id"].items():
+        names = {part.split("}")[0] for part in text.split("{")[1:]}
+        assert names == {part.split("}")[0] for part in words["en"][key].split("{")[1:]}, key
+
+
+def test_every_text_is_used():
+    sources = "".join(path.read_text() for path in (PROJECT / "judul_lib").glob("*.py"))
+    import tomllib
+
+    for key in tomllib.loads(TEXTS_FILE.read_text())["id"]:
+        assert f'"{key}"' in sources or f"'{key}'" in sources, key
+
+
+@pytest.mark.parametrize(
+    ("title", "said"),
+    [
+        ("", "belum diisi"), (" \n\t", "belum diisi"), ("Hoaks", "terlalu pendek"),
+        ("yang di dan 2024 !!", "Tidak ada kata"), ("🙂🙂", "Tidak ada kata"),
+        ("=" * 400, "Tidak ada kata"), ("a" * 501, "501 karakter"), ("x " * 5_000, "10000 karakter"),
+        (TITLE, None),
+        ("<script>alert(1)</script> Prediksi Harga", None), ("x" * 499 + " y", "501 karakter"),
+    ],
+)  # fmt: skip
+def test_a_title_that_cannot_be_checked_is_answered_with_a_sentence(title, said):
+    told = objection(title, read_texts())
+    assert told is None if said is None else said in told
+
+
+def test_the_models_that_are_there_get_a_tab(tmp_path):
+    import shutil
+
+    shutil.copytree(MODELS / "light", tmp_path / "light")
+    alone = CheckPage(Config(models=tmp_path))
+    assert alone.one.tabs.titles == ("Model Ringan",)
+    assert "Baru Model Ringan yang tersedia" in alone.one.children[-1].value
+    assert "make run" in alone.one.children[-1].value
+    shutil.copytree(MODELS / "structured", tmp_path / "structured")
+    both = CheckPage(Config(models=tmp_path))
+    assert both.one.tabs.titles == ("Model Terstruktur", "Model Ringan", "Perbandingan")
+    assert "Belum tersedia: Model Penuh" in both.one.children[-1].value
+
+
+def test_without_a_model_the_page_says_what_to_do(tmp_path):
+    page = CheckPage(Config(models=tmp_path))
+    assert "Buat dengan `make run`" in page.children[-1].value
+
+
+def test_a_damaged_model_is_named_and_the_others_answer(tmp_path):
+    import shutil
+
+    for name in ("light", "structured"):
+        shutil.copytree(MODELS / name, tmp_path / name)
+    (tmp_path / "structured" / "structured.npz").write_bytes(b"x")
+    page = CheckPage(Config(models=tmp_path))
+    assert any("ditolak" in getattr(part, "value", "") for part in page.children)
+    page.one.check(TITLE)
+    assert "MIRIP" in page.one.panels["light"].verdict.html
+
+
+def test_the_threshold_judges_again_without_computing_again(page, monkeypatch):
+    page.one.check(TITLE)
+    panel = page.one.panels["structured"]
+    assert "judul-mirip" in panel.verdict.html
+    monkeypatch.setattr(page.session, "check", lambda title: pytest.fail("computed again"))
+    page.one.threshold.value = 1.0
+    assert "judul-beda" in panel.verdict.html
+    page.one.top_k.value = 5
+    assert panel.table.html.count("<tr data-row") == 5
+    page.one.threshold.value = 0.5
+    assert "judul-mirip" in panel.verdict.html
+
+
+def test_matches_judged_anew_equal_a_check_with_that_threshold(session):
+    from judul_lib.checkers import load_checker
+
+    for name, checker in session.checkers.items():
+        matches = checker.check(TITLE)
+        for threshold in (0.0, 0.3, 0.55, 0.9, 1.0):
+            fresh = load_checker(MODELS / name, threshold=threshold).check(TITLE)
+            assert matches.at(threshold).rows() == fresh.rows()
+            assert matches.first(3).rows() == matches.rows()[:3]
+
+
+def test_everything_typed_comes_back_as_text(session):
+    checker = session.checkers["structured"].with_titles([HOSTILE, "Deteksi Hoaks Politik"])
+    matches = checker.check(HOSTILE)
+    parts = [
+        page_parts.verdict(matches),
+        page_parts.match_table(HOSTILE, matches, interactive=True),
+        page_parts.comparison({HOSTILE: matches, "b": matches}, seconds={HOSTILE: 1, "b": 2}),
+        page_parts.proposal_table(
+            pd.Series([HOSTILE, HOSTILE]), check_proposals([HOSTILE, HOSTILE], checker)
+        ),
+    ]
+    for part in parts:
+        assert "<img" not in part.html
+        assert "<b>" not in part.html
+        assert "&lt;img src=x onerror=alert(1)&gt;" in part.html.replace("<mark>", "").replace(
+            "</mark>", ""
+        )
+    for figure in (match_bars(matches), evidence_waterfall(checker.evidence(HOSTILE, HOSTILE), HOSTILE)):
+        drawn = json.dumps(figure.to_plotly_json(), default=str)
+        assert "<img" not in drawn
+        assert "$" not in drawn
+
+
+@pytest.mark.parametrize(
+    ("title", "query", "expected"),
+    [
+        ("Pengelompokan Data", "mengelompokkan", ["Pengelompokan"]),
+        ("CNN-LSTM, dan CNN", "cnn", ["CNN", "CNN"]),
+        ("yang dan di", "yang dan di", []),
+        ("Analisis", "", []),
+    ],
+)
+def test_shared_words_are_marked_by_their_stems(title, query, expected):
+    pieces = page_parts.shared_words(title, query)
+    assert "".join(piece for piece, _ in pieces) == title
+    assert [piece for piece, is_shared in pieces if is_shared] == expected
+
+
+@pytest.mark.parametrize("name", ["light", "structured"])
+def test_the_evidence_adds_up_to_the_answer(session, name):
+    checker = session.checkers[name]
+    matches = checker.check(TITLE, top_k=20)
+    for other, p in zip(matches.titles, matches.probability, strict=True):
+        evidence = checker.evidence(TITLE, other)
+        assert evidence.base + sum(evidence.parts.values()) == pytest.approx(evidence.total, abs=1e-9)
+        assert evidence.probability == pytest.approx(p)
+        assert evidence.is_probability == (name == "light")
+
+
+def test_the_forest_is_taken_apart_as_a_walk_through_its_trees_says(trained):
+    import numpy as np
+
+    from judul_lib.registry import load_estimators
+
+    forest = load_estimators(trained.folder)[2]
+    rows = np.random.default_rng(0).normal(size=(20, 3))
+    base, parts = trained.model.forest.contributions(rows)
+    expected = np.zeros_like(parts)
+    roots = []
+    for estimator in forest.estimators_:
+        tree = estimator.tree_
+        values = tree.value[:, 0, 1]
+        roots.append(values[0])
+        for number, row in enumerate(rows.astype(np.float32)):
+            node = 0
+            while tree.children_left[node] >= 0:
+                goes_left = row[tree.feature[node]] <= tree.threshold[node]
+                child = (tree.children_left if goes_left else tree.children_right)[node]
+                expected[number, tree.feature[node]] += values[child] - values[node]
+                node = child
+    np.testing.assert_allclose(parts, expected / len(roots), atol=1e-12)
+    np.testing.assert_allclose(base, np.mean(roots))
+    np.testing.assert_allclose(base + parts.sum(axis=1), forest.predict_proba(rows)[:, 1], atol=1e-12)
+
+
+def test_an_archive_for_the_session(page):
+    titles = "\n".join(["Judul", "Prediksi Harga Gula di Kudus", "", "Prediksi Harga Gula di Kudus"])
+    page.archive.add("arsip <b>.csv", titles.encode()).join()
+    assert page.session.corpus == "arsip <b>.csv"
+    assert "&lt;b&gt;.csv (1 judul)" in page._compared.value
+    page.one.check(TITLE)
+    assert "Prediksi Harga Gula di Kudus" in page.one.panels["structured"].verdict.html
+    # The same name with other titles replaces what was there.
+    page.archive.add("arsip <b>.csv", b"Judul\nDeteksi Hoaks Politik\n").join()
+    assert "Deteksi Hoaks" in page.one.panels["structured"].verdict.html
+    page.archive.choice.value = "arsip <b>.csv"
+    page.archive.add("rusak.xlsx", b"PK\x03\x04 nothing").join()
+    assert page.session.corpus == "arsip <b>.csv"
+
+
+def test_an_archive_of_the_configuration_comes_first(write_csv):
+    path = write_csv(["Prediksi Harga Gula di Kudus", "Deteksi Hoaks Politik"])
+    page = CheckPage(Config(models=MODELS, corpora={"Arsip Kudus": path}))
+    assert "Arsip Kudus (2 judul)" in page._compared.value
+    assert len(page.session.checkers["light"].titles) == 2
+
+
+def test_a_batch_runs_in_the_background_and_can_be_stopped(page, monkeypatch):
+    titles = ["Judul", *(f"Prediksi Harga Beras nomor {word}" for word in "abcdefghij" * 30)]
+    content = "\n".join(titles).encode()
+    page.many.start("usul.csv", content).join()
+    assert "300 usulan diperiksa" in page.many.state.html
+    assert page.many.table.layout.display == ""
+    name, body = page.many._csv()
+    assert name.endswith("_usul.csv")
+    assert len(body.decode("utf-8-sig").splitlines()) == 301
+    slow = page.session.checkers["structured"]
+    original = slow.check_many
+    monkeypatch.setattr(
+        slow, "check_many", lambda *a, **k: (time.sleep(0.01) or m for m in original(*a, **k))
+    )
+    thread = page.many.start("usul.csv", content)
+    time.sleep(0.3)
+    page.many.stop.click()
+    thread.join(timeout=10)
+    assert not thread.is_alive()
+    assert "Dihentikan" in page.many.state.html
+    assert page.many.table.layout.display == "none"
+
+
+def test_a_batch_without_titles_says_so(page):
+    page.many.start("usul.csv", b"Nama\nA\n").join()
+    assert "Kolom &#x27;Judul&#x27; tidak ada" in page.many.state.html
+    assert page.many.download.layout.display == "none"
+
+
+def test_a_file_comes_in_pieces_and_a_large_one_is_refused():
+    arrived, sent = [], []
+    part = FileInput(lambda *file: arrived.append(file), max_bytes=10, too_large="{name} besar")
+    part.send = lambda content, buffers=None: sent.append(content)
+    part._received(None, {"kind": "start", "name": "../x/a.csv", "size": 6}, None)
+    part._received(None, {"kind": "piece", "start": 0}, [b"abc"])
+    part._received(None, {"kind": "piece", "start": 0}, [b"twice"])
+    part._received(None, {"kind": "piece", "start": 3}, [b"def"])
+    assert arrived == [("a.csv", b"abcdef")]
+    assert [message["start"] for message in sent] == [0, 3]
+    part._received(None, {"kind": "start", "name": "b.csv", "size": 11}, None)
+    assert sent[-1] == {"kind": "said", "text": "b.csv besar", "is_error": True}
+    # Who says 4 and sends more is stopped too.
+    part._received(None, {"kind": "start", "name": "c.csv", "size": 4}, None)
+    part._received(None, {"kind": "piece", "start": 0}, [b"x" * 50])
+    assert sent[-1]["text"] == "c.csv besar"
+    assert len(arrived) == 1
+    part._received(None, {"kind": "start", "name": "leer.csv", "size": 0}, None)
+    assert arrived[-1] == ("leer.csv", b"")
+
+
+def test_the_button_is_free_again_after_an_error():
+    def fails(_):
+        raise RuntimeError
+
+    form = TitleForm(fails)
+    with pytest.raises(RuntimeError):
+        form._received(None, {"kind": "submit", "value": "x"}, None)
+    assert not form.busy
+
+
+def test_a_file_is_named_by_date_and_title():
+    from datetime import date
+
+    day = date(2026, 1, 2)
+    assert file_name("../../etc/passwd", day) == "2026-01-02_etc-passwd.csv"
+    assert file_name("<>:*?", day) == "2026-01-02_judul.csv"
+    assert len(file_name("kata " * 100, day)) < 80
+
+
+def test_an_opinion_is_kept_without_the_title(page, tmp_path):
+    given = []
+    page = CheckPage(Config(models=MODELS), on_feedback=given.append)
+    panel = page.one.panels["structured"]
+    panel._answer(rating=3)
+    assert given == []  # Nothing has been checked yet.
+    page.one.check(TITLE)
+    panel._answer(is_right=True)
+    panel._answer(rating=5)
+    assert [(f.label, f.is_right, f.rating) for f in given] == [
+        ("MIRIP", True, None),
+        ("MIRIP", None, 5),
+    ]
+    record_feedback(given[0], tmp_path / "logs")
+    record_feedback(given[1], tmp_path / "logs")
+    lines = (tmp_path / "logs" / FEEDBACK_FILE).read_text().splitlines()
+    assert [json.loads(line)["rating"] for line in lines] == [None, 5]
+    assert not any("judul" in json.loads(line) for line in lines)
+
+
+def test_an_opinion_that_cannot_be_stored_breaks_nothing():
+    def full(_: Feedback) -> None:
+        raise OSError(28, "No space left on device")
+
+    page = CheckPage(Config(models=MODELS), on_feedback=full)
+    page.one.check(TITLE)
+    page.one.panels["light"]._answer(is_right=False)
+    assert "tidak dapat disimpan" in page.one.panels["light"].thanks.html
+
+
+def test_the_page_speaks_english_if_asked():
+    page = CheckPage(Config(models=MODELS, language="en"))
+    page.one.check(TITLE)
+    assert "SIMILAR" in page.one.panels["structured"].verdict.html
+    assert page.tabs.titles == ("One title", "Many titles", "Archive")
