@@ -1,18 +1,15 @@
 # The page that checks titles. docs/deploy.md says how to run it.
 FROM python:3.12-slim
 
-ENV PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+ENV PYTHONUNBUFFERED=1 PYTHONPATH=/app PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /app
 
-COPY requirements-app.lock pyproject.toml README.md LICENSE judul.toml ./
+COPY requirements-app.lock LICENSE judul.toml ./
 RUN python -m pip install --require-hashes -r requirements-app.lock
 COPY judul_lib judul_lib
 COPY notebooks/07_check_titles.ipynb notebooks/
 COPY outputs/light outputs/light
 COPY outputs/structured outputs/structured
-# flit_core builds the package and is not needed after that.
-RUN python -m pip install "flit_core>=3.12,<5" && python -m pip install --no-deps --no-build-isolation -e .
-
 RUN useradd --uid 10001 --create-home judul && mkdir -p outputs/logs && chown judul outputs/logs
 USER judul
 
@@ -21,4 +18,4 @@ ENV JUDUL_HOST=0.0.0.0 JUDUL_PORT=8866
 EXPOSE 8866
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s \
   CMD python -c "import os, urllib.request as u; u.urlopen(f'http://localhost:{os.environ[\"JUDUL_PORT\"]}/health', timeout=4)"
-CMD ["judul", "app"]
+CMD ["python", "-m", "judul_lib", "app"]

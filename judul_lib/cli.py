@@ -193,7 +193,7 @@ def _make_checker(model: Path, corpus: Path | None, config: "Config") -> "Checke
 def _check_file(file: Path, output: Path, checker: "Checker") -> None:
     from judul_lib.corpus import read_table, write_frame
     from judul_lib.matches import REMARK_COLUMN, RESULT_COLUMNS
-    from judul_lib.preprocessing import preprocess_text
+    from judul_lib.preprocessing import preprocess_titles
     from judul_lib.table_files import TITLE_COLUMN, find_column
 
     proposals = read_table(file)
@@ -201,10 +201,11 @@ def _check_file(file: Path, output: Path, checker: "Checker") -> None:
     titles = proposals.iloc[:, column].tolist()
     columns: tuple[str, ...] = RESULT_COLUMNS
     blank: dict[str, Any] = dict.fromkeys((*RESULT_COLUMNS, REMARK_COLUMN))
-    rows = [
-        checker.check(title, top_k=1).rows()[0] if preprocess_text(title) else blank
-        for title in _with_progress(titles)
-    ]
+    usable = [row for row, text in enumerate(preprocess_titles(titles)) if text]
+    answers = checker.check_many([titles[row] for row in usable], top_k=1)
+    rows = [blank] * len(titles)
+    for row, matches in zip(usable, _with_progress(answers, len(usable)), strict=True):
+        rows[row] = matches.rows()[0]
     if any(row is not blank and REMARK_COLUMN in row for row in rows):
         columns = (*RESULT_COLUMNS, REMARK_COLUMN)
     _append(proposals, columns, rows)
@@ -275,10 +276,10 @@ def _say_blank(count: int) -> None:
         _say(f"Catatan: {count} baris tanpa judul yang dapat dibandingkan dibiarkan tanpa nilai.")
 
 
-def _with_progress(items: list[Any]) -> Iterable[Any]:
+def _with_progress(items: Iterable[Any], total: int) -> Iterable[Any]:
     from tqdm import tqdm
 
-    return tqdm(items, unit="judul", leave=False, disable=None)
+    return tqdm(items, total=total, unit="judul", leave=False, disable=None)
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

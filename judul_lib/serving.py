@@ -128,8 +128,8 @@ def make_server(config: Config, notebook: Path) -> Any:
             settings = super().init_settings()
             loader = jinja2.FileSystemLoader(_RESOURCES)
             settings["jinja2_env"] = jinja2.Environment(loader=loader, autoescape=True)
-            # A page of another site must not reach a page without a token by a name of its own.
-            settings["allow_remote_access"] = not config.is_local
+            # Without a token, a page of another site must not get here by a name of its own.
+            settings["allow_remote_access"] = bool(config.token)
             settings["headers"] = dict(_HEADERS)
             return settings
 
@@ -139,7 +139,7 @@ def make_server(config: Config, notebook: Path) -> Any:
 
     traits = Traits()
     traits.Voila.ip, traits.Voila.port, traits.Voila.port_retries = config.host, config.port, 0
-    traits.Voila.open_browser, traits.Voila.log_level = False, "WARN"
+    traits.Voila.open_browser, traits.Voila.log_level = False, "ERROR"
     traits.Voila.token = config.token
     traits.VoilaConfiguration.template = "judul"
     traits.VoilaConfiguration.file_allowlist = []
