@@ -3,7 +3,8 @@
 The loop preprocesses, vectorises and scores title by title, with one call of
 the forest each; its letters are case folded as ours are, so that both must give
 the same answer. Then the structured model on the same titles, on ten copies of
-them, and on 10,000 pairs. Prints medians and ratios.
+them, and on 10,000 pairs; and 500 proposals against ten copies and each other.
+Prints medians and ratios.
 """
 
 import sys
@@ -18,6 +19,7 @@ from sklearn.metrics.pairwise import cosine_similarity
 
 from judul_lib.checking import TitleChecker
 from judul_lib.preprocessing import preprocess_text
+from judul_lib.proposals import check_proposals
 from judul_lib.registry import load_estimators, load_model, load_structured
 from judul_lib.structured_checking import StructuredChecker
 
@@ -80,6 +82,10 @@ def main() -> None:
     right = [titles[k // len(titles) % len(titles)] for k in range(10_000)]
     seconds, _ = timed(lambda: structured.score(left, right), rounds=3)
     print(f"StructuredModel.score, {len(left)} pairs: {seconds:.2f} s")
+    proposals = [f"{title} versi {k}" for k in range(5) for title in titles][:500]
+    for name, many in (("light", checker.with_titles(known)), ("structured", third)):
+        seconds, _ = timed(lambda c=many: check_proposals(proposals, c), rounds=3)
+        print(f"check_proposals, {name}: 500 against {len(known)} and each other: {seconds:.1f} s")
 
 
 if __name__ == "__main__":
