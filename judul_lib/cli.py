@@ -10,7 +10,7 @@ import click
 
 from judul_lib import __version__
 from judul_lib.errors import CorpusError, JudulError, describe_os_error
-from judul_lib.settings import ELSEWHERE_LABELS, MODEL_TITLES
+from judul_lib.settings import ASK, ELSEWHERE_LABELS, MODEL_TITLES, SIMILAR
 
 if TYPE_CHECKING:
     from judul_lib.checking import Checker
@@ -112,10 +112,12 @@ def _value(text: str) -> Any:
 
 @cli.command()
 @click.argument("title", required=False, metavar="[JUDUL]")
-@click.option("--file", "file", type=Path, help="CSV berkolom Judul: periksa semua barisnya.")
+@click.option("--file", "file", type=Path, help="CSV atau XLSX berkolom Judul: periksa semua barisnya.")
 @click.option("--output", type=Path, help="CSV hasil untuk --file.")
 @click.option("--model", "name", type=_MODELS, help=_MODEL_HELP)
-@click.option("--corpus", type=Path, help="CSV pembanding [bawaan: korpus model itu].")
+@click.option(
+    "--corpus", type=Path, help="Arsip pembanding, CSV atau XLSX [bawaan: arsip bawaan model itu]."
+)
 @click.option("--top", type=click.IntRange(min=1), default=10, show_default="10", help="Jumlah hasil.")
 @click.option(
     "--format", "style", type=click.Choice(["table", "json", "csv"]), default="table",
@@ -134,11 +136,11 @@ def check(
     elsewhere: str | None,
     outputs: Path | None,
 ) -> None:
-    """Bandingkan sebuah JUDUL (atau berkas judul) dengan korpus."""
+    """Bandingkan sebuah JUDUL (atau berkas judul) dengan arsip."""
     if (title is None) == (file is None):
         raise click.UsageError("Berikan satu judul dalam tanda kutip, atau --file berkas.csv.")
     if (file is None) != (output is None):
-        raise click.UsageError("--file dan --output dipakai bersama.")
+        raise click.UsageError("--file dan --output harus dipakai bersama.")
     if title is not None:
         _require_words(title)
     config = _config(models=outputs and outputs.resolve(), elsewhere=elsewhere)
@@ -212,8 +214,8 @@ def _check_file(file: Path, output: Path, checker: "Checker") -> None:
     from judul_lib.storage import harmless_cell
 
     write_frame(proposals.map(harmless_cell), output)
-    similar = sum(row["rf_label"] == "MIRIP" for row in rows)
-    click.echo(f"{len(rows)} judul diperiksa, {similar} MIRIP: {output}")
+    similar, ask = (sum(row["rf_label"] == name for row in rows) for name in (SIMILAR, ASK))
+    click.echo(f"Dari {len(rows)} baris: {similar} MIRIP, {ask} TANYAKAN. Hasil: {output}")
     _say_blank(sum(row is blank for row in rows))
 
 
@@ -251,7 +253,7 @@ def score_pairs(
 
 @cli.command()
 @click.option("--port", type=int, help="Port halaman [bawaan: 8866, atau dari judul.toml].")
-@click.option("--host", help="Alamat tempat halaman mendengarkan [bawaan: localhost].")
+@click.option("--host", help="Alamat tempat halaman disajikan [bawaan: localhost].")
 @click.option("--models", type=Path, help="Folder yang berisi model-model [bawaan: outputs].")
 def app(port: int | None, host: str | None, models: Path | None) -> None:
     """Sajikan halaman pemeriksaan judul; tokennya diberikan lewat JUDUL_TOKEN."""
@@ -262,7 +264,7 @@ def app(port: int | None, host: str | None, models: Path | None) -> None:
     where = f"http://{config.host}:{config.port}/" + (" (dengan token)" if config.token else "")
     serve(
         config, project / "notebooks" / PAGE_NOTEBOOK,
-        on_start=lambda: _say(f"Halaman: {where}. Ctrl+C menghentikan."),
+        on_start=lambda: _say(f"Halaman: {where}. Tekan Ctrl+C untuk menghentikannya."),
     )  # fmt: skip
 
 
@@ -273,7 +275,10 @@ def _append(frame: Any, columns: Iterable[str], rows: list[dict[str, Any]]) -> N
 
 def _say_blank(count: int) -> None:
     if count:
-        _say(f"Catatan: {count} baris tanpa judul yang dapat dibandingkan dibiarkan tanpa nilai.")
+        _say(
+            f"Catatan: {count} baris tidak berisi judul yang dapat dibandingkan; "
+            "kolom hasilnya dikosongkan."
+        )
 
 
 def _with_progress(items: Iterable[Any], total: int) -> Iterable[Any]:

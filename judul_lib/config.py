@@ -143,7 +143,7 @@ def _from_file(path: Path) -> dict[str, Any]:
         elif isinstance(value, str | int | float) and not isinstance(value, bool):
             values[name] = _read(name, str(value), f"{path}: {name}")
         else:
-            raise ConfigError(f"{path}: nilai untuk {name} tidak berlaku. {_READERS[name][1]}")
+            raise ConfigError(f"{path}: nilai untuk {name} tidak dapat dipakai. {_READERS[name][1]}")
     return values
 
 
@@ -160,7 +160,7 @@ def _read(name: str, text: str, where: str) -> Any:
     try:
         return reader(text.strip())
     except ValueError as error:
-        raise ConfigError(f"{where}: nilai {text!r} tidak berlaku. {hint}") from error
+        raise ConfigError(f"{where}: nilai {text!r} tidak dapat dipakai. {hint}") from error
 
 
 def _whole(least: int, most: int) -> tuple[Callable[[str], Any], str]:

@@ -48,7 +48,7 @@ def match_bars(matches: Matches) -> go.Figure:
     figure.add_vline(x=matches.threshold, line={"color": PRIMARY, "dash": "dash"})
     below = {"y": 0, "yref": "container", "yanchor": "bottom", "x": 0, "xref": "container"}
     figure.update_layout(showlegend=True, legend=below, margin={"t": 50, "b": 95})
-    figure.update_xaxes(title="peluang", range=[0, 1.15])
+    figure.update_xaxes(title="peluang mirip", range=[0, 1.15])
     return figure.update_yaxes(
         tickvals=list(range(len(names))), ticktext=names, range=[len(names) - 0.4, -0.6],
         ticksuffix=" ", gridcolor="rgba(0,0,0,0)",
@@ -78,12 +78,12 @@ def evidence_waterfall(evidence: Evidence, title: str) -> go.Figure:
         )
     )  # fmt: skip
     answer = f"peluang {evidence.probability:.2f}".replace(".", ",")
-    heading = f"Yang mendukung dan menentang<br><sub>{answer} · {plain(title, 34)}</sub>"
+    heading = f"Yang menaikkan dan menurunkan<br><sub>{answer} · {plain(title, 34)}</sub>"
     style(figure, heading, height=130 + 34 * len(names))
     ends = np.cumsum([evidence.base, *parts.values()])
     low, high = min(0, ends.min()), max(0, ends.max())
     room = 0.04 * (high - low)
-    figure.update_xaxes(range=rounded([low - room, high + room], 3), title="peluang")
+    figure.update_xaxes(range=rounded([low - room, high + room], 3), title="peluang mirip")
     if not evidence.is_probability:
         figure.add_vline(x=0, line={"color": ACCENT, "dash": "dot"})
         figure.update_xaxes(title="log-odds (> 0: mirip)")

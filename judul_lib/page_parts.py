@@ -27,7 +27,7 @@ _VERDICTS = {
 }
 _PARTS = {
     "cosine": "kosinus", "jaccard": "Jaccard", "levenshtein": "Levenshtein",
-    **FIELD_NAMES, "text": "teks seluruhnya",
+    **FIELD_NAMES, "text": "keseluruhan teks",
 }  # fmt: skip
 _WORD = re.compile(r"[^\W\d_]+|[\W\d_]+")
 

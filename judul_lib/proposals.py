@@ -15,8 +15,8 @@ from judul_lib.settings import ASK, SIMILAR
 MOST_AMONG_THEMSELVES = 5_000
 """With more proposals than this, they are compared with the corpus only."""
 
-VERDICT, PROBABILITY, CLOSEST = "vonis", "peluang", "judul_terdekat"
-OTHER_VERDICT, OTHER_PROBABILITY = "vonis_antarusulan", "peluang_antarusulan"
+VERDICT, PROBABILITY, CLOSEST = "simpulan", "peluang", "judul_terdekat"
+OTHER_VERDICT, OTHER_PROBABILITY = "simpulan_antarusulan", "peluang_antarusulan"
 OTHER_CLOSEST, OTHER_ROW = "usulan_terdekat", "baris_usulan_terdekat"
 NOT_COMPARED = "TIDAK DIPERIKSA"
 CLOSE = (SIMILAR, ASK)

@@ -3,6 +3,7 @@
 import threading
 import time
 from datetime import date
+from functools import partial
 from html import escape
 
 import ipywidgets as widgets
@@ -69,44 +70,56 @@ class ProposalsPanel(widgets.VBox):
         )
 
     def start(self, name: str, content: bytes) -> threading.Thread:
-        """Check the bytes of a file in the background; return the thread that does."""
-        self._stopped.clear()
+        """Check the bytes of a file in the background; return the thread that does.
+
+        A file that is still being checked is given up.
+        """
+        self._stopped.set()
+        stopped = self._stopped = threading.Event()
+        self._result = None
         self._show_buttons(stop=True, result=False)
         self.file.say(name)
-        thread = threading.Thread(target=self._run, args=(name, content), daemon=True)
+        thread = threading.Thread(target=self._run, args=(name, content, stopped), daemon=True)
         thread.start()
         return thread
 
-    def _run(self, name: str, content: bytes) -> None:
+    def _run(self, name: str, content: bytes, stopped: threading.Event) -> None:
         try:
-            self._check(name, content)
+            self._check(name, content, stopped)
+        except _StoppedError:
+            if stopped is not self._stopped:
+                return  # Another file has taken its place.
+            self._say(self._texts("stopped"))
         except CorpusError as error:
             self._say(str(error), is_error=True)
-        except _StoppedError:
-            self._say(self._texts("stopped"))
         except Exception:
             self._say(self._texts("failed"), is_error=True)
             raise
         finally:
-            self._show_buttons(stop=False, result=self._result is not None)
+            if stopped is self._stopped:
+                self._show_buttons(stop=False, result=self._result is not None)
 
-    def _check(self, name: str, content: bytes) -> None:
-        self._result = None
+    def _check(self, name: str, content: bytes, stopped: threading.Event) -> None:
         frame = table_frame(content, name, max_rows=self._session.config.max_rows)
         titles = frame.iloc[:, find_column(list(frame.columns), TITLE_COLUMN, name)]
         start = time.perf_counter()
         checker = self._session.checkers[self.model.value]
-        found = proposals.check_proposals(titles.tolist(), checker, on_progress=self._progress)
+        found = proposals.check_proposals(
+            titles.tolist(), checker, on_progress=partial(self._progress, stopped)
+        )
         seconds = time.perf_counter() - start
-        self._source, self._result = name, pd.concat([frame, found], axis=1)
-        self._say_result(found, seconds)
         order = _closest_first(found)[:MOST_SHOWN]
-        self.table.html = page_parts.proposal_table(
+        shown = page_parts.proposal_table(
             titles.iloc[order], found.iloc[order], texts=self._texts, interactive=True
-        ).html
+        )
+        if stopped.is_set():
+            raise _StoppedError
+        self._source, self._result = name, pd.concat([frame, found], axis=1)
+        self.table.html = shown.html
+        self._say_result(found, seconds)
 
-    def _progress(self, done: int, total: int) -> None:
-        if self._stopped.is_set():
+    def _progress(self, stopped: threading.Event, done: int, total: int) -> None:
+        if stopped.is_set():
             raise _StoppedError
         # A message for each title would be slower than the titles.
         if done == total or done % max(1, total // 100) == 0:

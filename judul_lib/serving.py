@@ -47,8 +47,8 @@ def check_config(config: Config) -> None:
     """
     if not config.is_local and not config.token:
         raise ServeError(
-            f"Halaman di {config.host} dapat dibuka dari komputer lain, jadi perlu token: "
-            "setiap pengunjung memakai satu kernel Python. Berikan TOKEN=…, atau pakai HOST=localhost."
+            f"Halaman di {config.host} dapat dibuka dari komputer lain, jadi harus dilindungi token. "
+            "Berikan `make app TOKEN=…` atau variabel JUDUL_TOKEN, atau sajikan di localhost saja."
         )
     find_models(config.models)
     for path in config.corpora.values():
@@ -59,9 +59,10 @@ def check_config(config: Config) -> None:
         try:
             probe.bind((config.host, config.port))
         except OSError as error:
+            other = config.port % 65_535 + 1
             raise ServeError(
-                f"Tidak dapat mendengarkan di {config.host}:{config.port} ({error.strerror or error}). "
-                f"Pilih port lain, misalnya PORT={config.port % 65_535 + 1}."
+                f"{config.host}:{config.port} tidak dapat dipakai, mungkin karena dipakai program lain "
+                f"({error.strerror or error}). Pilih port lain, misalnya `make app PORT={other}`."
             ) from error
 
 

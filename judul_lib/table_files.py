@@ -102,7 +102,7 @@ def _sheet_lines(content: bytes, file_name: str, max_rows: int | None) -> list[l
     from openpyxl import load_workbook
 
     broken = CorpusError(
-        f"{file_name} tidak dapat dibaca sebagai XLSX. Buka di aplikasi lembar kerja, "
+        f"{file_name} tidak dapat dibaca sebagai XLSX. Buka di Excel atau LibreOffice, "
         "simpan ulang sebagai .xlsx atau 'CSV UTF-8', lalu ulangi."
     )
     try:
@@ -157,7 +157,10 @@ def _rectangular(lines: list[list[str]]) -> list[list[str]]:
 
 def _too_long(file_name: str, max_rows: int) -> CorpusError:
     most = f"{max_rows:,}".replace(",", ".")
-    return CorpusError(f"{file_name} berisi lebih dari {most} baris. Bagi menjadi beberapa berkas.")
+    return CorpusError(
+        f"{file_name} berisi lebih dari {most} baris. "
+        "Kurangi barisnya, atau minta pengelola menaikkan max_rows di judul.toml."
+    )
 
 
 def _fit(fields: list[str], width: int, separator: str) -> tuple[list[str], bool]:
@@ -173,8 +176,8 @@ def _fit(fields: list[str], width: int, separator: str) -> tuple[list[str], bool
 def _decode(content: bytes, file_name: str) -> str:
     if content.startswith(_OLE):
         raise CorpusError(
-            f"{file_name} adalah XLS lama atau berkas bersandi. "
-            "Simpan sebagai .xlsx tanpa sandi, lalu ulangi."
+            f"{file_name} berformat Excel lama (.xls) atau dikunci kata sandi. "
+            "Buka di Excel, simpan sebagai .xlsx tanpa kata sandi, lalu ulangi."
         )
     encodings = [name for bom, name in _BOMS if content.startswith(bom)] or ["utf-8", "cp1252"]
     for encoding in encodings:
@@ -186,5 +189,5 @@ def _decode(content: bytes, file_name: str) -> str:
             return text
     raise CorpusError(
         f"{file_name} bukan berkas teks CSV (mungkin PDF atau gambar). "
-        "Simpan sebagai 'CSV UTF-8' dari aplikasi lembar kerja, lalu ulangi."
+        "Simpan sebagai 'CSV UTF-8' dari Excel atau LibreOffice, lalu ulangi."
     )

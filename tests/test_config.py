@@ -48,9 +48,9 @@ def test_the_nearest_file_upwards_is_found(tmp_path, monkeypatch):
     ("text", "said"),
     [
         ("tresold = 1", "kunci 'tresold' tidak dikenal. Yang ada: models"),
-        ("threshold = 1.5", "threshold: nilai '1.5' tidak berlaku. Berikan bilangan 0 sampai 1"),
-        ("threshold = true", "threshold tidak berlaku"),
-        ("threshold = nan", "threshold: nilai 'nan' tidak berlaku"),
+        ("threshold = 1.5", "threshold: nilai '1.5' tidak dapat dipakai. Berikan bilangan 0 sampai 1"),
+        ("threshold = true", "threshold tidak dapat dipakai"),
+        ("threshold = nan", "threshold: nilai 'nan' tidak dapat dipakai"),
         ("port = 0", "bilangan bulat 1 sampai 65535"),
         ('port = "https"', "bilangan bulat"),
         ("top_k = 4", "5 sampai 50"),
@@ -58,7 +58,7 @@ def test_the_nearest_file_upwards_is_found(tmp_path, monkeypatch):
         ('elsewhere = "mungkin"', "Pilih: mirip, tidak, tanyakan"),
         ('language = "fr"', "Pilih: id, en"),
         ('host = "a b"', "host"),
-        ("models = [1]", "models tidak berlaku"),
+        ("models = [1]", "models tidak dapat dipakai"),
         ('corpora = "a.csv"', "[corpora] harus berupa"),
         ("[corpora]\nA = 1", "[corpora] harus berupa"),
         ('token = "x"', "JUDUL_TOKEN"),
@@ -85,7 +85,7 @@ def test_the_token_is_not_shown():
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.7", "::"])
 def test_an_open_page_needs_a_token(host):
-    with pytest.raises(ServeError, match="perlu token"):
+    with pytest.raises(ServeError, match="dilindungi token"):
         check_config(Config(models=PROJECT / "outputs", host=host))
 
 

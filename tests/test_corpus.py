@@ -104,7 +104,7 @@ def test_columns_that_would_hide_ours_are_renamed_not_lost(tmp_path):
         (b"Judul,judul\nA,B\n", "2 kali"),
         (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "bukan berkas teks"),
         (b"PK\x03\x04\x14\x00\x06\x00", "tidak dapat dibaca sebagai XLSX"),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "XLS lama"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "Excel lama"),
         (b"Judul\nDeteksi Hoaks\n", "hanya berisi 1 judul"),
         (b"Judul\n" + b"Deteksi Hoaks\n" * 5, "hanya berisi 1 judul"),
         (b'Judul,No\n"Deteksi Hoaks,1\nPrediksi,2\n', "tanda kutip"),

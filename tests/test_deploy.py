@@ -69,7 +69,7 @@ def test_the_steps_of_the_image_lead_to_a_healthy_page(tmp_path):
     refused = subprocess.run(
         **run(json.loads(commands["CMD"])), capture_output=True, text=True, check=False
     )
-    assert "perlu token" in refused.stderr
+    assert "dilindungi token" in refused.stderr
     log = (tmp_path / "log").open("w")
     server = subprocess.Popen(
         **run(json.loads(commands["CMD"]), JUDUL_TOKEN="rahasia", **place), stdout=log, stderr=log

@@ -222,7 +222,7 @@ def test_a_batch_runs_in_the_background_and_can_be_stopped(page, monkeypatch):
     titles = ["Judul", *(f"Prediksi Harga Beras nomor {word}" for word in "abcdefghij" * 30)]
     content = "\n".join(titles).encode()
     page.many.start("usul.csv", content).join()
-    assert "300 usulan diperiksa" in page.many.state.html
+    assert "Dari 300 usulan" in page.many.state.html
     assert page.many.table.layout.display == ""
     name, body = page.many._csv()
     assert name.endswith("_usul.csv")
@@ -239,6 +239,17 @@ def test_a_batch_runs_in_the_background_and_can_be_stopped(page, monkeypatch):
     assert not thread.is_alive()
     assert "Dihentikan" in page.many.state.html
     assert page.many.table.layout.display == "none"
+
+
+def test_a_second_file_takes_the_place_of_the_first(page):
+    many = "\n".join(["Judul", *["Prediksi Harga Beras di Kudus"] * 400]).encode()
+    first = page.many.start("lama.csv", many)
+    second = page.many.start("baru.csv", b"Judul\nDeteksi Hoaks Politik\nPrediksi Harga Gula\n")
+    first.join(timeout=20)
+    second.join(timeout=20)
+    assert "Dari 2 usulan" in page.many.state.html
+    assert page.many._csv()[0].endswith("_baru.csv")
+    assert page.many.stop.layout.display == "none"
 
 
 def test_a_batch_without_titles_says_so(page):

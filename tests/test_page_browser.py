@@ -159,7 +159,7 @@ def test_a_title_is_typed_and_the_verdict_read(visit):
         "REGRESI",
         "RIDGE",
     ]
-    for name in ("Peluang 10 judul terdekat", "Yang mendukung dan menentang"):
+    for name in ("Peluang 10 judul terdekat", "Yang menaikkan dan menurunkan"):
         one.page.locator(".gtitle", has_text=name).first.wait_for()
     assert one.problems == []
 
@@ -240,8 +240,8 @@ def test_a_batch_is_checked_against_the_archive_and_itself(visit, tmp_path):
             "Judul": [TITLE, twin, "Analisis Kekuatan Beton Serat Bambu", "-"],
         }
     ).to_excel(path, index=False)
-    one.upload("Berkas usulan", path)
-    one.page.get_by_text("4 usulan diperiksa").wait_for()
+    one.upload("Daftar judul usulan", path)
+    one.page.get_by_text("Dari 4 usulan").wait_for()
     assert one.page.get_by_text("1 tidak dapat diperiksa").is_visible()
     first = one.page.locator(".judul-hasil:visible tbody tr").first
     assert first.locator(".judul-label").all_text_contents() == ["▲ MIRIP", "▲ MIRIP"]
@@ -251,7 +251,7 @@ def test_a_batch_is_checked_against_the_archive_and_itself(visit, tmp_path):
     result = pd.read_csv(tmp_path / "hasil.csv")
     assert result["Nama"].tolist() == ["A", "B", "C", "D"]
     assert result["baris_usulan_terdekat"].tolist()[:2] == [2, 1]
-    assert result["vonis"].tolist()[3] == "TIDAK DIPERIKSA"
+    assert result["simpulan"].tolist()[3] == "TIDAK DIPERIKSA"
 
 
 def test_a_file_that_is_no_table_is_answered_with_a_sentence(visit, tmp_path):
@@ -259,10 +259,10 @@ def test_a_file_that_is_no_table_is_answered_with_a_sentence(visit, tmp_path):
     one.tab("Banyak judul")
     path = tmp_path / "gambar.csv"
     path.write_bytes(b"\x89PNG\r\n\x1a\n\x00\x00")
-    one.upload("Berkas usulan", path)
+    one.upload("Daftar judul usulan", path)
     one.page.get_by_text("bukan berkas teks CSV").wait_for()
     path.write_text("Nama\nA\n")
-    one.upload("Berkas usulan", path)
+    one.upload("Daftar judul usulan", path)
     one.page.get_by_text("Kolom 'Judul' tidak ada").wait_for()
 
 
@@ -295,8 +295,8 @@ def test_hostile_titles_are_shown_as_typed_and_run_nothing(visit, tmp_path):
     assert sorted(shown) == sorted(HOSTILE)
     one.tab("Perbandingan")
     one.tab("Banyak judul")
-    one.upload("Berkas usulan", path)
-    one.page.get_by_text("6 usulan diperiksa").wait_for()
+    one.upload("Daftar judul usulan", path)
+    one.page.get_by_text("Dari 6 usulan").wait_for()
     assert one.page.evaluate("window.hacked") is None
     assert (
         one.page.locator(".judul-page").locator("img:not(.plot-img), svg[onload], script, b").count()
