@@ -31,17 +31,17 @@ def show(title: str, matches: Matches, checker: Checker, model: str, style: str)
             "judul": title,
             "model": model,
             "ambang": checker.threshold,
-            "rf_label": rows[0]["rf_label"],
+            "rf_label": rows[matches.decisive]["rf_label"],
             "hasil": rows,
         }
         return json.dumps(answer, indent=2, ensure_ascii=False) + "\n"
     if style == "csv":
         return csv_text(({k: harmless_cell(v) for k, v in row.items()} for row in rows), list(rows[0]))
-    return _text_table(rows, checker, model)
+    return _text_table(rows, matches.decisive, checker, model)
 
 
-def _text_table(rows: list[dict[str, Any]], checker: Checker, model: str) -> str:
-    best = rows[0]
+def _text_table(rows: list[dict[str, Any]], decisive: int, checker: Checker, model: str) -> str:
+    best = rows[decisive]
     head = (
         f"{best['rf_label']} (peluang {_comma(best['rf_probability'], 2)}, ambang "
         f"{_comma(checker.threshold, 2)}; {MODEL_TITLES[model]}, {len(checker.titles)} judul)"

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _BATCH = 64
 # Pairs compared in one call: more of them cost memory, fewer cost time.
 _PAIRS = 4_000
+LOOK_FURTHER = 5
 Rows = NDArray[np.intp]
 
 
@@ -108,6 +109,18 @@ class Checker(ABC):
                 for k, query in enumerate(queries):
                     own = slice(k * n, (k + 1) * n)
                     yield self._best(comparison, query, features[own], probability[own], top_k)
+
+    def decide_many(self, titles: Sequence[str]) -> Iterator[Matches]:
+        """Find for each title the one match that decides; see `Matches.decisive`.
+
+        Where the closest title is the same study elsewhere, the next
+        `LOOK_FURTHER` are looked at too.
+        """
+        for title, matches in zip(titles, self.check_many(titles, top_k=1), strict=True):
+            if any(matches.elsewhere):
+                further = self.check(title, top_k=LOOK_FURTHER)
+                matches = further.only(further.decisive)
+            yield matches
 
     def _best(
         self,

@@ -204,7 +204,7 @@ def _check_file(file: Path, output: Path, checker: "Checker") -> None:
     columns: tuple[str, ...] = RESULT_COLUMNS
     blank: dict[str, Any] = dict.fromkeys((*RESULT_COLUMNS, REMARK_COLUMN))
     usable = [row for row, text in enumerate(preprocess_titles(titles)) if text]
-    answers = checker.check_many([titles[row] for row in usable], top_k=1)
+    answers = checker.decide_many([titles[row] for row in usable])
     rows = [blank] * len(titles)
     for row, matches in zip(usable, _with_progress(answers, len(usable)), strict=True):
         rows[row] = matches.rows()[0]

@@ -139,6 +139,11 @@ def load_corpus(folder: str | Path) -> Corpus:
 def read_table(path: str | Path) -> pd.DataFrame:
     """Read any table that `read_corpus` could read, all columns as text, no row but blank lines dropped.
 
+    Returns
+    -------
+    DataFrame
+        Its index is the row of each as a spreadsheet counts, the header being 1.
+
     Raises
     ------
     CorpusError
@@ -151,15 +156,15 @@ def read_table(path: str | Path) -> pd.DataFrame:
 def table_frame(content: bytes, name: str, *, max_rows: int | None = None) -> pd.DataFrame:
     """Return the bytes of a table as `read_table` returns a file."""
     header, records = parse_table(content, name, max_rows=max_rows)
-    records = [record for record in records if any(record[0])]  # Blank lines carry nothing.
-    rows = [fields for fields, fits in records if fits]
-    if len(rows) < len(records):
-        first_bad = next(n for n, (_, fits) in enumerate(records, start=2) if not fits)
-        raise CorpusError(
-            f"{name} baris {first_bad}: jumlah kolom tidak sama dengan judul kolomnya. "
-            "Apit isi yang mengandung pemisah dengan tanda kutip ganda."
-        )
-    return pd.DataFrame(rows, columns=header, dtype=object)
+    numbered = [(n, *record) for n, record in enumerate(records, start=2) if any(record[0])]
+    for row, _, fits in numbered:
+        if not fits:
+            raise CorpusError(
+                f"{name} baris {row}: jumlah kolom tidak sama dengan judul kolomnya. "
+                "Apit isi yang mengandung pemisah dengan tanda kutip ganda."
+            )
+    rows = [fields for _, fields, _ in numbered]
+    return pd.DataFrame(rows, index=[n for n, *_ in numbered], columns=header, dtype=object)
 
 
 def write_frame(frame: pd.DataFrame, path: str | Path, **options: Any) -> None:

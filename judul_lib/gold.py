@@ -53,7 +53,7 @@ def read_gold(path: str | Path) -> pd.DataFrame:
         A column is missing, a kind, grade or split is unknown, an id stands
         twice, or a base is on both splits; the message names file and line.
     """
-    frame = read_table(path)
+    frame = read_table(path).reset_index(drop=True)
     name = Path(path).name
     missing = [column for column in COLUMNS if column not in frame.columns]
     if missing:
@@ -140,7 +140,7 @@ def read_second_grades(path: str | Path, gold: pd.DataFrame) -> pd.DataFrame:
         A column is missing, an id is unknown or stands twice, or a grade is
         not one of 0 to 4; the message names file and line.
     """
-    frame = read_table(path)
+    frame = read_table(path).reset_index(drop=True)
     name = Path(path).name
     missing = [column for column in ("id", "grade") if column not in frame.columns]
     if missing:

@@ -6,9 +6,11 @@ import numpy as np
 import plotly.graph_objects as go
 
 from judul_lib.matches import Evidence, Matches
-from judul_lib.page_parts import part_title
+from judul_lib.page_parts import VERDICT_KEYS, part_title
 from judul_lib.plots import ACCENT, GRID, PRIMARY, rounded, style
 from judul_lib.settings import ASK, DIFFERENT, SIMILAR
+from judul_lib.tables import number
+from judul_lib.texts import Texts, read_texts
 
 _LABEL_STYLE = {SIMILAR: ("#a93226", ""), ASK: ("#9a6a00", "."), DIFFERENT: ("#5d8aa8", "/")}
 _PATTERN = {"fillmode": "overlay", "fgcolor": "#ffffff"}
@@ -28,15 +30,17 @@ def plain(title: str, longest: int = _LONGEST) -> str:
     return escape(short).replace("$", "&#36;")
 
 
-def match_bars(matches: Matches) -> go.Figure:
+def match_bars(matches: Matches, *, texts: Texts | None = None) -> go.Figure:
     """Probability of each match, the likeliest on top, the threshold drawn."""
+    texts = texts or read_texts()
     names = [f"{k + 1}. {plain(title)}" for k, title in enumerate(matches.titles)]
     figure = go.Figure()
     for label, (colour, pattern) in _LABEL_STYLE.items():
         rows = [k for k, own in enumerate(matches.labels) if own == label]
         if rows:
             figure.add_bar(
-                x=rounded(matches.probability[rows], 3), y=rows, orientation="h", name=label,
+                x=rounded(matches.probability[rows], 3), y=rows, orientation="h",
+                name=texts(VERDICT_KEYS[label]),
                 marker={"color": colour, "pattern": {"shape": pattern, **_PATTERN}},
                 text=[f"{p:.2f}".replace(".", ",") for p in matches.probability[rows]],
                 textposition="outside", cliponaxis=False,
@@ -44,18 +48,18 @@ def match_bars(matches: Matches) -> go.Figure:
                 hovertemplate="%{customdata}: %{x}<extra></extra>",
             )  # fmt: skip
     height = 150 + 26 * len(matches)
-    style(figure, f"Peluang {len(matches)} judul terdekat", height=height, barmode="overlay")
+    style(figure, texts("bars_title", n=len(matches)), height=height, barmode="overlay")
     figure.add_vline(x=matches.threshold, line={"color": PRIMARY, "dash": "dash"})
     below = {"y": 0, "yref": "container", "yanchor": "bottom", "x": 0, "xref": "container"}
     figure.update_layout(showlegend=True, legend=below, margin={"t": 50, "b": 95})
-    figure.update_xaxes(title="peluang mirip", range=[0, 1.15])
+    figure.update_xaxes(title=texts("chance_axis"), range=[0, 1.15])
     return figure.update_yaxes(
         tickvals=list(range(len(names))), ticktext=names, range=[len(names) - 0.4, -0.6],
         ticksuffix=" ", gridcolor="rgba(0,0,0,0)",
     )  # fmt: skip
 
 
-def evidence_waterfall(evidence: Evidence, title: str) -> go.Figure:
+def evidence_waterfall(evidence: Evidence, title: str, *, texts: Texts | None = None) -> go.Figure:
     """Walk from where the model starts to its answer for one title, part by part.
 
     Parameters
@@ -64,9 +68,10 @@ def evidence_waterfall(evidence: Evidence, title: str) -> go.Figure:
     title : str
         The title that is compared with the proposed one.
     """
+    texts = texts or read_texts()
     parts = dict(sorted(evidence.parts.items(), key=lambda part: -abs(part[1])))
     values = rounded([evidence.base, *parts.values(), evidence.total], 4)
-    names = ["titik awal", *map(part_title, parts), "hasil"]
+    names = [texts("base"), *(part_title(name, texts=texts) for name in parts), texts("total")]
     shown = [f"{name} ({value:+.2f})" for name, value in zip(names, values, strict=True)]
     figure = go.Figure(
         go.Waterfall(
@@ -77,14 +82,14 @@ def evidence_waterfall(evidence: Evidence, title: str) -> go.Figure:
             totals={"marker": {"color": PRIMARY}}, connector={"line": {"color": GRID}},
         )
     )  # fmt: skip
-    answer = f"peluang {evidence.probability:.2f}".replace(".", ",")
-    heading = f"Yang menaikkan dan menurunkan<br><sub>{answer} · {plain(title, 34)}</sub>"
+    answer = texts("probability", p=number(evidence.probability, 2))
+    heading = f"{texts('why_title')}<br><sub>{answer} · {plain(title, 34)}</sub>"
     style(figure, heading, height=130 + 34 * len(names))
     ends = np.cumsum([evidence.base, *parts.values()])
     low, high = min(0, ends.min()), max(0, ends.max())
     room = 0.04 * (high - low)
-    figure.update_xaxes(range=rounded([low - room, high + room], 3), title="peluang mirip")
+    figure.update_xaxes(range=rounded([low - room, high + room], 3), title=texts("chance_axis"))
     if not evidence.is_probability:
         figure.add_vline(x=0, line={"color": ACCENT, "dash": "dot"})
-        figure.update_xaxes(title="log-odds (> 0: mirip)")
+        figure.update_xaxes(title=texts("odds_axis"))
     return figure.update_yaxes(autorange="reversed", ticksuffix=" ")

@@ -55,7 +55,7 @@ class Matches:
         """Which titles are the same study in another place, shape (n,)."""
         if not len(self.without_place):
             return [False] * len(self)
-        return (self.without_place >= self.threshold).tolist()
+        return ((self.without_place > 0) & (self.without_place >= self.threshold)).tolist()
 
     @property
     def labels(self) -> list[str]:
@@ -74,9 +74,19 @@ class Matches:
         ]
 
     @property
+    def decisive(self) -> int:
+        """Row that decides: the first that counts as similar, else to be asked about, else the first.
+
+        The same study elsewhere may rank first and count for nothing; it must
+        not hide one below it that counts.
+        """
+        labels = self.labels
+        return next((labels.index(name) for name in (SIMILAR, ASK) if name in labels), 0)
+
+    @property
     def is_similar(self) -> bool:
-        """Whether the best match counts as similar."""
-        return bool(self.titles) and self.labels[0] == SIMILAR
+        """Whether any match counts as similar."""
+        return SIMILAR in self.labels
 
     def at(self, threshold: float) -> "Matches":
         """Return the same matches judged by another threshold; nothing is computed again."""
@@ -84,13 +94,20 @@ class Matches:
 
     def first(self, n: int) -> "Matches":
         """Return the first matches."""
+        return self._part(slice(n))
+
+    def only(self, row: int) -> "Matches":
+        """Return one match."""
+        return self._part(slice(row, row + 1))
+
+    def _part(self, rows: slice) -> "Matches":
         return replace(
             self,
-            titles=self.titles[:n],
-            features=self.features[:n],
-            probability=self.probability[:n],
-            shared=self.shared[:n],
-            without_place=self.without_place[:n],
+            titles=self.titles[rows],
+            features=self.features[rows],
+            probability=self.probability[rows],
+            shared=self.shared[rows],
+            without_place=self.without_place[rows],
         )
 
     def rows(self) -> list[dict[str, Any]]:

@@ -35,6 +35,7 @@ class ArchivePanel(widgets.VBox):
 
     def __init__(self, session: Session, texts: Texts, on_change: Callable[[], None]) -> None:
         self._session, self._texts, self._on_change = session, texts, on_change
+        self._one_at_a_time = threading.Lock()
         config = session.config
         self.choice = widgets.Dropdown(description=texts("corpus"))
         self.choice.observe(self._chosen, "value")
@@ -54,27 +55,36 @@ class ArchivePanel(widgets.VBox):
 
     def add(self, name: str, content: bytes) -> threading.Thread:
         """Read the bytes of an archive in the background and use it; return the thread that does."""
+        return self._start(name, lambda: self._session.read_upload(content, name))
+
+    def _chosen(self, change: Any) -> None:
+        if change["new"] and change["new"] != self._session.corpus:
+            self._start(change["new"], lambda: (None, 0))
+
+    def _start(self, name: str, read: Callable[[], tuple[list[str] | None, int]]) -> threading.Thread:
         self.file.say(self._texts("corpus_preparing", name=name))
-        thread = threading.Thread(target=self._add, args=(name, content), daemon=True)
+        thread = threading.Thread(target=self._use, args=(name, read), daemon=True)
         thread.start()
         return thread
 
-    def _add(self, name: str, content: bytes) -> None:
+    def _use(self, name: str, read: Callable[[], tuple[list[str] | None, int]]) -> None:
         try:
-            name, rejected = self._session.add_corpus(name, content)
-            self._session.use_corpus(name)
+            with self._one_at_a_time:
+                titles, rejected = read()
+                self._session.use_corpus(name, titles)
         except JudulError as error:
             self.file.say(str(error), is_error=True)
             return
         except Exception:
             self.file.say(self._texts("failed"), is_error=True)
             raise
-        said = self._texts("corpus_ready", name=name, n=number(len(self._session.corpora[name] or ())))
-        if rejected:
-            said += " " + self._texts("corpus_rejected", n=number(rejected))
-        self.file.say(said)
-        self._list()
-        self._on_change()
+        with self._session.lock:
+            said = self._texts("corpus_ready", name=self._session.describe(name))
+            if rejected:
+                said += " " + self._texts("corpus_rejected", n=number(rejected))
+            self.file.say(said)
+            self._list()
+            self._on_change()
 
     def _list(self) -> None:
         """Show the archives without taking this for a choice."""
@@ -82,11 +92,6 @@ class ArchivePanel(widgets.VBox):
         self.choice.options = [(self._session.describe(n), n) for n in self._session.corpora]
         self.choice.value = self._session.corpus
         self.choice.observe(self._chosen, "value")
-
-    def _chosen(self, change: Any) -> None:
-        if change["new"] and change["new"] != self._session.corpus:
-            self._session.use_corpus(change["new"])
-            self._on_change()
 
 
 class CheckPage(widgets.VBox):
@@ -111,10 +116,14 @@ class CheckPage(widgets.VBox):
     def __init__(
         self, config: Config | None = None, *, on_feedback: Callable[[Feedback], None] | None = None
     ) -> None:
-        config = config or load_config()
-        texts = read_texts(config.language)
         super().__init__()
         self.add_class("judul-page")
+        try:
+            config = config or load_config()
+        except JudulError as error:
+            self.children = [_error(str(error))]
+            return
+        texts = read_texts(config.language)
         style = widgets.HTML(f"<style>{_STYLE.read_text(encoding='utf-8')}</style>")
         head = widgets.HTML(
             f"<header class='judul-kepala'><h1>{texts('title')}</h1><p>{texts('subtitle')}</p></header>"
@@ -141,7 +150,8 @@ class CheckPage(widgets.VBox):
 
     def _archive_changed(self) -> None:
         self._tell_archive()
-        self.one.forget()
+        self.one.check_again()
+        self.many.forget()
 
     def _tell_archive(self) -> None:
         told = self._texts("compared", name=self.session.describe(self.session.corpus))

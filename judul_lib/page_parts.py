@@ -17,7 +17,9 @@ from judul_lib.preprocessing import preprocess_text
 from judul_lib.settings import ASK, DIFFERENT, SIMILAR
 from judul_lib.tables import Display, number
 from judul_lib.texts import Texts, read_texts
-from judul_lib.verdicts import FIELD_NAMES
+
+VERDICT_KEYS = {SIMILAR: "verdict_similar", DIFFERENT: "verdict_different", ASK: "verdict_ask"}
+"""Which words of the page stand for each ``rf_label``."""
 
 _VERDICTS = {
     SIMILAR: ("verdict_similar", "advice_similar", "judul-mirip", "▲"),
@@ -25,16 +27,12 @@ _VERDICTS = {
     ASK: ("verdict_ask", "advice_ask", "judul-tanya", "?"),
     columns.NOT_COMPARED: ("skipped", "nothing_left", "judul-kosong", "–"),
 }
-_PARTS = {
-    "cosine": "kosinus", "jaccard": "Jaccard", "levenshtein": "Levenshtein",
-    **FIELD_NAMES, "text": "keseluruhan teks",
-}  # fmt: skip
 _WORD = re.compile(r"[^\W\d_]+|[\W\d_]+")
 
 
-def part_title(name: str) -> str:
+def part_title(name: str, *, texts: Texts | None = None) -> str:
     """Return the name of a part of `judul_lib.matches.Evidence` as readers see it."""
-    return _PARTS.get(name, name)
+    return (texts or read_texts())(name)
 
 
 def shared_words(title: str, query: str) -> list[tuple[str, bool]]:
@@ -62,18 +60,19 @@ def verdict(matches: Matches, *, texts: Texts | None = None) -> Display:
     texts = texts or read_texts()
     if not len(matches):
         return Display(f"<p class='judul-petunjuk'>{escape(texts('no_titles'))}</p>", texts("no_titles"))
-    name, advice, style, sign = _VERDICTS[matches.labels[0]]
-    chance = texts("probability", p=number(float(matches.probability[0]), 2))
-    remark = next(iter(matches.remarks), "")
+    row = matches.decisive
+    name, advice, style, sign = _VERDICTS[matches.labels[row]]
+    chance = texts("probability", p=number(float(matches.probability[row]), 2))
+    remark = matches.remarks[row] if matches.remarks else ""
     html = (
         f"<div class='judul-vonis {style}'><p class='judul-vonis-kata'>"
         f"<span aria-hidden='true'>{sign}</span> <strong>{escape(texts(name))}</strong> "
         f"<span class='judul-vonis-peluang'>{escape(chance)}</span></p>"
-        f"<p>{escape(texts('closest'))}: <q>{_text(matches.titles[0])}</q></p>"
+        f"<p>{escape(texts('closest'))}: <q>{_text(matches.titles[row])}</q></p>"
         + (f"<p class='judul-vonis-sebab'>{_text(remark)}</p>" if remark else "")
         + f"<p>{escape(texts(advice))}</p></div>"
     )
-    lines = [f"{texts(name)} ({chance})", f"{texts('closest')}: {matches.titles[0]}", remark]
+    lines = [f"{texts(name)} ({chance})", f"{texts('closest')}: {matches.titles[row]}", remark]
     return Display(html, "\n".join(filter(None, [*lines, texts(advice)])))
 
 
@@ -133,14 +132,15 @@ def comparison(
     head = _head([*names, *([("seconds", True)] if seconds else [])], texts, interactive=False)
     lines, plain = [], []
     for model, matches in results.items():
-        p, label = float(matches.probability[0]), matches.labels[0]
+        row = matches.decisive
+        p, label, title = float(matches.probability[row]), matches.labels[row], matches.titles[row]
         time = number(1000 * seconds[model], 0) if seconds else ""
         cell = f"<td class='angka'>{escape(texts('ms', n=time))}</td>" if seconds else ""
         lines.append(
             f"<tr><th scope='row'>{escape(model)}</th><td>{_chip(label, texts)}</td>{_bar_cell(p)}"
-            f"<td class='judul-teks'>{_text(matches.titles[0])}</td>{cell}</tr>"
+            f"<td class='judul-teks'>{_text(title)}</td>{cell}</tr>"
         )
-        plain.append(f"{model}: {label} {number(p)} {matches.titles[0]}")
+        plain.append(f"{model}: {label} {number(p)} {title}")
     told = _agreement(results, texts)
     items = "".join(f"<li>{escape(sentence)}</li>" for sentence in told)
     table = f"<table class='judul-tabel'>{head}<tbody>{''.join(lines)}</tbody></table>"
@@ -148,9 +148,10 @@ def comparison(
 
 
 def _agreement(results: Mapping[str, Matches], texts: Texts) -> list[str]:
-    chances = [float(matches.probability[0]) for matches in results.values()]
-    labels = {matches.labels[0] for matches in results.values()}
-    closest = {matches.titles[0] for matches in results.values()}
+    decisive = [matches.only(matches.decisive) for matches in results.values()]
+    chances = [float(matches.probability[0]) for matches in decisive]
+    labels = {matches.labels[0] for matches in decisive}
+    closest = {matches.titles[0] for matches in decisive}
     one = labels.pop() if len(labels) == 1 else None
     return [
         texts("agree", verdict=texts(_VERDICTS[one][0])) if one else texts("disagree"),
@@ -167,7 +168,7 @@ def proposal_table(
     Parameters
     ----------
     titles : Series of str, shape (n,)
-        The proposals; their index is the row of each, from 0.
+        The proposals; their index is the row of each as its file counts.
     result : DataFrame, shape (n, 7)
         As from `judul_lib.proposals.check_proposals`.
     """
@@ -183,7 +184,7 @@ def proposal_table(
             also = f"{_chip(found[columns.OTHER_VERDICT], texts)} {escape(place)}: {_text(other)}"
         closest = found[columns.CLOSEST] if isinstance(found[columns.CLOSEST], str) else ""
         lines.append(
-            f"<tr data-row='{row}'><td class='angka' data-value='{row}'>{row + 1}</td>"
+            f"<tr data-row='{row}'><td class='angka' data-value='{row}'>{row}</td>"
             f"<td class='judul-teks'>{_text(title)}</td><td>{_chip(found[columns.VERDICT], texts)}</td>"
             f"{_bar_cell(found[columns.PROBABILITY])}<td class='judul-teks'>{_text(closest)}</td>"
             f"{_bar_cell(found[columns.OTHER_PROBABILITY])}<td class='judul-teks'>{also}</td></tr>"

@@ -46,9 +46,9 @@ def check_proposals(
     Returns
     -------
     DataFrame, shape (n, 7)
-        Verdict, probability and title of the closest in the corpus; the same
-        and the row (from 1) of the closest other proposal. Beyond
-        `MOST_AMONG_THEMSELVES` proposals the latter are empty.
+        Verdict, probability and title of the match in the corpus that decides;
+        the same and the position (from 1) of the closest other proposal.
+        Beyond `MOST_AMONG_THEMSELVES` proposals the latter are empty.
     """
     processed = preprocess_titles(titles)
     usable = [row for row, text in enumerate(processed) if text]
@@ -56,7 +56,7 @@ def check_proposals(
     among = 1 < len(asked) <= MOST_AMONG_THEMSELVES
     total = len(asked) * (1 + among)
     rows: list[dict[str, Any]] = [{VERDICT: NOT_COMPARED} for _ in titles]
-    for done, (row, matches) in enumerate(zip(usable, checker.check_many(asked, top_k=1), strict=True)):
+    for done, (row, matches) in enumerate(zip(usable, checker.decide_many(asked), strict=True)):
         if len(matches):
             rows[row] = {
                 VERDICT: matches.labels[0],
@@ -78,7 +78,7 @@ def check_proposals(
             }
     columns = [VERDICT, PROBABILITY, CLOSEST]
     columns += [OTHER_VERDICT, OTHER_PROBABILITY, OTHER_CLOSEST, OTHER_ROW]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=columns).astype({OTHER_ROW: "Int64"})
 
 
 def nearest_among(

@@ -58,16 +58,16 @@ class ProposalsPanel(widgets.VBox):
                 "sending": texts("sending"),
             },
         )
-        self.state = Notice()
+        self.state, self.progress = Notice(), widgets.HTML()
+        self._percent = -1
         self.stop = widgets.Button(description=texts("stop"))
         self.stop.on_click(lambda _: self._stopped.set())
         self.table = SortableTable(label=texts("proposal_table"), selected=-1)
         self.download = DownloadButton(self._csv, label=texts("download"))
         intro = widgets.HTML(f"<p class='judul-petunjuk'>{texts('proposals_intro')}</p>")
         self._show_buttons(stop=False, result=False)
-        super().__init__(
-            [intro, self.model, self.file, self.state, self.stop, self.download, self.table]
-        )
+        told = [self.progress, self.state, self.stop]
+        super().__init__([intro, self.model, self.file, *told, self.download, self.table])
 
     def start(self, name: str, content: bytes) -> threading.Thread:
         """Check the bytes of a file in the background; return the thread that does.
@@ -76,57 +76,80 @@ class ProposalsPanel(widgets.VBox):
         """
         self._stopped.set()
         stopped = self._stopped = threading.Event()
-        self._result = None
+        self._result, self._percent = None, -1
+        self.state.html = ""
         self._show_buttons(stop=True, result=False)
         self.file.say(name)
         thread = threading.Thread(target=self._run, args=(name, content, stopped), daemon=True)
         thread.start()
         return thread
 
+    def forget(self) -> None:
+        """Give up what was compared with another archive."""
+        is_running = self.stop.layout.display == ""
+        self._stopped.set()
+        self._stopped = threading.Event()
+        if is_running or self._result is not None:
+            self._say(self._texts("archive_changed"))
+        self._result, self.progress.value = None, ""
+        self._show_buttons(stop=False, result=False)
+
     def _run(self, name: str, content: bytes, stopped: threading.Event) -> None:
+        said, is_error = self._texts("failed"), True
         try:
-            self._check(name, content, stopped)
+            said, is_error = self._check(name, content, stopped), False
         except _StoppedError:
-            if stopped is not self._stopped:
-                return  # Another file has taken its place.
-            self._say(self._texts("stopped"))
+            said, is_error = self._texts("stopped"), False
         except CorpusError as error:
-            self._say(str(error), is_error=True)
-        except Exception:
-            self._say(self._texts("failed"), is_error=True)
-            raise
+            said = str(error)
         finally:
-            if stopped is self._stopped:
+            if stopped is self._stopped:  # Else another file has taken its place.
+                self.progress.value = ""
+                self._say(said, is_error=is_error)
                 self._show_buttons(stop=False, result=self._result is not None)
 
-    def _check(self, name: str, content: bytes, stopped: threading.Event) -> None:
+    def _check(self, name: str, content: bytes, stopped: threading.Event) -> str:
         frame = table_frame(content, name, max_rows=self._session.config.max_rows)
         titles = frame.iloc[:, find_column(list(frame.columns), TITLE_COLUMN, name)]
         start = time.perf_counter()
-        checker = self._session.checkers[self.model.value]
+        with self._session.lock:
+            model = self.model.value
+            checker, corpus = self._session.checkers[model], self._session.corpus
         found = proposals.check_proposals(
             titles.tolist(), checker, on_progress=partial(self._progress, stopped)
         )
         seconds = time.perf_counter() - start
+        found.index = frame.index
+        # What the file itself calls the rows, not their order in it.
+        place = found[proposals.OTHER_ROW]
+        found[proposals.OTHER_ROW] = place.map(lambda k: frame.index[k - 1], na_action="ignore")
+        made = {"model": model, "arsip": corpus, "ambang": checker.threshold}
         order = _closest_first(found)[:MOST_SHOWN]
         shown = page_parts.proposal_table(
-            titles.iloc[order], found.iloc[order], texts=self._texts, interactive=True
+            titles.loc[order], found.loc[order], texts=self._texts, interactive=True
         )
-        if stopped.is_set():
-            raise _StoppedError
-        self._source, self._result = name, pd.concat([frame, found], axis=1)
-        self.table.html = shown.html
-        self._say_result(found, seconds)
+        with self._session.lock:
+            if stopped.is_set():
+                raise _StoppedError
+            self._source, self._result = name, pd.concat([frame, found], axis=1).assign(**made)
+            self.table.html = shown.html
+        return self._summary(found, seconds, checker.threshold, model, corpus)
 
     def _progress(self, stopped: threading.Event, done: int, total: int) -> None:
         if stopped.is_set():
             raise _StoppedError
         # A message for each title would be slower than the titles.
-        if done == total or done % max(1, total // 100) == 0:
+        percent = 100 * done // total
+        if percent != self._percent:
+            self._percent = percent
             text = escape(self._texts("running", done=number(done), total=number(total)))
-            self.state.html = f"<label>{text} <progress value='{done}' max='{total}'></progress></label>"
+            self.progress.value = (
+                f"<label>{text} <progress value='{done}' max='{total}'></progress></label>"
+            )
 
-    def _say_result(self, found: pd.DataFrame, seconds: float) -> None:
+    def _summary(
+        self, found: pd.DataFrame, seconds: float, threshold: float, model: str, corpus: str
+    ) -> str:
         texts, close = self._texts, proposals.CLOSE
         counts = {
             "n": len(found),
@@ -135,13 +158,14 @@ class ProposalsPanel(widgets.VBox):
             "skipped": int((found[proposals.VERDICT] == proposals.NOT_COMPARED).sum()),
         }
         facts = {name: number(count) for name, count in counts.items()}
-        facts["s"] = number(seconds, 1)
+        facts |= {"s": number(seconds, 1), "threshold": number(threshold, 2)}
+        facts |= {"model": MODEL_TITLES[model], "corpus": corpus}
         said = [texts("batch_done", **facts)]
         if len(found) > MOST_SHOWN:
             said.append(texts("batch_shown", n=MOST_SHOWN))
         if len(found) > proposals.MOST_AMONG_THEMSELVES:
             said.append(texts("too_many_among", n=number(proposals.MOST_AMONG_THEMSELVES)))
-        self._say(" ".join(said))
+        return " ".join(said)
 
     def _say(self, text: str, *, is_error: bool = False) -> None:
         style = "judul-galat" if is_error else "judul-petunjuk"
@@ -153,8 +177,10 @@ class ProposalsPanel(widgets.VBox):
             part.layout.display = "" if result else "none"
 
     def _csv(self) -> tuple[str, bytes]:
-        assert self._result is not None
-        text = self._result.map(harmless_cell).to_csv(index=False, lineterminator="\n")
+        if self._result is None:
+            return file_name("", date.today()), b""
+        harmless = self._result.map(harmless_cell).rename(columns=harmless_cell)
+        text = harmless.to_csv(index=False, lineterminator="\n")
         return file_name(self._source.rsplit(".", 1)[0], date.today()), text.encode("utf-8-sig")
 
 

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ REPORT_TAGS = frozenset({"contoh", SUMMARY_TAG})
 """Tags of the notebook's cells that are for the reader of the report and not for the page."""
 
 _RESOURCES = Path(__file__).parent / "resources" / "jupyter"
+_TEMPLATE = _RESOURCES / "voila" / "templates" / "judul"
 _HEADERS = {
     # Widgets are modules that the browser is given as blobs; nothing else comes from outside.
     "Content-Security-Policy": (
@@ -33,6 +35,8 @@ _EXTENSIONS = (
     "anywidget", "jupyterlab-plotly",
 )  # fmt: skip
 _IDLE_SECONDS = 1_800
+# A socket's path may have some 100 characters: the folder, Voilà's in it, and the kernel's name.
+_LONGEST_FOLDER = 25
 
 
 def check_config(config: Config) -> None:
@@ -90,24 +94,45 @@ def serve(
     check_config(config)
     if not notebook.is_file():
         raise ServeError(f"Notebook {notebook} tidak ada. Jalankan dari folder proyek.")
-    _prepare_environment(config)
-    server = make_server(config, notebook)
-    on_start()
-    server.start()
+    with tempfile.TemporaryDirectory(prefix="judul-", dir=_short_folder()) as folder:
+        _prepare_environment(config, folder)
+        server = make_server(config, notebook, folder)
+        on_start()
+        server.start()
 
 
-def _prepare_environment(config: Config) -> None:
-    """Tell the kernels where to look; the token is not their business."""
+def _short_folder() -> str | None:
+    """Return where temporary folders go, unless its name is too long for a socket in it."""
+    usual = tempfile.gettempdir()
+    return "/tmp" if len(usual) > _LONGEST_FOLDER and Path("/tmp").is_dir() else None  # noqa: S108
+
+
+def _prepare_environment(config: Config, folder: str) -> None:
+    """Tell the kernels where to look; the token is not their business.
+
+    Everything that Jupyter writes goes to a folder of this server: the user it
+    runs as may have no home, and settings of other servers are not ours.
+    """
     paths = [str(_RESOURCES), os.environ.get("JUPYTER_PATH", "")]
     os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, paths))
+    for name in ("JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"):
+        os.environ[name] = folder
     os.environ["JUDUL_MODELS"] = str(config.models)
     if config.source is not None:
         os.environ[CONFIG_VARIABLE] = str(config.source.resolve())
+    if os.environ.get("JUDUL_CORPUS"):
+        os.environ["JUDUL_CORPUS"] = str(next(iter(config.corpora.values())))
     os.environ.pop("JUDUL_TOKEN", None)
 
 
-def make_server(config: Config, notebook: Path) -> Any:
-    """Return a Voilà server with the project's template, headers and health check; not started."""
+def make_server(config: Config, notebook: Path, folder: str) -> Any:
+    """Return a Voilà server with the project's template, headers and health check; not started.
+
+    Parameters
+    ----------
+    folder : str
+        For the connections to the kernels.
+    """
     import jinja2
     from jupyter_server.auth.decorator import allow_unauthenticated
     from jupyter_server.base.handlers import JupyterHandler
@@ -127,7 +152,9 @@ def make_server(config: Config, notebook: Path) -> Any:
 
         def init_settings(self) -> Any:
             settings = super().init_settings()
-            loader = jinja2.FileSystemLoader(_RESOURCES)
+            # The server's other pages all say that something went wrong.
+            error = jinja2.FunctionLoader(lambda _: (_TEMPLATE / "error.html").read_text("utf-8"))
+            loader = jinja2.ChoiceLoader([jinja2.FileSystemLoader(_TEMPLATE), error])
             settings["jinja2_env"] = jinja2.Environment(loader=loader, autoescape=True)
             # Without a token, a page of another site must not get here by a name of its own.
             settings["allow_remote_access"] = bool(config.token)
@@ -149,12 +176,13 @@ def make_server(config: Config, notebook: Path) -> Any:
     traits.VoilaConfiguration.extension_allowlist = list(_EXTENSIONS)
     traits.VoilaConfiguration.preheat_kernel = config.ready_kernels > 0
     traits.VoilaConfiguration.default_pool_size = config.ready_kernels
-    traits.VoilaExporter.language_code = "id"
+    traits.VoilaExporter.language_code = config.language
     traits.TagRemovePreprocessor.enabled = True
     traits.TagRemovePreprocessor.remove_cell_tags = set(REPORT_TAGS)
     traits.AsyncMappingKernelManager.cull_idle_timeout = _IDLE_SECONDS
     traits.AsyncMappingKernelManager.cull_interval = 60
-    if os.name == "posix":
+    traits.Voila.connection_dir_root = folder
+    if os.name == "posix" and len(folder) <= _LONGEST_FOLDER + len("/judul-12345678"):
         # A socket file in a folder of our own: no other user of the machine can reach a kernel.
         traits.ServerKernelManager.transport = "ipc"
     server = PageServer(config=traits)

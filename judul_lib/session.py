@@ -1,12 +1,13 @@
 """What one visitor of the page works with: the models, and the archive to compare with."""
 
+import threading
 import time
 from dataclasses import dataclass
 
 from judul_lib.checkers import find_models, load_checker
 from judul_lib.checking import Checker
 from judul_lib.config import Config
-from judul_lib.corpus import parse_corpus
+from judul_lib.corpus import parse_corpus, read_corpus
 from judul_lib.errors import ModelError
 from judul_lib.matches import Matches
 from judul_lib.preprocessing import preprocess_text
@@ -33,8 +34,7 @@ def objection(title: str, texts: Texts) -> str | None:
 
     Examples
     --------
-    >>> from judul_lib.tables import number
-    from judul_lib.texts import read_texts
+    >>> from judul_lib.texts import read_texts
     >>> objection("yang dan 2024", read_texts("en"))
     'There is no word to compare: only common words, digits or signs. Write the whole title.'
     """
@@ -50,6 +50,9 @@ def objection(title: str, texts: Texts) -> str | None:
 
 class Session:
     """The models found, each with the archive that is chosen.
+
+    Reading an archive is slow and may be done in a thread beside; who uses
+    `checkers` and `corpus` together, or changes them, holds the `lock`.
 
     Parameters
     ----------
@@ -68,42 +71,45 @@ class Session:
         Archives by name; None stands for each model's own corpus.
     corpus : str
         The one that is chosen.
+    lock : RLock
 
     Raises
     ------
     ModelError
         There is no model that can be used.
     CorpusError
-        The first archive of the configuration cannot be used.
+        An archive of the configuration cannot be used.
     """
 
     def __init__(self, config: Config, texts: Texts) -> None:
-        self.config, self._texts = config, texts
-        self.checkers: dict[str, Checker] = {}
+        self.config, self._texts, self.lock = config, texts, threading.RLock()
+        self._own: dict[str, Checker] = {}
         self.damaged: list[str] = []
         for name, folder in find_models(config.models).items():
             try:
-                self.checkers[name] = load_checker(
+                self._own[name] = load_checker(
                     folder, threshold=config.threshold, elsewhere=config.elsewhere
                 )
             except ModelError as error:
                 self.damaged.append(str(error))
-        if not self.checkers:
+        if not self._own:
             raise ModelError(self.damaged[0])
-        self.missing = [title for name, title in MODEL_TITLES.items() if name not in self.checkers]
-        self._own = dict(self.checkers)
-        self.corpora: dict[str, list[str] | None] = {}
-        self.corpus = ""
-        for name, path in config.corpora.items():
-            self.add_corpus(name, path.read_bytes())
+        self.missing = [title for name, title in MODEL_TITLES.items() if name not in self._own]
+        self.checkers = dict(self._own)
+        for checker in self._own.values():
+            checker.check(_FIRST_TITLE, top_k=1)  # What is read on first use is read now.
+        # Whoever runs the page answers for the size of these, so the limit on uploads is not theirs.
+        self.corpora: dict[str, list[str] | None] = {
+            name: read_corpus(path, min_titles=1).titles[TITLE_COLUMN].tolist()
+            for name, path in config.corpora.items()
+        }
         if not self.corpora:
             self.corpora[texts("own_corpus")] = None
-        for checker in self.checkers.values():
-            checker.check(_FIRST_TITLE, top_k=1)  # What is read on first use is read now.
+        self.corpus = ""
         self.use_corpus(next(iter(self.corpora)))
 
-    def add_corpus(self, name: str, content: bytes) -> tuple[str, int]:
-        """Read the bytes of an archive; return the name it can be chosen by, and the rows set aside.
+    def read_upload(self, content: bytes, name: str) -> tuple[list[str], int]:
+        """Return the titles in the bytes of an archive, and how many rows are set aside.
 
         Raises
         ------
@@ -111,21 +117,17 @@ class Session:
             No table of titles, too many rows, or none that can be used.
         """
         corpus = parse_corpus(content, name, min_titles=1, max_rows=self.config.max_rows)
-        titles = corpus.titles[TITLE_COLUMN].tolist()
-        self.corpora[name] = titles
-        if name == self.corpus:
-            self.corpus = ""  # What it was is replaced.
-        return name, len(corpus.rejected)
+        return corpus.titles[TITLE_COLUMN].tolist(), len(corpus.rejected)
 
-    def use_corpus(self, name: str) -> None:
-        """Compare with the archive of that name from now on."""
-        titles = self.corpora[name]
-        if name != self.corpus:
-            self.checkers = {
-                model: own if titles is None else own.with_titles(titles)
-                for model, own in self._own.items()
-            }
-            self.corpus = name
+    def use_corpus(self, name: str, titles: list[str] | None = None) -> None:
+        """Compare with the archive of that name from now on; with titles, it is a new one."""
+        titles = self.corpora[name] if titles is None else titles
+        checkers = {
+            model: own if titles is None else own.with_titles(titles) for model, own in self._own.items()
+        }
+        with self.lock:
+            self.corpora[name] = titles
+            self.corpus, self.checkers = name, checkers
 
     def describe(self, name: str) -> str:
         """Return an archive's name with its number of titles."""

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 _FORMULA_START = ("=", "+", "-", "@", "\t", "\r")
+_INNER_START = re.compile(r"([;\t\r\n]\s*)(?=[=+\-@])")
 
 
 def sha256_of(content: bytes) -> str:
@@ -57,12 +59,16 @@ def harmless_cell(value: Any) -> Any:
     --------
     >>> harmless_cell("=1+1")
     "'=1+1"
+    >>> harmless_cell("Beras;=1+1")
+    "Beras;'=1+1"
     >>> harmless_cell("Analisis Sentimen")
     'Analisis Sentimen'
     """
-    if isinstance(value, str) and value.startswith(_FORMULA_START):
-        return "'" + value
-    return value
+    if not isinstance(value, str):
+        return value
+    # Where a semicolon parts the cells, what follows one inside a text is a cell of its own.
+    value = _INNER_START.sub(r"\1'", value)
+    return "'" + value if value.startswith(_FORMULA_START) else value
 
 
 def csv_text(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> str:

@@ -5,7 +5,8 @@ import csv
 import io
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 from judul_lib.errors import CorpusError
 
@@ -18,7 +19,9 @@ _BOMS = (
 )
 _ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 _MOST_UNPACKED = 500_000_000
-_LEADING_LINES = 100  # Blank lines that may stand before a sheet's header.
+_LEADING_LINES = 100  # Blank lines that may stand before the header.
+_MOST_COLUMNS = 1000
+Row = TypeVar("Row")
 
 
 def find_column(header: list[str], name: str, file_name: str) -> int:
@@ -71,7 +74,7 @@ def parse_table(
     if content.startswith(_ZIP):
         lines, separator = _sheet_lines(content, file_name, max_rows), ""
     else:
-        lines, separator = _csv_lines(content, file_name)
+        lines, separator = _csv_lines(content, file_name, max_rows)
     start = next((i for i, fields in enumerate(lines) if any(cell.strip() for cell in fields)), None)
     if start is None:
         raise CorpusError(f"{file_name} kosong. Isi dengan kolom '{TITLE_COLUMN}' dan judul-judulnya.")
@@ -81,13 +84,14 @@ def parse_table(
     return header, [_fit(fields, len(header), separator) for fields in lines[start + 1 :]]
 
 
-def _csv_lines(content: bytes, file_name: str) -> tuple[list[list[str]], str]:
+def _csv_lines(content: bytes, file_name: str, max_rows: int | None) -> tuple[list[list[str]], str]:
     text = _decode(content, file_name)
     first_line = next((line for line in text.splitlines() if line.strip()), "")
     separator = max(SEPARATORS, key=first_line.count)
     limit = csv.field_size_limit(max(len(text), 131_072))
     try:
-        lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True))
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+        lines = [_no_wider(line, file_name) for line in _at_most(reader, file_name, max_rows)]
     except csv.Error as error:
         raise CorpusError(
             f"{file_name} tidak dapat dibaca sebagai CSV ({error}). "
@@ -115,11 +119,9 @@ def _sheet_lines(content: bytes, file_name: str, max_rows: int | None) -> list[l
         workbook = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
         for sheet in workbook.worksheets:
             sheet.reset_dimensions()  # A sheet may claim to be larger than it is.
-            lines: list[list[str]] = []
-            for row in sheet.iter_rows(values_only=True):
-                lines.append(_without_end(_cell_text(value) for value in row))
-                if max_rows is not None and len(lines) > max_rows + _LEADING_LINES:
-                    raise _too_long(file_name, max_rows)
+            rows = _at_most(sheet.iter_rows(values_only=True), file_name, max_rows)
+            texts = (_without_end(_cell_text(value) for value in row) for row in rows)
+            lines = [_no_wider(line, file_name) for line in texts]
             if any(map(any, lines)):
                 return _rectangular(lines)
     except CorpusError:
@@ -129,6 +131,22 @@ def _sheet_lines(content: bytes, file_name: str, max_rows: int | None) -> list[l
             IndexError, EOFError, zlib.error, NotImplementedError, RuntimeError) as error:  # fmt: skip
         raise broken from error
     return []
+
+
+def _at_most(rows: Iterable[Row], file_name: str, max_rows: int | None) -> Iterator[Row]:
+    """Pass on rows, and stop at the first that is too many: what is not read fills no memory."""
+    for number, row in enumerate(rows):
+        if max_rows is not None and number > max_rows + _LEADING_LINES:
+            raise _too_long(file_name, max_rows)
+        yield row
+
+
+def _no_wider(line: list[str], file_name: str) -> list[str]:
+    if len(line) > _MOST_COLUMNS and len(_without_end(line)) > _MOST_COLUMNS:
+        raise CorpusError(
+            f"{file_name} berisi lebih dari {_MOST_COLUMNS} kolom. Sisakan kolom yang diperlukan saja."
+        )
+    return line
 
 
 def _cell_text(value: object) -> str:
@@ -168,9 +186,10 @@ def _fit(fields: list[str], width: int, separator: str) -> tuple[list[str], bool
         return [""] * width, True
     if width == 1 and len(fields) > 1:
         return [separator.join(fields)], True
-    while len(fields) > width and not fields[-1].strip():
-        fields = fields[:-1]
-    return fields, len(fields) == width
+    end = len(fields)
+    while end > width and not fields[end - 1].strip():
+        end -= 1
+    return fields[:end], end == width
 
 
 def _decode(content: bytes, file_name: str) -> str:

@@ -91,14 +91,14 @@ class ModelPanel(widgets.VBox):
     def draw(self) -> None:
         """Draw the figures of what is shown."""
         if self._shown is not None and len(self._shown):
-            draw(self.bars, match_bars(self._shown))
+            draw(self.bars, match_bars(self._shown, texts=self._texts))
             self._draw_evidence()
 
     def _draw_evidence(self) -> None:
         if self._shown is not None and len(self._shown):
             other = self._shown.titles[min(self.table.selected, len(self._shown) - 1)]
             evidence = self._session.checkers[self._name].evidence(self._title, other)
-            draw(self.evidence, evidence_waterfall(evidence, other))
+            draw(self.evidence, evidence_waterfall(evidence, other, texts=self._texts))
 
     def _csv(self) -> tuple[str, bytes]:
         assert self._shown is not None
@@ -126,8 +126,9 @@ class ModelPanel(widgets.VBox):
     def _answer(self, *, is_right: bool | None = None, rating: int | None = None) -> None:
         if self._shown is None or not len(self._shown):
             return
-        first = float(self._shown.probability[0])
-        about = (self._name, self._shown.labels[0], first, self._shown.threshold)
+        row = self._shown.decisive
+        chance = float(self._shown.probability[row])
+        about = (self._name, self._shown.labels[row], chance, self._shown.threshold)
         try:
             self._on_feedback(Feedback(*about, is_right=is_right, rating=rating))
         except OSError:
@@ -160,10 +161,14 @@ class TitlePanel(widgets.VBox):
                 "hint": texts("title_hint"), "button": texts("check"), "busy": texts("checking"),
             },
         )  # fmt: skip
-        self.threshold = RangeInput(label=texts("threshold"), value=session.config.threshold)
-        self.top_k = RangeInput(
-            label=texts("top_k"), value=session.config.top_k, min=5, max=MOST_RESULTS, step=1, decimals=0
+        config = session.config
+        self.threshold = RangeInput(
+            label=texts("threshold"), value=config.threshold, locale=config.language
         )
+        self.top_k = RangeInput(
+            label=texts("top_k"), value=config.top_k, locale=config.language,
+            min=5, max=MOST_RESULTS, step=1, decimals=0,
+        )  # fmt: skip
         self.threshold.observe(lambda _: self._show(), "value")
         self.top_k.observe(lambda _: self._show(), "value")
         self.panels = {name: ModelPanel(name, session, texts, on_feedback) for name in session.checkers}
@@ -182,35 +187,38 @@ class TitlePanel(widgets.VBox):
         self.form.message = objection(title, self._texts) or ""
         if self.form.message:
             return
-        try:
-            self._answers = self._session.check(title)
-        except Exception:
-            self.form.message = self._texts("failed")
-            raise
-        self._title = " ".join(title.split())
-        for panel in self.panels.values():
-            panel.start_anew()
-        self._show()
+        with self._session.lock:  # The archive may change in a thread beside.
+            try:
+                self._answers = self._session.check(title)
+            except Exception:
+                self.form.message = self._texts("failed")
+                raise
+            self._title = " ".join(title.split())
+            for panel in self.panels.values():
+                panel.start_anew()
+            self._show()
 
-    def forget(self) -> None:
+    def check_again(self) -> None:
         """Check the title again after the archive has changed."""
-        if self._title:
-            self.check(self._title)
+        with self._session.lock:
+            if self._title:
+                self.check(self._title)
 
     def _show(self) -> None:
         """Judge the answers by the threshold that is set; nothing is computed again."""
-        if not self._answers:
-            return
-        top, threshold = int(self.top_k.value), self.threshold.value
-        shown = {n: answer.matches.at(threshold).first(top) for n, answer in self._answers.items()}
-        for name, panel in self.panels.items():
-            panel.show(self._title, shown[name])
-        if all(map(len, shown.values())):
-            seconds = {MODEL_TITLES[name]: answer.seconds for name, answer in self._answers.items()}
-            named = {MODEL_TITLES[name]: matches for name, matches in shown.items()}
-            told = page_parts.comparison(named, seconds=seconds, texts=self._texts)
-            self.comparison.html = told.html
-        self._draw()
+        with self._session.lock:
+            if not self._answers:
+                return
+            top, threshold = int(self.top_k.value), self.threshold.value
+            shown = {n: a.matches.at(threshold).first(top) for n, a in self._answers.items()}
+            for name, panel in self.panels.items():
+                panel.show(self._title, shown[name])
+            if all(map(len, shown.values())):
+                seconds = {MODEL_TITLES[name]: a.seconds for name, a in self._answers.items()}
+                named = {MODEL_TITLES[name]: matches for name, matches in shown.items()}
+                told = page_parts.comparison(named, seconds=seconds, texts=self._texts)
+                self.comparison.html = told.html
+            self._draw()
 
     def _draw(self) -> None:
         """Draw the figures of the tab that is open; a hidden one has no width yet."""

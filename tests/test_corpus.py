@@ -215,3 +215,20 @@ def test_a_damaged_workbook_is_refused_with_a_sentence(cut):
             parse_corpus(damaged, "x.xlsx", min_titles=1)
     with pytest.raises(CorpusError, match=r"x\.xlsx tidak dapat dibaca"):
         parse_corpus(content[:cut], "x.xlsx")
+
+
+def test_a_stray_cell_far_to_the_right_does_not_fill_the_memory():
+    from judul_lib.corpus import parse_corpus
+
+    wide = ["x", *[None] * 16_000, "y"]
+    with pytest.raises(CorpusError, match="lebih dari 1000 kolom"):
+        parse_corpus(workbook([["Judul"], wide]), "x.xlsx")
+    trailing = "Judul,Nama\n" + "\n".join(f"Deteksi Hoaks {k}a,b" + "," * 16_000 for k in range(50))
+    assert len(parse_corpus(trailing.encode(), "x.csv", drop_duplicates=False).titles) == 50
+
+
+def test_reading_stops_at_the_first_row_too_many():
+    from judul_lib.table_files import parse_table
+
+    with pytest.raises(CorpusError, match="lebih dari 10 baris"):
+        parse_table(b"Judul\n" + b"\n" * 2_000_000, "x.csv", max_rows=10)

@@ -72,7 +72,9 @@ def test_the_steps_of_the_image_lead_to_a_healthy_page(tmp_path):
     assert "dilindungi token" in refused.stderr
     log = (tmp_path / "log").open("w")
     server = subprocess.Popen(
-        **run(json.loads(commands["CMD"]), JUDUL_TOKEN="rahasia", **place), stdout=log, stderr=log
+        **run(json.loads(commands["CMD"]), JUDUL_TOKEN="rahasia", HOME="/dev/null/x", **place),
+        stdout=log,
+        stderr=log,
     )
     try:
         health = ["sh", "-c", commands["HEALTHCHECK"].split(" CMD ")[1]]

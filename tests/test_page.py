@@ -1,5 +1,6 @@
 """The parts of the page without a browser."""
 
+import io
 import json
 import time
 
@@ -250,6 +251,104 @@ def test_a_second_file_takes_the_place_of_the_first(page):
     assert "Dari 2 usulan" in page.many.state.html
     assert page.many._csv()[0].endswith("_baru.csv")
     assert page.many.stop.layout.display == "none"
+
+
+def test_a_wrong_file_does_not_speak_over_a_later_one(page, monkeypatch):
+    import judul_lib.proposals_panel as module
+
+    original = module.table_frame
+
+    def slow(content, name, **limits):
+        time.sleep(0.5 if name == "salah.csv" else 0)
+        return original(content, name, **limits)
+
+    monkeypatch.setattr(module, "table_frame", slow)
+    wrong = page.many.start("salah.csv", b"Nama\nA\n")
+    page.many.start("baik.csv", b"Judul\nDeteksi Hoaks Politik\n").join()
+    wrong.join()
+    assert "Dari 1 usulan" in page.many.state.html
+    assert page.many.table.layout.display == ""
+
+
+def test_another_archive_ends_what_was_compared_with_the_last(page):
+    page.many.start("usul.csv", b"Judul\nDeteksi Hoaks Politik\n").join()
+    assert "arsip bawaan model oleh Model Terstruktur, ambang 0,50" in page.many.state.html
+    assert page.many.download.layout.display == ""
+    page.archive.add("baru.csv", b"Judul\nDeteksi Hoaks Politik\n").join()
+    assert "Arsipnya berganti" in page.many.state.html
+    assert page.many.download.layout.display == "none"
+    page.many.start("usul.csv", b"Judul\nDeteksi Hoaks Politik\n").join()
+    assert ",structured,baru.csv,0.5" in page.many._csv()[1].decode()
+
+
+def test_the_rows_are_those_of_the_file_and_its_names_run_nothing(page):
+    content = b"Judul,=1+1\nDeteksi Hoaks Politik,@x\n,\n\nDeteksi Hoaks Politik;=2+2,y\n"
+    page.many.start("usul.csv", content).join()
+    rows = pd.read_csv(io.BytesIO(page.many._csv()[1]))
+    assert rows["baris_usulan_terdekat"].tolist() == [5, 2]
+    assert "data-row='5'" in page.many.table.html
+    assert rows.columns[1] == "'=1+1"
+    assert rows.iloc[0, 1] == "'@x"
+    assert rows.iloc[1, 0] == "Deteksi Hoaks Politik;'=2+2"
+
+
+def test_progress_moves_through_both_halves(page):
+    told = []
+    page.many.progress.observe(lambda change: told.append(change["new"]), "value")
+    titles = "\n".join(["Judul", *(f"Prediksi Harga Beras {chr(97 + k % 26)}x{k}" for k in range(167))])
+    page.many.start("usul.csv", titles.encode()).join()
+    done = [int(value.split("value='")[1].split("'")[0]) for value in told if value]
+    assert done == sorted(done)
+    assert len([d for d in done if 167 < d < 334]) > 3
+    assert len(told) < 150
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_a_check_while_an_archive_is_read_answers_for_the_new_one(page, monkeypatch, again):
+    checker = page.session._own["structured"]
+    original = checker.with_titles
+
+    def slow(titles):
+        time.sleep(0.3)
+        return original(titles)
+
+    monkeypatch.setattr(checker, "with_titles", slow)
+    if again:
+        page.one.check("Peramalan Curah Hujan dengan ARIMA")
+    thread = page.archive.add("baru.csv", b"Judul\nPrediksi Harga Rumah di Bekasi\nDeteksi Hoaks\n")
+    page.one.check(TITLE)
+    thread.join()
+    panel = page.one.panels["structured"]
+    assert "Prediksi Harga Rumah di Bekasi" in panel.verdict.html
+    assert panel._title == TITLE
+    assert "baru.csv (2 judul)" in page._compared.value
+
+
+def test_the_same_study_elsewhere_hides_none_that_counts():
+    from judul_lib.checkers import load_checker
+
+    title = "Klasifikasi Penyakit Daun Padi Menggunakan Convolutional Neural Network di Kabupaten Sleman"
+    archive = [
+        "Identifikasi Penyakit Daun Tanaman Padi dengan CNN di Bantul",
+        "Klasifikasi Penyakit Daun Padi Menggunakan CNN dan SVM",
+    ]
+    for treatment, first in [("tidak", "TIDAK MIRIP"), ("tanyakan", "TANYAKAN")]:
+        checker = load_checker(MODELS / "structured", archive, elsewhere=treatment)
+        matches = checker.check(title)
+        assert matches.labels == [first, "MIRIP"]
+        assert matches.is_similar
+        assert "judul-mirip" in page_parts.verdict(matches).html
+        assert archive[1] in page_parts.verdict(matches).text
+        assert next(checker.decide_many([title])).titles == [archive[1]]
+        assert check_proposals([title], checker)["simpulan"].tolist() == ["MIRIP"]
+
+
+def test_a_threshold_of_nothing_calls_everything_similar_and_nothing_elsewhere(session):
+    matches = session.checkers["structured"].check(TITLE).at(0.0)
+    apart = matches.without_place > 0
+    assert apart.any()
+    assert not apart.all()
+    assert {label for label, a in zip(matches.labels, apart, strict=True) if not a} == {"MIRIP"}
 
 
 def test_a_batch_without_titles_says_so(page):

@@ -413,7 +413,7 @@ def test_the_answer_is_quick(visit, archive, capsys):
     ready = time.perf_counter() - start
     one.tab("Arsip")
     one.upload("Arsip lain", archive)
-    one.page.get_by_text("1.260 judul siap dipakai").wait_for()
+    one.page.get_by_text("(1.260 judul)").wait_for()
     one.tab("Satu judul")
     one.check(OTHER)
     one.verdict()
@@ -494,7 +494,24 @@ def test_a_token_is_asked_for(browser, visit, finished_run, tmp_path):
         page.get_by_label("Judul yang diusulkan").wait_for()
         page.context.close()
         visit(f"{url}/?token={secret}")
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(f"{url}/login", data=b"password=x")  # Without the form's own secret.
+        assert "Permintaan itu ditolak" in refused.value.read().decode()
     assert secret not in (tmp_path / "log").read_text()
+
+
+def test_a_temporary_folder_with_a_long_name_is_no_obstacle(browser, finished_run, tmp_path):
+    long = tmp_path / ("x" * 80)
+    long.mkdir()
+    with serving(finished_run.outputs, log=tmp_path / "log", TMPDIR=str(long)) as url:
+        page = browser.new_context().new_page()
+        page.goto(url)
+        page.get_by_label("Judul yang diusulkan").wait_for()
+        page.context.close()
+        with pytest.raises(urllib.error.HTTPError) as missing:
+            urllib.request.urlopen(f"{url}/voila/templates/none/static/x.js")
+        assert "jsdelivr" not in missing.value.read().decode()
+    assert (tmp_path / "log").read_text().count("\n") == 1
 
 
 def test_the_page_runs_in_jupyterlab_too(browser, finished_run, tmp_path):
