@@ -159,6 +159,7 @@ def make_server(config: Config, notebook: Path, folder: str) -> Any:
             # Without a token, a page of another site must not get here by a name of its own.
             settings["allow_remote_access"] = bool(config.token)
             settings["headers"] = dict(_HEADERS)
+            settings["ws_ping_timeout"] = 30_000  # Not longer than the interval, or each visit warns.
             return settings
 
         def init_handlers(self) -> Any:

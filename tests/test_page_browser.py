@@ -250,7 +250,7 @@ def test_a_batch_is_checked_against_the_archive_and_itself(visit, tmp_path):
     waiting.value.save_as(tmp_path / "hasil.csv")
     result = pd.read_csv(tmp_path / "hasil.csv")
     assert result["Nama"].tolist() == ["A", "B", "C", "D"]
-    assert result["baris_usulan_terdekat"].tolist()[:2] == [2, 1]
+    assert result["baris_usulan_terdekat"].tolist()[:2] == [3, 2]
     assert result["simpulan"].tolist()[3] == "TIDAK DIPERIKSA"
 
 
@@ -413,7 +413,7 @@ def test_the_answer_is_quick(visit, archive, capsys):
     ready = time.perf_counter() - start
     one.tab("Arsip")
     one.upload("Arsip lain", archive)
-    one.page.get_by_text("(1.260 judul)").wait_for()
+    one.page.get_by_text("Siap dipakai: arsip.csv (1.260 judul)").wait_for()
     one.tab("Satu judul")
     one.check(OTHER)
     one.verdict()
@@ -511,7 +511,7 @@ def test_a_temporary_folder_with_a_long_name_is_no_obstacle(browser, finished_ru
         with pytest.raises(urllib.error.HTTPError) as missing:
             urllib.request.urlopen(f"{url}/voila/templates/none/static/x.js")
         assert "jsdelivr" not in missing.value.read().decode()
-    assert (tmp_path / "log").read_text().count("\n") == 1
+    assert "Traceback" not in (tmp_path / "log").read_text()
 
 
 def test_the_page_runs_in_jupyterlab_too(browser, finished_run, tmp_path):
