@@ -16,6 +16,7 @@ from plotly.offline import get_plotlyjs
 from pygments.formatters import HtmlFormatter
 
 PLOTLY_MIMETYPE = "application/vnd.plotly.v1+json"
+_WIDGET_MIMETYPE = "application/vnd.jupyter.widget-view+json"
 SUMMARY_TAG = "ringkasan"
 _TEMPLATES = Path(__file__).parent / "resources" / "report"
 _HEADING = re.compile(r'<h2 id="([^"]+)">(.*?)<a class="anchor-link"')
@@ -91,7 +92,7 @@ def _page(*, title: str, lead: str, body: str, sections: Any = (), with_plotly: 
 
 def _split(notebook: Any) -> tuple[Any, Any]:
     """Return two notebooks: title and summary, and the rest without Papermill's own cell."""
-    lead, body = deepcopy(notebook), deepcopy(notebook)
+    lead, body = _without_widgets(notebook), _without_widgets(notebook)
     cells = [cell for cell in body.cells if "injected-parameters" not in cell.metadata.get("tags", [])]
     first = [cells.pop(0)]
     position = next((i for i, cell in enumerate(cells) if _is_summary(cell)), None)
@@ -101,6 +102,16 @@ def _split(notebook: Any) -> tuple[Any, Any]:
         del cells[start : position + 1]
     lead.cells, body.cells = first, cells
     return lead, body
+
+
+def _without_widgets(notebook: Any) -> Any:
+    """Copy a notebook; a widget without its kernel is told by its text."""
+    copy = deepcopy(notebook)
+    copy.metadata.pop("widgets", None)
+    for cell in copy.cells:
+        for output in cell.get("outputs", []):
+            output.get("data", {}).pop(_WIDGET_MIMETYPE, None)
+    return copy
 
 
 def _is_summary(cell: Any) -> bool:
