@@ -34,7 +34,7 @@ class Matches:
         can tell.
     without_place : ndarray of float, shape (n,) or (0,)
         The probability if neither title named its place; 0 where the two do
-        not name two places. Empty where the model knows no places.
+        not name two places or are plainly different otherwise. Empty where the model knows no places.
     elsewhere_label : str
         Label of the same study in another place.
     """

@@ -177,6 +177,8 @@ def make_server(config: Config, notebook: Path, folder: str) -> Any:
     traits.VoilaConfiguration.extension_allowlist = list(_EXTENSIONS)
     traits.VoilaConfiguration.preheat_kernel = config.ready_kernels > 0
     traits.VoilaConfiguration.default_pool_size = config.ready_kernels
+    # The next kernel starts when the visitor's page is there, not while it loads.
+    traits.VoilaKernelManager.fill_delay = 3.0
     traits.VoilaExporter.language_code = config.language
     traits.TagRemovePreprocessor.enabled = True
     traits.TagRemovePreprocessor.remove_cell_tags = set(REPORT_TAGS)

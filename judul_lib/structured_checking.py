@@ -11,7 +11,7 @@ from judul_lib.features import FloatArray
 from judul_lib.matches import Evidence
 from judul_lib.record_features import unit_similarity
 from judul_lib.settings import DECISION_THRESHOLD, ELSEWHERE, ELSEWHERE_LABELS
-from judul_lib.structured import PreparedTitles, StructuredModel, places_apart
+from judul_lib.structured import PreparedTitles, StructuredModel
 from judul_lib.verdicts import compare_rows, told
 
 
@@ -31,7 +31,7 @@ class _RecordComparison:
 
     def without_place(self, left_rows: Rows, right_rows: Rows, features: FloatArray) -> FloatArray:
         probability = np.zeros(len(left_rows))
-        apart = np.flatnonzero(places_apart(features))
+        apart = np.flatnonzero(self.model.may_be_elsewhere(features))
         if len(apart):
             pairs = (
                 [titles[row] for row in rows[apart]]
