@@ -40,16 +40,12 @@ class ArchivePanel(widgets.VBox):
         self.choice = widgets.Dropdown(description=texts("corpus"))
         self.choice.observe(self._chosen, "value")
         self._list()
-        limits = {"mb": config.max_upload_mb, "rows": number(config.max_rows)}
         self.file = FileInput(
             self.add,
-            max_bytes=config.max_upload_mb * 1_000_000,
-            too_large=texts("too_large", name="{name}", mb=config.max_upload_mb),
-            texts={
-                "label": texts("upload_corpus"),
-                "hint": texts("upload_hint", **limits),
-                "sending": texts("sending"),
-            },
+            label=texts("upload_corpus"),
+            max_mb=config.max_upload_mb,
+            max_rows=config.max_rows,
+            words=texts,
         )
         super().__init__([self.choice, self.file])
 

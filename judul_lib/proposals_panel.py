@@ -47,16 +47,12 @@ class ProposalsPanel(widgets.VBox):
             options=[(MODEL_TITLES[name], name) for name in session.checkers],
             description=texts("model"),
         )
-        limits = {"mb": config.max_upload_mb, "rows": number(config.max_rows)}
         self.file = FileInput(
             self.start,
-            max_bytes=config.max_upload_mb * 1_000_000,
-            too_large=texts("too_large", name="{name}", mb=config.max_upload_mb),
-            texts={
-                "label": texts("proposals_label"),
-                "hint": texts("upload_hint", **limits),
-                "sending": texts("sending"),
-            },
+            label=texts("proposals_label"),
+            max_mb=config.max_upload_mb,
+            max_rows=config.max_rows,
+            words=texts,
         )
         self.state, self.progress = Notice(), widgets.HTML()
         self._percent = -1

@@ -12,6 +12,9 @@ from typing import Any
 import anywidget
 import traitlets
 
+from judul_lib.tables import number
+from judul_lib.texts import Texts
+
 _SCRIPTS = Path(__file__).parent / "resources" / "page"
 
 
@@ -86,22 +89,27 @@ class FileInput(anywidget.AnyWidget):
     ----------
     on_file : callable
         Called with the file's name and bytes.
-    max_bytes : int
-        A larger file is refused before its first piece is sent.
-    too_large : str
-        What is said then; ``{name}`` is the file's name.
-    texts : dict
-        ``label``, ``hint``, ``sending``.
+    label : str
+    max_mb, max_rows : int
+        Both are told; a larger file is refused before its first piece is sent.
+    words : Texts
     """
 
     _esm = _SCRIPTS / "file_input.js"
     texts = traitlets.Dict().tag(sync=True)
 
     def __init__(
-        self, on_file: Callable[[str, bytes], object], *, max_bytes: int, too_large: str, **traits: Any
+        self,
+        on_file: Callable[[str, bytes], object],
+        *,
+        label: str,
+        max_mb: int,
+        max_rows: int,
+        words: Texts,
     ) -> None:
-        super().__init__(**traits)
-        self._on_file, self._max_bytes, self._too_large = on_file, max_bytes, too_large
+        hint = words("upload_hint", mb=max_mb, rows=number(max_rows))
+        super().__init__(texts={"label": label, "hint": hint, "sending": words("sending")})
+        self._on_file, self._max_mb, self._words = on_file, max_mb, words
         self._name, self._size, self._content = "", 0, bytearray()
         self.on_msg(self._received)
 
@@ -120,9 +128,9 @@ class FileInput(anywidget.AnyWidget):
 
     def _go_on(self) -> None:
         name = Path(self._name.replace("\\", "/")).name[:100]
-        if max(self._size, len(self._content)) > self._max_bytes:
+        if max(self._size, len(self._content)) > 1_000_000 * self._max_mb:
             self._name = ""
-            self.say(self._too_large.replace("{name}", name), is_error=True)
+            self.say(self._words("too_large", name=name, mb=self._max_mb), is_error=True)
         elif len(self._content) < self._size:
             self.send({"kind": "next", "start": len(self._content)})
         else:

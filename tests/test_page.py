@@ -359,7 +359,9 @@ def test_a_batch_without_titles_says_so(page):
 
 def test_a_file_comes_in_pieces_and_a_large_one_is_refused():
     arrived, sent = [], []
-    part = FileInput(lambda *file: arrived.append(file), max_bytes=10, too_large="{name} besar")
+    part = FileInput(
+        lambda *file: arrived.append(file), label="", max_mb=1, max_rows=5, words=read_texts("en")
+    )
     part.send = lambda content, buffers=None: sent.append(content)
     part._received(None, {"kind": "start", "name": "../x/a.csv", "size": 6}, None)
     part._received(None, {"kind": "piece", "start": 0}, [b"abc"])
@@ -367,12 +369,13 @@ def test_a_file_comes_in_pieces_and_a_large_one_is_refused():
     part._received(None, {"kind": "piece", "start": 3}, [b"def"])
     assert arrived == [("a.csv", b"abcdef")]
     assert [message["start"] for message in sent] == [0, 3]
-    part._received(None, {"kind": "start", "name": "b.csv", "size": 11}, None)
-    assert sent[-1] == {"kind": "said", "text": "b.csv besar", "is_error": True}
+    part._received(None, {"kind": "start", "name": "b.csv", "size": 1_000_001}, None)
+    assert sent[-1]["is_error"]
+    assert sent[-1]["text"].startswith("b.csv is larger than 1 MB")
     # Who says 4 and sends more is stopped too.
     part._received(None, {"kind": "start", "name": "c.csv", "size": 4}, None)
-    part._received(None, {"kind": "piece", "start": 0}, [b"x" * 50])
-    assert sent[-1]["text"] == "c.csv besar"
+    part._received(None, {"kind": "piece", "start": 0}, [b"x" * 1_000_001])
+    assert sent[-1]["text"].startswith("c.csv is larger")
     assert len(arrived) == 1
     part._received(None, {"kind": "start", "name": "leer.csv", "size": 0}, None)
     assert arrived[-1] == ("leer.csv", b"")
