@@ -115,9 +115,13 @@ def _spans(parse: Sequence[Unit]) -> dict[str, tuple[int, int]]:
 
 
 def _keys(parse: Sequence[Unit]) -> dict[str, int]:
-    """Return units by their letters: abbreviations, and what may be written apart elsewhere."""
-    texts = ((unit.text.replace(" ", ""), column) for column, unit in enumerate(parse))
-    return {text: column for text, column in texts if len(text) >= 2 and text.isalpha()}
+    """Return units by their letters: abbreviations, and what may be written apart elsewhere.
+
+    Two letters that the lexicon knows abbreviate nothing else: "pt" is a
+    company and not "pariwisata tomohon".
+    """
+    texts = ((unit.text.replace(" ", ""), unit.known, column) for column, unit in enumerate(parse))
+    return {text: column for text, known, column in texts if text.isalpha() and len(text) >= 2 + known}
 
 
 def _rows_of(letters: Sequence[Mapping[str, object]]) -> dict[str, list[int]]:

@@ -217,3 +217,11 @@ def test_an_unknown_treatment_of_places_is_refused():
     result = judul("check", BASE, "--elsewhere", "mungkin")
     assert result.returncode == 2
     assert "mirip, tidak, tanyakan" in result.stderr
+
+
+def test_two_known_letters_abbreviate_nothing_else(model):
+    assets = (
+        "Pengembangan Sistem Informasi Manajemen Aset Berbasis Web Studi Kasus PT. X di Kota Bandung"
+    )
+    tourism = "Perancangan Sistem Informasi Pariwisata Kota Tomohon Berbasis Web"
+    assert model.score([assets], [tourism])[0] < 0.1
