@@ -8,7 +8,7 @@ from typing import Any
 from judul_lib.checking import Checker
 from judul_lib.matches import REMARK_COLUMN, Matches
 from judul_lib.settings import MODEL_TITLES
-from judul_lib.storage import csv_text, harmless_cell
+from judul_lib.storage import harmless_csv
 
 
 def show(title: str, matches: Matches, checker: Checker, model: str, style: str) -> str:
@@ -36,7 +36,7 @@ def show(title: str, matches: Matches, checker: Checker, model: str, style: str)
         }
         return json.dumps(answer, indent=2, ensure_ascii=False) + "\n"
     if style == "csv":
-        return csv_text(({k: harmless_cell(v) for k, v in row.items()} for row in rows), list(rows[0]))
+        return harmless_csv(rows)
     return _text_table(rows, matches.decisive, checker, model)
 
 

@@ -1,6 +1,6 @@
 """Which models are there, which one to ask, and loading them with a corpus."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from judul_lib.checking import Checker, TitleChecker
@@ -34,9 +34,8 @@ def find_models(outputs: str | Path) -> dict[str, Path]:
     return found
 
 
-def missing_models(outputs: str | Path) -> list[str]:
-    """Return the titles of the models that are not there, such as *Model Penuh*."""
-    found = find_models(outputs)
+def missing_models(found: Collection[str]) -> list[str]:
+    """Return the titles of the models that are not among those found, such as *Model Penuh*."""
     return [title for name, title in MODEL_TITLES.items() if name not in found]
 
 

@@ -162,8 +162,9 @@ def _choose_model(name: str | None, outputs: Path) -> Path:
 
     if name is not None:
         return outputs / name
-    folder = next(iter(find_models(outputs).values()))
-    if not is_recommended(folder) and (missing := missing_models(outputs)):
+    found = find_models(outputs)
+    folder = next(iter(found.values()))
+    if not is_recommended(folder) and (missing := missing_models(found)):
         _say(f"Catatan: {', '.join(missing)} belum ada di {outputs}; buat dengan `make run`.")
     return folder
 
@@ -196,6 +197,7 @@ def _check_file(file: Path, output: Path, checker: "Checker") -> None:
     from judul_lib.corpus import read_table, write_frame
     from judul_lib.matches import REMARK_COLUMN, RESULT_COLUMNS
     from judul_lib.preprocessing import preprocess_titles
+    from judul_lib.storage import harmless_cell
     from judul_lib.table_files import TITLE_COLUMN, find_column
 
     proposals = read_table(file)
@@ -211,8 +213,6 @@ def _check_file(file: Path, output: Path, checker: "Checker") -> None:
     if any(row is not blank and REMARK_COLUMN in row for row in rows):
         columns = (*RESULT_COLUMNS, REMARK_COLUMN)
     _append(proposals, columns, rows)
-    from judul_lib.storage import harmless_cell
-
     write_frame(proposals.map(harmless_cell), output)
     similar, ask = (sum(row["rf_label"] == name for row in rows) for name in (SIMILAR, ASK))
     click.echo(f"Dari {len(rows)} baris: {similar} MIRIP, {ask} TANYAKAN. Hasil: {output}")

@@ -118,7 +118,6 @@ def load_config(
     values |= {
         name: _read(name, str(value), name) for name, value in overrides.items() if value is not None
     }
-    values["token"] = values.get("token") or environment.get("JUDUL_TOKEN", "")
     config = Config(**values)
     corpora = {name: folder / corpus for name, corpus in config.corpora.items()}
     return replace(config, models=folder / config.models, corpora=corpora, source=path)

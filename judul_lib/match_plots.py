@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from judul_lib.matches import Evidence, Matches
-from judul_lib.page_parts import VERDICT_KEYS, part_title
+from judul_lib.page_parts import part_title, verdict_title
 from judul_lib.plots import ACCENT, GRID, PRIMARY, rounded, style
 from judul_lib.settings import ASK, DIFFERENT, SIMILAR
 from judul_lib.tables import number
@@ -40,7 +40,7 @@ def match_bars(matches: Matches, *, texts: Texts | None = None) -> go.Figure:
         if rows:
             figure.add_bar(
                 x=rounded(matches.probability[rows], 3), y=rows, orientation="h",
-                name=texts(VERDICT_KEYS[label]),
+                name=verdict_title(label, texts=texts),
                 marker={"color": colour, "pattern": {"shape": pattern, **_PATTERN}},
                 text=[f"{p:.2f}".replace(".", ",") for p in matches.probability[rows]],
                 textposition="outside", cliponaxis=False,

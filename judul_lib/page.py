@@ -36,17 +36,10 @@ class ArchivePanel(widgets.VBox):
     def __init__(self, session: Session, texts: Texts, on_change: Callable[[], None]) -> None:
         self._session, self._texts, self._on_change = session, texts, on_change
         self._one_at_a_time = threading.Lock()
-        config = session.config
         self.choice = widgets.Dropdown(description=texts("corpus"))
         self.choice.observe(self._chosen, "value")
         self._list()
-        self.file = FileInput(
-            self.add,
-            label=texts("upload_corpus"),
-            max_mb=config.max_upload_mb,
-            max_rows=config.max_rows,
-            words=texts,
-        )
+        self.file = FileInput(self.add, label=texts("upload_corpus"), config=session.config, words=texts)
         super().__init__([self.choice, self.file])
 
     def add(self, name: str, content: bytes) -> threading.Thread:

@@ -5,7 +5,7 @@ neither markup nor writing direction of one title reaches beyond it.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 
 import pandas as pd
@@ -17,9 +17,6 @@ from judul_lib.preprocessing import preprocess_text
 from judul_lib.settings import ASK, DIFFERENT, SIMILAR
 from judul_lib.tables import Display, number
 from judul_lib.texts import Texts, read_texts
-
-VERDICT_KEYS = {SIMILAR: "verdict_similar", DIFFERENT: "verdict_different", ASK: "verdict_ask"}
-"""Which words of the page stand for each ``rf_label``."""
 
 _VERDICTS = {
     SIMILAR: ("verdict_similar", "advice_similar", "judul-mirip", "▲"),
@@ -33,6 +30,11 @@ _WORD = re.compile(r"[^\W\d_]+|[\W\d_]+")
 def part_title(name: str, *, texts: Texts | None = None) -> str:
     """Return the name of a part of `judul_lib.matches.Evidence` as readers see it."""
     return (texts or read_texts())(name)
+
+
+def verdict_title(label: str, *, texts: Texts) -> str:
+    """Return an ``rf_label`` in the language of the page."""
+    return texts(_VERDICTS[label][0])
 
 
 def shared_words(title: str, query: str) -> list[tuple[str, bool]]:
@@ -50,7 +52,10 @@ def shared_words(title: str, query: str) -> list[tuple[str, bool]]:
     >>> shared_words("Peramalan beras", "ramalan harga beras")
     [('Peramalan', False), (' ', False), ('beras', True)]
     """
-    stems = set(preprocess_text(query).split())
+    return _pieces(title, set(preprocess_text(query).split()))
+
+
+def _pieces(title: str, stems: set[str]) -> list[tuple[str, bool]]:
     pieces = _WORD.findall(title)
     return [(piece, piece[0].isalpha() and preprocess_text(piece) in stems) for piece in pieces]
 
@@ -93,11 +98,12 @@ def match_table(
     names = [("rank", True), ("ref", False), ("p_column", True), ("label", False)]
     head = _head([*names, *((name, True) for name in FEATURES)], texts, interactive)
     remarks = matches.remarks or [""] * len(matches)
+    stems = set(preprocess_text(query).split())
     lines = []
     for row, (title, features, p, label) in enumerate(
         zip(matches.titles, matches.features, matches.probability, matches.labels, strict=True)
     ):
-        marked = _marked(title, query)
+        marked = _marked(title, stems)
         if interactive:
             hint = escape(texts("choose"))
             marked = f"<button type='button' class='judul-pilih' title='{hint}'>{marked}</button>"
@@ -131,9 +137,9 @@ def comparison(
     names = [("model", False), ("label", False), ("p_column", True), ("closest", False)]
     head = _head([*names, *([("seconds", True)] if seconds else [])], texts, interactive=False)
     lines, plain = [], []
-    for model, matches in results.items():
-        row = matches.decisive
-        p, label, title = float(matches.probability[row]), matches.labels[row], matches.titles[row]
+    deciding = {model: matches.only(matches.decisive) for model, matches in results.items()}
+    for model, match in deciding.items():
+        p, label, title = float(match.probability[0]), match.labels[0], match.titles[0]
         time = number(1000 * seconds[model], 0) if seconds else ""
         cell = f"<td class='angka'>{escape(texts('ms', n=time))}</td>" if seconds else ""
         lines.append(
@@ -141,20 +147,19 @@ def comparison(
             f"<td class='judul-teks'>{_text(title)}</td>{cell}</tr>"
         )
         plain.append(f"{model}: {label} {number(p)} {title}")
-    told = _agreement(results, texts)
+    told = _agreement(list(deciding.values()), texts)
     items = "".join(f"<li>{escape(sentence)}</li>" for sentence in told)
     table = f"<table class='judul-tabel'>{head}<tbody>{''.join(lines)}</tbody></table>"
     return Display(f"<div class='judul-gulir'>{table}</div><ul>{items}</ul>", "\n".join([*plain, *told]))
 
 
-def _agreement(results: Mapping[str, Matches], texts: Texts) -> list[str]:
-    decisive = [matches.only(matches.decisive) for matches in results.values()]
-    chances = [float(matches.probability[0]) for matches in decisive]
-    labels = {matches.labels[0] for matches in decisive}
-    closest = {matches.titles[0] for matches in decisive}
+def _agreement(deciding: Sequence[Matches], texts: Texts) -> list[str]:
+    chances = [float(match.probability[0]) for match in deciding]
+    labels = {match.labels[0] for match in deciding}
+    closest = {match.titles[0] for match in deciding}
     one = labels.pop() if len(labels) == 1 else None
     return [
-        texts("agree", verdict=texts(_VERDICTS[one][0])) if one else texts("disagree"),
+        texts("agree", verdict=verdict_title(one, texts=texts)) if one else texts("disagree"),
         texts("difference", d=number(max(chances) - min(chances), 2)),
         texts("same_title" if len(closest) == 1 else "other_titles"),
     ]
@@ -208,10 +213,10 @@ def _text(title: str) -> str:
     return f"<bdi>{escape(title)}</bdi>"
 
 
-def _marked(title: str, query: str) -> str:
+def _marked(title: str, stems: set[str]) -> str:
     pieces = (
         f"<mark>{escape(piece)}</mark>" if is_shared else escape(piece)
-        for piece, is_shared in shared_words(title, query)
+        for piece, is_shared in _pieces(title, stems)
     )
     return f"<bdi>{''.join(pieces)}</bdi>"
 
@@ -230,8 +235,8 @@ def _bar_cell(value: object) -> str:
 
 
 def _chip(label: str, texts: Texts) -> str:
-    name, _, style, sign = _VERDICTS[label]
+    _, _, style, sign = _VERDICTS[label]
     return (
         f"<span class='judul-label {style}'><span aria-hidden='true'>{sign}</span> "
-        f"{escape(texts(name))}</span>"
+        f"{escape(verdict_title(label, texts=texts))}</span>"
     )

@@ -42,17 +42,12 @@ class ProposalsPanel(widgets.VBox):
         self._stopped = threading.Event()
         self._result: pd.DataFrame | None = None
         self._source = ""
-        config = session.config
         self.model = widgets.Dropdown(
             options=[(MODEL_TITLES[name], name) for name in session.checkers],
             description=texts("model"),
         )
         self.file = FileInput(
-            self.start,
-            label=texts("proposals_label"),
-            max_mb=config.max_upload_mb,
-            max_rows=config.max_rows,
-            words=texts,
+            self.start, label=texts("proposals_label"), config=session.config, words=texts
         )
         self.state, self.progress = Notice(), widgets.HTML()
         self._percent = -1

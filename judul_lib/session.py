@@ -4,14 +4,13 @@ import threading
 import time
 from dataclasses import dataclass
 
-from judul_lib.checkers import find_models, load_checker
+from judul_lib.checkers import find_models, load_checker, missing_models
 from judul_lib.checking import Checker
 from judul_lib.config import Config
 from judul_lib.corpus import parse_corpus, read_corpus
 from judul_lib.errors import ModelError
 from judul_lib.matches import Matches
 from judul_lib.preprocessing import preprocess_text
-from judul_lib.settings import MODEL_TITLES
 from judul_lib.table_files import TITLE_COLUMN
 from judul_lib.tables import number
 from judul_lib.texts import Texts
@@ -94,7 +93,7 @@ class Session:
                 self.damaged.append(str(error))
         if not self._own:
             raise ModelError(self.damaged[0])
-        self.missing = [title for name, title in MODEL_TITLES.items() if name not in self._own]
+        self.missing = missing_models(self._own)
         self.checkers = dict(self._own)
         for checker in self._own.values():
             checker.check(_FIRST_TITLE, top_k=1)  # What is read on first use is read now.

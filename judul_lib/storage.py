@@ -86,6 +86,18 @@ def csv_text(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> str:
     return stream.getvalue()
 
 
+def harmless_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    r"""Return rows of one kind as CSV text that a spreadsheet runs nothing of; at least one row.
+
+    Examples
+    --------
+    >>> harmless_csv([{"Judul": "=1+1"}])
+    "Judul\n'=1+1\n"
+    """
+    cells = ({name: harmless_cell(value) for name, value in row.items()} for row in rows)
+    return csv_text(cells, list(rows[0]))
+
+
 def replace_folder(new: Path, target: Path) -> None:
     """Put a finished folder in the place of an old one.
 

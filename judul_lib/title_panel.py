@@ -1,9 +1,9 @@
 """One title: the field, the verdict of each model, and why."""
 
+import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import date
-from typing import Any
 
 import ipywidgets as widgets
 import plotly.graph_objects as go
@@ -14,7 +14,7 @@ from judul_lib.match_plots import evidence_waterfall, match_bars
 from judul_lib.matches import Matches
 from judul_lib.session import LONGEST_TITLE, MOST_RESULTS, Answer, Session, objection
 from judul_lib.settings import MODEL_TITLES
-from judul_lib.storage import csv_text, harmless_cell
+from judul_lib.storage import harmless_csv
 from judul_lib.texts import Texts
 from judul_lib.widgets import DownloadButton, Notice, RangeInput, SortableTable, TitleForm
 
@@ -23,19 +23,9 @@ FeedbackFunction = Callable[[Feedback], None]
 
 def draw(output: widgets.Output, figure: go.Figure) -> None:
     """Show a figure in the place of the one before."""
-    data = {
-        "application/vnd.plotly.v1+json": {**figure.to_plotly_json(), "config": {"responsive": True}}
-    }
-    output.outputs = ({"output_type": "display_data", "data": _plain(data), "metadata": {}},)
-
-
-def _plain(value: Any) -> Any:
-    """Return tuples as lists and arrays as lists: what a message can carry."""
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value.tolist() if hasattr(value, "tolist") else value
+    shown = {**json.loads(figure.to_json()), "config": {"responsive": True}}
+    data = {"application/vnd.plotly.v1+json": shown}
+    output.outputs = ({"output_type": "display_data", "data": data, "metadata": {}},)
 
 
 def file_name(title: str, day: date) -> str:
@@ -106,8 +96,7 @@ class ModelPanel(widgets.VBox):
             {"judul": self._title, "model": self._name, **row, "ambang": self._shown.threshold}
             for row in self._shown.rows()
         ]
-        text = csv_text(({k: harmless_cell(v) for k, v in row.items()} for row in rows), list(rows[0]))
-        return file_name(self._title, date.today()), text.encode("utf-8-sig")
+        return file_name(self._title, date.today()), harmless_csv(rows).encode("utf-8-sig")
 
     def _feedback_row(self) -> widgets.Widget:
         texts = self._texts

@@ -12,6 +12,7 @@ from typing import Any
 import anywidget
 import traitlets
 
+from judul_lib.config import Config
 from judul_lib.tables import number
 from judul_lib.texts import Texts
 
@@ -90,8 +91,8 @@ class FileInput(anywidget.AnyWidget):
     on_file : callable
         Called with the file's name and bytes.
     label : str
-    max_mb, max_rows : int
-        Both are told; a larger file is refused before its first piece is sent.
+    config : Config
+        Its limits are told; a larger file is refused before its first piece is sent.
     words : Texts
     """
 
@@ -103,13 +104,12 @@ class FileInput(anywidget.AnyWidget):
         on_file: Callable[[str, bytes], object],
         *,
         label: str,
-        max_mb: int,
-        max_rows: int,
+        config: Config,
         words: Texts,
     ) -> None:
-        hint = words("upload_hint", mb=max_mb, rows=number(max_rows))
+        hint = words("upload_hint", mb=config.max_upload_mb, rows=number(config.max_rows))
         super().__init__(texts={"label": label, "hint": hint, "sending": words("sending")})
-        self._on_file, self._max_mb, self._words = on_file, max_mb, words
+        self._on_file, self._max_mb, self._words = on_file, config.max_upload_mb, words
         self._name, self._size, self._content = "", 0, bytearray()
         self.on_msg(self._received)
 

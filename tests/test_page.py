@@ -360,7 +360,10 @@ def test_a_batch_without_titles_says_so(page):
 def test_a_file_comes_in_pieces_and_a_large_one_is_refused():
     arrived, sent = [], []
     part = FileInput(
-        lambda *file: arrived.append(file), label="", max_mb=1, max_rows=5, words=read_texts("en")
+        lambda *file: arrived.append(file),
+        label="",
+        config=Config(max_upload_mb=1),
+        words=read_texts("en"),
     )
     part.send = lambda content, buffers=None: sent.append(content)
     part._received(None, {"kind": "start", "name": "../x/a.csv", "size": 6}, None)
