@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rapidfuzz.distance import OSA, Indel
 from rapidfuzz.process import cdist, cpdist
 
-from judul_lib.records import GROUPS, RecordTable, is_in
+from judul_lib.records import GROUPS, RecordTable, UnitTable, is_in
 from judul_lib.spelling import typed_alike
 
 FloatArray = NDArray[np.float64]
@@ -40,8 +40,8 @@ All others are in [0, 1].
 """
 
 
-def unit_similarity(left: RecordTable, right: RecordTable) -> FloatArray:
-    """Compare every unit of one table with every unit of the other.
+def unit_similarity(left: UnitTable, right: UnitTable) -> FloatArray:
+    """Compare every name of one table with every name of the other.
 
     Returns
     -------
@@ -58,15 +58,12 @@ def unit_similarity(left: RecordTable, right: RecordTable) -> FloatArray:
     alike = np.maximum(alike, spelling)
     other_way = spelling if left is right else _spelling(right, left)
     alike = np.maximum(alike, other_way.T).astype(np.float64)
-    columns: dict[str, list[int]] = {}
-    for position, name in enumerate(right.names):
-        columns.setdefault(name, []).append(position)
     for row, name in enumerate(left.names):
-        alike[row, columns.get(name, [])] = 1.0
+        alike[row, right.rows_of_name.get(name, [])] = 1.0
     return alike
 
 
-def _spelling(left: RecordTable, right: RecordTable) -> NDArray[np.float32]:
+def _spelling(left: UnitTable, right: UnitTable) -> NDArray[np.float32]:
     """Compare the letters of the unknown words of one table with all units of the other."""
     alike = np.zeros((len(left.names), len(right.names)), dtype=np.float32)
     rows = [
@@ -104,7 +101,7 @@ def record_features(
     ndarray of float, shape (n, n_features)
         Columns in the order of `RECORD_FEATURES`.
     """
-    alike = unit_similarity(left, right) if alike is None else alike
+    alike = unit_similarity(left.units, right.units) if alike is None else alike
     parts = [
         _compare(left, right, left_rows[s : s + _CHUNK], right_rows[s : s + _CHUNK], alike)
         for s in range(0, len(left_rows), _CHUNK)
@@ -183,7 +180,7 @@ def unit_pairs(
     -------
     ndarray of float in [0, 1], shape (n_left_units, n_right_units)
     """
-    used = [np.ones((1, len(t.parses[r])), bool) for t, r in ((left, left_row), (right, right_row))]
+    used = [np.ones((1, len(t.parse(r))), bool) for t, r in ((left, left_row), (right, right_row))]
     if not (used[0].size and used[1].size):
         return np.zeros((used[0].size, used[1].size))
     rows = np.array([left_row], dtype=np.intp), np.array([right_row], dtype=np.intp)

@@ -1,6 +1,9 @@
 """Titles read into units, one row a title, made ready for comparison field by field."""
 
+from array import array
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,60 +25,192 @@ GROUPS: Mapping[str, tuple[int, ...]] = {
 """Groups of fields that are compared; the counterparts may stand in any field."""
 
 
+@dataclass(frozen=True)
+class UnitTable:
+    """The distinct units of many titles, and what is known of each.
+
+    Attributes
+    ----------
+    units : sequence of Unit, shape (n_units,)
+    weights : ndarray of float, shape (n_units,)
+        Positive; rare names weigh more.
+    name_ids : ndarray of int, shape (n_units,)
+        Row of each unit among the names: units of one name are compared as one.
+    vectors : ndarray of float32, shape (n_names, n_dimensions)
+    """
+
+    units: Sequence[Unit]
+    weights: FloatArray
+    name_ids: NDArray[np.int32]
+    vectors: NDArray[np.float32]
+
+    @classmethod
+    def of(
+        cls, units: Sequence[Unit], vectors: WordVectors, weight: Callable[[str], float]
+    ) -> "UnitTable":
+        """Look up the weights and vectors of distinct units."""
+        number: dict[str, int] = {}
+        for unit in units:
+            number.setdefault(_name_key(unit), len(number))
+        name_ids = np.array([number[_name_key(unit)] for unit in units], dtype=np.int32)
+        weights = np.array([weight(unit.name) for unit in units], dtype=np.float64)
+        first = np.unique(name_ids, return_index=True)[1]
+        # An unknown word means what its own form means: "kebijakan" is not "bijak".
+        meant = [units[k].name if units[k].known else units[k].text for k in first]
+        return cls(units, weights, name_ids, vectors.of(meant))
+
+    @cached_property
+    def fields(self) -> NDArray[np.int8]:
+        """Number of each unit's field in `FIELDS`, shape (n_units,)."""
+        return np.array([FIELDS.index(unit.field) for unit in self.units], dtype=np.int8)
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Return the names, shape (n_names,); unknown words of one stem are several."""
+        return [unit.name for unit in self._first]
+
+    @cached_property
+    def known(self) -> NDArray[np.bool_]:
+        """Which names the lexicon has, shape (n_names,)."""
+        return np.array([unit.known for unit in self._first], dtype=bool)
+
+    @cached_property
+    def is_place(self) -> NDArray[np.bool_]:
+        """Which names are places that the lexicon has, shape (n_names,)."""
+        return np.array([unit.known and unit.field == "place" for unit in self._first], dtype=bool)
+
+    @cached_property
+    def rows_of_name(self) -> Mapping[str, list[int]]:
+        """Return the rows of each name."""
+        rows: dict[str, list[int]] = {}
+        for row, name in enumerate(self.names):
+            rows.setdefault(name, []).append(row)
+        return rows
+
+    @cached_property
+    def _first(self) -> list[Unit]:
+        return [self.units[k] for k in np.unique(self.name_ids, return_index=True)[1]]
+
+
 class RecordTable:
     """Titles read into units and made ready for comparison, one row a title.
 
     Parameters
     ----------
     titles : sequence of str, shape (n,)
-    parser : TitleParser
-    vectors : WordVectors
-    weight : callable
-        Weight of a unit's name, positive; rare names weigh more.
-    with_place : bool
-        False leaves places out, as in titles that name none.
+    units : UnitTable
+    ends : ndarray of int, shape (n + 1,)
+    numbers : ndarray of int, shape (ends[-1],)
+        Title *i* has the units ``numbers[ends[i]:ends[i + 1]]``, in its order.
+    is_word : callable
+        Whether a word is in a dictionary.
+    spanned : ndarray of bool, shape (n,)
+        Rows whose words may meet an abbreviation, or it them; all by default.
     """
 
     def __init__(
         self,
+        titles: Sequence[str],
+        units: UnitTable,
+        ends: NDArray[np.int_],
+        numbers: NDArray[np.int32],
+        is_word: Callable[[str], bool],
+        spanned: NDArray[np.bool_] | None = None,
+    ) -> None:
+        self.titles, self.units, self.is_word = titles, units, is_word
+        self._ends, self._numbers, self._spanned = ends, numbers, spanned
+
+    @classmethod
+    def read(
+        cls,
         titles: Sequence[str],
         parser: TitleParser,
         vectors: WordVectors,
         weight: Callable[[str], float],
         *,
         with_place: bool = True,
-    ) -> None:
-        self.parses = [
-            [unit for unit in parser.parse(title) if with_place or unit.field != "place"][:_MOST_UNITS]
-            for title in titles
-        ]
-        self.words = [words_of(title) for title in titles]
-        self.texts = [" ".join(words) for words in self.words]
-        self.is_word = parser.is_word
-        number: dict[str, int] = {}
-        kinds: list[Unit] = []
-        shape = (len(self.parses), max(1, max(map(len, self.parses), default=1)))
-        self.ids, self.fields = np.zeros(shape, dtype=np.intp), np.full(shape, -1)
-        self.weights = np.zeros(shape)
-        for row, parse in enumerate(self.parses):
-            for column, unit in enumerate(parse):
-                key = unit.name if unit.known else f"{unit.name} {unit.text}"
-                if key not in number:
-                    number[key] = len(kinds)
-                    kinds.append(unit)
-                self.ids[row, column] = number[key]
-                self.fields[row, column] = FIELDS.index(unit.field)
-                self.weights[row, column] = weight(unit.name)
-        self.names = [unit.name for unit in kinds]
-        self.known = np.array([unit.known for unit in kinds], dtype=bool)
-        self.is_place = np.array([unit.known and unit.field == "place" for unit in kinds], dtype=bool)
-        # An unknown word means what its own form means: "kebijakan" is not "bijak".
-        self.vectors = vectors.of([unit.name if unit.known else unit.text for unit in kinds])
-        self.means = [self._mean_vectors(GROUPS[group]) for group in ("all", "object")]
-        self.spans = [_spans(parse) for parse in self.parses]
-        self.keys = [_keys(parse) for parse in self.parses]
-        self._span_rows = _rows_of(self.spans)
-        self._key_rows = _rows_of(self.keys)
+    ) -> "RecordTable":
+        """Read titles.
+
+        Parameters
+        ----------
+        titles : sequence of str, shape (n,)
+        parser : TitleParser
+        vectors : WordVectors
+        weight : callable
+            Weight of a unit's name, positive; rare names weigh more.
+        with_place : bool
+            False leaves places out, as in titles that name none.
+        """
+        units, ends, numbers = number_units(titles, parser, with_place=with_place)
+        return cls(titles, UnitTable.of(units, vectors, weight), ends, numbers, parser.is_word)
+
+    def take(self, rows: NDArray[np.intp], spanned: NDArray[np.bool_] | None = None) -> "RecordTable":
+        """Return the table of some rows, in the order given."""
+        counts = np.diff(self._ends)[rows]
+        ends = np.concatenate([[0], np.cumsum(counts)])
+        places = np.repeat(self._ends[rows] - ends[:-1], counts) + np.arange(ends[-1])
+        titles = [self.titles[row] for row in rows.tolist()]
+        return RecordTable(titles, self.units, ends, self._numbers[places], self.is_word, spanned)
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    @cached_property
+    def ids(self) -> NDArray[np.int32]:
+        """Names of each title's units, shape (n, most units of a title); 0 beyond its units."""
+        return self._padded(self.units.name_ids, 0)
+
+    @cached_property
+    def fields(self) -> NDArray[np.int8]:
+        """Fields of each title's units, shape (n, most units of a title); -1 beyond its units."""
+        return self._padded(self.units.fields, -1)
+
+    @cached_property
+    def weights(self) -> FloatArray:
+        """Weights of each title's units, shape (n, most units of a title); 0 beyond its units."""
+        return self._padded(self.units.weights, 0)
+
+    def _padded(self, values: NDArray, blank: int) -> NDArray:
+        counts = np.diff(self._ends)
+        table = np.full((len(self), max(1, counts.max(initial=1))), blank, dtype=values.dtype)
+        table[np.arange(table.shape[1]) < counts[:, None]] = values[self._numbers]
+        return table
+
+    def parse(self, row: int) -> list[Unit]:
+        """Return the units of one title."""
+        numbers = self._numbers[self._ends[row] : self._ends[row + 1]].tolist()
+        return [self.units.units[number] for number in numbers]
+
+    @cached_property
+    def words(self) -> list[list[str]]:
+        """Words of each title as from `words_of`, shape (n,)."""
+        return [words_of(title) for title in self.titles]
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """Words of each title, joined by blanks, shape (n,)."""
+        return [" ".join(words) for words in self.words]
+
+    @cached_property
+    def means(self) -> list[FloatArray]:
+        """Mean vectors of each title's units, and of those that name its object, shape (n, d) each."""
+        return [self._mean_vectors(GROUPS[group]) for group in ("all", "object")]
+
+    @cached_property
+    def spans(self) -> list[dict[str, tuple[int, int]]]:
+        """What consecutive words of each title can be met by, see `_spans`; shape (n,)."""
+        return [_spans(parse) for parse in self._met_parses]
+
+    @cached_property
+    def keys(self) -> list[dict[str, int]]:
+        """Units of each title by their letters, see `_keys`; shape (n,)."""
+        return [_keys(parse) for parse in self._met_parses]
+
+    @cached_property
+    def _met_parses(self) -> list[list[Unit]]:
+        met = np.ones(len(self), dtype=bool) if self._spanned is None else self._spanned
+        return [self.parse(row) if met[row] else [] for row in range(len(self))]
 
     def meeting(self, other: "RecordTable", row: int) -> set[int]:
         """Return the rows of another table that `_meet_spans` can change when met by this row."""
@@ -86,16 +221,38 @@ class RecordTable:
             rows.update(other._key_rows.get(letters, ()))
         return rows
 
-    def __len__(self) -> int:
-        return len(self.parses)
+    @cached_property
+    def _span_rows(self) -> dict[str, list[int]]:
+        return _rows_of(self.spans)
+
+    @cached_property
+    def _key_rows(self) -> dict[str, list[int]]:
+        return _rows_of(self.keys)
 
     def _mean_vectors(self, fields: Sequence[int]) -> FloatArray:
         """Return the weighted mean vector of some fields of each title, length 1 or 0."""
         weights = self.weights * is_in(self.fields, fields)
-        flat = np.zeros((len(self), self.vectors.shape[1]))
-        for column in range(self.ids.shape[1] if self.names else 0):
-            flat += weights[:, column, None] * self.vectors[self.ids[:, column]]
+        flat = np.zeros((len(self), self.units.vectors.shape[1]))
+        for column in range(self.ids.shape[1] if len(self.units.vectors) else 0):
+            flat += weights[:, column, None] * self.units.vectors[self.ids[:, column]]
         return flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-9)
+
+
+def number_units(
+    titles: Sequence[str], parser: TitleParser, *, with_place: bool = True
+) -> tuple[list[Unit], NDArray[np.int_], NDArray[np.int32]]:
+    """Read titles and number their distinct units; see `RecordTable` for what is returned."""
+    number: dict[Unit, int] = {}
+    numbers, ends = array("i"), [0]
+    for title in titles:
+        parse = [unit for unit in parser.parse(title) if with_place or unit.field != "place"]
+        numbers.extend([number.setdefault(unit, len(number)) for unit in parse[:_MOST_UNITS]])
+        ends.append(len(numbers))
+    return list(number), np.array(ends), np.array(numbers, dtype=np.int32)
+
+
+def _name_key(unit: Unit) -> str:
+    return unit.name if unit.known else f"{unit.name} {unit.text}"
 
 
 def _spans(parse: Sequence[Unit]) -> dict[str, tuple[int, int]]:

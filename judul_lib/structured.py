@@ -138,7 +138,7 @@ class StructuredModel:
 
     def records(self, titles: Sequence[str], *, with_place: bool = True) -> RecordTable:
         """Read titles into their units."""
-        return RecordTable(titles, self.parser, self.vectors, self.weights, with_place=with_place)
+        return RecordTable.read(titles, self.parser, self.vectors, self.weights, with_place=with_place)
 
     def features(
         self,
@@ -156,7 +156,7 @@ class StructuredModel:
             As from `unit_similarity`, where it is at hand already.
         """
         if alike is None:
-            alike = unit_similarity(left.records, right.records)
+            alike = unit_similarity(left.records.units, right.records.units)
         letters = pair_features(left.table.take(left_rows), right.table.take(right_rows))
         record = record_features(left.records, right.records, left_rows, right_rows, alike)
         # Processors differ in the last digits of a sum; the fitted model should not.

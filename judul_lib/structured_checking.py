@@ -24,7 +24,7 @@ class _RecordComparison:
 
     @cached_property
     def _alike(self) -> FloatArray:
-        return unit_similarity(self.left.records, self.right.records)
+        return unit_similarity(self.left.records.units, self.right.records.units)
 
     def features(self, left_rows: Rows, right_rows: Rows) -> FloatArray:
         return self.model.features(self.left, self.right, left_rows, right_rows, self._alike)

@@ -9,6 +9,7 @@ import csv
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from judul_lib.errors import LexiconError
 from judul_lib.spelling import FUNCTION_WORDS, SpellingCorrector, right_stem, words_of
@@ -32,8 +33,7 @@ _PART_OPENERS: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True)
-class Unit:
+class Unit(NamedTuple):
     """A piece of a title that means one thing.
 
     Attributes

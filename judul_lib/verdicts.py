@@ -78,7 +78,7 @@ def compare_fields(model: StructuredModel, left: str, right: str) -> list[FieldC
     tempat berbeda: sleman – bantul
     """
     records = model.records([left, right])
-    return compare_rows(records, records, 0, 1, unit_similarity(records, records))
+    return compare_rows(records, records, 0, 1, unit_similarity(records.units, records.units))
 
 
 def compare_rows(
@@ -93,7 +93,7 @@ def compare_rows(
     """
     pairs = unit_pairs(left, right, left_row, right_row, alike)
     found = (pairs.max(axis=1, initial=0) >= _FOUND, pairs.max(axis=0, initial=0) >= _FOUND)
-    parses = left.parses[left_row], right.parses[right_row]
+    parses = left.parse(left_row), right.parse(right_row)
     weights = left.weights[left_row], right.weights[right_row]
     return [_compare_field(parses, weights, found, field) for field in _ORDER]
 
