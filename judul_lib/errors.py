@@ -32,6 +32,10 @@ class PipelineError(JudulError):
     """A notebook failed, or the folder that a run needs is not there."""
 
 
+class IndexFileError(JudulError):
+    """An index is missing, damaged, or made by another version or model."""
+
+
 class ConfigError(JudulError):
     """``judul.toml`` or an environment variable has a key or value that cannot be used."""
 

@@ -162,3 +162,43 @@ def ranking(features: FloatArray, probability: FloatArray) -> NDArray[np.intp]:
     """Return the rows by probability, then cosine, then Levenshtein ratio, then their own order."""
     cosine, levenshtein = (features[:, list(FEATURES).index(n)] for n in ("cosine", "levenshtein"))
     return np.lexsort((-levenshtein, -cosine, -probability))
+
+
+class TopRows:
+    """The best rows of a corpus found so far, in the order of `ranking`.
+
+    Parameters
+    ----------
+    k : int
+        How many are wanted, at least 1.
+
+    Attributes
+    ----------
+    rows : ndarray of int, shape (at most k,)
+        Best first.
+    worst : tuple of float
+        Probability, cosine and Levenshtein ratio of the last of *k* rows; a
+        row that is to follow must not be below it. ``-inf`` while there are
+        fewer.
+    n_scored : int
+        How many rows were offered.
+    """
+
+    def __init__(self, k: int) -> None:
+        self._k = k
+        self.rows = np.empty(0, dtype=np.int64)
+        self._scores = np.empty((0, 3))
+        self.worst = (-np.inf, -np.inf, -np.inf)
+        self.n_scored = 0
+
+    def offer(self, rows: NDArray[np.integer], *scores: FloatArray) -> None:
+        """Take in rows with their probability, cosine and Levenshtein ratio, each of shape (n,)."""
+        self.n_scored += len(rows)
+        every = np.concatenate([self.rows, rows])
+        known = np.concatenate([self._scores, np.column_stack(scores)])
+        probability, cosine, levenshtein = known.T
+        best = np.lexsort((every, -levenshtein, -cosine, -probability))[: self._k]
+        self.rows, self._scores = every[best], known[best]
+        if len(best) == self._k:
+            last = self._scores[-1]
+            self.worst = float(last[0]), float(last[1]), float(last[2])

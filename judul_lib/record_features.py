@@ -193,7 +193,7 @@ def _used(weights: FloatArray) -> FloatArray:
 
 
 def _group_columns(
-    sides: Sequence[tuple[NDArray[np.int_], FloatArray, FloatArray]], fields: Sequence[int]
+    sides: Sequence[tuple[NDArray[np.integer], FloatArray, FloatArray]], fields: Sequence[int]
 ) -> list[FloatArray]:
     shares, worst, present = [], [], []
     for field, weights, best in sides:

@@ -290,7 +290,7 @@ def _rows_of(letters: Sequence[Mapping[str, object]]) -> dict[str, list[int]]:
     return rows
 
 
-def is_in(fields: NDArray[np.int_], wanted: Sequence[int]) -> NDArray[np.bool_]:
+def is_in(fields: NDArray[np.integer], wanted: Sequence[int]) -> NDArray[np.bool_]:
     """Tell which entries are one of some fields; -1, where there is no unit, is none."""
     member = np.zeros(len(FIELDS) + 1, dtype=bool)
     member[list(wanted)] = True

@@ -1,0 +1,201 @@
+"""Find a query's best titles for a model of the study without comparing it with every title.
+
+For each term the titles that have it are stored (*postings*), so that the
+cosine and the shared stems of all titles cost only the query's terms. The
+Levenshtein ratio, which costs most, is at first only known not to exceed what
+the lengths of both titles allow; the forest, written out as a table, turns
+that into an upper bound of the answer. Where many titles remain, how often
+each letter occurs in both tightens the bound. Letters are compared where it
+can still reach the best titles found, best bounds first, and nowhere else.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from rapidfuzz.distance import Indel
+from rapidfuzz.process import cdist
+from scipy.sparse import csr_matrix
+
+from judul_lib.array_files import Arrays, StringColumn
+from judul_lib.features import FloatArray, TitleTable, _row_sums
+from judul_lib.forest_table import ForestTable
+from judul_lib.matches import TopRows
+
+# Titles whose letters are compared at a time; with more left, their letters are counted first.
+_FIRST, _NEXT, _MANY = 256, 8192, 1024
+_BUCKETS, _MOST = 32, 255
+Rows = NDArray[np.intp]
+
+
+def study_arrays(table: TitleTable) -> dict[str, NDArray]:
+    """Return what `StudySearch` needs of a part of a corpus, as arrays.
+
+    Parameters
+    ----------
+    table : TitleTable, shape (n,)
+    """
+    words = sorted(set().union(*table.tokens), key=lambda word: word.encode())
+    column = {word: number for number, word in enumerate(words)}
+    counts = np.fromiter(map(len, table.tokens), dtype=np.int32, count=len(table))
+    has = np.fromiter(
+        (column[word] for tokens in table.tokens for word in sorted(tokens)),
+        dtype=np.int32, count=counts.sum(),
+    )  # fmt: skip
+    ends = np.concatenate([[0], np.cumsum(counts)])
+    shape = (len(table), max(1, len(words)))
+    stems = csr_matrix((np.ones(len(has), dtype=np.int8), has, ends), shape=shape).tocsc()
+    terms = table.tfidf.tocsc()
+    return {
+        "lengths": np.fromiter(map(len, table.letters), dtype=np.int32, count=len(table)),
+        "letters": count_letters(table.letters.tolist()),
+        "squares": _row_sums(table.tfidf.multiply(table.tfidf)),
+        "terms.ends": terms.indptr.astype(np.int64),
+        "terms.rows": terms.indices.astype(np.int32),
+        "terms.values": terms.data,
+        "stem_counts": counts,
+        "stems.ends": stems.indptr.astype(np.int64),
+        "stems.rows": stems.indices.astype(np.int32),
+        **StringColumn.of(words).arrays("words"),
+    }
+
+
+def count_letters(texts: Sequence[str]) -> NDArray[np.uint8]:
+    """Count the letters of texts in 32 buckets, each count at most 255; shape (n, 32)."""
+    codes = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+    lengths = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
+    places = np.repeat(np.arange(len(texts)) * _BUCKETS, lengths) + codes % _BUCKETS
+    counts = np.bincount(places, minlength=len(texts) * _BUCKETS)
+    return np.minimum(counts, _MOST).astype(np.uint8).reshape(-1, _BUCKETS)
+
+
+@dataclass(frozen=True)
+class StudySearch:
+    """A part of a corpus, searched with the features of the study.
+
+    Parameters
+    ----------
+    arrays : mapping of str to ndarray
+        As from `study_arrays`.
+    titles : StringColumn, shape (n,)
+        The titles as typed.
+    """
+
+    arrays: Arrays
+    titles: StringColumn
+
+    def __len__(self) -> int:
+        return len(self.titles)
+
+    def cosine(self, query: TitleTable) -> FloatArray:
+        """Return the cosine of one title with each title; digit by digit that of `features.cosine`."""
+        terms, dots = query.tfidf, np.zeros(len(self))
+        ends, rows, values = (self.arrays[f"terms.{part}"] for part in ("ends", "rows", "values"))
+        for term, weight in zip(terms.indices.tolist(), terms.data.tolist(), strict=True):
+            part = slice(ends[term], ends[term + 1])
+            dots[rows[part]] += weight * values[part]
+        squares = self.arrays["squares"] * _row_sums(terms.multiply(terms))[0]
+        np.sqrt(squares, out=squares)
+        result = np.divide(dots, squares, out=np.zeros(len(self)), where=dots > 0)
+        return np.minimum(result, 1.0, out=result)
+
+    def shared_stems(self, query: TitleTable) -> NDArray[np.int32]:
+        """Return how many distinct stems one title shares with each title, shape (n,)."""
+        shared = np.zeros(len(self), dtype=np.int32)
+        words = StringColumn.at(self.arrays, "words")
+        ends, rows = self.arrays["stems.ends"], self.arrays["stems.rows"]
+        for word in query.tokens[0]:
+            column = words.find(word)
+            if column >= 0:
+                shared[rows[ends[column] : ends[column + 1]]] += 1
+        return shared
+
+    def jaccard(self, query: TitleTable, shared: NDArray[np.int32]) -> FloatArray:
+        """Return the Jaccard index of one title with each title, shape (n,)."""
+        union = len(query.tokens[0]) + self.arrays["stem_counts"] - shared
+        return np.divide(shared, union, out=np.zeros(len(self)), where=union > 0)
+
+    def levenshtein_bound(self, query: TitleTable) -> FloatArray:
+        """Return what the Levenshtein ratio cannot exceed, given the lengths; shape (n,)."""
+        length, lengths = len(query.letters[0]), self.arrays["lengths"]
+        of_length = np.arange(int(lengths.max(initial=0)) + 1)
+        total = np.maximum(length + of_length, 1)
+        bound = 1 - np.abs(length - of_length) / total
+        return bound[lengths]
+
+    def letters_bound(self, query: TitleTable, rows: Rows) -> FloatArray:
+        """Return what the Levenshtein ratio cannot exceed, given the letters; shape (len(rows),)."""
+        letters = count_letters([query.letters[0]])
+        if letters.max() == _MOST:  # Beyond this, the counts are not known.
+            return np.ones(len(rows))
+        common = np.minimum(self.arrays["letters"][rows], letters).sum(axis=1, dtype=np.int32)
+        total = np.maximum(self.arrays["lengths"][rows] + len(query.letters[0]), 1)
+        return 1 - (total - 2 * common) / total
+
+    def levenshtein(self, query: TitleTable, rows: Rows) -> FloatArray:
+        """Return the Levenshtein ratio of one title with some titles, shape (len(rows),)."""
+        letters = [title.strip().casefold() for title in self.titles.take(rows)]
+        scorer = Indel.normalized_similarity
+        return cdist([query.letters[0]], letters, scorer=scorer, dtype=np.float64)[0]
+
+
+def search(
+    part: StudySearch,
+    query: TitleTable,
+    table: ForestTable,
+    top: TopRows,
+    start: int = 0,
+    removed: NDArray[np.int32] | None = None,
+) -> None:
+    """Offer every title of a part of a corpus that may be among the best.
+
+    Parameters
+    ----------
+    query : TitleTable, shape (1,)
+    top : TopRows
+        What was found before; those found here are added.
+    start : int
+        Number of the part's first row in the corpus.
+    removed : ndarray of int
+        Rows of this part that do not count.
+    """
+    cosine, shared = part.cosine(query), part.shared_stems(query)
+    reach = part.levenshtein_bound(query)
+    cells = table.cells(0, cosine), table.cells(1, part.jaccard(query, shared))
+    bound = table.bound[(*cells, table.cells(2, reach))]
+    if removed is not None:
+        bound[removed] = -np.inf
+    left = np.flatnonzero(_may_enter(bound, cosine, reach, top.worst))
+    size, counted = _FIRST, False
+    while len(left):
+        if size > _FIRST and len(left) > _MANY and not counted:
+            counted = True
+            reach[left] = np.minimum(reach[left], part.letters_bound(query, left))
+            bound[left] = table.bound[(cells[0][left], cells[1][left], table.cells(2, reach[left]))]
+            left = left[_may_enter(bound[left], cosine[left], reach[left], top.worst)]
+            continue
+        # No title has a cosine above 1: the bound comes first, then the cosine.
+        order = bound[left] * 1e3 + cosine[left]
+        chosen = _largest(order, size)
+        rows = np.sort(left[chosen])
+        ratio = part.levenshtein(query, rows)
+        answer = table.probability[(cells[0][rows], cells[1][rows], table.cells(2, ratio))]
+        top.offer(rows + start, answer, cosine[rows], ratio)
+        left = np.delete(left, chosen)
+        left = left[_may_enter(bound[left], cosine[left], reach[left], top.worst)]
+        size = _NEXT
+
+
+def _may_enter(
+    bound: FloatArray, cosine: FloatArray, reach: FloatArray, worst: Sequence[float]
+) -> NDArray[np.bool_]:
+    """Tell which titles may still rank with the best, given upper bounds."""
+    p, c, ratio = worst
+    level = bound == p
+    may: NDArray[np.bool_] = (bound > p) | (level & ((cosine > c) | ((cosine == c) & (reach >= ratio))))
+    return may & (bound > -np.inf)
+
+
+def _largest(values: FloatArray, n: int) -> Rows:
+    return np.arange(len(values)) if len(values) <= n else np.argpartition(-values, n - 1)[:n]
