@@ -104,13 +104,13 @@ def _objects(values: Sequence[Any]) -> NDArray[np.object_]:
 
 def cosine(left: TitleTable, right: TitleTable) -> FloatArray:
     """Cosine of the TF-IDF rows, in [0, 1]; 0 where a title has no known term."""
-    dots = _row_sums(left.tfidf.multiply(right.tfidf))
-    squares = _row_sums(left.tfidf.multiply(left.tfidf)) * _row_sums(right.tfidf.multiply(right.tfidf))
+    dots = row_sums(left.tfidf.multiply(right.tfidf))
+    squares = row_sums(left.tfidf.multiply(left.tfidf)) * row_sums(right.tfidf.multiply(right.tfidf))
     result = np.divide(dots, np.sqrt(squares), out=np.zeros(len(left)), where=squares > 0)
     return np.clip(result, 0.0, 1.0)
 
 
-def _row_sums(matrix: csr_matrix) -> FloatArray:
+def row_sums(matrix: csr_matrix) -> FloatArray:
     """Add up each row from left to right, as an index over terms does, to the last digit."""
     rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
     return np.bincount(rows, weights=matrix.data, minlength=matrix.shape[0])

@@ -22,7 +22,7 @@ _CHUNK = 2000
 _COSINE_FLOOR = 0.2  # A cosine below this says nothing.
 _TYPO_FLOOR, _TYPO_WEIGHT, _TYPO_LETTERS = 0.75, 0.95, 5
 # Titles with less in common are not compared word by word for typing errors.
-_NEARLY_EQUAL = 0.8
+NEARLY_EQUAL = 0.8
 _MEASURES = ("min", "max", "gap", "neither", "one")
 RECORD_FEATURES = (
     *(f"{group}_{measure}" for group in GROUPS for measure in _MEASURES),
@@ -153,8 +153,8 @@ def _nearly_equal(
     left: RecordTable, right: RecordTable, i: NDArray[np.intp], j: NDArray[np.intp]
 ) -> NDArray[np.bool_]:
     texts = ([table.texts[row] for row in rows.tolist()] for table, rows in ((left, i), (right, j)))
-    likeness = cpdist(*texts, scorer=Indel.normalized_similarity, score_cutoff=_NEARLY_EQUAL)
-    return likeness >= _NEARLY_EQUAL
+    likeness = cpdist(*texts, scorer=Indel.normalized_similarity, score_cutoff=NEARLY_EQUAL)
+    return likeness >= NEARLY_EQUAL
 
 
 def _meet_spans(

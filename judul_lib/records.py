@@ -14,7 +14,8 @@ from judul_lib.word_vectors import WordVectors
 
 FloatArray = NDArray[np.float64]
 
-_MOST_UNITS, _MOST_JOINED = 32, 4
+MOST_JOINED = 4
+_MOST_UNITS = 32
 _PLACE = FIELDS.index("place")
 
 GROUPS: Mapping[str, tuple[int, ...]] = {
@@ -37,12 +38,15 @@ class UnitTable:
     name_ids : ndarray of int, shape (n_units,)
         Row of each unit among the names: units of one name are compared as one.
     vectors : ndarray of float32, shape (n_names, n_dimensions)
+    fields : ndarray of int, shape (n_units,)
+        Number of each unit's field in `FIELDS`.
     """
 
     units: Sequence[Unit]
     weights: FloatArray
     name_ids: NDArray[np.int32]
     vectors: NDArray[np.float32]
+    fields: NDArray[np.int8]
 
     @classmethod
     def of(
@@ -57,12 +61,8 @@ class UnitTable:
         first = np.unique(name_ids, return_index=True)[1]
         # An unknown word means what its own form means: "kebijakan" is not "bijak".
         meant = [units[k].name if units[k].known else units[k].text for k in first]
-        return cls(units, weights, name_ids, vectors.of(meant))
-
-    @cached_property
-    def fields(self) -> NDArray[np.int8]:
-        """Number of each unit's field in `FIELDS`, shape (n_units,)."""
-        return np.array([FIELDS.index(unit.field) for unit in self.units], dtype=np.int8)
+        fields = np.array([FIELDS.index(unit.field) for unit in units], dtype=np.int8)
+        return cls(units, weights, name_ids, vectors.of(meant), fields)
 
     @cached_property
     def names(self) -> list[str]:
@@ -118,7 +118,7 @@ class RecordTable:
         spanned: NDArray[np.bool_] | None = None,
     ) -> None:
         self.titles, self.units, self.is_word = titles, units, is_word
-        self._ends, self._numbers, self._spanned = ends, numbers, spanned
+        self.ends, self.numbers, self._spanned = ends, numbers, spanned
 
     @classmethod
     def read(
@@ -147,14 +147,14 @@ class RecordTable:
 
     def take(self, rows: NDArray[np.intp], spanned: NDArray[np.bool_] | None = None) -> "RecordTable":
         """Return the table of some rows, in the order given."""
-        counts = np.diff(self._ends)[rows]
+        counts = np.diff(self.ends)[rows]
         ends = np.concatenate([[0], np.cumsum(counts)])
-        places = np.repeat(self._ends[rows] - ends[:-1], counts) + np.arange(ends[-1])
+        places = np.repeat(self.ends[rows] - ends[:-1], counts) + np.arange(ends[-1])
         titles = [self.titles[row] for row in rows.tolist()]
-        return RecordTable(titles, self.units, ends, self._numbers[places], self.is_word, spanned)
+        return RecordTable(titles, self.units, ends, self.numbers[places], self.is_word, spanned)
 
     def __len__(self) -> int:
-        return len(self._ends) - 1
+        return len(self.ends) - 1
 
     @cached_property
     def ids(self) -> NDArray[np.int32]:
@@ -172,15 +172,18 @@ class RecordTable:
         return self._padded(self.units.weights, 0)
 
     def _padded(self, values: NDArray, blank: int) -> NDArray:
-        counts = np.diff(self._ends)
+        counts = np.diff(self.ends)
         table = np.full((len(self), max(1, counts.max(initial=1))), blank, dtype=values.dtype)
-        table[np.arange(table.shape[1]) < counts[:, None]] = values[self._numbers]
+        table[np.arange(table.shape[1]) < counts[:, None]] = values[self.numbers]
         return table
+
+    def unit_numbers(self, row: int) -> NDArray[np.int32]:
+        """Return the numbers of one title's units."""
+        return self.numbers[self.ends[row] : self.ends[row + 1]]
 
     def parse(self, row: int) -> list[Unit]:
         """Return the units of one title."""
-        numbers = self._numbers[self._ends[row] : self._ends[row + 1]].tolist()
-        return [self.units.units[number] for number in numbers]
+        return [self.units.units[number] for number in self.unit_numbers(row).tolist()]
 
     @cached_property
     def words(self) -> list[list[str]]:
@@ -199,13 +202,13 @@ class RecordTable:
 
     @cached_property
     def spans(self) -> list[dict[str, tuple[int, int]]]:
-        """What consecutive words of each title can be met by, see `_spans`; shape (n,)."""
-        return [_spans(parse) for parse in self._met_parses]
+        """What consecutive words of each title can be met by, see `word_spans`; shape (n,)."""
+        return [word_spans(parse) for parse in self._met_parses]
 
     @cached_property
     def keys(self) -> list[dict[str, int]]:
-        """Units of each title by their letters, see `_keys`; shape (n,)."""
-        return [_keys(parse) for parse in self._met_parses]
+        """Units of each title by their letters, see `unit_keys`; shape (n,)."""
+        return [unit_keys(parse) for parse in self._met_parses]
 
     @cached_property
     def _met_parses(self) -> list[list[Unit]]:
@@ -231,11 +234,16 @@ class RecordTable:
 
     def _mean_vectors(self, fields: Sequence[int]) -> FloatArray:
         """Return the weighted mean vector of some fields of each title, length 1 or 0."""
+        flat = self.vector_sums(fields)
+        return flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-9)
+
+    def vector_sums(self, fields: Sequence[int]) -> FloatArray:
+        """Return the sum of weight times vector over the units in some fields, shape (n, d)."""
         weights = self.weights * is_in(self.fields, fields)
         flat = np.zeros((len(self), self.units.vectors.shape[1]))
         for column in range(self.ids.shape[1] if len(self.units.vectors) else 0):
             flat += weights[:, column, None] * self.units.vectors[self.ids[:, column]]
-        return flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-9)
+        return flat
 
 
 def number_units(
@@ -255,7 +263,7 @@ def _name_key(unit: Unit) -> str:
     return unit.name if unit.known else f"{unit.name} {unit.text}"
 
 
-def _spans(parse: Sequence[Unit]) -> dict[str, tuple[int, int]]:
+def word_spans(parse: Sequence[Unit]) -> dict[str, tuple[int, int]]:
     """Return what consecutive words can be met by, and the units that they span.
 
     Two to seven words by their initials, two to four by their letters without blanks.
@@ -266,12 +274,12 @@ def _spans(parse: Sequence[Unit]) -> dict[str, tuple[int, int]]:
         for stop in range(min(start + 7, len(words)), start + 1, -1):
             span = words[start][1], words[stop - 1][1]
             spans["".join(word[0] for word, _ in words[start:stop])] = span
-            if stop - start <= _MOST_JOINED:
+            if stop - start <= MOST_JOINED:
                 spans["".join(word for word, _ in words[start:stop])] = span
     return spans
 
 
-def _keys(parse: Sequence[Unit]) -> dict[str, int]:
+def unit_keys(parse: Sequence[Unit]) -> dict[str, int]:
     """Return units by their letters: abbreviations, and what may be written apart elsewhere.
 
     Two letters that the lexicon knows abbreviate nothing else: "pt" is a

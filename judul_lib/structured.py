@@ -159,6 +159,10 @@ class StructuredModel:
             alike = unit_similarity(left.records.units, right.records.units)
         letters = pair_features(left.table.take(left_rows), right.table.take(right_rows))
         record = record_features(left.records, right.records, left_rows, right_rows, alike)
+        return self.join(letters, record)
+
+    def join(self, letters: FloatArray, record: FloatArray) -> FloatArray:
+        """Return the features of pairs from the study's (n, 3) and those of `record_features`."""
         # Processors differ in the last digits of a sum; the fitted model should not.
         joined: FloatArray = np.column_stack([letters, record, _copied(letters, record)])
         return np.round(joined, 9)

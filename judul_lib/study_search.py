@@ -19,7 +19,7 @@ from rapidfuzz.process import cdist
 from scipy.sparse import csr_matrix
 
 from judul_lib.array_files import Arrays, StringColumn
-from judul_lib.features import FloatArray, TitleTable, _row_sums
+from judul_lib.features import FloatArray, TitleTable, row_sums
 from judul_lib.forest_table import ForestTable
 from judul_lib.matches import TopRows
 
@@ -50,7 +50,7 @@ def study_arrays(table: TitleTable) -> dict[str, NDArray]:
     return {
         "lengths": np.fromiter(map(len, table.letters), dtype=np.int32, count=len(table)),
         "letters": count_letters(table.letters.tolist()),
-        "squares": _row_sums(table.tfidf.multiply(table.tfidf)),
+        "squares": row_sums(table.tfidf.multiply(table.tfidf)),
         "terms.ends": terms.indptr.astype(np.int64),
         "terms.rows": terms.indices.astype(np.int32),
         "terms.values": terms.data,
@@ -68,6 +68,25 @@ def count_letters(texts: Sequence[str]) -> NDArray[np.uint8]:
     places = np.repeat(np.arange(len(texts)) * _BUCKETS, lengths) + codes % _BUCKETS
     counts = np.bincount(places, minlength=len(texts) * _BUCKETS)
     return np.minimum(counts, _MOST).astype(np.uint8).reshape(-1, _BUCKETS)
+
+
+def letters_bound(
+    text: str, letters: NDArray[np.uint8], lengths: NDArray[np.int32]
+) -> FloatArray:
+    """Return what the Levenshtein ratio of a text with others cannot exceed, shape (n,).
+
+    Parameters
+    ----------
+    letters : ndarray, shape (n, 32)
+        Of the others, as from `count_letters`.
+    lengths : ndarray, shape (n,)
+    """
+    own = count_letters([text])
+    if own.max() == _MOST:  # Beyond this, the counts are not known.
+        return np.ones(len(letters))
+    common = np.minimum(letters, own).sum(axis=1, dtype=np.int32)
+    total = np.maximum(lengths + len(text), 1)
+    return 1 - (total - 2 * common) / total
 
 
 @dataclass(frozen=True)
@@ -95,7 +114,7 @@ class StudySearch:
         for term, weight in zip(terms.indices.tolist(), terms.data.tolist(), strict=True):
             part = slice(ends[term], ends[term + 1])
             dots[rows[part]] += weight * values[part]
-        squares = self.arrays["squares"] * _row_sums(terms.multiply(terms))[0]
+        squares = self.arrays["squares"] * row_sums(terms.multiply(terms))[0]
         np.sqrt(squares, out=squares)
         result = np.divide(dots, squares, out=np.zeros(len(self)), where=dots > 0)
         return np.minimum(result, 1.0, out=result)
@@ -123,15 +142,6 @@ class StudySearch:
         total = np.maximum(length + of_length, 1)
         bound = 1 - np.abs(length - of_length) / total
         return bound[lengths]
-
-    def letters_bound(self, query: TitleTable, rows: Rows) -> FloatArray:
-        """Return what the Levenshtein ratio cannot exceed, given the letters; shape (len(rows),)."""
-        letters = count_letters([query.letters[0]])
-        if letters.max() == _MOST:  # Beyond this, the counts are not known.
-            return np.ones(len(rows))
-        common = np.minimum(self.arrays["letters"][rows], letters).sum(axis=1, dtype=np.int32)
-        total = np.maximum(self.arrays["lengths"][rows] + len(query.letters[0]), 1)
-        return 1 - (total - 2 * common) / total
 
     def levenshtein(self, query: TitleTable, rows: Rows) -> FloatArray:
         """Return the Levenshtein ratio of one title with some titles, shape (len(rows),)."""
@@ -171,13 +181,13 @@ def search(
     while len(left):
         if size > _FIRST and len(left) > _MANY and not counted:
             counted = True
-            reach[left] = np.minimum(reach[left], part.letters_bound(query, left))
+            reach[left] = np.minimum(reach[left], letters_bound(query.letters[0], part.arrays["letters"][left], part.arrays["lengths"][left]))
             bound[left] = table.bound[(cells[0][left], cells[1][left], table.cells(2, reach[left]))]
             left = left[_may_enter(bound[left], cosine[left], reach[left], top.worst)]
             continue
         # No title has a cosine above 1: the bound comes first, then the cosine.
         order = bound[left] * 1e3 + cosine[left]
-        chosen = _largest(order, size)
+        chosen = largest(order, size)
         rows = np.sort(left[chosen])
         ratio = part.levenshtein(query, rows)
         answer = table.probability[(cells[0][rows], cells[1][rows], table.cells(2, ratio))]
@@ -197,5 +207,6 @@ def _may_enter(
     return may & (bound > -np.inf)
 
 
-def _largest(values: FloatArray, n: int) -> Rows:
+def largest(values: FloatArray, n: int) -> Rows:
+    """Return the places of the *n* largest values, in no order; all where there are fewer."""
     return np.arange(len(values)) if len(values) <= n else np.argpartition(-values, n - 1)[:n]
