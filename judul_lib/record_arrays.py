@@ -1,6 +1,6 @@
 """A part of a corpus as the structured model reads it, as plain arrays."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,10 +31,10 @@ def record_arrays(prepared: PreparedTitles) -> dict[str, NDArray]:
         rows * len(FIELDS) + units.fields[numbers],
         weights=units.weights[numbers], minlength=len(records) * len(FIELDS),
     )  # fmt: skip
-    initials = (
-        "".join(word[0] for unit in records.parse(row) for word in unit.text.split())
-        for row in range(len(records))
-    )
+    # Every word of a unit by its first letter, unit by unit and title by title.
+    letters = ["".join(word[0] for word in unit.text.split()) for unit in units.units]
+    n_words = np.array([len(initials) for initials in letters], dtype=np.int64)
+    initials = StringColumn.of("".join(letters[k] for k in part) for part in _per_row(records))
     return {
         **study_arrays(prepared.table),
         "unit_ends": records.ends.astype(np.int64),
@@ -43,9 +43,11 @@ def record_arrays(prepared: PreparedTitles) -> dict[str, NDArray]:
         "unit_rows": of_unit.indices.astype(np.int32),
         "totals": totals.reshape(-1, len(FIELDS)).astype(np.float32),
         "norms": _norms(records),
-        **StringColumn.of(initials).arrays("initials"),
+        **initials.arrays("initials"),
+        "initials.units": np.repeat(numbers, n_words[numbers]),
         "text_letters": count_letters(records.texts),
         "text_lengths": np.array([len(text) for text in records.texts], dtype=np.int32),
+        **StringColumn.of(records.texts).arrays("texts"),
         "weights": units.weights,
         "name_ids": units.name_ids,
         "vectors": units.vectors,
@@ -54,6 +56,10 @@ def record_arrays(prepared: PreparedTitles) -> dict[str, NDArray]:
         **StringColumn.of(unit.name for unit in units.units).arrays("unit_names"),
         **StringColumn.of(unit.text for unit in units.units).arrays("unit_texts"),
     }
+
+
+def _per_row(records: RecordTable) -> Iterator[list[int]]:
+    return (records.unit_numbers(row).tolist() for row in range(len(records)))
 
 
 def _norms(records: RecordTable) -> NDArray[np.float32]:

@@ -67,7 +67,7 @@ class UpperBound:
 
     def __init__(self, model: StructuredModel) -> None:
         if np.any(model.coefficients * MONOTONE < 0):
-            raise ModelError("Bobot model ini tidak bertanda tetap; indeks tidak dapat dibangun untuknya.")
+            raise ModelError("Tanda bobot model ini tidak tetap; indeks tidak dapat dibuat untuknya.")
         self._weight = dict(zip(STRUCTURED_FEATURES, model.coefficients.tolist(), strict=True))
         self._start = float(model.intercept - model.centre @ model.coefficients)
 

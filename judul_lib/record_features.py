@@ -20,7 +20,7 @@ FloatArray = NDArray[np.float64]
 
 _CHUNK = 2000
 _COSINE_FLOOR = 0.2  # A cosine below this says nothing.
-_TYPO_FLOOR, _TYPO_WEIGHT, _TYPO_LETTERS = 0.75, 0.95, 5
+_TYPO_FLOOR, _TYPO_WEIGHT = 0.75, 0.95
 # Titles with less in common are not compared word by word for typing errors.
 NEARLY_EQUAL = 0.8
 _MEASURES = ("min", "max", "gap", "neither", "one")
@@ -66,17 +66,12 @@ def unit_similarity(left: UnitTable, right: UnitTable) -> FloatArray:
 def _spelling(left: UnitTable, right: UnitTable) -> NDArray[np.float32]:
     """Compare the letters of the unknown words of one table with all units of the other."""
     alike = np.zeros((len(left.names), len(right.names)), dtype=np.float32)
-    rows = [
-        row
-        for row, name in enumerate(left.names)
-        if not left.known[row] and len(name) >= _TYPO_LETTERS and name.isalpha()
-    ]
-    if rows:
+    if len(left.typed):
         scores = cdist(
-            [left.names[row] for row in rows], right.names,
+            [left.names[row] for row in left.typed.tolist()], right.names,
             scorer=OSA.normalized_similarity, score_cutoff=_TYPO_FLOOR, dtype=np.float32,
         )  # fmt: skip
-        alike[rows] = _TYPO_WEIGHT * scores
+        alike[left.typed] = _TYPO_WEIGHT * scores
     return alike
 
 
@@ -144,7 +139,8 @@ def _unit_pairs(
             _meet_spans(pairs[row], left.keys[a], right.spans[b])
             _meet_spans(pairs[row].T, right.keys[b], left.spans[a])
     for row in map(int, np.flatnonzero(_nearly_equal(left, right, i, j))):
-        typed = typed_alike(left.words[i[row]], right.words[j[row]], left.is_word)
+        words = left.texts[i[row]].split(), right.texts[j[row]].split()
+        typed = typed_alike(*words, left.is_word)
         pairs[row] = np.maximum(pairs[row], typed * used_a[row][:, None] * used_b[row])
     return pairs
 

@@ -15,7 +15,7 @@ from judul_lib.word_vectors import WordVectors
 FloatArray = NDArray[np.float64]
 
 MOST_JOINED = 4
-_MOST_UNITS = 32
+_MOST_UNITS, _TYPO_LETTERS = 32, 5
 _PLACE = FIELDS.index("place")
 
 GROUPS: Mapping[str, tuple[int, ...]] = {
@@ -80,6 +80,12 @@ class UnitTable:
         return np.array([unit.known and unit.field == "place" for unit in self._first], dtype=bool)
 
     @cached_property
+    def typed(self) -> NDArray[np.intp]:
+        """Rows of the names that may be typing errors: unknown words of some length."""
+        long = (len(name) >= _TYPO_LETTERS and name.isalpha() for name in self.names)
+        return np.flatnonzero(~self.known & np.fromiter(long, dtype=bool, count=len(self.names)))
+
+    @cached_property
     def rows_of_name(self) -> Mapping[str, list[int]]:
         """Return the rows of each name."""
         rows: dict[str, list[int]] = {}
@@ -97,7 +103,8 @@ class RecordTable:
 
     Parameters
     ----------
-    titles : sequence of str, shape (n,)
+    texts : sequence of str, shape (n,)
+        Words of each title as from `words_of`, joined by blanks.
     units : UnitTable
     ends : ndarray of int, shape (n + 1,)
     numbers : ndarray of int, shape (ends[-1],)
@@ -110,14 +117,14 @@ class RecordTable:
 
     def __init__(
         self,
-        titles: Sequence[str],
+        texts: Sequence[str],
         units: UnitTable,
         ends: NDArray[np.int_],
         numbers: NDArray[np.int32],
         is_word: Callable[[str], bool],
         spanned: NDArray[np.bool_] | None = None,
     ) -> None:
-        self.titles, self.units, self.is_word = titles, units, is_word
+        self.texts, self.units, self.is_word = texts, units, is_word
         self.ends, self.numbers, self._spanned = ends, numbers, spanned
 
     @classmethod
@@ -143,15 +150,17 @@ class RecordTable:
             False leaves places out, as in titles that name none.
         """
         units, ends, numbers = number_units(titles, parser, with_place=with_place)
-        return cls(titles, UnitTable.of(units, vectors, weight), ends, numbers, parser.is_word)
+        texts = [" ".join(words_of(title)) for title in titles]
+        return cls(texts, UnitTable.of(units, vectors, weight), ends, numbers, parser.is_word)
 
     def take(self, rows: NDArray[np.intp], spanned: NDArray[np.bool_] | None = None) -> "RecordTable":
         """Return the table of some rows, in the order given."""
-        counts = np.diff(self.ends)[rows]
+        starts = self.ends[rows]
+        counts = self.ends[rows + 1] - starts
         ends = np.concatenate([[0], np.cumsum(counts)])
-        places = np.repeat(self.ends[rows] - ends[:-1], counts) + np.arange(ends[-1])
-        titles = [self.titles[row] for row in rows.tolist()]
-        return RecordTable(titles, self.units, ends, self.numbers[places], self.is_word, spanned)
+        places = np.repeat(starts - ends[:-1], counts) + np.arange(ends[-1])
+        texts = [self.texts[row] for row in rows.tolist()]
+        return RecordTable(texts, self.units, ends, self.numbers[places], self.is_word, spanned)
 
     def __len__(self) -> int:
         return len(self.ends) - 1
@@ -184,16 +193,6 @@ class RecordTable:
     def parse(self, row: int) -> list[Unit]:
         """Return the units of one title."""
         return [self.units.units[number] for number in self.unit_numbers(row).tolist()]
-
-    @cached_property
-    def words(self) -> list[list[str]]:
-        """Words of each title as from `words_of`, shape (n,)."""
-        return [words_of(title) for title in self.titles]
-
-    @cached_property
-    def texts(self) -> list[str]:
-        """Words of each title, joined by blanks, shape (n,)."""
-        return [" ".join(words) for words in self.words]
 
     @cached_property
     def means(self) -> list[FloatArray]:

@@ -181,7 +181,8 @@ def search(
     while len(left):
         if size > _FIRST and len(left) > _MANY and not counted:
             counted = True
-            reach[left] = np.minimum(reach[left], letters_bound(query.letters[0], part.arrays["letters"][left], part.arrays["lengths"][left]))
+            counts = part.arrays["letters"][left], part.arrays["lengths"][left]
+            reach[left] = np.minimum(reach[left], letters_bound(query.letters[0], *counts))
             bound[left] = table.bound[(cells[0][left], cells[1][left], table.cells(2, reach[left]))]
             left = left[_may_enter(bound[left], cosine[left], reach[left], top.worst)]
             continue
