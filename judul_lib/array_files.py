@@ -6,6 +6,7 @@ its type, shape and place; the arrays follow. No pickle is ever read.
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import overload
@@ -49,6 +50,8 @@ def write_arrays(path: Path, arrays: Arrays) -> str:
             for part in _parts(header, plain.values()):
                 stream.write(part)
                 digest.update(part)
+            stream.flush()
+            os.fsync(stream.fileno())
     except BaseException:
         path.unlink(missing_ok=True)
         raise
@@ -63,13 +66,13 @@ def _parts(header: bytes, arrays: Iterable[NDArray]) -> Iterator[bytes | memoryv
         yield b"\0" * (-len(content) % _ALIGN)
 
 
-def map_arrays(path: Path, sha256: str) -> dict[str, NDArray]:
+def map_arrays(path: Path, sha256: str | None = None) -> dict[str, NDArray]:
     """Map the arrays of a file that `write_arrays` made, read-only.
 
     Parameters
     ----------
     sha256 : str
-        The file's hash; the whole file is read once to compare it.
+        The file's hash, where it is to be compared; the whole file is read once for that.
 
     Raises
     ------
@@ -78,7 +81,7 @@ def map_arrays(path: Path, sha256: str) -> dict[str, NDArray]:
     """
     try:
         with path.open("rb") as stream:
-            if hashlib.file_digest(stream, "sha256").hexdigest() != sha256:
+            if sha256 and hashlib.file_digest(stream, "sha256").hexdigest() != sha256:
                 raise _damaged(path)
         content = np.asarray(np.memmap(path, dtype=np.uint8, mode="r"))
     except FileNotFoundError as error:
@@ -161,6 +164,12 @@ class StringColumn(Sequence[str]):
             str(letters[start:stop], "utf-8", "surrogatepass")
             for start, stop in zip(starts, stops, strict=True)
         ]
+
+    def rows_of(self, string: str) -> NDArray[np.intp]:
+        """Return the rows of the strings that equal one."""
+        long = len(string.encode("utf-8", "surrogatepass"))
+        rows = np.flatnonzero(np.diff(self.ends) == long)
+        return rows[np.fromiter((found == string for found in self.take(rows)), bool, len(rows))]
 
     def find(self, string: str) -> int:
         """Return the row of a string, or -1; the strings must stand in the order of `encoded`."""

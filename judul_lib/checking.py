@@ -108,7 +108,8 @@ class Checker(ABC):
                 probability = self.probability(features)
                 for k, query in enumerate(queries):
                     own = slice(k * n, (k + 1) * n)
-                    yield self._best(comparison, query, features[own], probability[own], top_k)
+                    scores = features[own], probability[own]
+                    yield self.best_matches(comparison, query, self.titles, *scores, top_k=top_k)
 
     def decide_many(self, titles: Sequence[str]) -> Iterator[Matches]:
         """Find for each title the one match that decides; see `Matches.decisive`.
@@ -122,18 +123,32 @@ class Checker(ABC):
                 matches = further.only(further.decisive)
             yield matches
 
-    def _best(
+    def best_matches(
         self,
         comparison: Comparison,
         query: int,
+        titles: Sequence[str],
         features: FloatArray,
         probability: FloatArray,
-        top_k: int | None,
+        *,
+        top_k: int | None = None,
     ) -> Matches:
+        """Return the best of the titles with which one was compared.
+
+        Parameters
+        ----------
+        comparison : Comparison
+        query : int
+            Row of the title in the comparison; the others are rows 0, 1, 2, ...
+        titles : sequence of str, shape (n,)
+            The others as typed.
+        features : ndarray of float, shape (n, n_features)
+        probability : ndarray of float, shape (n,)
+        """
         best = ranking(features, probability)[:top_k]
         features, rows = features[best], np.full_like(best, query)
         return Matches(
-            [self.titles[i] for i in best],
+            [titles[i] for i in best],
             features[:, : len(FEATURES)],
             probability[best],
             self.threshold,

@@ -99,7 +99,9 @@ class Meetings:
         units = [self._arrays["initials.units"][places[within] + k] for k in range(len(letters))]
         return rows[within], units
 
-    def _with_phrase(self, words: Sequence[str], *, first: bool = False, last: bool = False) -> list[int]:
+    def _with_phrase(
+        self, words: Sequence[str], *, first: bool = False, last: bool = False
+    ) -> list[int]:
         """Return the units that have these words one after the other, first or last if so wanted."""
         phrase = f" {' '.join(words)} "
         units = []
@@ -121,7 +123,7 @@ class Meetings:
                     for number, part in enumerate(parts)
                 ]
                 if all(units):
-                    found = ({row for unit in of for row in self._rows_of(unit).tolist()} for of in units)
+                    found = (set().union(*(self._rows_of(unit).tolist() for unit in of)) for of in units)
                     rows |= set.intersection(*found)
         return rows
 

@@ -41,8 +41,8 @@ def record_arrays(prepared: PreparedTitles) -> dict[str, NDArray]:
         "unit_numbers": numbers,
         "unit_rows.ends": of_unit.indptr.astype(np.int64),
         "unit_rows": of_unit.indices.astype(np.int32),
-        "totals": totals.reshape(-1, len(FIELDS)).astype(np.float32),
-        "norms": _norms(records),
+        "totals": np.ascontiguousarray(totals.reshape(-1, len(FIELDS)).T, dtype=np.float32),
+        "norms": np.ascontiguousarray(_norms(records).T),
         **initials.arrays("initials"),
         "initials.units": np.repeat(numbers, n_words[numbers]),
         "text_letters": count_letters(records.texts),
@@ -78,13 +78,16 @@ class StoredUnits(Sequence[Unit]):
     def __init__(self, arrays: Arrays) -> None:
         self._names, self._texts = (StringColumn.at(arrays, f"unit_{n}") for n in ("names", "texts"))
         self._fields, self._known = arrays["fields"], arrays["known"]
+        self._made: dict[int, Unit] = {}
 
     def __len__(self) -> int:
         return len(self._fields)
 
     def __getitem__(self, number: Any) -> Any:
-        field = FIELDS[self._fields[number]]
-        return Unit(self._names[number], field, self._texts[number], bool(self._known[number]))
+        if number not in self._made:
+            field, known = FIELDS[self._fields[number]], bool(self._known[number])
+            self._made[number] = Unit(self._names[number], field, self._texts[number], known)
+        return self._made[number]
 
 
 def stored_units(arrays: Arrays) -> UnitTable:

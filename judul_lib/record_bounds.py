@@ -1,6 +1,6 @@
 """What the log-odds of the structured model cannot exceed, given what is known of many pairs."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,14 +19,14 @@ class PartSums:
 
     Attributes
     ----------
-    query_found : ndarray, shape (n, n_fields)
+    query_found : ndarray, shape (n_fields, n)
         Weight of the query's units in each field that find a counterpart, or more.
     query_totals : ndarray, shape (n_fields,)
         Weight of the query's units in each field.
-    title_found : ndarray, shape (n, n_fields)
-        Weight of the title's units in each field that find a counterpart.
-    title_totals : ndarray, shape (n, n_fields)
-    meaning : ndarray, shape (n, 2)
+    title_found : ndarray, shape (n_fields, n)
+        Weight of the title's units in each field that find a counterpart, or more.
+    title_totals : ndarray, shape (n_fields, n)
+    meaning : ndarray, shape (2, n)
         ``meaning`` and ``object_meaning`` as in `RECORD_FEATURES`.
     """
 
@@ -39,14 +39,9 @@ class PartSums:
     def take(self, rows: NDArray[np.intp]) -> "PartSums":
         """Return what is known of some titles."""
         return PartSums(
-            self.query_found[rows], self.query_totals, self.title_found[rows],
-            self.title_totals[rows], self.meaning[rows],
+            self.query_found[:, rows], self.query_totals, self.title_found[:, rows],
+            self.title_totals[:, rows], self.meaning[:, rows],
         )  # fmt: skip
-
-    def all_found(self) -> "PartSums":
-        """Return the same as if every unit found a counterpart."""
-        every = np.broadcast_to(self.query_totals, self.query_found.shape)
-        return replace(self, query_found=every, title_found=self.title_totals)
 
 
 class UpperBound:
@@ -84,14 +79,8 @@ class UpperBound:
             Levenshtein ratios; where they are not known, whatever raises most.
         """
         weight = self._weight
-        odds = np.full(len(cosine), self._start, dtype=np.float32)
         high, low = (1.0, 0.0) if ratio is None else (ratio, ratio)
-        for name, value in zip(
-            ("cosine", "jaccard", "levenshtein", "meaning", "object_meaning"),
-            (cosine, jaccard, high, *sums.meaning.T), strict=True,
-        ):  # fmt: skip
-            if weight[name]:
-                odds += np.float32(weight[name]) * value
+        odds = self._whole(sums, cosine, jaccard, high)
         for group, fields in GROUPS.items():
             names = [f"{group}_{part}" for part in ("min", "max", "neither", "one")]
             lost = [f"{name}_{how}" for name in names[:2] for how in ("copied", "worded")]
@@ -99,22 +88,59 @@ class UpperBound:
                 continue
             worse, better, neither, one = _shares(sums, list(fields))
             for name, value in zip(names, (worse, better, neither, one), strict=True):
-                odds += np.float32(weight[name]) * value
+                if weight[name]:
+                    odds += np.float32(weight[name]) * value
             for share, (copied, worded) in ((worse, lost[:2]), (better, lost[2:])):
-                odds += (1 - share) * (weight[copied] * low + weight[worded] * jaccard)
+                if weight[copied] or weight[worded]:
+                    odds += (1 - share) * (weight[copied] * low + weight[worded] * jaccard)
+        return odds
+
+    def ceiling(self, sums: PartSums, cosine: FloatArray, jaccard: FloatArray) -> Singles:
+        """Bound the log-odds as if every unit of both titles found a counterpart, shape (n,)."""
+        weight, n_fields = self._weight, len(sums.title_totals)
+        # It depends on which fields the title has, so on as many bits.
+        has = (sums.title_totals > 0).astype(np.uint8)
+        pattern = sum(has[field] << field for field in range(n_fields))
+        every = np.arange(2**n_fields)
+        bonus = np.zeros(len(every), dtype=np.float32)
+        for group, fields in GROUPS.items():
+            present = np.bitwise_and(every, sum(1 << field for field in fields)) > 0
+            own = bool(sums.query_totals[list(fields)].sum() > 0)
+            bonus += weight[f"{group}_min"] + weight[f"{group}_max"]
+            bonus += weight[f"{group}_neither"] * (~present & (not own))
+            bonus += weight[f"{group}_one"] * (present != own)
+        odds = self._whole(sums, cosine, jaccard, 1.0)
+        odds += bonus[pattern]
+        return odds
+
+    def _whole(
+        self, sums: PartSums, cosine: FloatArray, jaccard: FloatArray, high: FloatArray | float
+    ) -> Singles:
+        """Return the part that does not depend on the shares."""
+        odds = np.full(len(cosine), self._start, dtype=np.float32)
+        for name, value in zip(
+            ("cosine", "jaccard", "levenshtein", "meaning", "object_meaning"),
+            (cosine, jaccard, high, *sums.meaning), strict=True,
+        ):  # fmt: skip
+            if self._weight[name]:
+                odds += np.float32(self._weight[name]) * value
         return odds
 
 
 def _shares(sums: PartSums, fields: list[int]) -> tuple[Singles, ...]:
     """Return upper bounds of the columns ``min`` and ``max``, and ``neither`` and ``one``."""
     own = float(sums.query_totals[fields].sum())
-    totals = sums.title_totals[:, fields].sum(axis=1)
+    totals = _sum(sums.title_totals, fields)
     present = totals > 0
-    title = np.divide(
-        sums.title_found[:, fields].sum(axis=1), totals, out=np.ones_like(totals), where=present
-    )
-    query = sums.query_found[:, fields].sum(axis=1) / own if own > 0 else np.ones_like(totals)
-    worse = np.minimum(np.minimum(query, title), 1)
-    single = present != (own > 0)
-    better = np.where(single, worse, np.minimum(np.maximum(query, title), 1))
-    return worse, better, ~present & (own <= 0), single
+    title = np.divide(_sum(sums.title_found, fields), totals, out=np.ones_like(totals), where=present)
+    np.minimum(title, 1, out=title)
+    if own <= 0:
+        return title, title, ~present, present
+    query = np.minimum(_sum(sums.query_found, fields) / np.float32(own), 1)
+    worse = np.minimum(query, title)
+    better = np.where(present, np.maximum(query, title), worse)
+    return worse, better, np.zeros_like(present), ~present
+
+
+def _sum(columns: Singles, fields: list[int]) -> Singles:
+    return columns[fields[0]] if len(fields) == 1 else columns[fields].sum(axis=0)

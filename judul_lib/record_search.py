@@ -87,7 +87,7 @@ class RecordSearch:
         jaccard = self.study.jaccard(table, shared)
         sums, met = self._sums(queries.records, row, alike)
         reach = self._bound.log_odds(sums, cosine, jaccard)
-        ceiling = self._bound.log_odds(sums.all_found(), cosine, jaccard)
+        ceiling = self._bound.ceiling(sums, cosine, jaccard)
         if removed is not None:
             reach[removed] = ceiling[removed] = -np.inf
         left = np.flatnonzero(_may_enter(reach, top))
@@ -130,42 +130,40 @@ class RecordSearch:
         own = alike[queries.units.name_ids[numbers]].astype(np.float32)[:, arrays["name_ids"]]
         fields, weights = queries.units.fields[numbers], queries.units.weights[numbers]
         found = own.max(axis=0, initial=0)
-        n_fields = arrays["totals"].shape[1]
+        n_fields = len(arrays["totals"])
         per_unit = np.zeros((len(found), n_fields + 2), dtype=np.float32)
         per_unit[np.arange(len(found)), arrays["fields"]] = found * arrays["weights"]
         for column, (mean, group) in enumerate(zip(queries.means, ("all", "object"), strict=True)):
             counts = arrays["weights"] * is_in(arrays["fields"], GROUPS[group])
             meant = (self.units.vectors @ mean[row].astype(np.float32))[arrays["name_ids"]]
             per_unit[:, n_fields + column] = meant * counts
-        right = self._has @ per_unit
-        best = np.stack([self._best_of(unit) for unit in own]) if len(own) else np.zeros((0, len(self)))
+        right = np.ascontiguousarray((self._has @ per_unit).T)
+        best = np.full((len(own), len(self)), _LEAST_ALIKE, dtype=np.float32)
+        for unit, values in zip(own, best, strict=True):
+            self._find_best(unit, values)
         met = [np.empty(0, dtype=np.int64)]
         for meeting in self._meetings.of(queries.parse(row), own):
             met.append(meeting.rows)
             best[meeting.start : meeting.stop + 1, meeting.rows] = 1
             for units in meeting.units:
                 gain = (1 - found[units]) * arrays["weights"][units]
-                np.add.at(right, (meeting.rows, arrays["fields"][units]), gain)
-        left = np.zeros((len(self), n_fields), dtype=np.float32)
+                np.add.at(right, (arrays["fields"][units], meeting.rows), gain)
+        left = np.zeros((n_fields, len(self)), dtype=np.float32)
         for field, weight, values in zip(fields.tolist(), weights.tolist(), best, strict=True):
-            left[:, field] += weight * values
+            left[field] += np.float32(weight) * values
         totals = np.bincount(fields, weights=weights, minlength=n_fields).astype(np.float32)
-        meaning = right[:, n_fields:] / np.maximum(arrays["norms"], 1e-9)
-        sums = PartSums(left, totals, right[:, :n_fields], arrays["totals"], meaning)
+        meaning = right[n_fields:] / np.maximum(arrays["norms"], np.float32(1e-9))
+        sums = PartSums(left, totals, right[:n_fields], arrays["totals"], meaning)
         return sums, np.unique(np.concatenate(met))
 
-    def _best_of(self, alike: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return how alike a unit is to the most alike unit of each title, or more; shape (n,)."""
-        best = np.full(len(self), _LEAST_ALIKE, dtype=np.float32)
+    def _find_best(self, alike: NDArray[np.float32], best: NDArray[np.float32]) -> None:
+        """Write how alike a unit is to the most alike unit of each title, where that is more."""
         units = np.flatnonzero(alike > _LEAST_ALIKE)
         # Of titles that occur again, the last is written: the most alike unit.
         units = units[np.argsort(alike[units], kind="stable")]
         ends, rows = self.arrays["unit_rows.ends"], self.arrays["unit_rows"]
-        parts = [rows[ends[unit] : ends[unit + 1]] for unit in units.tolist()]
-        if parts:
-            counts = ends[units + 1] - ends[units]
-            best[np.concatenate(parts)] = np.repeat(alike[units], counts)
-        return best
+        for unit, likeness in zip(units.tolist(), alike[units].tolist(), strict=True):
+            best[rows[ends[unit] : ends[unit + 1]]] = likeness
 
     @cached_property
     def _has(self) -> csr_matrix:

@@ -4,6 +4,7 @@ from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -267,14 +268,17 @@ def word_spans(parse: Sequence[Unit]) -> dict[str, tuple[int, int]]:
 
     Two to seven words by their initials, two to four by their letters without blanks.
     """
-    words = [(word, column) for column, unit in enumerate(parse) for word in unit.text.split()]
+    words = [word for unit in parse for word in unit.text.split()]
+    columns = [column for column, unit in enumerate(parse) for _ in unit.text.split()]
+    initials, letters = "".join(word[0] for word in words), "".join(words)
+    ends = [0, *accumulate(map(len, words))]
     spans: dict[str, tuple[int, int]] = {}
     for start in range(len(words) - 2, -1, -1):  # Of equal keys, the first span counts.
         for stop in range(min(start + 7, len(words)), start + 1, -1):
-            span = words[start][1], words[stop - 1][1]
-            spans["".join(word[0] for word, _ in words[start:stop])] = span
+            span = columns[start], columns[stop - 1]
+            spans[initials[start:stop]] = span
             if stop - start <= MOST_JOINED:
-                spans["".join(word for word, _ in words[start:stop])] = span
+                spans[letters[ends[start] : ends[stop]]] = span
     return spans
 
 

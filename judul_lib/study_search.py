@@ -70,9 +70,7 @@ def count_letters(texts: Sequence[str]) -> NDArray[np.uint8]:
     return np.minimum(counts, _MOST).astype(np.uint8).reshape(-1, _BUCKETS)
 
 
-def letters_bound(
-    text: str, letters: NDArray[np.uint8], lengths: NDArray[np.int32]
-) -> FloatArray:
+def letters_bound(text: str, letters: NDArray[np.uint8], lengths: NDArray[np.int32]) -> FloatArray:
     """Return what the Levenshtein ratio of a text with others cannot exceed, shape (n,).
 
     Parameters

@@ -1,0 +1,261 @@
+"""A corpus made ready once, so that a title is checked against a million without comparing it with all.
+
+The answers are those of the plain check (`judul_lib.checking`): the same
+titles, scores and order. The index is a folder of parts that never change;
+titles are added as further parts and removed by a note, and ``index.json``
+names what counts. It is replaced in one step, so that a reader sees the old
+state or the new one.
+"""
+
+from bisect import bisect
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import accumulate
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from judul_lib import index_files
+from judul_lib.checking import Checker, Comparison
+from judul_lib.errors import CorpusError
+from judul_lib.index_files import StoredPart
+from judul_lib.matches import Evidence, Matches, TopRows
+from judul_lib.search_engines import load_engine, make_part
+from judul_lib.settings import DECISION_THRESHOLD, ELSEWHERE
+from judul_lib.workers import run_tasks
+
+PART_ROWS = 131_072
+"""Titles in a part: so many that the arrays of one query stay in a processor's cache."""
+# Queries that are read at once.
+_BATCH = 16
+Progress = Callable[[int, int], None]
+
+
+class TitleIndex(Checker):
+    """A model with a corpus of any size; it answers as `Checker` does, exactly.
+
+    Use `build` or `load`.
+
+    Attributes
+    ----------
+    titles : sequence of str, shape (n,)
+        The corpus as typed, read from the index where it is asked for.
+    n_scored : int
+        How many titles the last check compared in full.
+
+    Examples
+    --------
+    >>> index = TitleIndex.build(["Prediksi Harga Beras", "Klasifikasi Daun Padi"], "outputs/light")
+    >>> index.check("Prediksi Harga Cabai", top_k=1).titles
+    ['Prediksi Harga Beras']
+    """
+
+    def __init__(
+        self,
+        model: str | Path,
+        parts: Iterable[StoredPart] = (),
+        *,
+        threshold: float = DECISION_THRESHOLD,
+        elsewhere: str = ELSEWHERE,
+    ) -> None:
+        self.threshold = threshold
+        self._model, self._elsewhere = Path(model), elsewhere
+        self._engine = load_engine(model)
+        self._reference = self._engine.checker(threshold=threshold, elsewhere=elsewhere)
+        self.elsewhere_label = self._reference.elsewhere_label
+        self.n_scored = 0
+        self._take_over(parts)
+
+    def _take_over(self, parts: Iterable[StoredPart]) -> None:
+        self._parts = list(parts)
+        self._opened = [self._engine.open(part.arrays) for part in self._parts]
+        self.titles = IndexTitles(self._parts)
+
+    @classmethod
+    def build(
+        cls,
+        titles: Sequence[str],
+        model: str | Path,
+        *,
+        threshold: float = DECISION_THRESHOLD,
+        elsewhere: str = ELSEWHERE,
+        part_rows: int = PART_ROWS,
+        n_jobs: int = 1,
+        on_progress: Progress = lambda done, total: None,
+    ) -> "TitleIndex":
+        """Make an index of a corpus.
+
+        Parameters
+        ----------
+        titles : sequence of str, shape (n,)
+            The corpus as typed; a title may occur again.
+        model : path
+            Folder of a model; a copy of it is saved with the index.
+        part_rows : int
+            Titles in each part.
+        n_jobs : int
+            Processes that make parts at the same time.
+        on_progress : callable
+            Called with the number of titles done and of all.
+
+        Raises
+        ------
+        ModelError
+            The model cannot be loaded or indexed.
+        """
+        index = cls(model, threshold=threshold, elsewhere=elsewhere)
+        index._add(titles, part_rows, n_jobs, on_progress)
+        return index
+
+    @classmethod
+    def load(
+        cls,
+        folder: str | Path,
+        *,
+        threshold: float = DECISION_THRESHOLD,
+        elsewhere: str = ELSEWHERE,
+    ) -> "TitleIndex":
+        """Open a saved index; its arrays are mapped, not read into memory.
+
+        Raises
+        ------
+        IndexFileError
+            It is missing or damaged, or another version of the package made it.
+        ModelError
+            The copy of the model is damaged.
+        """
+        model, parts = index_files.read_index(Path(folder))
+        return cls(model, parts, threshold=threshold, elsewhere=elsewhere)
+
+    def save(self, folder: str | Path) -> None:
+        """Write the index to a folder; parts that are there already are left alone.
+
+        Raises
+        ------
+        IndexFileError
+            Another process has changed the folder since this index was loaded from it.
+        OSError
+            Disk full, no permission; an earlier index is then as it was.
+        """
+        self._take_over(index_files.write_index(Path(folder), self._model, self._parts))
+
+    def add(self, titles: Sequence[str]) -> None:
+        """Add titles behind those that are there."""
+        self._add(titles, PART_ROWS, 1, lambda done, total: None)
+
+    def remove(self, title: str) -> int:
+        """Take a title out, as often as it occurs; return how often.
+
+        Raises
+        ------
+        CorpusError
+            The index has no such title.
+        """
+        count = 0
+        for number, part in enumerate(self._parts):
+            rows = np.setdiff1d(part.titles.rows_of(title), part.removed)
+            if len(rows):
+                count += len(rows)
+                self._parts[number] = part.without(rows)
+        if not count:
+            raise CorpusError("Judul itu tidak ada di indeks. Salin judulnya persis seperti di arsip.")
+        self._take_over(self._parts)
+        return count
+
+    def _add(self, titles: Sequence[str], part_rows: int, n_jobs: int, on_progress: Progress) -> None:
+        parts, new = list(self._parts), list(titles)
+        # A part that is no larger than what comes is made anew with it, so that parts stay few.
+        while parts and parts[-1].n_stored <= min(len(new), part_rows // 2):
+            last = parts.pop()
+            new = [*last.kept_titles(), *new]
+        chunks = [new[at : at + part_rows] for at in range(0, len(new), part_rows)]
+        done = 0
+        for arrays in run_tasks(make_part, chunks, self._engine, n_jobs=n_jobs):
+            parts.append(StoredPart(arrays))
+            done += parts[-1].n_stored
+            on_progress(done, len(new))
+        self._take_over(parts)
+
+    def with_titles(self, titles: Sequence[str]) -> "TitleIndex":
+        """Return the same model with another corpus."""
+        return TitleIndex.build(titles, self._model, threshold=self.threshold, elsewhere=self._elsewhere)
+
+    def compare(self, left: Sequence[str], right: Sequence[str] | None = None) -> Comparison:
+        """Make two lists of titles ready; the second is the corpus by default."""
+        return self._reference.compare(left, self.titles if right is None else right)
+
+    def probability(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the probability of pairs from what the model sees of them, shape (n,)."""
+        return self._reference.probability(features)
+
+    def evidence(self, title: str, other: str) -> Evidence:
+        """Take apart the answer for one pair."""
+        return self._reference.evidence(title, other)
+
+    def check_many(self, titles: Sequence[str], *, top_k: int | None = None) -> Iterator[Matches]:
+        """Compare titles with the whole corpus one after the other; each as `check` does."""
+        k = len(self.titles) if top_k is None else min(top_k, len(self.titles))
+        for at in range(0, len(titles), _BATCH):
+            batch = titles[at : at + _BATCH]
+            for title, rows in zip(batch, self._best_rows(batch, max(k, 1)), strict=True):
+                yield self._matches(title, rows)
+
+    def _best_rows(self, queries: Sequence[str], k: int) -> list[NDArray[np.int64]]:
+        tops, start = [TopRows(k) for _ in queries], 0
+        for part, opened in zip(self._parts, self._opened, strict=True):
+            self._engine.search(opened, queries, tops, start, part.removed)
+            start += part.n_stored
+        self.n_scored = tops[-1].n_scored
+        return [top.rows for top in tops]
+
+    def _matches(self, title: str, rows: NDArray[np.int64]) -> Matches:
+        """Compare a title with the best titles by the plain check, whose answers these are."""
+        best = self.titles.stored(np.sort(rows))
+        comparison = self._reference.compare([title], best)
+        left, right = np.zeros(len(best), dtype=np.intp), np.arange(len(best))
+        features = comparison.features(left, right)
+        probability = self._reference.probability(features)
+        return self._reference.best_matches(comparison, 0, best, features, probability)
+
+
+class IndexTitles(Sequence[str]):
+    """The titles of an index in their order, without those removed.
+
+    Parameters
+    ----------
+    parts : sequence of StoredPart
+    """
+
+    def __init__(self, parts: Sequence[StoredPart]) -> None:
+        self._parts = parts
+        self._ends = [0, *accumulate(part.n_kept for part in parts)]
+        self._stored_ends = [0, *accumulate(part.n_stored for part in parts)]
+
+    def __len__(self) -> int:
+        return self._ends[-1]
+
+    def __iter__(self) -> Iterator[str]:
+        return (title for part in self._parts for title in part.kept_titles())
+
+    @overload
+    def __getitem__(self, row: int) -> str: ...
+    @overload
+    def __getitem__(self, row: slice) -> list[str]: ...
+    def __getitem__(self, row: int | slice) -> str | list[str]:
+        if isinstance(row, slice):
+            return [self[k] for k in range(*row.indices(len(self)))]
+        if not -len(self) <= row < len(self):
+            raise IndexError(row)
+        row %= len(self)
+        number = bisect(self._ends, row) - 1
+        part = self._parts[number]
+        return part.titles[part.kept_row(row - self._ends[number])]
+
+    def stored(self, rows: NDArray[np.int64]) -> list[str]:
+        """Return titles by their place among all that are stored, those removed counted too."""
+        found = []
+        for row in rows.tolist():
+            number = bisect(self._stored_ends, row) - 1
+            found.append(self._parts[number].titles[row - self._stored_ends[number]])
+        return found

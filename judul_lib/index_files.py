@@ -1,0 +1,255 @@
+"""The folder of an index: parts that never change, a copy of the model, and ``index.json``.
+
+``index.json`` is replaced in one step and names the parts, their SHA-256 and
+the rows removed from each. A part that it does not name does not count.
+"""
+
+import fcntl
+import json
+import shutil
+import tempfile
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+from numpy.typing import NDArray
+
+from judul_lib.array_files import Arrays, StringColumn, map_arrays, write_arrays
+from judul_lib.errors import IndexFileError
+from judul_lib.registry import read_metadata
+from judul_lib.spelling import SPELLINGS_FILE, STEMS_FILE
+from judul_lib.storage import sha256_of, write_bytes
+from judul_lib.title_parser import LEXICON_FILE, LEXICON_STEMS_FILE
+from judul_lib.word_vectors import VECTORS_FILE
+
+FORMAT = 1
+"""Number of the form of index that this version reads; another one is refused."""
+INDEX_FILE, PARTS_FOLDER = "index.json", "parts"
+_RESOURCES = (LEXICON_FILE, LEXICON_STEMS_FILE, SPELLINGS_FILE, STEMS_FILE, VECTORS_FILE)
+
+
+@dataclass(frozen=True)
+class StoredPart:
+    """A part of a corpus that never changes, but for the rows that no longer count.
+
+    Attributes
+    ----------
+    arrays : mapping of str to ndarray
+    removed : ndarray of int
+        Rows that do not count.
+    name, sha256 : str
+        File in the folder of parts and its hash; empty while it is not saved.
+    folder : path
+        Folder of the index in which it is saved.
+    """
+
+    arrays: Arrays
+    removed: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, dtype=np.int32))
+    name: str = ""
+    sha256: str = ""
+    folder: Path | None = None
+
+    @cached_property
+    def titles(self) -> StringColumn:
+        """All titles as typed, those removed too."""
+        return StringColumn.at(self.arrays, "titles")
+
+    @property
+    def n_stored(self) -> int:
+        """Number of titles, those removed too."""
+        return len(self.titles)
+
+    @property
+    def n_kept(self) -> int:
+        """Number of titles that count."""
+        return self.n_stored - len(self.removed)
+
+    @cached_property
+    def _kept(self) -> NDArray[np.intp]:
+        return np.setdiff1d(np.arange(self.n_stored), self.removed)
+
+    def kept_row(self, number: int) -> int:
+        """Return the row of a title by its place among those that count."""
+        return int(self._kept[number]) if len(self.removed) else number
+
+    def kept_titles(self) -> list[str]:
+        """Return the titles that count."""
+        return self.titles.take(self._kept)
+
+    def without(self, rows: NDArray[np.integer]) -> "StoredPart":
+        """Return the same part with fewer rows that count."""
+        return replace(self, removed=np.union1d(self.removed, rows).astype(np.int32))
+
+
+def read_index(folder: Path) -> tuple[Path, list[StoredPart]]:
+    """Return the folder of an index's model, and its parts; every hash is compared.
+
+    Raises
+    ------
+    IndexFileError
+        The index is missing, damaged, or made by another version.
+    """
+    try:
+        return _read(folder)
+    except IndexFileError:
+        # Between reading what counts and opening it, a writer may have replaced both.
+        return _read(folder)
+
+
+def _read(folder: Path) -> tuple[Path, list[StoredPart]]:
+    facts = _read_facts(folder)
+    model = folder / Path(facts["model"]["name"]).name
+    if not model.is_dir() or _model_hash(model) != facts["model"]["sha256"]:
+        raise _damaged(model)
+    if _resources() != facts["resources"]:
+        raise IndexFileError(
+            f"Indeks {folder} dibangun dengan kamus atau vektor kata versi lain, sehingga jawabannya "
+            "bisa berbeda. Bangun lagi dengan `judul index build`."
+        )
+    with ThreadPoolExecutor() as pool:  # Hashing leaves the interpreter to the other threads.
+        return model, list(pool.map(lambda fact: _read_part(folder, fact), facts["parts"]))
+
+
+def _read_part(folder: Path, fact: dict[str, Any]) -> StoredPart:
+    arrays = map_arrays(folder / PARTS_FOLDER / Path(fact["name"]).name, fact["sha256"])
+    removed = np.array(fact["removed"], dtype=np.int32)
+    return StoredPart(arrays, removed, fact["name"], fact["sha256"], folder)
+
+
+def _read_facts(folder: Path) -> dict[str, Any]:
+    path = folder / INDEX_FILE
+    try:
+        facts = json.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        raise IndexFileError(
+            f"Tidak ada indeks di {folder}. Bangun dengan `judul index build KATALOG.csv {folder}`."
+        ) from error
+    except ValueError as error:
+        raise _damaged(path) from error
+    if not isinstance(facts, dict) or facts.get("format") != FORMAT:
+        raise IndexFileError(
+            f"Indeks {folder} dibangun oleh versi lain dari judul_lib. Bangun lagi dengan "
+            "`judul index build`."
+        )
+    if facts.pop("sha256", None) != _facts_hash(facts):
+        raise _damaged(path)
+    return facts
+
+
+def write_index(folder: Path, model: Path, parts: Sequence[StoredPart]) -> list[StoredPart]:
+    """Write an index; what is saved there already is left alone.
+
+    Returns
+    -------
+    list of StoredPart
+        The same parts, as saved.
+
+    Raises
+    ------
+    IndexFileError
+        Another process is writing, or has changed the folder since the parts were read from it.
+    OSError
+        Disk full, no permission; an earlier index is then as it was.
+    """
+    (folder / PARTS_FOLDER).mkdir(parents=True, exist_ok=True)
+    with _locked(folder):
+        known = {part.name for part in parts if part.folder == folder}
+        if known and not known <= {fact["name"] for fact in _read_facts(folder)["parts"]}:
+            raise IndexFileError(
+                f"Indeks {folder} sementara itu diganti oleh proses lain. Buka lagi, lalu ulangi."
+            )
+        fresh: list[Path] = []
+        try:
+            saved = [_saved(folder, part, fresh) for part in parts]
+            facts: dict[str, Any] = {
+                "format": FORMAT,
+                "n_titles": sum(part.n_kept for part in saved),
+                "model": _copy_model(model, folder),
+                "resources": _resources(),
+                "parts": [
+                    {"name": part.name, "sha256": part.sha256, "removed": part.removed.tolist()}
+                    for part in saved
+                ],
+            }
+            facts["sha256"] = _facts_hash(facts)
+            write_bytes(folder / INDEX_FILE, (json.dumps(facts, indent=1) + "\n").encode())
+        except BaseException:
+            for path in fresh:
+                path.unlink(missing_ok=True)
+            raise
+        _clear(folder, {part.name for part in saved}, facts["model"]["name"])
+        return saved
+
+
+def _clear(folder: Path, parts: Collection[str], model: str) -> None:
+    """Remove what no longer counts, and what a killed writer left."""
+    for path in (folder / PARTS_FOLDER).iterdir():
+        if path.name not in parts:
+            path.unlink(missing_ok=True)
+    for path in folder.glob("*model-*"):
+        if path.name != model:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _saved(folder: Path, part: StoredPart, fresh: list[Path]) -> StoredPart:
+    """Write a part under the name of its hash, unless it is there already."""
+    if part.folder == folder:
+        return part
+    temporary = folder / PARTS_FOLDER / f".{uuid4().hex}"
+    fresh.append(temporary)
+    sha256 = write_arrays(temporary, part.arrays)
+    path = temporary.with_name(f"{sha256[:16]}.bin")
+    if not path.exists():
+        fresh.append(path)
+    temporary.replace(path)
+    return replace(part, arrays=map_arrays(path), name=path.name, sha256=sha256, folder=folder)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Keep other writers out; the lock goes when the process goes."""
+    with (folder / ".lock").open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise IndexFileError(
+                f"Indeks {folder} sedang ditulis oleh proses lain. Tunggu, lalu ulangi."
+            ) from error
+        yield
+
+
+def _copy_model(model: Path, folder: Path) -> dict[str, str]:
+    """Copy a model into an index, unless it is there already; return its name and hash."""
+    sha256 = _model_hash(model)
+    target = folder / f"model-{sha256[:16]}"
+    if not target.is_dir():
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".model-") as staging:
+            shutil.copytree(model, Path(staging) / "model")
+            (Path(staging) / "model").rename(target)
+    return {"name": target.name, "sha256": sha256}
+
+
+def _model_hash(model: Path) -> str:
+    """Return the hash of what a model answers with: its files, not when it was made."""
+    return sha256_of(json.dumps(read_metadata(model)["files"], sort_keys=True).encode())
+
+
+def _resources() -> str:
+    """Return the hash of the package's own files that a reading of titles depends on."""
+    return sha256_of("".join(sha256_of(path.read_bytes()) for path in _RESOURCES).encode())
+
+
+def _facts_hash(facts: Mapping[str, Any]) -> str:
+    return sha256_of(json.dumps(facts, sort_keys=True).encode())
+
+
+def _damaged(path: Path) -> IndexFileError:
+    return IndexFileError(
+        f"Indeks ditolak: {path} rusak atau hilang. Bangun lagi dengan `judul index build`."
+    )

@@ -1,0 +1,150 @@
+"""How an index reads titles and searches its parts, for either kind of model."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from judul_lib.array_files import Arrays, StringColumn
+from judul_lib.checking import Checker, TitleChecker
+from judul_lib.errors import ModelError
+from judul_lib.features import TitleTable
+from judul_lib.forest_table import MOST_CELLS, ForestTable
+from judul_lib.matches import TopRows
+from judul_lib.preprocessing import preprocess_titles
+from judul_lib.record_arrays import record_arrays
+from judul_lib.record_features import unit_similarity
+from judul_lib.record_search import RecordSearch
+from judul_lib.registry import STRUCTURED, Model, load_model, load_structured, read_metadata
+from judul_lib.structured import StructuredModel
+from judul_lib.structured_checking import StructuredChecker
+from judul_lib.study_search import StudySearch, search, study_arrays
+
+Removed = NDArray[np.int32]
+
+
+class Engine(Protocol):
+    """A model as an index uses it."""
+
+    def checker(self, *, threshold: float, elsewhere: str) -> Checker:
+        """Return the same model without a corpus, to compare pairs with; see `load_checker`."""
+
+    def arrays(self, titles: Sequence[str]) -> dict[str, NDArray]:
+        """Return a part of a corpus as the arrays that are stored."""
+
+    def open(self, arrays: Arrays) -> Any:
+        """Return a part from its arrays, ready to be searched."""
+
+    def search(
+        self, part: Any, queries: Sequence[str], tops: Sequence[TopRows], start: int, removed: Removed
+    ) -> None:
+        """Offer to each query's `TopRows` every title of a part that may be among its best.
+
+        Parameters
+        ----------
+        start : int
+            Number of the part's first row in the corpus.
+        removed : ndarray of int
+            Rows of the part that do not count.
+        """
+
+
+class StudyEngine:
+    """A model of the study.
+
+    Raises
+    ------
+    ModelError
+        The forest has too many thresholds to be written out as a table.
+    """
+
+    def __init__(self, model: Model) -> None:
+        table = ForestTable.of(model.scaler, model.forest)
+        if table is None:
+            raise ModelError(
+                f"Hutan acak model ini punya lebih dari {MOST_CELLS} sel ambang, terlalu banyak untuk "
+                "indeks. Periksa tanpa indeks, atau latih hutan yang lebih kecil."
+            )
+        self._model, self._tfidf, self._table = model, model.tfidf, table
+
+    def checker(self, *, threshold: float, elsewhere: str) -> Checker:
+        """Return the same model without a corpus."""
+        return TitleChecker.from_model(self._model, [], threshold=threshold)
+
+    def _read(self, titles: Sequence[str]) -> TitleTable:
+        return TitleTable.build(titles, preprocess_titles(titles), self._tfidf)
+
+    def arrays(self, titles: Sequence[str]) -> dict[str, NDArray]:
+        """Return a part of a corpus as the arrays that are stored."""
+        return {**study_arrays(self._read(titles)), **StringColumn.of(titles).arrays("titles")}
+
+    def open(self, arrays: Arrays) -> StudySearch:
+        """Return a part from its arrays, ready to be searched."""
+        return StudySearch(arrays, StringColumn.at(arrays, "titles"))
+
+    def search(
+        self,
+        part: StudySearch,
+        queries: Sequence[str],
+        tops: Sequence[TopRows],
+        start: int,
+        removed: Removed,
+    ) -> None:
+        """Offer to each query's `TopRows` every title of a part that may be among its best."""
+        read = self._read(queries)
+        for row, top in enumerate(tops):
+            search(part, read.take([row]), self._table, top, start, removed)
+
+
+class RecordEngine:
+    """The structured model."""
+
+    def __init__(self, model: StructuredModel) -> None:
+        self._model = model
+
+    def checker(self, *, threshold: float, elsewhere: str) -> Checker:
+        """Return the same model without a corpus."""
+        return StructuredChecker(self._model, [], threshold=threshold, elsewhere=elsewhere)
+
+    def arrays(self, titles: Sequence[str]) -> dict[str, NDArray]:
+        """Return a part of a corpus as the arrays that are stored."""
+        prepared = self._model.prepare(titles)
+        return {**record_arrays(prepared), **StringColumn.of(titles).arrays("titles")}
+
+    def open(self, arrays: Arrays) -> RecordSearch:
+        """Return a part from its arrays, ready to be searched."""
+        return RecordSearch(self._model, arrays, StringColumn.at(arrays, "titles"))
+
+    def search(
+        self,
+        part: RecordSearch,
+        queries: Sequence[str],
+        tops: Sequence[TopRows],
+        start: int,
+        removed: Removed,
+    ) -> None:
+        """Offer to each query's `TopRows` every title of a part that may be among its best."""
+        read = self._model.prepare(queries)
+        alike = unit_similarity(read.records.units, part.units)
+        for row, top in enumerate(tops):
+            part.search(read, row, alike, top, start, removed)
+
+
+def load_engine(folder: str | Path) -> Engine:
+    """Load a model for an index.
+
+    Raises
+    ------
+    ModelError
+        The folder is missing, incomplete, its hashes do not hold, or its model is not to be indexed.
+    """
+    if read_metadata(folder).get("name") == STRUCTURED:
+        return RecordEngine(load_structured(folder)[0])
+    return StudyEngine(load_model(folder))
+
+
+def make_part(engine: Engine, titles: Sequence[str]) -> dict[str, NDArray]:
+    """Return `Engine.arrays`, for a process of its own."""
+    return engine.arrays(titles)
