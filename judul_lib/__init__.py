@@ -30,6 +30,7 @@ _HOME = {
     "compute_similarities": "checking",
     "StructuredChecker": "structured_checking",
     "load_checker": "checkers",
+    "TitleIndex": "index",
     "score_pairs": "checking",
     "JudulError": "errors",
 }

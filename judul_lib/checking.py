@@ -48,7 +48,7 @@ class Checker(ABC):
 
     Attributes
     ----------
-    titles : list of str, shape (n,)
+    titles : sequence of str, shape (n,)
         The corpus as typed.
     threshold : float
         Probability from which a title counts as similar.
@@ -56,7 +56,7 @@ class Checker(ABC):
         Label of the same study in another place, where the model knows places.
     """
 
-    titles: list[str]
+    titles: Sequence[str]
     threshold: float
     elsewhere_label: str = ASK
 

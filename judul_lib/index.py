@@ -21,6 +21,7 @@ from judul_lib.checking import Checker, Comparison
 from judul_lib.errors import CorpusError
 from judul_lib.index_files import StoredPart
 from judul_lib.matches import Evidence, Matches, TopRows
+from judul_lib.registry import read_metadata
 from judul_lib.search_engines import load_engine, make_part
 from judul_lib.settings import DECISION_THRESHOLD, ELSEWHERE
 from judul_lib.workers import run_tasks
@@ -41,6 +42,8 @@ class TitleIndex(Checker):
     ----------
     titles : sequence of str, shape (n,)
         The corpus as typed, read from the index where it is asked for.
+    name : str
+        Name of the model.
     n_scored : int
         How many titles the last check compared in full.
 
@@ -50,6 +53,8 @@ class TitleIndex(Checker):
     >>> index.check("Prediksi Harga Cabai", top_k=1).titles
     ['Prediksi Harga Beras']
     """
+
+    titles: "IndexTitles"
 
     def __init__(
         self,
@@ -61,6 +66,7 @@ class TitleIndex(Checker):
     ) -> None:
         self.threshold = threshold
         self._model, self._elsewhere = Path(model), elsewhere
+        self.name = str(read_metadata(model)["name"])
         self._engine = load_engine(model)
         self._reference = self._engine.checker(threshold=threshold, elsewhere=elsewhere)
         self.elsewhere_label = self._reference.elsewhere_label
