@@ -207,8 +207,19 @@ class TitleIndex(Checker):
             for title, rows in zip(batch, self._best_rows(batch, max(k, 1)), strict=True):
                 yield self._matches(title, rows)
 
-    def _best_rows(self, queries: Sequence[str], k: int) -> list[NDArray[np.int64]]:
-        tops, start = [TopRows(k) for _ in queries], 0
+    def rows_above(self, titles: Sequence[str], least: float) -> list[NDArray[np.int64]]:
+        """Return for each title the rows of the corpus with at least some probability, in order.
+
+        Rows are counted as in `titles` of an index from which nothing was removed.
+        """
+        batches = (titles[at : at + _BATCH] for at in range(0, len(titles), _BATCH))
+        n = max(1, len(self.titles))
+        return [np.sort(rows) for batch in batches for rows in self._best_rows(batch, n, least)]
+
+    def _best_rows(
+        self, queries: Sequence[str], k: int, least: float = -np.inf
+    ) -> list[NDArray[np.int64]]:
+        tops, start = [TopRows(k, least) for _ in queries], 0
         for part, opened in zip(self._parts, self._opened, strict=True):
             self._engine.search(opened, queries, tops, start, part.removed)
             start += part.n_stored

@@ -171,6 +171,8 @@ class TopRows:
     ----------
     k : int
         How many are wanted, at least 1.
+    least : float
+        Least probability of a row that is wanted.
 
     Attributes
     ----------
@@ -184,11 +186,11 @@ class TopRows:
         How many rows were offered.
     """
 
-    def __init__(self, k: int) -> None:
-        self._k = k
+    def __init__(self, k: int, least: float = -np.inf) -> None:
+        self._k, self._least = k, least
         self.rows = np.empty(0, dtype=np.int64)
         self._scores = np.empty((0, 3))
-        self.worst = (-np.inf, -np.inf, -np.inf)
+        self.worst = (least, -np.inf, -np.inf)
         self.n_scored = 0
 
     def offer(self, rows: NDArray[np.integer], *scores: FloatArray) -> None:
@@ -196,6 +198,8 @@ class TopRows:
         self.n_scored += len(rows)
         every = np.concatenate([self.rows, rows])
         known = np.concatenate([self._scores, np.column_stack(scores)])
+        wanted = known[:, 0] >= self._least
+        every, known = every[wanted], known[wanted]
         probability, cosine, levenshtein = known.T
         best = np.lexsort((every, -levenshtein, -cosine, -probability))[: self._k]
         self.rows, self._scores = every[best], known[best]

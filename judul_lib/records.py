@@ -65,6 +65,15 @@ class UnitTable:
         fields = np.array([FIELDS.index(unit.field) for unit in units], dtype=np.int8)
         return cls(units, weights, name_ids, vectors.of(meant), fields)
 
+    def take(self, numbers: NDArray[np.integer]) -> "UnitTable":
+        """Return the table of some units."""
+        names, name_ids = np.unique(self.name_ids[numbers], return_inverse=True)
+        units = [self.units[number] for number in numbers.tolist()]
+        return UnitTable(
+            units, self.weights[numbers], name_ids.astype(np.int32), self.vectors[names],
+            self.fields[numbers],
+        )  # fmt: skip
+
     @cached_property
     def names(self) -> list[str]:
         """Return the names, shape (n_names,); unknown words of one stem are several."""
@@ -162,6 +171,12 @@ class RecordTable:
         places = np.repeat(starts - ends[:-1], counts) + np.arange(ends[-1])
         texts = [self.texts[row] for row in rows.tolist()]
         return RecordTable(texts, self.units, ends, self.numbers[places], self.is_word, spanned)
+
+    def compact(self) -> "RecordTable":
+        """Return the same titles with no unit but theirs."""
+        used, numbers = np.unique(self.numbers, return_inverse=True)
+        units, numbers = self.units.take(used), numbers.astype(np.int32)
+        return RecordTable(self.texts, units, self.ends, numbers, self.is_word, self._spanned)
 
     def __len__(self) -> int:
         return len(self.ends) - 1

@@ -82,6 +82,10 @@ class PreparedTitles:
     def __len__(self) -> int:
         return len(self.records)
 
+    def take(self, rows: NDArray[np.intp]) -> "PreparedTitles":
+        """Return some of the titles, with no unit but theirs."""
+        return PreparedTitles(self.table.take(rows), self.records.take(rows).compact())
+
 
 @dataclass(frozen=True)
 class Weights:

@@ -10,7 +10,12 @@ _shared: list[Any] = []
 
 
 def run_tasks(
-    function: Callable[[Any, Any], T], tasks: Sequence[Any], shared: Any, *, n_jobs: int = 1
+    function: Callable[[Any, Any], T],
+    tasks: Sequence[Any],
+    shared: Any,
+    *,
+    n_jobs: int = 1,
+    scheduler: str | None = None,
 ) -> Iterator[T]:
     """Yield ``function(shared, task)`` for every task, in their order.
 

@@ -1,0 +1,219 @@
+"""All near-duplicates of a catalogue, and the groups that they form.
+
+The catalogue is compared with itself block by block. Each finished block is
+kept in a folder, so that a run that was stopped goes on where it stood.
+"""
+
+import io
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import connected_components
+
+from judul_lib.features import FEATURES
+from judul_lib.index import TitleIndex
+from judul_lib.pair_blocks import Catalogue, Pairs, RecordPairs, StudyPairs
+from judul_lib.registry import STRUCTURED, load_model, load_structured, read_metadata
+from judul_lib.storage import sha256_of, write_bytes
+from judul_lib.workers import run_tasks
+
+PAIR_THRESHOLD = 0.6
+"""Probability from which two titles are near-duplicates."""
+_PLAN_FILE = "plan.json"
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Duplicates:
+    """The near-duplicates of a catalogue.
+
+    Attributes
+    ----------
+    titles : sequence of str, shape (n,)
+    found : Pairs
+        By probability, then cosine, then Levenshtein ratio, then their rows.
+    """
+
+    titles: Sequence[str]
+    found: Pairs
+
+    def __len__(self) -> int:
+        return len(self.found)
+
+    @cached_property
+    def pairs(self) -> pd.DataFrame:
+        """One row a pair: ``baris_a``, ``baris_b`` (from 0), the titles, features and probability."""
+        found = self.found
+        frame = pd.DataFrame({"baris_a": found.left, "baris_b": found.right})
+        for name in ("a", "b"):
+            frame[f"judul_{name}"] = [self.titles[row] for row in frame[f"baris_{name}"].tolist()]
+        frame[list(FEATURES)] = found.features
+        frame["rf_probability"] = found.probability
+        return frame
+
+    @cached_property
+    def clusters(self) -> NDArray[np.int32]:
+        """Group of each title, shape (n,): joined by pairs directly or through others.
+
+        Numbered in the order of their first titles; a title without a pair is alone.
+        """
+        n = len(self.titles)
+        links = (np.ones(len(self)), (self.found.left, self.found.right))
+        labels = connected_components(csr_matrix(links, shape=(n, n)), directed=False)[1]
+        first = np.unique(labels, return_index=True)[1]
+        order = np.empty(len(first), dtype=np.int32)
+        order[np.argsort(first)] = np.arange(len(first))
+        return order[labels]
+
+
+def find_duplicates(
+    titles: Sequence[str],
+    model: str | Path,
+    *,
+    threshold: float = PAIR_THRESHOLD,
+    folder: str | Path | None = None,
+    n_jobs: int = 1,
+    scheduler: str | None = None,
+    on_progress: Progress = lambda done, total: None,
+) -> Duplicates:
+    """Find all near-duplicates of a catalogue.
+
+    For the models of the study nothing is lost; for the structured model only
+    titles of like meaning are compared, see `recall`.
+
+    Parameters
+    ----------
+    titles : sequence of str, shape (n,)
+    model : path
+        Folder of a model.
+    threshold : float
+        Least probability of a pair, above 0.
+    folder : path
+        Where finished blocks are kept. Those of an earlier run with the same
+        titles, model and threshold are not computed again.
+    n_jobs : int
+        Processes that work at the same time.
+    scheduler : str
+        Address of a Dask scheduler; its workers do the work instead.
+    on_progress : callable
+        Called with the number of blocks done and of all.
+
+    Raises
+    ------
+    ModelError
+        The model cannot be loaded, or compares even titles without a common word.
+    SchedulerError
+        There is no scheduler, or it went away.
+    """
+    catalogue = _catalogue(titles, Path(model), threshold)
+    starts = range(0, len(titles), catalogue.block_rows)
+    blocks = [(start, min(start + catalogue.block_rows, len(titles))) for start in starts]
+    kept = _KeptBlocks(folder and Path(folder), _plan(titles, Path(model), threshold, blocks))
+    todo = [block for block in blocks if block not in kept]
+    on_progress(len(blocks) - len(todo), len(blocks))
+    found = run_tasks(_block, todo, catalogue, n_jobs=n_jobs, scheduler=scheduler)
+    for done, (block, pairs) in enumerate(found, start=len(blocks) - len(todo) + 1):
+        kept.keep(block, pairs)
+        on_progress(done, len(blocks))
+    pairs = Pairs.joined([kept.pairs(block) for block in blocks])
+    cosine, _, ratio = pairs.features.T
+    return Duplicates(
+        titles, pairs.take(np.lexsort((pairs.right, pairs.left, -ratio, -cosine, -pairs.probability)))
+    )
+
+
+def recall(
+    duplicates: Duplicates,
+    model: str | Path,
+    *,
+    threshold: float = PAIR_THRESHOLD,
+    n_titles: int = 200,
+    seed: int = 0,
+) -> tuple[int, int]:
+    """Measure on drawn titles how many of their near-duplicates were found.
+
+    Returns
+    -------
+    found, all : int
+        Pairs of the drawn titles that were found, and all there are by an
+        exact search.
+    """
+    titles = duplicates.titles
+    drawn = np.random.default_rng(seed).permutation(len(titles))[:n_titles]
+    index = TitleIndex.build(titles, model)
+    every = index.rows_above([titles[row] for row in drawn], threshold)
+    known = set(zip(duplicates.found.left.tolist(), duplicates.found.right.tolist(), strict=True))
+    pairs = {
+        (min(row, other), max(row, other))
+        for row, others in zip(drawn.tolist(), every, strict=True)
+        for other in others.tolist()
+        if row != other
+    }
+    return len(pairs & known), len(pairs)
+
+
+def _catalogue(titles: Sequence[str], model: Path, threshold: float) -> Catalogue:
+    if read_metadata(model).get("name") == STRUCTURED:
+        return RecordPairs(load_structured(model)[0], titles, threshold)
+    return StudyPairs(load_model(model), titles, threshold)
+
+
+def _block(catalogue: Catalogue, block: tuple[int, int]) -> tuple[tuple[int, int], Pairs]:
+    return block, catalogue.pairs(*block)
+
+
+def _plan(
+    titles: Sequence[str], model: Path, threshold: float, blocks: Sequence[tuple[int, int]]
+) -> dict[str, Any]:
+    """Return what finished blocks depend on."""
+    return {
+        "titles": sha256_of(json.dumps(list(titles)).encode()),
+        "model": read_metadata(model)["files"],
+        "threshold": threshold,
+        "blocks": len(blocks),
+    }
+
+
+class _KeptBlocks:
+    """Finished blocks, in a folder or, without one, in memory."""
+
+    def __init__(self, folder: Path | None, plan: dict[str, Any]) -> None:
+        self._folder, self._memory = folder, dict[tuple[int, int], Pairs]()
+        if folder is not None:
+            text = json.dumps(plan, indent=1, sort_keys=True).encode()
+            path = folder / _PLAN_FILE
+            if not path.is_file() or path.read_bytes() != text:
+                for old in folder.glob("*.npz"):
+                    old.unlink()
+                write_bytes(path, text)
+
+    def _path(self, block: tuple[int, int]) -> Path:
+        assert self._folder is not None
+        return self._folder / f"{block[0]:09d}.npz"
+
+    def __contains__(self, block: tuple[int, int]) -> bool:
+        if self._folder is None:
+            return block in self._memory
+        return self._path(block).is_file()
+
+    def keep(self, block: tuple[int, int], pairs: Pairs) -> None:
+        if self._folder is None:
+            self._memory[block] = pairs
+            return
+        stream = io.BytesIO()
+        np.savez(stream, **vars(pairs))
+        write_bytes(self._path(block), stream.getvalue())
+
+    def pairs(self, block: tuple[int, int]) -> Pairs:
+        if self._folder is None:
+            return self._memory[block]
+        with np.load(self._path(block), allow_pickle=False) as stored:
+            return Pairs(**stored)

@@ -1,0 +1,267 @@
+"""Find pairs of near-duplicate titles block by block: which can be pairs at all, and their scores.
+
+A block is some rows of a catalogue against all later ones. Pairs that cannot
+reach the threshold are left out before anything costly is computed
+(*blocking*).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from rapidfuzz.distance import Indel
+from rapidfuzz.process import cpdist
+from scipy.sparse import csr_matrix
+
+from judul_lib.errors import ModelError
+from judul_lib.features import FloatArray, TitleTable, row_sums
+from judul_lib.forest_table import ForestTable
+from judul_lib.preprocessing import preprocess_titles
+from judul_lib.registry import Model
+from judul_lib.structured import StructuredModel
+
+LEAST_MEANING = 0.6
+"""Titles whose meaning is less alike are no pair for the structured model; see `RecordPairs`."""
+# Most candidates of a title that are expected; with more, the product is computed anew.
+_TOP_N = 1024
+# Pairs scored, and columns multiplied, at a time.
+_PAIRS, _COLUMNS = 200_000, 16_384
+Rows = NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs of rows of a catalogue with their scores.
+
+    Attributes
+    ----------
+    left, right : ndarray of int, shape (n,)
+        ``left < right``.
+    features : ndarray of float, shape (n, 3)
+        Columns in the order of `judul_lib.features.FEATURES`.
+    probability : ndarray of float, shape (n,)
+    """
+
+    left: Rows
+    right: Rows
+    features: FloatArray
+    probability: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.left)
+
+    def take(self, rows: NDArray[Any]) -> "Pairs":
+        """Return some of the pairs."""
+        return Pairs(self.left[rows], self.right[rows], self.features[rows], self.probability[rows])
+
+    @classmethod
+    def joined(cls, parts: Sequence["Pairs"]) -> "Pairs":
+        """Put pairs one after the other."""
+        if not parts:
+            return cls(np.empty(0, np.int32), np.empty(0, np.int32), np.empty((0, 3)), np.empty(0))
+        return cls(
+            *(np.concatenate([getattr(p, n) for p in parts])
+              for n in ("left", "right", "features", "probability"))
+        )  # fmt: skip
+
+
+class Catalogue(Protocol):
+    """Titles made ready to be compared with each other."""
+
+    block_rows: int
+
+    def pairs(self, start: int, stop: int) -> Pairs:
+        """Return the near-duplicates of which one is in a block and the other comes later."""
+
+
+class StudyPairs:
+    """Titles made ready to be compared with each other by a model of the study.
+
+    The blocking loses nothing: the tabulated forest says which cosine and
+    which Jaccard index a pair must have at least.
+
+    Parameters
+    ----------
+    model : Model
+    titles : sequence of str, shape (n,)
+    threshold : float
+        Least probability of a pair.
+
+    Raises
+    ------
+    ModelError
+        By this forest, titles that share no word can be a pair.
+    """
+
+    block_rows = 2_000
+
+    def __init__(self, model: Model, titles: Sequence[str], threshold: float) -> None:
+        table = ForestTable.of(model.scaler, model.forest)
+        least = table and _least_shares(table, threshold)
+        if table is None or least is None:
+            raise ModelError(
+                "Menurut model ini judul yang tidak berbagi satu kata pun bisa mirip pada ambang "
+                "itu, sehingga semua pasangan harus dibandingkan. Naikkan ambangnya."
+            )
+        self._table, self._threshold = table, threshold
+        self._least_cosine, self._least_jaccard = least
+        known = TitleTable.build(titles, preprocess_titles(titles), model.tfidf)
+        self._letters = known.letters.tolist()
+        self._lengths = np.fromiter(map(len, self._letters), dtype=np.int32, count=len(known))
+        self._terms = known.tfidf
+        self._squares = row_sums(known.tfidf.multiply(known.tfidf))
+        self._counts = np.fromiter(map(len, known.tokens), dtype=np.int32, count=len(known))
+        self._stems = _stem_matrix(known.tokens, self._counts)
+
+    def pairs(self, start: int, stop: int) -> Pairs:
+        """Return the near-duplicates of which one is in a block and the other comes later."""
+        by_stems = _product(self._stems, start, stop, self._least_jaccard)
+        if self._least_cosine < 1:
+            by_terms = _product(self._terms, start, stop, self._least_cosine)
+            left, right = _unique_pairs(by_stems, by_terms)
+        else:
+            left, right = by_stems
+        parts = [
+            self._scored(left[at : at + _PAIRS], right[at : at + _PAIRS])
+            for at in range(0, len(left), _PAIRS)
+        ]
+        return Pairs.joined(parts)
+
+    def _scored(self, left: Rows, right: Rows) -> Pairs:
+        """Return those of some pairs that reach the threshold."""
+        shared = row_sums(_binary(self._stems[left]).multiply(_binary(self._stems[right])))
+        union = self._counts[left] + self._counts[right] - shared
+        jaccard = np.divide(shared, union, out=np.zeros(len(left)), where=union > 0)
+        total = self._lengths[left] + self._lengths[right]
+        reach = 1 - np.abs(self._lengths[left] - self._lengths[right]) / np.maximum(total, 1)
+        cells = self._table.cells(1, jaccard), self._table.cells(2, reach)
+        may = self._table.bound.max(axis=0)[cells] >= self._threshold
+        left, right, jaccard, reach = left[may], right[may], jaccard[may], reach[may]
+        dots = row_sums(self._terms[left].multiply(self._terms[right]))
+        squares = self._squares[left] * self._squares[right]
+        cosine = np.divide(dots, np.sqrt(squares), out=np.zeros(len(left)), where=squares > 0)
+        cosine = np.clip(cosine, 0, 1)
+        cells = self._table.cells(0, cosine), self._table.cells(1, jaccard)
+        may = self._table.bound[(*cells, self._table.cells(2, reach))] >= self._threshold
+        left, right, cosine, jaccard = left[may], right[may], cosine[may], jaccard[may]
+        letters = ([self._letters[row] for row in rows.tolist()] for rows in (left, right))
+        ratio = cpdist(*letters, scorer=Indel.normalized_similarity, dtype=np.float64)
+        cells = cells[0][may], cells[1][may]
+        probability = self._table.probability[(*cells, self._table.cells(2, ratio))]
+        found = Pairs(left, right, np.column_stack([cosine, jaccard, ratio]), probability)
+        return found.take(probability >= self._threshold)
+
+
+def _least_shares(table: ForestTable, threshold: float) -> tuple[float, float] | None:
+    """Return a cosine and a Jaccard index of which a pair must reach the one or the other.
+
+    The cosine is 2, which no pair reaches, where the Jaccard index alone will do.
+    """
+    possible = (table.probability >= threshold).any(axis=2)
+    for least_cosine in range(len(possible), 0, -1):
+        columns = np.flatnonzero(possible[:least_cosine].any(axis=0))
+        least_jaccard = int(columns[0]) if len(columns) else possible.shape[1]
+        if least_jaccard > 0:
+            cosine, jaccard = (
+                float(cuts[k - 1]) if k <= len(cuts) else 2.0
+                for cuts, k in ((table.cuts[0], least_cosine), (table.cuts[1], least_jaccard))
+            )
+            return cosine, jaccard
+    return None
+
+
+def _stem_matrix(tokens: NDArray[np.object_], counts: Rows) -> csr_matrix:
+    """Return which stems each title has, rows of length 1."""
+    column: dict[str, int] = {}
+    stems = (sorted(column.setdefault(word, len(column)) for word in title) for title in tokens)
+    has = np.fromiter((stem for title in stems for stem in title), np.int32, int(counts.sum()))
+    ends = np.concatenate([[0], np.cumsum(counts, dtype=np.int32)])
+    values = np.repeat(1 / np.sqrt(np.maximum(counts, 1)), counts).astype(np.float32)
+    return csr_matrix((values, has, ends), shape=(len(counts), max(1, len(column))))
+
+
+def _binary(rows: csr_matrix) -> csr_matrix:
+    return csr_matrix((np.ones(rows.nnz), rows.indices, rows.indptr), shape=rows.shape)
+
+
+def _product(rows: csr_matrix, start: int, stop: int, least: float) -> tuple[Rows, Rows]:
+    """Return the pairs whose product is at least so much, the first in a block, the second later.
+
+    The Jaccard index never exceeds the cosine of the same two sets.
+    """
+    from sparse_dot_topn import sp_matmul_topn
+
+    block, later = rows[start:stop], rows[start:].T.tocsr()
+    top_n, width = _TOP_N, later.shape[1]
+    while True:
+        # Single precision: what is a little less may be as much.
+        options = {"top_n": min(top_n, width), "threshold": least - 1e-5, "n_threads": 1}
+        found = sp_matmul_topn(block, later, **options)
+        if top_n >= width or np.diff(found.indptr).max(initial=0) < top_n:
+            break
+        top_n *= 8
+    left = np.repeat(np.arange(stop - start, dtype=np.int32), np.diff(found.indptr))
+    later_ones = found.indices > left
+    return left[later_ones] + start, found.indices[later_ones].astype(np.int32) + start
+
+
+def _unique_pairs(*found: tuple[Rows, Rows]) -> tuple[Rows, Rows]:
+    keys = [left.astype(np.int64) << 32 | right for left, right in found]
+    every = np.unique(np.concatenate(keys))
+    return (every >> 32).astype(np.int32), (every & 0xFFFFFFFF).astype(np.int32)
+
+
+class RecordPairs:
+    """Titles made ready to be compared with each other by the structured model.
+
+    Titles whose meanings are less alike than `LEAST_MEANING` are no
+    candidates. That may lose pairs; `judul_lib.dedup.recall` measures how many.
+
+    Parameters
+    ----------
+    model : StructuredModel
+    titles : sequence of str, shape (n,)
+    threshold : float
+        Least probability of a pair.
+    """
+
+    block_rows = 1_000
+
+    def __init__(self, model: StructuredModel, titles: Sequence[str], threshold: float) -> None:
+        self._model, self._threshold = model, threshold
+        self._known = model.prepare(titles)
+        self._means = np.vstack(
+            [np.empty((0, 0), np.float32)] if not len(titles) else self._mean_parts()
+        )
+
+    def _mean_parts(self) -> list[NDArray[np.float32]]:
+        records, step = self._known.records, 4096
+        rows = [np.arange(at, min(at + step, len(records))) for at in range(0, len(records), step)]
+        return [records.take(part).means[0].astype(np.float32) for part in rows]
+
+    def pairs(self, start: int, stop: int) -> Pairs:
+        """Return the near-duplicates of which one is in a block and the other comes later."""
+        found = []
+        for at in range(start, len(self._means), _COLUMNS):
+            likeness = self._means[start:stop] @ self._means[at : at + _COLUMNS].T
+            left, right = np.nonzero(likeness >= LEAST_MEANING)
+            later = right + at > left + start
+            left, right = left[later] + start, right[later] + at
+            step = 20_000
+            found += [
+                self._scored(left[k : k + step], right[k : k + step]) for k in range(0, len(left), step)
+            ]
+        return Pairs.joined(found)
+
+    def _scored(self, left: NDArray[np.intp], right: NDArray[np.intp]) -> Pairs:
+        """Return those of some pairs that reach the threshold."""
+        (lefts, left_rows), (rights, right_rows) = (
+            np.unique(rows, return_inverse=True) for rows in (left, right)
+        )
+        one, other = self._known.take(lefts), self._known.take(rights)
+        features = self._model.features(one, other, left_rows, right_rows)
+        probability = self._model.probability(features)
+        found = Pairs(left.astype(np.int32), right.astype(np.int32), features[:, :3], probability)
+        return found.take(probability >= self._threshold)
