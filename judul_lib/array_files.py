@@ -9,7 +9,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,6 +123,9 @@ class StringColumn(Sequence[str]):
     def __init__(self, letters: NDArray[np.uint8], ends: NDArray[np.int64]) -> None:
         self.letters, self.ends = letters, ends
         self._bytes = memoryview(letters)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return StringColumn, (self.letters, self.ends)
 
     @classmethod
     def of(cls, strings: Iterable[str]) -> "StringColumn":

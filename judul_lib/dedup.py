@@ -20,10 +20,10 @@ from scipy.sparse.csgraph import connected_components
 
 from judul_lib.features import FEATURES
 from judul_lib.index import TitleIndex
-from judul_lib.pair_blocks import Catalogue, Pairs, RecordPairs, StudyPairs
+from judul_lib.pair_blocks import Catalogue, IndexPairs, Pairs, RecordPairs, StudyPairs
 from judul_lib.registry import STRUCTURED, load_model, load_structured, read_metadata
 from judul_lib.storage import sha256_of, write_bytes
-from judul_lib.workers import run_tasks
+from judul_lib.workers import known_scheduler, run_tasks
 
 PAIR_THRESHOLD = 0.6
 """Probability from which two titles are near-duplicates."""
@@ -79,6 +79,7 @@ def find_duplicates(
     model: str | Path,
     *,
     threshold: float = PAIR_THRESHOLD,
+    exact: bool = False,
     folder: str | Path | None = None,
     n_jobs: int = 1,
     scheduler: str | None = None,
@@ -87,7 +88,7 @@ def find_duplicates(
     """Find all near-duplicates of a catalogue.
 
     For the models of the study nothing is lost; for the structured model only
-    titles of like meaning are compared, see `recall`.
+    titles that share units are compared, unless `exact`; see `recall`.
 
     Parameters
     ----------
@@ -96,13 +97,16 @@ def find_duplicates(
         Folder of a model.
     threshold : float
         Least probability of a pair, above 0.
+    exact : bool
+        Look up each title in an index: slower, but nothing is lost by any model.
     folder : path
         Where finished blocks are kept. Those of an earlier run with the same
         titles, model and threshold are not computed again.
     n_jobs : int
         Processes that work at the same time.
     scheduler : str
-        Address of a Dask scheduler; its workers do the work instead.
+        Address of a Dask scheduler, that in ``JUDUL_SCHEDULER`` by default;
+        its workers do the work instead.
     on_progress : callable
         Called with the number of blocks done and of all.
 
@@ -110,18 +114,18 @@ def find_duplicates(
     ------
     ModelError
         The model cannot be loaded, or compares even titles without a common word.
-    SchedulerError
-        There is no scheduler, or it went away.
+    WorkerError
+        A process died, or the scheduler is not there or went away.
     """
-    catalogue = _catalogue(titles, Path(model), threshold)
+    catalogue = _catalogue(titles, Path(model), threshold, exact=exact)
     starts = range(0, len(titles), catalogue.block_rows)
     blocks = [(start, min(start + catalogue.block_rows, len(titles))) for start in starts]
-    kept = _KeptBlocks(folder and Path(folder), _plan(titles, Path(model), threshold, blocks))
+    kept = _KeptBlocks(folder and Path(folder), _plan(titles, Path(model), threshold, len(blocks)))
     todo = [block for block in blocks if block not in kept]
     on_progress(len(blocks) - len(todo), len(blocks))
-    found = run_tasks(_block, todo, catalogue, n_jobs=n_jobs, scheduler=scheduler)
-    for done, (block, pairs) in enumerate(found, start=len(blocks) - len(todo) + 1):
-        kept.keep(block, pairs)
+    found = run_tasks(_block, todo, catalogue, n_jobs=n_jobs, scheduler=known_scheduler(scheduler))
+    for done, (place, pairs) in enumerate(found, start=len(blocks) - len(todo) + 1):
+        kept.keep(todo[place], pairs)
         on_progress(done, len(blocks))
     pairs = Pairs.joined([kept.pairs(block) for block in blocks])
     cosine, _, ratio = pairs.features.T
@@ -160,25 +164,25 @@ def recall(
     return len(pairs & known), len(pairs)
 
 
-def _catalogue(titles: Sequence[str], model: Path, threshold: float) -> Catalogue:
+def _catalogue(titles: Sequence[str], model: Path, threshold: float, *, exact: bool) -> Catalogue:
+    if exact:
+        return IndexPairs(model, titles, threshold)
     if read_metadata(model).get("name") == STRUCTURED:
         return RecordPairs(load_structured(model)[0], titles, threshold)
     return StudyPairs(load_model(model), titles, threshold)
 
 
-def _block(catalogue: Catalogue, block: tuple[int, int]) -> tuple[tuple[int, int], Pairs]:
-    return block, catalogue.pairs(*block)
+def _block(catalogue: Catalogue, block: tuple[int, int]) -> Pairs:
+    return catalogue.pairs(*block)
 
 
-def _plan(
-    titles: Sequence[str], model: Path, threshold: float, blocks: Sequence[tuple[int, int]]
-) -> dict[str, Any]:
+def _plan(titles: Sequence[str], model: Path, threshold: float, n_blocks: int) -> dict[str, Any]:
     """Return what finished blocks depend on."""
     return {
         "titles": sha256_of(json.dumps(list(titles)).encode()),
         "model": read_metadata(model)["files"],
         "threshold": threshold,
-        "blocks": len(blocks),
+        "blocks": n_blocks,
     }
 
 

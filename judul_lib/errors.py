@@ -36,6 +36,10 @@ class IndexFileError(JudulError):
     """An index is missing, damaged, or made by another version or model."""
 
 
+class WorkerError(JudulError):
+    """A process or a cluster that was to do the work is not there or went away."""
+
+
 class ConfigError(JudulError):
     """``judul.toml`` or an environment variable has a key or value that cannot be used."""
 

@@ -113,7 +113,8 @@ def cosine(left: TitleTable, right: TitleTable) -> FloatArray:
 def row_sums(matrix: csr_matrix) -> FloatArray:
     """Add up each row from left to right, as an index over terms does, to the last digit."""
     rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-    return np.bincount(rows, weights=matrix.data, minlength=matrix.shape[0])
+    # Of nothing at all, integers are counted.
+    return np.bincount(rows, weights=matrix.data, minlength=matrix.shape[0]).astype(np.float64)
 
 
 def jaccard(left: TitleTable, right: TitleTable) -> FloatArray:

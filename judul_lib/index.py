@@ -71,6 +71,8 @@ class TitleIndex(Checker):
         self._reference = self._engine.checker(threshold=threshold, elsewhere=elsewhere)
         self.elsewhere_label = self._reference.elsewhere_label
         self.n_scored = 0
+        # Where it is saved, and what is saved there.
+        self._state: tuple[Path, str] | None = None
         self._take_over(parts)
 
     def _take_over(self, parts: Iterable[StoredPart]) -> None:
@@ -131,8 +133,10 @@ class TitleIndex(Checker):
         ModelError
             The copy of the model is damaged.
         """
-        model, parts = index_files.read_index(Path(folder))
-        return cls(model, parts, threshold=threshold, elsewhere=elsewhere)
+        model, parts, state = index_files.read_index(Path(folder))
+        index = cls(model, parts, threshold=threshold, elsewhere=elsewhere)
+        index._state = Path(folder), state
+        return index
 
     def save(self, folder: str | Path) -> None:
         """Write the index to a folder; parts that are there already are left alone.
@@ -144,7 +148,11 @@ class TitleIndex(Checker):
         OSError
             Disk full, no permission; an earlier index is then as it was.
         """
-        self._take_over(index_files.write_index(Path(folder), self._model, self._parts))
+        folder = Path(folder)
+        known = self._state[1] if self._state and self._state[0] == folder else None
+        parts, state = index_files.write_index(folder, self._model, self._parts, known)
+        self._state = folder, state
+        self._take_over(parts)
 
     def add(self, titles: Sequence[str]) -> None:
         """Add titles behind those that are there."""
@@ -176,12 +184,11 @@ class TitleIndex(Checker):
             last = parts.pop()
             new = [*last.kept_titles(), *new]
         chunks = [new[at : at + part_rows] for at in range(0, len(new), part_rows)]
-        done = 0
-        for arrays in run_tasks(make_part, chunks, self._engine, n_jobs=n_jobs):
-            parts.append(StoredPart(arrays))
-            done += parts[-1].n_stored
-            on_progress(done, len(new))
-        self._take_over(parts)
+        made: dict[int, StoredPart] = {}
+        for place, arrays in run_tasks(make_part, chunks, self._engine, n_jobs=n_jobs):
+            made[place] = StoredPart(arrays)
+            on_progress(sum(part.n_stored for part in made.values()), len(new))
+        self._take_over([*parts, *(made[place] for place in range(len(chunks)))])
 
     def with_titles(self, titles: Sequence[str]) -> "TitleIndex":
         """Return the same model with another corpus."""

@@ -87,8 +87,10 @@ class StoredPart:
         return replace(self, removed=np.union1d(self.removed, rows).astype(np.int32))
 
 
-def read_index(folder: Path) -> tuple[Path, list[StoredPart]]:
-    """Return the folder of an index's model, and its parts; every hash is compared.
+def read_index(folder: Path) -> tuple[Path, list[StoredPart], str]:
+    """Return the folder of an index's model, its parts, and its state; every hash is compared.
+
+    The state is the hash of ``index.json``, for `write_index`.
 
     Raises
     ------
@@ -102,7 +104,7 @@ def read_index(folder: Path) -> tuple[Path, list[StoredPart]]:
         return _read(folder)
 
 
-def _read(folder: Path) -> tuple[Path, list[StoredPart]]:
+def _read(folder: Path) -> tuple[Path, list[StoredPart], str]:
     facts = _read_facts(folder)
     model = folder / Path(facts["model"]["name"]).name
     if not model.is_dir() or _model_hash(model) != facts["model"]["sha256"]:
@@ -113,7 +115,8 @@ def _read(folder: Path) -> tuple[Path, list[StoredPart]]:
             "bisa berbeda. Bangun lagi dengan `judul index build`."
         )
     with ThreadPoolExecutor() as pool:  # Hashing leaves the interpreter to the other threads.
-        return model, list(pool.map(lambda fact: _read_part(folder, fact), facts["parts"]))
+        parts = list(pool.map(lambda fact: _read_part(folder, fact), facts["parts"]))
+    return model, parts, _facts_hash(facts)
 
 
 def _read_part(folder: Path, fact: dict[str, Any]) -> StoredPart:
@@ -142,13 +145,22 @@ def _read_facts(folder: Path) -> dict[str, Any]:
     return facts
 
 
-def write_index(folder: Path, model: Path, parts: Sequence[StoredPart]) -> list[StoredPart]:
+def write_index(
+    folder: Path, model: Path, parts: Sequence[StoredPart], state: str | None
+) -> tuple[list[StoredPart], str]:
     """Write an index; what is saved there already is left alone.
+
+    Parameters
+    ----------
+    state : str
+        What the folder's index must be, as from `read_index`; None overwrites any.
 
     Returns
     -------
-    list of StoredPart
+    parts : list of StoredPart
         The same parts, as saved.
+    state : str
+        What the folder's index is now.
 
     Raises
     ------
@@ -159,8 +171,7 @@ def write_index(folder: Path, model: Path, parts: Sequence[StoredPart]) -> list[
     """
     (folder / PARTS_FOLDER).mkdir(parents=True, exist_ok=True)
     with _locked(folder):
-        known = {part.name for part in parts if part.folder == folder}
-        if known and not known <= {fact["name"] for fact in _read_facts(folder)["parts"]}:
+        if state is not None and _facts_hash(_read_facts(folder)) != state:
             raise IndexFileError(
                 f"Indeks {folder} sementara itu diganti oleh proses lain. Buka lagi, lalu ulangi."
             )
@@ -177,14 +188,15 @@ def write_index(folder: Path, model: Path, parts: Sequence[StoredPart]) -> list[
                     for part in saved
                 ],
             }
-            facts["sha256"] = _facts_hash(facts)
-            write_bytes(folder / INDEX_FILE, (json.dumps(facts, indent=1) + "\n").encode())
+            state = _facts_hash(facts)
+            text = json.dumps({**facts, "sha256": state}, indent=1) + "\n"
+            write_bytes(folder / INDEX_FILE, text.encode())
         except BaseException:
             for path in fresh:
                 path.unlink(missing_ok=True)
             raise
         _clear(folder, {part.name for part in saved}, facts["model"]["name"])
-        return saved
+        return saved, state
 
 
 def _clear(folder: Path, parts: Collection[str], model: str) -> None:

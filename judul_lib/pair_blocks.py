@@ -7,6 +7,7 @@ reach the threshold are left out before anything costly is computed
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,18 +17,19 @@ from rapidfuzz.process import cpdist
 from scipy.sparse import csr_matrix
 
 from judul_lib.errors import ModelError
-from judul_lib.features import FloatArray, TitleTable, row_sums
+from judul_lib.features import FEATURES, FloatArray, TitleTable, row_sums
 from judul_lib.forest_table import ForestTable
+from judul_lib.index import TitleIndex
 from judul_lib.preprocessing import preprocess_titles
 from judul_lib.registry import Model
 from judul_lib.structured import StructuredModel
 
-LEAST_MEANING = 0.6
-"""Titles whose meaning is less alike are no pair for the structured model; see `RecordPairs`."""
+LEAST_UNITS, LEAST_MEANING = 0.2, 0.4
+"""Cosine of the units' weights, and of the mean vectors, that a candidate of `RecordPairs` reaches."""
 # Most candidates of a title that are expected; with more, the product is computed anew.
 _TOP_N = 1024
-# Pairs scored, and columns multiplied, at a time.
-_PAIRS, _COLUMNS = 200_000, 16_384
+# Pairs looked at, and pairs of records compared in full, at a time.
+_PAIRS, _SCORED = 200_000, 20_000
 Rows = NDArray[np.int32]
 
 
@@ -92,7 +94,8 @@ class StudyPairs:
     Raises
     ------
     ModelError
-        By this forest, titles that share no word can be a pair.
+        By this forest, titles that share no word can be a pair; `IndexPairs`
+        can find those.
     """
 
     block_rows = 2_000
@@ -103,7 +106,7 @@ class StudyPairs:
         if table is None or least is None:
             raise ModelError(
                 "Menurut model ini judul yang tidak berbagi satu kata pun bisa mirip pada ambang "
-                "itu, sehingga semua pasangan harus dibandingkan. Naikkan ambangnya."
+                "itu. Naikkan ambangnya, atau pakai --exact yang mencari tanpa penyaring."
             )
         self._table, self._threshold = table, threshold
         self._least_cosine, self._least_jaccard = least
@@ -216,8 +219,9 @@ def _unique_pairs(*found: tuple[Rows, Rows]) -> tuple[Rows, Rows]:
 class RecordPairs:
     """Titles made ready to be compared with each other by the structured model.
 
-    Titles whose meanings are less alike than `LEAST_MEANING` are no
-    candidates. That may lose pairs; `judul_lib.dedup.recall` measures how many.
+    Candidates share units that make out some of both titles (`LEAST_UNITS`),
+    and mean something alike (`LEAST_MEANING`). That may lose pairs, which
+    `judul_lib.dedup.recall` measures.
 
     Parameters
     ----------
@@ -232,30 +236,38 @@ class RecordPairs:
     def __init__(self, model: StructuredModel, titles: Sequence[str], threshold: float) -> None:
         self._model, self._threshold = model, threshold
         self._known = model.prepare(titles)
-        self._means = np.vstack(
-            [np.empty((0, 0), np.float32)] if not len(titles) else self._mean_parts()
-        )
-
-    def _mean_parts(self) -> list[NDArray[np.float32]]:
         records, step = self._known.records, 4096
         rows = [np.arange(at, min(at + step, len(records))) for at in range(0, len(records), step)]
-        return [records.take(part).means[0].astype(np.float32) for part in rows]
+        means = [records.take(part).means[0].astype(np.float32) for part in rows]
+        self._means = np.vstack(means) if means else np.empty((0, 1), np.float32)
+        names, weights = records.units.name_ids[records.numbers], records.units.weights[records.numbers]
+        shape = (len(records), max(1, len(records.units.vectors)))
+        units = csr_matrix((weights.astype(np.float32), names, records.ends), shape=shape)
+        units.sum_duplicates()
+        lengths = np.sqrt(row_sums(units.multiply(units)))
+        units.data /= np.repeat(lengths, np.diff(units.indptr)).astype(np.float32)
+        self._units = units
 
     def pairs(self, start: int, stop: int) -> Pairs:
         """Return the near-duplicates of which one is in a block and the other comes later."""
-        found = []
-        for at in range(start, len(self._means), _COLUMNS):
-            likeness = self._means[start:stop] @ self._means[at : at + _COLUMNS].T
-            left, right = np.nonzero(likeness >= LEAST_MEANING)
-            later = right + at > left + start
-            left, right = left[later] + start, right[later] + at
-            step = 20_000
-            found += [
-                self._scored(left[k : k + step], right[k : k + step]) for k in range(0, len(left), step)
+        left, right = _product(self._units, start, stop, LEAST_UNITS)
+        likeness = np.concatenate(
+            [np.empty(0, np.float32)]
+            + [
+                np.einsum(
+                    "ij,ij->i", self._means[left[at : at + _PAIRS]], self._means[right[at : at + _PAIRS]]
+                )
+                for at in range(0, len(left), _PAIRS)
             ]
-        return Pairs.joined(found)
+        )
+        left, right = left[likeness >= LEAST_MEANING], right[likeness >= LEAST_MEANING]
+        parts = [
+            self._scored(left[at : at + _SCORED], right[at : at + _SCORED])
+            for at in range(0, len(left), _SCORED)
+        ]
+        return Pairs.joined(parts)
 
-    def _scored(self, left: NDArray[np.intp], right: NDArray[np.intp]) -> Pairs:
+    def _scored(self, left: Rows, right: Rows) -> Pairs:
         """Return those of some pairs that reach the threshold."""
         (lefts, left_rows), (rights, right_rows) = (
             np.unique(rows, return_inverse=True) for rows in (left, right)
@@ -263,5 +275,36 @@ class RecordPairs:
         one, other = self._known.take(lefts), self._known.take(rights)
         features = self._model.features(one, other, left_rows, right_rows)
         probability = self._model.probability(features)
-        found = Pairs(left.astype(np.int32), right.astype(np.int32), features[:, :3], probability)
+        found = Pairs(left, right, features[:, : len(FEATURES)], probability)
         return found.take(probability >= self._threshold)
+
+
+class IndexPairs:
+    """Titles compared with each other through an index: nothing is lost, by any model.
+
+    Slower than the others, as each title is looked up by itself.
+
+    Parameters
+    ----------
+    model : path
+        Folder of a model.
+    titles : sequence of str, shape (n,)
+    threshold : float
+        Least probability of a pair.
+    """
+
+    block_rows = 200
+
+    def __init__(self, model: Path, titles: Sequence[str], threshold: float) -> None:
+        self._titles, self._threshold = list(titles), threshold
+        self._index = TitleIndex.build(self._titles, model)
+
+    def pairs(self, start: int, stop: int) -> Pairs:
+        """Return the near-duplicates of which one is in a block and the other comes later."""
+        found = self._index.rows_above(self._titles[start:stop], self._threshold)
+        later = [rows[rows > row] for row, rows in enumerate(found, start=start)]
+        left = np.repeat(np.arange(start, stop, dtype=np.int32), [len(rows) for rows in later])
+        right = np.concatenate([np.empty(0, np.int32), *later]).astype(np.int32)
+        texts = ([self._titles[row] for row in rows.tolist()] for rows in (left, right))
+        features, probability, _ = self._index.score(*texts)
+        return Pairs(left, right, features, probability)

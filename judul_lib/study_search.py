@@ -83,8 +83,8 @@ def letters_bound(text: str, letters: NDArray[np.uint8], lengths: NDArray[np.int
     if own.max() == _MOST:  # Beyond this, the counts are not known.
         return np.ones(len(letters))
     common = np.minimum(letters, own).sum(axis=1, dtype=np.int32)
-    total = np.maximum(lengths + len(text), 1)
-    return 1 - (total - 2 * common) / total
+    total = lengths + len(text)
+    return 1 - (total - 2 * common) / np.maximum(total, 1)
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from judul_lib.features import FEATURES, TitleTable, pair_features
 from judul_lib.registry import Model
 from judul_lib.settings import SEED, TEST_SIZE, Profile
 from judul_lib.table_files import TITLE_COLUMN
+from judul_lib.workers import known_scheduler, parallel_backend
 
 _RECORDED_PACKAGES = ("scikit-learn", "numpy", "scipy", "joblib", "RapidFuzz", "PySastrawi")
 
@@ -91,6 +92,8 @@ def train_model(
 ) -> TrainingResult:
     """Search the profile's grid on 80 % of the pairs and test the best on the rest.
 
+    The search runs on the Dask cluster in ``JUDUL_SCHEDULER``, if that is set.
+
     Parameters
     ----------
     titles, processed : sequence of str, shape (n_titles,)
@@ -128,7 +131,8 @@ def train_model(
         cv=StratifiedKFold(n_splits, shuffle=True, random_state=random_state),
         n_jobs=-1,
     )
-    search.fit(train[list(FEATURES)].to_numpy(), train["label"].to_numpy())
+    with parallel_backend(known_scheduler()):
+        search.fit(train[list(FEATURES)].to_numpy(), train["label"].to_numpy())
     probability = search.predict_proba(test[list(FEATURES)].to_numpy())[:, 1]
     test = test.assign(probability=probability)
     return TrainingResult(

@@ -1,12 +1,31 @@
 """Do many tasks: one after the other, in several processes, or on a Dask cluster."""
 
+import logging
 import multiprocessing
+import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from typing import Any, TypeVar
+from concurrent.futures import CancelledError, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from judul_lib.errors import WorkerError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+SCHEDULER_VARIABLE = "JUDUL_SCHEDULER"
+# Seconds to wait for a scheduler to answer, for a first worker, and between looks at the cluster.
+_CONNECT, _FIRST_WORKER, _LOOK = 10, 30, 2
+# How often a task is given to another worker when one dies with it.
+_RETRIES = 3
 T = TypeVar("T")
 _shared: list[Any] = []
+
+
+def known_scheduler(scheduler: str | None = None) -> str | None:
+    """Return the address given, or the one in ``JUDUL_SCHEDULER``, or None for this machine alone."""
+    return scheduler or os.environ.get(SCHEDULER_VARIABLE) or None
 
 
 def run_tasks(
@@ -16,8 +35,8 @@ def run_tasks(
     *,
     n_jobs: int = 1,
     scheduler: str | None = None,
-) -> Iterator[T]:
-    """Yield ``function(shared, task)`` for every task, in their order.
+) -> Iterator[tuple[int, T]]:
+    """Yield the place of each task and ``function(shared, task)``, in the order of completion.
 
     Parameters
     ----------
@@ -27,15 +46,42 @@ def run_tasks(
         Sent to each process once.
     n_jobs : int
         Number of processes; with 1 everything happens in this one.
+    scheduler : str
+        Address of a Dask scheduler, such as ``tcp://10.0.0.1:8786``; its
+        workers do the work instead, and take over from one that dies.
+
+    Raises
+    ------
+    WorkerError
+        A process died, the scheduler is not there or went away, or the extra
+        ``dask`` is not installed.
     """
-    if n_jobs == 1 or len(tasks) < 2:
-        yield from (function(shared, task) for task in tasks)
-        return
+    if scheduler is not None:
+        with connected(scheduler) as client:
+            yield from _on_cluster(client, function, tasks, shared)
+    elif n_jobs == 1 or len(tasks) < 2:
+        yield from ((place, function(shared, task)) for place, task in enumerate(tasks))
+    else:
+        yield from _in_processes(function, tasks, shared, min(n_jobs, len(tasks)))
+
+
+def _in_processes(
+    function: Callable[[Any, Any], T], tasks: Sequence[Any], shared: Any, n_jobs: int
+) -> Iterator[tuple[int, T]]:
     # A forked copy of a process with threads may wait for a lock for ever.
     context = multiprocessing.get_context("spawn")
-    workers = min(n_jobs, len(tasks))
-    with ProcessPoolExecutor(workers, context, initializer=_keep, initargs=(shared,)) as pool:
-        yield from pool.map(_call, [function] * len(tasks), tasks)
+    with ProcessPoolExecutor(n_jobs, context, initializer=_keep, initargs=(shared,)) as pool:
+        places = {pool.submit(_call, function, task): place for place, task in enumerate(tasks)}
+        try:
+            for future in as_completed(places):
+                yield places[future], future.result()
+        except BrokenProcessPool as error:
+            raise WorkerError(
+                "Sebuah proses pekerja berhenti tiba-tiba, mungkin karena kehabisan memori. "
+                "Jalankan lagi dengan lebih sedikit proses; yang sudah disimpan tidak diulang."
+            ) from error
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _keep(shared: Any) -> None:
@@ -44,3 +90,88 @@ def _keep(shared: Any) -> None:
 
 def _call(function: Callable[[Any, Any], T], task: Any) -> T:
     return function(_shared[0], task)
+
+
+@contextmanager
+def connected(scheduler: str) -> "Iterator[Client]":
+    """Connect to a Dask scheduler that has at least one worker.
+
+    Raises
+    ------
+    WorkerError
+        It is not there, has no workers, or the extra ``dask`` is not installed.
+    """
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise WorkerError(
+            "Untuk memakai klaster, pasang ekstra dask: pip install 'judul-lib[dask]'."
+        ) from error
+    # What it would log is said in the errors below, in one sentence instead of forty lines.
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    try:
+        client = Client(scheduler, timeout=_CONNECT, set_as_default=False)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise WorkerError(
+            f"Tidak ada penjadwal Dask yang menjawab di {scheduler}. Jalankan `dask scheduler`, lalu "
+            "periksa alamatnya; tanpa --scheduler pekerjaan dilakukan di mesin ini."
+        ) from error
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=_FIRST_WORKER)
+        except TimeoutError as error:
+            raise WorkerError(
+                f"Penjadwal di {scheduler} tidak punya pekerja. Jalankan `dask worker {scheduler}`."
+            ) from error
+        yield client
+
+
+def _on_cluster(
+    client: "Client", function: Callable[[Any, Any], T], tasks: Sequence[Any], shared: Any
+) -> Iterator[tuple[int, T]]:
+    from distributed import wait
+    from distributed.comm import CommClosedError
+    from distributed.scheduler import KilledWorker
+
+    # Functions and arguments are told apart from those of an earlier run by the client itself.
+    everywhere = client.scatter(shared, broadcast=True, hash=False)
+    futures = [client.submit(function, everywhere, task, pure=False, retries=_RETRIES) for task in tasks]
+    waiting = {future: place for place, future in enumerate(futures)}
+    del futures
+    try:
+        while waiting:
+            try:
+                with client.as_current():
+                    done = wait(list(waiting), timeout=_LOOK, return_when="FIRST_COMPLETED").done
+            except TimeoutError:
+                done = set()
+            if not done and client.status != "running":
+                raise CommClosedError(client.status)
+            for future in done:
+                place = waiting.pop(future)
+                yield place, future.result()
+    except KilledWorker as error:
+        raise WorkerError(
+            "Satu tugas mematikan beberapa pekerja berturut-turut, mungkin karena kehabisan memori. "
+            "Beri tiap pekerja lebih banyak memori; yang sudah selesai dan disimpan tidak diulang."
+        ) from error
+    except (CommClosedError, CancelledError, OSError) as error:
+        raise WorkerError(
+            "Hubungan dengan penjadwal Dask terputus. Jalankan lagi penjadwalnya, lalu ulangi perintah "
+            "yang sama; yang sudah selesai dan disimpan tidak diulang."
+        ) from error
+
+
+def parallel_backend(scheduler: str | None) -> Any:
+    """Return a context in which scikit-learn's searches use a cluster, or change nothing."""
+    if scheduler is None:
+        return nullcontext()
+    return _joblib_on(scheduler)
+
+
+@contextmanager
+def _joblib_on(scheduler: str) -> Iterator[None]:
+    import joblib
+
+    with connected(scheduler) as client, client.as_current(), joblib.parallel_config(backend="dask"):
+        yield

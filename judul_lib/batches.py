@@ -1,0 +1,59 @@
+"""Check many titles at the same time, in several processes or on a cluster."""
+
+from collections.abc import Iterator, Sequence
+
+from judul_lib.checking import Checker
+from judul_lib.matches import Matches
+from judul_lib.workers import known_scheduler, run_tasks
+
+# Titles that a process takes at a time.
+_TITLES = 50
+
+
+def check_in_batches(
+    titles: Sequence[str],
+    checker: Checker,
+    *,
+    top_k: int | None = None,
+    decide: bool = False,
+    n_jobs: int = 1,
+    scheduler: str | None = None,
+) -> Iterator[Matches]:
+    """Yield what `Checker.check_many` yields, the work shared out.
+
+    Parameters
+    ----------
+    titles : sequence of str, shape (n,)
+    checker : Checker
+        Sent to each process once.
+    top_k : int
+        Number of matches returned; all by default.
+    decide : bool
+        Yield what `Checker.decide_many` yields instead.
+    n_jobs : int
+        Processes that work at the same time.
+    scheduler : str
+        Address of a Dask scheduler, that in ``JUDUL_SCHEDULER`` by default.
+
+    Raises
+    ------
+    WorkerError
+        A process died, or the scheduler is not there or went away.
+    """
+    scheduler = known_scheduler(scheduler)
+    if n_jobs == 1 and scheduler is None:
+        yield from checker.decide_many(titles) if decide else checker.check_many(titles, top_k=top_k)
+        return
+    parts = [(titles[at : at + _TITLES], top_k, decide) for at in range(0, len(titles), _TITLES)]
+    done: dict[int, list[Matches]] = {}
+    following = 0
+    for place, matches in run_tasks(_check, parts, checker, n_jobs=n_jobs, scheduler=scheduler):
+        done[place] = matches
+        while following in done:
+            yield from done.pop(following)
+            following += 1
+
+
+def _check(checker: Checker, part: tuple[Sequence[str], int | None, bool]) -> list[Matches]:
+    titles, top_k, decide = part
+    return list(checker.decide_many(titles) if decide else checker.check_many(titles, top_k=top_k))

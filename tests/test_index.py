@@ -1,0 +1,313 @@
+"""An index answers as the plain check does, to the last digit, and is never half written."""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from rapidfuzz.distance import Indel
+
+from judul_lib import TitleIndex, load_checker, load_model
+from judul_lib.errors import CorpusError, IndexFileError, ModelError
+from judul_lib.forest_table import ForestTable
+from judul_lib.index_files import INDEX_FILE, PARTS_FOLDER
+from judul_lib.meetings import _splits
+from judul_lib.study_search import count_letters, letters_bound
+from tests.conftest import PROJECT
+
+LIGHT, STRUCTURED = PROJECT / "outputs" / "light", PROJECT / "outputs" / "structured"
+# Abbreviations and what they stand for, words written apart, typing errors, places, empty overlap.
+WORDS = (
+    "klasifikasi klasifkasi penyakit daun padi CNN convolutional neural network menggunakan metode "
+    "SVM di Pekanbaru pekan baru Kota Medan kupu-kupu e-learning elearning sistem informasi SI "
+    "berbasis web bebasis PT pariwisata x 2024 pembelajaran jarak jauh PJJ É ß analisis"
+).split()
+TITLES = st.lists(
+    st.lists(st.sampled_from(WORDS), min_size=0, max_size=9).map(" ".join), min_size=1, max_size=25
+)
+
+TOP_K = st.sampled_from([1, 3, 10, None])
+
+
+def brute(checker, titles, top_k):
+    return [checker.check(title, top_k=top_k) for title in titles]
+
+
+def assert_same(found, expected):
+    for one, other in zip(found, expected, strict=True):
+        assert one.titles == other.titles
+        assert np.array_equal(one.features, other.features)
+        assert np.array_equal(one.probability, other.probability)
+        assert one.rows() == other.rows()
+
+
+@pytest.fixture(scope="module", params=[LIGHT, STRUCTURED], ids=["light", "structured"])
+def model(request):
+    # Loaded once: an index and a checker of other titles take it over.
+    return request.param, load_checker(request.param, []), TitleIndex.build([], request.param)
+
+
+def index_of(model, titles, part_rows):
+    empty = model[2]
+    index = TitleIndex.__new__(TitleIndex)
+    index.__dict__.update(empty.__dict__)
+    index._add(titles, part_rows, 1, lambda done, total: None)
+    return index
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    titles=TITLES, queries=TITLES, part_rows=st.integers(1, 12), top_k=st.sampled_from([1, 3, 10, None])
+)
+def test_the_same_titles_scores_and_order_as_comparing_with_all(
+    model, titles, queries, part_rows, top_k
+):
+    index = index_of(model, titles, part_rows)
+    expected = brute(model[1].with_titles(titles), queries[:6], top_k)
+    assert_same(index.check_many(queries[:6], top_k=top_k), expected)
+
+
+@pytest.mark.parametrize("top_k", [1, 10])
+def test_the_projects_own_titles(model, top_k):
+    gold = (PROJECT / "data" / "gold_pairs.csv").read_text(encoding="utf-8").splitlines()[1:]
+    titles = [line.split(",")[k] for line in gold for k in (3, 4) if line.count(",") >= 5]
+    titles = [title for title in titles if len(title) > 20][:900]
+    queries = [titles[k][:-9] + " di Kota Padang" for k in range(0, 900, 45)]
+    index = index_of(model, titles, 250)
+    assert_same(
+        index.check_many(queries, top_k=top_k), brute(model[1].with_titles(titles), queries, top_k)
+    )
+    assert index.n_scored < len(titles)
+
+
+def test_many_copies_of_one_title(model):
+    titles = ["Klasifikasi Penyakit Daun Padi"] * 300 + ["Sistem Informasi Sekolah"]
+    index = index_of(model, titles, 100)
+    found = index.check("Klasifikasi Penyakit Daun Padi", top_k=5)
+    assert found.titles == titles[:5]
+    assert_same([found], brute(model[1].with_titles(titles), titles[:1], 5))
+
+
+def test_adding_and_removing_is_as_building_anew(model, tmp_path):
+    first, more = (
+        ["Prediksi Harga Beras", "Analisis Sentimen", "Prediksi Harga Beras"],
+        ["Deteksi Hoaks"],
+    )
+    index = index_of(model, first, 2)
+    index.save(tmp_path)
+    index = TitleIndex.load(tmp_path)
+    index.add(more)
+    assert index.remove("Prediksi Harga Beras") == 2
+    index.save(tmp_path)
+    for opened in (index, TitleIndex.load(tmp_path)):
+        assert list(opened.titles) == ["Analisis Sentimen", "Deteksi Hoaks"]
+        assert opened.titles[-1] == "Deteksi Hoaks"
+        assert opened.titles[:1] == ["Analisis Sentimen"]
+        expected = brute(model[1].with_titles(list(opened.titles)), first, None)
+        assert_same(opened.check_many(first), expected)
+    with pytest.raises(CorpusError, match="tidak ada di indeks"):
+        index.remove("Prediksi Harga Beras")
+    with pytest.raises(IndexError):
+        index.titles[2]
+
+
+def test_parts_stay_few_when_titles_come_one_by_one(tmp_path):
+    index = TitleIndex.build([], LIGHT)
+    for k in range(40):
+        index.add([f"Judul nomor {'abcdefgh'[k % 8]} tentang padi {k}"])
+    assert len(index.titles) == 40
+    assert len(index._parts) <= 7
+
+
+@given(st.lists(st.text(max_size=60), min_size=1, max_size=8), st.text(max_size=60))
+def test_counted_letters_bound_the_levenshtein_ratio(texts, query):
+    lengths = np.array([len(text) for text in texts], dtype=np.int32)
+    bound = letters_bound(query, count_letters(texts), lengths)
+    ratio = [Indel.normalized_similarity(query, text) for text in texts]
+    assert (bound >= ratio).all()
+
+
+def test_letters_beyond_what_is_counted_bound_nothing_wrongly():
+    text = "a" * 300
+    bound = letters_bound(text, count_letters([text]), np.array([300], dtype=np.int32))
+    assert bound[0] == 1
+
+
+@settings(max_examples=200)
+@given(st.lists(st.tuples(*[st.floats(0, 1)] * 3), min_size=1, max_size=20), st.data())
+def test_a_tabulated_forest_is_the_forest(features, data):
+    model = load_model(LIGHT)
+    table = ForestTable.of(model.scaler, model.forest)
+    rows = np.array(features)
+    # At the thresholds themselves, and one step below.
+    for k in range(3):
+        cut = data.draw(st.sampled_from(list(table.cuts[k])))
+        rows = np.vstack([rows, rows[:1], rows[:1]])
+        rows[-2, k], rows[-1, k] = cut, np.nextafter(cut, 0)
+    cells = tuple(table.cells(k, rows[:, k]) for k in range(3))
+    expected = model.forest.predict_proba(model.scaler.transform(rows))[:, 1]
+    assert np.array_equal(table.probability[cells], expected)
+    assert (table.bound >= table.probability).all()
+
+
+def test_a_forest_with_too_many_cells_is_not_indexed(monkeypatch):
+    monkeypatch.setattr("judul_lib.forest_table.MOST_CELLS", 10)
+    with pytest.raises(ModelError, match="sel ambang"):
+        TitleIndex.build(["Prediksi"], LIGHT)
+
+
+def test_words_are_parted_in_every_way():
+    assert set(_splits("abc", {"a", "b", "c", "ab", "bc"})) == {
+        ("a", "bc"),
+        ("ab", "c"),
+        ("a", "b", "c"),
+    }
+
+
+@pytest.fixture
+def saved(tmp_path):
+    index = TitleIndex.build(["Prediksi Harga Beras", "Deteksi Hoaks", "Analisis"], LIGHT, part_rows=2)
+    index.save(tmp_path / "index")
+    return tmp_path / "index"
+
+
+def only_part(folder):
+    return sorted((folder / PARTS_FOLDER).iterdir())[0]
+
+
+def cut(folder):
+    part = only_part(folder)
+    part.write_bytes(part.read_bytes()[:-100])
+
+
+def change_a_byte(folder):
+    part = only_part(folder)
+    content = bytearray(part.read_bytes())
+    content[-70] ^= 1
+    part.write_bytes(content)
+
+
+def lose_a_part(folder):
+    only_part(folder).unlink()
+
+
+def other_format(folder):
+    facts = json.loads((folder / INDEX_FILE).read_text())
+    (folder / INDEX_FILE).write_text(json.dumps({**facts, "format": 99}))
+
+
+def changed_facts(folder):
+    facts = json.loads((folder / INDEX_FILE).read_text())
+    facts["parts"][0]["removed"] = [0]
+    (folder / INDEX_FILE).write_text(json.dumps(facts))
+
+
+def half_facts(folder):
+    (folder / INDEX_FILE).write_text((folder / INDEX_FILE).read_text()[:40])
+
+
+def no_index(folder):
+    (folder / INDEX_FILE).unlink()
+
+
+def other_model(folder):
+    path = next(folder.glob("model-*")) / "metadata.json"
+    facts = json.loads(path.read_text())
+    facts["files"]["arrays.npz"] = "0" * 64
+    path.write_text(json.dumps(facts))
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (cut, "terpotong"), (change_a_byte, "tidak sama"), (lose_a_part, "hilang"),
+        (other_format, "versi lain"), (changed_facts, "rusak"), (half_facts, "rusak"),
+        (no_index, "judul index build"), (other_model, "rusak"),
+    ],
+)  # fmt: skip
+def test_a_damaged_index_is_refused(saved, damage, words):
+    damage(saved)
+    with pytest.raises(IndexFileError, match=words):
+        TitleIndex.load(saved)
+
+
+def test_an_index_read_with_another_lexicon_is_refused(saved, monkeypatch):
+    monkeypatch.setattr("judul_lib.index_files._RESOURCES", ())
+    with pytest.raises(IndexFileError, match="kamus atau vektor kata versi lain"):
+        TitleIndex.load(saved)
+
+
+def test_a_full_disk_leaves_the_earlier_index(saved):
+    index = TitleIndex.load(saved)
+    before = sorted((saved / PARTS_FOLDER).iterdir()), (saved / INDEX_FILE).read_bytes()
+    index.add([f"Judul Penelitian Padi Nomor {k}" for k in range(400)])
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
+    try:
+        with pytest.raises(OSError):
+            index.save(saved)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert (sorted((saved / PARTS_FOLDER).iterdir()), (saved / INDEX_FILE).read_bytes()) == before
+    assert len(TitleIndex.load(saved).titles) == 3
+    index.save(saved)
+    assert len(TitleIndex.load(saved).titles) == 403
+
+
+def test_a_writer_that_saw_an_older_index_is_refused(saved):
+    one, other = TitleIndex.load(saved), TitleIndex.load(saved)
+    one.add(["Judul Satu"])
+    one.save(saved)
+    other.add(["Judul Dua"])
+    with pytest.raises(IndexFileError, match="diganti oleh proses lain"):
+        other.save(saved)
+    assert "Judul Satu" in list(TitleIndex.load(saved).titles)
+
+
+def test_a_reader_sees_the_old_or_the_new(saved):
+    seen, stop = set(), threading.Event()
+
+    def read():
+        while not stop.is_set():
+            seen.add(len(TitleIndex.load(saved).titles))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for k in range(12):
+        index = TitleIndex.load(saved)
+        index.add([f"Judul {k} {n}" for n in range(10)])
+        index.save(saved)
+    stop.set()
+    reader.join()
+    assert seen <= {3 + 10 * k for k in range(13)}
+    assert len(TitleIndex.load(saved).titles) == 123
+
+
+def test_a_killed_writer_leaves_an_index_that_opens(saved):
+    code = (
+        "import sys; from judul_lib import TitleIndex\n"
+        "k = 0\n"
+        "while True:\n"
+        "    index = TitleIndex.load(sys.argv[1]); k += 1\n"
+        "    index.add([f'Judul {k} {n} padi' for n in range(50)]); index.save(sys.argv[1])\n"
+        "    print(k, flush=True)\n"
+    )
+    for _ in range(3):
+        writer = subprocess.Popen(
+            [sys.executable, "-c", code, str(saved)], stdout=subprocess.PIPE, cwd=PROJECT, text=True
+        )
+        written = int(writer.stdout.readline())
+        os.kill(writer.pid, signal.SIGKILL)
+        writer.wait()
+        n = len(TitleIndex.load(saved).titles)
+        assert n >= 3 + 50 * written
+        assert (n - 3) % 50 == 0
