@@ -196,8 +196,8 @@ def _make_checker(model: Path, corpus: Path | None, config: "Config") -> "Checke
 def _check_file(file: Path, output: Path, checker: "Checker") -> None:
     from judul_lib.corpus import read_table, write_frame
     from judul_lib.matches import REMARK_COLUMN, RESULT_COLUMNS
-    from judul_lib.preprocessing import preprocess_titles
-    from judul_lib.storage import harmless_cell
+    from judul_lib.proposals import decide_readable
+    from judul_lib.storage import harmless_frame
     from judul_lib.table_files import TITLE_COLUMN, find_column
 
     proposals = read_table(file)
@@ -205,15 +205,14 @@ def _check_file(file: Path, output: Path, checker: "Checker") -> None:
     titles = proposals.iloc[:, column].tolist()
     columns: tuple[str, ...] = RESULT_COLUMNS
     blank: dict[str, Any] = dict.fromkeys((*RESULT_COLUMNS, REMARK_COLUMN))
-    usable = [row for row, text in enumerate(preprocess_titles(titles)) if text]
-    answers = checker.decide_many([titles[row] for row in usable])
+    usable, answers = decide_readable(titles, checker)
     rows = [blank] * len(titles)
     for row, matches in zip(usable, _with_progress(answers, len(usable)), strict=True):
         rows[row] = matches.rows()[0]
     if any(row is not blank and REMARK_COLUMN in row for row in rows):
         columns = (*RESULT_COLUMNS, REMARK_COLUMN)
     _append(proposals, columns, rows)
-    write_frame(proposals.map(harmless_cell), output)
+    write_frame(harmless_frame(proposals), output)
     similar, ask = (sum(row["rf_label"] == name for row in rows) for name in (SIMILAR, ASK))
     click.echo(f"Dari {len(rows)} baris: {similar} MIRIP, {ask} TANYAKAN. Hasil: {output}")
     _say_blank(sum(row is blank for row in rows))

@@ -184,6 +184,17 @@ def _read_bytes(path: Path) -> bytes:
         raise CorpusError(f"Tidak ada izin membaca {path}. Periksa hak aksesnya.") from error
 
 
+def title_key(title: str) -> str:
+    """Return what titles share that are the same but for case, blanks and punctuation.
+
+    Examples
+    --------
+    >>> title_key("Deteksi Hoaks: Studi-Kasus") == title_key(" deteksi hoaks, studi kasus")
+    True
+    """
+    return re.sub(r"[\W_]+", "", title).casefold()
+
+
 def _validate(
     header: list[str],
     records: list[tuple[list[str], bool]],
@@ -199,7 +210,7 @@ def _validate(
     for row, ((fields, fits), title, stems) in enumerate(
         zip(records, titles, processed, strict=True), start=2
     ):
-        key = re.sub(r"[\W_]+", "", title).casefold()
+        key = title_key(title)
         if not fits:
             rejected.append((row, "jumlah kolom tidak sama dengan judul kolom", title))
         elif not title:

@@ -14,7 +14,7 @@ from judul_lib.corpus import table_frame
 from judul_lib.errors import CorpusError
 from judul_lib.session import Session
 from judul_lib.settings import MODEL_TITLES
-from judul_lib.storage import harmless_cell
+from judul_lib.storage import harmless_frame
 from judul_lib.table_files import TITLE_COLUMN, find_column
 from judul_lib.tables import number
 from judul_lib.texts import Texts
@@ -170,8 +170,7 @@ class ProposalsPanel(widgets.VBox):
     def _csv(self) -> tuple[str, bytes]:
         if self._result is None:
             return file_name("", date.today()), b""
-        harmless = self._result.map(harmless_cell).rename(columns=harmless_cell)
-        text = harmless.to_csv(index=False, lineterminator="\n")
+        text = harmless_frame(self._result).to_csv(index=False, lineterminator="\n")
         return file_name(self._source.rsplit(".", 1)[0], date.today()), text.encode("utf-8-sig")
 
 
