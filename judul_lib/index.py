@@ -65,7 +65,7 @@ class TitleIndex(Checker):
         elsewhere: str = ELSEWHERE,
     ) -> None:
         self.threshold = threshold
-        self._model, self._elsewhere = Path(model), elsewhere
+        self._model = Path(model)
         self.name = str(read_metadata(model)["name"])
         self._engine = load_engine(model)
         self._reference = self._engine.checker(threshold=threshold, elsewhere=elsewhere)
@@ -183,9 +183,9 @@ class TitleIndex(Checker):
             on_progress(done, len(new))
         self._take_over(parts)
 
-    def with_titles(self, titles: Sequence[str]) -> "TitleIndex":
-        """Return the same model with another corpus."""
-        return TitleIndex.build(titles, self._model, threshold=self.threshold, elsewhere=self._elsewhere)
+    def with_titles(self, titles: Sequence[str]) -> Checker:
+        """Return the same model with another corpus, which is compared in full."""
+        return self._reference.with_titles(titles)
 
     def compare(self, left: Sequence[str], right: Sequence[str] | None = None) -> Comparison:
         """Make two lists of titles ready; the second is the corpus by default."""

@@ -42,10 +42,8 @@ class ProposalsPanel(widgets.VBox):
         self._stopped = threading.Event()
         self._result: pd.DataFrame | None = None
         self._source = ""
-        self.model = widgets.Dropdown(
-            options=[(MODEL_TITLES[name], name) for name in session.checkers],
-            description=texts("model"),
-        )
+        self.model = widgets.Dropdown(description=texts("model"))
+        self._list_models()
         self.file = FileInput(
             self.start, label=texts("proposals_label"), config=session.config, words=texts
         )
@@ -84,6 +82,13 @@ class ProposalsPanel(widgets.VBox):
             self._say(self._texts("archive_changed"))
         self._result, self.progress.value = None, ""
         self._show_buttons(stop=False, result=False)
+        self._list_models()
+
+    def _list_models(self) -> None:
+        """Offer the models that the archive can be asked with."""
+        chosen, names = self.model.value, list(self._session.checkers)
+        self.model.options = [(MODEL_TITLES[name], name) for name in names]
+        self.model.value = chosen if chosen in names else names[0]
 
     def _run(self, name: str, content: bytes, stopped: threading.Event) -> None:
         said, is_error = self._texts("failed"), True
@@ -104,8 +109,10 @@ class ProposalsPanel(widgets.VBox):
         titles = frame.iloc[:, find_column(list(frame.columns), TITLE_COLUMN, name)]
         start = time.perf_counter()
         with self._session.lock:
-            model = self.model.value
-            checker, corpus = self._session.checkers[model], self._session.corpus
+            checkers, corpus = self._session.checkers, self._session.corpus
+        # The archive may have changed since the model was chosen.
+        model = self.model.value if self.model.value in checkers else next(iter(checkers))
+        checker = checkers[model]
         found = proposals.check_proposals(
             titles.tolist(), checker, on_progress=partial(self._progress, stopped)
         )
