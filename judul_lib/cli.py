@@ -148,7 +148,7 @@ def _make_checker(
                     f"Indeks {archive} dibangun dengan model {opened.name}, bukan {name}. "
                     f"Hapus --model, atau bangun indeks lain: `judul index build … --model {name}`."
                 )
-            cli_parts.note_older_model(archive, opened.name, config.models)
+            cli_parts.note_other_model(archive, opened.name, config.models)
             return opened.name, opened
     from judul_lib.checkers import load_checker
 

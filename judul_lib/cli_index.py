@@ -121,11 +121,11 @@ def info(folder: Path, outputs: Path | None) -> None:
         "ukuran": _size(folder),
     }
     click.echo("\n".join(f"{label:<8} {value}" for label, value in facts.items()))
-    cli_parts.note_older_model(folder, name, cli_parts.read_config(models=outputs).models)
+    cli_parts.note_other_model(folder, name, cli_parts.read_config(models=outputs).models)
 
 
 def _size(folder: Path) -> str:
     from judul_lib.tables import number
 
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    return f"{number(size / 1_000_000, 1)} MB"
+    return f"{number(size / 1_000_000, 1)} MB" if size >= 1_000_000 else f"{size / 1_000:.0f} KB"

@@ -84,19 +84,20 @@ def read_catalogue(path: Path) -> "Corpus":
     return read
 
 
-def note_older_model(folder: Path, name: str, outputs: Path) -> None:
-    """Say where an index answers with an older copy of a model than the one that is there."""
+def note_other_model(folder: Path, name: str, outputs: Path) -> None:
+    """Say where an index answers with an earlier copy of a model than the one that is there."""
     from judul_lib.errors import ModelError
     from judul_lib.index_files import answers_with_other_model
 
     try:
-        is_older = answers_with_other_model(folder, outputs / name)
+        is_other = answers_with_other_model(folder, outputs / name)
     except ModelError:  # There is no such model, or none that could be used.
         return
-    if is_older:
+    if is_other:
         say(
-            f"Catatan: indeks {folder} menjawab dengan model {name} yang lebih lama daripada yang ada "
-            f"di {outputs}. Bangun lagi dengan `judul index build KATALOG.csv {folder} --model {name}`."
+            f"Catatan: indeks {folder} menjawab dengan salinan model {name} yang berbeda dari yang "
+            f"kini ada di {outputs}. Bangun lagi dengan "
+            f"`judul index build KATALOG.csv {folder} --model {name}`."
         )
 
 
