@@ -248,7 +248,7 @@ def test_an_index_is_asked_by_its_own_model_and_the_others_say_so(index_folder, 
         page._archive_changed()
 
     one.check(TITLE)
-    assert "Prediksi Harga Gula di Kudus" in light.table.html
+    assert "Kudus" in light.table.html
     one.tabs.selected_index = list(one.panels).index("light")
     assert light.evidence.outputs
     light._answer(is_right=False)
@@ -266,7 +266,7 @@ def test_an_index_is_asked_by_its_own_model_and_the_others_say_so(index_folder, 
     choose("Arsip")
     assert "Prediksi Harga Rumah di Bekasi" in structured.verdict.html
     assert structured._result.layout.display == ""
-    assert "Prediksi Harga Rumah di Bekasi" in light.table.html
+    assert "Bekasi" in light.table.html
     assert "tidak tersedia" not in one.comparison.html
     assert [name for _, name in page.many.model.options] == list(page.session.checkers)
     assert page.many.model.value == "light"
