@@ -7,7 +7,7 @@ answer of the ``judul check`` command depends on it.
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,7 +61,7 @@ class Checker(ABC):
     elsewhere_label: str = ASK
 
     @abstractmethod
-    def with_titles(self, titles: Sequence[str]) -> Self:
+    def with_titles(self, titles: Sequence[str]) -> "Checker":
         """Return the same model with another corpus."""
 
     @abstractmethod

@@ -24,8 +24,9 @@ class Config:
     models : path
         Folder with the model folders.
     corpora : mapping of str to path
-        Name that the page shows to a CSV or XLSX of titles; the first is the
-        one to start with. Without any, each model has its own corpus.
+        Name that the page shows to a CSV or XLSX of titles, or to the folder
+        of an index; the first is the one to start with. Without any, each
+        model has its own corpus.
     threshold : float
         Probability from which a title counts as similar, in [0, 1].
     elsewhere : {"mirip", "tidak", "tanyakan"}
@@ -87,7 +88,7 @@ def load_config(
         count, with ``outputs`` of the current folder.
     environment : mapping
         ``os.environ`` by default. ``JUDUL_PORT`` overrides ``port``, and so on;
-        ``JUDUL_CORPUS`` names one file.
+        ``JUDUL_CORPUS`` names one file or index.
     overrides
         Values that count more than both, where they are not None.
 
@@ -149,7 +150,8 @@ def _from_file(path: Path) -> dict[str, Any]:
 def _corpora(value: Any, path: Path) -> dict[str, Path]:
     if not isinstance(value, dict) or not all(isinstance(v, str) and v for v in value.values()):
         raise ConfigError(
-            f'{path}: isi [corpora] harus berupa nama = berkas, misalnya "Arsip" = "data/arsip.csv".'
+            f"{path}: isi [corpora] harus berupa nama = berkas atau folder indeks, misalnya "
+            '"Arsip" = "data/arsip.csv".'
         )
     return {name: Path(file) for name, file in value.items()}
 

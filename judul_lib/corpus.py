@@ -42,6 +42,12 @@ class Corpus:
     name: str
 
     @property
+    def rows(self) -> list[int]:
+        """Row of each title as a spreadsheet counts, the header being 1; shape (n,)."""
+        set_aside = set(self.rejected[ROW_COLUMN].astype(int))
+        return [row for row in range(2, self.n_rows + 2) if row not in set_aside]
+
+    @property
     def n_rows(self) -> int:
         """Number of rows in the file: kept and rejected."""
         return len(self.titles) + len(self.rejected)
@@ -184,6 +190,17 @@ def _read_bytes(path: Path) -> bytes:
         raise CorpusError(f"Tidak ada izin membaca {path}. Periksa hak aksesnya.") from error
 
 
+def title_key(title: str) -> str:
+    """Return what titles share that are the same but for case, blanks and punctuation.
+
+    Examples
+    --------
+    >>> title_key("Deteksi Hoaks: Studi-Kasus") == title_key(" deteksi hoaks, studi kasus")
+    True
+    """
+    return re.sub(r"[\W_]+", "", title).casefold()
+
+
 def _validate(
     header: list[str],
     records: list[tuple[list[str], bool]],
@@ -199,7 +216,7 @@ def _validate(
     for row, ((fields, fits), title, stems) in enumerate(
         zip(records, titles, processed, strict=True), start=2
     ):
-        key = re.sub(r"[\W_]+", "", title).casefold()
+        key = title_key(title)
         if not fits:
             rejected.append((row, "jumlah kolom tidak sama dengan judul kolom", title))
         elif not title:

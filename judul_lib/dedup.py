@@ -40,10 +40,13 @@ class Duplicates:
     titles : sequence of str, shape (n,)
     found : Pairs
         By probability, then cosine, then Levenshtein ratio, then their rows.
+    complete : bool
+        Whether nothing can be missing.
     """
 
     titles: Sequence[str]
     found: Pairs
+    complete: bool
 
     def __len__(self) -> int:
         return len(self.found)
@@ -58,6 +61,15 @@ class Duplicates:
         frame[list(FEATURES)] = found.features
         frame["rf_probability"] = found.probability
         return frame
+
+    @cached_property
+    def groups(self) -> pd.DataFrame:
+        """One row a title that has a pair: ``kelompok`` (from 1), ``baris`` (from 0), ``Judul``."""
+        rows = np.unique(np.concatenate([self.found.left, self.found.right]))
+        frame = pd.DataFrame({"kelompok": self.clusters[rows], "baris": rows})
+        frame["kelompok"] = frame["kelompok"].rank(method="dense").astype(int)
+        frame["Judul"] = [self.titles[row] for row in rows.tolist()]
+        return frame.sort_values(["kelompok", "baris"], ignore_index=True)
 
     @cached_property
     def clusters(self) -> NDArray[np.int32]:
@@ -129,9 +141,8 @@ def find_duplicates(
         on_progress(done, len(blocks))
     pairs = Pairs.joined([kept.pairs(block) for block in blocks])
     cosine, _, ratio = pairs.features.T
-    return Duplicates(
-        titles, pairs.take(np.lexsort((pairs.right, pairs.left, -ratio, -cosine, -pairs.probability)))
-    )
+    order = np.lexsort((pairs.right, pairs.left, -ratio, -cosine, -pairs.probability))
+    return Duplicates(titles, pairs.take(order), not isinstance(catalogue, RecordPairs))
 
 
 def recall(

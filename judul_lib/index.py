@@ -65,7 +65,7 @@ class TitleIndex(Checker):
         elsewhere: str = ELSEWHERE,
     ) -> None:
         self.threshold = threshold
-        self._model, self._elsewhere = Path(model), elsewhere
+        self._model = Path(model)
         self.name = str(read_metadata(model)["name"])
         self._engine = load_engine(model)
         self._reference = self._engine.checker(threshold=threshold, elsewhere=elsewhere)
@@ -190,9 +190,9 @@ class TitleIndex(Checker):
             on_progress(sum(part.n_stored for part in made.values()), len(new))
         self._take_over([*parts, *(made[place] for place in range(len(chunks)))])
 
-    def with_titles(self, titles: Sequence[str]) -> "TitleIndex":
-        """Return the same model with another corpus."""
-        return TitleIndex.build(titles, self._model, threshold=self.threshold, elsewhere=self._elsewhere)
+    def with_titles(self, titles: Sequence[str]) -> Checker:
+        """Return the same model with another corpus, which is compared in full."""
+        return self._reference.with_titles(titles)
 
     def compare(self, left: Sequence[str], right: Sequence[str] | None = None) -> Comparison:
         """Make two lists of titles ready; the second is the corpus by default."""

@@ -30,7 +30,7 @@ from judul_lib.word_vectors import VECTORS_FILE
 
 FORMAT = 1
 """Number of the form of index that this version reads; another one is refused."""
-INDEX_FILE, PARTS_FOLDER = "index.json", "parts"
+INDEX_FILE, PARTS_FOLDER, _LOCK_FILE = "index.json", "parts", ".lock"
 _RESOURCES = (LEXICON_FILE, LEXICON_STEMS_FILE, SPELLINGS_FILE, STEMS_FILE, VECTORS_FILE)
 
 
@@ -107,7 +107,7 @@ def read_index(folder: Path) -> tuple[Path, list[StoredPart], str]:
 def _read(folder: Path) -> tuple[Path, list[StoredPart], str]:
     facts = _read_facts(folder)
     model = folder / Path(facts["model"]["name"]).name
-    if not model.is_dir() or _model_hash(model) != facts["model"]["sha256"]:
+    if not model.is_dir() or model_hash(model) != facts["model"]["sha256"]:
         raise _damaged(model)
     if _resources() != facts["resources"]:
         raise IndexFileError(
@@ -131,7 +131,13 @@ def _read_facts(folder: Path) -> dict[str, Any]:
         facts = json.loads(path.read_bytes())
     except FileNotFoundError as error:
         raise IndexFileError(
-            f"Tidak ada indeks di {folder}. Bangun dengan `judul index build KATALOG.csv {folder}`."
+            f"Tidak ada indeks di folder {folder}. Bangun dengan "
+            f"`judul index build KATALOG.csv {folder}`."
+        ) from error
+    except NotADirectoryError as error:
+        raise IndexFileError(
+            f"{folder} adalah berkas, bukan folder indeks. Berikan folder yang dibuat dengan "
+            "`judul index build`."
         ) from error
     except ValueError as error:
         raise _damaged(path) from error
@@ -143,6 +149,17 @@ def _read_facts(folder: Path) -> dict[str, Any]:
     if facts.pop("sha256", None) != _facts_hash(facts):
         raise _damaged(path)
     return facts
+
+
+def can_hold_index(folder: Path) -> bool:
+    """Tell whether an index may be written to a folder: it is empty, or holds one, finished or not."""
+    names = {path.name for path in folder.iterdir()} if folder.exists() else set()
+    return not names or (PARTS_FOLDER in names and bool(names & {INDEX_FILE, _LOCK_FILE}))
+
+
+def answers_with_other_model(folder: Path, model: Path) -> bool:
+    """Tell whether an index answers with a copy of other files than a model's folder holds by now."""
+    return _read_facts(folder)["model"]["sha256"] != model_hash(model)
 
 
 def write_index(
@@ -226,7 +243,7 @@ def _saved(folder: Path, part: StoredPart, fresh: list[Path]) -> StoredPart:
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """Keep other writers out; the lock goes when the process goes."""
-    with (folder / ".lock").open("w") as stream:
+    with (folder / _LOCK_FILE).open("w") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -238,7 +255,7 @@ def _locked(folder: Path) -> Iterator[None]:
 
 def _copy_model(model: Path, folder: Path) -> dict[str, str]:
     """Copy a model into an index, unless it is there already; return its name and hash."""
-    sha256 = _model_hash(model)
+    sha256 = model_hash(model)
     target = folder / f"model-{sha256[:16]}"
     if not target.is_dir():
         with tempfile.TemporaryDirectory(dir=folder, prefix=".model-") as staging:
@@ -247,7 +264,7 @@ def _copy_model(model: Path, folder: Path) -> dict[str, str]:
     return {"name": target.name, "sha256": sha256}
 
 
-def _model_hash(model: Path) -> str:
+def model_hash(model: Path) -> str:
     """Return the hash of what a model answers with: its files, not when it was made."""
     return sha256_of(json.dumps(read_metadata(model)["files"], sort_keys=True).encode())
 

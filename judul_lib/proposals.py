@@ -1,14 +1,16 @@
 """Many proposals at once: each against the corpus, and against the other proposals."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from judul_lib.batches import check_in_batches
 from judul_lib.checking import Checker, Rows
 from judul_lib.features import FEATURES, FloatArray
+from judul_lib.matches import Matches
 from judul_lib.preprocessing import preprocess_titles
 from judul_lib.settings import ASK, SIMILAR
 
@@ -26,6 +28,30 @@ _BATCH = 16
 _TIE_BREAKERS = [list(FEATURES).index(name) for name in ("cosine", "levenshtein")]
 
 Progress = Callable[[int, int], None]
+
+
+def decide_readable(
+    titles: Sequence[str], checker: Checker, *, n_jobs: int = 1, scheduler: str | None = None
+) -> tuple[list[int], Iterator[Matches]]:
+    """Find the match that decides for each title with a word that can be compared.
+
+    Parameters
+    ----------
+    titles : sequence of str, shape (n,)
+    checker : Checker
+    n_jobs, scheduler
+        As for `judul_lib.batches.check_in_batches`.
+
+    Returns
+    -------
+    rows : list of int
+        Places of these titles among all.
+    answers : iterator of Matches
+        See `Checker.decide_many`; computed as they are taken.
+    """
+    rows = [row for row, text in enumerate(preprocess_titles(titles)) if text]
+    readable = [titles[row] for row in rows]
+    return rows, check_in_batches(readable, checker, decide=True, n_jobs=n_jobs, scheduler=scheduler)
 
 
 def check_proposals(
@@ -50,13 +76,12 @@ def check_proposals(
         the same and the position (from 1) of the closest other proposal.
         Beyond `MOST_AMONG_THEMSELVES` proposals the latter are empty.
     """
-    processed = preprocess_titles(titles)
-    usable = [row for row, text in enumerate(processed) if text]
+    usable, answers = decide_readable(titles, checker)
     asked = [titles[row] for row in usable]
     among = 1 < len(asked) <= MOST_AMONG_THEMSELVES
     total = len(asked) * (1 + among)
     rows: list[dict[str, Any]] = [{VERDICT: NOT_COMPARED} for _ in titles]
-    for done, (row, matches) in enumerate(zip(usable, checker.decide_many(asked), strict=True)):
+    for done, (row, matches) in enumerate(zip(usable, answers, strict=True)):
         if len(matches):
             rows[row] = {
                 VERDICT: matches.labels[0],

@@ -14,7 +14,7 @@ from judul_lib.corpus import table_frame
 from judul_lib.errors import CorpusError
 from judul_lib.session import Session
 from judul_lib.settings import MODEL_TITLES
-from judul_lib.storage import harmless_cell
+from judul_lib.storage import harmless_frame
 from judul_lib.table_files import TITLE_COLUMN, find_column
 from judul_lib.tables import number
 from judul_lib.texts import Texts
@@ -42,10 +42,8 @@ class ProposalsPanel(widgets.VBox):
         self._stopped = threading.Event()
         self._result: pd.DataFrame | None = None
         self._source = ""
-        self.model = widgets.Dropdown(
-            options=[(MODEL_TITLES[name], name) for name in session.checkers],
-            description=texts("model"),
-        )
+        self.model = widgets.Dropdown(description=texts("model"))
+        self._list_models()
         self.file = FileInput(
             self.start, label=texts("proposals_label"), config=session.config, words=texts
         )
@@ -84,6 +82,13 @@ class ProposalsPanel(widgets.VBox):
             self._say(self._texts("archive_changed"))
         self._result, self.progress.value = None, ""
         self._show_buttons(stop=False, result=False)
+        self._list_models()
+
+    def _list_models(self) -> None:
+        """Offer the models that the archive can be asked with."""
+        chosen, names = self.model.value, list(self._session.checkers)
+        self.model.options = [(MODEL_TITLES[name], name) for name in names]
+        self.model.value = chosen if chosen in names else names[0]
 
     def _run(self, name: str, content: bytes, stopped: threading.Event) -> None:
         said, is_error = self._texts("failed"), True
@@ -104,8 +109,10 @@ class ProposalsPanel(widgets.VBox):
         titles = frame.iloc[:, find_column(list(frame.columns), TITLE_COLUMN, name)]
         start = time.perf_counter()
         with self._session.lock:
-            model = self.model.value
-            checker, corpus = self._session.checkers[model], self._session.corpus
+            checkers, corpus = self._session.checkers, self._session.corpus
+        # The archive may have changed since the model was chosen.
+        model = self.model.value if self.model.value in checkers else next(iter(checkers))
+        checker = checkers[model]
         found = proposals.check_proposals(
             titles.tolist(), checker, on_progress=partial(self._progress, stopped)
         )
@@ -170,8 +177,7 @@ class ProposalsPanel(widgets.VBox):
     def _csv(self) -> tuple[str, bytes]:
         if self._result is None:
             return file_name("", date.today()), b""
-        harmless = self._result.map(harmless_cell).rename(columns=harmless_cell)
-        text = harmless.to_csv(index=False, lineterminator="\n")
+        text = harmless_frame(self._result).to_csv(index=False, lineterminator="\n")
         return file_name(self._source.rsplit(".", 1)[0], date.today()), text.encode("utf-8-sig")
 
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from judul_lib.archives import read_archive
 from judul_lib.checkers import find_models
 from judul_lib.config import CONFIG_VARIABLE, Config
-from judul_lib.corpus import read_corpus
 from judul_lib.errors import ServeError
 from judul_lib.reports import SUMMARY_TAG
 
@@ -46,7 +46,7 @@ def check_config(config: Config) -> None:
     ------
     ServeError
         The page would be open to others without a token, or the port is taken.
-    ModelError, CorpusError
+    ModelError, CorpusError, IndexFileError
         There is no model, or an archive of the configuration cannot be used.
     """
     if not config.is_local and not config.token:
@@ -56,7 +56,7 @@ def check_config(config: Config) -> None:
         )
     find_models(config.models)
     for path in config.corpora.values():
-        read_corpus(path, min_titles=1)
+        read_archive(path, config)
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -4,11 +4,13 @@ import threading
 import time
 from dataclasses import dataclass
 
+from judul_lib.archives import read_archive
 from judul_lib.checkers import find_models, load_checker, missing_models
 from judul_lib.checking import Checker
 from judul_lib.config import Config
-from judul_lib.corpus import parse_corpus, read_corpus
+from judul_lib.corpus import parse_corpus
 from judul_lib.errors import ModelError
+from judul_lib.index import TitleIndex
 from judul_lib.matches import Matches
 from judul_lib.preprocessing import preprocess_text
 from judul_lib.table_files import TITLE_COLUMN
@@ -61,12 +63,15 @@ class Session:
     Attributes
     ----------
     checkers : dict of str to Checker
-        Name of the model to its checker, the one to ask first in front.
+        Name of the model to its checker, the one to ask first in front. Where
+        the archive is an index, it holds only the model of that index.
+    models : list of str
+        Names of all models that some archive can be asked with.
     damaged : list of str
         One sentence for each model that was refused.
     missing : list of str
         Titles of the models that are not there.
-    corpora : dict of str to (list of str or None)
+    corpora : dict of str to (list of str, TitleIndex or None)
         Archives by name; None stands for each model's own corpus.
     corpus : str
         The one that is chosen.
@@ -78,6 +83,8 @@ class Session:
         There is no model that can be used.
     CorpusError
         An archive of the configuration cannot be used.
+    IndexFileError
+        An index of the configuration cannot be used.
     """
 
     def __init__(self, config: Config, texts: Texts) -> None:
@@ -93,15 +100,16 @@ class Session:
                 self.damaged.append(str(error))
         if not self._own:
             raise ModelError(self.damaged[0])
-        self.missing = missing_models(self._own)
         self.checkers = dict(self._own)
-        for checker in self._own.values():
-            checker.check(_FIRST_TITLE, top_k=1)  # What is read on first use is read now.
         # Whoever runs the page answers for the size of these, so the limit on uploads is not theirs.
-        self.corpora: dict[str, list[str] | None] = {
-            name: read_corpus(path, min_titles=1).titles[TITLE_COLUMN].tolist()
-            for name, path in config.corpora.items()
+        self.corpora: dict[str, list[str] | TitleIndex | None] = {
+            name: read_archive(path, config) for name, path in config.corpora.items()
         }
+        indexes = [archive for archive in self.corpora.values() if isinstance(archive, TitleIndex)]
+        for checker in (*self._own.values(), *indexes):
+            checker.check(_FIRST_TITLE, top_k=1)  # What is read on first use is read now.
+        self.models = list(dict.fromkeys([*self._own, *(index.name for index in indexes)]))
+        self.missing = missing_models(self.models)
         if not self.corpora:
             self.corpora[texts("own_corpus")] = None
         self.corpus = ""
@@ -120,18 +128,25 @@ class Session:
 
     def use_corpus(self, name: str, titles: list[str] | None = None) -> None:
         """Compare with the archive of that name from now on; with titles, it is a new one."""
-        titles = self.corpora[name] if titles is None else titles
-        checkers = {
-            model: own if titles is None else own.with_titles(titles) for model, own in self._own.items()
-        }
+        archive = self.corpora[name] if titles is None else titles
+        checkers: dict[str, Checker]
+        if isinstance(archive, TitleIndex):
+            checkers = {archive.name: archive}
+        elif archive is None:
+            checkers = dict(self._own)
+        else:
+            checkers = {model: own.with_titles(archive) for model, own in self._own.items()}
         with self.lock:
-            self.corpora[name] = titles
+            self.corpora[name] = archive
             self.corpus, self.checkers = name, checkers
 
     def describe(self, name: str) -> str:
         """Return an archive's name with its number of titles."""
-        titles = self.corpora[name]
-        n = len(next(iter(self._own.values())).titles) if titles is None else len(titles)
+        archive = self.corpora[name]
+        if isinstance(archive, TitleIndex):
+            n = len(archive.titles)
+        else:
+            n = len(next(iter(self._own.values())).titles if archive is None else archive)
         return self._texts("known_corpus", name=name, n=number(n))
 
     def check(self, title: str) -> dict[str, Answer]:

@@ -9,7 +9,10 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _FORMULA_START = ("=", "+", "-", "@", "\t", "\r")
 _INNER_START = re.compile(r"([;\t\r\n]\s*)(?=[=+\-@])")
@@ -69,6 +72,11 @@ def harmless_cell(value: Any) -> Any:
     # Where a semicolon parts the cells, what follows one inside a text is a cell of its own.
     value = _INNER_START.sub(r"\1'", value)
     return "'" + value if value.startswith(_FORMULA_START) else value
+
+
+def harmless_frame(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """Return a table that a spreadsheet runs nothing of: neither its cells nor its column names."""
+    return frame.map(harmless_cell).rename(columns=harmless_cell)
 
 
 def csv_text(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> str:

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable
 from datetime import date
+from html import escape
 
 import ipywidgets as widgets
 import plotly.graph_objects as go
@@ -40,6 +41,13 @@ def file_name(title: str, day: date) -> str:
     return f"{day:%Y-%m-%d}_{'-'.join(words)[:60].strip('-') or 'judul'}.csv"
 
 
+def not_prepared(what: str, session: Session, texts: Texts) -> str:
+    """Say as HTML that a tab has nothing to show for the chosen archive, and which has."""
+    answering = ", ".join(MODEL_TITLES[name] for name in session.checkers)
+    told = texts("not_prepared", what=what, name=session.corpus, models=answering)
+    return f"<p class='judul-petunjuk'>{escape(told)}</p>"
+
+
 class ModelPanel(widgets.VBox):
     """What one model says of a title: verdict, table, figures, download, feedback."""
 
@@ -48,7 +56,7 @@ class ModelPanel(widgets.VBox):
         self._on_feedback = on_feedback
         self._title = ""
         self._shown: Matches | None = None
-        self.verdict = Notice(html=f"<p class='judul-petunjuk'>{texts('waiting')}</p>")
+        self.verdict = Notice()
         self.table = SortableTable(label=texts("table_name", model=MODEL_TITLES[name]))
         self.table.observe(lambda _: self._draw_evidence(), "selected")
         self.bars, self.evidence = widgets.Output(), widgets.Output()
@@ -63,7 +71,7 @@ class ModelPanel(widgets.VBox):
                 self.thanks,
             ]
         )
-        self._result.layout.display = "none"
+        self.wait()
         super().__init__([self.verdict, self._result])
 
     def show(self, title: str, matches: Matches) -> None:
@@ -73,6 +81,18 @@ class ModelPanel(widgets.VBox):
         shown = page_parts.match_table(title, matches, texts=self._texts, interactive=True)
         self.table.html = shown.html
         self._result.layout.display = "" if len(matches) else "none"
+
+    def stand_aside(self) -> None:
+        """Show nothing of an archive that this model is not prepared for, but who answers for it."""
+        self._shown = None
+        self.verdict.html = not_prepared(MODEL_TITLES[self._name], self._session, self._texts)
+        self._result.layout.display = "none"
+
+    def wait(self) -> None:
+        """Show that there is no answer yet."""
+        self._shown = None
+        self._result.layout.display = "none"
+        self.verdict.html = f"<p class='judul-petunjuk'>{self._texts('waiting')}</p>"
 
     def start_anew(self) -> None:
         """Forget the chosen row and the thanks of the title before."""
@@ -85,10 +105,11 @@ class ModelPanel(widgets.VBox):
             self._draw_evidence()
 
     def _draw_evidence(self) -> None:
-        if self._shown is not None and len(self._shown):
+        checker = self._session.checkers.get(self._name)
+        if checker is not None and self._shown is not None and len(self._shown):
             other = self._shown.titles[min(self.table.selected, len(self._shown) - 1)]
-            evidence = self._session.checkers[self._name].evidence(self._title, other)
-            draw(self.evidence, evidence_waterfall(evidence, other, texts=self._texts))
+            evidence = evidence_waterfall(checker.evidence(self._title, other), other, texts=self._texts)
+            draw(self.evidence, evidence)
 
     def _csv(self) -> tuple[str, bytes]:
         assert self._shown is not None
@@ -160,7 +181,7 @@ class TitlePanel(widgets.VBox):
         )  # fmt: skip
         self.threshold.observe(lambda _: self._show(), "value")
         self.top_k.observe(lambda _: self._show(), "value")
-        self.panels = {name: ModelPanel(name, session, texts, on_feedback) for name in session.checkers}
+        self.panels = {name: ModelPanel(name, session, texts, on_feedback) for name in session.models}
         self.comparison = Notice()
         children: list[widgets.Widget] = list(self.panels.values())
         titles = [MODEL_TITLES[name] for name in self.panels]
@@ -170,6 +191,7 @@ class TitlePanel(widgets.VBox):
         self.tabs.observe(lambda _: self._draw(), "selected_index")
         sliders = widgets.Box([self.threshold, self.top_k]).add_class("judul-geseran")
         super().__init__([self.form, sliders, self.tabs, widgets.HTML(self._note())])
+        self._show()
 
     def check(self, title: str) -> None:
         """Show what every model says of a title, or a sentence why it cannot be checked."""
@@ -180,6 +202,8 @@ class TitlePanel(widgets.VBox):
             try:
                 self._answers = self._session.check(title)
             except Exception:
+                self._answers = {}
+                self._show()
                 self.form.message = self._texts("failed")
                 raise
             self._title = " ".join(title.split())
@@ -190,19 +214,30 @@ class TitlePanel(widgets.VBox):
     def check_again(self) -> None:
         """Check the title again after the archive has changed."""
         with self._session.lock:
+            self._answers = {}
             if self._title:
                 self.check(self._title)
+            else:
+                self._show()
 
     def _show(self) -> None:
         """Judge the answers by the threshold that is set; nothing is computed again."""
         with self._session.lock:
-            if not self._answers:
-                return
             top, threshold = int(self.top_k.value), self.threshold.value
             shown = {n: a.matches.at(threshold).first(top) for n, a in self._answers.items()}
             for name, panel in self.panels.items():
-                panel.show(self._title, shown[name])
-            if all(map(len, shown.values())):
+                if name in shown:
+                    panel.show(self._title, shown[name])
+                elif name in self._session.checkers:
+                    panel.wait()
+                else:
+                    panel.stand_aside()
+            if len(self._session.checkers) < 2:
+                what = self._texts("comparison")
+                self.comparison.html = not_prepared(what, self._session, self._texts)
+            elif not shown:
+                self.comparison.html = ""
+            elif all(map(len, shown.values())):
                 seconds = {MODEL_TITLES[name]: a.seconds for name, a in self._answers.items()}
                 named = {MODEL_TITLES[name]: matches for name, matches in shown.items()}
                 told = page_parts.comparison(named, seconds=seconds, texts=self._texts)

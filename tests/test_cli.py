@@ -63,11 +63,11 @@ def test_another_corpus(models, write_csv):
 def test_a_file_of_proposals(models, tmp_path, trained):
     source, target = tmp_path / "usulan.csv", tmp_path / "hasil.csv"
     known = trained.titles[5]
-    source.write_text(f'nim,JUDUL\n01,"{known}"\n02,=HYPERLINK("x")\n03,\n', encoding="utf-8")
+    source.write_text(f'nim,JUDUL,=1+1\n01,"{known}",a\n02,=HYPERLINK("x"),b\n03,,\n', encoding="utf-8")
     result = judul("check", "--file", source, "--output", target, "--models", models, "--model", "light")
     assert result.returncode == 0, result.stderr
     rows = pd.read_csv(target, dtype=str, keep_default_na=False)
-    assert list(rows.columns) == ["nim", "JUDUL", *RESULT_COLUMNS]
+    assert list(rows.columns) == ["nim", "JUDUL", "'=1+1", *RESULT_COLUMNS]
     assert rows["nim"].tolist() == ["01", "02", "03"]
     assert rows["judul_ref"][0] == known
     assert rows["rf_label"][0] == "MIRIP"

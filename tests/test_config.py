@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from judul_lib.config import Config, find_config, load_config
-from judul_lib.errors import ConfigError, CorpusError, ModelError, ServeError
+from judul_lib.errors import ConfigError, CorpusError, IndexFileError, ModelError, ServeError
+from judul_lib.index import TitleIndex
 from judul_lib.serving import check_config
 from tests.conftest import PROJECT, assert_refused, judul
 
@@ -105,6 +106,8 @@ def test_what_the_page_would_need_is_looked_at_before_it_starts(tmp_path):
         check_config(Config(models=tmp_path))
     with pytest.raises(CorpusError, match=r"arsip\.csv"):
         check_config(Config(models=PROJECT / "outputs", corpora={"A": tmp_path / "arsip.csv"}))
+    with pytest.raises(IndexFileError, match="judul index build"):
+        check_config(Config(models=PROJECT / "outputs", corpora={"A": tmp_path}))
 
 
 def test_the_commands_refuse_with_one_line(tmp_path):
@@ -113,6 +116,19 @@ def test_the_commands_refuse_with_one_line(tmp_path):
     assert_refused(judul("check", "Prediksi Harga", JUDUL_CONFIG=str(path)), "tresold")
     assert_refused(judul("app", "--host", "0.0.0.0"), "token")
     assert_refused(judul("app", JUDUL_PORT="x"), "JUDUL_PORT")
+
+
+def test_a_folder_among_the_archives_is_an_index(tmp_path):
+    models, folder = PROJECT / "outputs", tmp_path / "katalog"
+    TitleIndex.build(["Prediksi Harga Gula di Kudus"], models / "light").save(folder)
+    path = write(tmp_path, f'models = "{models}"\n[corpora]\n"Katalog" = "katalog"\n')
+    told = judul("check", "Prediksi Harga Gula Kudus", JUDUL_CONFIG=str(path))
+    assert told.returncode == 0, told.stderr
+    assert "Model Ringan, 1 judul" in told.stdout
+    refused = judul("check", "Prediksi Harga Gula", "--model", "structured", JUDUL_CONFIG=str(path))
+    assert_refused(refused, "dibangun dengan model light, bukan structured")
+    (folder / "index.json").write_text("{")
+    assert_refused(judul("app", JUDUL_CONFIG=str(path)), "rusak", "judul index build")
 
 
 def test_a_check_takes_threshold_and_archive_from_the_file(tmp_path, write_csv):

@@ -10,6 +10,7 @@ import pytest
 from judul_lib import page_parts
 from judul_lib.config import Config
 from judul_lib.feedback import FEEDBACK_FILE, Feedback, record_feedback
+from judul_lib.index import TitleIndex
 from judul_lib.match_plots import evidence_waterfall, match_bars
 from judul_lib.page import CheckPage
 from judul_lib.proposals import check_proposals
@@ -217,6 +218,97 @@ def test_an_archive_of_the_configuration_comes_first(write_csv):
     page = CheckPage(Config(models=MODELS, corpora={"Arsip Kudus": path}))
     assert "Arsip Kudus (2 judul)" in page._compared.value
     assert len(page.session.checkers["light"].titles) == 2
+
+
+@pytest.fixture(scope="module")
+def index_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("arsip") / "indeks"
+    TitleIndex.build(["Prediksi Harga Gula di Kudus", "Deteksi Hoaks Politik"], MODELS / "light").save(
+        folder
+    )
+    return folder
+
+
+def test_an_index_is_asked_by_its_own_model_and_the_others_say_so(index_folder, write_csv):
+    path = write_csv(["Prediksi Harga Rumah di Bekasi", "Deteksi Hoaks Politik"])
+    given = []
+    page = CheckPage(
+        Config(models=MODELS, corpora={"Katalog <b>": index_folder, "Arsip": path}),
+        on_feedback=given.append,
+    )
+    one, light, structured = page.one, page.one.panels["light"], page.one.panels["structured"]
+    said = "Model Terstruktur tidak tersedia untuk Katalog &lt;b&gt;"
+    assert "Katalog &lt;b&gt; (2 judul)" in page._compared.value
+    assert "Hasil pemeriksaan tampil di sini" in light.verdict.html
+    assert said in structured.verdict.html
+    assert page.many.model.options == (("Model Ringan", "light"),)
+
+    def choose(name):
+        page.session.use_corpus(name)
+        page._archive_changed()
+
+    one.check(TITLE)
+    assert "Kudus" in light.table.html
+    one.tabs.selected_index = list(one.panels).index("light")
+    assert light.evidence.outputs
+    light._answer(is_right=False)
+    structured._answer(is_right=True)
+    assert [f.model for f in given] == ["light"]
+    assert said in structured.verdict.html
+    assert structured._result.layout.display == "none"
+    assert "Perbandingan tidak tersedia" in one.comparison.html
+    one.threshold.value = 0.9
+    assert said in structured.verdict.html
+    page.many.start("usul.csv", f"Judul\n{TITLE}\nDeteksi Hoaks Politik\n".encode()).join()
+    assert "Katalog &lt;b&gt; oleh Model Ringan" in page.many.state.html
+    assert ",light,Katalog <b>,0.5" in page.many._csv()[1].decode()
+
+    choose("Arsip")
+    assert "Prediksi Harga Rumah di Bekasi" in structured.verdict.html
+    assert structured._result.layout.display == ""
+    assert "Bekasi" in light.table.html
+    assert "tidak tersedia" not in one.comparison.html
+    assert [name for _, name in page.many.model.options] == list(page.session.checkers)
+    assert page.many.model.value == "light"
+    page.many.model.value = "structured"
+    choose("Katalog <b>")
+    assert said in structured.verdict.html
+    structured.table.selected = 1  # Nothing is drawn of the archive before.
+    assert structured._shown is None
+    assert page.many.model.value == "light"
+
+
+def test_a_model_that_only_an_index_brings_gets_a_tab(index_folder, tmp_path):
+    import shutil
+
+    shutil.copytree(MODELS / "structured", tmp_path / "structured")
+    page = CheckPage(Config(models=tmp_path, corpora={"Katalog": index_folder}, language="en"))
+    assert page.one.tabs.titles == ("Model Terstruktur", "Model Ringan", "Comparison")
+    assert "Model Penuh" in page.one.children[-1].value
+    assert "Model Ringan" not in page.one.children[-1].value
+    page.archive.add("x.csv", b"Judul\nDeteksi Hoaks Politik\n").join()
+    assert "Model Ringan is not available for x.csv" in page.one.panels["light"].verdict.html
+    page.one.check(TITLE)
+    assert "Deteksi Hoaks" in page.one.panels["structured"].table.html
+
+
+def test_many_proposals_are_compared_with_each_other_as_without_an_index(index_folder):
+    from judul_lib.checkers import load_checker
+
+    index = TitleIndex.load(index_folder)
+    plain = load_checker(MODELS / "light", list(index.titles))
+    proposals = [TITLE, "", "Deteksi Hoaks Politik", TITLE.lower(), "Prediksi Harga Gula"]
+    pd.testing.assert_frame_equal(check_proposals(proposals, index), check_proposals(proposals, plain))
+
+
+def test_an_index_that_cannot_be_used_is_named_at_the_start(index_folder, tmp_path):
+    import shutil
+
+    shutil.copytree(index_folder, tmp_path / "x")
+    part = next((tmp_path / "x" / "parts").iterdir())
+    part.write_bytes(part.read_bytes()[:-1])
+    page = CheckPage(Config(models=MODELS, corpora={"Katalog": tmp_path / "x"}))
+    assert "judul index build" in page.children[-1].value
 
 
 def test_a_batch_runs_in_the_background_and_can_be_stopped(page, monkeypatch):

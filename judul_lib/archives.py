@@ -1,0 +1,55 @@
+"""The archive to compare with: a file of titles, or the folder of an index."""
+
+from pathlib import Path
+
+from judul_lib.config import Config
+from judul_lib.errors import CorpusError, IndexFileError, describe_os_error
+from judul_lib.index import TitleIndex
+
+
+def is_index(path: Path) -> bool:
+    """Tell whether an archive is to be read as an index: any folder is, so that a wrong one is named."""
+    try:
+        return path.is_dir()
+    except OSError as error:
+        raise CorpusError(describe_os_error(error)) from error
+
+
+def load_index(folder: Path, config: Config) -> TitleIndex:
+    """Open an index to check titles with.
+
+    Raises
+    ------
+    IndexFileError
+        It is missing, damaged, not to be read, or holds no titles.
+    ModelError
+        Its copy of the model is damaged.
+    """
+    try:
+        index = TitleIndex.load(folder, threshold=config.threshold, elsewhere=config.elsewhere)
+    except OSError as error:
+        raise IndexFileError(describe_os_error(error)) from error
+    if not len(index.titles):
+        raise IndexFileError(
+            f"Indeks {folder} tidak berisi judul. Tambahkan dengan "
+            f"`judul index add {folder} KATALOG.csv`."
+        )
+    return index
+
+
+def read_archive(path: Path, config: Config) -> list[str] | TitleIndex:
+    """Return the titles of a file, or the index of a folder.
+
+    Raises
+    ------
+    CorpusError
+        The file cannot be used.
+    IndexFileError, ModelError
+        See `load_index`.
+    """
+    if is_index(path):
+        return load_index(path, config)
+    from judul_lib.corpus import read_corpus  # A check with an index needs no pandas.
+    from judul_lib.table_files import TITLE_COLUMN
+
+    return read_corpus(path, min_titles=1).titles[TITLE_COLUMN].tolist()

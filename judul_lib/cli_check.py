@@ -1,0 +1,174 @@
+"""``judul check`` and ``judul score-pairs``: compare titles with an archive, or with each other."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from judul_lib import cli_parts
+from judul_lib.cli_parts import (
+    ELSEWHERE_OPTION,
+    JOBS_OPTION,
+    MODEL_OPTION,
+    MODELS_OPTION,
+    SCHEDULER_OPTION,
+    say,
+)
+from judul_lib.errors import ModelError
+from judul_lib.settings import ASK, SIMILAR
+
+if TYPE_CHECKING:
+    from judul_lib.checking import Checker
+    from judul_lib.config import Config
+
+
+@click.command()
+@click.argument("title", required=False, metavar="[JUDUL]")
+@click.option("--file", "file", type=Path, help="CSV atau XLSX berkolom Judul: periksa semua barisnya.")
+@click.option("--output", type=Path, help="CSV hasil untuk --file.")
+@MODEL_OPTION
+@click.option(
+    "--corpus", type=Path,
+    help="Arsip pembanding: CSV, XLSX, atau folder indeks [bawaan: arsip bawaan model itu].",
+)  # fmt: skip
+@click.option("--index", "folder", type=Path, help="Folder indeks sebagai arsip pembanding.")
+@click.option("--top", type=click.IntRange(min=1), default=10, show_default="10", help="Jumlah hasil.")
+@click.option(
+    "--format", "style", type=click.Choice(["table", "json", "csv"]), default="table",
+    show_default="table", help="Bentuk keluaran.",
+)  # fmt: skip
+@ELSEWHERE_OPTION
+@MODELS_OPTION
+@JOBS_OPTION
+@SCHEDULER_OPTION
+def check(
+    title: str | None,
+    file: Path | None,
+    output: Path | None,
+    name: str | None,
+    corpus: Path | None,
+    folder: Path | None,
+    top: int,
+    style: str,
+    elsewhere: str | None,
+    outputs: Path | None,
+    jobs: int,
+    scheduler: str | None,
+) -> None:
+    """Bandingkan sebuah JUDUL (atau berkas judul) dengan arsip."""
+    if (title is None) == (file is None):
+        raise click.UsageError("Berikan satu judul dalam tanda kutip, atau --file berkas.csv.")
+    if (file is None) != (output is None):
+        raise click.UsageError("--file dan --output harus dipakai bersama.")
+    if corpus is not None and folder is not None:
+        raise click.UsageError("Pilih salah satu: --corpus atau --index.")
+    if title is not None:
+        cli_parts.require_words(title)
+    config = cli_parts.read_config(models=outputs, elsewhere=elsewhere)
+    archive = folder or corpus or next(iter(config.corpora.values()), None)
+    model, checker = _make_checker(name, archive, folder is not None, config)
+    if title is not None:
+        from judul_lib import answers
+
+        matches = checker.check(title, top_k=top)
+        click.echo(answers.show(title, matches, checker, model, style), nl=False)
+    elif file is not None and output is not None:
+        _check_file(file, output, checker, jobs, scheduler)
+
+
+def _make_checker(
+    name: str | None, archive: Path | None, is_index: bool, config: "Config"
+) -> tuple[str, "Checker"]:
+    """Return the name of the model that answers, and the model with its archive."""
+    if archive is not None:
+        from judul_lib import archives
+
+        if is_index or archives.is_index(archive):
+            opened = archives.load_index(archive, config)
+            if name not in (None, opened.name):
+                raise ModelError(
+                    f"Indeks {archive} dibangun dengan model {opened.name}, bukan {name}. "
+                    f"Hapus --model, atau bangun indeks lain: `judul index build … --model {name}`."
+                )
+            cli_parts.note_other_model(archive, opened.name, config.models)
+            return opened.name, opened
+    from judul_lib.checkers import load_checker
+
+    model, titles = cli_parts.choose_model(name, config.models), None
+    if archive is not None:
+        from judul_lib.table_files import TITLE_COLUMN
+
+        titles = cli_parts.read_catalogue(archive).titles[TITLE_COLUMN].tolist()
+    checker = load_checker(model, titles, threshold=config.threshold, elsewhere=config.elsewhere)
+    return model.name, checker
+
+
+def _check_file(file: Path, output: Path, checker: "Checker", jobs: int, scheduler: str | None) -> None:
+    from judul_lib.corpus import read_table, write_frame
+    from judul_lib.matches import REMARK_COLUMN, RESULT_COLUMNS
+    from judul_lib.proposals import decide_readable
+    from judul_lib.storage import harmless_frame
+    from judul_lib.table_files import TITLE_COLUMN, find_column
+
+    proposals = read_table(file)
+    column = find_column(list(proposals.columns), TITLE_COLUMN, file.name)
+    titles = proposals.iloc[:, column].tolist()
+    columns: tuple[str, ...] = RESULT_COLUMNS
+    blank: dict[str, Any] = dict.fromkeys((*RESULT_COLUMNS, REMARK_COLUMN))
+    usable, answers = decide_readable(titles, checker, n_jobs=jobs, scheduler=scheduler)
+    rows = [blank] * len(titles)
+    for row, matches in zip(usable, cli_parts.with_progress(answers, len(usable)), strict=True):
+        rows[row] = matches.rows()[0]
+    if any(row is not blank and REMARK_COLUMN in row for row in rows):
+        columns = (*RESULT_COLUMNS, REMARK_COLUMN)
+    _append(proposals, columns, rows)
+    write_frame(harmless_frame(proposals), output)
+    similar, ask = (sum(row["rf_label"] == name for row in rows) for name in (SIMILAR, ASK))
+    click.echo(f"Dari {len(rows)} baris: {similar} MIRIP, {ask} TANYAKAN. Hasil: {output}")
+    _say_blank(sum(row is blank for row in rows))
+
+
+@click.command("score-pairs")
+@click.argument("source", type=Path, metavar="MASUKAN.csv")
+@click.argument("target", type=Path, metavar="HASIL.csv")
+@MODEL_OPTION
+@ELSEWHERE_OPTION
+@MODELS_OPTION
+def score_pairs(
+    source: Path, target: Path, name: str | None, elsewhere: str | None, outputs: Path | None
+) -> None:
+    """Nilai pasangan judul (kolom judul_a dan judul_b), baris demi baris."""
+    from judul_lib import checking
+    from judul_lib.checkers import load_checker
+    from judul_lib.corpus import read_table, write_frame
+    from judul_lib.matches import RESULT_COLUMNS
+    from judul_lib.table_files import find_column
+
+    config = cli_parts.read_config(models=outputs, elsewhere=elsewhere)
+    chosen = cli_parts.choose_model(name, config.models)
+    checker = load_checker(chosen, [], threshold=config.threshold, elsewhere=config.elsewhere)
+    pairs = read_table(source)
+    header = list(pairs.columns)
+    left, right = (
+        pairs.iloc[:, find_column(header, column, source.name)].tolist()
+        for column in ("judul_a", "judul_b")
+    )
+    rows = checking.score_pairs(left, right, checker)
+    _append(pairs, RESULT_COLUMNS[1:], rows)
+    write_frame(pairs, target)
+    click.echo(f"{len(rows)} pasangan dinilai: {target}")
+    _say_blank(sum(row["rf_label"] is None for row in rows))
+
+
+def _append(frame: Any, columns: Iterable[str], rows: list[dict[str, Any]]) -> None:
+    for name in columns:
+        frame[name] = [row[name] for row in rows]
+
+
+def _say_blank(count: int) -> None:
+    if count:
+        say(
+            f"Catatan: {count} baris tidak berisi judul yang dapat dibandingkan; "
+            "kolom hasilnya dikosongkan."
+        )

@@ -1,0 +1,83 @@
+"""``judul dedup``: all near-duplicates of a catalogue, and the groups that they form."""
+
+import shutil
+from pathlib import Path
+
+import click
+
+from judul_lib import cli_parts
+from judul_lib.cli_parts import JOBS_OPTION, MODEL_OPTION, MODELS_OPTION, SCHEDULER_OPTION, say
+
+
+@click.command()
+@click.argument("source", type=Path, metavar="KATALOG.csv")
+@click.option("--output", type=Path, required=True, help="CSV untuk pasangan yang ditemukan.")
+@click.option(
+    "--threshold", type=click.FloatRange(0, 1, min_open=True), default=0.6, show_default="0.6",
+    help="Peluang terkecil sebuah pasangan.",
+)  # fmt: skip
+@MODEL_OPTION
+@MODELS_OPTION
+@click.option("--groups", type=Path, help="CSV untuk kelompok tiap judul yang punya pasangan.")
+@click.option(
+    "--exact", is_flag=True, help="Cari tiap judul lewat indeks: lebih lama, tidak ada yang luput."
+)
+@JOBS_OPTION
+@SCHEDULER_OPTION
+def dedup(
+    source: Path,
+    output: Path,
+    threshold: float,
+    name: str | None,
+    outputs: Path | None,
+    groups: Path | None,
+    exact: bool,
+    jobs: int,
+    scheduler: str | None,
+) -> None:
+    """Temukan semua pasangan judul yang hampir sama di dalam KATALOG.csv (atau XLSX).
+
+    Bila dihentikan, perintah yang sama melanjutkan dari bagian yang sudah selesai.
+    """
+    import numpy as np
+    from tqdm import tqdm
+
+    from judul_lib.corpus import write_frame
+    from judul_lib.dedup import find_duplicates, recall
+    from judul_lib.storage import harmless_frame
+    from judul_lib.table_files import TITLE_COLUMN
+    from judul_lib.tables import number
+
+    config = cli_parts.read_config(models=outputs)
+    model = cli_parts.choose_model(name, config.models)
+    catalogue = cli_parts.read_catalogue(source)
+    titles, rows = catalogue.titles[TITLE_COLUMN].tolist(), np.array(catalogue.rows)
+    kept = output.with_name(f".{output.name}.blocks")
+    with tqdm(unit="blok", leave=False, disable=None) as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.total, bar.n = total, done
+            bar.refresh()
+
+        found = find_duplicates(
+            titles, model, threshold=threshold, exact=exact, folder=kept, n_jobs=jobs,
+            scheduler=scheduler, on_progress=show,
+        )  # fmt: skip
+    # Rows as a spreadsheet counts them, as in all that is said of a file.
+    in_file = {"baris_a": lambda f: rows[f["baris_a"]], "baris_b": lambda f: rows[f["baris_b"]]}
+    write_frame(harmless_frame(found.pairs.assign(**in_file)), output)
+    if groups is not None:
+        numbered = found.groups.assign(baris=lambda f: rows[f["baris"]])
+        write_frame(harmless_frame(numbered), groups)
+    shutil.rmtree(kept, ignore_errors=True)
+    n_groups = found.groups["kelompok"].nunique()
+    click.echo(
+        f"Dari {number(len(titles))} judul: {number(len(found))} pasangan dalam {number(n_groups)} "
+        f"kelompok. Hasil: {output}"
+    )
+    if not found.complete:
+        seen, every = recall(found, model, threshold=threshold)
+        say(
+            f"Catatan: hanya judul yang berbagi istilah yang dibandingkan. Dari sampel judul, "
+            f"{number(seen)} dari {number(every)} pasangan ditemukan; --exact menemukan semuanya."
+        )

@@ -1,0 +1,131 @@
+"""``judul index``: build an index of a catalogue, keep it up to date, tell what it holds."""
+
+import tempfile
+import time
+from pathlib import Path
+
+import click
+
+from judul_lib import cli_parts
+from judul_lib.cli_parts import JOBS_OPTION, MODEL_OPTION, MODELS_OPTION
+from judul_lib.errors import IndexFileError
+from judul_lib.settings import MODEL_TITLES
+
+_FOLDER = click.argument("folder", type=Path, metavar="INDEKS")
+
+
+@click.group()
+def index() -> None:
+    """Siapkan arsip besar sekali saja, lalu periksa judul tanpa membandingkannya satu per satu."""
+
+
+@index.command()
+@click.argument("catalogue", type=Path, metavar="KATALOG.csv")
+@_FOLDER
+@MODEL_OPTION
+@MODELS_OPTION
+@JOBS_OPTION
+def build(catalogue: Path, folder: Path, name: str | None, outputs: Path | None, jobs: int) -> None:
+    """Bangun indeks dari KATALOG.csv (atau XLSX) di folder INDEKS."""
+    from tqdm import tqdm
+
+    from judul_lib.index import TitleIndex
+    from judul_lib.index_files import can_hold_index
+    from judul_lib.table_files import TITLE_COLUMN
+    from judul_lib.tables import number
+
+    start = time.perf_counter()
+    if not can_hold_index(folder):
+        raise IndexFileError(
+            f"Folder {folder} berisi hal lain, jadi tidak ditimpa. Pilih folder yang baru atau kosong."
+        )
+    config = cli_parts.read_config(models=outputs)
+    model = cli_parts.choose_model(name, config.models)
+    titles = cli_parts.read_catalogue(catalogue).titles[TITLE_COLUMN].tolist()
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder):
+        pass  # A folder that cannot be written to is refused before the work, not after it.
+    with tqdm(total=len(titles), unit="judul", leave=False, disable=None) as bar:
+        made = TitleIndex.build(
+            titles, model, n_jobs=jobs, on_progress=lambda done, _: bar.update(done - bar.n)
+        )
+    made.save(folder)
+    seconds = number(time.perf_counter() - start, 1)
+    facts = f"{number(len(made.titles))} judul, {_size(folder)}, {seconds} detik"
+    click.echo(f"Indeks {folder} siap ({MODEL_TITLES[made.name]}): {facts}.")
+
+
+@index.command()
+@_FOLDER
+@click.argument("catalogue", type=Path, required=False, metavar="[KATALOG.csv]")
+@click.option("--title", help="Satu judul, sebagai ganti KATALOG.csv.")
+def add(folder: Path, catalogue: Path | None, title: str | None) -> None:
+    """Tambahkan judul dari KATALOG.csv (atau XLSX) yang belum ada di indeks."""
+    from judul_lib.corpus import title_key
+    from judul_lib.index import TitleIndex
+    from judul_lib.table_files import TITLE_COLUMN
+    from judul_lib.tables import number
+
+    if catalogue is None and title is not None:
+        cli_parts.require_words(title)
+        titles = [title.strip()]
+    elif title is None and catalogue is not None:
+        titles = cli_parts.read_catalogue(catalogue).titles[TITLE_COLUMN].tolist()
+    else:
+        raise click.UsageError('Berikan KATALOG.csv, atau satu judul dengan --title "…".')
+    opened = TitleIndex.load(folder)
+    known = set(map(title_key, opened.titles))
+    new = [title for title in titles if title_key(title) not in known]
+    if new:
+        opened.add(new)
+        opened.save(folder)
+    click.echo(
+        f"{number(len(new))} judul ditambahkan, {number(len(titles) - len(new))} dilewati karena sudah "
+        f"ada. Indeks {folder} kini berisi {number(len(opened.titles))} judul."
+    )
+
+
+@index.command()
+@_FOLDER
+@click.argument("title", metavar="JUDUL")
+def remove(folder: Path, title: str) -> None:
+    """Hapus JUDUL dari indeks; tulis persis seperti di arsip."""
+    from judul_lib.index import TitleIndex
+    from judul_lib.tables import number
+
+    opened = TitleIndex.load(folder)
+    count = opened.remove(title.strip())
+    opened.save(folder)
+    times = f" (ada {count} kali)" if count > 1 else ""
+    click.echo(
+        f"Judul itu dihapus{times}. Indeks {folder} kini berisi {number(len(opened.titles))} judul."
+    )
+
+
+@index.command()
+@_FOLDER
+@MODELS_OPTION
+def info(folder: Path, outputs: Path | None) -> None:
+    """Tampilkan isi indeks: model, judul, bagian, ukuran."""
+    from judul_lib.index_files import read_index
+    from judul_lib.registry import read_metadata
+    from judul_lib.tables import number
+
+    model, parts = read_index(folder)
+    name = str(read_metadata(model)["name"])
+    facts = {
+        "model": f"{name} ({MODEL_TITLES[name]})",
+        "judul": number(sum(part.n_kept for part in parts)),
+        "dihapus": number(sum(len(part.removed) for part in parts)),
+        "bagian": number(len(parts)),
+        "ukuran": _size(folder),
+    }
+    click.echo("\n".join(f"{label:<8} {value}" for label, value in facts.items()))
+    cli_parts.note_other_model(folder, name, cli_parts.read_config(models=outputs).models)
+
+
+def _size(folder: Path) -> str:
+    from judul_lib.tables import number
+
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return f"{number(size / 1_000_000, 1)} MB" if size >= 1_000_000 else f"{size / 1_000:.0f} KB"

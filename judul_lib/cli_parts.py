@@ -1,0 +1,115 @@
+"""What several of the ``judul`` commands need: where things are, which model, what is said aside."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from judul_lib.errors import CorpusError
+from judul_lib.settings import ELSEWHERE_LABELS, MODEL_TITLES
+
+if TYPE_CHECKING:
+    from judul_lib.config import Config
+    from judul_lib.corpus import Corpus
+
+MODEL_OPTION = click.option(
+    "--model", "name", type=click.Choice(list(MODEL_TITLES)),
+    help="Model [bawaan: structured bila papan peringkat menganjurkannya, lalu full, lalu light].",
+)  # fmt: skip
+MODELS_OPTION = click.option(
+    "--models", "outputs", type=Path, help="Folder yang berisi model-model [bawaan: outputs]."
+)
+ELSEWHERE_OPTION = click.option(
+    "--elsewhere", type=click.Choice(list(ELSEWHERE_LABELS)),
+    help="Penelitian serupa di tempat lain (hanya model structured) [bawaan: tanyakan].",
+)  # fmt: skip
+JOBS_OPTION = click.option(
+    "--jobs", type=click.IntRange(min=1), default=1, show_default="1", help="Jumlah proses."
+)
+SCHEDULER_OPTION = click.option(
+    "--scheduler", metavar="ALAMAT",
+    help="Penjadwal Dask, misalnya tcp://10.0.0.1:8786 [bawaan: JUDUL_SCHEDULER, atau mesin ini].",
+)  # fmt: skip
+
+
+def project_folder() -> Path:
+    """Return the folder with the notebooks: here, or where the package lies."""
+    here = Path.cwd()
+    return here if (here / "notebooks").is_dir() else Path(__file__).resolve().parent.parent
+
+
+def read_config(**overrides: Any) -> "Config":
+    """Return the configuration of the folder we are in, or else the project's."""
+    from judul_lib.config import find_config, load_config
+
+    if overrides.get("models"):
+        overrides["models"] = overrides["models"].resolve()
+    project = project_folder()
+    file = find_config() or find_config(project)
+    if file is None:
+        overrides["models"] = overrides.get("models") or project / "outputs"
+    return load_config(file, **overrides)
+
+
+def say(text: str) -> None:
+    """Write a sentence to standard error."""
+    click.echo(text, err=True)
+
+
+def choose_model(name: str | None, outputs: Path) -> Path:
+    """Return the folder of the model asked for, or the first of those that are there."""
+    from judul_lib.checkers import find_models, missing_models
+    from judul_lib.registry import is_recommended
+
+    if name is not None:
+        return outputs / name
+    found = find_models(outputs)
+    folder = next(iter(found.values()))
+    if not is_recommended(folder) and (missing := missing_models(found)):
+        say(f"Catatan: {', '.join(missing)} belum ada di {outputs}; buat dengan `make run`.")
+    return folder
+
+
+def require_words(title: str) -> None:
+    """Refuse a title in which there is nothing to compare."""
+    from judul_lib.preprocessing import preprocess_text
+
+    if not preprocess_text(title):
+        raise CorpusError(
+            "Judul itu kosong atau tidak berisi kata yang dapat dibandingkan. Tulis judul lengkapnya."
+        )
+
+
+def read_catalogue(path: Path) -> "Corpus":
+    """Read an archive of titles, and say how many rows are not used."""
+    from judul_lib.corpus import read_corpus
+
+    read = read_corpus(path, min_titles=1)
+    if len(read.rejected):
+        say(f"Catatan: {len(read.rejected)} dari {read.n_rows} baris {path.name} tidak dipakai.")
+    return read
+
+
+def note_other_model(folder: Path, name: str, outputs: Path) -> None:
+    """Say where an index answers with an earlier copy of a model than the one that is there."""
+    from judul_lib.errors import ModelError
+    from judul_lib.index_files import answers_with_other_model
+
+    try:
+        is_other = answers_with_other_model(folder, outputs / name)
+    except ModelError:  # There is no such model, or none that could be used.
+        return
+    if is_other:
+        say(
+            f"Catatan: indeks {folder} menjawab dengan salinan model {name} yang berbeda dari yang "
+            f"kini ada di {outputs}. Bangun lagi dengan "
+            f"`judul index build KATALOG.csv {folder} --model {name}`."
+        )
+
+
+def with_progress(items: Iterable[Any], total: int) -> Iterable[Any]:
+    """Show a bar in titles while items are taken."""
+    from tqdm import tqdm
+
+    return tqdm(items, total=total, unit="judul", leave=False, disable=None)
