@@ -61,7 +61,7 @@ def write_arrays(path: Path, arrays: Arrays) -> str:
 def _parts(header: bytes, arrays: Iterable[NDArray]) -> Iterator[bytes | memoryview]:
     yield _MAGIC + f"{len(header):{_LENGTH}d}".encode() + header
     for array in arrays:
-        content = memoryview(array.reshape(-1)).cast("B")
+        content = memoryview(array.reshape(-1).view(np.uint8).data)
         yield from (content[at : at + _BLOCK] for at in range(0, len(content), _BLOCK))
         yield b"\0" * (-len(content) % _ALIGN)
 
@@ -122,7 +122,7 @@ class StringColumn(Sequence[str]):
 
     def __init__(self, letters: NDArray[np.uint8], ends: NDArray[np.int64]) -> None:
         self.letters, self.ends = letters, ends
-        self._bytes = memoryview(letters)
+        self._bytes = memoryview(letters.data)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return StringColumn, (self.letters, self.ends)

@@ -132,7 +132,9 @@ def find_duplicates(
     catalogue = _catalogue(titles, Path(model), threshold, exact=exact)
     starts = range(0, len(titles), catalogue.block_rows)
     blocks = [(start, min(start + catalogue.block_rows, len(titles))) for start in starts]
-    kept = _KeptBlocks(folder and Path(folder), _plan(titles, Path(model), threshold, len(blocks)))
+    kept = _KeptBlocks(
+        None if folder is None else Path(folder), _plan(titles, Path(model), threshold, len(blocks))
+    )
     todo = [block for block in blocks if block not in kept]
     on_progress(len(blocks) - len(todo), len(blocks))
     found = run_tasks(_block, todo, catalogue, n_jobs=n_jobs, scheduler=known_scheduler(scheduler))

@@ -102,7 +102,7 @@ class StudyPairs:
 
     def __init__(self, model: Model, titles: Sequence[str], threshold: float) -> None:
         table = ForestTable.of(model.scaler, model.forest)
-        least = table and _least_shares(table, threshold)
+        least = None if table is None else _least_shares(table, threshold)
         if table is None or least is None:
             raise ModelError(
                 "Menurut model ini judul yang tidak berbagi satu kata pun bisa mirip pada ambang "
@@ -162,7 +162,7 @@ def _least_shares(table: ForestTable, threshold: float) -> tuple[float, float] |
 
     The cosine is 2, which no pair reaches, where the Jaccard index alone will do.
     """
-    possible = (table.probability >= threshold).any(axis=2)
+    possible = table.probability.max(axis=2) >= threshold
     for least_cosine in range(len(possible), 0, -1):
         columns = np.flatnonzero(possible[:least_cosine].any(axis=0))
         least_jaccard = int(columns[0]) if len(columns) else possible.shape[1]

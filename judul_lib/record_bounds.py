@@ -1,6 +1,7 @@
 """What the log-odds of the structured model cannot exceed, given what is known of many pairs."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,7 +128,7 @@ class UpperBound:
         return odds
 
 
-def _shares(sums: PartSums, fields: list[int]) -> tuple[Singles, ...]:
+def _shares(sums: PartSums, fields: list[int]) -> tuple[NDArray[Any], ...]:
     """Return upper bounds of the columns ``min`` and ``max``, and ``neither`` and ``one``."""
     own = float(sums.query_totals[fields].sum())
     totals = _sum(sums.title_totals, fields)

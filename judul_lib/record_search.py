@@ -116,7 +116,7 @@ class RecordSearch:
             first = False
 
     def _features(
-        self, queries: RecordTable, row: int, alike: FloatArray, rows: Rows, met: Rows
+        self, queries: RecordTable, row: int, alike: FloatArray, rows: Rows, met: NDArray[np.integer]
     ) -> FloatArray:
         titles = self.records.take(rows, np.isin(rows, met))
         query = np.full(len(rows), row, dtype=np.intp)
@@ -141,7 +141,7 @@ class RecordSearch:
         best = np.full((len(own), len(self)), _LEAST_ALIKE, dtype=np.float32)
         for unit, values in zip(own, best, strict=True):
             self._find_best(unit, values)
-        met = [np.empty(0, dtype=np.int64)]
+        met: list[NDArray[np.integer]] = [np.empty(0, dtype=np.int64)]
         for meeting in self._meetings.of(queries.parse(row), own):
             met.append(meeting.rows)
             best[meeting.start : meeting.stop + 1, meeting.rows] = 1
@@ -182,6 +182,6 @@ class RecordSearch:
         return rows[likeness[0] > 0]
 
 
-def _may_enter(reach: FloatArray, top: TopRows) -> NDArray[np.bool_]:
+def _may_enter(reach: NDArray[np.floating], top: TopRows) -> NDArray[np.bool_]:
     may: NDArray[np.bool_] = (expit(reach + _SLACK) >= top.worst[0]) & (reach > -np.inf)
     return may

@@ -129,8 +129,8 @@ class RecordTable:
         self,
         texts: Sequence[str],
         units: UnitTable,
-        ends: NDArray[np.int_],
-        numbers: NDArray[np.int32],
+        ends: NDArray[np.integer],
+        numbers: NDArray[np.integer],
         is_word: Callable[[str], bool],
         spanned: NDArray[np.bool_] | None = None,
     ) -> None:
@@ -163,7 +163,7 @@ class RecordTable:
         texts = [" ".join(words_of(title)) for title in titles]
         return cls(texts, UnitTable.of(units, vectors, weight), ends, numbers, parser.is_word)
 
-    def take(self, rows: NDArray[np.intp], spanned: NDArray[np.bool_] | None = None) -> "RecordTable":
+    def take(self, rows: NDArray[np.integer], spanned: NDArray[np.bool_] | None = None) -> "RecordTable":
         """Return the table of some rows, in the order given."""
         starts = self.ends[rows]
         counts = self.ends[rows + 1] - starts
@@ -202,7 +202,7 @@ class RecordTable:
         table[np.arange(table.shape[1]) < counts[:, None]] = values[self.numbers]
         return table
 
-    def unit_numbers(self, row: int) -> NDArray[np.int32]:
+    def unit_numbers(self, row: int) -> NDArray[np.integer]:
         """Return the numbers of one title's units."""
         return self.numbers[self.ends[row] : self.ends[row + 1]]
 

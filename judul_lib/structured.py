@@ -82,7 +82,7 @@ class PreparedTitles:
     def __len__(self) -> int:
         return len(self.records)
 
-    def take(self, rows: NDArray[np.intp]) -> "PreparedTitles":
+    def take(self, rows: NDArray[np.integer]) -> "PreparedTitles":
         """Return some of the titles, with no unit but theirs."""
         return PreparedTitles(self.table.take(rows), self.records.take(rows).compact())
 

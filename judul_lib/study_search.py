@@ -206,6 +206,6 @@ def _may_enter(
     return may & (bound > -np.inf)
 
 
-def largest(values: FloatArray, n: int) -> Rows:
+def largest(values: NDArray[np.floating], n: int) -> Rows:
     """Return the places of the *n* largest values, in no order; all where there are fewer."""
     return np.arange(len(values)) if len(values) <= n else np.argpartition(-values, n - 1)[:n]

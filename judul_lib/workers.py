@@ -130,7 +130,7 @@ def _on_cluster(
     client: "Client", function: Callable[[Any, Any], T], tasks: Sequence[Any], shared: Any
 ) -> Iterator[tuple[int, T]]:
     from distributed import wait
-    from distributed.comm import CommClosedError
+    from distributed.comm.core import CommClosedError
     from distributed.scheduler import KilledWorker
 
     # Functions and arguments are told apart from those of an earlier run by the client itself.
