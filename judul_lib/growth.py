@@ -1,6 +1,6 @@
 """How the cost of a check grows with the catalogue, and what an index costs to make."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import ParamSpec, TypeVar
@@ -13,6 +13,7 @@ from judul_lib.array_files import Arrays
 from judul_lib.checking import Checker
 from judul_lib.features import TitleTable
 from judul_lib.index_files import read_index
+from judul_lib.matches import Matches
 from judul_lib.preprocessing import preprocess_titles, stem_word
 from judul_lib.record_arrays import record_arrays
 from judul_lib.registry import STRUCTURED, load_model, load_structured, read_metadata
@@ -59,10 +60,24 @@ def growth_exponent(sizes: ArrayLike, values: ArrayLike) -> tuple[float, float]:
     return exponent, float(np.exp(y.mean() - exponent * x.mean()))
 
 
-def same_answers(
-    plain: Checker, other: Checker, queries: Sequence[str], *, top_k: int
-) -> dict[str, int]:
-    """Count the queries for which two checkers give the same, bit by bit.
+def check_all(checker: Checker, queries: Sequence[str], *, top_k: int) -> pd.DataFrame:
+    """Check titles one at a time.
+
+    Returns
+    -------
+    DataFrame
+        One row a query: ``jawaban``, its `Matches`; ``detik``; ``dibandingkan``,
+        the number of titles that were compared in full.
+    """
+    rows = []
+    for query in queries:
+        matches, seconds = timed(checker.check, query, top_k=top_k)
+        rows.append((matches, seconds, getattr(checker, "n_scored", len(checker.titles))))
+    return pd.DataFrame(rows, columns=["jawaban", "detik", "dibandingkan"])
+
+
+def same_answers(plain: Iterable[Matches], other: Iterable[Matches]) -> dict[str, int]:
+    """Count the queries that two checkers answer alike, bit by bit.
 
     Returns
     -------
@@ -70,30 +85,15 @@ def same_answers(
         Number of queries, those with the same titles in the same order, and
         those whose every feature and probability is the same.
     """
-    titles = scores = 0
-    for query in queries:
-        one, two = plain.check(query, top_k=top_k), other.check(query, top_k=top_k)
-        titles += one.titles == two.titles
-        scores += np.array_equal(one.features, two.features) and np.array_equal(
-            one.probability, two.probability
-        )
-    return {"pertanyaan": len(queries), "judul dan urutan sama": titles, "semua nilai sama": scores}
-
-
-def check_costs(checker: Checker, queries: Sequence[str], *, top_k: int) -> pd.DataFrame:
-    """Check titles one at a time.
-
-    Returns
-    -------
-    DataFrame
-        One row a query: ``detik``, and ``dibandingkan``, the number of titles
-        that were compared in full.
-    """
-    rows = []
-    for query in queries:
-        _, seconds = timed(checker.check, query, top_k=top_k)
-        rows.append((seconds, getattr(checker, "n_scored", len(checker.titles))))
-    return pd.DataFrame(rows, columns=["detik", "dibandingkan"])
+    pairs = list(zip(plain, other, strict=True))
+    titles = [a.titles == b.titles for a, b in pairs]
+    features = [np.array_equal(a.features, b.features) for a, b in pairs]
+    answers = [np.array_equal(a.probability, b.probability) for a, b in pairs]
+    return {
+        "judul yang diperiksa": len(pairs),
+        "judul dan urutan sama": sum(titles),
+        "semua nilai sama": sum(map(all, zip(titles, features, answers, strict=True))),
+    }
 
 
 def making_costs(titles: Sequence[str], model: str | Path) -> pd.Series:

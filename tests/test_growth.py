@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -6,7 +8,7 @@ from judul_lib import growth_plots
 from judul_lib.checking import TitleChecker
 from judul_lib.growth import (
     bytes_per_title,
-    check_costs,
+    check_all,
     growth_exponent,
     making_costs,
     same_answers,
@@ -42,24 +44,33 @@ def test_time_and_result_of_a_call_are_returned():
     assert 0 <= seconds < 5
 
 
+def answers(checker, queries, top_k):
+    return check_all(checker, queries, top_k=top_k)["jawaban"]
+
+
 def test_answers_that_differ_are_not_counted_as_the_same(trained):
     plain = TitleChecker.from_model(trained.model, trained.titles)
     index = TitleIndex.build(trained.titles, trained.folder)
     queries = trained.titles[:5]
-    counts = same_answers(plain, index, queries, top_k=10)
-    assert list(counts.values()) == [5, 5, 5]
+    ten, own = answers(plain, queries, 10), answers(plain, queries, 1)
+    assert list(same_answers(ten, answers(index, queries, 10)).values()) == [5, 5, 5]
     other = TitleChecker.from_model(trained.model, trained.titles[1:])
-    assert list(same_answers(plain, other, queries, top_k=1).values()) == [5, 4, 4]
+    assert list(same_answers(own, answers(other, queries, 1)).values()) == [5, 4, 4]
+    features = [replace(matches, features=matches.features + 1e-9) for matches in own]
+    assert list(same_answers(own, features).values()) == [5, 5, 0]
+    probability = [replace(matches, probability=matches.probability + 1e-9) for matches in own]
+    assert list(same_answers(own, probability).values()) == [5, 5, 0]
 
 
-def test_costs_of_checks_say_how_many_titles_were_compared(trained):
+def test_a_check_says_how_many_titles_were_compared(trained):
     plain = TitleChecker.from_model(trained.model, trained.titles)
-    assert check_costs(plain, trained.titles[:3], top_k=5)["dibandingkan"].tolist() == [123] * 3
+    assert check_all(plain, trained.titles[:3], top_k=5)["dibandingkan"].tolist() == [123] * 3
     titles = synthetic_titles(2000, seed=1, data=DATA.parent).titles
     index = TitleIndex.build(titles + trained.titles, trained.folder)
-    costs = check_costs(index, trained.titles[:3], top_k=1)
+    costs = check_all(index, trained.titles[:3], top_k=1)
     assert costs["dibandingkan"].between(1, 2000).all()
     assert (costs["detik"] > 0).all()
+    assert [matches.titles for matches in costs["jawaban"]] == [[t] for t in trained.titles[:3]]
 
 
 @pytest.mark.parametrize("name", ["light", "structured"])
