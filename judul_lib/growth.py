@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from judul_lib.array_files import Arrays
 from judul_lib.checking import Checker
 from judul_lib.features import TitleTable
+from judul_lib.index import TitleIndex
 from judul_lib.index_files import read_index
 from judul_lib.matches import Matches
 from judul_lib.preprocessing import preprocess_titles, stem_word
@@ -22,6 +23,7 @@ from judul_lib.study_search import study_arrays
 P = ParamSpec("P")
 T = TypeVar("T")
 READING, FEATURES, POSTINGS = "prapemrosesan", "fitur", "daftar per istilah"
+SAVING, OPENING = "menyimpan", "membuka"
 
 
 def timed(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> tuple[T, float]:
@@ -115,6 +117,19 @@ def making_costs(titles: Sequence[str], model: str | Path) -> pd.Series:
     table, features = timed(TitleTable.build, titles, processed, tfidf)
     _, postings = timed(study_arrays, table)
     return pd.Series({READING: reading, FEATURES: features, POSTINGS: postings})
+
+
+def storing_costs(index: TitleIndex, folder: str | Path) -> pd.Series:
+    """Save an index to a new folder and open it.
+
+    Returns
+    -------
+    Series
+        Seconds of `SAVING` and of `OPENING`, in which all hashes are compared.
+    """
+    _, saving = timed(index.save, folder)
+    _, opening = timed(TitleIndex.load, folder)
+    return pd.Series({SAVING: saving, OPENING: opening})
 
 
 def bytes_per_title(folder: str | Path) -> pd.Series:

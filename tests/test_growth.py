@@ -12,6 +12,7 @@ from judul_lib.growth import (
     growth_exponent,
     making_costs,
     same_answers,
+    storing_costs,
     timed,
 )
 from judul_lib.index import TitleIndex
@@ -80,7 +81,9 @@ def test_steps_of_making_an_index_are_timed_and_its_arrays_weighed(tmp_path, nam
     assert list(costs.index) == ["prapemrosesan", "fitur", "daftar per istilah"]
     assert (costs >= 0).all()
     assert costs["prapemrosesan"] > 0
-    TitleIndex.build(titles, model).save(tmp_path / "index")
+    stored = storing_costs(TitleIndex.build(titles, model), tmp_path / "index")
+    assert list(stored.index) == ["menyimpan", "membuka"]
+    assert (stored > 0).all()
     weights = bytes_per_title(tmp_path / "index")
     assert weights.is_monotonic_decreasing
     stored = sum(path.stat().st_size for path in (tmp_path / "index" / "parts").iterdir())
