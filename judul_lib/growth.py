@@ -105,13 +105,13 @@ def making_costs(titles: Sequence[str], model: str | Path) -> pd.Series:
     -------
     Series
         Seconds of `READING`, `FEATURES` and `POSTINGS`; the structured model
-        reads and compares in one step, `READING`.
+        does both of the first two in one step, `READING`.
     """
     stem_word.cache_clear()
     if read_metadata(model).get("name") == STRUCTURED:
         prepared, reading = timed(load_structured(model)[0].prepare, titles)
         _, postings = timed(record_arrays, prepared)
-        return pd.Series({READING: reading, FEATURES: 0.0, POSTINGS: postings})
+        return pd.Series({READING: reading, FEATURES: np.nan, POSTINGS: postings})
     tfidf = load_model(model).tfidf
     processed, reading = timed(preprocess_titles, titles)
     table, features = timed(TitleTable.build, titles, processed, tfidf)

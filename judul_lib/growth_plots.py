@@ -94,6 +94,6 @@ def stage_bars(seconds: pd.DataFrame, n_titles: int) -> go.Figure:
         figure, f"Biaya setiap langkah, {number(n_titles)} judul", barmode="group",
         height=150 + 24 * len(steps) * (1 + len(seconds.columns)),
     )  # fmt: skip
-    top = 1.2 * float(seconds.to_numpy().max())
+    top = 1.2 * float(seconds.max().max())
     figure.update_yaxes(autorange="reversed", ticksuffix=" ")
     return figure.update_xaxes(title="detik", range=[0, top])

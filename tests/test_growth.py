@@ -79,7 +79,8 @@ def test_steps_of_making_an_index_are_timed_and_its_arrays_weighed(tmp_path, nam
     model, titles = PROJECT / "outputs" / name, synthetic_titles(300, seed=1, data=DATA.parent).titles
     costs = making_costs(titles, model)
     assert list(costs.index) == ["prapemrosesan", "fitur", "daftar per istilah"]
-    assert (costs >= 0).all()
+    assert (costs.dropna() > 0).all()
+    assert costs.isna().any() == (name == "structured")
     assert costs["prapemrosesan"] > 0
     stored = storing_costs(TitleIndex.build(titles, model), tmp_path / "index")
     assert list(stored.index) == ["menyimpan", "membuka"]
