@@ -24,6 +24,7 @@ import judul_lib
 from judul_lib.errors import PipelineError, describe_os_error
 from judul_lib.reports import render_index, render_report
 from judul_lib.storage import replace_folder, sha256_of, write_bytes
+from judul_lib.synthetic import SOURCES
 
 MANIFEST_FILE, EXECUTED_FOLDER = "manifest.json", "notebooks"
 _DECISIVE_PACKAGES = ("scikit-learn", "numpy", "pandas", "plotly", "nbconvert")
@@ -50,6 +51,7 @@ STAGES = (
     Stage("05_train_light", ("light",)),
     Stage("06_evaluation", ("structured", "evaluation.json")),
     Stage("07_check_titles", ("check_example.csv",)),
+    Stage("10_large_corpus", ("large_corpus.json",)),
 )
 
 
@@ -118,9 +120,10 @@ def _fingerprints(paths: Paths, parameters: Mapping[str, Any]) -> dict[str, str]
     """Hash, for each stage, all that its results depend on; a stage depends on those before it."""
     package = Path(judul_lib.__file__).parent
     digest = hashlib.sha256(paths.data.read_bytes())
-    gold = paths.notebooks.parent / "data" / "gold_pairs.csv"
-    if gold.is_file():
-        digest.update(gold.read_bytes())
+    for name in SOURCES:
+        source = paths.notebooks.parent / "data" / name
+        if source.is_file():
+            digest.update(source.read_bytes())
     digest.update(json.dumps(dict(parameters), sort_keys=True, default=str).encode())
     digest.update("".join(version(name) for name in _DECISIVE_PACKAGES).encode())
     for path in sorted(p for p in package.rglob("*") if p.is_file() and p.suffix != ".pyc"):

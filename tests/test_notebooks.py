@@ -29,7 +29,8 @@ def notebook(request):
 
 def test_the_pipeline_runs_every_notebook_in_the_order_of_its_number():
     assert [stage.notebook for stage in STAGES] == list(NOTEBOOKS)
-    assert [name[:2] for name in NOTEBOOKS] == [f"{n:02}" for n in range(1, len(NOTEBOOKS) + 1)]
+    numbers = [int(name[:2]) for name in NOTEBOOKS]
+    assert numbers == sorted(set(numbers))
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)

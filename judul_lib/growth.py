@@ -1,0 +1,169 @@
+"""How the cost of a check grows with the catalogue, and what an index costs to make."""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from time import perf_counter
+from typing import ParamSpec, TypeVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from judul_lib.array_files import Arrays
+from judul_lib.checking import Checker
+from judul_lib.features import TitleTable
+from judul_lib.index import TitleIndex
+from judul_lib.index_files import read_index
+from judul_lib.matches import Matches
+from judul_lib.preprocessing import preprocess_titles, stem_word
+from judul_lib.record_arrays import record_arrays
+from judul_lib.registry import STRUCTURED, load_model, load_structured, read_metadata
+from judul_lib.study_search import study_arrays
+
+P = ParamSpec("P")
+T = TypeVar("T")
+READING, FEATURES, POSTINGS = "prapemrosesan", "fitur", "daftar per istilah"
+SAVING, OPENING = "menyimpan", "membuka"
+
+
+def timed(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> tuple[T, float]:
+    """Return what a function returns, and the seconds that it took."""
+    start = perf_counter()
+    result = function(*args, **kwargs)
+    return result, perf_counter() - start
+
+
+def growth_exponent(sizes: ArrayLike, values: ArrayLike) -> tuple[float, float]:
+    """Fit ``values = factor * sizes ** exponent`` by least squares on the logarithms.
+
+    An exponent of 1 is a cost that grows as the catalogue does, 0 one that does
+    not grow.
+
+    Parameters
+    ----------
+    sizes, values : array_like, shape (n,)
+        Above 0; at least two different sizes.
+
+    Returns
+    -------
+    exponent, factor : float
+
+    Examples
+    --------
+    >>> exponent, factor = growth_exponent([10, 100, 1000], [2, 20, 200])
+    >>> round(exponent, 6), round(factor, 6)
+    (1.0, 0.2)
+    """
+    x, y = (np.log(np.asarray(part, dtype=float)) for part in (sizes, values))
+    around = x - x.mean()
+    if not around.any():
+        raise ValueError("one size has no growth")
+    exponent = float(around @ y / (around @ around))
+    return exponent, float(np.exp(y.mean() - exponent * x.mean()))
+
+
+def check_all(checker: Checker, queries: Sequence[str], *, top_k: int) -> pd.DataFrame:
+    """Check titles one at a time.
+
+    Returns
+    -------
+    DataFrame
+        One row a query: ``jawaban``, its `Matches`; ``detik``; ``dibandingkan``,
+        the number of titles that were compared in full.
+    """
+    rows = []
+    for query in queries:
+        matches, seconds = timed(checker.check, query, top_k=top_k)
+        rows.append((matches, seconds, getattr(checker, "n_scored", len(checker.titles))))
+    return pd.DataFrame(rows, columns=["jawaban", "detik", "dibandingkan"])
+
+
+def same_answers(plain: Iterable[Matches], other: Iterable[Matches]) -> dict[str, int]:
+    """Count the queries that two checkers answer alike, bit by bit.
+
+    Returns
+    -------
+    dict of str to int
+        Number of queries, those with the same titles in the same order, and
+        those whose every feature and probability is the same.
+    """
+    pairs = list(zip(plain, other, strict=True))
+    titles = [a.titles == b.titles for a, b in pairs]
+    features = [np.array_equal(a.features, b.features) for a, b in pairs]
+    answers = [np.array_equal(a.probability, b.probability) for a, b in pairs]
+    return {
+        "judul yang diperiksa": len(pairs),
+        "judul dan urutan sama": sum(titles),
+        "semua nilai sama": sum(map(all, zip(titles, features, answers, strict=True))),
+    }
+
+
+def making_costs(titles: Sequence[str], model: str | Path) -> pd.Series:
+    """Time the steps by which titles become the arrays of an index; no word is stemmed beforehand.
+
+    Returns
+    -------
+    Series
+        Seconds of `READING`, `FEATURES` and `POSTINGS`; the structured model
+        does both of the first two in one step, `READING`.
+    """
+    stem_word.cache_clear()
+    if read_metadata(model).get("name") == STRUCTURED:
+        prepared, reading = timed(load_structured(model)[0].prepare, titles)
+        _, postings = timed(record_arrays, prepared)
+        return pd.Series({READING: reading, FEATURES: np.nan, POSTINGS: postings})
+    tfidf = load_model(model).tfidf
+    processed, reading = timed(preprocess_titles, titles)
+    table, features = timed(TitleTable.build, titles, processed, tfidf)
+    _, postings = timed(study_arrays, table)
+    return pd.Series({READING: reading, FEATURES: features, POSTINGS: postings})
+
+
+def storing_costs(index: TitleIndex, folder: str | Path) -> pd.Series:
+    """Save an index to a new folder and open it.
+
+    Returns
+    -------
+    Series
+        Seconds of `SAVING` and of `OPENING`, in which all hashes are compared.
+    """
+    _, saving = timed(index.save, folder)
+    _, opening = timed(TitleIndex.load, folder)
+    return pd.Series({SAVING: saving, OPENING: opening})
+
+
+def bytes_per_title(folder: str | Path) -> pd.Series:
+    """Weigh the arrays of a saved index.
+
+    Returns
+    -------
+    Series
+        Bytes for each title by kind of array, the heaviest first.
+    """
+    _, parts = read_index(Path(folder))
+    weights: dict[str, int] = {}
+    for part in parts:
+        for name, size in _sizes(part.arrays):
+            weights[name] = weights.get(name, 0) + size
+    n_titles = sum(part.n_stored for part in parts)
+    series = pd.Series(weights, dtype=float) / max(n_titles, 1)
+    return series.sort_values(ascending=False, kind="stable")
+
+
+def _sizes(arrays: Arrays) -> list[tuple[str, int]]:
+    return [(_KINDS.get(name.split(".")[0], _REST), array.nbytes) for name, array in arrays.items()]
+
+
+_REST = "lainnya"
+_KINDS = {
+    "titles": "judul seperti ditulis",
+    "letters": "hitungan huruf judul",
+    "terms": "daftar per istilah TF-IDF",
+    "stems": "daftar per kata dasar",
+    "unit_rows": "daftar per bagian judul",
+    "unit_numbers": "bagian setiap judul",
+    "initials": "huruf awal kata",
+    "texts": "teks baku",
+    "text_letters": "hitungan huruf teks baku",
+    "vectors": "vektor kata",
+}

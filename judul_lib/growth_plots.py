@@ -1,0 +1,99 @@
+"""Figures of growth: what a catalogue costs, by its size and by the step that costs it."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from judul_lib.growth import growth_exponent
+from judul_lib.plots import ACCENT, PRIMARY, rounded, style
+from judul_lib.tables import number
+
+_MARKS = (
+    (PRIMARY, "circle", "solid"),
+    (ACCENT, "x", "dash"),
+    ("#5d8aa8", "square", "dot"),
+    ("#8e6c8a", "diamond", "dashdot"),
+)
+_PATTERNS = ("", "/", ".", "x")
+
+
+def time_growth(seconds: Mapping[str, pd.Series]) -> go.Figure:
+    """Time of one check against the size of the catalogue, with the fitted power of each.
+
+    Parameters
+    ----------
+    seconds : mapping of str to Series
+        Index: number of titles; at least two.
+    """
+    shown = {name: 1000 * series for name, series in seconds.items()}
+    return _growth(shown, "Waktu satu pemeriksaan", "milidetik")
+
+
+def scored_growth(counts: Mapping[str, pd.Series]) -> go.Figure:
+    """How many titles are compared in full, against the size of the catalogue.
+
+    Parameters
+    ----------
+    counts : mapping of str to Series
+        Index: number of titles; at least two.
+    """
+    return _growth(counts, "Judul yang dibandingkan sepenuhnya", "judul")
+
+
+def _growth(values: Mapping[str, pd.Series], title: str, axis: str) -> go.Figure:
+    figure = go.Figure()
+    sizes = sorted({int(size) for series in values.values() for size in series.index})
+    for (name, series), (color, symbol, dash) in zip(values.items(), _MARKS, strict=False):
+        exponent, factor = growth_exponent(series.index, series)
+        fitted = [factor * size**exponent for size in (series.index.min(), series.index.max())]
+        figure.add_scatter(
+            x=series.index.tolist(), y=rounded(series, 3), mode="markers", legendgroup=name,
+            marker={"color": color, "symbol": symbol, "size": 10},
+            name=f"{escape(name)}: pangkat {number(exponent, 2)}",
+            hovertemplate="%{x} judul: %{y} " + axis + "<extra></extra>",
+        )  # fmt: skip
+        figure.add_scatter(
+            x=[int(series.index.min()), int(series.index.max())], y=rounded(fitted, 3), mode="lines",
+            line={"color": color, "dash": dash}, legendgroup=name, showlegend=False, hoverinfo="skip",
+        )  # fmt: skip
+    style(figure, title, height=360 + 22 * len(values))
+    below = {"y": 0, "yref": "container", "yanchor": "bottom", "orientation": "v"}
+    figure.update_layout(legend=below, margin={"t": 50, "b": 75 + 22 * len(values)})
+    figure.update_yaxes(type="log", title=f"{axis} (skala log)", tickformat=",~g", dtick="D2")
+    return figure.update_xaxes(
+        type="log", title="judul dalam katalog (skala log)", tickvals=sizes, ticktext=_names(sizes)
+    )
+
+
+def _names(sizes: Sequence[int]) -> list[str]:
+    return [number(size) for size in sizes]
+
+
+def stage_bars(seconds: pd.DataFrame, n_titles: int) -> go.Figure:
+    """Seconds of each step of making an index, one series a model.
+
+    Parameters
+    ----------
+    seconds : DataFrame
+        Index: step, in the order in which they happen; one column a model.
+    n_titles : int
+        Size of the catalogue.
+    """
+    figure = go.Figure()
+    steps = [escape(str(step)) for step in seconds.index]
+    for (name, values), mark, pattern in zip(seconds.items(), _MARKS, _PATTERNS, strict=False):
+        figure.add_bar(
+            x=rounded(values, 3), y=steps, orientation="h", name=escape(str(name)),
+            marker={"color": mark[0], "pattern": {"shape": pattern}},
+            text=[number(float(value), 2) for value in values], textposition="outside",
+            cliponaxis=False,
+        )  # fmt: skip
+    style(
+        figure, f"Biaya setiap langkah, {number(n_titles)} judul", barmode="group",
+        height=150 + 24 * len(steps) * (1 + len(seconds.columns)),
+    )  # fmt: skip
+    top = 1.2 * float(seconds.max().max())
+    figure.update_yaxes(autorange="reversed", ticksuffix=" ")
+    return figure.update_xaxes(title="detik", range=[0, top])
