@@ -6,9 +6,11 @@ kept in a folder, so that a run that was stopped goes on where it stood.
 
 import io
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 
+from judul_lib.corpus import title_key
+from judul_lib.errors import CorpusError
 from judul_lib.features import FEATURES
 from judul_lib.index import TitleIndex
 from judul_lib.pair_blocks import Catalogue, IndexPairs, Pairs, RecordPairs, StudyPairs
@@ -27,6 +31,8 @@ from judul_lib.workers import known_scheduler, run_tasks
 
 PAIR_THRESHOLD = 0.6
 """Probability from which two titles are near-duplicates."""
+MOST_COPIES = 5_000
+"""A catalogue with more copies of one title is refused."""
 _PLAN_FILE = "plan.json"
 Progress = Callable[[int, int], None]
 
@@ -124,11 +130,14 @@ def find_duplicates(
 
     Raises
     ------
+    CorpusError
+        One title occurs more than `MOST_COPIES` times.
     ModelError
         The model cannot be loaded, or compares even titles without a common word.
     WorkerError
         A process died, or the scheduler is not there or went away.
     """
+    _refuse_many_copies(titles)
     catalogue = _catalogue(titles, Path(model), threshold, exact=exact)
     starts = range(0, len(titles), catalogue.block_rows)
     blocks = [(start, min(start + catalogue.block_rows, len(titles))) for start in starts]
@@ -175,6 +184,17 @@ def recall(
         if row != other
     }
     return len(pairs & known), len(pairs)
+
+
+def _refuse_many_copies(titles: Sequence[str]) -> None:
+    """Refuse copies of one title that are as many pairs as their number squared."""
+    title, copies = max(Counter(map(title_key, titles)).items(), key=itemgetter(1), default=("", 0))
+    if copies > MOST_COPIES:
+        shown = next(known for known in titles if title_key(known) == title)
+        raise CorpusError(
+            f"Katalog itu berisi {copies} salinan dari satu judul ({shown[:60]!r}). Buang dulu "
+            "salinannya, misalnya dengan `read_corpus`, lalu ulangi."
+        )
 
 
 def _catalogue(titles: Sequence[str], model: Path, threshold: float, *, exact: bool) -> Catalogue:

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from judul_lib import load_checker
+from judul_lib import TitleIndex, load_checker
 from judul_lib.dedup import find_duplicates, recall
-from judul_lib.errors import ModelError
+from judul_lib.errors import CorpusError, ModelError
 from judul_lib.pair_blocks import RecordPairs, StudyPairs
 from tests.conftest import PROJECT, assert_refused, judul
 
@@ -102,6 +102,14 @@ def test_a_catalogue_of_copies():
     found = find_duplicates(["Prediksi Harga Beras"] * 1500, LIGHT)
     assert len(found) == 1500 * 1499 // 2
     assert set(found.clusters.tolist()) == {0}
+
+
+def test_very_many_copies_are_refused_and_checked_all_the_same(tmp_path):
+    copies = ["Prediksi Harga Beras", "prediksi  harga beras!"] * 30_000
+    with pytest.raises(CorpusError, match="60000 salinan"):
+        find_duplicates(copies, LIGHT)
+    index = TitleIndex.build(copies, LIGHT)
+    assert index.check("Prediksi Harga Beras", top_k=3).titles == copies[0:6:2]
 
 
 def test_a_threshold_that_unrelated_titles_reach_needs_the_exact_way():
