@@ -39,9 +39,18 @@ app: $(STAMP) ## Serve the page that checks titles (PORT=, HOST=, TOKEN=)
 	@$(if $(TOKEN),JUDUL_TOKEN="$(TOKEN)") $(BIN)/judul app $(if $(PORT),--port "$(PORT)") $(if $(HOST),--host "$(HOST)")
 
 test: $(STAMP) ## Unit tests, and the notebooks against their stored outputs
-	$(BIN)/python -m pytest
+	@$(MAKE) --no-print-directory --jobs=2 test-run test-rest
+
+# The tests' two halves, on a core each: what shares one full run is shown as it goes, the rest when it is done.
+.PHONY: test-run test-rest
+test-run:
+	$(BIN)/python -m pytest -m run
+
+test-rest:
 	rm -rf build/nbval && mkdir -p build/nbval && cp -r notebooks data build/nbval/
-	$(BIN)/python -m pytest -p no:doctest -o addopts= --nbval build/nbval/notebooks
+	@{ $(BIN)/python -m pytest -m "not run" && \
+	  $(BIN)/python -m pytest -p no:doctest -o addopts= --nbval build/nbval/notebooks; \
+	} >build/test-rest.log 2>&1; status=$$?; cat build/test-rest.log; exit $$status
 
 lint: $(STAMP) ## Style and types
 	$(BIN)/ruff check

@@ -21,8 +21,9 @@ FloatArray = NDArray[np.float64]
 _CHUNK = 2000
 _COSINE_FLOOR = 0.2  # A cosine below this says nothing.
 _TYPO_FLOOR, _TYPO_WEIGHT = 0.75, 0.95
-# Titles with less in common are not compared word by word for typing errors.
-NEARLY_EQUAL = 0.8
+# Titles with less in common, in letters or in equal units, are not compared word by word for
+# typing errors.
+NEARLY_EQUAL, LEAST_EQUAL = 0.8, 0.2
 _MEASURES = ("min", "max", "gap", "neither", "one")
 RECORD_FEATURES = (
     *(f"{group}_{measure}" for group in GROUPS for measure in _MEASURES),
@@ -139,6 +140,10 @@ def _unit_pairs(
             _meet_spans(pairs[row], left.keys[a], right.spans[b])
             _meet_spans(pairs[row].T, right.keys[b], left.spans[a])
     for row in map(int, np.flatnonzero(_nearly_equal(left, right, i, j))):
+        equal = pairs[row] == 1
+        sides = (equal.any(axis=1), used_a[row]), (equal.any(axis=0), used_b[row])
+        if any(found.sum() < LEAST_EQUAL * used.sum() for found, used in sides):
+            continue
         words = left.texts[i[row]].split(), right.texts[j[row]].split()
         typed = typed_alike(*words, left.is_word)
         pairs[row] = np.maximum(pairs[row], typed * used_a[row][:, None] * used_b[row])

@@ -23,7 +23,7 @@ from judul_lib.matches import TopRows
 from judul_lib.meetings import Meetings
 from judul_lib.record_arrays import stored_units
 from judul_lib.record_bounds import PartSums, UpperBound
-from judul_lib.record_features import NEARLY_EQUAL, record_features
+from judul_lib.record_features import LEAST_EQUAL, NEARLY_EQUAL, record_features
 from judul_lib.records import GROUPS, RecordTable, is_in
 from judul_lib.structured import PreparedTitles, StructuredModel
 from judul_lib.study_search import StudySearch, largest, letters_bound
@@ -85,7 +85,7 @@ class RecordSearch:
         table = queries.table.take([row])
         cosine, shared = self.study.cosine(table), self.study.shared_stems(table)
         jaccard = self.study.jaccard(table, shared)
-        sums, met = self._sums(queries.records, row, alike)
+        sums, met, equal = self._sums(queries.records, row, alike)
         reach = self._bound.log_odds(sums, cosine, jaccard)
         ceiling = self._bound.ceiling(sums, cosine, jaccard)
         if removed is not None:
@@ -101,7 +101,7 @@ class RecordSearch:
             top.offer(rows + start, self.model.probability(features), features[:, 0], features[:, 2])
             reach[rows] = ceiling[rows] = -np.inf
             if first:
-                typed = np.flatnonzero(_may_enter(ceiling, top))
+                typed = np.flatnonzero(_may_enter(ceiling, top) & equal)
                 typed = self._nearly_equal(queries.records.texts[row], typed)
                 reach[typed] = ceiling[typed]
                 left = np.flatnonzero(_may_enter(reach, top))
@@ -124,40 +124,52 @@ class RecordSearch:
 
     def _sums(
         self, queries: RecordTable, row: int, alike: FloatArray
-    ) -> tuple[PartSums, NDArray[np.integer]]:
-        """Return what is known of all titles, and those in which words meet an abbreviation."""
+    ) -> tuple[PartSums, NDArray[np.integer], NDArray[np.bool_]]:
+        """Return what is known of all titles.
+
+        Also those in which words meet an abbreviation, and which have enough
+        units of the query to be looked at for typing errors.
+        """
         arrays, numbers = self.arrays, queries.unit_numbers(row)
         own = alike[queries.units.name_ids[numbers]].astype(np.float32)[:, arrays["name_ids"]]
         fields, weights = queries.units.fields[numbers], queries.units.weights[numbers]
         found = own.max(axis=0, initial=0)
         n_fields = len(arrays["totals"])
-        per_unit = np.zeros((len(found), n_fields + 2), dtype=np.float32)
+        per_unit = np.zeros((len(found), n_fields + 3), dtype=np.float32)
         per_unit[np.arange(len(found)), arrays["fields"]] = found * arrays["weights"]
         for column, (mean, group) in enumerate(zip(queries.means, ("all", "object"), strict=True)):
             counts = arrays["weights"] * is_in(arrays["fields"], GROUPS[group])
             meant = (self.units.vectors @ mean[row].astype(np.float32))[arrays["name_ids"]]
             per_unit[:, n_fields + column] = meant * counts
+        per_unit[:, -1] = (found == 1) - LEAST_EQUAL
         right = np.ascontiguousarray((self._has @ per_unit).T)
-        best = np.full((len(own), len(self)), _LEAST_ALIKE, dtype=np.float32)
-        for unit, values in zip(own, best, strict=True):
-            self._find_best(unit, values)
-        met: list[NDArray[np.integer]] = [np.empty(0, dtype=np.int64)]
+        equal = right[-1] > -_SLACK
+        met: list[list[NDArray[np.integer]]] = [[] for _ in own]
         for meeting in self._meetings.of(queries.parse(row), own):
-            met.append(meeting.rows)
-            best[meeting.start : meeting.stop + 1, meeting.rows] = 1
+            for unit in range(meeting.start, meeting.stop + 1):
+                met[unit].append(meeting.rows)
             for units in meeting.units:
                 gain = (1 - found[units]) * arrays["weights"][units]
                 np.add.at(right, (arrays["fields"][units], meeting.rows), gain)
         left = np.zeros((n_fields, len(self)), dtype=np.float32)
-        for field, weight, values in zip(fields.tolist(), weights.tolist(), best, strict=True):
-            left[field] += np.float32(weight) * values
+        best = np.empty(len(self), dtype=np.float32)
+        for unit, (field, weight) in enumerate(zip(fields.tolist(), weights.tolist(), strict=True)):
+            self._find_best(own[unit], best)
+            for rows in met[unit]:
+                best[rows] = 1
+            best *= np.float32(weight)
+            left[field] += best
+        parts = [rows for of_unit in met for rows in of_unit]
+        every_met = np.unique(np.concatenate([np.empty(0, dtype=np.int64), *parts]))
+        equal[every_met] = True
         totals = np.bincount(fields, weights=weights, minlength=n_fields).astype(np.float32)
-        meaning = right[n_fields:] / np.maximum(arrays["norms"], np.float32(1e-9))
+        meaning = right[n_fields : n_fields + 2] / np.maximum(arrays["norms"], np.float32(1e-9))
         sums = PartSums(left, totals, right[:n_fields], arrays["totals"], meaning)
-        return sums, np.unique(np.concatenate(met))
+        return sums, every_met, equal
 
     def _find_best(self, alike: NDArray[np.float32], best: NDArray[np.float32]) -> None:
-        """Write how alike a unit is to the most alike unit of each title, where that is more."""
+        """Write how alike a unit is to the most alike unit of each title, or more."""
+        best.fill(_LEAST_ALIKE)
         units = np.flatnonzero(alike > _LEAST_ALIKE)
         # Of titles that occur again, the last is written: the most alike unit.
         units = units[np.argsort(alike[units], kind="stable")]

@@ -9,8 +9,9 @@ each letter occurs in both tightens the bound. Letters are compared where it
 can still reach the best titles found, best bounds first, and nowhere else.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +25,10 @@ from judul_lib.forest_table import ForestTable
 from judul_lib.matches import TopRows
 
 # Titles whose letters are compared at a time; with more left, their letters are counted first.
-_FIRST, _NEXT, _MANY = 256, 8192, 1024
+_FIRST, _NEXT, _MANY = 256, 16_384, 1024
 _BUCKETS, _MOST = 32, 255
+# A part of which more than one title in so many is wanted at once is decoded as a whole.
+_SHARE = 20
 Rows = NDArray[np.intp]
 
 
@@ -143,9 +146,24 @@ class StudySearch:
 
     def levenshtein(self, query: TitleTable, rows: Rows) -> FloatArray:
         """Return the Levenshtein ratio of one title with some titles, shape (len(rows),)."""
-        letters = [title.strip().casefold() for title in self.titles.take(rows)]
-        scorer = Indel.normalized_similarity
-        return cdist([query.letters[0]], letters, scorer=scorer, dtype=np.float64)[0]
+        many = len(rows) > len(self) // _SHARE
+        known = self._letters if many or "_letters" in vars(self) else None
+        letters = (
+            _fold(self.titles.take(rows)) if known is None else [known[row] for row in rows.tolist()]
+        )
+        return cdist(
+            [query.letters[0]], letters,
+            scorer=Indel.normalized_similarity, dtype=np.float64, workers=-1 if many else 1,
+        )[0]  # fmt: skip
+
+    @cached_property
+    def _letters(self) -> list[str]:
+        """The titles as compared; kept in memory once a query needed most of them."""
+        return _fold(self.titles)
+
+
+def _fold(titles: Iterable[str]) -> list[str]:
+    return [title.strip().casefold() for title in titles]
 
 
 def search(

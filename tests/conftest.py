@@ -42,6 +42,14 @@ def assert_refused(result: subprocess.CompletedProcess[str], *words: str) -> Non
         assert word in lines[0], (word, lines[0])
 
 
+@pytest.hookimpl(tryfirst=True)  # Before ``-m`` chooses by the marks.
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs the one full run: `make test` does that and the rest at the same time."""
+    for item in items:
+        if "finished_run" in getattr(item, "fixturenames", ()):
+            item.add_marker("run")
+
+
 @dataclass(frozen=True)
 class Trained:
     """A light model trained on the project's titles."""
