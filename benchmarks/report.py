@@ -64,6 +64,8 @@ def _row(result: Result, language: str) -> list[str]:
     what = _said(words.BENCHMARKS, result["what"], language).format(model=f"`{result['model']}`")
     if "error" in result:
         return [what, _count(result["size"], language), *["–"] * 4, words.FAILED[language], "–"]
+    if "pairs" in result["more"]:
+        what += f": {_count(result['more']['pairs'], language)} {words.PAIRS[language]}"
     is_time = result["unit"] == "s"
     show = duration if is_time else _plain
     return [
@@ -141,7 +143,9 @@ def _memory(megabytes: float, language: str) -> str:
 
 
 def _significant(value: float) -> str:
-    """Write three digits that count, thousands apart."""
+    """Write three digits that count, thousands apart; of what is nearly nothing, one."""
+    if 0 < value < 0.1:
+        return f"{float(f'{value:.1g}'):f}".rstrip("0")
     decimals = 2 if value < 10 else 1 if value < 100 else 0
     return f"{value:,.{decimals}f}"
 

@@ -43,7 +43,7 @@ def main() -> None:
     ]
     if options.list or not chosen:
         print("\n".join(benchmark.name for benchmark in SUITE))
-        sys.exit(0 if options.list else "No benchmark of that name.")
+        sys.exit(0 if options.list else "No benchmark of that name whose model is in outputs/.")
     build = PROJECT / "build"
     build.mkdir(exist_ok=True)
     target = options.out or (QUICK_RESULTS if options.quick else RESULTS)

@@ -81,6 +81,7 @@ HEADER = {
 }
 REACHED = {"en": {True: "reached", False: "**missed**"}, "id": {True: "tercapai", False: "**tidak**"}}
 FAILED = {"en": "**broke off**", "id": "**gagal dijalankan**"}
+PAIRS = {"en": "pairs", "id": "pasangan"}
 MINUTES = {"en": "min", "id": "menit"}
 
 MACHINE = {
