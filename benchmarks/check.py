@@ -42,7 +42,9 @@ def check_one(case: Case) -> Measured:
             seconds.append(answer_times(lambda q: index.check(q, top_k=peers.TOP), texts, limit=False))
             kinds += [kind for kind, _ in queries]
         memory = peak()
-    every = np.concatenate(seconds)
+    by_kind: dict[str, list[float]] = {}
+    for kind, value in zip(kinds, np.concatenate(seconds).tolist(), strict=True):
+        by_kind.setdefault(kind, []).append(value)
     return Measured(
         case.size,
         rounds,
@@ -52,9 +54,8 @@ def check_one(case: Case) -> Measured:
         _check_peers(case, texts),
         {
             "queries": n,
-            "median_by_kind": {
-                kind: float(np.median(every[np.array(kinds) == kind])) for kind in sorted({*kinds})
-            },
+            "median_by_kind": {kind: median(part) for kind, part in by_kind.items()},
+            "p95_by_kind": {kind: p95(part) for kind, part in by_kind.items()},
         },
     )
 
@@ -113,13 +114,17 @@ def check_thousand(case: Case) -> Measured:
     n = 20 if case.quick else 1_000
     with peak_memory() as peak:
         index = TitleIndex.load(case.index_folder)
-        queries = [text for _, text in mixed_queries(index.titles, n, SEED)]
+        kinds = mixed_queries(index.titles, n, SEED)
+        queries = [text for _, text in kinds]
+        usual = [text for kind, text in kinds if kind != "strange"]
         index.check(queries[0], top_k=peers.TOP)
         rounds = case.rounds(3)
         seconds = timed(lambda: list(index.check_many(queries, top_k=peers.TOP)), rounds)
+        alone = timed(lambda: list(index.check_many(usual, top_k=peers.TOP)), 1)[0]
         memory = peak()
     titles = case.titles()
     tfidf, rows = peers.tfidf_rows(titles, OUTPUTS / LIGHT)
+    more = {"queries": n, "without_strange": {"queries": len(usual), "seconds": alone}}
     block = timed_peer(
         "sklearn_block", lambda: peers.sklearn_block(queries, tfidf, rows), case.rounds(3)
     )
