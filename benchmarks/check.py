@@ -128,4 +128,4 @@ def check_thousand(case: Case) -> Measured:
     block = timed_peer(
         "sklearn_block", lambda: peers.sklearn_block(queries, tfidf, rows), case.rounds(3)
     )
-    return Measured(case.size, rounds, median(seconds), memory, peers=(block,), more={"queries": n})
+    return Measured(case.size, rounds, median(seconds), memory, peers=(block,), more=more)
