@@ -18,6 +18,7 @@ PARAMS ?=
 PORT ?=
 HOST ?=
 TOKEN ?=
+ARGS ?=
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
@@ -75,8 +76,8 @@ lock: $(STAMP) ## Pin every dependency anew
 	$(LOCK) --extra dev --upgrade -o requirements.lock
 	$(LOCK) --constraint requirements.lock --no-annotate -o requirements-app.lock
 
-bench: $(STAMP) ## Measure against peers in one run
-	$(BIN)/python benchmarks/check_title.py
+bench: $(STAMP) ## Measure against peers, up to a million titles (ARGS="--quick", "--only NAME", "--help")
+	$(BIN)/python benchmarks/run.py $(ARGS)
 
 clean: ## Remove the environment and everything generated that Git does not track
 	rm -rf .venv build reports/*.html .pytest_cache .ruff_cache .mypy_cache

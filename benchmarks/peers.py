@@ -1,0 +1,116 @@
+"""The usual ways to do the same, or an easier part of it.
+
+scikit-learn, RapidFuzz, bm25s and sparse_dot_topn find the best by one
+similarity; the library's answer rests on three of them and a forest, or on a
+title's parts.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from judul_lib.preprocessing import STOP_WORDS, preprocess_text, preprocess_titles
+from judul_lib.registry import load_estimators
+
+TOP = 10
+
+
+def study_loop(query: str, estimators: Any, titles: Sequence[str]) -> list[float]:
+    """Compare a title with one after the other, as the study does; letters are case folded as ours."""
+    import Levenshtein
+    from sklearn.metrics.pairwise import cosine_similarity
+
+    tfidf, scaler, forest = estimators
+    processed = preprocess_text(query)
+    probabilities = []
+    for title in titles:
+        text = preprocess_text(title)
+        rows = tfidf.transform([processed, text])
+        a, b = set(processed.split()), set(text.split())
+        features = [
+            cosine_similarity(rows[0], rows[1])[0, 0],
+            len(a & b) / len(a | b) if a or b else 0.0,
+            Levenshtein.ratio(query.casefold(), title.strip().casefold()),
+        ]
+        probabilities.append(forest.predict_proba(scaler.transform([features]))[0, 1])
+    return probabilities
+
+
+def sastrawi_loop(titles: Sequence[str], stemmer: Any) -> list[str]:
+    """Preprocess title by title with the stemmer as its factory makes it."""
+    import re
+
+    processed = []
+    for title in titles:
+        words = re.sub(r"[^a-z\s]", " ", title.lower()).split()
+        kept = [word for word in words if len(word) > 1 and word not in STOP_WORDS]
+        processed.append(" ".join(stemmer.stem(word) for word in kept))
+    return processed
+
+
+def stems_of(titles: Sequence[str]) -> list[list[str]]:
+    """Return the stems of each title."""
+    return [text.split() for text in preprocess_titles(titles)]
+
+
+def write_bm25(stems: list[list[str]], folder: Path) -> None:
+    """Index stems with bm25s and save it."""
+    import bm25s
+
+    retriever = bm25s.BM25()
+    retriever.index(stems, show_progress=False)
+    retriever.save(folder, show_progress=False)
+
+
+def bm25_answer(folder: Path) -> Callable[[str], Any]:
+    """Return a function that finds the best titles by bm25s."""
+    import bm25s
+
+    retriever = bm25s.BM25.load(folder)
+
+    def answer(query: str) -> Any:
+        stems = [preprocess_text(query).split() or [""]]
+        return retriever.retrieve(stems, k=TOP, show_progress=False, n_threads=0)
+
+    return answer
+
+
+def sklearn_answer(tfidf: Any, rows: Any) -> Callable[[str], Any]:
+    """Return a function that finds the best titles by the cosine of their TF-IDF rows."""
+    return lambda query: sklearn_block([query], tfidf, rows)
+
+
+def sklearn_block(queries: Sequence[str], tfidf: Any, rows: Any) -> Any:
+    """Find the best titles of each query by the cosine, all at once."""
+    from sklearn.metrics.pairwise import cosine_similarity
+
+    scores = cosine_similarity(tfidf.transform(preprocess_titles(queries)), rows)
+    best = np.argpartition(-scores, TOP, axis=1)[:, :TOP]
+    order = np.argsort(-np.take_along_axis(scores, best, axis=1), axis=1)
+    return np.take_along_axis(best, order, axis=1)
+
+
+def rapidfuzz_answer(titles: Sequence[str]) -> Callable[[str], Any]:
+    """Return a function that finds the best titles by their letters."""
+    from rapidfuzz.distance import Indel
+    from rapidfuzz.process import extract
+
+    letters = [title.strip().casefold() for title in titles]
+    return lambda query: extract(
+        query.casefold(), letters, scorer=Indel.normalized_similarity, limit=TOP
+    )
+
+
+def tfidf_rows(titles: Sequence[str], model: Path) -> tuple[Any, Any]:
+    """Return a model's vectorizer and its rows of the titles."""
+    tfidf = load_estimators(model)[0]
+    return tfidf, tfidf.transform(preprocess_titles(titles))
+
+
+def sparse_pairs(rows: Any, least: float) -> Any:
+    """Find for each row the best hundred by the cosine, and of these what is at least so much."""
+    from sparse_dot_topn import sp_matmul_topn
+
+    return sp_matmul_topn(rows, rows.T.tocsr(), top_n=100, threshold=least, n_threads=2)

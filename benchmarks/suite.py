@@ -1,0 +1,157 @@
+"""Every benchmark: its sizes, its goal, and what must be made before it starts."""
+
+from dataclasses import asdict, dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from benchmarks.measuring import Case
+
+OUTPUTS = Path(__file__).parent.parent / "outputs"
+MILLION = 1_000_000
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """One benchmark.
+
+    Attributes
+    ----------
+    name : str
+    what : str
+        Key in `benchmarks.words.BENCHMARKS`.
+    function : str
+        Module and function of `benchmarks` that measures.
+    full, quick : int
+        Number of titles.
+    model : str
+        Folder in ``outputs/``.
+    needs : tuple of str
+        What is made by processes before, see ``prepare_...`` of `benchmarks.measuring.Case`.
+    below, on, peak_mb
+        The goal: seconds or exponent, of ``median`` or ``p95``; memory.
+    unit : str
+        ``"s"``, or ``""`` for an exponent.
+    near_duplicates : float
+        Share of the titles.
+    by_default : bool
+        Whether it runs unless it is named.
+    """
+
+    name: str
+    what: str
+    function: str
+    full: int = MILLION
+    quick: int = 2_000
+    model: str = "light"
+    needs: tuple[str, ...] = ("titles",)
+    below: float | None = None
+    on: str = "median"
+    peak_mb: float | None = None
+    unit: str = "s"
+    near_duplicates: float = 0.01
+    by_default: bool = True
+
+    def is_there(self) -> bool:
+        """Tell whether the model is there."""
+        return (OUTPUTS / self.model).is_dir()
+
+    def size(self, quick: bool) -> int:
+        """Return the number of titles asked for."""
+        return min(self.quick, self.full) if quick else self.full
+
+    def case(self, work: Path, *, quick: bool) -> "Case":
+        """Return what the function is called with."""
+        from benchmarks.measuring import Case
+
+        return Case(work, self.size(quick), self.model, quick, self.near_duplicates)
+
+    def measure(self, case: "Case") -> dict[str, Any]:
+        """Measure, with the ratio of each peer to ours."""
+        module, name = self.function.split(".")
+        found = asdict(getattr(import_module(f"benchmarks.{module}"), name)(case))
+        for peer in found["peers"]:
+            peer["ratio"] = peer["median"] / found["median"]
+        return found
+
+    def facts(self) -> dict[str, Any]:
+        """Return what is known before it runs."""
+        has_goal = self.below is not None or self.peak_mb is not None
+        goal = {"below": self.below, "on": self.on, "peak_mb": self.peak_mb} if has_goal else None
+        named = {"name": self.name, "what": self.what, "model": self.model, "unit": self.unit}
+        return {**named, "goal": goal}
+
+    def judged(self, found: dict[str, Any], *, quick: bool) -> dict[str, Any]:
+        """Tell whether the goal was reached; None where there is none, or the size is another one."""
+        if "error" in found or quick:
+            return {**found, "reached": None}
+        limits = [(found[self.on], self.below), (found["peak_mb"], self.peak_mb)]
+        held = [value < limit for value, limit in limits if limit is not None]
+        return {**found, "reached": all(held) if held else None}
+
+
+_WITH_INDEX = ("titles", "index", "bm25")
+
+SUITE: tuple[Benchmark, ...] = (
+    Benchmark("preprocess", "preprocess", "large.preprocess", below=15, peak_mb=1_536),
+    Benchmark("build_light", "build", "large.build_alone", below=60, peak_mb=3 * 1024),
+    *(
+        Benchmark(
+            f"build_structured_{size}", "build_two", "large.build_in_two",
+            full=size, quick=quick, model="structured",
+        )
+        for size, quick in ((100_000, 1_000), (MILLION, 2_000))
+    ),
+    *(
+        Benchmark(f"open_{model}", "open", "large.open_index", model=model, needs=_WITH_INDEX, below=0.2)
+        for model in ("light", "structured")
+    ),
+    *(
+        Benchmark(
+            f"check_{model}_{size}", "check", "check.check_one",
+            full=size, quick=quick, model=model, needs=_WITH_INDEX, below=below, on="p95",
+        )
+        for model in ("light", "full", "structured")
+        for size, quick, below in (
+            (1_260, 500, 0.015), (100_000, 1_000, 0.040), (MILLION, 2_000, 0.150),
+        )
+    ),
+    *(
+        Benchmark(
+            f"scored_{model}", "scored", "check.scored_in_full",
+            model=model, needs=("titles", "index"), below=1, unit="",
+        )
+        for model in ("light", "structured")
+    ),
+    *(
+        Benchmark(
+            f"many_{model}", "many", "check.check_thousand",
+            full=100_000, quick=1_000, model=model, needs=("titles", "index"), below=below,
+        )
+        for model, below in (("light", 15), ("structured", None))
+    ),
+    Benchmark(
+        "dedup_light", "dedup", "large.duplicates", full=100_000, below=60, near_duplicates=0.001,
+    ),
+    Benchmark(
+        "dedup_structured", "dedup", "large.duplicates",
+        full=10_000, quick=1_000, model="structured", near_duplicates=0.001,
+    ),
+    Benchmark(
+        "dedup_million", "dedup", "large.duplicates_kept",
+        peak_mb=6 * 1024, near_duplicates=0.001, by_default=False,
+    ),
+    *(
+        Benchmark(name, what, f"study.{function}", full=0, quick=0, model=model, needs=())
+        for name, what, function, model in (
+            ("light_check", "light_check", "light_check", "light"),
+            ("structured_check", "structured_check", "structured_check", "structured"),
+            ("structured_check_10", "structured_check", "structured_check_copies", "structured"),
+            ("structured_pairs", "pairs", "structured_pairs", "structured"),
+            ("proposals_light", "proposals", "proposals", "light"),
+            ("proposals_structured", "proposals", "proposals", "structured"),
+        )
+    ),
+)  # fmt: skip
+"""In the order in which they run: an index that one builds serves those after it."""

@@ -1,0 +1,151 @@
+"""What the benchmarks promise: every number written whole, in both READMEs, none hidden. No times."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from importlib import import_module
+
+import pytest
+
+from benchmarks import report, words
+from benchmarks.measuring import Case, mixed_queries, peak_memory
+from benchmarks.suite import SUITE
+from tests.conftest import PROJECT
+
+RESULT = {
+    "name": "dedup_light", "what": "dedup", "model": "light", "unit": "s", "size": 100_000, "rounds": 3,
+    "median": 0.0123, "p95": 12.3, "peak_mb": 2_048.0, "reached": False, "date": "2026-01-01",
+    "goal": {"below": 0.04, "on": "p95", "peak_mb": 512},
+    "peers": [
+        {"name": "sparse_dot_topn", "median": 0.02, "rounds": 3, "extrapolated": True, "ratio": 1.626},
+    ],
+    "more": {"pairs": 1_234},
+}  # fmt: skip
+
+
+def run(*arguments):
+    command = [sys.executable, str(PROJECT / "benchmarks" / "run.py"), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory):
+    """One cheap benchmark, its results and both READMEs in a folder."""
+    folder = tmp_path_factory.mktemp("bench")
+    for name in report.READMES.values():
+        shutil.copy(PROJECT / name, folder)
+    done = run(
+        "--quick", "--only", "light_check", "--out", folder / "results.json",
+        "--write-readme", "--readmes", folder,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return folder, done.stdout
+
+
+def test_a_run_writes_where_and_what_it_measured(quick):
+    folder, shown = quick
+    results = json.loads((folder / "results.json").read_text("utf-8"))
+    assert {"cpu", "cores", "ram_mb", "python", "packages"} <= set(results["machine"])
+    assert all(results["machine"]["packages"].values())
+    (found,) = results["benchmarks"]
+    assert {*RESULT} == {*found}
+    assert found["median"] > 0
+    assert found["peak_mb"] > 10
+    (peer,) = found["peers"]
+    assert peer["ratio"] == pytest.approx(peer["median"] / found["median"])
+    assert report.table(results["benchmarks"], "en") in shown
+    assert str(PROJECT) not in json.dumps(results)
+
+
+def test_only_what_is_between_the_comments_changes_in_the_readmes(quick):
+    folder, _ = quick
+    rows = {}
+    for language, name in report.READMES.items():
+        old, new = ((place / name).read_text("utf-8") for place in (PROJECT, folder))
+        assert report.with_section(new, "x") == report.with_section(old, "x")
+        rows[language] = re.findall(r"^\|.*\|$", new.split(report.START)[1].split(report.END)[0], re.M)
+        assert len(rows[language]) == 3
+    assert rows["en"] != rows["id"]
+    digits = [re.findall(r"\d+", " ".join(lines)) for lines in rows.values()]
+    assert digits[0] == digits[1]
+
+
+def test_a_wrong_name_ends_with_a_sentence():
+    done = run("--only", "nothing")
+    assert done.returncode != 0
+    assert done.stderr.strip() == "No benchmark of that name whose model is in outputs/."
+    assert "light_check" in done.stdout
+
+
+def test_a_document_without_its_comments_is_refused():
+    for text in ("", report.START, f"{report.END}{report.START}", 2 * (report.START + report.END)):
+        with pytest.raises(ValueError, match="bench:start"):
+            report.with_section(text, "x")
+
+
+@pytest.mark.parametrize(
+    ("language", "cells"),
+    [
+        ("en", ["100,000", "12.3 ms", "12.3 s", "2.0 GB", "p95 < 40 ms, < 512 MB", "**missed**"]),
+        ("id", ["100.000", "12,3 ms", "12,3 s", "2,0 GB", "p95 < 40 ms, < 512 MB", "**tidak**"]),
+    ],
+)
+def test_a_row_says_what_was_missed(language, cells):
+    row = report.table([RESULT], language).splitlines()[2]
+    what, *shown, peers = row.strip("| ").split(" | ")
+    assert shown == cells
+    assert re.search(r"1[.,]234 (pairs|pasangan)$", what)
+    assert peers == words.PEERS["sparse_dot_topn"][words.LANGUAGES.index(language)] + (
+        r" 20.0 ms\* (×1.63)" if language == "en" else r" 20,0 ms\* (×1,63)"
+    )
+
+
+def test_a_cell_ends_only_where_it_should(monkeypatch):
+    said = {**words.BENCHMARKS, "dedup": ("a|b <c> sp_x_y & *d*\ne", "")}
+    monkeypatch.setattr(words, "BENCHMARKS", said)
+    row = report.table([RESULT], "en").splitlines()[2]
+    assert row.startswith(r"| a\|b <c> sp_x_y & *d* e: 1,234 pairs | 100,000 |")
+    assert len(re.findall(r"(?<!\\)\|", row)) == len(words.HEADER["en"]) + 1
+
+
+def test_what_broke_off_is_in_the_table():
+    light = next(benchmark for benchmark in SUITE if benchmark.name == "build_light")
+    broken = {**light.facts(), **light.judged({"error": "x", "size": 7}, quick=False)}
+    assert broken["reached"] is None
+    for language in words.LANGUAGES:
+        assert words.FAILED[language] in report.table([broken], language)
+
+
+def test_a_goal_is_reached_only_if_every_limit_holds():
+    light = next(benchmark for benchmark in SUITE if benchmark.name == "build_light")
+    for seconds, memory, reached in ((59, 3_000, True), (61, 3_000, False), (59, 3_100, False)):
+        found = {"median": seconds, "p95": None, "peak_mb": memory}
+        assert light.judged(found, quick=False)["reached"] is reached
+    assert light.judged(found, quick=True)["reached"] is None
+
+
+def test_every_benchmark_has_a_function_and_words():
+    assert len({benchmark.name for benchmark in SUITE}) == len(SUITE)
+    for benchmark in SUITE:
+        module, name = benchmark.function.split(".")
+        assert callable(getattr(import_module(f"benchmarks.{module}"), name))
+        assert benchmark.what in words.BENCHMARKS
+        assert all(hasattr(Case, f"prepare_{step}") for step in benchmark.needs)
+
+
+def test_queries_are_of_three_kinds_and_the_same_each_time():
+    titles = ["Prediksi Harga Beras di Medan", "Klasifikasi Daun Padi menggunakan CNN"]
+    queries = mixed_queries(titles, 9, 1)
+    assert [kind for kind, _ in queries] == ["near", "recombined", "strange"] * 3
+    assert queries == mixed_queries(titles, 9, 1)
+    assert queries != mixed_queries(titles, 9, 2)
+
+
+def test_the_peak_counts_the_processes_it_started():
+    code = "import time; x = bytearray(300 * 1024**2); time.sleep(1)"
+    with peak_memory() as peak:
+        before = peak()
+        subprocess.run([sys.executable, "-c", code], check=True)
+        assert peak() > before + 250
