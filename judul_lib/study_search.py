@@ -159,7 +159,7 @@ class StudySearch:
     @cached_property
     def _letters(self) -> list[str]:
         """The titles as compared; kept in memory once a query needed most of them."""
-        return _fold(self.titles)
+        return _fold(self.titles.take(np.arange(len(self))))
 
 
 def _fold(titles: Iterable[str]) -> list[str]:
