@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 
+from judul_lib import __version__
 from judul_lib.corpus import title_key
 from judul_lib.errors import CorpusError
 from judul_lib.features import FEATURES
@@ -119,7 +120,7 @@ def find_duplicates(
         Look up each title in an index: slower, but nothing is lost by any model.
     folder : path
         Where finished blocks are kept. Those of an earlier run with the same
-        titles, model and threshold are not computed again.
+        titles, model, threshold and `exact` are not computed again.
     n_jobs : int
         Processes that work at the same time.
     scheduler : str
@@ -141,9 +142,8 @@ def find_duplicates(
     catalogue = _catalogue(titles, Path(model), threshold, exact=exact)
     starts = range(0, len(titles), catalogue.block_rows)
     blocks = [(start, min(start + catalogue.block_rows, len(titles))) for start in starts]
-    kept = _KeptBlocks(
-        None if folder is None else Path(folder), _plan(titles, Path(model), threshold, len(blocks))
-    )
+    plan = _plan(titles, Path(model), threshold, catalogue)
+    kept = _KeptBlocks(None if folder is None else Path(folder), plan)
     todo = [block for block in blocks if block not in kept]
     on_progress(len(blocks) - len(todo), len(blocks))
     found = run_tasks(_block, todo, catalogue, n_jobs=n_jobs, scheduler=known_scheduler(scheduler))
@@ -209,13 +209,15 @@ def _block(catalogue: Catalogue, block: tuple[int, int]) -> Pairs:
     return catalogue.pairs(*block)
 
 
-def _plan(titles: Sequence[str], model: Path, threshold: float, n_blocks: int) -> dict[str, Any]:
+def _plan(titles: Sequence[str], model: Path, threshold: float, catalogue: Catalogue) -> dict[str, Any]:
     """Return what finished blocks depend on."""
     return {
         "titles": sha256_of(json.dumps(list(titles)).encode()),
         "model": read_metadata(model)["files"],
         "threshold": threshold,
-        "blocks": n_blocks,
+        "way": type(catalogue).__name__,
+        "rows": catalogue.block_rows,
+        "version": __version__,
     }
 
 

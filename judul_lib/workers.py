@@ -9,6 +9,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from judul_lib import __version__
 from judul_lib.errors import WorkerError
 
 if TYPE_CHECKING:
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
 SCHEDULER_VARIABLE = "JUDUL_SCHEDULER"
 # Seconds to wait for a scheduler to answer, for a first worker, and between looks at the cluster.
 _CONNECT, _FIRST_WORKER, _LOOK = 10, 30, 2
-# How often a task is given to another worker when one dies with it.
-_RETRIES = 3
+# How often in a row all that is left is handed out anew, after every worker that had it is gone.
+_ANEW = 3
+# The second has a level of its own.
+_LOGGERS = ("distributed", "distributed.client")
 T = TypeVar("T")
 _shared: list[Any] = []
 
@@ -71,8 +74,8 @@ def _in_processes(
     # A forked copy of a process with threads may wait for a lock for ever.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(n_jobs, context, initializer=_keep, initargs=(shared,)) as pool:
-        places = {pool.submit(_call, function, task): place for place, task in enumerate(tasks)}
         try:
+            places = {pool.submit(_call, function, task): place for place, task in enumerate(tasks)}
             for future in as_completed(places):
                 yield places[future], future.result()
         except BrokenProcessPool as error:
@@ -94,12 +97,13 @@ def _call(function: Callable[[Any, Any], T], task: Any) -> T:
 
 @contextmanager
 def connected(scheduler: str) -> "Iterator[Client]":
-    """Connect to a Dask scheduler that has at least one worker.
+    """Connect to a Dask scheduler that has at least one worker, and the same version of this package.
 
     Raises
     ------
     WorkerError
-        It is not there, has no workers, or the extra ``dask`` is not installed.
+        It is not there, has no workers or another version, went away while it
+        was in use, or the extra ``dask`` is not installed.
     """
     try:
         from distributed import Client
@@ -107,59 +111,132 @@ def connected(scheduler: str) -> "Iterator[Client]":
         raise WorkerError(
             "Untuk memakai klaster, pasang ekstra dask: pip install 'judul-lib[dask]'."
         ) from error
-    # What it would log is said in the errors below, in one sentence instead of forty lines.
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
-    try:
-        client = Client(scheduler, timeout=_CONNECT, set_as_default=False)
-    except (OSError, ValueError, TimeoutError) as error:
-        raise WorkerError(
-            f"Tidak ada penjadwal Dask yang menjawab di {scheduler}. Jalankan `dask scheduler`, lalu "
-            "periksa alamatnya; tanpa --scheduler pekerjaan dilakukan di mesin ini."
-        ) from error
-    with client:
+    with _silent():
         try:
-            client.wait_for_workers(1, timeout=_FIRST_WORKER)
-        except TimeoutError as error:
+            client = Client(scheduler, timeout=_CONNECT, set_as_default=False)
+        except (OSError, ValueError) as error:
             raise WorkerError(
-                f"Penjadwal di {scheduler} tidak punya pekerja. Jalankan `dask worker {scheduler}`."
+                f"Tidak ada penjadwal Dask yang menjawab di {scheduler}. Jalankan `dask scheduler`, "
+                "lalu periksa alamatnya; tanpa --scheduler pekerjaan dilakukan di mesin ini."
             ) from error
-        yield client
+        with client, _said_plainly(client):
+            _require_worker(client)
+            _require_same_version(client)
+            yield client
 
 
-def _on_cluster(
-    client: "Client", function: Callable[[Any, Any], T], tasks: Sequence[Any], shared: Any
-) -> Iterator[tuple[int, T]]:
-    from distributed import wait
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Keep Dask from logging what `_said_plainly` says in one sentence instead of forty lines."""
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+@contextmanager
+def _said_plainly(client: "Client") -> Iterator[None]:
     from distributed.comm.core import CommClosedError
     from distributed.scheduler import KilledWorker
 
-    # Functions and arguments are told apart from those of an earlier run by the client itself.
-    everywhere = client.scatter(shared, broadcast=True, hash=False)
-    futures = [client.submit(function, everywhere, task, pure=False, retries=_RETRIES) for task in tasks]
-    waiting = {future: place for place, future in enumerate(futures)}
-    del futures
     try:
-        while waiting:
-            try:
-                with client.as_current():
-                    done = wait(list(waiting), timeout=_LOOK, return_when="FIRST_COMPLETED").done
-            except TimeoutError:
-                done = set()
-            if not done and client.status != "running":
-                raise CommClosedError(client.status)
-            for future in done:
-                place = waiting.pop(future)
-                yield place, future.result()
+        yield
     except KilledWorker as error:
         raise WorkerError(
             "Satu tugas mematikan beberapa pekerja berturut-turut, mungkin karena kehabisan memori. "
             "Beri tiap pekerja lebih banyak memori; yang sudah selesai dan disimpan tidak diulang."
         ) from error
-    except (CommClosedError, CancelledError, OSError) as error:
+    except (OSError, CancelledError) as error:
+        lost = isinstance(error, CommClosedError | CancelledError | TimeoutError)
+        if not lost and client.status == "running":
+            raise  # By a task: a file, a disk.
         raise WorkerError(
             "Hubungan dengan penjadwal Dask terputus. Jalankan lagi penjadwalnya, lalu ulangi perintah "
             "yang sama; yang sudah selesai dan disimpan tidak diulang."
         ) from error
+
+
+def _require_worker(client: "Client") -> None:
+    try:
+        client.wait_for_workers(1, timeout=_FIRST_WORKER)
+    except TimeoutError as error:
+        if client.status != "running":
+            raise
+        assert client.scheduler is not None
+        where = client.scheduler.address
+        raise WorkerError(
+            f"Penjadwal di {where} tidak punya pekerja. Jalankan `dask worker {where}`."
+        ) from error
+
+
+def _require_same_version(client: "Client") -> None:
+    """Refuse what would fail later, or give other results: both sides exchange pickled objects."""
+    try:
+        there = client.run_on_scheduler(_own_version)
+        answers = [there, *client.run(_own_version, on_error="return").values()]
+    except ImportError as error:
+        answers = [error]
+    for answer in answers:
+        # A worker that has just gone away answers with an OSError, and needs no version.
+        if answer != __version__ and not isinstance(answer, OSError):
+            raise WorkerError(
+                f"Penjadwal dan semua pekerja harus memakai judul-lib {__version__} seperti di sini, "
+                f"tetapi ada yang lain atau tidak memasangnya ({answer})."
+            )
+
+
+def _own_version() -> str:
+    return __version__
+
+
+def _on_cluster(
+    client: "Client", function: Callable[[Any, Any], T], tasks: Sequence[Any], shared: Any
+) -> Iterator[tuple[int, T]]:
+    left, setbacks = dict(enumerate(tasks)), 0
+    while left:
+        try:
+            for place, result in _handed_out(client, function, left, shared):
+                del left[place]
+                setbacks = 0
+                yield place, result
+        except CancelledError as error:
+            # With the last worker that had what is shared, all tasks are lost, but not the scheduler.
+            if client.status != "running":
+                raise
+            setbacks += 1
+            if setbacks > _ANEW:
+                raise WorkerError(
+                    "Semua pekerja mati berulang kali, mungkin karena kehabisan memori. Beri tiap "
+                    "pekerja lebih banyak memori; yang sudah selesai dan disimpan tidak diulang."
+                ) from error
+            _require_worker(client)
+
+
+def _handed_out(
+    client: "Client", function: Callable[[Any, Any], T], tasks: dict[int, Any], shared: Any
+) -> Iterator[tuple[int, T]]:
+    from distributed import wait
+
+    # Functions and arguments are told apart from those of an earlier run by the client itself.
+    everywhere = client.scatter(shared, broadcast=True, hash=False)
+    waiting = {
+        client.submit(function, everywhere, task, pure=False): place for place, task in tasks.items()
+    }
+    while waiting:
+        try:
+            with client.as_current():
+                done = wait(list(waiting), timeout=_LOOK, return_when="FIRST_COMPLETED").done
+        except TimeoutError:
+            done = set()
+        if not done and client.status != "running":
+            raise CancelledError(client.status)
+        for future in done:
+            yield waiting.pop(future), future.result()
 
 
 def parallel_backend(scheduler: str | None) -> Any:
