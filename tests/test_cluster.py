@@ -12,6 +12,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import replace
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -178,7 +179,8 @@ def test_the_same_model_is_trained_on_a_cluster(address, monkeypatch):
     pairs = label_pairs(fit_vectorizer(processed, LIGHT_PROFILE).transform(processed)).pairs
     grid = {name: values[:2] for name, values in LIGHT_PROFILE.grid.items()}
     profile = replace(LIGHT_PROFILE, grid={**grid, "n_estimators": (10,), "max_depth": (5,)})
-    expected = train_model(titles, processed, pairs, profile)
+    with joblib.parallel_config(backend="threading"):  # Started sooner than processes.
+        expected = train_model(titles, processed, pairs, profile)
     monkeypatch.setenv(SCHEDULER_VARIABLE, address)
     result = train_model(titles, processed, pairs, profile)
     pd.testing.assert_frame_equal(result.search, expected.search, check_exact=True)
@@ -306,7 +308,7 @@ def test_a_task_that_kills_its_worker_is_given_up(bare_scheduler, deadly):
 
 
 def test_killing_the_scheduler_keeps_what_is_done(
-    bare_scheduler, short_waits, monkeypatch, capfd, tmp_path
+    bare_scheduler, short_waits, monkeypatch, capfd, tmp_path, exact
 ):
     process, address = bare_scheduler
     options = {"exact": True, "folder": tmp_path}
