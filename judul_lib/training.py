@@ -109,6 +109,8 @@ def train_model(
     ------
     TrainingError
         Fewer than two similar or two not-similar pairs to train on.
+    WorkerError
+        The scheduler is not there or went away.
     """
     tfidf = fit_vectorizer(processed, profile)
     samples = features_of_pairs(TitleTable.build(titles, processed, tfidf), pairs)
@@ -130,6 +132,7 @@ def train_model(
         scoring="f1_weighted",
         cv=StratifiedKFold(n_splits, shuffle=True, random_state=random_state),
         n_jobs=-1,
+        error_score="raise",  # Rather than a winner among those that were not lost.
     )
     with parallel_backend(known_scheduler()):
         search.fit(train[list(FEATURES)].to_numpy(), train["label"].to_numpy())

@@ -106,11 +106,17 @@ def connected(scheduler: str) -> "Iterator[Client]":
         was in use, or the extra ``dask`` is not installed.
     """
     try:
-        from distributed import Client
+        from distributed import Client, Security
     except ImportError as error:
         raise WorkerError(
             "Untuk memakai klaster, pasang ekstra dask: pip install 'judul-lib[dask]'."
         ) from error
+    context = Security().get_connection_args("client").get("ssl_context")
+    if scheduler.startswith("tls:") and context is None:
+        raise WorkerError(
+            f"Alamat {scheduler} memerlukan sertifikat TLS. Tulis letaknya di pengaturan Dask: "
+            "distributed.comm.tls.ca-file, client.cert dan client.key; lihat docs/cluster.md."
+        )
     with _silent():
         try:
             client = Client(scheduler, timeout=_CONNECT, set_as_default=False)
@@ -251,4 +257,10 @@ def _joblib_on(scheduler: str) -> Iterator[None]:
     import joblib
 
     with connected(scheduler) as client, client.as_current(), joblib.parallel_config(backend="dask"):
-        yield
+        try:
+            yield
+        except Exception as error:
+            # joblib meets a closed client with errors of many kinds.
+            if client.status == "running":
+                raise
+            raise CancelledError(client.status) from error

@@ -74,7 +74,9 @@ def test_both_readmes_show_the_same_commands():
     assert without_comments(english) == without_comments(indonesian)
 
 
-@pytest.mark.parametrize("name", ["README.md", "README.id.md", "CONTRIBUTING.md", "data/README.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "README.id.md", "CONTRIBUTING.md", "data/README.md", "docs/cluster.md"]
+)
 def test_documents_point_at_files_that_exist(name):
     text = (PROJECT / name).read_text(encoding="utf-8")
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", text)
