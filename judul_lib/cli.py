@@ -83,6 +83,10 @@ def _value(text: str) -> Any:
         return text
 
 
+for command in (check, score_pairs, index, dedup):
+    cli.add_command(command)
+
+
 @cli.command()
 @click.option("--port", type=int, help="Port halaman [bawaan: 8866, atau dari judul.toml].")
 @click.option("--host", help="Alamat tempat halaman disajikan [bawaan: localhost].")
@@ -98,10 +102,6 @@ def app(port: int | None, host: str | None, models: Path | None) -> None:
         config, project / "notebooks" / PAGE_NOTEBOOK,
         on_start=lambda: say(f"Halaman: {where}. Tekan Ctrl+C untuk menghentikannya."),
     )  # fmt: skip
-
-
-for command in (check, score_pairs, index, dedup):
-    cli.add_command(command)
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
