@@ -21,6 +21,7 @@ from benchmarks.measuring import (
     timed,
     timed_peer,
 )
+from judul_lib.growth import growth_exponent
 from judul_lib.index import TitleIndex
 from judul_lib.registry import load_estimators
 
@@ -104,7 +105,7 @@ def scored_in_full(case: Case) -> Measured:
             means.append(fmean(number for part in scored.values() for number in part))
             kinds.append({kind: fmean(part) for kind, part in scored.items()})
         memory = peak()
-    exponent = float(np.polyfit(np.log(sizes), np.log(np.maximum(means, 1)), 1)[0])
+    exponent = growth_exponent(sizes, np.maximum(means, 1))[0]
     more: dict[str, Any] = {"sizes": sizes, "mean_scored": means, "mean_scored_by_kind": kinds}
     return Measured(case.size, n, exponent, memory, None, (Peer("plain_check", 1.0, 1),), more)
 

@@ -19,8 +19,8 @@ from benchmarks.measuring import (
     timed,
     timed_peer,
 )
+from judul_lib.settings import PAIR_THRESHOLD
 
-LEAST = 0.6
 # Titles of the loop with Sastrawi, of which a larger catalogue's time is made.
 _SAMPLE = 2_000
 
@@ -151,7 +151,7 @@ def _duplicates(case: Case, *, rounds: int, kept: bool) -> Measured:
 
     def find() -> None:
         nonlocal n_pairs
-        found = find_duplicates(titles, case.folder, threshold=LEAST, folder=folder, n_jobs=2)
+        found = find_duplicates(titles, case.folder, folder=folder, n_jobs=2)
         n_pairs = len(found)
 
     with peak_memory() as peak:
@@ -162,6 +162,6 @@ def _duplicates(case: Case, *, rounds: int, kept: bool) -> Measured:
             seconds.append(seconds_of(find))
         memory = peak()
     _, rows = peers.tfidf_rows(titles, OUTPUTS / LIGHT)
-    peer = timed_peer("sparse_dot_topn", lambda: peers.sparse_pairs(rows, LEAST), len(seconds))
+    peer = timed_peer("sparse_dot_topn", lambda: peers.sparse_pairs(rows, PAIR_THRESHOLD), len(seconds))
     more = {"pairs": n_pairs, "n_jobs": 2}
     return Measured(case.size, len(seconds), median(seconds), memory, peers=(peer,), more=more)

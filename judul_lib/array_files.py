@@ -152,12 +152,10 @@ class StringColumn(Sequence[str]):
     @overload
     def __getitem__(self, row: slice) -> list[str]: ...
     def __getitem__(self, row: int | slice) -> str | list[str]:
-        if isinstance(row, slice):
-            return self.take(np.arange(len(self))[row])
-        if not -len(self) <= row < len(self):
-            raise IndexError(row)
-        row %= len(self)
-        return str(self._bytes[self.ends[row] : self.ends[row + 1]], "utf-8", "surrogatepass")
+        places = range(len(self))[row]
+        if isinstance(places, range):
+            return self.take(np.array(places, dtype=np.intp))
+        return str(self._bytes[self.ends[places] : self.ends[places + 1]], "utf-8", "surrogatepass")
 
     def take(self, rows: NDArray[np.integer]) -> list[str]:
         """Return the strings of some rows."""

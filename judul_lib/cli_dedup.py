@@ -7,13 +7,15 @@ import click
 
 from judul_lib import cli_parts
 from judul_lib.cli_parts import JOBS_OPTION, MODEL_OPTION, MODELS_OPTION, SCHEDULER_OPTION, say
+from judul_lib.settings import PAIR_THRESHOLD
 
 
 @click.command()
 @click.argument("source", type=Path, metavar="KATALOG.csv")
 @click.option("--output", type=Path, required=True, help="CSV untuk pasangan yang ditemukan.")
 @click.option(
-    "--threshold", type=click.FloatRange(0, 1, min_open=True), default=0.6, show_default="0.6",
+    "--threshold", type=click.FloatRange(0, 1, min_open=True), default=PAIR_THRESHOLD,
+    show_default=str(PAIR_THRESHOLD),
     help="Peluang terkecil sebuah pasangan.",
 )  # fmt: skip
 @MODEL_OPTION

@@ -7,7 +7,7 @@ kept in a folder, so that a run that was stopped goes on where it stood.
 import io
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from operator import itemgetter
@@ -24,18 +24,16 @@ from judul_lib import __version__
 from judul_lib.corpus import title_key
 from judul_lib.errors import CorpusError
 from judul_lib.features import FEATURES
-from judul_lib.index import TitleIndex
+from judul_lib.index import Progress, TitleIndex
 from judul_lib.pair_blocks import Catalogue, IndexPairs, Pairs, RecordPairs, StudyPairs
 from judul_lib.registry import STRUCTURED, load_model, load_structured, read_metadata
+from judul_lib.settings import PAIR_THRESHOLD
 from judul_lib.storage import sha256_of, write_bytes
 from judul_lib.workers import known_scheduler, run_tasks
 
-PAIR_THRESHOLD = 0.6
-"""Probability from which two titles are near-duplicates."""
 MOST_COPIES = 5_000
 """A catalogue with more copies of one title is refused."""
 _PLAN_FILE = "plan.json"
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

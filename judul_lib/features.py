@@ -5,7 +5,7 @@ of the one is compared with row *i* of the other. `FEATURES` names them in the
 order in which the models take them; a new feature is one function and one line.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Self
@@ -61,7 +61,7 @@ class TitleTable:
             title-case query is almost 0 from an upper-case corpus. ``False``
             gives the study's form.
         """
-        letters = [title.strip().casefold() if fold_case else title for title in titles]
+        letters = folded(titles) if fold_case else titles
         return cls(
             _objects(letters),
             _objects([frozenset(text.split()) for text in processed]),
@@ -75,6 +75,11 @@ class TitleTable:
         """Return the table of some rows, in the order given; rows may repeat."""
         rows = np.asarray(rows, dtype=np.intp)
         return TitleTable(self.letters[rows], self.tokens[rows], self.tfidf[rows])
+
+
+def folded(titles: Iterable[str]) -> list[str]:
+    """Return the letters of titles as they are compared: without outer blanks, case folded."""
+    return [title.strip().casefold() for title in titles]
 
 
 def distinct_titles(
@@ -106,8 +111,17 @@ def cosine(left: TitleTable, right: TitleTable) -> FloatArray:
     """Cosine of the TF-IDF rows, in [0, 1]; 0 where a title has no known term."""
     dots = row_sums(left.tfidf.multiply(right.tfidf))
     squares = row_sums(left.tfidf.multiply(left.tfidf)) * row_sums(right.tfidf.multiply(right.tfidf))
-    result = np.divide(dots, np.sqrt(squares), out=np.zeros(len(left)), where=squares > 0)
-    return np.clip(result, 0.0, 1.0)
+    return cosine_of(dots, squares)
+
+
+def cosine_of(dots: FloatArray, squares: FloatArray) -> FloatArray:
+    """Return the cosine from dot products and the products of both squared lengths, in [0, 1]."""
+    return np.clip(share_of(dots, np.sqrt(squares)), 0.0, 1.0)
+
+
+def share_of(part: NDArray, whole: NDArray) -> FloatArray:
+    """Divide; 0 where the whole is 0."""
+    return np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)
 
 
 def row_sums(matrix: csr_matrix) -> FloatArray:

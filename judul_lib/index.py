@@ -224,9 +224,10 @@ class TitleIndex(Checker):
         return [np.sort(rows) for batch in batches for rows in self._best_rows(batch, n, least)]
 
     def _best_rows(
-        self, queries: Sequence[str], k: int, least: float = -np.inf
+        self, titles: Sequence[str], k: int, least: float = -np.inf
     ) -> list[NDArray[np.int64]]:
-        tops, start = [TopRows(k, least) for _ in queries], 0
+        queries = self._engine.read(titles)
+        tops, start = [TopRows(k, least) for _ in titles], 0
         for part, opened in zip(self._parts, self._opened, strict=True):
             self._engine.search(opened, queries, tops, start, part.removed)
             start += part.n_stored
@@ -267,14 +268,12 @@ class IndexTitles(Sequence[str]):
     @overload
     def __getitem__(self, row: slice) -> list[str]: ...
     def __getitem__(self, row: int | slice) -> str | list[str]:
-        if isinstance(row, slice):
-            return [self[k] for k in range(*row.indices(len(self)))]
-        if not -len(self) <= row < len(self):
-            raise IndexError(row)
-        row %= len(self)
-        number = bisect(self._ends, row) - 1
+        places = range(len(self))[row]
+        if isinstance(places, range):
+            return [self[place] for place in places]
+        number = bisect(self._ends, places) - 1
         part = self._parts[number]
-        return part.titles[part.kept_row(row - self._ends[number])]
+        return part.titles[part.kept_row(places - self._ends[number])]
 
     def stored(self, rows: NDArray[np.int64]) -> list[str]:
         """Return titles by their place among all that are stored, those removed counted too."""

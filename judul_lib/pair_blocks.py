@@ -5,7 +5,7 @@ reach the threshold are left out before anything costly is computed
 (*blocking*).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,12 +17,13 @@ from rapidfuzz.process import cpdist
 from scipy.sparse import csr_matrix
 
 from judul_lib.errors import ModelError
-from judul_lib.features import FEATURES, FloatArray, TitleTable, row_sums
+from judul_lib.features import FEATURES, FloatArray, TitleTable, cosine_of, row_sums, share_of
 from judul_lib.forest_table import ForestTable
 from judul_lib.index import TitleIndex
 from judul_lib.preprocessing import preprocess_titles
 from judul_lib.registry import Model
 from judul_lib.structured import StructuredModel
+from judul_lib.study_search import length_bound, stem_matrix
 
 LEAST_UNITS, LEAST_MEANING = 0.2, 0.4
 """Cosine of the units' weights, and of the mean vectors, that a candidate of `RecordPairs` reaches."""
@@ -115,8 +116,11 @@ class StudyPairs:
         self._lengths = np.fromiter(map(len, self._letters), dtype=np.int32, count=len(known))
         self._terms = known.tfidf
         self._squares = row_sums(known.tfidf.multiply(known.tfidf))
-        self._counts = np.fromiter(map(len, known.tokens), dtype=np.int32, count=len(known))
-        self._stems = _stem_matrix(known.tokens, self._counts)
+        self._stems = stem_matrix(known.tokens)[1]
+        self._counts = np.diff(self._stems.indptr)
+        # Rows of length 1, so that a product is the cosine of two sets.
+        lengths = np.sqrt(np.maximum(self._counts, 1))
+        self._stems.data = np.repeat(1 / lengths, self._counts).astype(np.float32)
 
     def pairs(self, start: int, stop: int) -> Pairs:
         """Return the near-duplicates of which one is in a block and the other comes later."""
@@ -126,26 +130,19 @@ class StudyPairs:
             left, right = _unique_pairs(by_stems, by_terms)
         else:
             left, right = by_stems
-        parts = [
-            self._scored(left[at : at + _PAIRS], right[at : at + _PAIRS])
-            for at in range(0, len(left), _PAIRS)
-        ]
-        return Pairs.joined(parts)
+        return Pairs.joined([self._scored(*part) for part in _parts(left, right, _PAIRS)])
 
     def _scored(self, left: Rows, right: Rows) -> Pairs:
         """Return those of some pairs that reach the threshold."""
         shared = row_sums(_binary(self._stems[left]).multiply(_binary(self._stems[right])))
         union = self._counts[left] + self._counts[right] - shared
-        jaccard = np.divide(shared, union, out=np.zeros(len(left)), where=union > 0)
-        total = self._lengths[left] + self._lengths[right]
-        reach = 1 - np.abs(self._lengths[left] - self._lengths[right]) / np.maximum(total, 1)
+        jaccard = share_of(shared, union)
+        reach = length_bound(self._lengths[left], self._lengths[right])
         cells = self._table.cells(1, jaccard), self._table.cells(2, reach)
         may = self._table.bound.max(axis=0)[cells] >= self._threshold
         left, right, jaccard, reach = left[may], right[may], jaccard[may], reach[may]
         dots = row_sums(self._terms[left].multiply(self._terms[right]))
-        squares = self._squares[left] * self._squares[right]
-        cosine = np.divide(dots, np.sqrt(squares), out=np.zeros(len(left)), where=squares > 0)
-        cosine = np.clip(cosine, 0, 1)
+        cosine = cosine_of(dots, self._squares[left] * self._squares[right])
         cells = self._table.cells(0, cosine), self._table.cells(1, jaccard)
         may = self._table.bound[(*cells, self._table.cells(2, reach))] >= self._threshold
         left, right, cosine, jaccard = left[may], right[may], cosine[may], jaccard[may]
@@ -175,16 +172,6 @@ def _least_shares(table: ForestTable, threshold: float) -> tuple[float, float] |
     return None
 
 
-def _stem_matrix(tokens: NDArray[np.object_], counts: Rows) -> csr_matrix:
-    """Return which stems each title has, rows of length 1."""
-    column: dict[str, int] = {}
-    stems = (sorted(column.setdefault(word, len(column)) for word in title) for title in tokens)
-    has = np.fromiter((stem for title in stems for stem in title), np.int32, int(counts.sum()))
-    ends = np.concatenate([[0], np.cumsum(counts, dtype=np.int32)])
-    values = np.repeat(1 / np.sqrt(np.maximum(counts, 1)), counts).astype(np.float32)
-    return csr_matrix((values, has, ends), shape=(len(counts), max(1, len(column))))
-
-
 def _binary(rows: csr_matrix) -> csr_matrix:
     return csr_matrix((np.ones(rows.nnz), rows.indices, rows.indptr), shape=rows.shape)
 
@@ -208,6 +195,10 @@ def _product(rows: csr_matrix, start: int, stop: int, least: float) -> tuple[Row
     left = np.repeat(np.arange(stop - start, dtype=np.int32), np.diff(found.indptr))
     later_ones = found.indices > left
     return left[later_ones] + start, found.indices[later_ones].astype(np.int32) + start
+
+
+def _parts(left: Rows, right: Rows, n: int) -> Iterator[tuple[Rows, Rows]]:
+    return ((left[at : at + n], right[at : at + n]) for at in range(0, len(left), n))
 
 
 def _unique_pairs(*found: tuple[Rows, Rows]) -> tuple[Rows, Rows]:
@@ -236,9 +227,8 @@ class RecordPairs:
     def __init__(self, model: StructuredModel, titles: Sequence[str], threshold: float) -> None:
         self._model, self._threshold = model, threshold
         self._known = model.prepare(titles)
-        records, step = self._known.records, 4096
-        rows = [np.arange(at, min(at + step, len(records))) for at in range(0, len(records), step)]
-        means = [records.take(part).means[0].astype(np.float32) for part in rows]
+        records = self._known.records
+        means = [part.means[0].astype(np.float32) for part in records.parts()]
         self._means = np.vstack(means) if means else np.empty((0, 1), np.float32)
         names, weights = records.units.name_ids[records.numbers], records.units.weights[records.numbers]
         shape = (len(records), max(1, len(records.units.vectors)))
@@ -251,24 +241,12 @@ class RecordPairs:
     def pairs(self, start: int, stop: int) -> Pairs:
         """Return the near-duplicates of which one is in a block and the other comes later."""
         left, right = _product(self._units, start, stop, LEAST_UNITS)
-        likeness = np.concatenate(
-            [np.empty(0, np.float32)]
-            + [
-                np.einsum(
-                    "ij,ij->i", self._means[left[at : at + _PAIRS]], self._means[right[at : at + _PAIRS]]
-                )
-                for at in range(0, len(left), _PAIRS)
-            ]
-        )
-        left, right = left[likeness >= LEAST_MEANING], right[likeness >= LEAST_MEANING]
-        parts = [
-            self._scored(left[at : at + _SCORED], right[at : at + _SCORED])
-            for at in range(0, len(left), _SCORED)
-        ]
-        return Pairs.joined(parts)
+        return Pairs.joined([self._scored(*part) for part in _parts(left, right, _SCORED)])
 
     def _scored(self, left: Rows, right: Rows) -> Pairs:
         """Return those of some pairs that reach the threshold."""
+        likeness = np.einsum("ij,ij->i", self._means[left], self._means[right])
+        left, right = left[likeness >= LEAST_MEANING], right[likeness >= LEAST_MEANING]
         (lefts, left_rows), (rights, right_rows) = (
             np.unique(rows, return_inverse=True) for rows in (left, right)
         )

@@ -1,6 +1,6 @@
 """A part of a corpus as the structured model reads it, as plain arrays."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,9 +12,6 @@ from judul_lib.records import GROUPS, RecordTable, UnitTable
 from judul_lib.structured import PreparedTitles
 from judul_lib.study_search import count_letters, study_arrays
 from judul_lib.title_parser import FIELDS, Unit
-
-# Titles whose vectors are summed at a time: bounds the memory.
-_ROWS = 4096
 
 
 def record_arrays(prepared: PreparedTitles) -> dict[str, NDArray]:
@@ -34,7 +31,8 @@ def record_arrays(prepared: PreparedTitles) -> dict[str, NDArray]:
     # Every word of a unit by its first letter, unit by unit and title by title.
     letters = ["".join(word[0] for word in unit.text.split()) for unit in units.units]
     n_words = np.array([len(initials) for initials in letters], dtype=np.int64)
-    initials = StringColumn.of("".join(letters[k] for k in part) for part in _per_row(records))
+    per_title = (records.unit_numbers(row).tolist() for row in range(len(records)))
+    initials = StringColumn.of("".join(letters[k] for k in part) for part in per_title)
     return {
         **study_arrays(prepared.table),
         "unit_ends": records.ends.astype(np.int64),
@@ -58,18 +56,13 @@ def record_arrays(prepared: PreparedTitles) -> dict[str, NDArray]:
     }
 
 
-def _per_row(records: RecordTable) -> Iterator[list[int]]:
-    return (records.unit_numbers(row).tolist() for row in range(len(records)))
-
-
 def _norms(records: RecordTable) -> NDArray[np.float32]:
     """Return the lengths of the vector sums behind `RecordTable.means`, shape (n, 2)."""
-    parts = []
-    for start in range(0, len(records), _ROWS):
-        part = records.take(np.arange(start, min(start + _ROWS, len(records))))
+    norms = []
+    for part in records.parts():
         sums = (part.vector_sums(GROUPS[group]) for group in ("all", "object"))
-        parts.append(np.column_stack([np.linalg.norm(flat, axis=1) for flat in sums]))
-    return np.vstack(parts).astype(np.float32)
+        norms.append(np.column_stack([np.linalg.norm(flat, axis=1) for flat in sums]))
+    return np.vstack(norms).astype(np.float32)
 
 
 class StoredUnits(Sequence[Unit]):

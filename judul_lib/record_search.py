@@ -90,30 +90,26 @@ class RecordSearch:
         ceiling = self._bound.ceiling(sums, cosine, jaccard)
         if removed is not None:
             reach[removed] = ceiling[removed] = -np.inf
-        left = np.flatnonzero(_may_enter(reach, top))
-        first = True
-        while first or len(left):
-            chosen = largest(reach[left], _FIRST if first else _NEXT)
-            rows = np.sort(left[chosen])
+
+        def score(left: Rows, n: int) -> None:
+            rows = np.sort(left[largest(reach[left], n)])
             ratio = self.study.levenshtein(table, rows)
             record = self._features(queries.records, row, alike, rows, met)
             features = self.model.join(np.column_stack([cosine[rows], jaccard[rows], ratio]), record)
             top.offer(rows + start, self.model.probability(features), features[:, 0], features[:, 2])
             reach[rows] = ceiling[rows] = -np.inf
-            if first:
-                typed = np.flatnonzero(_may_enter(ceiling, top) & equal)
-                typed = self._nearly_equal(queries.records.texts[row], typed)
-                reach[typed] = ceiling[typed]
-                left = np.flatnonzero(_may_enter(reach, top))
-                if len(left) > _MANY:
-                    usual = left[reach[left] < ceiling[left]]
-                    ratio = self.study.levenshtein(table, usual)
-                    letters = cosine[usual], jaccard[usual], ratio
-                    reach[usual] = self._bound.log_odds(sums.take(usual), *letters)
-            else:
-                left = np.delete(left, chosen)
-            left = left[_may_enter(reach[left], top)]
-            first = False
+
+        score(np.flatnonzero(_may_enter(reach, top)), _FIRST)
+        typed = np.flatnonzero(_may_enter(ceiling, top) & equal)
+        typed = self._nearly_equal(queries.records.texts[row], typed)
+        reach[typed] = ceiling[typed]
+        left = np.flatnonzero(_may_enter(reach, top))
+        if len(left) > _MANY:
+            usual = left[reach[left] < ceiling[left]]
+            letters = cosine[usual], jaccard[usual], self.study.levenshtein(table, usual)
+            reach[usual] = self._bound.log_odds(sums.take(usual), *letters)
+        while len(left := left[_may_enter(reach[left], top)]):
+            score(left, _NEXT)
 
     def _features(
         self, queries: RecordTable, row: int, alike: FloatArray, rows: Rows, met: NDArray[np.integer]

@@ -1,7 +1,7 @@
 """Titles read into units, one row a title, made ready for comparison field by field."""
 
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
@@ -16,7 +16,7 @@ from judul_lib.word_vectors import WordVectors
 FloatArray = NDArray[np.float64]
 
 MOST_JOINED = 4
-_MOST_UNITS, _TYPO_LETTERS = 32, 5
+_MOST_UNITS, _TYPO_LETTERS, _PART = 32, 5, 4096
 _PLACE = FIELDS.index("place")
 
 GROUPS: Mapping[str, tuple[int, ...]] = {
@@ -171,6 +171,11 @@ class RecordTable:
         places = np.repeat(starts - ends[:-1], counts) + np.arange(ends[-1])
         texts = [self.texts[row] for row in rows.tolist()]
         return RecordTable(texts, self.units, ends, self.numbers[places], self.is_word, spanned)
+
+    def parts(self) -> Iterator["RecordTable"]:
+        """Yield some thousand titles after the other: what is made of them all would fill the memory."""
+        for start in range(0, len(self), _PART):
+            yield self.take(np.arange(start, min(start + _PART, len(self))))
 
     def compact(self) -> "RecordTable":
         """Return the same titles with no unit but theirs."""

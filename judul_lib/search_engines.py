@@ -18,7 +18,7 @@ from judul_lib.record_arrays import record_arrays
 from judul_lib.record_features import unit_similarity
 from judul_lib.record_search import RecordSearch
 from judul_lib.registry import STRUCTURED, Model, load_model, load_structured, read_metadata
-from judul_lib.structured import StructuredModel
+from judul_lib.structured import PreparedTitles, StructuredModel
 from judul_lib.structured_checking import StructuredChecker
 from judul_lib.study_search import StudySearch, search, study_arrays
 
@@ -37,13 +37,18 @@ class Engine(Protocol):
     def open(self, arrays: Arrays) -> Any:
         """Return a part from its arrays, ready to be searched."""
 
+    def read(self, titles: Sequence[str]) -> Any:
+        """Return titles made ready to be looked for in every part."""
+
     def search(
-        self, part: Any, queries: Sequence[str], tops: Sequence[TopRows], start: int, removed: Removed
+        self, part: Any, queries: Any, tops: Sequence[TopRows], start: int, removed: Removed
     ) -> None:
         """Offer to each query's `TopRows` every title of a part that may be among its best.
 
         Parameters
         ----------
+        queries
+            As from `read`.
         start : int
             Number of the part's first row in the corpus.
         removed : ndarray of int
@@ -73,12 +78,13 @@ class StudyEngine:
         """Return the same model without a corpus."""
         return TitleChecker.from_model(self._model, [], threshold=threshold)
 
-    def _read(self, titles: Sequence[str]) -> TitleTable:
+    def read(self, titles: Sequence[str]) -> TitleTable:
+        """Return titles made ready to be looked for in every part."""
         return TitleTable.build(titles, preprocess_titles(titles), self._tfidf)
 
     def arrays(self, titles: Sequence[str]) -> dict[str, NDArray]:
         """Return a part of a corpus as the arrays that are stored."""
-        return {**study_arrays(self._read(titles)), **StringColumn.of(titles).arrays("titles")}
+        return {**study_arrays(self.read(titles)), **StringColumn.of(titles).arrays("titles")}
 
     def open(self, arrays: Arrays) -> StudySearch:
         """Return a part from its arrays, ready to be searched."""
@@ -87,15 +93,14 @@ class StudyEngine:
     def search(
         self,
         part: StudySearch,
-        queries: Sequence[str],
+        queries: TitleTable,
         tops: Sequence[TopRows],
         start: int,
         removed: Removed,
     ) -> None:
         """Offer to each query's `TopRows` every title of a part that may be among its best."""
-        read = self._read(queries)
         for row, top in enumerate(tops):
-            search(part, read.take([row]), self._table, top, start, removed)
+            search(part, queries.take([row]), self._table, top, start, removed)
 
 
 class RecordEngine:
@@ -108,10 +113,13 @@ class RecordEngine:
         """Return the same model without a corpus."""
         return StructuredChecker(self._model, [], threshold=threshold, elsewhere=elsewhere)
 
+    def read(self, titles: Sequence[str]) -> PreparedTitles:
+        """Return titles made ready to be looked for in every part."""
+        return self._model.prepare(titles)
+
     def arrays(self, titles: Sequence[str]) -> dict[str, NDArray]:
         """Return a part of a corpus as the arrays that are stored."""
-        prepared = self._model.prepare(titles)
-        return {**record_arrays(prepared), **StringColumn.of(titles).arrays("titles")}
+        return {**record_arrays(self.read(titles)), **StringColumn.of(titles).arrays("titles")}
 
     def open(self, arrays: Arrays) -> RecordSearch:
         """Return a part from its arrays, ready to be searched."""
@@ -120,16 +128,15 @@ class RecordEngine:
     def search(
         self,
         part: RecordSearch,
-        queries: Sequence[str],
+        queries: PreparedTitles,
         tops: Sequence[TopRows],
         start: int,
         removed: Removed,
     ) -> None:
         """Offer to each query's `TopRows` every title of a part that may be among its best."""
-        read = self._model.prepare(queries)
-        alike = unit_similarity(read.records.units, part.units)
+        alike = unit_similarity(queries.records.units, part.units)
         for row, top in enumerate(tops):
-            part.search(read, row, alike, top, start, removed)
+            part.search(queries, row, alike, top, start, removed)
 
 
 def load_engine(folder: str | Path) -> Engine:

@@ -9,7 +9,7 @@ each letter occurs in both tightens the bound. Letters are compared where it
 can still reach the best titles found, best bounds first, and nowhere else.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -20,7 +20,7 @@ from rapidfuzz.process import cdist
 from scipy.sparse import csr_matrix
 
 from judul_lib.array_files import Arrays, StringColumn
-from judul_lib.features import FloatArray, TitleTable, row_sums
+from judul_lib.features import FloatArray, TitleTable, cosine_of, folded, row_sums, share_of
 from judul_lib.forest_table import ForestTable
 from judul_lib.matches import TopRows
 
@@ -39,17 +39,8 @@ def study_arrays(table: TitleTable) -> dict[str, NDArray]:
     ----------
     table : TitleTable, shape (n,)
     """
-    words = sorted(set().union(*table.tokens), key=lambda word: word.encode())
-    column = {word: number for number, word in enumerate(words)}
-    counts = np.fromiter(map(len, table.tokens), dtype=np.int32, count=len(table))
-    has = np.fromiter(
-        (column[word] for tokens in table.tokens for word in sorted(tokens)),
-        dtype=np.int32, count=counts.sum(),
-    )  # fmt: skip
-    ends = np.concatenate([[0], np.cumsum(counts)])
-    shape = (len(table), max(1, len(words)))
-    stems = csr_matrix((np.ones(len(has), dtype=np.int8), has, ends), shape=shape).tocsc()
-    terms = table.tfidf.tocsc()
+    words, by_title = stem_matrix(table.tokens)
+    stems, terms = by_title.tocsc(), table.tfidf.tocsc()
     return {
         "lengths": np.fromiter(map(len, table.letters), dtype=np.int32, count=len(table)),
         "letters": count_letters(table.letters.tolist()),
@@ -57,11 +48,32 @@ def study_arrays(table: TitleTable) -> dict[str, NDArray]:
         "terms.ends": terms.indptr.astype(np.int64),
         "terms.rows": terms.indices.astype(np.int32),
         "terms.values": terms.data,
-        "stem_counts": counts,
+        "stem_counts": np.diff(by_title.indptr).astype(np.int32),
         "stems.ends": stems.indptr.astype(np.int64),
         "stems.rows": stems.indices.astype(np.int32),
         **StringColumn.of(words).arrays("words"),
     }
+
+
+def stem_matrix(tokens: NDArray[np.object_]) -> tuple[list[str], csr_matrix]:
+    """Return the stems that titles have, in the order of their bytes, and a 1 where a title has one.
+
+    Parameters
+    ----------
+    tokens : ndarray of frozenset objects, shape (n,)
+
+    Returns
+    -------
+    words : list of str, shape (n_words,)
+    matrix : csr_matrix of int8, shape (n, at least n_words)
+    """
+    words = sorted(set().union(*tokens), key=str.encode)
+    column = {word: number for number, word in enumerate(words)}
+    ends = np.concatenate([[0], np.cumsum(np.fromiter(map(len, tokens), np.int64, len(tokens)))])
+    has = (sorted(column[word] for word in title) for title in tokens)
+    columns = np.fromiter((number for title in has for number in title), np.int32, ends[-1])
+    ones = np.ones(len(columns), dtype=np.int8)
+    return words, csr_matrix((ones, columns, ends), shape=(len(tokens), max(1, len(words))))
 
 
 def count_letters(texts: Sequence[str]) -> NDArray[np.uint8]:
@@ -71,6 +83,11 @@ def count_letters(texts: Sequence[str]) -> NDArray[np.uint8]:
     places = np.repeat(np.arange(len(texts)) * _BUCKETS, lengths) + codes % _BUCKETS
     counts = np.bincount(places, minlength=len(texts) * _BUCKETS)
     return np.minimum(counts, _MOST).astype(np.uint8).reshape(-1, _BUCKETS)
+
+
+def length_bound(length: int | NDArray[np.integer], lengths: NDArray[np.integer]) -> FloatArray:
+    """Return what the Levenshtein ratio of texts of some lengths cannot exceed, shape (n,)."""
+    return 1 - np.abs(length - lengths) / np.maximum(length + lengths, 1)
 
 
 def letters_bound(text: str, letters: NDArray[np.uint8], lengths: NDArray[np.int32]) -> FloatArray:
@@ -115,10 +132,7 @@ class StudySearch:
         for term, weight in zip(terms.indices.tolist(), terms.data.tolist(), strict=True):
             part = slice(ends[term], ends[term + 1])
             dots[rows[part]] += weight * values[part]
-        squares = self.arrays["squares"] * row_sums(terms.multiply(terms))[0]
-        np.sqrt(squares, out=squares)
-        result = np.divide(dots, squares, out=np.zeros(len(self)), where=dots > 0)
-        return np.minimum(result, 1.0, out=result)
+        return cosine_of(dots, self.arrays["squares"] * row_sums(terms.multiply(terms))[0])
 
     def shared_stems(self, query: TitleTable) -> NDArray[np.int32]:
         """Return how many distinct stems one title shares with each title, shape (n,)."""
@@ -134,22 +148,20 @@ class StudySearch:
     def jaccard(self, query: TitleTable, shared: NDArray[np.int32]) -> FloatArray:
         """Return the Jaccard index of one title with each title, shape (n,)."""
         union = len(query.tokens[0]) + self.arrays["stem_counts"] - shared
-        return np.divide(shared, union, out=np.zeros(len(self)), where=union > 0)
+        return share_of(shared, union)
 
     def levenshtein_bound(self, query: TitleTable) -> FloatArray:
         """Return what the Levenshtein ratio cannot exceed, given the lengths; shape (n,)."""
-        length, lengths = len(query.letters[0]), self.arrays["lengths"]
+        lengths = self.arrays["lengths"]
         of_length = np.arange(int(lengths.max(initial=0)) + 1)
-        total = np.maximum(length + of_length, 1)
-        bound = 1 - np.abs(length - of_length) / total
-        return bound[lengths]
+        return length_bound(len(query.letters[0]), of_length)[lengths]
 
     def levenshtein(self, query: TitleTable, rows: Rows) -> FloatArray:
         """Return the Levenshtein ratio of one title with some titles, shape (len(rows),)."""
         many = len(rows) > len(self) // _SHARE
         known = self._letters if many or "_letters" in vars(self) else None
         letters = (
-            _fold(self.titles.take(rows)) if known is None else [known[row] for row in rows.tolist()]
+            folded(self.titles.take(rows)) if known is None else [known[row] for row in rows.tolist()]
         )
         return cdist(
             [query.letters[0]], letters,
@@ -159,11 +171,7 @@ class StudySearch:
     @cached_property
     def _letters(self) -> list[str]:
         """The titles as compared; kept in memory once a query needed most of them."""
-        return _fold(self.titles.take(np.arange(len(self))))
-
-
-def _fold(titles: Iterable[str]) -> list[str]:
-    return [title.strip().casefold() for title in titles]
+        return folded(self.titles.take(np.arange(len(self))))
 
 
 def search(
@@ -192,26 +200,29 @@ def search(
     bound = table.bound[(*cells, table.cells(2, reach))]
     if removed is not None:
         bound[removed] = -np.inf
-    left = np.flatnonzero(_may_enter(bound, cosine, reach, top.worst))
-    size, counted = _FIRST, False
-    while len(left):
-        if size > _FIRST and len(left) > _MANY and not counted:
-            counted = True
-            counts = part.arrays["letters"][left], part.arrays["lengths"][left]
-            reach[left] = np.minimum(reach[left], letters_bound(query.letters[0], *counts))
-            bound[left] = table.bound[(cells[0][left], cells[1][left], table.cells(2, reach[left]))]
-            left = left[_may_enter(bound[left], cosine[left], reach[left], top.worst)]
-            continue
+
+    def may_enter(rows: Rows) -> Rows:
+        return rows[_may_enter(bound[rows], cosine[rows], reach[rows], top.worst)]
+
+    def score(left: Rows, n: int) -> Rows:
         # No title has a cosine above 1: the bound comes first, then the cosine.
-        order = bound[left] * 1e3 + cosine[left]
-        chosen = largest(order, size)
-        rows = np.sort(left[chosen])
+        rows = np.sort(left[largest(bound[left] * 1e3 + cosine[left], n)])
         ratio = part.levenshtein(query, rows)
         answer = table.probability[(cells[0][rows], cells[1][rows], table.cells(2, ratio))]
         top.offer(rows + start, answer, cosine[rows], ratio)
-        left = np.delete(left, chosen)
-        left = left[_may_enter(bound[left], cosine[left], reach[left], top.worst)]
-        size = _NEXT
+        bound[rows] = -np.inf
+        return may_enter(left)
+
+    left = np.flatnonzero(_may_enter(bound, cosine, reach, top.worst))
+    if len(left):
+        left = score(left, _FIRST)
+    if len(left) > _MANY:
+        counts = part.arrays["letters"][left], part.arrays["lengths"][left]
+        reach[left] = np.minimum(reach[left], letters_bound(query.letters[0], *counts))
+        bound[left] = table.bound[(cells[0][left], cells[1][left], table.cells(2, reach[left]))]
+        left = may_enter(left)
+    while len(left):
+        left = score(left, _NEXT)
 
 
 def _may_enter(

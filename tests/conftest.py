@@ -22,6 +22,12 @@ PROJECT = Path(__file__).parent.parent
 DATA = PROJECT / "data" / "dataset_TA.csv"
 
 
+def gold_titles() -> list[str]:
+    """Return the distinct titles of the gold pairs, those of the left column first."""
+    frame = pd.read_csv(PROJECT / "data" / "gold_pairs.csv")
+    return list(dict.fromkeys([*frame["judul_a"], *frame["judul_b"]]))
+
+
 def judul(
     *arguments: object, cwd: Path = PROJECT, **environment: str
 ) -> subprocess.CompletedProcess[str]:

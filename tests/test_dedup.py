@@ -17,16 +17,11 @@ from judul_lib import TitleIndex, load_checker
 from judul_lib.dedup import find_duplicates, recall
 from judul_lib.errors import CorpusError, ModelError
 from judul_lib.pair_blocks import RecordPairs, StudyPairs
-from tests.conftest import PROJECT, assert_refused, judul
+from tests.conftest import PROJECT, assert_refused, gold_titles, judul
 
 LIGHT, STRUCTURED = PROJECT / "outputs" / "light", PROJECT / "outputs" / "structured"
 WORDS = "klasifikasi penyakit daun padi CNN menggunakan metode SVM di Medan sistem informasi x".split()
 TITLES = st.lists(st.lists(st.sampled_from(WORDS), max_size=7).map(" ".join), min_size=1, max_size=30)
-
-
-def own_titles():
-    frame = pd.read_csv(PROJECT / "data" / "gold_pairs.csv")
-    return list(dict.fromkeys([*frame["judul_a"], *frame["judul_b"]]))
 
 
 def brute(titles, model, threshold):
@@ -56,7 +51,7 @@ def test_all_pairs_that_comparing_all_with_all_finds(monkeypatch, titles, block_
 
 @pytest.mark.parametrize("model", [LIGHT, STRUCTURED], ids=["light", "structured"])
 def test_the_projects_own_titles_by_either_way(model):
-    titles = own_titles()[:250]
+    titles = gold_titles()[:250]
     expected = brute(titles, model, 0.6)
     exact = find_duplicates(titles, model, exact=True)
     assert as_dict(exact) == expected
@@ -70,7 +65,7 @@ def test_the_projects_own_titles_by_either_way(model):
 
 
 def test_structured_blocking_keeps_what_it_finds_in_order(monkeypatch):
-    titles = own_titles()[:120]
+    titles = gold_titles()[:120]
     whole = find_duplicates(titles, STRUCTURED)
     monkeypatch.setattr(RecordPairs, "block_rows", 17)
     assert find_duplicates(titles, STRUCTURED).pairs.equals(whole.pairs)
@@ -118,7 +113,7 @@ def test_a_threshold_that_unrelated_titles_reach_needs_the_exact_way():
 
 
 def test_finished_blocks_are_not_computed_again(monkeypatch, tmp_path):
-    titles = own_titles()[:300]
+    titles = gold_titles()[:300]
     monkeypatch.setattr(StudyPairs, "block_rows", 50)
     expected = find_duplicates(titles, LIGHT).pairs
     computed = []
@@ -143,7 +138,7 @@ def test_finished_blocks_are_not_computed_again(monkeypatch, tmp_path):
 
 def test_a_killed_command_goes_on_where_it_stood(tmp_path):
     titles = tmp_path / "katalog.csv"
-    rows = [f"{title} bagian {k}" for k in range(3) for title in own_titles()]
+    rows = [f"{title} bagian {k}" for k in range(3) for title in gold_titles()]
     pd.DataFrame({"Judul": rows}).to_csv(titles, index=False)
     output, kept = tmp_path / "pasangan.csv", tmp_path / ".pasangan.csv.blocks"
     command = ["dedup", titles, "--model", "light", "--exact", "--output", output]

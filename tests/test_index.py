@@ -20,7 +20,7 @@ from judul_lib.forest_table import ForestTable
 from judul_lib.index_files import INDEX_FILE, PARTS_FOLDER
 from judul_lib.meetings import _splits
 from judul_lib.study_search import count_letters, letters_bound
-from tests.conftest import PROJECT
+from tests.conftest import PROJECT, gold_titles
 
 LIGHT, STRUCTURED = PROJECT / "outputs" / "light", PROJECT / "outputs" / "structured"
 # Abbreviations and what they stand for, words written apart, typing errors, places, empty overlap.
@@ -76,9 +76,7 @@ def test_the_same_titles_scores_and_order_as_comparing_with_all(
 
 @pytest.mark.parametrize("top_k", [1, 10])
 def test_the_projects_own_titles(model, top_k):
-    gold = (PROJECT / "data" / "gold_pairs.csv").read_text(encoding="utf-8").splitlines()[1:]
-    titles = [line.split(",")[k] for line in gold for k in (3, 4) if line.count(",") >= 5]
-    titles = [title for title in titles if len(title) > 20][:900]
+    titles = gold_titles()[:900]
     queries = [titles[k][:-9] + " di Kota Padang" for k in range(0, 900, 45)]
     index = index_of(model, titles, 250)
     assert_same(
