@@ -1,5 +1,6 @@
 """Checks against an index: one title, many titles, and how many titles are compared in full."""
 
+from collections.abc import Callable
 from statistics import fmean, median
 from typing import Any
 
@@ -10,6 +11,7 @@ from benchmarks.measuring import (
     LIGHT,
     OUTPUTS,
     SEED,
+    STRANGE,
     STRUCTURED,
     Case,
     Measured,
@@ -30,7 +32,20 @@ _STUDY_TITLES = 100
 
 
 def check_one(case: Case) -> Measured:
-    """Find the ten best titles for one title, warm."""
+    """Find the ten best titles for one title as people type them, warm."""
+    return _check(case, lambda kind: kind != STRANGE, _check_peers)
+
+
+def check_strange(case: Case) -> Measured:
+    """Find the ten best titles for one that shares no word with any: letters alone decide."""
+    return _check(case, lambda kind: kind == STRANGE, _letters_peer)
+
+
+def _check(
+    case: Case,
+    wanted: Callable[[str], bool],
+    peers_of: Callable[[Case, list[str]], tuple[Peer, ...]],
+) -> Measured:
     n, rounds = (30, 2) if case.quick else (240, 3)
     with peak_memory() as peak:
         index = TitleIndex.load(case.index_folder)
@@ -39,6 +54,7 @@ def check_one(case: Case) -> Measured:
         seconds, kinds = [], []
         for number in range(rounds):
             queries = mixed_queries(index.titles, n, SEED + 1 + number)
+            queries = [(kind, text) for kind, text in queries if wanted(kind)]
             texts = [text for _, text in queries]
             seconds.append(answer_times(lambda q: index.check(q, top_k=peers.TOP), texts, limit=False))
             kinds += [kind for kind, _ in queries]
@@ -52,13 +68,20 @@ def check_one(case: Case) -> Measured:
         median(median(part) for part in seconds),
         memory,
         median(p95(part) for part in seconds),
-        _check_peers(case, texts),
+        peers_of(case, texts),
         {
-            "queries": n,
+            "queries": len(texts),
             "median_by_kind": {kind: median(part) for kind, part in by_kind.items()},
             "p95_by_kind": {kind: p95(part) for kind, part in by_kind.items()},
         },
     )
+
+
+def _letters_peer(case: Case, queries: list[str]) -> tuple[Peer, ...]:
+    answer = peers.all_letters_answer(case.titles())
+    answer(queries[0])
+    seconds = answer_times(answer, queries, limit=True)
+    return (Peer("all_letters", median(seconds), len(seconds)),)
 
 
 def _check_peers(case: Case, queries: list[str]) -> tuple[Peer, ...]:
@@ -117,7 +140,7 @@ def check_thousand(case: Case) -> Measured:
         index = TitleIndex.load(case.index_folder)
         kinds = mixed_queries(index.titles, n, SEED)
         queries = [text for _, text in kinds]
-        usual = [text for kind, text in kinds if kind != "strange"]
+        usual = [text for kind, text in kinds if kind != STRANGE]
         index.check(queries[0], top_k=peers.TOP)
         rounds = case.rounds(3)
         seconds = timed(lambda: list(index.check_many(queries, top_k=peers.TOP)), rounds)

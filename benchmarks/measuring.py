@@ -17,6 +17,7 @@ PROJECT = Path(__file__).parent.parent
 DATA, OUTPUTS = PROJECT / "data", PROJECT / "outputs"
 LIGHT, FULL, STRUCTURED = "light", "full", "structured"
 SEED = 1
+STRANGE = "strange"
 # Seconds between two looks at the memory of other processes.
 _LOOK = 0.1
 # A slow peer answers as many queries as fit into so many seconds, but at least so many.
@@ -150,7 +151,7 @@ def mixed_queries(titles: Sequence[str], n: int, seed: int) -> list[tuple[str, s
         elif number % 3 == 1:
             kind, text = "recombined", recombined[number]
         else:
-            kind, text = "strange", " ".join(_strange_word(random, known) for _ in range(8))
+            kind, text = STRANGE, " ".join(_strange_word(random, known) for _ in range(8))
         queries.append((kind, text))
     return queries
 

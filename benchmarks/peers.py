@@ -103,6 +103,17 @@ def rapidfuzz_answer(titles: Sequence[str]) -> Callable[[str], Any]:
     )
 
 
+def all_letters_answer(titles: Sequence[str]) -> Callable[[str], Any]:
+    """Return a function that compares the letters with those of every title, in all cores."""
+    from rapidfuzz.distance import Indel
+    from rapidfuzz.process import cdist
+
+    letters = [title.strip().casefold() for title in titles]
+    return lambda query: cdist(
+        [query.casefold()], letters, scorer=Indel.normalized_similarity, workers=-1
+    )
+
+
 def tfidf_rows(titles: Sequence[str], model: Path) -> tuple[Any, Any]:
     """Return a model's vectorizer and its rows of the titles."""
     tfidf = load_estimators(model)[0]

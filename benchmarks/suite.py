@@ -119,6 +119,13 @@ SUITE: tuple[Benchmark, ...] = (
     ),
     *(
         Benchmark(
+            f"strange_{model}", "strange", "check.check_strange",
+            model=model, needs=("titles", "index"), below=0.150, on="p95",
+        )
+        for model in ("light", "structured")
+    ),
+    *(
+        Benchmark(
             f"scored_{model}", "scored", "check.scored_in_full",
             model=model, needs=("titles", "index"), below=1, unit="",
         )

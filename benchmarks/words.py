@@ -16,6 +16,10 @@ BENCHMARKS: Mapping[str, tuple[str, str]] = {
         "one check with an index, ten best, {model}",
         "satu pemeriksaan dengan indeks, sepuluh terbaik, {model}",
     ),
+    "strange": (
+        "one check of a title that shares no word with any, {model}",
+        "satu pemeriksaan judul yang tidak berbagi kata dengan judul mana pun, {model}",
+    ),
     "scored": (
         "titles compared in full: exponent of growth, {model}",
         "judul yang dibandingkan penuh: eksponen pertumbuhan, {model}",
@@ -59,6 +63,10 @@ PEERS: Mapping[str, tuple[str, str]] = {
     "sklearn": ("cosine_similarity", "cosine_similarity"),
     "sklearn_block": ("cosine_similarity, one block", "cosine_similarity, satu blok"),
     "rapidfuzz": ("rapidfuzz.process.extract", "rapidfuzz.process.extract"),
+    "all_letters": (
+        "only the letters of all titles, all cores",
+        "hanya huruf semua judul, semua inti",
+    ),
     "plain_check": ("comparing with all", "membandingkan dengan semua"),
     "sparse_dot_topn": (
         "sparse_dot_topn on ready TF-IDF rows",

@@ -187,19 +187,31 @@ class TopRows:
     """
 
     def __init__(self, k: int, least: float = -np.inf) -> None:
-        self._k, self._least = k, least
+        self._k = k
         self.rows = np.empty(0, dtype=np.int64)
         self._scores = np.empty((0, 3))
         self.worst = (least, -np.inf, -np.inf)
         self.n_scored = 0
 
+    def may_enter(
+        self, probability: FloatArray, cosine: FloatArray, levenshtein: FloatArray
+    ) -> NDArray[np.bool_]:
+        """Tell which rows can be among the best, given their scores or upper bounds, shape (n,).
+
+        A probability of ``-inf`` never can.
+        """
+        least, c, ratio = self.worst
+        level = probability == least
+        may: NDArray[np.bool_] = probability > least
+        may |= level & ((cosine > c) | ((cosine == c) & (levenshtein >= ratio)))
+        return may & (probability > -np.inf)
+
     def offer(self, rows: NDArray[np.integer], *scores: FloatArray) -> None:
         """Take in rows with their probability, cosine and Levenshtein ratio, each of shape (n,)."""
         self.n_scored += len(rows)
-        every = np.concatenate([self.rows, rows])
-        known = np.concatenate([self._scores, np.column_stack(scores)])
-        wanted = known[:, 0] >= self._least
-        every, known = every[wanted], known[wanted]
+        wanted = self.may_enter(*scores)
+        every = np.concatenate([self.rows, rows[wanted]])
+        known = np.concatenate([self._scores, np.column_stack([score[wanted] for score in scores])])
         probability, cosine, levenshtein = known.T
         best = np.lexsort((every, -levenshtein, -cosine, -probability))[: self._k]
         self.rows, self._scores = every[best], known[best]

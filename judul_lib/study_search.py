@@ -160,18 +160,16 @@ class StudySearch:
         """Return the Levenshtein ratio of one title with some titles, shape (len(rows),)."""
         many = len(rows) > len(self) // _SHARE
         known = self._letters if many or "_letters" in vars(self) else None
-        letters = (
-            folded(self.titles.take(rows)) if known is None else [known[row] for row in rows.tolist()]
-        )
+        letters = folded(self.titles.take(rows)) if known is None else known[rows]
         return cdist(
             [query.letters[0]], letters,
             scorer=Indel.normalized_similarity, dtype=np.float64, workers=-1 if many else 1,
         )[0]  # fmt: skip
 
     @cached_property
-    def _letters(self) -> list[str]:
+    def _letters(self) -> NDArray[np.object_]:
         """The titles as compared; kept in memory once a query needed most of them."""
-        return folded(self.titles.take(np.arange(len(self))))
+        return np.array(folded(self.titles.take(np.arange(len(self)))), dtype=object)
 
 
 def search(
@@ -202,37 +200,30 @@ def search(
         bound[removed] = -np.inf
 
     def may_enter(rows: Rows) -> Rows:
-        return rows[_may_enter(bound[rows], cosine[rows], reach[rows], top.worst)]
+        return rows[top.may_enter(bound[rows], cosine[rows], reach[rows])]
 
-    def score(left: Rows, n: int) -> Rows:
-        # No title has a cosine above 1: the bound comes first, then the cosine.
-        rows = np.sort(left[largest(bound[left] * 1e3 + cosine[left], n)])
+    def score(rows: Rows) -> None:
         ratio = part.levenshtein(query, rows)
         answer = table.probability[(cells[0][rows], cells[1][rows], table.cells(2, ratio))]
         top.offer(rows + start, answer, cosine[rows], ratio)
         bound[rows] = -np.inf
-        return may_enter(left)
 
-    left = np.flatnonzero(_may_enter(bound, cosine, reach, top.worst))
+    def hope(rows: Rows) -> FloatArray:
+        # No title has a cosine above 1: the bound comes first, then the cosine.
+        return bound[rows] * 1e3 + cosine[rows]
+
+    left = np.flatnonzero(top.may_enter(bound, cosine, reach))
     if len(left):
-        left = score(left, _FIRST)
+        score(np.sort(left[largest(hope(left), _FIRST)]))
+        left = may_enter(left)
     if len(left) > _MANY:
         counts = part.arrays["letters"][left], part.arrays["lengths"][left]
         reach[left] = np.minimum(reach[left], letters_bound(query.letters[0], *counts))
         bound[left] = table.bound[(cells[0][left], cells[1][left], table.cells(2, reach[left]))]
         left = may_enter(left)
-    while len(left):
-        left = score(left, _NEXT)
-
-
-def _may_enter(
-    bound: FloatArray, cosine: FloatArray, reach: FloatArray, worst: Sequence[float]
-) -> NDArray[np.bool_]:
-    """Tell which titles may still rank with the best, given upper bounds."""
-    p, c, ratio = worst
-    level = bound == p
-    may: NDArray[np.bool_] = (bound > p) | (level & ((cosine > c) | ((cosine == c) & (reach >= ratio))))
-    return may & (bound > -np.inf)
+    left = left[np.argsort(-hope(left), kind="stable")]
+    for at in range(0, len(left), _NEXT):
+        score(may_enter(np.sort(left[at : at + _NEXT])))
 
 
 def largest(values: NDArray[np.floating], n: int) -> Rows:
