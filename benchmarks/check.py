@@ -22,6 +22,7 @@ from benchmarks.measuring import (
     peak_memory,
     timed,
     timed_peer,
+    usual_queries,
 )
 from judul_lib.growth import growth_exponent
 from judul_lib.index import TitleIndex
@@ -134,22 +135,18 @@ def scored_in_full(case: Case) -> Measured:
 
 
 def check_thousand(case: Case) -> Measured:
-    """Find the ten best titles for each of 1,000 titles."""
+    """Find the ten best titles for each of 1,000 titles as people type them."""
     n = 20 if case.quick else 1_000
     with peak_memory() as peak:
         index = TitleIndex.load(case.index_folder)
-        kinds = mixed_queries(index.titles, n, SEED)
-        queries = [text for _, text in kinds]
-        usual = [text for kind, text in kinds if kind != STRANGE]
+        queries = usual_queries(index.titles, n, SEED)
         index.check(queries[0], top_k=peers.TOP)
         rounds = case.rounds(3)
         seconds = timed(lambda: list(index.check_many(queries, top_k=peers.TOP)), rounds)
-        alone = timed(lambda: list(index.check_many(usual, top_k=peers.TOP)), 1)[0]
         memory = peak()
     titles = case.titles()
     tfidf, rows = peers.tfidf_rows(titles, OUTPUTS / LIGHT)
-    more = {"queries": n, "without_strange": {"queries": len(usual), "seconds": alone}}
     block = timed_peer(
         "sklearn_block", lambda: peers.sklearn_block(queries, tfidf, rows), case.rounds(3)
     )
-    return Measured(case.size, rounds, median(seconds), memory, peers=(block,), more=more)
+    return Measured(case.size, rounds, median(seconds), memory, peers=(block,), more={"queries": n})

@@ -134,6 +134,12 @@ class Case:
             staging.rename(self.bm25_folder)
 
 
+def usual_queries(titles: Sequence[str], n: int, seed: int) -> list[str]:
+    """Return titles as people type them: near one that is there, or put together anew."""
+    mixed = mixed_queries(titles, n * 3 // 2 + 3, seed)
+    return [text for kind, text in mixed if kind != STRANGE][:n]
+
+
 def mixed_queries(titles: Sequence[str], n: int, seed: int) -> list[tuple[str, str]]:
     """Return kinds and titles: near one that is there, put together anew, sharing no word with any."""
     import numpy as np

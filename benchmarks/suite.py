@@ -146,7 +146,7 @@ SUITE: tuple[Benchmark, ...] = (
         full=10_000, quick=1_000, model="structured", near_duplicates=0.001,
     ),
     Benchmark(
-        "dedup_million", "dedup", "large.duplicates_kept",
+        "dedup_million", "dedup_million", "large.duplicates_kept",
         peak_mb=6 * 1024, near_duplicates=0.001, by_default=False,
     ),
     *(

@@ -29,10 +29,13 @@ from judul_lib.pair_blocks import Catalogue, IndexPairs, Pairs, RecordPairs, Stu
 from judul_lib.registry import STRUCTURED, load_model, load_structured, read_metadata
 from judul_lib.settings import PAIR_THRESHOLD
 from judul_lib.storage import sha256_of, write_bytes
+from judul_lib.tables import number
 from judul_lib.workers import known_scheduler, run_tasks
 
 MOST_COPIES = 5_000
 """A catalogue with more copies of one title is refused."""
+MOST_PAIRS = 30_000_000
+"""More pairs are refused: nobody reads them, and they need 120 bytes of memory each."""
 _PLAN_FILE = "plan.json"
 
 
@@ -130,7 +133,8 @@ def find_duplicates(
     Raises
     ------
     CorpusError
-        One title occurs more than `MOST_COPIES` times.
+        One title occurs more than `MOST_COPIES` times, or there are more than
+        `MOST_PAIRS` pairs.
     ModelError
         The model cannot be loaded, or compares even titles without a common word.
     WorkerError
@@ -147,6 +151,7 @@ def find_duplicates(
     found = run_tasks(_block, todo, catalogue, n_jobs=n_jobs, scheduler=known_scheduler(scheduler))
     for done, (place, pairs) in enumerate(found, start=len(blocks) - len(todo) + 1):
         kept.keep(todo[place], pairs)
+        _refuse_many_pairs(kept.n_pairs, threshold)
         on_progress(done, len(blocks))
     pairs = Pairs.joined([kept.pairs(block) for block in blocks])
     cosine, _, ratio = pairs.features.T
@@ -195,6 +200,14 @@ def _refuse_many_copies(titles: Sequence[str]) -> None:
         )
 
 
+def _refuse_many_pairs(n_pairs: int, threshold: float) -> None:
+    if n_pairs > MOST_PAIRS:
+        raise CorpusError(
+            f"Lebih dari {number(MOST_PAIRS)} pasangan mencapai ambang {number(threshold)}. "
+            "Naikkan --threshold, atau bagi katalognya lalu ulangi."
+        )
+
+
 def _catalogue(titles: Sequence[str], model: Path, threshold: float, *, exact: bool) -> Catalogue:
     if exact:
         return IndexPairs(model, titles, threshold)
@@ -224,6 +237,7 @@ class _KeptBlocks:
 
     def __init__(self, folder: Path | None, plan: dict[str, Any]) -> None:
         self._folder, self._memory = folder, dict[tuple[int, int], Pairs]()
+        self.n_pairs = 0
         if folder is not None:
             text = json.dumps(plan, indent=1, sort_keys=True).encode()
             path = folder / _PLAN_FILE
@@ -231,6 +245,9 @@ class _KeptBlocks:
                 for old in folder.glob("*.npz"):
                     old.unlink()
                 write_bytes(path, text)
+            for known in folder.glob("*.npz"):
+                with np.load(known, allow_pickle=False) as stored:
+                    self.n_pairs += len(stored["left"])
 
     def _path(self, block: tuple[int, int]) -> Path:
         assert self._folder is not None
@@ -242,6 +259,7 @@ class _KeptBlocks:
         return self._path(block).is_file()
 
     def keep(self, block: tuple[int, int], pairs: Pairs) -> None:
+        self.n_pairs += len(pairs)
         if self._folder is None:
             self._memory[block] = pairs
             return

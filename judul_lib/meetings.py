@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from judul_lib.array_files import Arrays
-from judul_lib.records import MOST_JOINED, RecordTable, unit_keys, word_spans
+from judul_lib.records import RecordTable
+from judul_lib.spans import MOST_JOINED, find_span, unit_keys, word_spans
 from judul_lib.title_parser import Unit
 
 Rows = NDArray[np.integer]
@@ -76,7 +77,7 @@ class Meetings:
                         rows = self._rows_of(unit)
                         yield Meeting(rows, own, own, [np.full(len(rows), unit)])
                 for row in self._with_parts(words):
-                    span = word_spans(self._records.parse(row)).get(letters)
+                    span = find_span(self._records.parse(row), letters)
                     if span is not None:
                         numbers = self._records.unit_numbers(row)[span[0] : span[1] + 1]
                         yield Meeting(np.array([row]), own, own, list(numbers[:, None]))

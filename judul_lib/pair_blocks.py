@@ -228,6 +228,7 @@ class RecordPairs:
         self._model, self._threshold = model, threshold
         self._known = model.prepare(titles)
         records = self._known.records
+        records.meet_itself()
         means = [part.means[0].astype(np.float32) for part in records.parts()]
         self._means = np.vstack(means) if means else np.empty((0, 1), np.float32)
         names, weights = records.units.name_ids[records.numbers], records.units.weights[records.numbers]

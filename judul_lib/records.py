@@ -4,20 +4,21 @@ from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
 
+from judul_lib.spans import rows_of, unit_keys, word_spans
 from judul_lib.spelling import words_of
 from judul_lib.title_parser import FIELDS, TitleParser, Unit
 from judul_lib.word_vectors import WordVectors
 
 FloatArray = NDArray[np.float64]
 
-MOST_JOINED = 4
 _MOST_UNITS, _TYPO_LETTERS, _PART = 32, 5, 4096
 _PLACE = FIELDS.index("place")
+# What carries over to tables that are taken from one.
+_MET = ("spans", "keys")
 
 GROUPS: Mapping[str, tuple[int, ...]] = {
     "all": tuple(range(len(FIELDS))),
@@ -170,7 +171,25 @@ class RecordTable:
         ends = np.concatenate([[0], np.cumsum(counts)])
         places = np.repeat(starts - ends[:-1], counts) + np.arange(ends[-1])
         texts = [self.texts[row] for row in rows.tolist()]
-        return RecordTable(texts, self.units, ends, self.numbers[places], self.is_word, spanned)
+        taken = RecordTable(texts, self.units, ends, self.numbers[places], self.is_word, spanned)
+        if spanned is None:
+            for name in _MET:
+                if name in vars(self):
+                    vars(taken)[name] = [vars(self)[name][row] for row in rows.tolist()]
+        return taken
+
+    def meet_itself(self) -> None:
+        """Find what titles are met by, once for all tables that are taken from this one.
+
+        What no two titles of this table can meet by is left out: those tables
+        must not be compared with any other.
+        """
+        keys, spans = self.keys, [word_spans(self.parse(row)) for row in range(len(self))]
+        both = set().union(*keys) & set().union(*spans)
+        self.keys, self.spans = (
+            [{letters: place for letters, place in of.items() if letters in both} for of in every]
+            for every in (keys, spans)
+        )
 
     def parts(self) -> Iterator["RecordTable"]:
         """Yield some thousand titles after the other: what is made of them all would fill the memory."""
@@ -181,7 +200,9 @@ class RecordTable:
         """Return the same titles with no unit but theirs."""
         used, numbers = np.unique(self.numbers, return_inverse=True)
         units, numbers = self.units.take(used), numbers.astype(np.int32)
-        return RecordTable(self.texts, units, self.ends, numbers, self.is_word, self._spanned)
+        compact = RecordTable(self.texts, units, self.ends, numbers, self.is_word, self._spanned)
+        vars(compact).update({name: vars(self)[name] for name in _MET if name in vars(self)})
+        return compact
 
     def __len__(self) -> int:
         return len(self.ends) - 1
@@ -246,11 +267,11 @@ class RecordTable:
 
     @cached_property
     def _span_rows(self) -> dict[str, list[int]]:
-        return _rows_of(self.spans)
+        return rows_of(self.spans)
 
     @cached_property
     def _key_rows(self) -> dict[str, list[int]]:
-        return _rows_of(self.keys)
+        return rows_of(self.keys)
 
     def _mean_vectors(self, fields: Sequence[int]) -> FloatArray:
         """Return the weighted mean vector of some fields of each title, length 1 or 0."""
@@ -281,44 +302,6 @@ def number_units(
 
 def _name_key(unit: Unit) -> str:
     return unit.name if unit.known else f"{unit.name} {unit.text}"
-
-
-def word_spans(parse: Sequence[Unit]) -> dict[str, tuple[int, int]]:
-    """Return what consecutive words can be met by, and the units that they span.
-
-    Two to seven words by their initials, two to four by their letters without blanks.
-    """
-    words = [word for unit in parse for word in unit.text.split()]
-    columns = [column for column, unit in enumerate(parse) for _ in unit.text.split()]
-    initials, letters = "".join(word[0] for word in words), "".join(words)
-    ends = [0, *accumulate(map(len, words))]
-    spans: dict[str, tuple[int, int]] = {}
-    for start in range(len(words) - 2, -1, -1):  # Of equal keys, the first span counts.
-        for stop in range(min(start + 7, len(words)), start + 1, -1):
-            span = columns[start], columns[stop - 1]
-            spans[initials[start:stop]] = span
-            if stop - start <= MOST_JOINED:
-                spans[letters[ends[start] : ends[stop]]] = span
-    return spans
-
-
-def unit_keys(parse: Sequence[Unit]) -> dict[str, int]:
-    """Return units by their letters: abbreviations, and what may be written apart elsewhere.
-
-    Two letters that the lexicon knows abbreviate nothing else: "pt" is a
-    company and not "pariwisata tomohon".
-    """
-    texts = ((unit.text.replace(" ", ""), unit.known, column) for column, unit in enumerate(parse))
-    return {text: column for text, known, column in texts if text.isalpha() and len(text) >= 2 + known}
-
-
-def _rows_of(letters: Sequence[Mapping[str, object]]) -> dict[str, list[int]]:
-    """Return in which rows each key occurs."""
-    rows: dict[str, list[int]] = {}
-    for row, keys in enumerate(letters):
-        for key in keys:
-            rows.setdefault(key, []).append(row)
-    return rows
 
 
 def is_in(fields: NDArray[np.integer], wanted: Sequence[int]) -> NDArray[np.bool_]:

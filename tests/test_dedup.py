@@ -173,3 +173,18 @@ def test_the_command_says_what_is_wrong(tmp_path):
         judul("dedup", table, "--model", "light", "--output", tmp_path / "no" / "y.csv",
               "--models", tmp_path), "light",
     )  # fmt: skip
+
+
+def test_more_pairs_than_memory_is_planned_for_are_refused_also_when_going_on(monkeypatch, tmp_path):
+    titles = [f"Klasifikasi Penyakit Daun Padi {kota}" for kota in ("Medan", "Bogor", "Solo", "Kediri")]
+    n_pairs = len(find_duplicates(titles, LIGHT, folder=tmp_path))
+    assert n_pairs == 6
+    monkeypatch.setattr("judul_lib.dedup.MOST_PAIRS", n_pairs)
+    monkeypatch.setattr(StudyPairs, "block_rows", 2)
+    assert len(find_duplicates(titles, LIGHT, folder=tmp_path)) == n_pairs
+    (tmp_path / "000000002.npz").unlink()
+    assert len(find_duplicates(titles, LIGHT, folder=tmp_path)) == n_pairs
+    (tmp_path / "000000002.npz").unlink()
+    monkeypatch.setattr("judul_lib.dedup.MOST_PAIRS", n_pairs - 1)
+    with pytest.raises(CorpusError, match=r"ambang 0,600. Naikkan --threshold"):
+        find_duplicates(titles, LIGHT, folder=tmp_path)

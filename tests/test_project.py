@@ -110,6 +110,7 @@ def test_no_module_imports_from_a_floor_above():
         preprocessing arrays plots reports table_files config array_files workers
         corpus estimators features spelling leaderboard_plots widgets forest_table
         title_parser word_vectors matches gold labeling evaluation baselines synthetic
+        spans
         records encoders leaderboard study_search
         record_features meetings
         structured

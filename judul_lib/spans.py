@@ -1,0 +1,63 @@
+"""What words of one title can be met by in another: an abbreviation, or the same letters joined."""
+
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
+
+from judul_lib.title_parser import Unit
+
+MOST_JOINED = 4
+"""Words that may be written as one elsewhere."""
+# Words of which initials are taken.
+_MOST_INITIALS = 7
+
+
+def word_spans(parse: Sequence[Unit]) -> dict[str, tuple[int, int]]:
+    """Return what consecutive words can be met by, and the units that they span.
+
+    Two to seven words by their initials, two to four by their letters without blanks.
+    """
+    words = [word for unit in parse for word in unit.text.split()]
+    columns = [column for column, unit in enumerate(parse) for _ in unit.text.split()]
+    initials, letters = "".join(word[0] for word in words), "".join(words)
+    ends = [0, *accumulate(map(len, words))]
+    spans: dict[str, tuple[int, int]] = {}
+    for start in range(len(words) - 2, -1, -1):  # Of equal keys, the first span counts.
+        for stop in range(min(start + _MOST_INITIALS, len(words)), start + 1, -1):
+            span = columns[start], columns[stop - 1]
+            spans[initials[start:stop]] = span
+            if stop - start <= MOST_JOINED:
+                spans[letters[ends[start] : ends[stop]]] = span
+    return spans
+
+
+def find_span(parse: Sequence[Unit], letters: str) -> tuple[int, int] | None:
+    """Return ``word_spans(parse).get(letters)`` without what else there is."""
+    words = [word for unit in parse for word in unit.text.split()]
+    columns = [column for column, unit in enumerate(parse) for _ in unit.text.split()]
+    for start in range(len(words) - 1):
+        joined = words[start]
+        for stop in range(start + 2, min(start + _MOST_INITIALS, len(words)) + 1):
+            joined += words[stop - 1]
+            by_letters = stop - start <= MOST_JOINED and joined == letters
+            if by_letters or "".join(word[0] for word in words[start:stop]) == letters:
+                return columns[start], columns[stop - 1]
+    return None
+
+
+def unit_keys(parse: Sequence[Unit]) -> dict[str, int]:
+    """Return units by their letters: abbreviations, and what may be written apart elsewhere.
+
+    Two letters that the lexicon knows abbreviate nothing else: "pt" is a
+    company and not "pariwisata tomohon".
+    """
+    texts = ((unit.text.replace(" ", ""), unit.known, column) for column, unit in enumerate(parse))
+    return {text: column for text, known, column in texts if text.isalpha() and len(text) >= 2 + known}
+
+
+def rows_of(letters: Sequence[Mapping[str, object]]) -> dict[str, list[int]]:
+    """Return in which rows each key occurs."""
+    rows: dict[str, list[int]] = {}
+    for row, keys in enumerate(letters):
+        for key in keys:
+            rows.setdefault(key, []).append(row)
+    return rows
