@@ -186,10 +186,8 @@ class RecordTable:
         """
         keys, spans = self.keys, [word_spans(self.parse(row)) for row in range(len(self))]
         both = set().union(*keys) & set().union(*spans)
-        self.keys, self.spans = (
-            [{letters: place for letters, place in of.items() if letters in both} for of in every]
-            for every in (keys, spans)
-        )
+        self.keys = [{text: place for text, place in of.items() if text in both} for of in keys]
+        self.spans = [{text: place for text, place in of.items() if text in both} for of in spans]
 
     def parts(self) -> Iterator["RecordTable"]:
         """Yield some thousand titles after the other: what is made of them all would fill the memory."""
