@@ -31,7 +31,7 @@ _HOME = {
     "StructuredChecker": "structured_checking",
     "load_checker": "checkers",
     "TitleIndex": "index",
-    "score_pairs": "checking",
+    "score_pairs": "batches",
     "JudulError": "errors",
 }
 __all__ = sorted(_HOME)

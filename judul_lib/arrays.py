@@ -35,7 +35,7 @@ class ArrayTfidf:
 
     def __init__(self, terms: Sequence[str], idf: FloatArray) -> None:
         self.terms, self.idf = list(terms), idf
-        self._columns = {term: column for column, term in enumerate(terms)}
+        self.vocabulary_ = {term: column for column, term in enumerate(terms)}
 
     def transform(self, processed: Sequence[str]) -> csr_matrix:
         """Return the TF-IDF rows of preprocessed titles, shape (n, n_terms)."""
@@ -47,7 +47,7 @@ class ArrayTfidf:
             bigrams = (f"{first} {second}" for first, second in pairwise(tokens))
             row: dict[int, int] = {}
             for term in (*tokens, *bigrams):
-                column = self._columns.get(term)
+                column = self.vocabulary_.get(term)
                 if column is not None:
                     row[column] = row.get(column, 0) + 1
             columns.extend(sorted(row))

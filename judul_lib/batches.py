@@ -1,9 +1,10 @@
 """Check many titles at the same time, in several processes or on a cluster."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from judul_lib.checking import Checker
-from judul_lib.matches import Matches
+from judul_lib.matches import RESULT_COLUMNS, Matches
 from judul_lib.workers import known_scheduler, run_tasks
 
 # Titles that a process takes at a time.
@@ -57,3 +58,28 @@ def check_in_batches(
 def _check(checker: Checker, part: tuple[Sequence[str], int | None, bool]) -> list[Matches]:
     titles, top_k, decide = part
     return list(checker.decide_many(titles) if decide else checker.check_many(titles, top_k=top_k))
+
+
+def score_pairs(left: Sequence[str], right: Sequence[str], checker: Checker) -> list[dict[str, Any]]:
+    """Score pairs of titles.
+
+    Parameters
+    ----------
+    left, right : sequence of str, shape (n,)
+        Row *i* of the one is compared with row *i* of the other.
+    checker : Checker
+        As from `load_checker`.
+
+    Returns
+    -------
+    list of dict, shape (n,)
+        The features, ``rf_probability`` and ``rf_label`` of each pair, in
+        order; every value ``None`` where one of the two titles is blank.
+    """
+    names = RESULT_COLUMNS[1:]
+    written = [i for i in range(len(left)) if left[i].strip() and right[i].strip()]
+    scored = checker.score([left[i] for i in written], [right[i] for i in written])
+    result: list[dict[str, Any]] = [dict.fromkeys(names) for _ in left]
+    for i, values, p, name in zip(written, *scored, strict=True):
+        result[i] = dict(zip(names, (*map(float, values), float(p), name), strict=True))
+    return result

@@ -76,6 +76,15 @@ class Checker(ABC):
     def evidence(self, title: str, other: str) -> Evidence:
         """Take apart the answer for one pair."""
 
+    @abstractmethod
+    def is_known(self, stem: str) -> bool:
+        """Tell whether the model has ever seen a stem."""
+
+    def unknown_share(self, title: str) -> float:
+        """Return the share of a title's distinct stems that the model has never seen; 0 without any."""
+        stems = set(preprocess_titles([title])[0].split())
+        return sum(not self.is_known(stem) for stem in stems) / len(stems) if stems else 0.0
+
     def check(self, title: str, *, top_k: int | None = None) -> Matches:
         """Compare one title with the whole corpus.
 
@@ -274,6 +283,10 @@ class TitleChecker(Checker):
         p = float(probability[0])
         return Evidence(base, named, p, is_probability=True, probability=p)
 
+    def is_known(self, stem: str) -> bool:
+        """Tell whether a stem is one of the model's terms."""
+        return stem in self._tfidf.vocabulary_
+
 
 def compute_similarities(
     query: str, tfidf: Any, scaler: Any, rf_model: Any, df_corpus: "pd.DataFrame"
@@ -302,28 +315,3 @@ def compute_similarities(
     processed = df_corpus["judul_proc"].tolist() if known else preprocess_titles(titles)
     matches = TitleChecker(tfidf, scaler, rf_model, titles, processed).check(query)
     return pd.DataFrame(matches.rows(), columns=list(RESULT_COLUMNS))
-
-
-def score_pairs(left: Sequence[str], right: Sequence[str], checker: Checker) -> list[dict[str, Any]]:
-    """Score pairs of titles.
-
-    Parameters
-    ----------
-    left, right : sequence of str, shape (n,)
-        Row *i* of the one is compared with row *i* of the other.
-    checker : Checker
-        As from `load_checker`.
-
-    Returns
-    -------
-    list of dict, shape (n,)
-        The features, ``rf_probability`` and ``rf_label`` of each pair, in
-        order; every value ``None`` where one of the two titles is blank.
-    """
-    names = RESULT_COLUMNS[1:]
-    written = [i for i in range(len(left)) if left[i].strip() and right[i].strip()]
-    scored = checker.score([left[i] for i in written], [right[i] for i in written])
-    result: list[dict[str, Any]] = [dict.fromkeys(names) for _ in left]
-    for i, values, p, name in zip(written, *scored, strict=True):
-        result[i] = dict(zip(names, (*map(float, values), float(p), name), strict=True))
-    return result

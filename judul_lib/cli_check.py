@@ -1,5 +1,6 @@
 """``judul check`` and ``judul score-pairs``: compare titles with an archive, or with each other."""
 
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from judul_lib.settings import ASK, SIMILAR
 if TYPE_CHECKING:
     from judul_lib.checking import Checker
     from judul_lib.config import Config
+    from judul_lib.installation_log import AnswerBatch
 
 
 @click.command()
@@ -71,10 +73,21 @@ def check(
     if title is not None:
         from judul_lib import answers
 
+        start = time.perf_counter()
         matches = checker.check(title, top_k=top)
+        seconds = time.perf_counter() - start
         click.echo(answers.show(title, matches, checker, model, style), nl=False)
+        if log := cli_parts.open_log(config):
+            from judul_lib.usage_log import Answered
+
+            unknown = {model: checker.unknown_share(title)}
+            log.predictions([Answered(title, {model: matches}, seconds, unknown)], "check")
     elif file is not None and output is not None:
-        _check_file(file, output, checker, jobs, scheduler)
+        from judul_lib.installation_log import AnswerBatch
+
+        batch = AnswerBatch(cli_parts.open_log(config), checker, model)
+        _check_file(file, output, checker, batch, jobs, scheduler)
+        batch.close()
 
 
 def _make_checker(
@@ -104,7 +117,14 @@ def _make_checker(
     return model.name, checker
 
 
-def _check_file(file: Path, output: Path, checker: "Checker", jobs: int, scheduler: str | None) -> None:
+def _check_file(
+    file: Path,
+    output: Path,
+    checker: "Checker",
+    batch: "AnswerBatch",
+    jobs: int,
+    scheduler: str | None,
+) -> None:
     from judul_lib.corpus import read_table, write_frame
     from judul_lib.matches import REMARK_COLUMN, RESULT_COLUMNS
     from judul_lib.proposals import decide_readable
@@ -120,6 +140,7 @@ def _check_file(file: Path, output: Path, checker: "Checker", jobs: int, schedul
     rows = [blank] * len(titles)
     for row, matches in zip(usable, cli_parts.with_progress(answers, len(usable)), strict=True):
         rows[row] = matches.rows()[0]
+        batch.add(titles[row], matches)
     if any(row is not blank and REMARK_COLUMN in row for row in rows):
         columns = (*RESULT_COLUMNS, REMARK_COLUMN)
     _append(proposals, columns, rows)
@@ -139,7 +160,7 @@ def score_pairs(
     source: Path, target: Path, name: str | None, elsewhere: str | None, outputs: Path | None
 ) -> None:
     """Nilai pasangan judul (kolom judul_a dan judul_b), baris demi baris."""
-    from judul_lib import checking
+    from judul_lib import batches
     from judul_lib.checkers import load_checker
     from judul_lib.corpus import read_table, write_frame
     from judul_lib.matches import RESULT_COLUMNS
@@ -154,7 +175,7 @@ def score_pairs(
         pairs.iloc[:, find_column(header, column, source.name)].tolist()
         for column in ("judul_a", "judul_b")
     )
-    rows = checking.score_pairs(left, right, checker)
+    rows = batches.score_pairs(left, right, checker)
     _append(pairs, RESULT_COLUMNS[1:], rows)
     write_frame(pairs, target)
     click.echo(f"{len(rows)} pasangan dinilai: {target}")

@@ -12,6 +12,7 @@ from judul_lib.settings import ELSEWHERE_LABELS, MODEL_TITLES
 if TYPE_CHECKING:
     from judul_lib.config import Config
     from judul_lib.corpus import Corpus
+    from judul_lib.usage_log import UsageLog
 
 MODEL_OPTION = click.option(
     "--model", "name", type=click.Choice(list(MODEL_TITLES)),
@@ -55,6 +56,19 @@ def read_config(**overrides: Any) -> "Config":
 def say(text: str) -> None:
     """Write a sentence to standard error."""
     click.echo(text, err=True)
+
+
+def open_log(config: "Config") -> "UsageLog | None":
+    """Return the log, under a pseudonym of whoever is logged in here."""
+    import getpass
+
+    from judul_lib import installation_log
+
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # A container without an entry for its user.
+        user = None
+    return installation_log.open_log(config, say, user=user)
 
 
 def choose_model(name: str | None, outputs: Path) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from judul_lib.errors import ConfigError
-from judul_lib.settings import DECISION_THRESHOLD, ELSEWHERE, ELSEWHERE_LABELS
+from judul_lib.settings import DECISION_THRESHOLD, ELSEWHERE, ELSEWHERE_LABELS, MODEL_TITLES
 
 CONFIG_FILE, CONFIG_VARIABLE = "judul.toml", "JUDUL_CONFIG"
 LANGUAGES = ("id", "en")
@@ -39,6 +39,13 @@ class Config:
         Where the page listens.
     language : {"id", "en"}
         Language of the page.
+    log : bool
+        Whether answers, opinions and faults are written down (`judul_lib.usage_log`).
+    log_text : bool
+        Whether titles are kept as text too, and not only as keyed hashes.
+    ab_test : mapping of str to float
+        Share of the users that each model answers alone; without any, all
+        models answer everybody.
     ready_kernels : int
         Kernels started ahead, so that the page is there at once.
     token : str
@@ -58,6 +65,9 @@ class Config:
     host: str = "localhost"
     port: int = 8866
     language: str = "id"
+    log: bool = True
+    log_text: bool = False
+    ab_test: Mapping[str, float] = field(default_factory=dict)
     ready_kernels: int = 2
     token: str = field(default="", repr=False)
     source: Path | None = None
@@ -66,6 +76,11 @@ class Config:
     def is_local(self) -> bool:
         """Whether only this machine can reach the page."""
         return self.host in LOOPBACK
+
+    @property
+    def logs(self) -> Path:
+        """Folder of the log."""
+        return self.models / "logs"
 
 
 def find_config(start: Path | None = None) -> Path | None:
@@ -136,11 +151,13 @@ def _from_file(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: token tidak disimpan di berkas. Berikan lewat JUDUL_TOKEN.")
     if unknown := sorted(set(content) - set(known)):
         raise ConfigError(f"{path}: kunci '{unknown[0]}' tidak dikenal. Yang ada: {', '.join(known)}.")
-    values = {}
+    values: dict[str, Any] = {}
     for name, value in content.items():
         if name == "corpora":
             values[name] = _corpora(value, path)
-        elif isinstance(value, str | int | float) and not isinstance(value, bool):
+        elif name == "ab_test":
+            values[name] = _ab_test(value, path)
+        elif isinstance(value, str | int | float) and isinstance(value, bool) == (name in _SWITCHES):
             values[name] = _read(name, str(value), f"{path}: {name}")
         else:
             raise ConfigError(f"{path}: nilai untuk {name} tidak dapat dipakai. {_READERS[name][1]}")
@@ -154,6 +171,22 @@ def _corpora(value: Any, path: Path) -> dict[str, Path]:
             '"Arsip" = "data/arsip.csv".'
         )
     return {name: Path(file) for name, file in value.items()}
+
+
+def _ab_test(value: Any, path: Path) -> dict[str, float]:
+    good = isinstance(value, dict) and set(value) <= set(MODEL_TITLES)
+    shares = list(value.values()) if good else []
+    if not (shares and all(isinstance(v, int | float) and v >= 0 for v in shares) and sum(shares) > 0):
+        raise ConfigError(
+            f"{path}: isi [ab_test] harus berupa model = bagian, misalnya light = 0.5 dan full = 0.5."
+        )
+    return {name: float(share) / sum(shares) for name, share in value.items()}
+
+
+def _switch(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise ValueError(text)
+    return text.lower() == "true"
 
 
 def _read(name: str, text: str, where: str) -> Any:
@@ -196,6 +229,7 @@ def _word(text: str) -> str:
     return text
 
 
+_SWITCHES = ("log", "log_text")
 _READERS: Mapping[str, tuple[Callable[[str], Any], str]] = {
     "models": (Path, "Berikan nama folder."),
     "threshold": (_share, "Berikan bilangan 0 sampai 1, dengan titik desimal."),
@@ -206,6 +240,7 @@ _READERS: Mapping[str, tuple[Callable[[str], Any], str]] = {
     "host": (_word, "Berikan nama atau alamat, misalnya localhost."),
     "port": _whole(1, 65_535),
     "language": _one_of(*LANGUAGES),
+    **dict.fromkeys(_SWITCHES, (_switch, "Tulis true atau false.")),
     "ready_kernels": _whole(0, 32),
     "token": (_word, "Berikan satu kata tanpa spasi."),
 }

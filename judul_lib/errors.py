@@ -44,6 +44,10 @@ class ConfigError(JudulError):
     """``judul.toml`` or an environment variable has a key or value that cannot be used."""
 
 
+class LogError(JudulError):
+    """The database of the log cannot be used, or is not what it should be."""
+
+
 class ServeError(JudulError):
     """The page cannot be served in the way asked for."""
 

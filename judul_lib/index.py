@@ -206,6 +206,10 @@ class TitleIndex(Checker):
         """Take apart the answer for one pair."""
         return self._reference.evidence(title, other)
 
+    def is_known(self, stem: str) -> bool:
+        """Tell whether the model has ever seen a stem."""
+        return self._reference.is_known(stem)
+
     def check_many(self, titles: Sequence[str], *, top_k: int | None = None) -> Iterator[Matches]:
         """Compare titles with the whole corpus one after the other; each as `check` does."""
         k = len(self.titles) if top_k is None else min(top_k, len(self.titles))

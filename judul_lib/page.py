@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable
-from functools import partial
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -11,12 +10,14 @@ import ipywidgets as widgets
 
 from judul_lib.config import Config, load_config
 from judul_lib.errors import JudulError
-from judul_lib.feedback import Feedback, record_feedback
+from judul_lib.feedback import Feedback
+from judul_lib.installation_log import open_log
 from judul_lib.proposals_panel import ProposalsPanel
 from judul_lib.session import Session
 from judul_lib.tables import number
 from judul_lib.texts import Texts, read_texts
 from judul_lib.title_panel import TitlePanel
+from judul_lib.usage_log import UsageLog
 from judul_lib.widgets import FileInput
 
 _STYLE = Path(__file__).parent / "resources" / "page" / "style.css"
@@ -91,8 +92,7 @@ class CheckPage(widgets.VBox):
     config : Config
         As `judul_lib.config.load_config` finds it by default.
     on_feedback : callable
-        Takes each `judul_lib.feedback.Feedback`; written to ``logs/`` beside
-        the models by default.
+        Takes each `judul_lib.feedback.Feedback`; the log does by default.
 
     Examples
     --------
@@ -107,6 +107,7 @@ class CheckPage(widgets.VBox):
     ) -> None:
         super().__init__()
         self.add_class("judul-page")
+        self._warning = widgets.HTML()
         try:
             config = config or load_config()
         except JudulError as error:
@@ -117,12 +118,14 @@ class CheckPage(widgets.VBox):
         head = widgets.HTML(
             f"<header class='judul-kepala'><h1>{texts('title')}</h1><p>{texts('subtitle')}</p></header>"
         )
+        log = open_log(config, self._warn)
         try:
-            self.session = Session(config, texts)
+            self.session = Session(config, texts, log)
         except JudulError as error:
             self.children = [style, head, _error(str(error))]
             return
-        on_feedback = on_feedback or partial(record_feedback, folder=config.models / "logs")
+        if on_feedback is None:
+            on_feedback = (lambda given: None) if log is None else log.feedback
         self.one = TitlePanel(self.session, texts, on_feedback)
         self.many = ProposalsPanel(self.session, texts)
         self._texts = texts
@@ -132,7 +135,12 @@ class CheckPage(widgets.VBox):
         self.tabs = widgets.Tab([self.one, self.many, self.archive], titles=titles)
         self._tell_archive()
         damaged = [_error(sentence) for sentence in self.session.damaged]
-        self.children = [style, head, *damaged, self._compared, self.tabs]
+        foot = [] if log is None else [widgets.HTML(_privacy(texts, log, config))]
+        self.children = [style, head, *damaged, self._compared, self.tabs, *foot, self._warning]
+
+    def _warn(self, sentence: str) -> None:
+        """Show that something could not be written down; the answers are as right as ever."""
+        self._warning.value = f"<p class='judul-petunjuk' role='status'>{escape(sentence)}</p>"
 
     def __repr__(self) -> str:
         return "Halaman pemeriksaan judul"
@@ -145,6 +153,11 @@ class CheckPage(widgets.VBox):
     def _tell_archive(self) -> None:
         told = self._texts("compared", name=self.session.describe(self.session.corpus))
         self._compared.value = f"<p class='judul-petunjuk'>{escape(told)}</p>"
+
+
+def _privacy(texts: Texts, log: UsageLog, config: Config) -> str:
+    told = texts("privacy_text" if config.log_text else "privacy", user=log.user)
+    return f"<p class='judul-petunjuk'>{escape(told)}</p>"
 
 
 def _error(sentence: str) -> widgets.HTML:

@@ -55,7 +55,11 @@ def decide_readable(
 
 
 def check_proposals(
-    titles: Sequence[str], checker: Checker, *, on_progress: Progress = lambda done, total: None
+    titles: Sequence[str],
+    checker: Checker,
+    *,
+    on_progress: Progress = lambda done, total: None,
+    on_answer: Callable[[str, Matches], None] = lambda title, matches: None,
 ) -> pd.DataFrame:
     """Find for each proposal the closest title of the corpus and the closest other proposal.
 
@@ -68,6 +72,8 @@ def check_proposals(
     on_progress : callable
         Told how many comparisons of a title with a list are done, and of how
         many; an exception that it raises ends the work.
+    on_answer : callable
+        Given each proposal with the match in the corpus that decides.
 
     Returns
     -------
@@ -82,6 +88,7 @@ def check_proposals(
     total = len(asked) * (1 + among)
     rows: list[dict[str, Any]] = [{VERDICT: NOT_COMPARED} for _ in titles]
     for done, (row, matches) in enumerate(zip(usable, answers, strict=True)):
+        on_answer(titles[row], matches)
         if len(matches):
             rows[row] = {
                 VERDICT: matches.labels[0],

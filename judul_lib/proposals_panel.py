@@ -12,6 +12,7 @@ import pandas as pd
 from judul_lib import page_parts, proposals
 from judul_lib.corpus import table_frame
 from judul_lib.errors import CorpusError
+from judul_lib.installation_log import AnswerBatch
 from judul_lib.session import Session
 from judul_lib.settings import MODEL_TITLES
 from judul_lib.storage import harmless_frame
@@ -113,9 +114,11 @@ class ProposalsPanel(widgets.VBox):
         # The archive may have changed since the model was chosen.
         model = self.model.value if self.model.value in checkers else next(iter(checkers))
         checker = checkers[model]
+        batch = AnswerBatch(self._session.log, checker, model)
         found = proposals.check_proposals(
-            titles.tolist(), checker, on_progress=partial(self._progress, stopped)
+            titles.tolist(), checker, on_progress=partial(self._progress, stopped), on_answer=batch.add
         )
+        batch.close()
         seconds = time.perf_counter() - start
         found.index = frame.index
         # What the file itself calls the rows, not their order in it.
@@ -177,6 +180,8 @@ class ProposalsPanel(widgets.VBox):
     def _csv(self) -> tuple[str, bytes]:
         if self._result is None:
             return file_name("", date.today()), b""
+        if self._session.log is not None:
+            self._session.log.event("download", detail="csv")
         text = harmless_frame(self._result).to_csv(index=False, lineterminator="\n")
         return file_name(self._source.rsplit(".", 1)[0], date.today()), text.encode("utf-8-sig")
 

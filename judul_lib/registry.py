@@ -206,6 +206,19 @@ def read_metadata(folder: str | Path) -> dict[str, Any]:
     return metadata
 
 
+def version_of(metadata: Mapping[str, Any]) -> str:
+    """Return the name of a model's version: the day it was made, and eight digits of its files' hash.
+
+    Examples
+    --------
+    >>> version_of({"created": "2026-01-02T03:04:05+00:00", "files": {"arrays.npz": "0" * 64}})
+    '20260102-2bd5fc4e'
+    """
+    content = json.dumps(sorted(metadata["files"].items())).encode()
+    day = str(metadata.get("created", ""))[:10].replace("-", "")
+    return "-".join(part for part in (day, sha256_of(content)[:8]) if part)
+
+
 def is_recommended(folder: str | Path) -> bool:
     """Tell whether a model is there that the leaderboard put first."""
     metadata = _metadata_or_none(Path(folder))

@@ -2,7 +2,10 @@
 
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from judul_lib.archives import read_archive
 from judul_lib.checkers import find_models, load_checker, missing_models
@@ -11,11 +14,13 @@ from judul_lib.config import Config
 from judul_lib.corpus import parse_corpus
 from judul_lib.errors import ModelError
 from judul_lib.index import TitleIndex
+from judul_lib.installation_log import assigned_model
 from judul_lib.matches import Matches
 from judul_lib.preprocessing import preprocess_text
 from judul_lib.table_files import TITLE_COLUMN
 from judul_lib.tables import number
 from judul_lib.texts import Texts
+from judul_lib.usage_log import Answered, UsageLog
 
 LONGEST_TITLE = 500
 MOST_RESULTS = 50
@@ -59,6 +64,8 @@ class Session:
     ----------
     config : Config
     texts : Texts
+    log : UsageLog
+        Told of models that are loaded or refused, and of every answer.
 
     Attributes
     ----------
@@ -87,17 +94,22 @@ class Session:
         An index of the configuration cannot be used.
     """
 
-    def __init__(self, config: Config, texts: Texts) -> None:
+    def __init__(self, config: Config, texts: Texts, log: UsageLog | None = None) -> None:
         self.config, self._texts, self.lock = config, texts, threading.RLock()
+        self.log = log
         self._own: dict[str, Checker] = {}
         self.damaged: list[str] = []
-        for name, folder in find_models(config.models).items():
+        for name, folder in self._assigned(find_models(config.models)).items():
+            start = time.perf_counter()
             try:
                 self._own[name] = load_checker(
                     folder, threshold=config.threshold, elsewhere=config.elsewhere
                 )
             except ModelError as error:
                 self.damaged.append(str(error))
+                self._tell("model_failed", model=name, detail=type(error).__name__)
+            else:
+                self._tell("model_loaded", model=name, seconds=time.perf_counter() - start)
         if not self._own:
             raise ModelError(self.damaged[0])
         self.checkers = dict(self._own)
@@ -114,6 +126,18 @@ class Session:
             self.corpora[texts("own_corpus")] = None
         self.corpus = ""
         self.use_corpus(next(iter(self.corpora)))
+
+    def _assigned(self, found: dict[str, Path]) -> dict[str, Path]:
+        """Leave only the model that answers this user, where models are compared on users."""
+        shares = {name: share for name, share in self.config.ab_test.items() if name in found}
+        if self.log is None or not shares:
+            return found
+        chosen = assigned_model(self.log.user, shares)
+        return {chosen: found[chosen]}
+
+    def _tell(self, kind: str, **facts: Any) -> None:
+        if self.log is not None:
+            self.log.event(kind, **facts)
 
     def read_upload(self, content: bytes, name: str) -> tuple[list[str], int]:
         """Return the titles in the bytes of an archive, and how many rows are set aside.
@@ -157,3 +181,11 @@ class Session:
             matches = checker.check(title, top_k=MOST_RESULTS)
             answers[name] = Answer(matches, time.perf_counter() - start)
         return answers
+
+    def write_down(self, title: str, answers: Mapping[str, Answer]) -> None:
+        """Log what was answered; after the answer is shown, so that it does not wait."""
+        if self.log is not None:
+            matches = {name: answer.matches for name, answer in answers.items()}
+            seconds = sum(answer.seconds for answer in answers.values())
+            unknown = {name: self.checkers[name].unknown_share(title) for name in answers}
+            self.log.predictions([Answered(title, matches, seconds, unknown)], "page")

@@ -95,6 +95,10 @@ class StructuredChecker(Checker):
         """Return the probability that pairs are the same study, shape (n,)."""
         return self._model.probability(features)
 
+    def is_known(self, stem: str) -> bool:
+        """Tell whether a stem is in a dictionary or the lexicon."""
+        return self._model.parser.is_word(stem)
+
     def evidence(self, title: str, other: str) -> Evidence:
         """Take apart the answer for one pair: what each field adds to the log-odds."""
         features = self._model.pair_features([title], [other])

@@ -113,6 +113,8 @@ class ModelPanel(widgets.VBox):
 
     def _csv(self) -> tuple[str, bytes]:
         assert self._shown is not None
+        if self._session.log is not None:
+            self._session.log.event("download", model=self._name, detail="csv")
         rows = [
             {"judul": self._title, "model": self._name, **row, "ambang": self._shown.threshold}
             for row in self._shown.rows()
@@ -138,9 +140,9 @@ class ModelPanel(widgets.VBox):
             return
         row = self._shown.decisive
         chance = float(self._shown.probability[row])
-        about = (self._name, self._shown.labels[row], chance, self._shown.threshold)
+        about = (self._name, self._shown.labels[row], chance, self._shown.threshold, is_right, rating)
         try:
-            self._on_feedback(Feedback(*about, is_right=is_right, rating=rating))
+            self._on_feedback(Feedback(*about, self._title, self._shown.titles[row]))
         except OSError:
             said = self._texts("not_kept")
         else:
@@ -201,15 +203,18 @@ class TitlePanel(widgets.VBox):
         with self._session.lock:  # The archive may change in a thread beside.
             try:
                 self._answers = self._session.check(title)
-            except Exception:
+            except Exception as error:
                 self._answers = {}
                 self._show()
                 self.form.message = self._texts("failed")
+                if self._session.log is not None:
+                    self._session.log.event("error", detail=type(error).__name__)
                 raise
             self._title = " ".join(title.split())
             for panel in self.panels.values():
                 panel.start_anew()
             self._show()
+            self._session.write_down(self._title, self._answers)
 
     def check_again(self) -> None:
         """Check the title again after the archive has changed."""

@@ -18,6 +18,9 @@ from judul_lib.registry import Model, load_model
 from judul_lib.settings import FULL, LIGHT
 from judul_lib.training import TrainingResult, package_model, train_model
 
+# No test writes a log unless it asks for one.
+os.environ["JUDUL_LOG"] = "false"
+
 PROJECT = Path(__file__).parent.parent
 DATA = PROJECT / "data" / "dataset_TA.csv"
 

@@ -9,7 +9,8 @@ import pytest
 
 from judul_lib import page_parts
 from judul_lib.config import Config
-from judul_lib.feedback import FEEDBACK_FILE, Feedback, record_feedback
+from judul_lib.database import database_url, feedback, open_database, read_table
+from judul_lib.feedback import Feedback
 from judul_lib.index import TitleIndex
 from judul_lib.match_plots import evidence_waterfall, match_bars
 from judul_lib.page import CheckPage
@@ -17,6 +18,7 @@ from judul_lib.proposals import check_proposals
 from judul_lib.session import Session, objection
 from judul_lib.texts import TEXTS_FILE, read_texts
 from judul_lib.title_panel import file_name
+from judul_lib.usage_log import UsageLog
 from judul_lib.widgets import FileInput, TitleForm
 from tests.conftest import PROJECT
 
@@ -27,12 +29,12 @@ HOSTILE = "<img src=x onerror=alert(1)> Prediksi $x$ {n} & <b>Harga</b>"
 
 @pytest.fixture(scope="module")
 def session():
-    return Session(Config(models=MODELS), read_texts())
+    return Session(Config(log=False, models=MODELS), read_texts())
 
 
 @pytest.fixture
 def page(tmp_path):
-    return CheckPage(Config(models=MODELS), on_feedback=lambda _: None)
+    return CheckPage(Config(log=False, models=MODELS), on_feedback=lambda _: None)
 
 
 def test_both_languages_say_the_same_things():
@@ -215,7 +217,7 @@ def test_an_archive_for_the_session(page):
 
 def test_an_archive_of_the_configuration_comes_first(write_csv):
     path = write_csv(["Prediksi Harga Gula di Kudus", "Deteksi Hoaks Politik"])
-    page = CheckPage(Config(models=MODELS, corpora={"Arsip Kudus": path}))
+    page = CheckPage(Config(log=False, models=MODELS, corpora={"Arsip Kudus": path}))
     assert "Arsip Kudus (2 judul)" in page._compared.value
     assert len(page.session.checkers["light"].titles) == 2
 
@@ -233,7 +235,7 @@ def test_an_index_is_asked_by_its_own_model_and_the_others_say_so(index_folder, 
     path = write_csv(["Prediksi Harga Rumah di Bekasi", "Deteksi Hoaks Politik"])
     given = []
     page = CheckPage(
-        Config(models=MODELS, corpora={"Katalog <b>": index_folder, "Arsip": path}),
+        Config(log=False, models=MODELS, corpora={"Katalog <b>": index_folder, "Arsip": path}),
         on_feedback=given.append,
     )
     one, light, structured = page.one, page.one.panels["light"], page.one.panels["structured"]
@@ -307,7 +309,7 @@ def test_an_index_that_cannot_be_used_is_named_at_the_start(index_folder, tmp_pa
     shutil.copytree(index_folder, tmp_path / "x")
     part = next((tmp_path / "x" / "parts").iterdir())
     part.write_bytes(part.read_bytes()[:-1])
-    page = CheckPage(Config(models=MODELS, corpora={"Katalog": tmp_path / "x"}))
+    page = CheckPage(Config(log=False, models=MODELS, corpora={"Katalog": tmp_path / "x"}))
     assert "judul index build" in page.children[-1].value
 
 
@@ -497,7 +499,7 @@ def test_a_file_is_named_by_date_and_title():
 
 def test_an_opinion_is_kept_without_the_title(page, tmp_path):
     given = []
-    page = CheckPage(Config(models=MODELS), on_feedback=given.append)
+    page = CheckPage(Config(log=False, models=MODELS), on_feedback=given.append)
     panel = page.one.panels["structured"]
     panel._answer(rating=3)
     assert given == []  # Nothing has been checked yet.
@@ -508,25 +510,27 @@ def test_an_opinion_is_kept_without_the_title(page, tmp_path):
         ("MIRIP", True, None),
         ("MIRIP", None, 5),
     ]
-    record_feedback(given[0], tmp_path / "logs")
-    record_feedback(given[1], tmp_path / "logs")
-    lines = (tmp_path / "logs" / FEEDBACK_FILE).read_text().splitlines()
-    assert [json.loads(line)["rating"] for line in lines] == [None, 5]
-    assert not any("judul" in json.loads(line) for line in lines)
+    log = UsageLog(tmp_path)
+    for one in given:
+        log.feedback(one)
+    rows = read_table(open_database(database_url(tmp_path)), feedback)
+    assert [row["rating"] for row in rows] == [None, 5]
+    assert {row["query_hash"] for row in rows} == {log.hash(TITLE)}
+    assert TITLE not in str(rows)
 
 
 def test_an_opinion_that_cannot_be_stored_breaks_nothing():
     def full(_: Feedback) -> None:
         raise OSError(28, "No space left on device")
 
-    page = CheckPage(Config(models=MODELS), on_feedback=full)
+    page = CheckPage(Config(log=False, models=MODELS), on_feedback=full)
     page.one.check(TITLE)
     page.one.panels["light"]._answer(is_right=False)
     assert "tidak dapat disimpan" in page.one.panels["light"].thanks.html
 
 
 def test_the_page_speaks_english_if_asked():
-    page = CheckPage(Config(models=MODELS, language="en"))
+    page = CheckPage(Config(log=False, models=MODELS, language="en"))
     page.one.check(TITLE)
     assert "SIMILAR" in page.one.panels["structured"].verdict.html
     assert page.tabs.titles == ("One title", "Many titles", "Archive")

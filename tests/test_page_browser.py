@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 import pytest
 
+from judul_lib.database import database_url, feedback, open_database, predictions, read_table
 from tests.conftest import DATA, PROJECT
 
 TITLE = "Peramalan Harga Rumah di Bekasi dengan Regresi Ridge"
@@ -41,7 +42,7 @@ def free_port():
 def serving(models, *, log, **environment):
     """Run ``judul app`` as a user would; return its address."""
     port = free_port()
-    variables = {**os.environ, "JUDUL_MODELS": str(models), **environment}
+    variables = {**os.environ, "JUDUL_LOG": "true", "JUDUL_MODELS": str(models), **environment}
     with log.open("w") as stream:
         process = subprocess.Popen(
             [sys.executable, "-m", "judul_lib", "app", "--port", str(port)],
@@ -393,19 +394,27 @@ def test_contrast_names_and_roles_hold(visit):
 def test_an_opinion_goes_to_the_log(visit, finished_run):
     one = visit()
     one.check(TITLE)
-    log = finished_run.outputs / "logs" / "feedback.jsonl"
-    before = len(log.read_text().splitlines()) if log.exists() else 0
+    logs = finished_run.outputs / "logs"
+
+    def kept(table):
+        return read_table(open_database(database_url(logs)), table)
+
+    before = len(kept(feedback))
     one.page.get_by_role("button", name="Keliru").locator("visible=true").click()
     one.page.get_by_text("Terima kasih").locator("visible=true").wait_for()
     one.page.get_by_role("button", name="4", exact=True).locator("visible=true").click()
     for _ in range(50):
-        entries = [json.loads(line) for line in log.read_text().splitlines()[before:]]
+        entries = kept(feedback)[before:]
         if len(entries) == 2:
             break
         time.sleep(0.1)
     assert [entry["is_right"] for entry in entries] == [False, None]
     assert [entry["rating"] for entry in entries] == [None, 4]
-    assert "Bekasi" not in log.read_text()
+    asked = kept(predictions)[-1]
+    assert (asked["source"], asked["query_text"]) == ("page", None)
+    assert entries[0]["query_hash"] == asked["query_hash"]
+    assert entries[0]["user"] == asked["user"]
+    assert one.page.get_by_text(f"Sebut ID {asked['user']}").is_visible()
 
 
 def test_the_answer_is_quick(visit, archive, capsys):

@@ -108,18 +108,19 @@ def test_no_module_imports_from_a_floor_above():
     plan = """
         settings errors storage tables signed_logistic texts feedback
         preprocessing arrays plots reports table_files config array_files workers
+        database pseudonyms spool
         corpus estimators features spelling leaderboard_plots widgets forest_table
         title_parser word_vectors matches gold labeling evaluation baselines synthetic
         spans
         records encoders leaderboard study_search
-        record_features meetings
+        record_features meetings usage_log
         structured
         registry verdicts record_arrays record_bounds
         checking training pipeline record_search index_files
         structured_checking structured_training title_splits batches
         proposals
         checkers ablation answers page_parts search_engines
-        index
+        index installation_log
         archives pair_blocks
         session serving match_plots dedup growth
         title_panel growth_plots

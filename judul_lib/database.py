@@ -1,0 +1,279 @@
+"""The log's tables, in SQLite or PostgreSQL: made, brought up to date, set aside where broken.
+
+SQLite needs nothing and suits one machine; PostgreSQL suits a server that
+several people use. Times are UTC. What a user typed is a keyed hash.
+"""
+
+import contextlib
+import os
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from judul_lib.errors import LogError
+
+SCHEMA_VERSION = 2
+DATABASE_VARIABLE = "JUDUL_DATABASE_URL"
+DATABASE_FILE = "judul.db"
+# Seconds that a statement waits for another process's transaction, or for a server to answer.
+_LOCK_WAIT, _CONNECT_WAIT = 0.25, 3
+
+metadata = sa.MetaData()
+schema_version = sa.Table("schema_version", metadata, sa.Column("version", sa.Integer, primary_key=True))
+predictions = sa.Table(
+    "predictions", metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("time", sa.DateTime, nullable=False, index=True),
+    sa.Column("source", sa.String(16), nullable=False),
+    sa.Column("user", sa.String(16), index=True),
+    sa.Column("query_hash", sa.String(16), nullable=False),
+    sa.Column("query_length", sa.Integer, nullable=False),
+    sa.Column("query_words", sa.Integer, nullable=False),
+    sa.Column("query_text", sa.Text),
+    sa.Column("difference", sa.Float),
+    sa.Column("seconds", sa.Float, nullable=False),
+    sa.Column("n_results", sa.Integer, nullable=False),
+    sa.Column("simulated", sa.Boolean, nullable=False),
+)  # fmt: skip
+scores = sa.Table(
+    "scores", metadata,
+    sa.Column("prediction_id", sa.String(32), primary_key=True),
+    sa.Column("model", sa.String(32), primary_key=True),
+    sa.Column("version", sa.String(64)),
+    sa.Column("probability", sa.Float),
+    sa.Column("match_hash", sa.String(16)),
+    sa.Column("match_text", sa.Text),
+    sa.Column("unknown_share", sa.Float),
+)  # fmt: skip
+feedback = sa.Table(
+    "feedback", metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("time", sa.DateTime, nullable=False, index=True),
+    sa.Column("user", sa.String(16), index=True),
+    sa.Column("model", sa.String(32), nullable=False),
+    sa.Column("label", sa.String(16), nullable=False),
+    sa.Column("probability", sa.Float, nullable=False),
+    sa.Column("threshold", sa.Float, nullable=False),
+    sa.Column("is_right", sa.Boolean),
+    sa.Column("rating", sa.Integer),
+    sa.Column("query_hash", sa.String(16)),
+    sa.Column("match_hash", sa.String(16)),
+    sa.Column("query_text", sa.Text),
+    sa.Column("match_text", sa.Text),
+    sa.Column("simulated", sa.Boolean, nullable=False),
+)  # fmt: skip
+events = sa.Table(
+    "events", metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("time", sa.DateTime, nullable=False, index=True),
+    sa.Column("user", sa.String(16), index=True),
+    sa.Column("kind", sa.String(32), nullable=False),
+    sa.Column("model", sa.String(32)),
+    sa.Column("detail", sa.String(200)),
+    sa.Column("seconds", sa.Float),
+    sa.Column("simulated", sa.Boolean, nullable=False),
+)  # fmt: skip
+audit = sa.Table(
+    "audit", metadata,
+    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("time", sa.DateTime, nullable=False),
+    sa.Column("actor", sa.String(64), nullable=False),
+    sa.Column("action", sa.String(32), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("details", sa.Text, nullable=False),
+    sa.Column("previous", sa.String(64), nullable=False),
+    sa.Column("hash", sa.String(64), nullable=False),
+)  # fmt: skip
+USAGE_TABLES: Mapping[str, sa.Table] = {t.name: t for t in (predictions, scores, feedback, events)}
+"""Tables that hold what users did; the audit trail is kept apart."""
+
+
+def database_url(folder: Path) -> str:
+    """Return ``JUDUL_DATABASE_URL``, or the URL of ``judul.db`` in a folder.
+
+    Examples
+    --------
+    >>> database_url(Path("/srv/logs"))
+    'sqlite:////srv/logs/judul.db'
+    """
+    return os.environ.get(DATABASE_VARIABLE) or f"sqlite:///{folder.resolve() / DATABASE_FILE}"
+
+
+def now() -> datetime:
+    """Return the time in UTC, as the tables have it."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def open_database(
+    url: str, *, warn: Callable[[str], None] = lambda text: None, lock_wait: float = _LOCK_WAIT
+) -> sa.Engine:
+    """Connect to the log, and make or migrate its tables.
+
+    Parameters
+    ----------
+    url : str
+        Of SQLAlchemy, such as ``sqlite:///judul.db`` or ``postgresql://host/judul``.
+    warn : callable
+        Told where a broken file was set aside for a new one.
+    lock_wait : float
+        Seconds to wait for another writer.
+
+    Raises
+    ------
+    LogError
+        The database cannot be reached or written, or a newer version of the
+        package made it.
+    """
+    try:
+        address = sa.make_url(url)
+    except sa.exc.ArgumentError as error:
+        raise LogError(
+            f"{DATABASE_VARIABLE} bukan alamat basis data. Contoh: postgresql://server/judul."
+        ) from error
+    if address.drivername == "postgresql":
+        address = address.set(drivername="postgresql+psycopg")
+    is_file = address.get_backend_name() == "sqlite"
+    try:
+        engine = _sqlite(address, lock_wait) if is_file else _server(address)
+    except (ImportError, sa.exc.NoSuchModuleError) as error:
+        raise LogError(
+            "Untuk PostgreSQL, pasang ekstra postgres: pip install 'judul-lib[postgres]'."
+        ) from error
+    try:
+        _bring_up_to_date(engine)
+    except sa.exc.DatabaseError as error:
+        engine.dispose()
+        if not (is_file and is_broken(error)):
+            raise unreachable(error) from error
+        return begin_anew(url, warn=warn, lock_wait=lock_wait)
+    return engine
+
+
+def begin_anew(url: str, *, warn: Callable[[str], None], lock_wait: float = _LOCK_WAIT) -> sa.Engine:
+    """Set a broken SQLite file aside, and begin a new one."""
+    aside = set_aside(Path(str(sa.make_url(url).database)))
+    warn(
+        f"Basis data log rusak. Berkas itu disimpan sebagai {aside.name} dan yang baru dimulai; "
+        "pulihkan isinya dengan `judul govern restore` bila ada cadangan."
+    )
+    return open_database(url, lock_wait=lock_wait)
+
+
+def _sqlite(address: sa.URL, lock_wait: float) -> sa.Engine:
+    path = Path(str(address.database))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LogError(f"Folder log {path.parent} tidak dapat dibuat. Periksa hak aksesnya.") from error
+    engine = sa.create_engine(address, connect_args={"timeout": lock_wait})
+
+    @sa.event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _: Any) -> None:
+        # Transactions begin where SQLAlchemy says so, not where Python's sqlite3 guesses.
+        connection.isolation_level = None
+        with contextlib.closing(connection.cursor()) as cursor:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            cursor.execute("PRAGMA synchronous=NORMAL")
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        # A reader that becomes a writer later could find the file locked halfway.
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if not _reads_only(connection) else "BEGIN")
+
+    return engine
+
+
+def _reads_only(connection: sa.Connection) -> bool:
+    return bool(connection.get_execution_options().get("reads_only"))
+
+
+def _server(address: sa.URL) -> sa.Engine:
+    waits = {"connect_timeout": _CONNECT_WAIT, "options": "-c lock_timeout=2000 -c timezone=UTC"}
+    return sa.create_engine(address, connect_args=waits, pool_pre_ping=True)
+
+
+def _bring_up_to_date(engine: sa.Engine) -> None:
+    with engine.execution_options(reads_only=True).connect() as connection:
+        known = _stored_version(connection)
+    if known == SCHEMA_VERSION:
+        return
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(sa.text("SELECT pg_advisory_xact_lock(7483)"))
+        known = _stored_version(connection)  # Another process may have been faster.
+        if known is not None and known > SCHEMA_VERSION:
+            raise LogError(
+                f"Basis data log dibuat oleh versi yang lebih baru (skema {known}; versi ini mengenal "
+                f"{SCHEMA_VERSION}). Perbarui judul-lib, atau pilih basis data lain."
+            )
+        if known is None:
+            metadata.create_all(connection)
+            connection.execute(schema_version.insert().values(version=SCHEMA_VERSION))
+            return
+        for version in range(known, SCHEMA_VERSION):
+            for statement in MIGRATIONS[version]:
+                connection.execute(sa.text(statement))
+        connection.execute(schema_version.update().values(version=SCHEMA_VERSION))
+
+
+MIGRATIONS: Mapping[int, tuple[str, ...]] = {
+    1: (
+        "ALTER TABLE scores ADD COLUMN unknown_share FLOAT",
+        "ALTER TABLE scores ADD COLUMN version VARCHAR(64)",
+    ),
+}
+"""What leads from each version of the tables to the next."""
+
+
+def _stored_version(connection: sa.Connection) -> int | None:
+    if not sa.inspect(connection).has_table(schema_version.name):
+        return None
+    return connection.execute(sa.select(schema_version.c.version)).scalar()
+
+
+def is_broken(error: BaseException) -> bool:
+    """Tell whether SQLite found that a file is not, or no longer, a database."""
+    text = str(error)
+    return "malformed" in text or "not a database" in text
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a database file, and what belongs to it, so that nothing of it is lost."""
+    aside = path.with_name(f"{path.name}.rusak-{now():%Y%m%d-%H%M%S-%f}")
+    for suffix in ("", "-wal", "-shm"):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            part.rename(aside.with_name(aside.name + suffix))
+    return aside
+
+
+def unreachable(error: Exception) -> LogError:
+    """Return a sentence for a database that cannot be used; it names no address or password."""
+    reason = str(getattr(error, "orig", None) or error).strip().splitlines()
+    return LogError(
+        f"Basis data log tidak dapat dipakai ({reason[0] if reason else type(error).__name__}). Periksa "
+        f"folder log, ruang disk, atau {DATABASE_VARIABLE}."
+    )
+
+
+def read_table(
+    engine: sa.Engine, table: sa.Table, *conditions: sa.ColumnElement[bool]
+) -> list[dict[str, Any]]:
+    """Return rows of a table as dictionaries, in the order of their time.
+
+    Raises
+    ------
+    LogError
+        The database cannot be used.
+    """
+    query = sa.select(table).where(*conditions)
+    if "time" in table.c:
+        query = query.order_by(table.c.time, *table.primary_key.columns)
+    try:
+        with engine.execution_options(reads_only=True).connect() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+    except sa.exc.DatabaseError as error:
+        raise unreachable(error) from error

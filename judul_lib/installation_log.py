@@ -1,0 +1,106 @@
+"""The log of an installation: opened as its settings say, and written by what answers."""
+
+import os
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from judul_lib.checkers import find_models
+from judul_lib.errors import ModelError
+from judul_lib.registry import read_metadata, version_of
+from judul_lib.usage_log import Answered, UsageLog, Warn
+
+if TYPE_CHECKING:
+    from judul_lib.checking import Checker
+    from judul_lib.config import Config
+    from judul_lib.matches import Matches
+
+# Answers written down at once.
+_BATCH = 1_000
+
+
+class AnswerBatch:
+    """Many answers of one model, written down a thousand at a time.
+
+    Parameters
+    ----------
+    log : UsageLog or None
+        With None nothing is written.
+    checker : Checker
+    model : str
+        Its name.
+    """
+
+    def __init__(self, log: UsageLog | None, checker: "Checker", model: str) -> None:
+        self._log, self._checker, self._model = log, checker, model
+        self._waiting: list[Answered] = []
+        self._since = time.perf_counter()
+
+    def add(self, title: str, matches: "Matches") -> None:
+        """Take an answer; it took as long as has passed since the one before."""
+        if self._log is None:
+            return
+        now = time.perf_counter()
+        unknown = {self._model: self._checker.unknown_share(title)}
+        self._waiting.append(Answered(title, {self._model: matches}, now - self._since, unknown))
+        self._since = now
+        if len(self._waiting) >= _BATCH:
+            self.close()
+
+    def close(self) -> None:
+        """Write down what waits."""
+        if self._log is not None:
+            waiting, self._waiting = self._waiting, []
+            self._log.predictions(waiting, "check_many")
+
+
+def open_log(config: "Config", warn: Warn, *, user: str | None = None) -> UsageLog | None:
+    """Return the log of an installation, or None where it is switched off.
+
+    The name of a JupyterHub user, where there is one, is known to the log as a
+    keyed hash; else each session is a user of its own, unless one is given.
+    """
+    if not config.log:
+        return None
+    return UsageLog(
+        config.logs,
+        log_text=config.log_text,
+        user=user or os.environ.get("JUPYTERHUB_USER"),
+        versions=model_versions(config.models),
+        warn=warn,
+    )
+
+
+def model_versions(models: Path) -> dict[str, str]:
+    """Return for each model that is there when it was made and the beginning of its hash."""
+    versions = {}
+    with suppress(ModelError):
+        for name, folder in find_models(models).items():
+            with suppress(ModelError):
+                versions[name] = version_of(read_metadata(folder))
+    return versions
+
+
+def assigned_model(user: str, shares: Mapping[str, float]) -> str:
+    """Return the model that answers a user: always the same one, each for its share of the users.
+
+    Parameters
+    ----------
+    user : str
+        A pseudonym: hexadecimal digits of a hash.
+    shares : mapping of str to float
+        Positive or 0.
+
+    Examples
+    --------
+    >>> assigned_model("0000000000000000", {"light": 0.5, "full": 0.5})
+    'light'
+    """
+    place = int(user[:12], 16) / 16**12 * sum(shares.values())  # Exactly below the sum.
+    for name, share in shares.items():
+        place -= share
+        if place < 0:
+            return name
+    return list(shares)[-1]

@@ -1,0 +1,53 @@
+"""Keyed hashes in the place of titles and users: the same text gives the same digits, and only here."""
+
+import hashlib
+import hmac
+import os
+import secrets
+from pathlib import Path
+from uuid import uuid4
+
+KEY_VARIABLE, KEY_FILE = "JUDUL_LOG_KEY", "log.key"
+HASH_DIGITS = 16
+
+
+def log_key(folder: Path) -> bytes:
+    """Return the key of the hashes: ``JUDUL_LOG_KEY``, or a file made on first use.
+
+    Raises
+    ------
+    OSError
+        The file can be neither read nor made.
+    """
+    if given := os.environ.get(KEY_VARIABLE):
+        return hashlib.sha256(given.encode()).digest()
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / KEY_FILE
+    for _ in range(2):
+        try:
+            return bytes.fromhex(path.read_text("ascii"))
+        except (FileNotFoundError, ValueError):
+            new = path.with_name(f".{KEY_FILE}.{uuid4().hex}")
+            with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
+                stream.write(secrets.token_hex(32))
+            try:
+                os.link(new, path)  # Of two processes, the first one's key counts.
+            except FileExistsError:
+                pass
+            finally:
+                new.unlink()
+    return bytes.fromhex(path.read_text("ascii"))
+
+
+def keyed_hash(key: bytes, text: str) -> str:
+    """Return 16 hexadecimal digits that tell nothing of a text without the key (HMAC-SHA256).
+
+    Case and blanks do not count.
+
+    Examples
+    --------
+    >>> keyed_hash(b"k", "Prediksi  Harga") == keyed_hash(b"k", "prediksi harga")
+    True
+    """
+    plain = " ".join(text.casefold().split()).encode("utf-8", "surrogatepass")
+    return hmac.new(key, plain, hashlib.sha256).hexdigest()[:HASH_DIGITS]

@@ -1,0 +1,78 @@
+"""Rows of the log that wait in a file, one unit a line, until the database can take them."""
+
+import fcntl
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+SPOOL_FILE, DAMAGED_FILE = "spool.jsonl", "spool.rusak.jsonl"
+Unit = dict[str, list[dict[str, Any]]]
+"""Rows by the name of their table; they are taken in together or not at all."""
+
+
+def append_to_spool(folder: Path, unit: Unit) -> None:
+    """Append a unit as one line.
+
+    Raises
+    ------
+    OSError
+        No permission, disk full.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    line = (json.dumps(unit, ensure_ascii=False, default=datetime.isoformat) + "\n").encode()
+    with _locked(folder / SPOOL_FILE) as handle:
+        size = os.fstat(handle).st_size
+        if size and os.pread(handle, 1, size - 1) != b"\n":
+            line = b"\n" + line  # A writer was killed within its line.
+        written = os.write(handle, line)
+        if written < len(line):
+            os.ftruncate(handle, size)
+            raise OSError(28, "No space left on device")
+
+
+def has_spooled(folder: Path) -> bool:
+    """Tell whether something waits in the spool."""
+    try:
+        return (folder / SPOOL_FILE).stat().st_size > 0
+    except OSError:
+        return False
+
+
+@contextmanager
+def spooled(folder: Path) -> Iterator[tuple[list[Unit], list[str], Callable[[], None]]]:
+    """Give the units in the spool, damaged lines, and what empties it; others wait meanwhile."""
+    if not has_spooled(folder):
+        yield [], [], lambda: None
+        return
+    with _locked(folder / SPOOL_FILE) as handle:
+        text = os.pread(handle, os.fstat(handle).st_size, 0).decode("utf-8", "replace")
+        units, damaged = [], []
+        for line in filter(None, text.split("\n")):
+            try:
+                units.append(_read_unit(line))
+            except (ValueError, TypeError, AttributeError, KeyError):
+                damaged.append(line)
+        yield units, damaged, lambda: os.ftruncate(handle, 0)
+
+
+def _read_unit(line: str) -> Unit:
+    unit: Unit = json.loads(line)
+    for rows in unit.values():
+        for row in rows:
+            if "time" in row:
+                row["time"] = datetime.fromisoformat(row["time"])
+    return unit
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[int]:
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield handle
+    finally:
+        os.close(handle)

@@ -1,0 +1,264 @@
+"""Write down what was asked and answered, without slowing the answer or knowing who asked.
+
+A title and a user are kept as keyed hashes; text is kept only where the
+installation says so. What the database cannot take at the moment goes to a
+spool file and is brought in later, once.
+"""
+
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from judul_lib.errors import LogError
+from judul_lib.pseudonyms import keyed_hash, log_key
+from judul_lib.spool import DAMAGED_FILE, Unit, append_to_spool, has_spooled, spooled
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from judul_lib.feedback import Feedback
+    from judul_lib.matches import Matches
+
+# Seconds for which a database that failed is left alone.
+_PAUSE = 5.0
+Warn = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One title and what the models said of it.
+
+    Attributes
+    ----------
+    title : str
+        As typed.
+    matches : mapping of str to Matches
+        By model, best first; the first model's lead.
+    seconds : float
+        How long all of them took.
+    unknown : mapping of str to float
+        Share of the title's words that each model has never seen.
+    """
+
+    title: str
+    matches: Mapping[str, "Matches"]
+    seconds: float
+    unknown: Mapping[str, float] = field(default_factory=dict)
+
+
+class UsageLog:
+    """The log as it is written.
+
+    Nothing here raises because of the database or the disk: `warn` is told.
+
+    Parameters
+    ----------
+    folder : path
+        Where ``judul.db``, the spool and the key are.
+    url : str
+        Of the database; as `judul_lib.database.database_url` by default.
+    log_text : bool
+        Keep what was typed as text too.
+    user : str
+        Who asks: only a keyed hash of it is kept. Random by default, so that
+        two sessions cannot be joined.
+    versions : mapping of str to str
+        Version of each model.
+    warn : callable
+        Takes a sentence.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        url: str | None = None,
+        log_text: bool = False,
+        user: str | None = None,
+        versions: Mapping[str, str] | None = None,
+        warn: Warn = lambda sentence: None,
+    ) -> None:
+        self._folder, self._url, self._log_text = folder, url, log_text
+        self._name = secrets.token_hex(16) if user is None else user
+        self._versions, self._warn = dict(versions or {}), warn
+        self._engine: sa.Engine | None = None
+        self._retry_at, self._lock = 0.0, threading.Lock()
+        self._key: bytes | None = None
+
+    @property
+    def user(self) -> str:
+        """The pseudonym under which this session is logged; 16 hexadecimal digits."""
+        return self.hash(self._name)
+
+    def hash(self, text: str) -> str:
+        """Return a keyed hash of a text, 16 hexadecimal digits."""
+        if self._key is None:
+            try:
+                self._key = log_key(self._folder)
+            except OSError:  # What is written now cannot be joined with anything later.
+                self._key = secrets.token_bytes(32)
+        return keyed_hash(self._key, text)
+
+    def predictions(self, answered: Iterable[Answered], source: str) -> None:
+        """Write down answers.
+
+        Parameters
+        ----------
+        answered : iterable of Answered
+        source : {"page", "check", "check_many"}
+        """
+        unit: Unit = {"predictions": [], "scores": []}
+        for one in answered:
+            row, scores = self._prediction(one, source)
+            unit["predictions"].append(row)
+            unit["scores"] += scores
+        if unit["predictions"]:
+            self._write(unit)
+
+    def feedback(self, given: "Feedback") -> None:
+        """Write down what a user says of a verdict."""
+        row = {
+            **self._stamp(), "model": given.model, "label": given.label,
+            "probability": given.probability, "threshold": given.threshold,
+            "is_right": given.is_right, "rating": given.rating,
+            **self._text("query", given.title), **self._text("match", given.match),
+        }  # fmt: skip
+        self._write({"feedback": [row]})
+
+    def event(
+        self, kind: str, *, model: str | None = None, detail: str = "", seconds: float | None = None
+    ) -> None:
+        """Write down that something happened.
+
+        Parameters
+        ----------
+        kind : {"model_loaded", "model_failed", "download", "error"}
+        detail : str
+            The kind of error or file, never what a user typed.
+        """
+        row = {**self._stamp(), "kind": kind, "model": model, "detail": detail[:200], "seconds": seconds}
+        self._write({"events": [row]})
+
+    def bring_in(self) -> int:
+        """Take in what was spooled; return how many units.
+
+        Raises
+        ------
+        LogError
+            The database cannot be used; the spool is then as it was.
+        """
+        with spooled(self._folder) as (units, damaged, done):
+            if units:
+                self._insert(units)
+            if damaged:
+                with (self._folder / DAMAGED_FILE).open("a", encoding="utf-8") as stream:
+                    stream.writelines(f"{line}\n" for line in damaged)
+            done()
+            return len(units)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        if self._engine is not None:
+            self._engine.dispose()
+            self._engine = None
+
+    def _stamp(self) -> dict[str, Any]:
+        from judul_lib.database import now
+
+        return {"id": uuid4().hex, "time": now(), "user": self.user, "simulated": False}
+
+    def _text(self, name: str, text: str | None) -> dict[str, Any]:
+        if not text:
+            return {f"{name}_hash": None, f"{name}_text": None}
+        return {f"{name}_hash": self.hash(text), f"{name}_text": text if self._log_text else None}
+
+    def _prediction(self, one: Answered, source: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        stamp = self._stamp()
+        found = {name: matches for name, matches in one.matches.items() if len(matches)}
+        tops = [float(matches.probability[0]) for matches in found.values()]
+        title = " ".join(one.title.split())
+        row = {
+            **stamp, "source": source, **self._text("query", title), "query_length": len(title),
+            "query_words": len(title.split()), "difference": tops[0] - tops[1] if tops[1:] else None,
+            "seconds": one.seconds, "n_results": max(map(len, one.matches.values()), default=0),
+        }  # fmt: skip
+        scores = [
+            {
+                "prediction_id": stamp["id"], "model": name, "version": self._versions.get(name),
+                "probability": float(matches.probability[0]) if name in found else None,
+                **self._text("match", matches.titles[0] if name in found else None),
+                "unknown_share": one.unknown.get(name),
+            }
+            for name, matches in one.matches.items()
+        ]  # fmt: skip
+        return row, scores
+
+    def _write(self, unit: Unit) -> None:
+        with self._lock:
+            sentence = ""
+            if time.monotonic() >= self._retry_at:
+                try:
+                    self._insert([unit])
+                    if has_spooled(self._folder):
+                        self.bring_in()
+                    return
+                except LogError as error:
+                    self._retry_at, sentence = time.monotonic() + _PAUSE, str(error)
+                except OSError:  # Of the spool: what was to be written is written.
+                    return
+            self._spool(unit, sentence)
+
+    def _spool(self, unit: Unit, sentence: str) -> None:
+        try:
+            append_to_spool(self._folder, unit)
+        except OSError as error:
+            self._warn(f"Catatan penggunaan tidak tersimpan ({error.strerror}); jawaban tetap benar.")
+            return
+        if sentence:
+            self._warn(f"{sentence} Catatan disimpan sementara dan dimasukkan kemudian.")
+
+    def _insert(self, units: Sequence[Unit]) -> None:
+        import sqlalchemy as sa
+
+        from judul_lib import database
+
+        url = self._url or database.database_url(self._folder)
+        if self._engine is None:
+            self._engine = database.open_database(url, warn=self._warn)
+        try:
+            insert_units(self._engine, units)
+        except sa.exc.DatabaseError as error:
+            is_file = self._engine.dialect.name == "sqlite"
+            self.close()
+            if not (is_file and database.is_broken(error)):
+                raise database.unreachable(error) from error
+            self._engine = database.begin_anew(url, warn=self._warn)
+            insert_units(self._engine, units)
+
+
+def insert_units(engine: "sa.Engine", units: Iterable[Unit]) -> None:
+    """Insert rows in one transaction; those that are there already are left alone.
+
+    Parameters
+    ----------
+    units : iterable of mapping
+        Name of a table to its rows.
+    """
+    from importlib import import_module
+
+    from judul_lib.database import USAGE_TABLES
+
+    rows: Unit = {}
+    for unit in units:
+        for name, new in unit.items():
+            rows.setdefault(name, []).extend(new)
+    insert = import_module(f"sqlalchemy.dialects.{engine.dialect.name}").insert
+    with engine.begin() as connection:
+        for name, new in rows.items():
+            if new:
+                connection.execute(insert(USAGE_TABLES[name]).on_conflict_do_nothing(), new)

@@ -1,0 +1,345 @@
+"""The log: every answer is there once, nobody's title is, and no answer waits or breaks for it."""
+
+import os
+import signal
+import sqlite3
+import statistics
+import subprocess
+import sys
+import time
+
+import pytest
+import sqlalchemy as sa
+
+from judul_lib import load_checker
+from judul_lib.database import (
+    SCHEMA_VERSION,
+    database_url,
+    events,
+    feedback,
+    open_database,
+    predictions,
+    read_table,
+    scores,
+)
+from judul_lib.errors import LogError
+from judul_lib.feedback import Feedback
+from judul_lib.installation_log import assigned_model
+from judul_lib.pseudonyms import KEY_FILE, keyed_hash, log_key
+from judul_lib.spool import DAMAGED_FILE, SPOOL_FILE, append_to_spool, has_spooled
+from judul_lib.usage_log import Answered, UsageLog, insert_units
+from tests.conftest import PROJECT, judul
+
+TITLE = "Prediksi Harga Cabai di Kabupaten Garut Menggunakan LSTM"
+POSTGRES = os.environ.get("JUDUL_TEST_POSTGRES", "")
+NO_POSTGRES = "no PostgreSQL here: set JUDUL_TEST_POSTGRES to the URL of a server that may be written to"
+
+WRITER = """
+import sys
+from pathlib import Path
+from judul_lib.database import now
+from judul_lib.usage_log import UsageLog
+folder, url, n, name = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4]
+log = UsageLog(folder, url=url, user=name)
+stamp = {"source": "check", "query_hash": "0" * 16, "query_length": 9, "query_words": 2, "seconds": 0.01,
+         "query_text": None, "difference": None, "n_results": 1, "simulated": False, "user": log.user}
+print("ready", flush=True)
+for k in range(n):
+    row = {**stamp, "id": f"{name}-{k}", "time": now()}
+    score = {"prediction_id": row["id"], "model": "light", "version": None, "probability": 0.5,
+             "match_hash": None, "match_text": None, "unknown_share": 0.0}
+    log._write({"predictions": [row], "scores": [score]})
+"""
+
+
+@pytest.fixture(scope="module")
+def matches():
+    return load_checker(PROJECT / "outputs" / "light").check(TITLE, top_k=5)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, tmp_path):
+    """The URL of an empty database."""
+    if request.param == "sqlite":
+        yield database_url(tmp_path)
+        return
+    if not POSTGRES:
+        pytest.skip(NO_POSTGRES)
+    name = f"judul_{os.getpid()}_{time.monotonic_ns()}"
+    server = sa.create_engine(
+        sa.make_url(POSTGRES).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT"
+    )
+    with server.connect() as connection:
+        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+    yield sa.make_url(POSTGRES).set(database=name).render_as_string(hide_password=False)
+    with server.connect() as connection:
+        connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
+    server.dispose()
+
+
+def rows(url, table):
+    engine = open_database(url)
+    try:
+        return read_table(engine, table)
+    finally:
+        engine.dispose()
+
+
+def answered(matches):
+    return Answered(TITLE, {"light": matches}, 0.01, {"light": 0.25})
+
+
+def test_an_answer_is_kept_without_its_title(url, tmp_path, matches):
+    log = UsageLog(tmp_path, url=url, user="siti", versions={"light": "20260101-abc"})
+    log.predictions([answered(matches)], "page")
+    log.close()
+    (kept,), (score,) = rows(url, predictions), rows(url, scores)
+    assert kept["query_hash"] == keyed_hash(log_key(tmp_path), TITLE)
+    assert len(kept["query_hash"]) == len(kept["user"]) == 16
+    assert (kept["query_length"], kept["query_words"], kept["n_results"]) == (len(TITLE), 8, 5)
+    assert (score["probability"], score["version"]) == (float(matches.probability[0]), "20260101-abc")
+    assert score["match_hash"] == log.hash(matches.titles[0])
+    assert score["unknown_share"] == 0.25
+    everything = str((kept, score))
+    for secret in (TITLE, "Cabai", "siti", matches.titles[0]):
+        assert secret not in everything
+
+
+def test_text_is_kept_only_where_that_is_set(url, tmp_path, matches):
+    log = UsageLog(tmp_path, url=url, log_text=True)
+    log.predictions([answered(matches)], "check")
+    log.feedback(Feedback("light", "MIRIP", 0.9, 0.5, True, None, TITLE, matches.titles[0]))
+    log.close()
+    assert rows(url, predictions)[0]["query_text"] == TITLE
+    (given,) = rows(url, feedback)
+    assert (given["query_text"], given["match_text"]) == (TITLE, matches.titles[0])
+
+
+def test_the_difference_is_that_of_the_first_two_models(url, tmp_path, matches):
+    log = UsageLog(tmp_path, url=url)
+    other = matches.first(2)
+    log.predictions([Answered(TITLE, {"full": matches, "light": other}, 0.01)], "page")
+    log.close()
+    assert rows(url, predictions)[0]["difference"] == 0
+    assert {row["model"] for row in rows(url, scores)} == {"full", "light"}
+
+
+def test_a_hash_needs_the_key_and_forgets_case_and_blanks(tmp_path):
+    one, other = UsageLog(tmp_path / "a"), UsageLog(tmp_path / "b")
+    assert one.hash(TITLE) == one.hash(f"  {TITLE.upper()} ")
+    assert one.hash(TITLE) != other.hash(TITLE)
+    assert UsageLog(tmp_path / "a").hash(TITLE) == one.hash(TITLE)
+    assert (tmp_path / "a" / KEY_FILE).stat().st_mode & 0o077 == 0
+    assert one.user != UsageLog(tmp_path / "a").user  # Two sessions cannot be joined.
+
+
+def test_eight_writers_at_once_lose_nothing(url, tmp_path):
+    n, writers = 1_250, 8
+    processes = [
+        subprocess.Popen([sys.executable, "-c", WRITER, tmp_path, url, str(n), f"w{k}"], cwd=PROJECT)
+        for k in range(writers)
+    ]
+    assert [process.wait() for process in processes] == [0] * writers
+    log = UsageLog(tmp_path, url=url)
+    log.bring_in()
+    log.close()
+    expected = {f"w{k}-{number}" for k in range(writers) for number in range(n)}
+    assert {row["id"] for row in rows(url, predictions)} == expected
+    assert {row["prediction_id"] for row in rows(url, scores)} == expected
+    assert not has_spooled(tmp_path)
+
+
+def test_a_killed_writer_leaves_whole_transactions(url, tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-c", WRITER, tmp_path, url, "100000", "w"], cwd=PROJECT, stdout=subprocess.PIPE
+    )
+    process.stdout.readline()
+    time.sleep(0.5)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    asked = {row["id"] for row in rows(url, predictions)}
+    assert len(asked) > 10
+    assert {row["prediction_id"] for row in rows(url, scores)} == asked
+
+
+def test_writing_takes_little(url, tmp_path, matches):
+    """The whole promise is 5 ms; this bound is far above what a busy machine needs."""
+    log = UsageLog(tmp_path, url=url)
+    log.predictions([answered(matches)], "page")
+    seconds = []
+    for _ in range(60):
+        start = time.perf_counter()
+        log.predictions([answered(matches)], "page")
+        seconds.append(time.perf_counter() - start)
+    log.close()
+    assert statistics.median(seconds) < 0.05
+
+
+def test_what_a_locked_database_cannot_take_is_brought_in_later_once(tmp_path, matches):
+    said = []
+    log = UsageLog(tmp_path, warn=said.append)
+    log.event("download")
+    other = sqlite3.connect(tmp_path / "judul.db", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    log.predictions([answered(matches)], "page")
+    log.predictions([answered(matches)], "page")  # Not tried again at once.
+    assert len(said) == 1
+    assert "dimasukkan kemudian" in said[0]
+    other.execute("COMMIT")
+    other.close()
+    spooled = (tmp_path / SPOOL_FILE).read_bytes()
+    assert TITLE.encode() not in spooled
+    assert log.bring_in() == 2
+    (tmp_path / SPOOL_FILE).write_bytes(spooled)  # As if killed before the file was emptied.
+    assert log.bring_in() == 2
+    log.close()
+    assert len(rows(database_url(tmp_path), predictions)) == 2
+
+
+def test_a_database_that_is_not_there_breaks_no_answer(tmp_path, matches):
+    said = []
+    log = UsageLog(tmp_path, url="postgresql://localhost:1/judul", warn=said.append)
+    log.predictions([answered(matches)], "page")
+    assert "JUDUL_DATABASE_URL" in said[0]
+    assert has_spooled(tmp_path)
+    with pytest.raises(LogError):
+        log.bring_in()
+    assert has_spooled(tmp_path)
+
+
+def test_a_folder_that_cannot_be_written_is_said_and_nothing_more(tmp_path, matches):
+    said = []
+    (tmp_path / "logs").write_text("a file")
+    log = UsageLog(tmp_path / "logs", warn=said.append)
+    log.predictions([answered(matches)], "page")
+    assert said
+    assert said[-1].endswith("jawaban tetap benar.")
+
+
+def test_a_broken_file_is_set_aside_and_a_new_one_begun(tmp_path):
+    said = []
+    log = UsageLog(tmp_path, warn=said.append)
+    log.event("download")
+    log.close()
+    content = b"not a database" * 500
+    (tmp_path / "judul.db").write_bytes(content)
+    for suffix in ("-wal", "-shm"):
+        (tmp_path / f"judul.db{suffix}").unlink(missing_ok=True)
+    log.event("error", detail="ValueError")
+    log.close()
+    assert [row["kind"] for row in rows(database_url(tmp_path), events)] == ["error"]
+    (aside,) = tmp_path.glob("judul.db.rusak-*")
+    assert aside.read_bytes() == content
+    assert aside.name in said[0]
+
+
+def test_a_page_that_turns_bad_while_in_use_is_noticed(tmp_path):
+    said = []
+    log = UsageLog(tmp_path, warn=said.append)
+    for _ in range(300):
+        log.event("download", detail="x" * 200)
+    log.close()
+    path = tmp_path / "judul.db"
+    size = path.stat().st_size
+    with path.open("r+b") as stream:
+        stream.seek(4096)
+        stream.write(os.urandom(size - 4096))
+    log.event("error")
+    log.close()
+    assert "rusak" in said[0]
+    assert [row["kind"] for row in rows(database_url(tmp_path), events)] == ["error"]
+
+
+def test_a_torn_line_of_the_spool_is_kept_aside_and_the_others_count(tmp_path):
+    log = UsageLog(tmp_path)
+    row = {**log._stamp(), "kind": "download", "model": None, "detail": "", "seconds": None}
+    unit = {"events": [row]}
+    append_to_spool(tmp_path, unit)
+    with (tmp_path / SPOOL_FILE).open("ab") as stream:
+        stream.write(b'{"events": [{"id": "to')
+    append_to_spool(tmp_path, {"events": [{**row, "id": "f" * 32}]})
+    assert log.bring_in() == 2
+    assert (tmp_path / DAMAGED_FILE).read_text().startswith('{"events": [{"id": "to')
+    log.close()
+    assert len(rows(database_url(tmp_path), events)) == 2
+
+
+def test_a_database_of_a_newer_version_is_left_alone(url, tmp_path):
+    engine = open_database(url)
+    with engine.begin() as connection:
+        connection.execute(sa.text(f"UPDATE schema_version SET version = {SCHEMA_VERSION + 1}"))
+    engine.dispose()
+    with pytest.raises(LogError, match="versi yang lebih baru"):
+        open_database(url)
+    said = []
+    UsageLog(tmp_path, url=url, warn=said.append).event("download")
+    assert "Perbarui judul-lib" in said[0]
+    assert has_spooled(tmp_path)
+
+
+def test_tables_of_the_first_version_are_brought_up_to_date_with_their_rows(url):
+    engine = open_database(url)
+    with engine.begin() as connection:
+        for column in ("unknown_share", "version"):
+            connection.execute(sa.text(f"ALTER TABLE scores DROP COLUMN {column}"))
+        connection.execute(sa.text("INSERT INTO scores (prediction_id, model) VALUES ('a', 'light')"))
+        connection.execute(sa.text("UPDATE schema_version SET version = 1"))
+    engine.dispose()
+    assert rows(url, scores) == [
+        {
+            "prediction_id": "a", "model": "light", "version": None, "probability": None,
+            "match_hash": None, "match_text": None, "unknown_share": None,
+        }
+    ]  # fmt: skip
+
+
+def test_a_wrong_address_is_said_without_its_password(monkeypatch, tmp_path):
+    with pytest.raises(LogError, match="JUDUL_DATABASE_URL"):
+        open_database("no address")
+    with pytest.raises(LogError) as caught:
+        open_database("postgresql://siti:rahasia@localhost:1/judul")
+    assert "rahasia" not in str(caught.value)
+
+
+def test_users_are_shared_out_as_stated_and_stay_with_their_model():
+    users = [keyed_hash(b"k", str(number)) for number in range(4_000)]
+    chosen = [assigned_model(user, {"full": 0.25, "light": 0.75}) for user in users]
+    assert 0.22 < chosen.count("full") / len(chosen) < 0.28
+    assert chosen == [assigned_model(user, {"full": 0.25, "light": 0.75}) for user in users]
+    assert assigned_model("f" * 16, {"full": 1.0, "light": 0.0}) == "full"
+
+
+def test_rows_that_are_there_already_are_left_alone(url, tmp_path):
+    engine = open_database(url)
+    row = {**UsageLog(tmp_path)._stamp(), "kind": "error", "model": None, "detail": "a", "seconds": None}
+    insert_units(engine, [{"events": [row]}, {"events": [{**row, "detail": "b"}]}])
+    assert [kept["detail"] for kept in read_table(engine, events)] == ["a"]
+    engine.dispose()
+
+
+def test_the_command_writes_down_one_and_many(tmp_path, write_csv):
+    models = tmp_path / "models"
+    models.mkdir()
+    (models / "light").symlink_to(PROJECT / "outputs" / "light")
+    catalogue = write_csv([TITLE, "", "Deteksi Hoaks Berbahasa Jawa"])
+    options = ("--models", models, "--model", "light")
+    assert judul("check", TITLE, *options, JUDUL_LOG="true").returncode == 0
+    file = ("--file", catalogue, "--output", tmp_path / "out.csv")
+    many = judul("check", *file, *options, JUDUL_LOG="true")
+    assert many.returncode == 0, many.stderr
+    kept = rows(database_url(models / "logs"), predictions)
+    assert [row["source"] for row in kept] == ["check", "check_many", "check_many"]
+    assert len({row["user"] for row in kept}) == 1
+    assert judul("check", TITLE, *options, JUDUL_LOG="false").returncode == 0
+    assert len(rows(database_url(models / "logs"), predictions)) == 3
+
+
+def test_the_command_answers_also_where_nothing_can_be_written(tmp_path):
+    models = tmp_path / "models"
+    models.mkdir()
+    (models / "light").symlink_to(PROJECT / "outputs" / "light")
+    (models / "logs").write_text("a file")
+    done = judul("check", TITLE, "--models", models, "--model", "light", JUDUL_LOG="true")
+    assert done.returncode == 0
+    assert "peluang" in done.stdout
+    assert "jawaban tetap benar" in done.stderr
