@@ -27,6 +27,8 @@ from judul_lib.matches import TopRows
 # Titles whose letters are compared at a time; with more left, their letters are counted first.
 _FIRST, _NEXT, _MANY = 256, 16_384, 1024
 _BUCKETS, _MOST = 32, 255
+# Fewer comparisons than this take less time than to start threads for them.
+_THREADED = 4_096
 # A part of which more than one title in so many is wanted at once is decoded as a whole.
 _SHARE = 20
 Rows = NDArray[np.intp]
@@ -163,7 +165,8 @@ class StudySearch:
         letters = folded(self.titles.take(rows)) if known is None else known[rows]
         return cdist(
             [query.letters[0]], letters,
-            scorer=Indel.normalized_similarity, dtype=np.float64, workers=-1 if many else 1,
+            scorer=Indel.normalized_similarity, dtype=np.float64,
+            workers=-1 if len(rows) > _THREADED else 1,
         )[0]  # fmt: skip
 
     @cached_property

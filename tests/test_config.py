@@ -140,3 +140,18 @@ def test_a_check_takes_threshold_and_archive_from_the_file(tmp_path, write_csv):
     assert told.returncode == 0, told.stderr
     assert "ambang 1,00" in told.stdout
     assert "2 judul" in told.stdout
+
+
+def test_switches_and_shares_of_an_ab_test(tmp_path):
+    path = tmp_path / "judul.toml"
+    path.write_text("log_text = true\n[ab_test]\nfull = 1\nlight = 3\n")
+    config = load_config(path, {"JUDUL_LOG": "false"})
+    assert (config.log, config.log_text) == (False, True)
+    assert config.ab_test == {"full": 0.25, "light": 0.75}
+    for text in ("log = 1", "log = 'ya'", "[ab_test]\nx = 1", "[ab_test]\nfull = 0", "ab_test = 3"):
+        path.write_text(text)
+        with pytest.raises(ConfigError):
+            load_config(path, {})
+    path.write_text("threshold = true")
+    with pytest.raises(ConfigError):
+        load_config(path, {})
