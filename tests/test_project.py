@@ -109,8 +109,8 @@ def test_no_module_imports_from_a_floor_above():
         settings errors storage tables signed_logistic texts feedback
         preprocessing arrays plots reports table_files config array_files workers
         database pseudonyms spool
-        corpus estimators features spelling leaderboard_plots widgets forest_table
-        title_parser word_vectors matches gold labeling evaluation baselines synthetic
+        corpus estimators features spelling leaderboard_plots widgets forest_table audit
+        title_parser word_vectors matches gold labeling evaluation baselines synthetic privacy
         spans
         records encoders leaderboard study_search
         record_features meetings usage_log
