@@ -125,11 +125,16 @@ def advance_head(engine: sa.Engine, folder: Path) -> None:
         try:
             with engine.execution_options(reads_only=True).connect() as connection:
                 last = _last(connection)
-                found = _BEGINNING if known.seq == 0 else _hash_at(connection, known.seq)
+                found = _BEGINNING if known.seq == 0 else hash_at(connection, known.seq)
         except sa.exc.DatabaseError as error:
             raise unreachable(error) from error
         if found == known.hash and last.seq > known.seq:
             write_head(folder, last)
+
+
+def hash_at(connection: sa.Connection, seq: int) -> str | None:
+    """Return the hash of a row, or None where there is no such row."""
+    return connection.execute(sa.select(audit.c.hash).where(audit.c.seq == seq)).scalar()
 
 
 def read_head(folder: Path) -> Head:
@@ -203,10 +208,6 @@ def _last(connection: sa.Connection) -> Head:
     query = sa.select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1)
     row = connection.execute(query).first()
     return Head(0, _BEGINNING) if row is None else Head(row.seq, row.hash)
-
-
-def _hash_at(connection: sa.Connection, seq: int) -> str | None:
-    return connection.execute(sa.select(audit.c.hash).where(audit.c.seq == seq)).scalar()
 
 
 def _hash(row: Mapping[str, Any]) -> str:

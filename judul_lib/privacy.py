@@ -19,7 +19,7 @@ from judul_lib import audit as trail
 from judul_lib.database import events, feedback, now, predictions, read_table, scores, unreachable
 from judul_lib.errors import LogError
 from judul_lib.pseudonyms import HASH_DIGITS
-from judul_lib.spool import Unit, edit_spool
+from judul_lib.spool import DAMAGED_FILE, SPOOL_FILE, Unit, edit_spool
 from judul_lib.storage import sha256_of
 
 LAW = "UU No. 27 Tahun 2022 tentang Pelindungan Data Pribadi"
@@ -27,6 +27,7 @@ SPOOL = "spool"
 """Name under which what waits in files is counted."""
 _TIMED = (predictions, feedback, events)
 _TIME = re.compile(r'"time": ?"([0-9T:.-]+)"')
+_USER = re.compile(rf'"user": ?"([0-9a-f]{{{HASH_DIGITS}}})"')
 _ID = re.compile(rf"[0-9a-f]{{{HASH_DIGITS}}}")
 # Values in one IN clause; PostgreSQL and SQLite both take more.
 _MANY = 500
@@ -112,7 +113,7 @@ def forget(engine: sa.Engine, folder: Path, user: str, *, actor: str, reason: st
         engine, folder, lambda table: table.c.user == user, lambda row: row.get("user") == user,
         lambda line: not _mentions(line, user), dry_run=False, actor=actor, action=trail.FORGET,
         reason=reason or f"Permintaan pemilik data ({LAW})",
-        details={"user": sha256_of(user.encode())[:8]},
+        details={"user": short_hash(user)},
     )  # fmt: skip
     return Forgotten(counts, remaining(engine, folder, user, ids))
 
@@ -157,12 +158,30 @@ def export(engine: sa.Engine, folder: Path, user: str, *, actor: str, reason: st
     trail.append(
         engine, folder, actor=actor, action=trail.EXPORT,
         reason=reason or f"Permintaan pemilik data ({LAW})",
-        details={"user": sha256_of(user.encode())[:8], "counts": counts},
+        details={"user": short_hash(user), "counts": counts},
     )  # fmt: skip
     content = {
         "user": user, "time": now(), "law": LAW, "tables": tables, "waiting": units, "damaged": damaged,
     }  # fmt: skip
     return json.dumps(content, ensure_ascii=False, indent=2, default=datetime.isoformat) + "\n"
+
+
+def users(engine: sa.Engine, folder: Path) -> list[str]:
+    """Return the pseudonyms that have records, in the tables or in the files that wait."""
+    found: set[str] = set()
+    with _transaction(engine, reads_only=True) as connection:
+        for table in _TIMED:
+            known = table.c.user.is_not(None)
+            found |= set(connection.execute(sa.select(table.c.user).where(known).distinct()).scalars())
+    for name in (SPOOL_FILE, DAMAGED_FILE):
+        if (folder / name).exists():
+            found |= set(_USER.findall((folder / name).read_text("utf-8", "replace")))
+    return sorted(found)
+
+
+def short_hash(user: str) -> str:
+    """Return what the audit trail has of a pseudonym: enough to know it again, not to find it out."""
+    return sha256_of(user.encode())[:8]
 
 
 def user_id(text: str) -> str:

@@ -2,19 +2,33 @@
 
 import json
 import random
+import shutil
 import subprocess
 import sys
+import zipfile
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from judul_lib import audit, privacy
-from judul_lib.database import USAGE_TABLES, now, open_database, read_table
+from judul_lib import audit, load_checker, privacy
+from judul_lib.backup import backup, verify_backup
+from judul_lib.database import (
+    SCHEMA_VERSION,
+    USAGE_TABLES,
+    database_url,
+    now,
+    open_database,
+    read_table,
+)
 from judul_lib.errors import LogError
+from judul_lib.pseudonyms import log_key
+from judul_lib.restoring import restore
 from judul_lib.spool import DAMAGED_FILE, SPOOL_FILE, append_to_spool, spooled
+from judul_lib.storage import sha256_of
 from judul_lib.usage_log import insert_units
-from tests.conftest import PROJECT
+from tests.conftest import PROJECT, assert_refused, judul
 
 USERS = [f"{number:016x}" for number in (0xABC1230000000001, 0xABC1230000000002, 0xF00D)]
 
@@ -293,3 +307,264 @@ def test_what_is_no_pseudonym_is_refused(engine, tmp_path, user):
             act(engine, tmp_path, user, actor="a")
     assert in_tables(engine) == flat(kept)
     assert read_table(engine, audit.audit) == []
+
+
+@pytest.fixture
+def installation(engine, url, tmp_path):
+    """Models, versions of one with a link to the current one, and a log with rows."""
+    models = tmp_path / "outputs"
+    for name in ("light", "structured"):
+        shutil.copytree(PROJECT / "outputs" / name, models / name)
+    shutil.copytree(PROJECT / "outputs" / "light", models / "models" / "light" / "1")
+    (models / "models" / "light" / "current").symlink_to("1")
+    logs = models / "logs"
+    log_key(logs)
+    filled(engine, logs)
+    appended(engine, logs)
+    return models
+
+
+def tree(folder):
+    """What is in a folder, apart from what SQLite writes by itself."""
+    return {
+        path.relative_to(folder): path.readlink() if path.is_symlink() else path.read_bytes()
+        for path in folder.rglob("*")
+        if (path.is_file() or path.is_symlink()) and not path.name.startswith(("judul.db", ".audit"))
+    }
+
+
+def in_audit(engine):
+    return sorted(read_table(engine, audit.audit), key=lambda row: row["seq"])
+
+
+def made(engine, models, target):
+    return backup(models, engine, models / "logs", target, actor="a", reason="uji")
+
+
+def put_back(url, models, path, **options):
+    return restore(path, models, url, models / "logs", actor="a", reason="uji", **options)
+
+
+def test_what_was_lost_is_there_again_after_a_restore(engine, url, installation, tmp_path):
+    target = tmp_path / "cadangan.zip"
+    rows, trail, files = in_tables(engine), in_audit(engine), tree(installation)
+    manifest = made(engine, installation, target)
+    assert target.stat().st_mode & 0o077 == 0
+    assert verify_backup(target) == manifest
+    assert manifest.models == ["light", "models", "structured"]
+    assert in_audit(engine)[-1]["action"] == audit.BACKUP
+    shutil.rmtree(installation)
+    execute(engine, *(f"DELETE FROM {name}" for name in (*USAGE_TABLES, "audit")))
+    done = put_back(url, installation, target)
+    assert done.has_key
+    assert done.aside == []
+    assert in_tables(engine) == rows
+    assert in_audit(engine)[:-1] == trail
+    assert in_audit(engine)[-1]["action"] == audit.RESTORE
+    assert audit.verify(engine, installation / "logs") == []
+    assert audit.read_head(installation / "logs").seq == len(trail) + 1
+    after = tree(installation)
+    head = Path("logs") / audit.HEAD_FILE
+    assert {**after, head: b""} == {**files, head: b""}
+    assert (installation / "logs" / "log.key").stat().st_mode & 0o077 == 0
+    for folder in ("light", "structured", "models/light/current"):
+        assert len(load_checker(installation / folder).check("Prediksi Harga Cabai", top_k=3)) == 3
+
+
+def test_a_log_with_rows_is_replaced_only_when_told_and_then_kept(engine, url, installation, tmp_path):
+    target = tmp_path / "cadangan.zip"
+    rows = in_tables(engine)
+    made(engine, installation, target)
+    privacy.retention(engine, installation / "logs", days=50, actor="a")
+    trail = in_audit(engine)
+    before, files = in_tables(engine), tree(installation)
+    with pytest.raises(LogError, match="--force"):
+        put_back(url, installation, target)
+    assert (in_tables(engine), tree(installation)) == (before, files)
+    done = put_back(url, installation, target, force=True)
+    assert in_tables(engine) == rows
+    assert in_audit(engine)[:-1] == trail  # It goes on from the backup's, and none of it is lost.
+    assert audit.verify(engine, installation / "logs") == []
+    if engine.dialect.name == "postgresql":
+        count = f"SELECT count(*) FROM {done.aside[0]}.predictions"
+        with engine.connect() as connection:
+            kept = connection.execute(sa.text(count)).scalar()
+        assert kept == len(before["predictions"])
+    else:
+        old = open_database(f"sqlite:///{tmp_path / done.aside[0]}")
+        assert in_tables(old) == before
+        old.dispose()
+    assert {name.split(".lama-")[0] for name in done.aside[1:]} == {SPOOL_FILE}
+
+
+def test_a_restore_brings_nobody_back_who_was_forgotten(engine, url, installation, tmp_path):
+    target, logs = tmp_path / "cadangan.zip", installation / "logs"
+    privacy.forget(engine, logs, USERS[1], actor="a")
+    filled(engine, logs)  # Who came back after being forgotten is there in the backup.
+    rows = in_tables(engine)
+    made(engine, installation, target)
+    privacy.forget(engine, logs, USERS[0], actor="a")
+    for _ in range(2):
+        assert put_back(url, installation, target, force=True).forgotten == 1
+        assert set(privacy.remaining(engine, logs, USERS[0]).values()) == {0}
+        others = {name: {row for row in found if USERS[0] not in row} for name, found in rows.items()}
+        now_there = in_tables(engine)
+        assert {**now_there, "scores": 0} == {**others, "scores": 0}
+        assert now_there["scores"] < rows["scores"]
+        assert audit.verify(engine, logs) == []
+
+
+def test_another_trail_gives_way_to_that_of_the_backup(engine, url, installation, tmp_path):
+    target = tmp_path / "cadangan.zip"
+    trail = in_audit(engine)
+    made(engine, installation, target)
+    execute(engine, "DELETE FROM audit")
+    (installation / "logs" / audit.HEAD_FILE).unlink()
+    appended(engine, installation / "logs", 9)
+    put_back(url, installation, target, force=True)
+    assert in_audit(engine)[:-1] == trail
+    assert audit.verify(engine, installation / "logs") == []
+
+
+def test_a_backup_of_one_database_goes_into_the_other(engine, url, installation, tmp_path):
+    target = tmp_path / "cadangan.zip"
+    rows, trail = in_tables(engine), in_audit(engine)
+    made(engine, installation, target)
+    other = tmp_path / "lain"
+    put_back(database_url(other / "logs"), other, target)
+    sqlite = open_database(database_url(other / "logs"))
+    assert (in_tables(sqlite), in_audit(sqlite)[:-1]) == (rows, trail)
+    again = tmp_path / "lagi.zip"
+    made(sqlite, other, again)
+    sqlite.dispose()
+    put_back(url, installation, again, force=True)
+    assert in_tables(engine) == rows
+    assert in_audit(engine)[: len(trail)] == trail
+    assert audit.verify(engine, installation / "logs") == []
+
+
+def rewritten(path, change, extra=()):
+    """Write a zip anew with another manifest and further members, whose hashes are right."""
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    manifest = json.loads(members.pop("manifest.json"))
+    for name in extra:
+        members[name] = b"x"
+        manifest["hashes"][name] = sha256_of(b"x")
+    change(manifest, members)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+        archive.writestr("manifest.json", json.dumps(manifest))
+
+
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def shorten(path):
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def exchange(name, content):
+    def change(manifest, members):
+        members[name] = content
+
+    return lambda path: rewritten(path, change)
+
+
+def nothing(manifest, members):
+    pass
+
+
+REFUSED = {
+    "a bit": (flip, "rusak"),
+    "cut off": (shorten, "rusak"),
+    "no zip": (lambda path: path.write_bytes(b"PK"), "rusak"),
+    "another table": (exchange("log/events.jsonl", b""), "rusak"),
+    "a row too few": (lambda p: rewritten(p, lambda m, _: m["rows"].update(events=1)), "rusak"),
+    "a member missing": (lambda p: rewritten(p, lambda _, f: f.pop("log/log.key")), "rusak"),
+    "a member too many": (lambda p: rewritten(p, lambda _, f: f.update({"log/x": b""})), "ke luar"),
+    "a hash too few": (lambda p: rewritten(p, lambda m, _: m["hashes"].pop("log/log.key")), "rusak"),
+    "upwards": (lambda p: rewritten(p, nothing, ["outputs/light/../../../../jahat"]), "ke luar"),
+    "absolute": (lambda p: rewritten(p, nothing, ["/tmp/jahat"]), "ke luar"),
+    "backslash": (lambda p: rewritten(p, nothing, ["outputs/light/..\\..\\jahat"]), "ke luar"),
+    "elsewhere": (lambda p: rewritten(p, nothing, ["outputs/logs/judul.db"]), "ke luar"),
+    "link": (lambda p: rewritten(p, lambda m, _: m.update(links={"outputs/models/a": "../.."})), "ke luar"),
+    "newer": (lambda p: rewritten(p, lambda m, _: m.update(schema=SCHEMA_VERSION + 1)), "lebih baru"),
+    "newer form": (lambda p: rewritten(p, lambda m, _: m.update(format=2)), "lebih baru"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_bad_backup_is_refused_and_changes_nothing(tmp_path, name):
+    engine = open_database(database_url(tmp_path), lock_wait=30)
+    models = tmp_path / "outputs"
+    shutil.copytree(PROJECT / "outputs" / "light", models / "light")
+    log_key(models / "logs")
+    filled(engine, models / "logs")
+    target = tmp_path / "zip" / "cadangan.zip"
+    made(engine, models, target)
+    before = (in_tables(engine), in_audit(engine), tree(models), set(tmp_path.iterdir()))
+    spoil, said = REFUSED[name]
+    spoil(target)
+    with pytest.raises(LogError, match=said):
+        put_back(database_url(tmp_path), models, target, force=True)
+    assert (in_tables(engine), in_audit(engine), tree(models), set(tmp_path.iterdir())) == before
+    engine.dispose()
+
+
+def test_a_backup_is_written_whole_or_not_at_all(tmp_path):
+    engine = open_database(database_url(tmp_path), lock_wait=30)
+    models, target = tmp_path / "outputs", tmp_path / "zip" / "cadangan.zip"
+    shutil.copytree(PROJECT / "outputs" / "light", models / "light")
+    made(engine, models, target)
+    content = target.read_bytes()
+    (models / "light" / "arrays.npz").write_bytes(b"x")
+    with pytest.raises(LogError, match="make run"):
+        made(engine, models, target)
+    with pytest.raises(LogError, match="di dalam folder model"):
+        made(engine, models, models / "light" / "cadangan.zip")
+    assert target.read_bytes() == content
+    assert list(target.parent.iterdir()) == [target]
+    engine.dispose()
+
+
+def test_the_commands(tmp_path):
+    models = tmp_path / "outputs"
+    shutil.copytree(PROJECT / "outputs" / "light", models / "light")
+    target, copy = tmp_path / "cadangan.zip", tmp_path / "salinan.json"
+    url = database_url(models / "logs")
+    engine = open_database(url)
+    filled(engine, models / "logs")
+
+    def govern(*arguments):
+        return judul("govern", *arguments, "--models", models)
+
+    assert_refused(govern("forget", "--user", "siti"), "16 digit heksadesimal")
+    told = govern("retention", "--days", 90, "--dry-run")
+    assert told.stdout.startswith("Akan dihapus"), told.stderr
+    assert "audit" not in told.stdout
+    saved = govern("backup", target)
+    assert "sudah diperiksa" in saved.stdout, saved.stderr
+    assert govern("export", "--user", USERS[0], "--output", copy).returncode == 0
+    assert json.loads(copy.read_text())["user"] == USERS[0]
+    gone = govern("forget", "--user", USERS[0], "--reason", "surat 12")
+    assert gone.returncode == 0
+    assert "0 jawaban" in gone.stdout.splitlines()[1]
+    assert_refused(govern("restore", target), "--force")
+    assert govern("restore", target, "--force").returncode == 0
+    assert set(privacy.remaining(engine, models / "logs", USERS[0]).values()) == {0}
+    assert govern("retention").stdout.startswith("Dihapus")
+    whole = govern("verify")
+    assert (whole.returncode, whole.stdout) == (0, "Jejak audit utuh: 6 baris.\n")
+    shown = govern("audit").stdout
+    assert "restore" in shown
+    assert "Masa simpan 90 hari" in shown
+    execute(engine, "UPDATE audit SET reason = 'lain' WHERE seq = 1")
+    engine.dispose()
+    broken = govern("verify")
+    assert broken.returncode == 1
+    assert "Baris 1 jejak audit berubah" in broken.stderr
