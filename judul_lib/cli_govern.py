@@ -179,6 +179,30 @@ def restore(path: Path, force: bool, reason: str, outputs: Path | None) -> None:
     say("Mulai ulang halaman pemeriksaan bila sedang berjalan.")
 
 
+@govern.command()
+@click.option(
+    "--backups", type=Path,
+    help="Cadangan, atau folder berisi cadangan [bawaan: backups di folder model].",
+)  # fmt: skip
+@click.option(
+    "--days", type=click.IntRange(min=1), default=7, show_default="7",
+    help="Umur cadangan terbaru yang masih cukup, dalam hari.",
+)  # fmt: skip
+@MODELS_OPTION
+def check(backups: Path | None, days: int, outputs: Path | None) -> int:
+    """Jalankan daftar periksa kepatuhan; berakhir dengan status 1 bila ada yang gagal."""
+    from judul_lib.compliance import compliance
+
+    with _opened(outputs) as (config, engine):
+        checks = compliance(
+            config, engine, cli_parts.project_folder(), backups or config.models / "backups",
+            backup_days=days,
+        )  # fmt: skip
+    for one in checks:
+        click.echo(f"{'LULUS' if one.passed else 'GAGAL'}  {one.name}: {one.evidence}")
+    return int(not all(one.passed for one in checks))
+
+
 @contextmanager
 def _opened(outputs: Path | None) -> "Iterator[tuple[Config, sa.Engine]]":
     """Give the settings and the database of the log, whether or not answers are logged."""

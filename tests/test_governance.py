@@ -13,7 +13,10 @@ import pytest
 import sqlalchemy as sa
 
 from judul_lib import audit, load_checker, privacy
+from judul_lib import compliance as compliance_module
 from judul_lib.backup import backup, verify_backup
+from judul_lib.compliance import compliance
+from judul_lib.config import Config
 from judul_lib.database import (
     SCHEMA_VERSION,
     USAGE_TABLES,
@@ -479,6 +482,7 @@ def nothing(manifest, members):
     pass
 
 
+LINK = {"outputs/models/a": "../.."}
 REFUSED = {
     "a bit": (flip, "rusak"),
     "cut off": (shorten, "rusak"),
@@ -492,7 +496,7 @@ REFUSED = {
     "absolute": (lambda p: rewritten(p, nothing, ["/tmp/jahat"]), "ke luar"),
     "backslash": (lambda p: rewritten(p, nothing, ["outputs/light/..\\..\\jahat"]), "ke luar"),
     "elsewhere": (lambda p: rewritten(p, nothing, ["outputs/logs/judul.db"]), "ke luar"),
-    "link": (lambda p: rewritten(p, lambda m, _: m.update(links={"outputs/models/a": "../.."})), "ke luar"),
+    "link": (lambda p: rewritten(p, lambda m, _: m["links"].update(LINK)), "ke luar"),
     "newer": (lambda p: rewritten(p, lambda m, _: m.update(schema=SCHEMA_VERSION + 1)), "lebih baru"),
     "newer form": (lambda p: rewritten(p, lambda m, _: m.update(format=2)), "lebih baru"),
 }  # fmt: skip
@@ -568,3 +572,112 @@ def test_the_commands(tmp_path):
     broken = govern("verify")
     assert broken.returncode == 1
     assert "Baris 1 jejak audit berubah" in broken.stderr
+
+
+@pytest.fixture
+def compliant(tmp_path):
+    """An installation in which everything is as it should be, and how its checklist looks."""
+    project = tmp_path / "project"
+    models = project / "outputs"
+    for name in ("light", "structured"):
+        shutil.copytree(PROJECT / "outputs" / name, models / name)
+    (project / ".gitignore").write_text("logs/\n")
+    author = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+    for command in (["init", "-q"], ["add", "-A"], [*author, "commit", "-qm", "a"]):
+        subprocess.run(["git", *command], cwd=project, check=True)
+    config = Config(models=models)
+    engine = open_database(database_url(config.logs), lock_wait=30)
+    appended(engine, config.logs)
+    insert_units(engine, [{"events": [event()]}])
+    backups = tmp_path / "backups"
+    made(engine, models, backups / "a.zip")
+
+    def failing(**options):
+        checks = compliance(config, engine, project, backups, **options)
+        assert len(checks) == 8
+        assert all(check.evidence for check in checks)
+        return [check.name for check in checks if not check.passed]
+
+    yield config, engine, failing
+    engine.dispose()
+
+
+def event(age=0):
+    return {
+        "id": f"{age:032x}", "time": now() - timedelta(days=age), "user": None, "simulated": False,
+        "kind": "error", "model": None, "detail": "", "seconds": None,
+    }  # fmt: skip
+
+
+def forget_weights(config, engine):
+    path = config.models / "light" / "metadata.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "importances": {}}))
+
+
+def write_text_in_spool(config, engine):
+    unit = {"feedback": [{"id": "a", "time": now(), "query_text": "Prediksi Harga Cabai"}]}
+    append_to_spool(config.logs, unit)
+
+
+def write_text(config, engine):
+    execute(
+        engine,
+        "INSERT INTO scores (prediction_id, model, match_text) VALUES ('a', 'light', 'Prediksi Harga')",
+    )
+
+
+UNDONE = {
+    "nothing": (lambda config, engine: None, []),
+    "text": (write_text, ["Log tanpa teks asli"]),
+    "text that waits": (write_text_in_spool, ["Log tanpa teks asli"]),
+    "old rows": (lambda c, e: insert_units(e, [{"events": [event(91)]}]), ["Masa simpan dipatuhi"]),
+    "rows young enough": (lambda c, e: insert_units(e, [{"events": [event(89)]}]), []),
+    "weights": (
+        forget_weights, ["Kode di bawah kendali versi dan bersih", "Bobot fitur tersedia"],
+    ),
+    "a file": (
+        lambda c, e: (c.models / "light" / "titles_preprocessed.csv").write_text("x"),
+        ["Metadata dan hash model cocok", "Kode di bawah kendali versi dan bersih", "Benih acak tetap"],
+    ),
+    "another file": (
+        lambda c, e: (c.models.parent / "new.py").touch(), ["Kode di bawah kendali versi dan bersih"],
+    ),
+    "no version control": (
+        lambda c, e: shutil.rmtree(c.models.parent / ".git"), ["Kode di bawah kendali versi dan bersih"],
+    ),
+    "trail": (lambda c, e: execute(e, "DELETE FROM audit WHERE seq = 2"), ["Jejak audit utuh"]),
+    "backup": (
+        lambda c, e: shorten(c.models.parent.parent / "backups" / "a.zip"),
+        ["Cadangan baru dan dapat dipulihkan"],
+    ),
+    "no backup": (
+        lambda c, e: shutil.rmtree(c.models.parent.parent / "backups"),
+        ["Cadangan baru dan dapat dipulihkan"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", UNDONE)
+def test_the_checklist_sees_what_is_wrong(compliant, name):
+    config, engine, failing = compliant
+    undo, expected = UNDONE[name]
+    undo(config, engine)
+    assert failing() == expected
+
+
+def test_an_old_backup_is_too_old(compliant, monkeypatch):
+    _, _, failing = compliant
+    monkeypatch.setattr(compliance_module, "now", lambda: now() + timedelta(days=8))
+    assert failing() == ["Cadangan baru dan dapat dipulihkan"]
+    assert failing(backup_days=9) == []
+
+
+def test_the_command_of_the_checklist_fails_where_an_item_does(tmp_path):
+    models = tmp_path / "outputs"
+    shutil.copytree(PROJECT / "outputs" / "light", models / "light")
+    done = judul("govern", "check", "--models", models)
+    assert done.returncode == 1
+    lines = done.stdout.splitlines()
+    assert len(lines) == 8
+    assert "LULUS  Jejak audit utuh: 0 baris, semuanya tersambung." in lines
+    assert any(line.startswith("GAGAL  Cadangan baru") for line in lines)

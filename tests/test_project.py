@@ -120,7 +120,7 @@ def test_no_module_imports_from_a_floor_above():
         structured_checking structured_training title_splits batches
         proposals
         checkers ablation answers page_parts search_engines
-        index installation_log
+        index installation_log compliance
         archives pair_blocks
         session serving match_plots dedup growth
         title_panel growth_plots
