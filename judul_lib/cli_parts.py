@@ -71,6 +71,27 @@ def open_log(config: "Config") -> "UsageLog | None":
     return installation_log.open_log(config, say, user=user)
 
 
+def actor(config: "Config") -> str:
+    """Return a pseudonym of whoever is logged in here, for the audit trail.
+
+    It differs from the one that answers are logged under: the trail is kept
+    when that person's records are deleted.
+    """
+    import getpass
+    import os
+
+    from judul_lib.pseudonyms import KEY_FILE, KEY_VARIABLE, keyed_hash, log_key
+
+    number = f"uid-{os.getuid()}"
+    if not (os.environ.get(KEY_VARIABLE) or (config.logs / KEY_FILE).exists()):
+        return number  # No key is made only for this: a backup may be about to bring one.
+    try:
+        name = getpass.getuser()
+    except (OSError, KeyError):
+        name = number
+    return keyed_hash(log_key(config.logs), f"petugas {name}")
+
+
 def choose_model(name: str | None, outputs: Path) -> Path:
     """Return the folder of the model asked for, or the first of those that are there."""
     from judul_lib.checkers import find_models, missing_models

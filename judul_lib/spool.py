@@ -59,6 +59,56 @@ def spooled(folder: Path) -> Iterator[tuple[list[Unit], list[str], Callable[[], 
         yield units, damaged, lambda: os.ftruncate(handle, 0)
 
 
+def edit_spool(folder: Path, edit: Callable[[Unit], Unit], keeps_damaged: Callable[[str], bool]) -> None:
+    """Take rows out of the spool and out of the file of damaged lines.
+
+    What goes is overwritten where it stands, since another process may have the
+    file open; an empty line means nothing.
+
+    Parameters
+    ----------
+    edit : callable
+        Takes a unit and returns what is kept of it.
+    keeps_damaged : callable
+        Tells whether a line that cannot be read is kept.
+    """
+    for name in (SPOOL_FILE, DAMAGED_FILE):
+        if (folder / name).exists():
+            with _locked(folder / name) as handle:
+                _edit_lines(folder / name, handle, edit, keeps_damaged)
+
+
+def _edit_lines(
+    path: Path, handle: int, edit: Callable[[Unit], Unit], keeps_damaged: Callable[[str], bool]
+) -> None:
+    lines = os.pread(handle, os.fstat(handle).st_size, 0).split(b"\n")
+    # Linux appends whatever is written through a handle opened for appending.
+    with path.open("r+b") as stream:
+        offset = 0
+        for line in lines:
+            kept = _edited(line, edit, keeps_damaged) if line else line
+            start, offset = offset, offset + len(line) + 1
+            if kept != line:
+                stream.seek(start)
+                stream.write(kept.ljust(len(line), b"\n"))
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _edited(line: bytes, edit: Callable[[Unit], Unit], keeps_damaged: Callable[[str], bool]) -> bytes:
+    text = line.decode("utf-8", "replace")
+    try:
+        unit = _read_unit(text)
+    except (ValueError, TypeError, AttributeError, KeyError):
+        return line if keeps_damaged(text) else b""
+    kept = {name: rows for name, rows in edit(unit).items() if rows}
+    if kept == unit:
+        return line
+    # Without blanks: never longer than the line whose place it takes.
+    short = json.dumps(kept, ensure_ascii=False, separators=(",", ":"), default=datetime.isoformat)
+    return short.encode() if kept else b""
+
+
 def _read_unit(line: str) -> Unit:
     unit: Unit = json.loads(line)
     for rows in unit.values():

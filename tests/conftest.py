@@ -4,14 +4,17 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 import pytest
+import sqlalchemy as sa
 
 from judul_lib.corpus import Corpus, read_corpus
+from judul_lib.database import database_url
 from judul_lib.estimators import fit_vectorizer
 from judul_lib.labeling import LabeledPairs, label_pairs
 from judul_lib.registry import Model, load_model
@@ -23,6 +26,8 @@ os.environ["JUDUL_LOG"] = "false"
 
 PROJECT = Path(__file__).parent.parent
 DATA = PROJECT / "data" / "dataset_TA.csv"
+POSTGRES = os.environ.get("JUDUL_TEST_POSTGRES", "")
+NO_POSTGRES = "no PostgreSQL here: set JUDUL_TEST_POSTGRES to the URL of a server that may be written to"
 
 
 def gold_titles() -> list[str]:
@@ -123,6 +128,26 @@ def browser() -> Iterator[object]:
         chromium = playwright.chromium.launch(executable_path=executable, args=arguments.split())
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of an empty database."""
+    if request.param == "sqlite":
+        yield database_url(tmp_path)
+        return
+    if not POSTGRES:
+        pytest.skip(NO_POSTGRES)
+    name = f"judul_{os.getpid()}_{time.monotonic_ns()}"
+    server = sa.create_engine(
+        sa.make_url(POSTGRES).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT"
+    )
+    with server.connect() as connection:
+        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+    yield sa.make_url(POSTGRES).set(database=name).render_as_string(hide_password=False)
+    with server.connect() as connection:
+        connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
+    server.dispose()
 
 
 @pytest.fixture

@@ -31,8 +31,6 @@ from judul_lib.usage_log import Answered, UsageLog, insert_units
 from tests.conftest import PROJECT, judul
 
 TITLE = "Prediksi Harga Cabai di Kabupaten Garut Menggunakan LSTM"
-POSTGRES = os.environ.get("JUDUL_TEST_POSTGRES", "")
-NO_POSTGRES = "no PostgreSQL here: set JUDUL_TEST_POSTGRES to the URL of a server that may be written to"
 
 WRITER = """
 import sys
@@ -55,26 +53,6 @@ for k in range(n):
 @pytest.fixture(scope="module")
 def matches():
     return load_checker(PROJECT / "outputs" / "light").check(TITLE, top_k=5)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request, tmp_path):
-    """The URL of an empty database."""
-    if request.param == "sqlite":
-        yield database_url(tmp_path)
-        return
-    if not POSTGRES:
-        pytest.skip(NO_POSTGRES)
-    name = f"judul_{os.getpid()}_{time.monotonic_ns()}"
-    server = sa.create_engine(
-        sa.make_url(POSTGRES).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT"
-    )
-    with server.connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name}"))
-    yield sa.make_url(POSTGRES).set(database=name).render_as_string(hide_password=False)
-    with server.connect() as connection:
-        connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
-    server.dispose()
 
 
 def rows(url, table):

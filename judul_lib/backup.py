@@ -1,0 +1,298 @@
+"""Everything that an installation cannot make again in one zip: the log, its key, and the models.
+
+The tables are JSON lines, so that a backup of SQLite can be restored into
+PostgreSQL and the other way. The hash of each member stands in ``manifest.json``.
+"""
+
+import hashlib
+import json
+import os
+import tempfile
+import time
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import sqlalchemy as sa
+
+from judul_lib import __version__
+from judul_lib import audit as trail
+from judul_lib.database import SCHEMA_VERSION, USAGE_TABLES, audit, now, unreachable
+from judul_lib.errors import LogError
+from judul_lib.pseudonyms import KEY_FILE
+from judul_lib.settings import MODEL_TITLES
+from judul_lib.spool import DAMAGED_FILE, SPOOL_FILE
+from judul_lib.storage import recover_folder
+
+MANIFEST, FORMAT = "manifest.json", 1
+TABLES: tuple[sa.Table, ...] = (*USAGE_TABLES.values(), audit)
+LOG_FILES = (KEY_FILE, SPOOL_FILE, DAMAGED_FILE, trail.HEAD_FILE)
+MODEL_FOLDERS = (*MODEL_TITLES, "models")
+_CHUNK = 1 << 20
+_DAMAGES = (
+    zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, KeyError,
+    TypeError, AttributeError,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What is in a backup.
+
+    Attributes
+    ----------
+    time : str
+        When it was begun, in UTC.
+    version : str
+        Of the package that made it.
+    schema : int
+        Version of the tables.
+    rows : mapping of str to int
+        By table.
+    hashes : mapping of str to str
+        SHA-256 of each member.
+    links : mapping of str to str
+        Symbolic links within the folder of model versions, and where they point.
+    format : int
+        Of the zip.
+    """
+
+    time: str
+    version: str
+    schema: int
+    rows: Mapping[str, int]
+    hashes: Mapping[str, str]
+    links: Mapping[str, str]
+    format: int = FORMAT
+
+    @property
+    def models(self) -> list[str]:
+        """The model folders that are in it."""
+        parts = (name.split("/") for name in self.hashes)
+        return sorted({part[1] for part in parts if part[0] == "outputs"})
+
+
+def backup(
+    models: Path, engine: sa.Engine, logs: Path, target: Path, *, actor: str, reason: str
+) -> Manifest:
+    """Write a backup, whole or not at all, and note it in the audit trail.
+
+    The file can be read by its owner only: the key of the pseudonyms is in it.
+
+    Raises
+    ------
+    LogError
+        The database cannot be used, or a model is not what its metadata say.
+    OSError
+        Disk full, no permission.
+    """
+    folders = [models / name for name in MODEL_FOLDERS if (models / name).is_dir()]
+    if any(target.resolve().is_relative_to(folder.resolve()) for folder in folders):
+        raise LogError(f"{target} ada di dalam folder model. Simpan cadangan di tempat lain.")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(handle, "w+b") as stream:
+            with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+                manifest = _write(archive, models, engine, logs)
+            stream.flush()
+            os.fsync(stream.fileno())
+            stream.seek(0)
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        Path(temporary).replace(target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    trail.append(
+        engine, logs, actor=actor, action=trail.BACKUP, reason=reason,
+        details={"sha256": digest, "rows": manifest.rows, "models": manifest.models},
+    )  # fmt: skip
+    return manifest
+
+
+def verify_backup(path: Path) -> Manifest:
+    """Read a backup from end to end and compare every hash; nothing is unpacked.
+
+    Raises
+    ------
+    LogError
+        It is damaged, has members outside its folders, or a newer version made it.
+    OSError
+        The file cannot be read.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            content = json.loads(archive.read(MANIFEST))
+            made = int(content["format"]), int(content["schema"])
+            if made[0] > FORMAT or made[1] > SCHEMA_VERSION:
+                raise LogError(
+                    f"Cadangan {path.name} dibuat oleh versi yang lebih baru (skema {made[1]}; versi "
+                    f"ini mengenal {SCHEMA_VERSION}). Perbarui judul-lib, lalu ulangi."
+                )
+            manifest = Manifest(**content)
+            names = archive.namelist()
+            for name in (*names, *manifest.links):
+                require_safe_name(name)
+            for name, link in manifest.links.items():
+                _require_safe_link(name, link)
+                if any(other.startswith(f"{name}/") for other in (*names, *manifest.links)):
+                    raise ValueError(name)
+            if sorted(names) != sorted({MANIFEST, *manifest.hashes}):
+                raise ValueError(names)
+            for name, digest in manifest.hashes.items():
+                if _digest(archive, name) != digest:
+                    raise ValueError(name)
+            for table in TABLES:
+                if sum(1 for _ in read_rows(archive, table)) != manifest.rows[table.name]:
+                    raise ValueError(table.name)
+    except _DAMAGES as error:
+        raise LogError(
+            f"Cadangan {path.name} rusak atau bukan cadangan; pakai cadangan lain."
+        ) from error
+    return manifest
+
+
+def _digest(archive: zipfile.ZipFile, name: str) -> str:
+    digest = hashlib.sha256()
+    with archive.open(name) as stream:
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def require_safe_name(name: str) -> None:
+    """Refuse a member that would not lie where the members of a backup lie.
+
+    Raises
+    ------
+    LogError
+        Such as for an absolute path, or one with ``..``.
+    """
+    parts = name.split("/")
+    is_plain = not any(part in ("", ".", "..") or set(part) & {"\\", ":", "\0"} for part in parts)
+    in_log = parts[0] == "log" and name in {_member(table) for table in TABLES} | {
+        f"log/{file}" for file in LOG_FILES
+    }
+    in_models = parts[0] == "outputs" and len(parts) > 2 and parts[1] in MODEL_FOLDERS
+    if not (name == MANIFEST or (is_plain and (in_log or in_models))):
+        raise LogError(f"Cadangan ditolak: isinya {name!r} mengarah ke luar folder cadangan.")
+
+
+def _require_safe_link(name: str, link: str) -> None:
+    target = os.path.normpath(PurePosixPath(name).parent / link)
+    if PurePosixPath(link).is_absolute() or not target.startswith("outputs/models/"):
+        raise LogError(f"Cadangan ditolak: tautan {name!r} mengarah ke luar folder cadangan.")
+
+
+def read_rows(archive: zipfile.ZipFile, table: sa.Table) -> Iterator[dict[str, Any]]:
+    """Give the rows of a table in a backup, with each column that the table has."""
+    empty = dict.fromkeys(table.c.keys())
+    with archive.open(_member(table)) as stream:
+        for line in stream:
+            row = json.loads(line)
+            if "time" in row:
+                row["time"] = datetime.fromisoformat(row["time"])
+            if not set(row) <= set(empty):
+                raise ValueError(line)
+            yield empty | row
+
+
+def _member(table: sa.Table) -> str:
+    return f"log/{table.name}.jsonl"
+
+
+def _write(archive: zipfile.ZipFile, models: Path, engine: sa.Engine, logs: Path) -> Manifest:
+    begun, hashes, links = now(), {}, {}
+
+    def add(name: str, chunks: Iterable[bytes]) -> None:
+        require_safe_name(name)
+        info = zipfile.ZipInfo(name, time.gmtime()[:6])
+        info.compress_type = zipfile.ZIP_DEFLATED
+        digest = hashlib.sha256()
+        with archive.open(info, "w", force_zip64=True) as stream:
+            for chunk in chunks:
+                digest.update(chunk)
+                stream.write(chunk)
+        hashes[name] = digest.hexdigest()
+
+    # Files first: what is brought in meanwhile is then in both, and taken in once. The note on
+    # the last row of the audit trail must not be later than the trail either.
+    for file in LOG_FILES:
+        if (logs / file).is_file():
+            add(f"log/{file}", _chunks(logs / file))
+    rows = _write_tables(engine, add)
+    for name in MODEL_FOLDERS:
+        recover_folder(models / name)
+        for path, member in _files(models / name, f"outputs/{name}"):
+            if path.is_symlink():
+                links[member] = os.fspath(path.readlink())
+                _require_safe_link(member, links[member])
+            else:
+                add(member, _chunks(path))
+    for name in list(hashes):
+        if name.endswith("/metadata.json"):
+            _require_whole_model(models / name.removeprefix("outputs/"), name, hashes)
+    made = Manifest(
+        begun.isoformat(timespec="seconds"), __version__, SCHEMA_VERSION, rows, hashes, links
+    )
+    archive.writestr(MANIFEST, json.dumps(asdict(made), indent=2, ensure_ascii=False))
+    return made
+
+
+def _write_tables(engine: sa.Engine, add: Any) -> dict[str, int]:
+    rows = dict.fromkeys((table.name for table in TABLES), 0)
+    # All tables as they were at one moment.
+    options: dict[str, Any] = {"reads_only": True, "yield_per": 1_000}
+    if engine.dialect.name == "postgresql":
+        options["isolation_level"] = "REPEATABLE READ"
+
+    def lines(connection: sa.Connection, table: sa.Table) -> Iterator[bytes]:
+        query = sa.select(table).order_by(*table.primary_key.columns)
+        for row in connection.execute(query).mappings():
+            rows[table.name] += 1
+            text = json.dumps(dict(row), ensure_ascii=False, default=datetime.isoformat)
+            yield f"{text}\n".encode()
+
+    try:
+        with engine.execution_options(**options).begin() as connection:
+            for table in TABLES:
+                add(_member(table), lines(connection, table))
+    except sa.exc.DatabaseError as error:
+        raise unreachable(error) from error
+    return rows
+
+
+def _files(folder: Path, member: str) -> Iterator[tuple[Path, str]]:
+    """Give the files and links of a folder; what begins with a point is being written just now."""
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        name = f"{member}/{path.name}"
+        if path.name.startswith("."):
+            continue
+        if path.is_dir() and not path.is_symlink():
+            yield from _files(path, name)
+        else:
+            yield path, name
+
+
+def _require_whole_model(path: Path, member: str, hashes: Mapping[str, str]) -> None:
+    folder = member.rpartition("/")[0]
+    try:
+        recorded = json.loads(path.read_bytes())["files"]
+        whole = all(hashes.get(f"{folder}/{name}") == digest for name, digest in recorded.items())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        whole = False
+    if not whole:
+        raise LogError(
+            f"Model di {path.parent} rusak atau diganti saat dicadangkan. Ulangi; bila tetap begitu, "
+            "buat lagi model itu dengan `make run`."
+        )
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            yield chunk

@@ -1,0 +1,222 @@
+"""``judul govern``: the audit trail, how long records are kept, a person's rights, backups."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from judul_lib import cli_parts
+from judul_lib.cli_parts import MODELS_OPTION, say
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from judul_lib.config import Config
+
+_USER = click.option("--user", required=True, metavar="ID", help="ID pengguna: 16 digit heksadesimal.")
+_REASON = click.option("--reason", default="", help="Alasan yang dicatat di jejak audit.")
+_ZIP = click.argument("path", type=Path, metavar="CADANGAN.zip")
+_NAMES = {
+    "predictions": "jawaban", "scores": "skor", "feedback": "pendapat", "events": "kejadian",
+    "spool": "yang menunggu di berkas", "audit": "baris jejak audit",
+}  # fmt: skip
+# Seconds to wait for others who write to the log: nobody waits for these commands.
+_PATIENCE = 10.0
+
+
+@click.group()
+def govern() -> None:
+    """Jejak audit, masa simpan, hak pemilik data (UU PDP No. 27/2022), dan cadangan."""
+
+
+@govern.command()
+@MODELS_OPTION
+def verify(outputs: Path | None) -> int:
+    """Periksa apakah ada baris jejak audit yang diubah, dihapus, atau dipindahkan."""
+    from judul_lib import audit as trail
+    from judul_lib.database import audit, read_table
+
+    with _opened(outputs) as (config, engine):
+        found = trail.verify(engine, config.logs)
+        n = len(read_table(engine, audit))
+    for sentence in found:
+        say(sentence)
+    if found:
+        say("Jejak audit tidak utuh. Bandingkan dengan cadangan terakhir dan cari tahu siapa pelakunya.")
+        return 1
+    click.echo(f"Jejak audit utuh: {n} baris.")
+    return 0
+
+
+@govern.command("audit")
+@MODELS_OPTION
+def show_audit(outputs: Path | None) -> None:
+    """Tampilkan jejak audit: kapan, siapa, apa, mengapa, dan rinciannya."""
+    from judul_lib.database import audit, read_table
+
+    with _opened(outputs) as (_, engine):
+        rows = sorted(read_table(engine, audit), key=lambda row: row["seq"])
+    if not rows:
+        click.echo("Jejak audit masih kosong.")
+        return
+    click.echo(f"{'No.':>4}  {'Waktu (UTC)':<19}  {'Pelaku':<16}  {'Tindakan':<9}  Alasan; rincian")
+    for row in rows:
+        when = row["time"].isoformat(sep=" ", timespec="seconds")
+        # A reason is somebody's text: what would move the cursor is shown, not done.
+        text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in row["reason"])
+        click.echo(
+            f"{row['seq']:>4}  {when}  {row['actor']:<16}  {row['action']:<9}  {text}; {row['details']}"
+        )
+
+
+@govern.command()
+@click.option(
+    "--days",
+    type=click.IntRange(1, 36_500),
+    default=90,
+    show_default="90",
+    help="Masa simpan, dalam hari.",
+)  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Hitung saja; tidak ada yang dihapus.")
+@_REASON
+@MODELS_OPTION
+def retention(days: int, dry_run: bool, reason: str, outputs: Path | None) -> None:
+    """Hapus catatan penggunaan yang lebih tua dari masa simpannya."""
+    from judul_lib import privacy
+
+    with _opened(outputs) as (config, engine):
+        counts = privacy.retention(
+            engine, config.logs, days=days, dry_run=dry_run, reason=reason,
+            actor=cli_parts.actor(config),
+        )  # fmt: skip
+    verb = "Akan dihapus" if dry_run else "Dihapus"
+    click.echo(f"{verb}, karena lebih tua dari {days} hari: {_listed(counts)}.")
+
+
+@govern.command()
+@_USER
+@_REASON
+@MODELS_OPTION
+def forget(user: str, reason: str, outputs: Path | None) -> int:
+    """Hapus semua catatan seorang pengguna, lalu buktikan bahwa tidak ada yang tersisa."""
+    from judul_lib import privacy
+
+    with _opened(outputs) as (config, engine):
+        done = privacy.forget(engine, config.logs, user, reason=reason, actor=cli_parts.actor(config))
+    click.echo(f"Dihapus: {_listed(done.deleted)}.")
+    click.echo(f"Tersisa menurut pencarian ulang: {_listed(done.remaining)}.")
+    if any(done.remaining.values()):
+        say("Pengguna itu masih menulis catatan. Ulangi setelah halamannya ditutup.")
+        return 1
+    say("Cadangan lama masih memuat catatan itu; hapus cadangannya bila tidak diperlukan lagi.")
+    return 0
+
+
+@govern.command()
+@_USER
+@click.option("--output", type=Path, help="Berkas JSON [bawaan: tampilkan di sini].")
+@_REASON
+@MODELS_OPTION
+def export(user: str, output: Path | None, reason: str, outputs: Path | None) -> None:
+    """Salin semua catatan seorang pengguna sebagai JSON."""
+    from judul_lib import privacy
+    from judul_lib.storage import write_bytes
+
+    with _opened(outputs) as (config, engine):
+        text = privacy.export(engine, config.logs, user, reason=reason, actor=cli_parts.actor(config))
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    write_bytes(output, text.encode("utf-8"))
+    output.chmod(0o600)
+    click.echo(f"Catatan pengguna itu tersimpan di {output}.")
+
+
+@govern.command()
+@_ZIP
+@_REASON
+@MODELS_OPTION
+def backup(path: Path, reason: str, outputs: Path | None) -> None:
+    """Simpan log, kuncinya, dan semua model dalam satu berkas zip."""
+    from judul_lib import backup as backups
+
+    with _opened(outputs) as (config, engine):
+        manifest = backups.backup(
+            config.models, engine, config.logs, path, actor=cli_parts.actor(config),
+            reason=reason or "Pencadangan",
+        )  # fmt: skip
+    backups.verify_backup(path)
+    models = ", ".join(manifest.models) or "tidak ada"
+    click.echo(f"Cadangan {path} siap dan sudah diperiksa: {_listed(manifest.rows)}; model: {models}.")
+    say("Simpan di tempat lain yang aman: kunci nama samaran ada di dalamnya.")
+
+
+@govern.command()
+@_ZIP
+@click.option("--force", is_flag=True, help="Ganti log yang berisi; isi lamanya disimpan di sampingnya.")
+@_REASON
+@MODELS_OPTION
+def restore(path: Path, force: bool, reason: str, outputs: Path | None) -> None:
+    """Pulihkan log, kuncinya, dan model-model dari cadangan."""
+    from judul_lib.database import database_url
+    from judul_lib.restoring import restore as put_back
+
+    config = cli_parts.read_config(models=outputs)
+    done = put_back(
+        path, config.models, database_url(config.logs), config.logs, actor=cli_parts.actor(config),
+        reason=reason or "Pemulihan dari cadangan", force=force, warn=say,
+    )  # fmt: skip
+    models = ", ".join(done.manifest.models) or "tidak ada"
+    click.echo(f"Dipulihkan dari {path}: {_listed(done.manifest.rows)}; model: {models}.")
+    if done.aside:
+        say(f"Yang sebelumnya ada disimpan sebagai {', '.join(done.aside)}.")
+    if done.forgotten:
+        say(f"{done.forgotten} pengguna yang dilupakan setelah cadangan itu dibuat, dilupakan lagi.")
+    if not done.has_key:
+        say("Kunci nama samaran tidak ada di cadangan; berikan yang dahulu lewat JUDUL_LOG_KEY.")
+    say("Mulai ulang halaman pemeriksaan bila sedang berjalan.")
+
+
+@govern.command()
+@click.option(
+    "--backups", type=Path,
+    help="Cadangan, atau folder berisi cadangan [bawaan: backups di folder model].",
+)  # fmt: skip
+@click.option(
+    "--days", type=click.IntRange(min=1), default=7, show_default="7",
+    help="Umur cadangan terbaru yang masih cukup, dalam hari.",
+)  # fmt: skip
+@MODELS_OPTION
+def check(backups: Path | None, days: int, outputs: Path | None) -> int:
+    """Jalankan daftar periksa kepatuhan; berakhir dengan status 1 bila ada yang gagal."""
+    from judul_lib.compliance import compliance
+
+    with _opened(outputs) as (config, engine):
+        checks = compliance(
+            config, engine, cli_parts.project_folder(), backups or config.models / "backups",
+            backup_days=days,
+        )  # fmt: skip
+    for one in checks:
+        click.echo(f"{'LULUS' if one.passed else 'GAGAL'}  {one.name}: {one.evidence}")
+    return int(not all(one.passed for one in checks))
+
+
+@contextmanager
+def _opened(outputs: Path | None) -> "Iterator[tuple[Config, sa.Engine]]":
+    """Give the settings and the database of the log, whether or not answers are logged."""
+    from judul_lib.database import database_url, open_database
+
+    config = cli_parts.read_config(models=outputs)
+    engine = open_database(database_url(config.logs), warn=say, lock_wait=_PATIENCE)
+    try:
+        yield config, engine
+    finally:
+        engine.dispose()
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    from judul_lib.tables import number
+
+    return ", ".join(f"{number(count)} {_NAMES[name]}" for name, count in counts.items())

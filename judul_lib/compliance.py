@@ -1,0 +1,236 @@
+"""The study's compliance checklist, each item checked by looking and shown with what was seen."""
+
+import ast
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from judul_lib import audit as trail
+from judul_lib import privacy
+from judul_lib.backup import verify_backup
+from judul_lib.checkers import find_models
+from judul_lib.config import Config
+from judul_lib.database import audit, feedback, now, predictions, read_table, scores
+from judul_lib.errors import JudulError, LogError, describe_os_error
+from judul_lib.registry import METADATA_FILE, STRUCTURED, load_estimators, load_structured, read_metadata
+from judul_lib.settings import SEED
+from judul_lib.spool import spooled
+from judul_lib.storage import sha256_of
+
+REQUIRED = ("name", "version", "type", "created", "dataset", "files")
+"""What the metadata of each model must tell."""
+KEPT_DAYS, BACKUP_DAYS = 90, 7
+"""The study's retention period; the age from which a backup is too old (ours)."""
+_TEXTS = {predictions: ("query_text",), scores: ("match_text",), feedback: ("query_text", "match_text")}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One item of the checklist.
+
+    Attributes
+    ----------
+    name : str
+    passed : bool
+    evidence : str
+        What was seen.
+    """
+
+    name: str
+    passed: bool
+    evidence: str
+
+
+def compliance(
+    config: Config, engine: sa.Engine, project: Path, backups: Path, *, backup_days: int = BACKUP_DAYS
+) -> list[Check]:
+    """Go through the checklist; an item that cannot be looked at has not passed.
+
+    Parameters
+    ----------
+    config : Config
+    engine : Engine
+        Of the log.
+    project : path
+        Folder that should be under version control.
+    backups : path
+        A backup, or a folder of them.
+    backup_days : int
+        Age from which the newest backup is too old.
+    """
+    looks: dict[str, Callable[[], tuple[bool, str]]] = {
+        "Log tanpa teks asli": lambda: _no_text(config, engine),
+        "Masa simpan dipatuhi": lambda: _retention(config, engine),
+        "Metadata dan hash model cocok": lambda: _hashes(config.models),
+        "Kode di bawah kendali versi dan bersih": lambda: _version_control(project),
+        "Benih acak tetap": lambda: _seeds(config.models),
+        "Bobot fitur tersedia": lambda: _importances(config.models),
+        "Jejak audit utuh": lambda: _trail(config, engine),
+        "Cadangan baru dan dapat dipulihkan": lambda: _backup(backups, backup_days),
+    }
+    return [_look(name, look) for name, look in looks.items()]
+
+
+def _look(name: str, look: Callable[[], tuple[bool, str]]) -> Check:
+    try:
+        return Check(name, *look())
+    except JudulError as error:
+        return Check(name, False, str(error))
+    except OSError as error:
+        return Check(name, False, describe_os_error(error))
+
+
+def _no_text(config: Config, engine: sa.Engine) -> tuple[bool, str]:
+    seen = found = 0
+    with spooled(config.logs) as (units, _, _):
+        waiting = [row for unit in units for rows in unit.values() for row in rows]
+    for table, columns in _TEXTS.items():
+        rows = read_table(engine, table)
+        seen += len(rows)
+        found += sum(any(row[column] is not None for column in columns) for row in rows)
+    seen += len(waiting)
+    found += sum(bool(row.get("query_text") or row.get("match_text")) for row in waiting)
+    if config.log_text:
+        return (
+            True,
+            f"log_text = true: teks disimpan dengan sengaja; {found} dari {seen} baris memuatnya.",
+        )
+    return not found, f"{found} dari {seen} baris memuat teks."
+
+
+def _retention(config: Config, engine: sa.Engine) -> tuple[bool, str]:
+    counts = privacy.retention(engine, config.logs, days=KEPT_DAYS, actor="", dry_run=True)
+    old = sum(counts.values())
+    advice = " Jalankan `judul govern retention`." if old else ""
+    return not old, f"{old} baris lebih tua dari {KEPT_DAYS} hari.{advice}"
+
+
+def _models(outputs: Path) -> Iterator[Path]:
+    """Give the folder of each model, and of each of its versions."""
+    yield from find_models(outputs).values()
+    for file in sorted((outputs / "models").rglob(METADATA_FILE)):
+        yield file.parent
+
+
+def _hashes(outputs: Path) -> tuple[bool, str]:
+    good, bad = [], []
+    for folder in _models(outputs):
+        name = folder.relative_to(outputs).as_posix()
+        metadata = read_metadata(folder)
+        wrong = [key for key in REQUIRED if not metadata.get(key)]
+        for file, digest in metadata["files"].items():
+            path = folder / file
+            if not path.is_file() or sha256_of(path.read_bytes()) != digest:
+                wrong.append(file)
+        if wrong:
+            bad.append(f"{name}: {', '.join(wrong)}")
+        else:
+            good.append(f"{name} ({len(metadata['files'])} berkas)")
+    return not bad, f"Tidak cocok: {'; '.join(bad)}." if bad else f"Cocok: {', '.join(good)}."
+
+
+def _version_control(project: Path) -> tuple[bool, str]:
+    def git(*arguments: str) -> str:
+        done = subprocess.run(  # noqa: S603
+            ["git", "-C", str(project), *arguments], capture_output=True, text=True, check=False  # noqa: S607
+        )  # fmt: skip
+        if done.returncode:
+            raise LogError(f"{project} tidak berada di bawah kendali versi (git).")
+        return done.stdout.rstrip()
+
+    commit = git("rev-parse", "--short=12", "HEAD")
+    changed = [line[3:] for line in git("status", "--porcelain").splitlines()]
+    if changed:
+        more = f" dan {len(changed) - 3} lagi" if len(changed) > 3 else ""
+        return False, f"Belum disimpan sejak {commit}: {', '.join(changed[:3])}{more}."
+    return True, f"Versi {commit}, tanpa perubahan yang belum disimpan."
+
+
+def _seeds(outputs: Path) -> tuple[bool, str]:
+    # What the forests themselves remember counts, and a line that draws without a seed anywhere.
+    seeds = {}
+    for folder in _models(outputs):
+        metadata = read_metadata(folder)
+        name = folder.relative_to(outputs).as_posix()
+        if metadata["name"] != STRUCTURED:
+            seeds[name] = load_estimators(folder)[2].get_params().get("random_state")
+        elif "seed" in metadata:
+            seeds[name] = metadata["seed"]
+    unseeded = [
+        f"{path.name}:{line}"
+        for path in sorted(Path(__file__).parent.glob("*.py"))
+        for line in unseeded_lines(path.read_text("utf-8"))
+    ]
+    told = ", ".join(f"{name} {seed}" for name, seed in seeds.items()) or "tidak ada yang mencatatnya"
+    where = (
+        f"tanpa benih: {', '.join(unseeded)}" if unseeded else "tidak ada pengacakan tanpa benih di kode"
+    )
+    return all(seed == SEED for seed in seeds.values()) and not unseeded, (
+        f"Benih {SEED}; pada model: {told}; pengacakan tanpa benih di kode: {where}."
+    )
+
+
+def unseeded_lines(code: str) -> list[int]:
+    """Return the lines that draw at random without a seed.
+
+    Examples
+    --------
+    >>> unseeded_lines("default_rng(42)")
+    []
+    >>> unseeded_lines("np.random.default_rng().normal() + np.random.rand(3)")
+    [1, 1]
+    """
+    lines = []
+    nodes = list(ast.walk(ast.parse(code)))
+    imported = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    shared = {"np.random", "numpy.random", *({"random"} & imported)}
+    for node in nodes:
+        if not isinstance(node, ast.Call):
+            continue
+        owner, _, name = ast.unparse(node.func).rpartition(".")
+        makes = name in ("default_rng", "RandomState", "Random")
+        is_none = any(
+            keyword.arg == "random_state" and ast.unparse(keyword.value) == "None"
+            for keyword in node.keywords
+        )
+        if (makes and not (node.args or node.keywords)) or is_none or (owner in shared and not makes):
+            lines.append(node.lineno)
+    return lines
+
+
+def _importances(outputs: Path) -> tuple[bool, str]:
+    told, passed = [], True
+    for folder in _models(outputs):
+        metadata = read_metadata(folder)
+        features = metadata.get("features") or []
+        if metadata["name"] == STRUCTURED:  # Its weights are the model.
+            known = len(load_structured(folder)[0].coefficients) if features else 0
+        else:
+            weights = metadata.get("importances") or {}
+            known = len(set(weights) & set(features)) if abs(sum(weights.values()) - 1) < 1e-3 else 0
+        passed = passed and known == len(features) > 0
+        told.append(f"{folder.relative_to(outputs).as_posix()} {known} dari {len(features)} fitur")
+    return passed, f"{', '.join(told)}."
+
+
+def _trail(config: Config, engine: sa.Engine) -> tuple[bool, str]:
+    found = trail.verify(engine, config.logs)
+    if found:
+        return False, " ".join(found)
+    return True, f"{len(read_table(engine, audit))} baris, semuanya tersambung."
+
+
+def _backup(backups: Path, days: int) -> tuple[bool, str]:
+    paths = backups.glob("*.zip") if backups.is_dir() else [backups] if backups.is_file() else []
+    newest = max(paths, key=lambda path: path.stat().st_mtime, default=None)
+    if newest is None:
+        return False, f"Tidak ada cadangan di {backups}. Buat dengan `judul govern backup`."
+    manifest = verify_backup(newest)
+    age = (now() - datetime.fromisoformat(manifest.time)).total_seconds() / 86_400
+    content = json.dumps(dict(manifest.rows), separators=(", ", " ")).strip("{}").replace('"', "")
+    return age <= days, f"{newest.name}, {max(age, 0):.0f} hari, semua hash cocok ({content})."

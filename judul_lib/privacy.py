@@ -1,0 +1,320 @@
+"""What Indonesia's law on personal data asks of the log (UU PDP, Law No. 27 of 2022).
+
+Records are kept for a limited time; a person can have theirs deleted and can
+have a copy. A person is known only by a pseudonym of 16 hexadecimal digits.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from judul_lib import audit as trail
+from judul_lib.database import events, feedback, now, predictions, read_table, scores, unreachable
+from judul_lib.errors import LogError
+from judul_lib.pseudonyms import HASH_DIGITS
+from judul_lib.spool import DAMAGED_FILE, SPOOL_FILE, Unit, edit_spool
+from judul_lib.storage import sha256_of
+
+LAW = "UU No. 27 Tahun 2022 tentang Pelindungan Data Pribadi"
+SPOOL = "spool"
+"""Name under which what waits in files is counted."""
+_TIMED = (predictions, feedback, events)
+_TIME = re.compile(r'"time": ?"([0-9T:.-]+)"')
+_USER = re.compile(rf'"user": ?"([0-9a-f]{{{HASH_DIGITS}}})"')
+_ID = re.compile(rf"[0-9a-f]{{{HASH_DIGITS}}}")
+# Values in one IN clause; PostgreSQL and SQLite both take more.
+_MANY = 500
+Counts = Mapping[str, int]
+_Condition = Callable[[sa.Table], sa.ColumnElement[bool]]
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """What was deleted of a person, and what a query found afterwards.
+
+    Attributes
+    ----------
+    deleted, remaining : mapping of str to int
+        Rows by table; ``spool`` counts those in files.
+    """
+
+    deleted: Counts
+    remaining: Counts
+
+
+def retention(
+    engine: sa.Engine,
+    folder: Path,
+    *,
+    days: int,
+    actor: str,
+    dry_run: bool = False,
+    reason: str = "",
+) -> Counts:
+    """Delete what is older than some days, in the tables and in the files that wait.
+
+    Parameters
+    ----------
+    days : int
+        At least 1.
+    actor : str
+        Who asked for it: a pseudonym.
+    dry_run : bool
+        Only count.
+    reason : str
+        For the audit trail.
+
+    Returns
+    -------
+    mapping of str to int
+        Rows by table; ``spool`` counts those in files.
+
+    Raises
+    ------
+    LogError
+        Fewer than 1 day, or the database cannot be used; nothing is deleted then.
+    """
+    if days < 1:
+        raise LogError("Masa simpan paling sedikit 1 hari. Berikan bilangan bulat yang lebih besar.")
+    limit = now() - timedelta(days=min(days, 100_000))
+
+    def keeps_damaged(line: str) -> bool:
+        times = _TIME.findall(line)
+        return not times or max(times) >= limit.isoformat()
+
+    counts, _ = _delete(
+        engine, folder, lambda table: table.c.time < limit, lambda row: row["time"] < limit,
+        keeps_damaged, dry_run=dry_run, actor=actor, action=trail.RETENTION,
+        reason=reason or f"Masa simpan {days} hari ({LAW})",
+        details={"days": days, "before": limit.isoformat()},
+    )  # fmt: skip
+    return counts
+
+
+def forget(engine: sa.Engine, folder: Path, user: str, *, actor: str, reason: str = "") -> Forgotten:
+    """Delete everything of one person, in every table and in the files that wait.
+
+    The audit trail keeps the counts and a short hash of the pseudonym, nothing else.
+
+    Raises
+    ------
+    LogError
+        That is no pseudonym, or the database cannot be used.
+    """
+    user = user_id(user)
+    counts, ids = _delete(
+        engine, folder, lambda table: table.c.user == user, lambda row: row.get("user") == user,
+        lambda line: not _mentions(line, user), dry_run=False, actor=actor, action=trail.FORGET,
+        reason=reason or f"Permintaan pemilik data ({LAW})",
+        details={"user": short_hash(user)},
+    )  # fmt: skip
+    return Forgotten(counts, remaining(engine, folder, user, ids))
+
+
+def remaining(engine: sa.Engine, folder: Path, user: str, ids: list[str] | None = None) -> Counts:
+    """Count the rows of a person.
+
+    Parameters
+    ----------
+    ids : list of str
+        Of predictions that were theirs: scores of these count too.
+    """
+    counts = {}
+    with _transaction(engine, reads_only=True) as connection:
+        for table in _TIMED:
+            counts[table.name] = _count(connection, table, table.c.user == user)
+        theirs = sa.select(predictions.c.id).where(predictions.c.user == user)
+        counts[scores.name] = _count(connection, scores, scores.c.prediction_id.in_(theirs))
+        for start in range(0, len(ids or []), _MANY):
+            among = scores.c.prediction_id.in_((ids or [])[start : start + _MANY])
+            counts[scores.name] += _count(connection, scores, among)
+    units, damaged = _waiting(folder, user)
+    return {**counts, SPOOL: sum(map(_size, units)) + len(damaged)}
+
+
+def export(engine: sa.Engine, folder: Path, user: str, *, actor: str, reason: str = "") -> str:
+    """Return everything that the log has of one person as JSON.
+
+    Raises
+    ------
+    LogError
+        That is no pseudonym, or the database cannot be used.
+    """
+    user = user_id(user)
+    # Files first: what is brought in meanwhile is then there twice, and not missing.
+    units, damaged = _waiting(folder, user)
+    tables = {table.name: read_table(engine, table, table.c.user == user) for table in _TIMED}
+    theirs = sa.select(predictions.c.id).where(predictions.c.user == user)
+    tables[scores.name] = read_table(engine, scores, scores.c.prediction_id.in_(theirs))
+    counts = {name: len(rows) for name, rows in tables.items()}
+    counts[SPOOL] = sum(map(_size, units)) + len(damaged)
+    trail.append(
+        engine, folder, actor=actor, action=trail.EXPORT,
+        reason=reason or f"Permintaan pemilik data ({LAW})",
+        details={"user": short_hash(user), "counts": counts},
+    )  # fmt: skip
+    content = {
+        "user": user, "time": now(), "law": LAW, "tables": tables, "waiting": units, "damaged": damaged,
+    }  # fmt: skip
+    return json.dumps(content, ensure_ascii=False, indent=2, default=datetime.isoformat) + "\n"
+
+
+def users(engine: sa.Engine, folder: Path) -> list[str]:
+    """Return the pseudonyms that have records, in the tables or in the files that wait."""
+    found: set[str] = set()
+    with _transaction(engine, reads_only=True) as connection:
+        for table in _TIMED:
+            known = table.c.user.is_not(None)
+            found |= set(connection.execute(sa.select(table.c.user).where(known).distinct()).scalars())
+    for name in (SPOOL_FILE, DAMAGED_FILE):
+        if (folder / name).exists():
+            found |= set(_USER.findall((folder / name).read_text("utf-8", "replace")))
+    return sorted(found)
+
+
+def short_hash(user: str) -> str:
+    """Return what the audit trail has of a pseudonym: enough to know it again, not to find it out."""
+    return sha256_of(user.encode())[:8]
+
+
+def user_id(text: str) -> str:
+    """Return a pseudonym as the log has it.
+
+    Raises
+    ------
+    LogError
+        It is none.
+
+    Examples
+    --------
+    >>> user_id(" 0123456789ABCDEF ")
+    '0123456789abcdef'
+    """
+    user = text.strip().lower()
+    if not _ID.fullmatch(user):
+        raise LogError(
+            f"ID pengguna terdiri dari {HASH_DIGITS} digit heksadesimal (0-9 dan a-f), misalnya "
+            "0123456789abcdef. Periksa ID itu; nama tidak tersimpan di log."
+        )
+    return user
+
+
+def _delete(
+    engine: sa.Engine,
+    folder: Path,
+    condition: _Condition,
+    goes: Callable[[Mapping[str, Any]], bool],
+    keeps_damaged: Callable[[str], bool],
+    *,
+    dry_run: bool,
+    details: Mapping[str, Any],
+    **noted: str,
+) -> tuple[Counts, list[str]]:
+    """Delete rows and note it in one transaction; return counts and the predictions' identifiers."""
+    # Files first: what another process brings in meanwhile is then found in the tables.
+    spool = 0
+
+    def edit(unit: Unit) -> Unit:
+        nonlocal spool
+        kept = _without(unit, goes)
+        spool += _size(unit) - _size(kept)
+        return unit if dry_run else kept
+
+    def check(line: str) -> bool:
+        nonlocal spool
+        kept = keeps_damaged(line)
+        spool += not kept
+        return kept or dry_run
+
+    with _transaction(engine, reads_only=dry_run) as connection:
+        if engine.dialect.name == "sqlite" and not dry_run:
+            # Otherwise what is deleted stays in the file until its place is needed.
+            connection.exec_driver_sql("PRAGMA secure_delete=ON")
+        edit_spool(folder, edit, check)
+        query = sa.select(predictions.c.id).where(condition(predictions))
+        ids = list(connection.execute(query).scalars())
+        counts = {table.name: _count(connection, table, condition(table)) for table in _TIMED}
+        counts[scores.name] = _count(connection, scores, scores.c.prediction_id.in_(query))
+        counts[SPOOL] = spool
+        if not dry_run:
+            connection.execute(scores.delete().where(scores.c.prediction_id.in_(query)))
+            for table in _TIMED:
+                connection.execute(table.delete().where(condition(table)))
+            trail.add(connection, details={**details, "counts": counts}, **noted)
+    if not dry_run:
+        trail.advance_head(engine, folder)
+        _empty_journal(engine)
+    return counts, ids
+
+
+def _empty_journal(engine: sa.Engine) -> None:
+    """Let nothing deleted stay in SQLite's write-ahead log, where no reader needs it."""
+    if engine.dialect.name == "sqlite":
+        connection = engine.raw_connection()
+        try:
+            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            connection.close()
+
+
+@contextmanager
+def _transaction(engine: sa.Engine, *, reads_only: bool) -> Iterator[sa.Connection]:
+    try:
+        with engine.execution_options(reads_only=reads_only).begin() as connection:
+            yield connection
+    except sa.exc.DatabaseError as error:
+        raise unreachable(error) from error
+
+
+def _without(unit: Unit, goes: Callable[[Mapping[str, Any]], bool]) -> Unit:
+    gone = {row["id"] for row in unit.get(predictions.name, []) if goes(row)}
+    return {
+        name: [
+            row for row in rows
+            if not (row["prediction_id"] in gone if name == scores.name else goes(row))
+        ]
+        for name, rows in unit.items()
+    }  # fmt: skip
+
+
+def _waiting(folder: Path, user: str) -> tuple[list[Unit], list[str]]:
+    units: list[Unit] = []
+    damaged: list[str] = []
+
+    def look(unit: Unit) -> Unit:
+        others = _without(unit, lambda row: row.get("user") == user)
+        if theirs := {
+            name: [row for row in rows if row not in others[name]] for name, rows in unit.items()
+        }:
+            units.append(theirs)
+        return unit
+
+    def look_at_damaged(line: str) -> bool:
+        if _mentions(line, user):
+            damaged.append(line)
+        return True
+
+    edit_spool(folder, look, look_at_damaged)
+    return [unit for unit in units if _size(unit)], damaged
+
+
+def _mentions(line: str, user: str) -> bool:
+    """Tell whether a torn line is of a person, also where it is torn within the pseudonym."""
+    end = re.search(r'"user": ?"([0-9a-f]+)$', line)
+    return user in line or (end is not None and user.startswith(end[1]))
+
+
+def _size(unit: Unit) -> int:
+    return sum(map(len, unit.values()))
+
+
+def _count(connection: sa.Connection, table: sa.Table, condition: sa.ColumnElement[bool]) -> int:
+    query = sa.select(sa.func.count()).select_from(table).where(condition)
+    return int(connection.execute(query).scalar_one())

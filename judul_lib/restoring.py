@@ -1,0 +1,244 @@
+"""A backup put back: checked wholly first, and what it replaces is kept beside it."""
+
+import json
+import os
+import sqlite3
+import tempfile
+import zipfile
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from judul_lib import audit as trail
+from judul_lib.backup import LOG_FILES, TABLES, Manifest, read_rows, verify_backup
+from judul_lib.database import audit, now, open_database, read_table, unreachable
+from judul_lib.errors import LogError
+from judul_lib.privacy import forget, short_hash, users
+from judul_lib.pseudonyms import KEY_FILE
+from judul_lib.spool import has_spooled
+from judul_lib.storage import recover_folder, replace_folder, sha256_of
+
+# Seconds to wait for others who write to the log.
+_PATIENCE = 10.0
+_AGAIN = "Sudah dilupakan setelah cadangan dibuat, jadi dilupakan lagi setelah pemulihan"
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What was put back.
+
+    Attributes
+    ----------
+    manifest : Manifest
+        Of the backup.
+    aside : list of str
+        Names of what was there before: files in the log folder, or a PostgreSQL schema.
+    has_key : bool
+        Whether the key of the pseudonyms was in the backup.
+    forgotten : int
+        People in the backup who have been forgotten since, and were so again.
+    """
+
+    manifest: Manifest
+    aside: list[str]
+    has_key: bool
+    forgotten: int
+
+
+def restore(
+    path: Path,
+    models: Path,
+    url: str,
+    logs: Path,
+    *,
+    actor: str,
+    reason: str,
+    force: bool = False,
+    warn: Callable[[str], None] = lambda sentence: None,
+) -> Restored:
+    """Put back the log, its key and the models of a backup.
+
+    An audit trail that goes on from the backup's is kept, so that none of it is
+    lost, and nobody comes back who was forgotten since.
+
+    Parameters
+    ----------
+    path : path
+        The zip.
+    models, logs : path
+        Folder of the model folders; folder of the log.
+    url : str
+        Of the database; either kind.
+    actor, reason : str
+        For the audit trail.
+    force : bool
+        Replace a log that has rows; it is kept beside the new one.
+
+    Raises
+    ------
+    LogError
+        The backup is damaged, unsafe or newer, or there are rows in the log.
+        Nothing is changed then.
+    """
+    manifest = verify_backup(path)
+    engine = open_database(url, warn=warn, lock_wait=_PATIENCE)
+    stamp = f"{now():%Y%m%d_%H%M%S_%f}"
+    models.mkdir(parents=True, exist_ok=True)
+    logs.mkdir(parents=True, exist_ok=True)
+    try:
+        with (
+            zipfile.ZipFile(path) as archive,
+            tempfile.TemporaryDirectory(dir=models, prefix=".pemulihan.") as staging,
+        ):
+            _unpack_models(archive, manifest, Path(staging))
+            files = {file: _log_file(archive, manifest, file) for file in LOG_FILES}
+            details = {"sha256": sha256_of(path.read_bytes()), "time": manifest.time}
+            aside, keeps_trail = _replace_rows(
+                engine, archive, logs, stamp, force=force, actor=actor, reason=reason, details=details
+            )
+            if keeps_trail:
+                del files[trail.HEAD_FILE]
+            aside += _replace_files(logs, files, stamp)
+            for name in manifest.models:
+                recover_folder(models / name)
+                replace_folder(Path(staging) / name, models / name)
+        trail.advance_head(engine, logs)
+        forgotten = _forgotten(engine, logs)
+        for user in forgotten:
+            forget(engine, logs, user, actor=actor, reason=_AGAIN)
+    finally:
+        engine.dispose()
+    return Restored(manifest, aside, files[KEY_FILE] is not None, len(forgotten))
+
+
+def _forgotten(engine: sa.Engine, logs: Path) -> list[str]:
+    """Return who has records, although the audit trail says that they were forgotten before now.
+
+    Somebody who came back after being forgotten has only records that are
+    younger, and they are in no backup that is older.
+    """
+    rows = read_table(engine, audit)
+    last_restore = max(row["seq"] for row in rows if row["action"] == trail.RESTORE)
+    restored = next(row for row in rows if row["seq"] == last_restore)
+    begun = json.loads(restored["details"])["trail_of_backup"]
+    noted = {
+        json.loads(row["details"])["user"]
+        for row in rows if row["action"] == trail.FORGET and row["seq"] > begun
+    }  # fmt: skip
+    return [user for user in users(engine, logs) if short_hash(user) in noted]
+
+
+def _unpack_models(archive: zipfile.ZipFile, manifest: Manifest, staging: Path) -> None:
+    for member, digest in manifest.hashes.items():
+        if member.startswith("outputs/"):
+            content = archive.read(member)
+            if sha256_of(content) != digest:
+                raise LogError("Cadangan berubah selagi dibaca. Ulangi.")
+            target = staging / member.removeprefix("outputs/")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+    for member, link in manifest.links.items():
+        target = staging / member.removeprefix("outputs/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.symlink_to(link)
+
+
+def _log_file(archive: zipfile.ZipFile, manifest: Manifest, file: str) -> bytes | None:
+    return archive.read(f"log/{file}") if f"log/{file}" in manifest.hashes else None
+
+
+def _replace_rows(
+    engine: sa.Engine,
+    archive: zipfile.ZipFile,
+    logs: Path,
+    stamp: str,
+    *,
+    force: bool,
+    details: Mapping[str, object],
+    **noted: str,
+) -> tuple[list[str], bool]:
+    """Put the rows of a backup in the place of those that are there, in one transaction.
+
+    Returns
+    -------
+    aside : list of str
+        Name of the copy of what was there.
+    keeps_trail : bool
+        Whether the audit trail that was there goes on from the backup's.
+    """
+    aside: list[str] = []
+    try:
+        with engine.begin() as connection:
+            if engine.dialect.name == "postgresql":
+                names = ", ".join(table.name for table in TABLES)
+                connection.execute(sa.text(f"LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE"))
+            if has_spooled(logs) or _has_rows(connection, *TABLES):
+                if not force:
+                    raise LogError(
+                        "Log di sini tidak kosong, jadi tidak ditimpa. Dengan --force, isinya disimpan "
+                        "di sampingnya lalu diganti."
+                    )
+                aside = [_keep_aside(engine, connection, stamp)]
+            last = max(((row["seq"], row["hash"]) for row in read_rows(archive, audit)), default=(0, ""))
+            keeps_trail = _has_rows(connection, audit) and (
+                last[0] == 0 or trail.hash_at(connection, last[0]) == last[1]
+            )
+            for table in TABLES:
+                if table is audit and keeps_trail:
+                    continue
+                connection.execute(table.delete())
+                rows = read_rows(archive, table)
+                while some := list(islice(rows, 1_000)):
+                    connection.execute(table.insert(), some)
+            head = trail.read_head(logs)
+            before = {"seq": head.seq, "hash": head.hash}
+            trail.add(
+                connection, action=trail.RESTORE,
+                details={
+                    **details, "aside": aside, "head_before": before, "trail_of_backup": last[0],
+                },
+                **noted,
+            )  # fmt: skip
+    except sa.exc.DatabaseError as error:
+        raise unreachable(error) from error
+    return aside, keeps_trail
+
+
+def _has_rows(connection: sa.Connection, *tables: sa.Table) -> bool:
+    return any(
+        connection.execute(sa.select(*table.primary_key.columns).limit(1)).first() for table in tables
+    )
+
+
+def _keep_aside(engine: sa.Engine, connection: sa.Connection, stamp: str) -> str:
+    """Copy the rows that are there; nobody else writes meanwhile."""
+    if engine.dialect.name == "sqlite":
+        path = Path(str(engine.url.database))
+        copy = path.with_name(f"{path.name}.lama-{stamp}")
+        with closing(sqlite3.connect(path)) as old, closing(sqlite3.connect(copy)) as new:
+            old.backup(new)
+        return copy.name
+    schema = f"judul_lama_{stamp}"
+    connection.execute(sa.text(f"CREATE SCHEMA {schema}"))
+    for table in TABLES:
+        connection.execute(sa.text(f"CREATE TABLE {schema}.{table.name} AS TABLE {table.name}"))
+    return schema
+
+
+def _replace_files(logs: Path, files: dict[str, bytes | None], stamp: str) -> list[str]:
+    aside = []
+    for file, content in files.items():
+        path = logs / file
+        if path.exists() and path.read_bytes() != content:
+            path.rename(kept := path.with_name(f"{file}.lama-{stamp}"))
+            aside.append(kept.name)
+        if content is not None and not path.exists():
+            handle, temporary = tempfile.mkstemp(dir=logs, prefix=f".{file}.")  # Its owner's only.
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(content)
+            Path(temporary).replace(path)
+    return aside

@@ -1,0 +1,683 @@
+"""Governance: the trail shows every change, a person's records go wholly, a backup brings all back."""
+
+import json
+import random
+import shutil
+import subprocess
+import sys
+import zipfile
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from judul_lib import audit, load_checker, privacy
+from judul_lib import compliance as compliance_module
+from judul_lib.backup import backup, verify_backup
+from judul_lib.compliance import compliance
+from judul_lib.config import Config
+from judul_lib.database import (
+    SCHEMA_VERSION,
+    USAGE_TABLES,
+    database_url,
+    now,
+    open_database,
+    read_table,
+)
+from judul_lib.errors import LogError
+from judul_lib.pseudonyms import log_key
+from judul_lib.restoring import restore
+from judul_lib.spool import DAMAGED_FILE, SPOOL_FILE, append_to_spool, spooled
+from judul_lib.storage import sha256_of
+from judul_lib.usage_log import insert_units
+from tests.conftest import PROJECT, assert_refused, judul
+
+USERS = [f"{number:016x}" for number in (0xABC1230000000001, 0xABC1230000000002, 0xF00D)]
+
+APPENDER = """
+import sys
+from pathlib import Path
+from judul_lib import audit
+from judul_lib.database import open_database
+engine = open_database(sys.argv[2], lock_wait=60)
+for k in range(25):
+    audit.append(engine, Path(sys.argv[1]), actor=sys.argv[3], action=audit.TRAIN, reason=str(k))
+"""
+
+
+@pytest.fixture
+def engine(url):
+    opened = open_database(url, lock_wait=30)
+    yield opened
+    opened.dispose()
+
+
+def appended(engine, folder, n=6):
+    for k in range(n):
+        action = audit.ACTIONS[k % len(audit.ACTIONS)]
+        audit.append(
+            engine, folder, actor="a", action=action, reason=f"alasan {k}",
+            details={"lama": {"f1": 0.9}, "baru": {"f1": k / 10}},
+        )  # fmt: skip
+
+
+def execute(engine, *statements):
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.execute(sa.text(statement))
+
+
+def test_a_trail_that_nobody_touched_is_whole(engine, tmp_path):
+    assert audit.verify(engine, tmp_path) == []
+    appended(engine, tmp_path, 30)
+    assert audit.verify(engine, tmp_path) == []
+    assert [row["seq"] for row in read_table(engine, audit.audit)] == list(range(1, 31))
+    assert audit.read_head(tmp_path).seq == 30
+
+
+def test_four_processes_append_to_one_trail(engine, url, tmp_path):
+    processes = [
+        subprocess.Popen([sys.executable, "-c", APPENDER, tmp_path, url, f"p{k}"], cwd=PROJECT)
+        for k in range(4)
+    ]
+    assert [process.wait() for process in processes] == [0] * 4
+    assert audit.verify(engine, tmp_path) == []
+    rows = read_table(engine, audit.audit)
+    assert sorted(row["seq"] for row in rows) == list(range(1, 101))
+    assert {(row["actor"], row["reason"]) for row in rows} == {
+        (f"p{k}", str(n)) for k in range(4) for n in range(25)
+    }
+    assert audit.read_head(tmp_path).seq == 100
+
+
+@pytest.mark.parametrize(
+    ("statements", "said"),
+    [
+        (["UPDATE audit SET reason = 'lain' WHERE seq = 3"], "Baris 3 jejak audit berubah"),
+        (["UPDATE audit SET actor = 'b' WHERE seq = 6"], "Baris 6 jejak audit berubah"),
+        (["UPDATE audit SET details = '{}' WHERE seq = 1"], "Baris 1 jejak audit berubah"),
+        (["UPDATE audit SET time = '2020-01-01 00:00:00' WHERE seq = 2"], "Baris 2 jejak audit berubah"),
+        (["DELETE FROM audit WHERE seq = 3"], "Baris 3 jejak audit hilang"),
+        (["DELETE FROM audit WHERE seq < 3"], "Baris 1–2 jejak audit hilang"),
+        (
+            [f"UPDATE audit SET seq = {b} WHERE seq = {a}" for a, b in ((3, 99), (4, 3), (99, 4))],
+            "Baris 3 jejak audit tidak menyambung",
+        ),
+        (
+            ["DELETE FROM audit WHERE seq = 3", "UPDATE audit SET seq = 3 WHERE seq = 4",
+             "UPDATE audit SET seq = 4 WHERE seq = 5", "UPDATE audit SET seq = 5 WHERE seq = 6"],
+            "Baris 3 jejak audit tidak menyambung",
+        ),
+        (["DELETE FROM audit WHERE seq = 6"], "Baris 6 di ujung jejak audit hilang"),
+        (["DELETE FROM audit WHERE seq > 3"], "Baris 4–6 di ujung jejak audit hilang"),
+        (["DELETE FROM audit"], "Baris 1–6 di ujung jejak audit hilang"),
+    ],
+)  # fmt: skip
+def test_what_was_done_to_the_trail_is_found(engine, tmp_path, statements, said):
+    appended(engine, tmp_path)
+    execute(engine, *statements)
+    assert any(said in sentence for sentence in audit.verify(engine, tmp_path))
+
+
+def test_rows_written_after_a_cut_do_not_hide_it(engine, tmp_path):
+    appended(engine, tmp_path)
+    execute(engine, "DELETE FROM audit WHERE seq = 6")
+    appended(engine, tmp_path, 3)
+    assert audit.verify(engine, tmp_path) == [
+        f"Baris 6 jejak audit bukan yang tercatat di {audit.HEAD_FILE}."
+    ]
+
+
+def test_a_trail_written_anew_with_right_hashes_is_found(engine, tmp_path):
+    appended(engine, tmp_path)
+    execute(engine, "DELETE FROM audit")
+    appended(engine, tmp_path / "elsewhere")
+    assert "bukan yang tercatat" in audit.verify(engine, tmp_path)[0]
+
+
+def test_a_head_that_is_gone_or_torn_is_said(engine, tmp_path):
+    appended(engine, tmp_path)
+    (tmp_path / audit.HEAD_FILE).write_text('{"seq": 6, "ha')
+    assert "tidak dapat dibaca" in audit.verify(engine, tmp_path)[0]
+    (tmp_path / audit.HEAD_FILE).unlink()
+    assert "tidak ada" in audit.verify(engine, tmp_path)[0]
+
+
+def test_a_clock_that_goes_backwards_breaks_no_trail(engine, tmp_path, monkeypatch):
+    appended(engine, tmp_path, 2)
+    monkeypatch.setattr(audit, "now", lambda: now() - timedelta(days=400))
+    appended(engine, tmp_path, 2)
+    assert audit.verify(engine, tmp_path) == []
+    times = {row["seq"]: row["time"] for row in read_table(engine, audit.audit)}
+    assert times[3] < times[1]
+
+
+@pytest.mark.parametrize("reason", ["", "  \n", "\0"])
+def test_a_row_without_a_reason_is_refused(engine, tmp_path, reason):
+    with pytest.raises(LogError, match="alasan"):
+        audit.append(engine, tmp_path, actor="a", action=audit.TRAIN, reason=reason)
+    with pytest.raises(LogError, match="tidak dikenal"):
+        audit.append(engine, tmp_path, actor="a", action="mengubah", reason="ya")
+    assert read_table(engine, audit.audit) == []
+
+
+def test_any_text_can_be_a_reason(engine, tmp_path):
+    for reason in ("é ☃ 😀", 'a "b" \\ c', "a\0b", "separuh \ud83d"):
+        audit.append(engine, tmp_path, actor="x" * 99, action=audit.TRAIN, reason=reason)
+    assert audit.verify(engine, tmp_path) == []
+
+
+def random_unit(random, k):
+    """A prediction with its scores, or one opinion, or one event, of some user and age."""
+    stamp = {
+        "id": f"{k:032x}", "time": now() - timedelta(days=random.uniform(0, 200)),
+        "user": random.choice([*USERS, None]), "simulated": False,
+    }  # fmt: skip
+    hashes = {"query_hash": f"{k:016x}", "query_text": None}
+    kind = random.choice(["predictions", "feedback", "events"])
+    if kind == "predictions":
+        row = {**stamp, **hashes, "source": "page", "query_length": 9, "query_words": 2,
+               "difference": None, "seconds": 0.1, "n_results": 1}  # fmt: skip
+        score = {"prediction_id": row["id"], "version": "v", "probability": random.random(),
+                 "match_hash": None, "match_text": None, "unknown_share": 0.0}  # fmt: skip
+        models = random.sample(["full", "light", "structured"], random.randint(1, 3))
+        return {kind: [row], "scores": [{**score, "model": model} for model in models]}
+    if kind == "feedback":
+        row = {**stamp, **hashes, "model": "light", "label": "MIRIP", "probability": 0.7,
+               "threshold": 0.5, "is_right": True, "rating": 4, "match_hash": None,
+               "match_text": None}  # fmt: skip
+    else:
+        row = {**stamp, "kind": "download", "model": None, "detail": "", "seconds": None}
+    return {kind: [row]}
+
+
+def filled(engine, folder, seed=1):
+    """Write random units to tables and spool; return both."""
+    source = random.Random(seed)
+    units = [random_unit(source, k) for k in range(120)]
+    kept, waiting = units[:90], units[90:]
+    insert_units(engine, kept)
+    for one, two in zip(waiting[::2], waiting[1::2], strict=True):  # Some lines hold several units.
+        append_to_spool(folder, {n: one.get(n, []) + two.get(n, []) for n in {**one, **two}})
+    return kept, waiting
+
+
+def flat(units):
+    """All rows, as text that can be compared, by table."""
+    rows = {name: set() for name in USAGE_TABLES}
+    for unit in units:
+        for name, new in unit.items():
+            rows[name] |= {json.dumps(row, sort_keys=True, default=str) for row in new}
+    return rows
+
+
+def in_tables(engine):
+    return flat([{name: read_table(engine, table)} for name, table in USAGE_TABLES.items()])
+
+
+def in_spool(folder):
+    with spooled(folder) as (units, damaged, _):
+        assert damaged == []
+        return flat(units)
+
+
+def sizes(rows):
+    return {name: len(found) for name, found in rows.items()}
+
+
+def owner(unit):
+    return next(rows[0] for name, rows in unit.items() if name != "scores")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_retention_deletes_what_is_older_and_nothing_else(engine, tmp_path, seed):
+    kept, waiting = filled(engine, tmp_path, seed)
+    limit = now() - timedelta(days=90)
+    old = [unit for unit in kept if owner(unit)["time"] < limit]
+    expected = sizes(flat(old)) | {
+        "spool": sum(sizes(flat([u for u in waiting if owner(u)["time"] < limit])).values())
+    }
+    before = (in_tables(engine), (tmp_path / SPOOL_FILE).read_bytes())
+    counted = privacy.retention(engine, tmp_path, days=90, actor="a", dry_run=True)
+    assert counted == expected
+    assert (in_tables(engine), (tmp_path / SPOOL_FILE).read_bytes()) == before
+    assert read_table(engine, audit.audit) == []
+    assert privacy.retention(engine, tmp_path, days=90, actor="a") == expected
+    assert in_tables(engine) == flat([unit for unit in kept if owner(unit)["time"] >= limit])
+    assert in_spool(tmp_path) == flat([unit for unit in waiting if owner(unit)["time"] >= limit])
+    (noted,) = read_table(engine, audit.audit)
+    assert json.loads(noted["details"])["counts"] == expected
+    assert "UU No. 27 Tahun 2022" in noted["reason"]
+    assert set(privacy.retention(engine, tmp_path, days=90, actor="a").values()) == {0}
+    assert audit.verify(engine, tmp_path) == []
+    with pytest.raises(LogError, match="1 hari"):
+        privacy.retention(engine, tmp_path, days=0, actor="a")
+
+
+@pytest.mark.parametrize("user", USERS)
+def test_one_person_is_forgotten_and_the_others_are_not(engine, url, tmp_path, user):
+    kept, waiting = filled(engine, tmp_path)
+    torn = [f'{{"events":[{{"id": "1","user": "{u}", "k' for u in USERS] + [
+        '{"events": [{"id": "2", "time": "2026-01-01T00:00:00", "user": "' + user[:15]
+    ]
+    (tmp_path / DAMAGED_FILE).write_text("".join(f"{line}\n" for line in torn))
+    theirs = [unit for unit in kept if owner(unit)["user"] == user]
+    others = [unit for unit in kept if owner(unit)["user"] != user]
+    there = privacy.remaining(engine, tmp_path, user)
+    done = privacy.forget(engine, tmp_path, user, actor="a")
+    expected = sizes(flat(theirs)) | {
+        "spool": 2 + sum(sizes(flat([u for u in waiting if owner(u)["user"] == user])).values())
+    }
+    assert min(expected.values()) > 0
+    assert done.deleted == there == expected
+    assert set(done.remaining.values()) == {0}
+    assert in_tables(engine) == flat(others)
+    assert in_spool(tmp_path) == flat([unit for unit in waiting if owner(unit)["user"] != user])
+    assert [line for line in (tmp_path / DAMAGED_FILE).read_text().split("\n") if line] == [
+        line for line in torn[:3] if user not in line
+    ]
+    (noted,) = read_table(engine, audit.audit)
+    assert user not in str(noted)
+    assert json.loads(noted["details"])["counts"] == expected
+    if url.startswith("sqlite"):
+        files = [path for path in tmp_path.rglob("*") if path.is_file()]
+        assert [path for path in files if user.encode() in path.read_bytes()] == []
+
+
+def test_an_export_has_all_and_only_what_is_of_that_person(engine, tmp_path):
+    kept, waiting = filled(engine, tmp_path)
+    user = USERS[1]
+    before = (tmp_path / SPOOL_FILE).read_bytes()
+    content = json.loads(privacy.export(engine, tmp_path, user, actor="a"))
+    assert (tmp_path / SPOOL_FILE).read_bytes() == before
+
+    def plain(units):
+        return flat(json.loads(json.dumps(units, default=lambda time: time.isoformat())))
+
+    assert flat([content["tables"]]) == plain([u for u in kept if owner(u)["user"] == user])
+    assert flat(content["waiting"]) == plain([u for u in waiting if owner(u)["user"] == user])
+    assert all(other not in json.dumps(content) for other in USERS if other != user)
+    (noted,) = read_table(engine, audit.audit)
+    assert (noted["action"], user in str(noted)) == (audit.EXPORT, False)
+
+
+@pytest.mark.parametrize("user", ["siti", "", "0" * 15, "0" * 17, "g" * 16, "' OR '1'='1"])
+def test_what_is_no_pseudonym_is_refused(engine, tmp_path, user):
+    kept, _ = filled(engine, tmp_path)
+    for act in (privacy.forget, privacy.export):
+        with pytest.raises(LogError, match="16 digit heksadesimal"):
+            act(engine, tmp_path, user, actor="a")
+    assert in_tables(engine) == flat(kept)
+    assert read_table(engine, audit.audit) == []
+
+
+@pytest.fixture
+def installation(engine, url, tmp_path):
+    """Models, versions of one with a link to the current one, and a log with rows."""
+    models = tmp_path / "outputs"
+    for name in ("light", "structured"):
+        shutil.copytree(PROJECT / "outputs" / name, models / name)
+    shutil.copytree(PROJECT / "outputs" / "light", models / "models" / "light" / "1")
+    (models / "models" / "light" / "current").symlink_to("1")
+    logs = models / "logs"
+    log_key(logs)
+    filled(engine, logs)
+    appended(engine, logs)
+    return models
+
+
+def tree(folder):
+    """What is in a folder, apart from what SQLite writes by itself."""
+    return {
+        path.relative_to(folder): path.readlink() if path.is_symlink() else path.read_bytes()
+        for path in folder.rglob("*")
+        if (path.is_file() or path.is_symlink()) and not path.name.startswith(("judul.db", ".audit"))
+    }
+
+
+def in_audit(engine):
+    return sorted(read_table(engine, audit.audit), key=lambda row: row["seq"])
+
+
+def made(engine, models, target):
+    return backup(models, engine, models / "logs", target, actor="a", reason="uji")
+
+
+def put_back(url, models, path, **options):
+    return restore(path, models, url, models / "logs", actor="a", reason="uji", **options)
+
+
+def test_what_was_lost_is_there_again_after_a_restore(engine, url, installation, tmp_path):
+    target = tmp_path / "cadangan.zip"
+    rows, trail, files = in_tables(engine), in_audit(engine), tree(installation)
+    manifest = made(engine, installation, target)
+    assert target.stat().st_mode & 0o077 == 0
+    assert verify_backup(target) == manifest
+    assert manifest.models == ["light", "models", "structured"]
+    assert in_audit(engine)[-1]["action"] == audit.BACKUP
+    shutil.rmtree(installation)
+    execute(engine, *(f"DELETE FROM {name}" for name in (*USAGE_TABLES, "audit")))
+    done = put_back(url, installation, target)
+    assert done.has_key
+    assert done.aside == []
+    assert in_tables(engine) == rows
+    assert in_audit(engine)[:-1] == trail
+    assert in_audit(engine)[-1]["action"] == audit.RESTORE
+    assert audit.verify(engine, installation / "logs") == []
+    assert audit.read_head(installation / "logs").seq == len(trail) + 1
+    after = tree(installation)
+    head = Path("logs") / audit.HEAD_FILE
+    assert {**after, head: b""} == {**files, head: b""}
+    assert (installation / "logs" / "log.key").stat().st_mode & 0o077 == 0
+    for folder in ("light", "structured", "models/light/current"):
+        assert len(load_checker(installation / folder).check("Prediksi Harga Cabai", top_k=3)) == 3
+
+
+def test_a_log_with_rows_is_replaced_only_when_told_and_then_kept(engine, url, installation, tmp_path):
+    target = tmp_path / "cadangan.zip"
+    rows = in_tables(engine)
+    made(engine, installation, target)
+    privacy.retention(engine, installation / "logs", days=50, actor="a")
+    trail = in_audit(engine)
+    before, files = in_tables(engine), tree(installation)
+    with pytest.raises(LogError, match="--force"):
+        put_back(url, installation, target)
+    assert (in_tables(engine), tree(installation)) == (before, files)
+    done = put_back(url, installation, target, force=True)
+    assert in_tables(engine) == rows
+    assert in_audit(engine)[:-1] == trail  # It goes on from the backup's, and none of it is lost.
+    assert audit.verify(engine, installation / "logs") == []
+    if engine.dialect.name == "postgresql":
+        count = f"SELECT count(*) FROM {done.aside[0]}.predictions"
+        with engine.connect() as connection:
+            kept = connection.execute(sa.text(count)).scalar()
+        assert kept == len(before["predictions"])
+    else:
+        old = open_database(f"sqlite:///{tmp_path / done.aside[0]}")
+        assert in_tables(old) == before
+        old.dispose()
+    assert {name.split(".lama-")[0] for name in done.aside[1:]} == {SPOOL_FILE}
+
+
+def test_a_restore_brings_nobody_back_who_was_forgotten(engine, url, installation, tmp_path):
+    target, logs = tmp_path / "cadangan.zip", installation / "logs"
+    privacy.forget(engine, logs, USERS[1], actor="a")
+    filled(engine, logs)  # Who came back after being forgotten is there in the backup.
+    rows = in_tables(engine)
+    made(engine, installation, target)
+    privacy.forget(engine, logs, USERS[0], actor="a")
+    for _ in range(2):
+        assert put_back(url, installation, target, force=True).forgotten == 1
+        assert set(privacy.remaining(engine, logs, USERS[0]).values()) == {0}
+        others = {name: {row for row in found if USERS[0] not in row} for name, found in rows.items()}
+        now_there = in_tables(engine)
+        assert {**now_there, "scores": 0} == {**others, "scores": 0}
+        assert now_there["scores"] < rows["scores"]
+        assert audit.verify(engine, logs) == []
+
+
+def test_another_trail_gives_way_to_that_of_the_backup(engine, url, installation, tmp_path):
+    target = tmp_path / "cadangan.zip"
+    trail = in_audit(engine)
+    made(engine, installation, target)
+    execute(engine, "DELETE FROM audit")
+    (installation / "logs" / audit.HEAD_FILE).unlink()
+    appended(engine, installation / "logs", 9)
+    put_back(url, installation, target, force=True)
+    assert in_audit(engine)[:-1] == trail
+    assert audit.verify(engine, installation / "logs") == []
+
+
+def test_a_backup_of_one_database_goes_into_the_other(engine, url, installation, tmp_path):
+    target = tmp_path / "cadangan.zip"
+    rows, trail = in_tables(engine), in_audit(engine)
+    made(engine, installation, target)
+    other = tmp_path / "lain"
+    put_back(database_url(other / "logs"), other, target)
+    sqlite = open_database(database_url(other / "logs"))
+    assert (in_tables(sqlite), in_audit(sqlite)[:-1]) == (rows, trail)
+    again = tmp_path / "lagi.zip"
+    made(sqlite, other, again)
+    sqlite.dispose()
+    put_back(url, installation, again, force=True)
+    assert in_tables(engine) == rows
+    assert in_audit(engine)[: len(trail)] == trail
+    assert audit.verify(engine, installation / "logs") == []
+
+
+def rewritten(path, change, extra=()):
+    """Write a zip anew with another manifest and further members, whose hashes are right."""
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    manifest = json.loads(members.pop("manifest.json"))
+    for name in extra:
+        members[name] = b"x"
+        manifest["hashes"][name] = sha256_of(b"x")
+    change(manifest, members)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+        archive.writestr("manifest.json", json.dumps(manifest))
+
+
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def shorten(path):
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def exchange(name, content):
+    def change(manifest, members):
+        members[name] = content
+
+    return lambda path: rewritten(path, change)
+
+
+def nothing(manifest, members):
+    pass
+
+
+LINK = {"outputs/models/a": "../.."}
+REFUSED = {
+    "a bit": (flip, "rusak"),
+    "cut off": (shorten, "rusak"),
+    "no zip": (lambda path: path.write_bytes(b"PK"), "rusak"),
+    "another table": (exchange("log/events.jsonl", b""), "rusak"),
+    "a row too few": (lambda p: rewritten(p, lambda m, _: m["rows"].update(events=1)), "rusak"),
+    "a member missing": (lambda p: rewritten(p, lambda _, f: f.pop("log/log.key")), "rusak"),
+    "a member too many": (lambda p: rewritten(p, lambda _, f: f.update({"log/x": b""})), "ke luar"),
+    "a hash too few": (lambda p: rewritten(p, lambda m, _: m["hashes"].pop("log/log.key")), "rusak"),
+    "upwards": (lambda p: rewritten(p, nothing, ["outputs/light/../../../../jahat"]), "ke luar"),
+    "absolute": (lambda p: rewritten(p, nothing, ["/tmp/jahat"]), "ke luar"),
+    "backslash": (lambda p: rewritten(p, nothing, ["outputs/light/..\\..\\jahat"]), "ke luar"),
+    "elsewhere": (lambda p: rewritten(p, nothing, ["outputs/logs/judul.db"]), "ke luar"),
+    "link": (lambda p: rewritten(p, lambda m, _: m["links"].update(LINK)), "ke luar"),
+    "newer": (lambda p: rewritten(p, lambda m, _: m.update(schema=SCHEMA_VERSION + 1)), "lebih baru"),
+    "newer form": (lambda p: rewritten(p, lambda m, _: m.update(format=2)), "lebih baru"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_bad_backup_is_refused_and_changes_nothing(tmp_path, name):
+    engine = open_database(database_url(tmp_path), lock_wait=30)
+    models = tmp_path / "outputs"
+    shutil.copytree(PROJECT / "outputs" / "light", models / "light")
+    log_key(models / "logs")
+    filled(engine, models / "logs")
+    target = tmp_path / "zip" / "cadangan.zip"
+    made(engine, models, target)
+    before = (in_tables(engine), in_audit(engine), tree(models), set(tmp_path.iterdir()))
+    spoil, said = REFUSED[name]
+    spoil(target)
+    with pytest.raises(LogError, match=said):
+        put_back(database_url(tmp_path), models, target, force=True)
+    assert (in_tables(engine), in_audit(engine), tree(models), set(tmp_path.iterdir())) == before
+    engine.dispose()
+
+
+def test_a_backup_is_written_whole_or_not_at_all(tmp_path):
+    engine = open_database(database_url(tmp_path), lock_wait=30)
+    models, target = tmp_path / "outputs", tmp_path / "zip" / "cadangan.zip"
+    shutil.copytree(PROJECT / "outputs" / "light", models / "light")
+    made(engine, models, target)
+    content = target.read_bytes()
+    (models / "light" / "arrays.npz").write_bytes(b"x")
+    with pytest.raises(LogError, match="make run"):
+        made(engine, models, target)
+    with pytest.raises(LogError, match="di dalam folder model"):
+        made(engine, models, models / "light" / "cadangan.zip")
+    assert target.read_bytes() == content
+    assert list(target.parent.iterdir()) == [target]
+    engine.dispose()
+
+
+def test_the_commands(tmp_path):
+    models = tmp_path / "outputs"
+    shutil.copytree(PROJECT / "outputs" / "light", models / "light")
+    target, copy = tmp_path / "cadangan.zip", tmp_path / "salinan.json"
+    url = database_url(models / "logs")
+    engine = open_database(url)
+    filled(engine, models / "logs")
+
+    def govern(*arguments):
+        return judul("govern", *arguments, "--models", models)
+
+    assert_refused(govern("forget", "--user", "siti"), "16 digit heksadesimal")
+    told = govern("retention", "--days", 90, "--dry-run")
+    assert told.stdout.startswith("Akan dihapus"), told.stderr
+    assert "audit" not in told.stdout
+    saved = govern("backup", target)
+    assert "sudah diperiksa" in saved.stdout, saved.stderr
+    assert govern("export", "--user", USERS[0], "--output", copy).returncode == 0
+    assert json.loads(copy.read_text())["user"] == USERS[0]
+    gone = govern("forget", "--user", USERS[0], "--reason", "surat 12")
+    assert gone.returncode == 0
+    assert "0 jawaban" in gone.stdout.splitlines()[1]
+    assert_refused(govern("restore", target), "--force")
+    assert govern("restore", target, "--force").returncode == 0
+    assert set(privacy.remaining(engine, models / "logs", USERS[0]).values()) == {0}
+    assert govern("retention").stdout.startswith("Dihapus")
+    whole = govern("verify")
+    assert (whole.returncode, whole.stdout) == (0, "Jejak audit utuh: 6 baris.\n")
+    shown = govern("audit").stdout
+    assert "restore" in shown
+    assert "Masa simpan 90 hari" in shown
+    execute(engine, "UPDATE audit SET reason = 'lain' WHERE seq = 1")
+    engine.dispose()
+    broken = govern("verify")
+    assert broken.returncode == 1
+    assert "Baris 1 jejak audit berubah" in broken.stderr
+
+
+@pytest.fixture
+def compliant(tmp_path):
+    """An installation in which everything is as it should be, and how its checklist looks."""
+    project = tmp_path / "project"
+    models = project / "outputs"
+    for name in ("light", "structured"):
+        shutil.copytree(PROJECT / "outputs" / name, models / name)
+    (project / ".gitignore").write_text("logs/\n")
+    author = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+    for command in (["init", "-q"], ["add", "-A"], [*author, "commit", "-qm", "a"]):
+        subprocess.run(["git", *command], cwd=project, check=True)
+    config = Config(models=models)
+    engine = open_database(database_url(config.logs), lock_wait=30)
+    appended(engine, config.logs)
+    insert_units(engine, [{"events": [event()]}])
+    backups = tmp_path / "backups"
+    made(engine, models, backups / "a.zip")
+
+    def failing(**options):
+        checks = compliance(config, engine, project, backups, **options)
+        assert len(checks) == 8
+        assert all(check.evidence for check in checks)
+        return [check.name for check in checks if not check.passed]
+
+    yield config, engine, failing
+    engine.dispose()
+
+
+def event(age=0):
+    return {
+        "id": f"{age:032x}", "time": now() - timedelta(days=age), "user": None, "simulated": False,
+        "kind": "error", "model": None, "detail": "", "seconds": None,
+    }  # fmt: skip
+
+
+def forget_weights(config, engine):
+    path = config.models / "light" / "metadata.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "importances": {}}))
+
+
+def write_text_in_spool(config, engine):
+    unit = {"feedback": [{"id": "a", "time": now(), "query_text": "Prediksi Harga Cabai"}]}
+    append_to_spool(config.logs, unit)
+
+
+def write_text(config, engine):
+    execute(
+        engine,
+        "INSERT INTO scores (prediction_id, model, match_text) VALUES ('a', 'light', 'Prediksi Harga')",
+    )
+
+
+UNDONE = {
+    "nothing": (lambda config, engine: None, []),
+    "text": (write_text, ["Log tanpa teks asli"]),
+    "text that waits": (write_text_in_spool, ["Log tanpa teks asli"]),
+    "old rows": (lambda c, e: insert_units(e, [{"events": [event(91)]}]), ["Masa simpan dipatuhi"]),
+    "rows young enough": (lambda c, e: insert_units(e, [{"events": [event(89)]}]), []),
+    "weights": (
+        forget_weights, ["Kode di bawah kendali versi dan bersih", "Bobot fitur tersedia"],
+    ),
+    "a file": (
+        lambda c, e: (c.models / "light" / "titles_preprocessed.csv").write_text("x"),
+        ["Metadata dan hash model cocok", "Kode di bawah kendali versi dan bersih", "Benih acak tetap"],
+    ),
+    "another file": (
+        lambda c, e: (c.models.parent / "new.py").touch(), ["Kode di bawah kendali versi dan bersih"],
+    ),
+    "no version control": (
+        lambda c, e: shutil.rmtree(c.models.parent / ".git"), ["Kode di bawah kendali versi dan bersih"],
+    ),
+    "trail": (lambda c, e: execute(e, "DELETE FROM audit WHERE seq = 2"), ["Jejak audit utuh"]),
+    "backup": (
+        lambda c, e: shorten(c.models.parent.parent / "backups" / "a.zip"),
+        ["Cadangan baru dan dapat dipulihkan"],
+    ),
+    "no backup": (
+        lambda c, e: shutil.rmtree(c.models.parent.parent / "backups"),
+        ["Cadangan baru dan dapat dipulihkan"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", UNDONE)
+def test_the_checklist_sees_what_is_wrong(compliant, name):
+    config, engine, failing = compliant
+    undo, expected = UNDONE[name]
+    undo(config, engine)
+    assert failing() == expected
+
+
+def test_an_old_backup_is_too_old(compliant, monkeypatch):
+    _, _, failing = compliant
+    monkeypatch.setattr(compliance_module, "now", lambda: now() + timedelta(days=8))
+    assert failing() == ["Cadangan baru dan dapat dipulihkan"]
+    assert failing(backup_days=9) == []
+
+
+def test_the_command_of_the_checklist_fails_where_an_item_does(tmp_path):
+    models = tmp_path / "outputs"
+    shutil.copytree(PROJECT / "outputs" / "light", models / "light")
+    done = judul("govern", "check", "--models", models)
+    assert done.returncode == 1
+    lines = done.stdout.splitlines()
+    assert len(lines) == 8
+    assert "LULUS  Jejak audit utuh: 0 baris, semuanya tersambung." in lines
+    assert any(line.startswith("GAGAL  Cadangan baru") for line in lines)
