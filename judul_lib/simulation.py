@@ -144,7 +144,7 @@ def _times(
 ) -> tuple[np.ndarray, pd.DatetimeIndex]:
     """Return for each question its day from 0 and its time in UTC, in order."""
     calendar = pd.date_range(end=pd.Timestamp(end), periods=days)
-    busy = _WEEKDAYS[calendar.weekday] / _WEEKDAYS.mean()
+    busy = _WEEKDAYS[calendar.day_of_week] / _WEEKDAYS.mean()
     day = np.repeat(np.arange(days), rng.poisson(n_per_day * busy))
     hour = rng.choice(24, len(day), p=_HOURS / _HOURS.sum())
     second = np.sort(86_400 * day + 3_600 * hour + rng.integers(0, 3_600, len(day)))

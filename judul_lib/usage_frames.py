@@ -109,8 +109,19 @@ def local_day(time: datetime) -> pd.Timestamp:
 def _typed(rows: Any, table: sa.Table) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=[column.name for column in table.columns])
     kinds = {column.name: _TYPES.get(type(column.type), "") for column in table.columns}
+    # Numbers that may be missing are fractions to pandas, whichever database they come from.
+    kinds |= {column.name: "float64" for column in table.columns if _may_miss(column)}
     kinds |= {"simulated": "bool"} if "simulated" in kinds else {}
+    # One type of text, whatever the first rows hold: None where there is none.
+    for column in table.columns:
+        if isinstance(column.type, sa.String):
+            values = frame[column.name].astype(object)
+            frame[column.name] = values.where(values.notna(), None)
     return frame.astype({name: kind for name, kind in kinds.items() if kind})
+
+
+def _may_miss(column: sa.Column[Any]) -> bool:
+    return bool(column.nullable) and isinstance(column.type, sa.Integer)
 
 
 def _with_local_time(frame: pd.DataFrame) -> pd.DataFrame:
