@@ -12,6 +12,7 @@ from judul_lib.cli_check import check, score_pairs
 from judul_lib.cli_dedup import dedup
 from judul_lib.cli_govern import govern
 from judul_lib.cli_index import index
+from judul_lib.cli_monitor import monitor, simulate
 from judul_lib.cli_parts import say
 from judul_lib.errors import JudulError, describe_os_error
 
@@ -84,7 +85,7 @@ def _value(text: str) -> Any:
         return text
 
 
-for command in (check, score_pairs, index, dedup, govern):
+for command in (check, score_pairs, index, dedup, govern, monitor, simulate):
     cli.add_command(command)
 
 

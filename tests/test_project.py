@@ -109,8 +109,10 @@ def test_no_module_imports_from_a_floor_above():
         settings errors storage tables signed_logistic texts feedback
         preprocessing arrays plots reports table_files config array_files workers
         database pseudonyms spool
-        corpus estimators features spelling leaderboard_plots widgets forest_table audit
-        title_parser word_vectors matches gold labeling evaluation baselines synthetic privacy backup
+        corpus estimators features spelling leaderboard_plots
+        widgets forest_table audit usage_frames drift
+        title_parser word_vectors matches gold labeling
+        evaluation baselines synthetic privacy backup
         spans restoring
         records encoders leaderboard study_search
         record_features meetings usage_log
@@ -120,14 +122,14 @@ def test_no_module_imports_from_a_floor_above():
         structured_checking structured_training title_splits batches
         proposals
         checkers ablation answers page_parts search_engines
-        index installation_log compliance
-        archives pair_blocks
+        index installation_log compliance model_baselines monitoring simulation
+        archives pair_blocks alerts
         session serving match_plots dedup growth
         title_panel growth_plots
         proposals_panel
         page
         cli_parts
-        cli_check cli_index cli_dedup cli_govern
+        cli_check cli_index cli_dedup cli_govern cli_monitor
         cli
     """
     floors = [line.split() for line in plan.strip().splitlines()]

@@ -1,0 +1,228 @@
+"""What in the log calls for somebody: each alert with its level, since when, how much, what to do."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from types import MappingProxyType
+from typing import Any
+
+import pandas as pd
+
+from judul_lib.drift import ModelBaseline
+from judul_lib.monitoring import DRIFT_DAYS, SLOW_SECONDS, drift_on
+from judul_lib.settings import MODEL_TITLES
+from judul_lib.usage_frames import Usage, local_day
+
+ALERT_COLUMNS = ("tingkat", "apa", "sejak", "nilai", "batas", "tanggapan", "tindakan")
+
+
+@dataclass(frozen=True)
+class Level:
+    """A level of incident.
+
+    Attributes
+    ----------
+    meaning : str
+    within : str
+        How soon somebody has to look at it (the study).
+    """
+
+    meaning: str
+    within: str
+
+
+INCIDENT_LEVELS: Mapping[str, Level] = MappingProxyType(
+    {
+        "P1": Level("model tidak dapat dimuat, atau tidak ada jawaban sama sekali", "1 jam"),
+        "P2": Level("jawaban lambat, atau data bergeser dari garis dasar", "1 hari kerja"),
+        "P3": Level("hal lain yang perlu dilihat", "1 minggu"),
+    }
+)
+
+MOST_ERRORS, MOST_EMPTY = 0.05, 0.2
+"""Share of the questions that may end in an error, and of the answers that may be without a result."""
+
+# Answers within the days looked at, below which a share or a percentile says nothing.
+_LEAST_SLOW, _LEAST_SHARE = 20, 100
+# Days for what has to be noticed soon: yesterday counts, as a morning has few answers.
+_SOON = 2
+# Errors without a single answer that are more than somebody's bad luck.
+_LEAST_ERRORS = 3
+_MEASURED = {"probability": "Peluang teratas", "unknown": "Bagian kata yang tidak dikenal"}
+Found = tuple[Any, Any]
+"""How much, and the bound."""
+
+
+def find_alerts(usage: Usage, baselines: Mapping[str, ModelBaseline], now: datetime) -> pd.DataFrame:
+    """Look for everything that calls for somebody.
+
+    Parameters
+    ----------
+    usage : Usage
+        With rows of the future, if there are any: they are an alert themselves.
+    baselines : mapping of str to ModelBaseline
+        By model.
+    now : datetime
+        In UTC.
+
+    Returns
+    -------
+    DataFrame, shape (n, 7)
+        Most urgent first. ``sejak`` is the first day of those up to today on
+        all of which the condition held.
+    """
+    past, n_future = usage.real_if_any().until(now)
+    today = local_day(now)
+    rows = [
+        *_failed_loads(past),
+        *_since(past, today, "P1", "Tidak ada jawaban, hanya galat", _silent(past), (
+            "Buka halaman dan periksa satu judul; mulai ulang layanan, lalu lihat jenis galatnya di log."
+        )),
+        *_since(past, today, "P2", "Waktu jawab (p95, detik) terlalu lama", _slow(past), (
+            "Periksa beban mesin dan ukuran arsip; untuk arsip besar pakai `judul index build`."
+        )),
+        *_drifts(past, baselines, today),
+        *_since(past, today, "P3", "Bagian pertanyaan yang berakhir dengan galat", _errors(past), (
+            "Lihat jenis galat yang paling sering di log, lalu perbaiki sebabnya."
+        )),
+        *_since(past, today, "P3", "Bagian jawaban tanpa hasil", _empty(past), (
+            "Periksa apakah arsip yang dipakai halaman masih lengkap."
+        )),
+    ]  # fmt: skip
+    if n_future:
+        rows.append(
+            _row("P3", "Baris log bertanggal di masa depan", today, (n_future, 0), (
+                "Periksa jam mesin (NTP). Baris itu tidak ikut dihitung sampai waktunya tiba."
+            ))
+        )  # fmt: skip
+    frame = pd.DataFrame(rows, columns=list(ALERT_COLUMNS)).astype({"nilai": object, "batas": object})
+    return frame.sort_values("tingkat", kind="stable", ignore_index=True)
+
+
+def _row(level: str, what: str, since: pd.Timestamp, found: Found, to_do: str) -> tuple[Any, ...]:
+    return level, what, since.date(), *found, INCIDENT_LEVELS[level].within, to_do
+
+
+def held_since(
+    condition: Callable[[pd.Timestamp], Found | None], today: pd.Timestamp, first: pd.Timestamp
+) -> tuple[pd.Timestamp, Found] | None:
+    """Return since which day a condition has held on every day up to today, and what it found today.
+
+    None where it does not hold today. Days before `first` are not looked at.
+    """
+    now = condition(today)
+    if now is None:
+        return None
+    since = today
+    while since > first and condition(since - pd.Timedelta(days=1)) is not None:
+        since -= pd.Timedelta(days=1)
+    return since, now
+
+
+def _since(
+    usage: Usage,
+    today: pd.Timestamp,
+    level: str,
+    what: str,
+    condition: Callable[[pd.Timestamp], Found | None],
+    to_do: str,
+) -> Iterator[tuple[Any, ...]]:
+    days = [frame["day"].min() for frame in usage.tables.values() if len(frame)]
+    held = held_since(condition, today, min(days)) if days else None
+    if held is not None:
+        yield _row(level, what, *held, to_do)
+
+
+def _recent(frame: pd.DataFrame, day: pd.Timestamp, days: int) -> pd.DataFrame:
+    return frame[frame["day"].between(day - pd.Timedelta(days=days - 1), day)]
+
+
+def _failed_loads(usage: Usage) -> Iterator[tuple[Any, ...]]:
+    loads = usage.events[usage.events["kind"].isin(["model_loaded", "model_failed"])]
+    for model, events in loads.groupby("model"):
+        failed = (events["kind"] == "model_failed").to_numpy()
+        n_last = len(failed) if failed.all() else int(failed[::-1].argmin())
+        if n_last:
+            yield _row(
+                "P1", f"{_title(model)} tidak dapat dimuat", events["day"].iloc[-n_last], (n_last, 0),
+                "Periksa foldernya dengan `judul check`; pulihkan dari cadangan, atau buat lagi "
+                "dengan `make run`.",
+            )  # fmt: skip
+
+
+def _silent(usage: Usage) -> Callable[[pd.Timestamp], Found | None]:
+    errors = usage.events[usage.events["kind"] == "error"]
+
+    def condition(day: pd.Timestamp) -> Found | None:
+        n_errors = len(_recent(errors, day, _SOON))
+        is_silent = n_errors >= _LEAST_ERRORS and _recent(usage.predictions, day, _SOON).empty
+        return (n_errors, 0) if is_silent else None
+
+    return condition
+
+
+def _slow(usage: Usage) -> Callable[[pd.Timestamp], Found | None]:
+    def condition(day: pd.Timestamp) -> Found | None:
+        seconds = _recent(usage.predictions, day, _SOON)["seconds"]
+        p95 = float(seconds.quantile(0.95)) if len(seconds) >= _LEAST_SLOW else 0.0
+        return (p95, SLOW_SECONDS) if p95 > SLOW_SECONDS else None
+
+    return condition
+
+
+def _errors(usage: Usage) -> Callable[[pd.Timestamp], Found | None]:
+    errors = usage.events[usage.events["kind"] == "error"]
+
+    def condition(day: pd.Timestamp) -> Found | None:
+        n_errors = len(_recent(errors, day, DRIFT_DAYS))
+        return _above(n_errors, n_errors + len(_recent(usage.predictions, day, DRIFT_DAYS)), MOST_ERRORS)
+
+    return condition
+
+
+def _empty(usage: Usage) -> Callable[[pd.Timestamp], Found | None]:
+    def condition(day: pd.Timestamp) -> Found | None:
+        asked = _recent(usage.predictions, day, DRIFT_DAYS)
+        return _above(int((asked["n_results"] == 0).sum()), len(asked), MOST_EMPTY)
+
+    return condition
+
+
+def _above(count: int, n: int, most: float) -> Found | None:
+    return (count / n, most) if n >= _LEAST_SHARE and count / n > most else None
+
+
+def _drifts(
+    usage: Usage, baselines: Mapping[str, ModelBaseline], today: pd.Timestamp
+) -> Iterator[tuple[Any, ...]]:
+    for model, baseline in baselines.items():
+        for name, measured in _MEASURED.items():
+            found = _drift(usage, model, baseline, name)
+
+            def condition(
+                day: pd.Timestamp, found: Callable[..., dict[str, Found]] = found
+            ) -> Found | None:
+                return next(iter(found(day).values()), None)
+
+            yield from _since(
+                usage, today, "P2", f"{measured} {_title(model)} bergeser ({', '.join(found(today))})",
+                condition,
+                "Lihat judul yang masuk belakangan ini. Bila memang topiknya berubah, perbarui arsip "
+                "dan latih model lagi; bila tidak, cari sebabnya di data masukan.",
+            )  # fmt: skip
+
+
+def _drift(
+    usage: Usage, model: str, baseline: ModelBaseline, name: str
+) -> Callable[[pd.Timestamp], dict[str, Found]]:
+    @cache
+    def found(day: pd.Timestamp) -> dict[str, Found]:
+        drift = drift_on(usage, model, baseline, day)[name]
+        return dict(drift.found) if drift is not None else {}
+
+    return found
+
+
+def _title(model: Any) -> str:
+    return MODEL_TITLES.get(str(model), f"model {model}")

@@ -1,0 +1,209 @@
+"""``judul monitor`` and ``judul simulate``: look at the log, and fill one with made-up usage."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from judul_lib import cli_parts
+from judul_lib.cli_parts import MODELS_OPTION, say
+from judul_lib.settings import SEED
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import sqlalchemy as sa
+
+    from judul_lib.usage_frames import Usage
+
+
+@click.command()
+@click.option(
+    "--days", type=click.IntRange(min=1), default=30, show_default="30", help="Jumlah hari yang dilihat."
+)
+@click.option("--once", is_flag=True, help="Status keluar 1 bila ada peringatan (untuk cron).")
+@click.option(
+    "--format", "style", type=click.Choice(["table", "json"]), default="table", show_default="table",
+    help="Bentuk keluaran.",
+)  # fmt: skip
+@click.option(
+    "--log", "logs", type=Path, help="Folder log lain, misalnya hasil `judul simulate --into`."
+)
+@MODELS_OPTION
+def monitor(days: int, once: bool, style: str, logs: Path | None, outputs: Path | None) -> int:
+    """Ringkas pemakaian dan tampilkan peringatan: lambat, gagal, atau bergeser."""
+    from datetime import timedelta
+
+    from judul_lib.alerts import find_alerts
+    from judul_lib.database import now
+    from judul_lib.model_baselines import read_baselines
+    from judul_lib.monitoring import drift_table
+    from judul_lib.usage_frames import local_day, read_usage
+
+    config = cli_parts.read_config(models=outputs)
+    engine = _open(logs, config.logs)
+    time = now()
+    try:
+        usage = read_usage(engine, since=time - timedelta(days=days))
+    finally:
+        engine.dispose()
+    baselines = read_baselines(config.models, warn=say)
+    alerts = find_alerts(usage, baselines, time)
+    shown, _ = usage.real_if_any().until(time)
+    drift = drift_table(shown, baselines, local_day(time))
+    if style == "json":
+        click.echo(_json(shown, drift, alerts, days))
+    else:
+        click.echo("\n".join([*_summary(shown, drift, days), "", *_alert_lines(alerts)]))
+    return int(once and len(alerts) > 0)
+
+
+def _open(logs: Path | None, usual: Path) -> "sa.Engine":
+    """Open the log of this installation, or the one in a folder; what was spooled is taken in first."""
+    from judul_lib.database import DATABASE_FILE, database_url, open_database
+    from judul_lib.usage_log import UsageLog
+
+    url = database_url(usual) if logs is None else f"sqlite:///{logs.resolve() / DATABASE_FILE}"
+    log = UsageLog(logs or usual, url=url, warn=say)
+    try:
+        log.bring_in()
+    finally:
+        log.close()
+    return open_database(url, warn=say)
+
+
+def _summary(usage: "Usage", drift: "pd.DataFrame", days: int) -> list[str]:
+    from judul_lib import monitoring
+    from judul_lib.settings import MODEL_TITLES
+    from judul_lib.tables import number, percent
+
+    made_up = " (data simulasi)" if usage.is_simulated else ""
+    head = f"Pemakaian {number(days)} hari terakhir{made_up}"
+    n_asked = len(usage.predictions)
+    if not n_asked and usage.events.empty:
+        return [f"{head}: belum ada catatan."]
+    counts = monitoring.shares(usage)
+    facts = {"pemeriksaan": number(n_asked), "unduhan": number(counts["downloads"])}
+    if n_asked:
+        hours = monitoring.queries_per_hour(usage)
+        times = monitoring.response_times(usage)
+        facts["per hari"] = number(float(monitoring.queries_per_day(usage).mean()), 1)
+        facts["jam tersibuk"] = f"{hours.to_numpy().argmax():02d}.00 WIB"
+        facts["waktu jawab"] = ", ".join(
+            f"{name} {number(times[name], 2)} detik" for name in ("p50", "p95", "p99")
+        )
+        facts["sesuai target"] = (
+            f"{percent(times['within_target'])} di bawah {number(monitoring.TARGET_SECONDS, 0)} detik"
+        )
+        facts["tanpa hasil"] = percent(counts["empty_share"])
+    if n_asked or counts["error_rate"] > 0:
+        facts["galat"] = percent(counts["error_rate"])
+    for name, row in monitoring.availability(usage).iterrows():
+        title = MODEL_TITLES.get(str(name), str(name))
+        facts[title] = (
+            f"{percent(row['share'])} berhasil dimuat, {number(int(row['failed']))} kali gagal"
+        )
+    for one, other, n, same, apart in monitoring.agreement(usage).itertuples(index=False):
+        facts[f"{one} dan {other}"] = (
+            f"sependapat pada {percent(same)} dari {number(n)} judul, selisih rata-rata {number(apart)}"
+        )
+    words = {"probability": "peluang", "unknown": "kata"}
+    for model, measured, shift, psi, _, p_value, found in drift.itertuples(index=False):
+        facts[f"{words[measured]} {model}"] = (
+            f"{'bergeser' if found else 'tetap'}: rata-rata {number(shift)}, PSI {number(psi)}, "
+            f"p {number(p_value)}"
+        )
+    width = max(map(len, facts))
+    return [head, *(f"  {name:<{width}}  {fact}" for name, fact in facts.items())]
+
+
+def _alert_lines(alerts: "pd.DataFrame") -> list[str]:
+    from judul_lib.tables import number, table
+
+    if alerts.empty:
+        return ["Tidak ada peringatan."]
+    shown = alerts[["tingkat", "apa", "sejak", "nilai", "batas", "tanggapan"]]
+    to_do = alerts.drop_duplicates("tindakan")[["tingkat", "tindakan"]].itertuples(index=False)
+    return [
+        f"{number(len(alerts))} peringatan:",
+        table(shown, index=False).text,
+        "",
+        "Yang perlu dilakukan:",
+        *(f"  {level}  {sentence}" for level, sentence in to_do),
+    ]
+
+
+def _json(usage: "Usage", drift: "pd.DataFrame", alerts: "pd.DataFrame", days: int) -> str:
+    from judul_lib import monitoring
+
+    per_day = monitoring.queries_per_day(usage)
+    found: dict[str, Any] = {
+        "days": days,
+        "simulated": usage.is_simulated,
+        "n_predictions": len(usage.predictions),
+        **monitoring.shares(usage),
+        "response_times": monitoring.response_times(usage),
+        "queries_per_day": {f"{day:%Y-%m-%d}": int(n) for day, n in per_day.items()},
+        "queries_per_hour": monitoring.queries_per_hour(usage).tolist(),
+        "availability": monitoring.availability(usage).reset_index().to_dict("records"),
+        "agreement": monitoring.agreement(usage).to_dict("records"),
+        "drift": drift.to_dict("records"),
+        "alerts": alerts.to_dict("records"),
+    }
+    return json.dumps(_without_nan(found), ensure_ascii=False, indent=2, default=str)
+
+
+def _without_nan(value: Any) -> Any:
+    """Put null where there is no number: NaN is not JSON."""
+    if isinstance(value, dict):
+        return {key: _without_nan(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(part) for part in value]
+    return None if isinstance(value, float) and value != value else value
+
+
+@click.command()
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=SEED, show_default=str(SEED), help="Benih acak."
+)
+@click.option("--days", type=click.IntRange(min=1), default=60, show_default="60", help="Jumlah hari.")
+@click.option(
+    "--per-day", type=click.FloatRange(min=0), default=40, show_default="40",
+    help="Rata-rata pertanyaan per hari.",
+)  # fmt: skip
+@click.option(
+    "--drift-from", type=click.IntRange(min=0), metavar="HARI",
+    help="Hari (dari 0) sejak peluang bergeser [bawaan: tidak pernah].",
+)  # fmt: skip
+@click.option(
+    "--into", type=Path, metavar="FOLDER", help="Folder log lain [bawaan: log pemasangan ini]."
+)
+@MODELS_OPTION
+def simulate(
+    seed: int, days: int, per_day: float, drift_from: int | None, into: Path | None, outputs: Path | None
+) -> None:
+    """Isi log dengan pemakaian buatan, ditandai sebagai simulasi, sampai kemarin."""
+    from datetime import timedelta
+
+    from judul_lib.database import now
+    from judul_lib.model_baselines import read_baselines
+    from judul_lib.simulation import simulate_usage
+    from judul_lib.tables import number
+    from judul_lib.usage_frames import local_day
+
+    config = cli_parts.read_config(models=outputs)
+    baselines = read_baselines(config.models, warn=say)
+    engine = _open(into, config.logs)
+    try:
+        count = simulate_usage(
+            engine, seed=seed, days=days, n_per_day=per_day, drift_from=drift_from, baselines=baselines,
+            end=(local_day(now()) - timedelta(days=1)).date(),
+            **({"models": tuple(baselines)} if baselines else {}),
+        )  # fmt: skip
+    finally:
+        engine.dispose()
+    where = f" --log {into}" if into else ""
+    click.echo(
+        f"{number(count)} pemeriksaan buatan selama {number(days)} hari ditulis sebagai data simulasi. "
+        f"Lihat dengan `judul monitor{where}`."
+    )

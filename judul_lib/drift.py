@@ -1,0 +1,223 @@
+"""Whether values in [0, 1] are still spread as they were: three measures, each with its bound."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+FloatArray = NDArray[np.float64]
+
+N_BINS = 50
+HIGH = 0.8
+"""Probability above which the study counts a title as close."""
+
+MEAN_SHIFT, PSI, KS_P_VALUE = 0.1, 0.2, 0.001
+"""From where on a difference is called drift: the study's mean shift, the usual bound of the
+population stability index, and the p-value of the Kolmogorov-Smirnov test."""
+
+LEAST_VALUES, LEAST_BASELINE = 100, 30
+"""With fewer values, nothing is said."""
+
+# Bins of the histogram taken together for the stability index, and the share that each is
+# given beforehand: an empty bin would make the index infinite.
+_TOGETHER, _SMOOTHING = 5, 0.002
+BASELINE_KEY = "baseline"
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """How values in [0, 1] are spread.
+
+    Attributes
+    ----------
+    n : int
+    mean, deviation : float
+        The mean and the standard deviation.
+    share_high : float
+        Share of the values above 0.8.
+    histogram : tuple of int
+        Counts in 50 bins of equal width.
+    """
+
+    n: int
+    mean: float
+    deviation: float
+    share_high: float
+    histogram: tuple[int, ...]
+
+    @classmethod
+    def of(cls, values: ArrayLike) -> "Baseline":
+        """Describe values; those that are missing do not count.
+
+        Examples
+        --------
+        >>> Baseline.of([0.25, 0.75, float("nan")]).mean
+        0.5
+        """
+        known = np.asarray(values, dtype=float)
+        known = known[~np.isnan(known)]
+        counts, _ = np.histogram(np.clip(known, 0, 1), bins=N_BINS, range=(0, 1))
+        n = len(known)
+        if not n:
+            return cls(0, 0.0, 0.0, 0.0, tuple(counts.tolist()))
+        facts = (float(known.mean()), float(known.std()), float((known > HIGH).mean()))
+        return cls(n, *facts, tuple(counts.tolist()))
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> "Baseline":
+        """Read what `to_dict` gave."""
+        return cls(**{**stored, "histogram": tuple(stored["histogram"])})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return numbers that JSON can hold."""
+        return {**asdict(self), "histogram": list(self.histogram)}
+
+    @cached_property
+    def shares(self) -> FloatArray:
+        """Share of the values in each bin; they sum to 1."""
+        return np.asarray(self.histogram) / max(1, self.n)
+
+    def quantiles(self, ranks: FloatArray) -> FloatArray:
+        """Return values that are spread as these: evenly within each bin.
+
+        Parameters
+        ----------
+        ranks : ndarray of float
+            In [0, 1].
+        """
+        reached = np.concatenate([[0.0], np.cumsum(self.shares)])
+        # An empty bin gives two equal ranks: the flat piece must not be interpolated over.
+        place = np.clip(np.searchsorted(reached, ranks, side="right") - 1, 0, N_BINS - 1)
+        width = np.where(self.shares[place] > 0, self.shares[place], 1.0)
+        within = np.clip((ranks - reached[place]) / width, 0, 1)
+        return (place + within) / N_BINS
+
+
+@dataclass(frozen=True)
+class Drift:
+    """Two distributions compared.
+
+    Attributes
+    ----------
+    mean_shift : float
+        Mean of the second less that of the first.
+    psi : float
+        See `stability_index`.
+    statistic, p_value : float
+        See `kolmogorov_smirnov`.
+    least_shift, least_psi : float
+        From where on the two count as drift, with so many values.
+    """
+
+    mean_shift: float
+    psi: float
+    statistic: float
+    p_value: float
+    least_shift: float
+    least_psi: float
+
+    @property
+    def found(self) -> dict[str, tuple[float, float]]:
+        """The measures that say drift: each with its value and its bound."""
+        said = {}
+        if abs(self.mean_shift) > self.least_shift:
+            said["pergeseran rata-rata"] = (self.mean_shift, self.least_shift)
+        if self.psi > self.least_psi:
+            said["PSI"] = (self.psi, self.least_psi)
+        if self.p_value < KS_P_VALUE:
+            said["p Kolmogorov-Smirnov"] = (self.p_value, KS_P_VALUE)
+        return said
+
+
+def compare(baseline: Baseline, current: Baseline) -> Drift | None:
+    """Compare what is seen now with a baseline; None where there are too few values to say anything.
+
+    A difference counts from the usual bound, or from where chance alone comes
+    once in a thousand times, whichever is more: few values differ by chance.
+    """
+    if baseline.n < LEAST_BASELINE or current.n < LEAST_VALUES:
+        return None
+    error = np.sqrt(baseline.deviation**2 / baseline.n + current.deviation**2 / current.n)
+    chance = stats.chi2.ppf(1 - KS_P_VALUE, N_BINS // _TOGETHER - 1) * (1 / baseline.n + 1 / current.n)
+    return Drift(
+        current.mean - baseline.mean,
+        stability_index(baseline, current),
+        *kolmogorov_smirnov(baseline, current),
+        max(MEAN_SHIFT, float(stats.norm.ppf(1 - KS_P_VALUE / 2) * error)),
+        max(PSI, float(chance)),
+    )
+
+
+def stability_index(one: Baseline, other: Baseline) -> float:
+    """Return the population stability index: 0 for equal shares, the same in both directions.
+
+    Ten bins, each share smoothed.
+
+    References
+    ----------
+    Siddiqi, N. (2006). *Credit Risk Scorecards*. Wiley. That chance alone gives
+    about a chi-squared variable times (1/n + 1/m): Yurdakul, B., and Naranjo, J.
+    (2020). Statistical properties of the population stability index. *Journal
+    of Risk Model Validation*, 14(4).
+    """
+    p, q = (_smoothed(spread.shares) for spread in (one, other))
+    return float(np.sum((p - q) * np.log(p / q)))
+
+
+def _smoothed(shares: FloatArray) -> FloatArray:
+    coarse = shares.reshape(-1, _TOGETHER).sum(axis=1)
+    return (1 - len(coarse) * _SMOOTHING) * coarse + _SMOOTHING
+
+
+def kolmogorov_smirnov(one: Baseline, other: Baseline) -> tuple[float, float]:
+    """Return the two-sample statistic on the bins and its asymptotic p-value.
+
+    Bins only bring the two distributions nearer, so that the p-value is never
+    too small for that reason.
+
+    References
+    ----------
+    Smirnov, N. (1948). Table for estimating the goodness of fit of empirical
+    distributions. *Annals of Mathematical Statistics*, 19(2).
+    """
+    statistic = float(np.abs(np.cumsum(one.shares) - np.cumsum(other.shares)).max())
+    size = one.n * other.n / max(1, one.n + other.n)
+    return statistic, float(stats.kstwobign.sf(np.sqrt(size) * statistic))
+
+
+@dataclass(frozen=True)
+class ModelBaseline:
+    """What a model gives for its own corpus.
+
+    Attributes
+    ----------
+    probability : Baseline
+        Best probability of each title among the others.
+    unknown : Baseline
+        Share of each title's words that are not known.
+    version : str or None
+        Version of the model, where it is known.
+    """
+
+    probability: Baseline
+    unknown: Baseline
+    version: str | None = None
+
+
+def with_baseline(metadata: Mapping[str, Any], baseline: ModelBaseline) -> dict[str, Any]:
+    """Return the metadata of a model with its baseline."""
+    spreads = {"probability": baseline.probability, "unknown": baseline.unknown}
+    return {**metadata, BASELINE_KEY: {name: spread.to_dict() for name, spread in spreads.items()}}
+
+
+def stored_baseline(metadata: Mapping[str, Any], version: str | None = None) -> ModelBaseline | None:
+    """Return the baseline that a model's metadata hold, or None."""
+    stored = metadata.get(BASELINE_KEY)
+    if stored is None:
+        return None
+    probability, unknown = (Baseline.from_dict(stored[name]) for name in ("probability", "unknown"))
+    return ModelBaseline(probability, unknown, version)
