@@ -91,7 +91,8 @@ class Baseline:
         """
         reached = np.concatenate([[0.0], np.cumsum(self.shares)])
         # An empty bin gives two equal ranks: the flat piece must not be interpolated over.
-        place = np.clip(np.searchsorted(reached, ranks, side="right") - 1, 0, N_BINS - 1)
+        last = int(np.max(np.flatnonzero(self.shares), initial=0))
+        place = np.clip(np.searchsorted(reached, ranks, side="right") - 1, 0, last)
         width = np.where(self.shares[place] > 0, self.shares[place], 1.0)
         within = np.clip((ranks - reached[place]) / width, 0, 1)
         return (place + within) / N_BINS

@@ -182,6 +182,8 @@ def test_drawing_from_a_baseline_gives_its_histogram_back(values):
     drawn = Baseline.of(spread.quantiles((np.arange(2_000) + 0.5) / 2_000))
     assert np.abs(drawn.shares - spread.shares).max() < 0.002
     assert drawn.mean == pytest.approx(spread.mean, abs=1 / N_BINS)
+    ends = spread.quantiles(np.array([0.0, 1.0]))
+    assert ends == pytest.approx([min(values), max(values)], abs=1.01 / N_BINS)
 
 
 def test_few_values_say_nothing_and_a_clear_move_is_named_by_every_measure():
@@ -218,9 +220,10 @@ def test_the_baseline_asks_each_title_about_the_others_only(name):
         assert top[k] == pytest.approx(expected)
 
 
-def test_a_word_of_one_title_only_is_unknown_to_the_study_and_not_to_a_dictionary():
+def test_a_word_of_one_title_only_is_unknown_to_the_study_and_not_to_a_dictionary(monkeypatch):
     light, structured = (load_checker(PROJECT / "outputs" / name) for name in ("light", "structured"))
     texts = [set(text.split()) for text in preprocess_titles(light.titles)]
+    monkeypatch.setattr(light, "is_known", lambda stem: True)  # As the full model's vocabulary.
     found = unknown_shares(light)
     assert ((found >= 0) & (found <= 1)).all()
     for own, share in zip(texts, found, strict=True):
