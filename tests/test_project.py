@@ -116,18 +116,19 @@ def test_no_module_imports_from_a_floor_above():
         record_features meetings usage_log
         structured
         registry verdicts record_arrays record_bounds
-        checking training pipeline record_search index_files
+        versions
+        checking training pipeline record_search index_files promotions
         structured_checking structured_training title_splits batches
         proposals
-        checkers ablation answers page_parts search_engines
-        index installation_log
+        checkers ablation answers page_parts search_engines labels
+        index installation_log retraining
         archives pair_blocks
         session serving match_plots dedup growth
         title_panel growth_plots
         proposals_panel
         page
         cli_parts
-        cli_check cli_index cli_dedup
+        cli_check cli_index cli_dedup cli_models
         cli
     """
     floors = [line.split() for line in plan.strip().splitlines()]
