@@ -11,7 +11,9 @@ from judul_lib import __version__, cli_parts
 from judul_lib.cli_check import check, score_pairs
 from judul_lib.cli_dedup import dedup
 from judul_lib.cli_index import index
+from judul_lib.cli_models import models
 from judul_lib.cli_parts import say
+from judul_lib.cli_retrain import retrain
 from judul_lib.errors import JudulError, describe_os_error
 
 if TYPE_CHECKING:
@@ -83,7 +85,7 @@ def _value(text: str) -> Any:
         return text
 
 
-for command in (check, score_pairs, index, dedup):
+for command in (check, score_pairs, index, dedup, models, retrain):
     cli.add_command(command)
 
 

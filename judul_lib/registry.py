@@ -249,7 +249,7 @@ def version_of(metadata: Mapping[str, Any]) -> str:
     Examples
     --------
     >>> version_of({"created": "2026-01-02T03:04:05+00:00", "files": {"arrays.npz": "0" * 64}})
-    '20260102-2bd5fc4e'
+    '20260102-f289d03c'
     """
     content = json.dumps(sorted(metadata["files"].items())).encode()
     day = str(metadata.get("created", ""))[:10].replace("-", "")

@@ -129,6 +129,7 @@ def test_no_module_imports_from_a_floor_above():
         page
         cli_parts
         cli_check cli_index cli_dedup cli_models
+        cli_retrain
         cli
     """
     floors = [line.split() for line in plan.strip().splitlines()]
