@@ -1,5 +1,8 @@
 import json
 import shutil
+import sys
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 
 import pandas as pd
 import pytest
@@ -216,6 +219,16 @@ def label_file(tmp_path, answers):
 
 
 @pytest.fixture
+def recorded(monkeypatch):
+    """Collect what is written in the audit trail."""
+    module, rows = ModuleType("judul_lib.audit"), []
+    module.__spec__ = ModuleSpec("judul_lib.audit", None)
+    module.append = lambda engine, folder, **row: rows.append({"folder": folder} | row)
+    monkeypatch.setitem(sys.modules, "judul_lib.audit", module)
+    return rows
+
+
+@pytest.fixture
 def command(outputs, monkeypatch):
     """Run ``judul retrain`` in this process, whose workers are started already."""
     monkeypatch.chdir(PROJECT)
@@ -227,14 +240,21 @@ def command(outputs, monkeypatch):
     return run
 
 
-def test_the_command_promotes_what_is_not_worse(command, outputs, gold, tmp_path):
+def test_the_command_promotes_what_is_not_worse(command, recorded, outputs, gold, tmp_path):
     result = command("--labels", label_file(tmp_path, gold_labels(gold)), "--promote", *WHO)
     assert result.return_value == 0, result.exception
     version = current_version(outputs, "light")
     assert version in result.stdout
     assert "tidak ada di korpus model" in result.stderr
-    recorded = json.loads((outputs / "models" / "light" / version / "promotion.json").read_text())
-    assert recorded["approver"] == "Koordinator TA"
+    decided = json.loads((outputs / "models" / "light" / version / "promotion.json").read_text())
+    assert decided["approver"] == "Koordinator TA"
+    assert [row["action"] for row in recorded] == ["train", "promote"]
+    for row in recorded:
+        assert row["folder"] == outputs / "logs"
+        assert (row["actor"], row["reason"]) == ("Koordinator TA", "label semester ini")
+        assert row["details"]["version"] == version
+        assert {"old", "new", "previous"} <= set(row["details"])
+        json.dumps(row["details"])
     answer = judul("check", "--model", "light", "--models", outputs, A)
     assert answer.returncode == 0, answer.stderr
 
