@@ -96,10 +96,11 @@ def test_of_one_user_the_last_answer_counts():
 
 
 def test_the_majority_counts_and_ties_are_left_out():
-    answers = Answers([(A, B, 1), (B, A.upper(), 1), (A, B, 0), (A, C, 1), (C, A, 0), (B, C, 0)])
+    mostly, hardly, tied = [(A, B, 1), (B, A.upper(), 1), (A, B, 0)], [(B, C, 0), (C, B, 1)], [(A, C, 1)]
+    answers = Answers([*mostly, *hardly, (C, B, 0), *tied, (C, A, 0)])
     labels = settle(answers)
     assert labelled(answers) == [(A, B, 1), (B, C, 0)]
-    assert (labels.n_answers, labels.n_contradicted, labels.n_ties) == (6, 1, 1)
+    assert (labels.n_answers, labels.n_contradicted, labels.n_ties) == (8, 2, 1)
     assert settle(Answers()).pairs.empty
 
 
