@@ -7,28 +7,25 @@ from judul_lib.checking import Checker, TitleChecker
 from judul_lib.errors import ModelError
 from judul_lib.registry import STRUCTURED, is_recommended, load_model, load_structured, read_metadata
 from judul_lib.settings import DECISION_THRESHOLD, ELSEWHERE, MODEL_TITLES
-from judul_lib.storage import recover_folder
 from judul_lib.structured_checking import StructuredChecker
+from judul_lib.versions import model_folder
 
 
 def find_models(outputs: str | Path) -> dict[str, Path]:
     """Return the folders of the models that are there, the one to ask first in front.
 
     That is the structured model if the leaderboard recommends it, then the
-    full one, then the light one.
+    full one, then the light one; of each the current version where one was
+    promoted, else ``outputs/<name>``.
 
     Raises
     ------
     ModelError
-        There is none.
+        There is none, or the folder of a current version is not there.
     """
-    names = sorted(MODEL_TITLES, key=lambda name: not is_recommended(Path(outputs) / name))
-    found = {}
-    for name in names:
-        folder = Path(outputs) / name
-        recover_folder(folder)
-        if folder.is_dir():
-            found[name] = folder
+    folders = {name: model_folder(outputs, name) for name in MODEL_TITLES}
+    names = sorted(folders, key=lambda name: not is_recommended(folders[name]))
+    found = {name: folders[name] for name in names if folders[name].is_dir()}
     if not found:
         raise ModelError(f"Belum ada model di {outputs}. Buat dengan `make run`.")
     return found

@@ -12,8 +12,10 @@ from judul_lib.cli_check import check, score_pairs
 from judul_lib.cli_dedup import dedup
 from judul_lib.cli_govern import govern
 from judul_lib.cli_index import index
+from judul_lib.cli_models import models
 from judul_lib.cli_monitor import monitor, simulate
 from judul_lib.cli_parts import say
+from judul_lib.cli_retrain import retrain
 from judul_lib.errors import JudulError, describe_os_error
 
 if TYPE_CHECKING:
@@ -85,7 +87,8 @@ def _value(text: str) -> Any:
         return text
 
 
-for command in (check, score_pairs, index, dedup, govern, monitor, simulate):
+_COMMANDS = (check, score_pairs, index, dedup, models, retrain, monitor, simulate, govern)
+for command in _COMMANDS:
     cli.add_command(command)
 
 

@@ -107,6 +107,7 @@ def _make_checker(
             cli_parts.note_other_model(archive, opened.name, config.models)
             return opened.name, opened
     from judul_lib.checkers import load_checker
+    from judul_lib.registry import read_metadata
 
     model, titles = cli_parts.choose_model(name, config.models), None
     if archive is not None:
@@ -114,7 +115,7 @@ def _make_checker(
 
         titles = cli_parts.read_catalogue(archive).titles[TITLE_COLUMN].tolist()
     checker = load_checker(model, titles, threshold=config.threshold, elsewhere=config.elsewhere)
-    return model.name, checker
+    return str(read_metadata(model)["name"]), checker
 
 
 def _check_file(

@@ -96,9 +96,10 @@ def choose_model(name: str | None, outputs: Path) -> Path:
     """Return the folder of the model asked for, or the first of those that are there."""
     from judul_lib.checkers import find_models, missing_models
     from judul_lib.registry import is_recommended
+    from judul_lib.versions import model_folder
 
     if name is not None:
-        return outputs / name
+        return model_folder(outputs, name)
     found = find_models(outputs)
     folder = next(iter(found.values()))
     if not is_recommended(folder) and (missing := missing_models(found)):
@@ -130,9 +131,10 @@ def note_other_model(folder: Path, name: str, outputs: Path) -> None:
     """Say where an index answers with an earlier copy of a model than the one that is there."""
     from judul_lib.errors import ModelError
     from judul_lib.index_files import answers_with_other_model
+    from judul_lib.versions import model_folder
 
     try:
-        is_other = answers_with_other_model(folder, outputs / name)
+        is_other = answers_with_other_model(folder, model_folder(outputs, name))
     except ModelError:  # There is no such model, or none that could be used.
         return
     if is_other:

@@ -28,6 +28,10 @@ class GoldError(JudulError):
     """The file of gold pairs contradicts itself or is not in its form."""
 
 
+class LabelError(JudulError):
+    """A file of labelled pairs is not in its form, or there is no label to learn from."""
+
+
 class PipelineError(JudulError):
     """A notebook failed, or the folder that a run needs is not there."""
 

@@ -1,6 +1,6 @@
 """Numbers that say how good predictions are, with bootstrap intervals."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -147,19 +147,74 @@ def bootstrap_intervals(
     for groups: Field, C. A., & Welsh, A. H. (2007), *Bootstrapping clustered data*.
     """
     scored = _Scored(labels, scores, threshold)
-    own = np.arange(len(np.asarray(labels)))
-    names, member = np.unique(own if groups is None else np.asarray(groups), return_inverse=True)
+    draws = _draws(len(np.asarray(labels)), groups, n_resamples, random_state)
+    table = pd.DataFrame([scored.metrics(weights) for weights in draws])
+    return _intervals(scored.metrics(), table, confidence)
+
+
+def bootstrap_differences(
+    labels: ArrayLike,
+    old: ArrayLike,
+    new: ArrayLike,
+    groups: ArrayLike | None = None,
+    *,
+    threshold: float = DECISION_THRESHOLD,
+    n_resamples: int = 1000,
+    confidence: float = 0.95,
+    random_state: int = SEED,
+) -> pd.DataFrame:
+    """Percentile bootstrap interval of how much better new scores are than old ones.
+
+    Both are judged on the same resamples: what makes a resample easy or hard
+    falls out of their difference.
+
+    Parameters
+    ----------
+    labels, old, new : arrays, shape (n,)
+        Scores of two models for the same pairs; else as in `bootstrap_intervals`.
+
+    Returns
+    -------
+    DataFrame
+        Index: metric; columns ``old``, ``new``, ``difference``, ``low``, ``high``.
+
+    Examples
+    --------
+    >>> better = bootstrap_differences([0, 1] * 20, [0.4, 0.3] * 20, [0.1, 0.9] * 20)
+    >>> better.loc["accuracy", ["old", "new", "difference"]].tolist()
+    [0.5, 1.0, 0.5]
+    """
+    first, second = (_Scored(labels, scores, threshold) for scores in (old, new))
+    draws = _draws(len(np.asarray(labels)), groups, n_resamples, random_state)
+    pairs = [(first.metrics(weights), second.metrics(weights)) for weights in draws]
+    before, after = (pd.DataFrame(list(side)) for side in zip(*pairs, strict=True))
+    olds, news = first.metrics(), second.metrics()
+    gained = {name: news[name] - olds[name] for name in METRICS}
+    found = _intervals(gained, after - before, confidence).rename(columns={"estimate": "difference"})
+    return pd.DataFrame({"old": olds, "new": news}).join(found).loc[list(METRICS)]
+
+
+def _draws(
+    n: int, groups: ArrayLike | None, n_resamples: int, random_state: int
+) -> Iterator[FloatArray]:
+    """Give for each resample how often each pair counts; pairs of a group are drawn together."""
+    own = np.arange(n) if groups is None else np.asarray(groups)
+    names, member = np.unique(own, return_inverse=True)
     rng = np.random.default_rng(random_state)
     drawn = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=n_resamples)
-    table = pd.DataFrame([scored.metrics(times[member].astype(float)) for times in drawn])
+    return (times[member].astype(float) for times in drawn)
+
+
+def _intervals(
+    estimates: Mapping[str, float], resampled: pd.DataFrame, confidence: float
+) -> pd.DataFrame:
     tail = (1 - confidence) / 2
-    return pd.DataFrame(
-        {
-            "estimate": scored.metrics(),
-            "low": table.quantile(tail),
-            "high": table.quantile(1 - tail),
-        }
-    ).loc[list(METRICS)]
+    columns = {
+        "estimate": pd.Series(estimates),
+        "low": resampled.quantile(tail),
+        "high": resampled.quantile(1 - tail),
+    }
+    return pd.DataFrame(columns).loc[list(METRICS)]
 
 
 def intervals_of_tests(

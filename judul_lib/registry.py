@@ -104,7 +104,7 @@ def load_model(folder: str | Path) -> Model:
         The folder is missing, incomplete, or its hashes do not hold.
     """
     folder = Path(folder)
-    metadata, files = _verified(folder, (ARRAYS_FILE, TITLES_FILE))
+    metadata, files = verified_files(folder, (ARRAYS_FILE, TITLES_FILE))
     tfidf, scaler, forest = arrays.from_bytes(files[ARRAYS_FILE])
     rows = list(csv.DictReader(io.StringIO(files[TITLES_FILE].decode("utf-8"), newline="")))
     titles = [row["Judul"] for row in rows]
@@ -126,7 +126,7 @@ def load_estimators(folder: str | Path) -> tuple[Any, Any, Any]:
     """
     import joblib
 
-    _, files = _verified(Path(folder), ESTIMATOR_FILES)
+    _, files = verified_files(folder, ESTIMATOR_FILES)
     tfidf, scaler, forest = (joblib.load(io.BytesIO(files[name])) for name in ESTIMATOR_FILES)
     return tfidf, scaler, forest
 
@@ -145,7 +145,7 @@ def load_structured(folder: str | Path) -> tuple[StructuredModel, list[str]]:
     ModelError
         The folder is missing, incomplete, or its hashes do not hold.
     """
-    _, files = _verified(Path(folder), (STRUCTURED_FILE, TITLES_FILE))
+    _, files = verified_files(folder, (STRUCTURED_FILE, TITLES_FILE))
     rows = csv.DictReader(io.StringIO(files[TITLES_FILE].decode("utf-8"), newline=""))
     return StructuredModel.from_bytes(files[STRUCTURED_FILE]), [row["Judul"] for row in rows]
 
@@ -206,13 +206,50 @@ def read_metadata(folder: str | Path) -> dict[str, Any]:
     return metadata
 
 
+def verified_files(
+    folder: str | Path, names: tuple[str, ...] = ()
+) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Read a whole model folder, all of whose hashes hold; what is hashed is what is returned.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Files that must be there whatever the metadata say.
+
+    Returns
+    -------
+    metadata : dict
+    contents : dict of str to bytes
+        Every file that the metadata name. Nothing of it is opened.
+
+    Raises
+    ------
+    ModelError
+        The folder is missing, incomplete, or its hashes do not hold.
+    """
+    folder = Path(folder)
+    metadata = read_metadata(folder)
+    contents = {}
+    for name in dict.fromkeys((*metadata["files"], *names)):
+        if Path(name).name != name:  # No model has folders, and none reaches out of its own.
+            raise _damaged(folder, METADATA_FILE)
+        try:
+            content = (folder / name).read_bytes()
+        except FileNotFoundError as error:
+            raise _damaged(folder, name) from error
+        if sha256_of(content) != metadata["files"].get(name):
+            raise _damaged(folder, name)
+        contents[name] = content
+    return metadata, contents
+
+
 def version_of(metadata: Mapping[str, Any]) -> str:
     """Return the name of a model's version: the day it was made, and eight digits of its files' hash.
 
     Examples
     --------
     >>> version_of({"created": "2026-01-02T03:04:05+00:00", "files": {"arrays.npz": "0" * 64}})
-    '20260102-2bd5fc4e'
+    '20260102-f289d03c'
     """
     content = json.dumps(sorted(metadata["files"].items())).encode()
     day = str(metadata.get("created", ""))[:10].replace("-", "")
@@ -223,21 +260,6 @@ def is_recommended(folder: str | Path) -> bool:
     """Tell whether a model is there that the leaderboard put first."""
     metadata = _metadata_or_none(Path(folder))
     return bool(metadata and metadata.get("recommended"))
-
-
-def _verified(folder: Path, names: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """Read some files of a model, all of whose hashes hold; what is hashed is what is returned."""
-    metadata = read_metadata(folder)
-    contents = {}
-    for name in dict.fromkeys((*metadata["files"], *names)):
-        try:
-            content = (folder / name).read_bytes()
-        except FileNotFoundError as error:
-            raise _damaged(folder, name) from error
-        if sha256_of(content) != metadata["files"].get(name):
-            raise _damaged(folder, name)
-        contents[name] = content
-    return metadata, {name: contents[name] for name in names}
 
 
 def _damaged(folder: Path, name: str) -> ModelError:

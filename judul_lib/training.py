@@ -2,7 +2,7 @@
 
 import io
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -88,6 +88,7 @@ def train_model(
     pairs: pd.DataFrame,
     profile: Profile,
     *,
+    vocabulary: Sequence[str] | None = None,
     random_state: int = SEED,
 ) -> TrainingResult:
     """Search the profile's grid on 80 % of the pairs and test the best on the rest.
@@ -102,6 +103,9 @@ def train_model(
         ``left``, ``right``, ``label`` as from `label_pairs`.
     profile : Profile
         Vocabulary, grid and folds.
+    vocabulary : sequence of str
+        Preprocessed titles that the TF-IDF is fitted on; ``processed`` by
+        default. Pairs may be of titles that are in no corpus.
     random_state : int
         Seed of the split, the folds and the forest.
 
@@ -112,7 +116,7 @@ def train_model(
     WorkerError
         The scheduler is not there or went away.
     """
-    tfidf = fit_vectorizer(processed, profile)
+    tfidf = fit_vectorizer(processed if vocabulary is None else vocabulary, profile)
     samples = features_of_pairs(TitleTable.build(titles, processed, tfidf), pairs)
     _require_both_classes(samples["label"], "Korpus ini")
     train, test = _split(samples, random_state)
@@ -194,8 +198,18 @@ def _search_frame(search: GridSearchCV) -> pd.DataFrame:
     return frame.astype({"max_depth": object})
 
 
-def package_model(result: TrainingResult, corpus: Corpus, folder: str | Path) -> bool:
+def package_model(
+    result: TrainingResult,
+    corpus: Corpus,
+    folder: str | Path,
+    further: Mapping[str, Any] | None = None,
+) -> bool:
     """Write a trained model as a folder; see `judul_lib.registry.save_model`.
+
+    Parameters
+    ----------
+    further : mapping
+        What the metadata are to say besides, or instead.
 
     Returns
     -------
@@ -231,6 +245,7 @@ def package_model(result: TrainingResult, corpus: Corpus, folder: str | Path) ->
         "metrics": {name: _json_number(value) for name, value in result.metrics.items()},
         "notes": result.notes,
         "packages": recorded_packages(),
+        **(further or {}),
     }
     return registry.save_model(Path(folder), files, metadata)
 

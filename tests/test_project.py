@@ -118,18 +118,20 @@ def test_no_module_imports_from_a_floor_above():
         record_features meetings usage_log
         structured
         registry verdicts record_arrays record_bounds
-        checking training pipeline record_search index_files
+        versions
+        checking training pipeline record_search index_files promotions
         structured_checking structured_training title_splits batches
         proposals
-        checkers ablation answers page_parts search_engines
-        index installation_log compliance model_baselines monitoring simulation
+        checkers ablation answers page_parts search_engines labels
+        index installation_log compliance model_baselines monitoring simulation retraining
         archives pair_blocks alerts
         session serving match_plots dedup growth
         title_panel growth_plots
         proposals_panel
         page
         cli_parts
-        cli_check cli_index cli_dedup cli_govern cli_monitor
+        cli_check cli_index cli_dedup cli_govern cli_monitor cli_models
+        cli_retrain
         cli
     """
     floors = [line.split() for line in plan.strip().splitlines()]

@@ -1,0 +1,211 @@
+"""``judul models``: versions of models, which one answers, and what is recorded of them."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from judul_lib import cli_parts
+from judul_lib.cli_parts import MODELS_OPTION, say
+from judul_lib.settings import MODEL_TITLES
+
+if TYPE_CHECKING:
+    from judul_lib.config import Config
+
+_NAME = click.argument("name", type=click.Choice(list(MODEL_TITLES)), metavar="MODEL")
+_VERSION = click.argument("version", metavar="VERSI")
+_REASON = click.option("--reason", required=True, help="Alasan; dicatat bersama versi itu.")
+_APPROVER = click.option("--approver", required=True, help="Siapa yang menyetujui.")
+
+
+def record(
+    config: "Config", action: str, *, reason: str, approver: str, details: Mapping[str, Any]
+) -> None:
+    """Write in the audit trail what was done to a model."""
+    from judul_lib import audit
+    from judul_lib.database import database_url, open_database
+
+    engine = open_database(database_url(config.logs), warn=say)
+    try:
+        audit.append(
+            engine, config.logs, actor=approver, action=action, reason=reason, details=dict(details)
+        )
+    finally:
+        engine.dispose()
+
+
+@click.group()
+def models() -> None:
+    """Lihat, periksa, dan berlakukan versi-versi model."""
+
+
+@models.command(name="list")
+@MODELS_OPTION
+def list_models(outputs: Path | None) -> None:
+    """Tampilkan semua versi, mana yang berlaku, dan model baru yang menunggu (kandidat)."""
+    rows = [row for name in MODEL_TITLES for row in _rows(cli_parts.read_config(models=outputs), name)]
+    _print_columns([("model", "versi", "status", "dibuat", "tinjau lagi", "tag"), *rows])
+
+
+@models.command()
+@_NAME
+@click.argument("version", metavar="[VERSI]", required=False)
+@MODELS_OPTION
+def show(name: str, version: str | None, outputs: Path | None) -> None:
+    """Tampilkan catatan sebuah versi: data, hasil uji, siapa yang menyetujui [bawaan: yang berlaku]."""
+    from judul_lib import promotions, versions
+    from judul_lib.registry import read_metadata, version_of
+
+    folder = cli_parts.read_config(models=outputs).models
+    version = version or versions.current_version(folder, name)
+    where = versions.version_folder(folder, name, version) if version else folder / name
+    metadata = read_metadata(where)
+    dataset = metadata.get("dataset", {})
+    facts = {
+        "model": f"{name} ({MODEL_TITLES[name]})",
+        "versi": version or version_of(metadata),
+        "folder": where,
+        "dibuat": metadata.get("created"),
+        "data": f"{dataset.get('name')}, {dataset.get('n_titles')} judul, {dataset.get('sha256')}",
+        "hasil uji": _metrics(metadata.get("metrics") or metadata.get("evaluation")),
+    }
+    if version:
+        decided = promotions.promotion(folder, name, version)
+        names = {"approver": "penyetuju", "reason": "alasan", "deployed": "berlaku sejak",
+                 "next_review": "tinjau lagi"}  # fmt: skip
+        facts |= {label: decided[key] for key, label in names.items() if key in decided}
+        facts["tag"] = ", ".join(versions.tags(folder, name, version))
+    if missing := promotions.missing_metadata(metadata):
+        facts["belum ada"] = ", ".join(missing)
+    _print_columns([(label, str(value)) for label, value in facts.items() if value])
+
+
+@models.command()
+@MODELS_OPTION
+def verify(outputs: Path | None) -> int:
+    """Bandingkan isi semua versi dengan hash yang dicatat; status keluar 1 bila ada yang berbeda."""
+    from judul_lib.versions import verify as verify_all
+
+    found = verify_all(cli_parts.read_config(models=outputs).models)
+    for one in found:
+        click.echo(f"{one.name} {one.version or 'current'}: {one.problem or 'utuh'}")
+    if not found:
+        click.echo("Belum ada versi yang disimpan.")
+    return int(any(one.problem for one in found))
+
+
+@models.command()
+@_NAME
+@_VERSION
+@_REASON
+@_APPROVER
+@MODELS_OPTION
+def promote(name: str, version: str, reason: str, approver: str, outputs: Path | None) -> None:
+    """Berlakukan VERSI: sejak itu versi inilah yang menjawab."""
+    from judul_lib import promotions
+
+    config = cli_parts.read_config(models=outputs)
+    entry = promotions.promote(config.models, name, version, reason=reason, approver=approver)
+    tell_switch(config, name, entry)
+
+
+@models.command()
+@_NAME
+@_REASON
+@_APPROVER
+@MODELS_OPTION
+def rollback(name: str, reason: str, approver: str, outputs: Path | None) -> None:
+    """Kembali ke versi yang berlaku sebelum yang sekarang."""
+    from judul_lib import promotions
+
+    config = cli_parts.read_config(models=outputs)
+    entry = promotions.rollback(config.models, name, reason=reason, approver=approver)
+    tell_switch(config, name, entry)
+
+
+@models.command()
+@_NAME
+@_VERSION
+@click.argument("label", metavar="TAG")
+@click.option("--remove", is_flag=True, help="Lepaskan tag itu.")
+@MODELS_OPTION
+def tag(name: str, version: str, label: str, remove: bool, outputs: Path | None) -> None:
+    """Beri VERSI sebuah TAG, misalnya semester-genap."""
+    from judul_lib import versions
+
+    folder = cli_parts.read_config(models=outputs).models
+    now = versions.tag(folder, name, version, label, remove=remove)
+    click.echo(f"Tag {name} {version}: {', '.join(now) or '–'}.")
+
+
+def tell_switch(config: "Config", name: str, entry: Mapping[str, Any]) -> None:
+    """Record a promotion or rollback, and say what answers from now on."""
+    from judul_lib.registry import read_metadata
+    from judul_lib.versions import list_versions, version_folder
+
+    def metrics(version: str | None) -> Any:
+        if version is None or version not in list_versions(config.models, name):
+            return None
+        metadata = read_metadata(version_folder(config.models, name, version))
+        return metadata.get("metrics") or metadata.get("evaluation")
+
+    record(
+        config, entry["action"], reason=entry["reason"], approver=entry["approver"],
+        details={
+            "model": name, "version": entry["version"], "previous": entry["previous"],
+            "old": metrics(entry["previous"]), "new": metrics(entry["version"]),
+        },
+    )  # fmt: skip
+    before = f" (sebelumnya {entry['previous']})" if entry["previous"] else ""
+    click.echo(
+        f"Versi {entry['version']} dari model {name} kini berlaku{before}; ditinjau lagi paling lambat "
+        f"{entry['next_review']}. Halaman yang sedang berjalan memakainya setelah dimuat ulang."
+    )
+
+
+def _rows(config: "Config", name: str) -> list[tuple[str, ...]]:
+    from judul_lib import promotions, versions
+    from judul_lib.errors import ModelError
+    from judul_lib.registry import read_metadata, version_of
+
+    rows: list[tuple[str, ...]] = []
+    try:
+        current = versions.current_version(config.models, name)
+    except ModelError as error:
+        say(f"Catatan: {error}")
+        current = ""
+    for version in versions.list_versions(config.models, name):
+        try:
+            made = str(read_metadata(versions.version_folder(config.models, name, version))["created"])
+            review = str(promotions.promotion(config.models, name, version).get("next_review", "–"))
+            words = ", ".join(versions.tags(config.models, name, version))
+        except (ModelError, KeyError):
+            rows.append((name, version, "rusak", "–", "–", "–"))
+            continue
+        is_current = version == current
+        rows.append(
+            (name, version, "berlaku" if is_current else "–", made[:10], review if is_current else "–",
+             words or "–")
+        )  # fmt: skip
+    waiting = versions.candidate(config.models, name)
+    if waiting is not None:
+        status = "berlaku" if current is None else "kandidat"
+        place = f"{config.models.name}/{name}"
+        made = str(waiting.get("created", "–"))[:10]
+        rows.append((name, place, status, made, "–", f"= {version_of(waiting)}"))
+    return rows
+
+
+def _metrics(values: Mapping[str, Any] | None) -> str:
+    from judul_lib.tables import number
+
+    return ", ".join(f"{key} {number(value)}" for key, value in (values or {}).items())
+
+
+def _print_columns(rows: Iterable[tuple[str, ...]]) -> None:
+    rows = list(rows)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.echo("  ".join(cells).rstrip())

@@ -1,0 +1,151 @@
+"""``judul retrain``: a new version of a model from what people said of its verdicts."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from judul_lib import cli_parts
+from judul_lib.cli_models import record, tell_switch
+from judul_lib.cli_parts import MODELS_OPTION, say
+from judul_lib.settings import PROFILES
+
+if TYPE_CHECKING:
+    from judul_lib.config import Config
+    from judul_lib.labels import Answers
+    from judul_lib.retraining import Retrained
+
+
+@click.command()
+@click.option(
+    "--model", "name", type=click.Choice(list(PROFILES)), default="light", show_default="light",
+    help="Model yang dilatih ulang.",
+)  # fmt: skip
+@click.option("--labels", "file", type=Path, help="CSV berkolom judul_a, judul_b, label.")
+@click.option(
+    "--feedback/--no-feedback", default=True, show_default=True,
+    help="Pakai jawaban benar/keliru dari pengguna.",
+)  # fmt: skip
+@click.option(
+    "--titles", type=Path,
+    help="CSV berkolom Judul untuk mengenali judul yang di log hanya tersimpan sebagai hash.",
+)  # fmt: skip
+@click.option("--gold", type=Path, help="Pasangan emas [bawaan: data/gold_pairs.csv].")
+@click.option("--promote", "wanted", is_flag=True, help="Berlakukan versi baru bila tidak lebih buruk.")
+@click.option("--reason", default="", help="Alasan; wajib dengan --promote.")
+@click.option("--approver", default="", help="Penyetuju; wajib dengan --promote.")
+@MODELS_OPTION
+def retrain(
+    name: str,
+    file: Path | None,
+    feedback: bool,
+    titles: Path | None,
+    gold: Path | None,
+    wanted: bool,
+    reason: str,
+    approver: str,
+    outputs: Path | None,
+) -> int:
+    """Latih ulang model dengan label dari pengguna dan CSV, lalu bandingkan dengan yang lama.
+
+    Status keluar 1 bila --promote diminta tetapi versi baru tidak diberlakukan.
+    """
+    if wanted and not (reason.strip() and approver.strip()):
+        raise click.UsageError("--promote memerlukan --reason dan --approver.")
+    from judul_lib import promotions, retraining
+    from judul_lib.gold import read_gold
+    from judul_lib.labels import Answers, read_label_file, settle
+
+    config = cli_parts.read_config(models=outputs)
+    gold_pairs = read_gold(gold or cli_parts.project_folder() / "data" / "gold_pairs.csv")
+    answers = Answers() if file is None else read_label_file(file)
+    if feedback:
+        own = [title for left, right, _ in answers.rows for title in (left, right)]
+        answers += _feedback(config, name, own, titles)
+    labels = settle(answers)
+    click.echo(
+        f"{len(labels.pairs)} pasangan berlabel dari {labels.n_answers} jawaban; dilewati: "
+        f"{answers.n_unsure} ragu, {answers.n_unreadable} yang judulnya tidak dikenal, "
+        f"{labels.n_ties} pasangan dengan jawaban seimbang."
+    )
+    made = retraining.retrain(config.models, name, labels, gold_pairs)
+    _tell_comparison(made)
+    promoted = wanted and made.not_worse
+    record(
+        config, "train", reason=reason.strip() or "pelatihan ulang dengan label baru",
+        approver=approver.strip() or "judul retrain",
+        details={
+            "model": name, "version": made.version, "previous": made.previous,
+            "labels": made.n_labels, "not_worse": made.not_worse,
+            "old": made.comparison["old"].to_dict(), "new": made.comparison["new"].to_dict(),
+        },
+    )  # fmt: skip
+    if promoted:
+        entry = promotions.promote(config.models, name, made.version, reason=reason, approver=approver)
+        tell_switch(config, name, entry)
+    elif wanted:
+        click.echo(
+            f"Versi {made.version} disimpan tetapi tidak diberlakukan, karena bisa lebih buruk dalam "
+            f"{' dan '.join(made.doubtful)}. Versi yang berlaku tetap {made.previous}."
+        )
+    else:
+        click.echo(
+            f"Versi {made.version} disimpan dan belum diberlakukan; berlakukan dengan "
+            f"`judul models promote {name} {made.version} --reason … --approver …`."
+        )
+    return int(wanted and not promoted)
+
+
+def _feedback(config: "Config", name: str, own: list[str], titles: Path | None) -> "Answers":
+    """Read the log's feedback; where there is no log yet, none is made."""
+    from judul_lib import database
+    from judul_lib.labels import Answers, feedback_answers
+    from judul_lib.pseudonyms import log_key
+    from judul_lib.registry import load_model
+    from judul_lib.spool import has_spooled
+    from judul_lib.table_files import TITLE_COLUMN
+    from judul_lib.usage_log import UsageLog
+    from judul_lib.versions import model_folder
+
+    if has_spooled(config.logs):
+        log = UsageLog(config.logs, warn=say)
+        log.bring_in()
+        log.close()
+    is_there = (config.logs / database.DATABASE_FILE).is_file()
+    if not (is_there or os.environ.get(database.DATABASE_VARIABLE)):
+        return Answers()
+    known = [*load_model(model_folder(config.models, name)).titles, *own]
+    if titles is not None:
+        known += cli_parts.read_catalogue(titles).titles[TITLE_COLUMN].tolist()
+    engine = database.open_database(database.database_url(config.logs), warn=say)
+    try:
+        rows = database.read_table(engine, database.feedback)
+    finally:
+        engine.dispose()
+    return feedback_answers(rows, known, log_key(config.logs))
+
+
+def _tell_comparison(made: "Retrained") -> None:
+    from judul_lib.retraining import DECIDING, TOLERANCE
+    from judul_lib.tables import number
+
+    if made.n_strange:
+        say(
+            f"Catatan: {made.n_strange} judul berlabel tidak ada di korpus model; dipakai apa adanya "
+            "dan tidak menambah korpus."
+        )
+    for note in made.notes:
+        say(f"Catatan: {note}")
+    click.echo(
+        f"Versi {made.version} dibandingkan dengan {made.previous} pada {made.n_gold} pasangan emas "
+        f"({made.n_left_out} disisihkan karena studinya ada di label baru):"
+    )
+    for metric in DECIDING:
+        row = {key: number(value) for key, value in made.comparison.loc[metric].items()}
+        click.echo(
+            f"  {metric:<9} {row['old']} → {row['new']}, selisih {row['difference']} "
+            f"(95 %: {row['low']} sampai {row['high']})"
+        )
+    verdict = "tidak lebih buruk" if made.not_worse else "mungkin lebih buruk"
+    click.echo(f"Versi baru {verdict} (batas bawah selisih paling sedikit {number(-TOLERANCE, 2)}).")
