@@ -132,7 +132,9 @@ def test_a_killed_writer_leaves_whole_transactions(url, tmp_path):
         [sys.executable, "-c", WRITER, tmp_path, url, "100000", "w"], cwd=PROJECT, stdout=subprocess.PIPE
     )
     process.stdout.readline()
-    time.sleep(0.5)
+    give_up = time.monotonic() + 30  # A busy machine needs a while for its first rows.
+    while len(rows(url, predictions)) <= 10 and time.monotonic() < give_up:
+        time.sleep(0.1)
     process.send_signal(signal.SIGKILL)
     process.wait()
     asked = {row["id"] for row in rows(url, predictions)}
