@@ -18,6 +18,9 @@ _VERSION = click.argument("version", metavar="VERSI")
 _REASON = click.option("--reason", required=True, help="Alasan; dicatat bersama versi itu.")
 _APPROVER = click.option("--approver", required=True, help="Siapa yang menyetujui.")
 
+# Seconds that a row of the trail waits for other writers.
+_PATIENCE = 10.0
+
 
 def record(
     config: "Config", action: str, *, reason: str, approver: str, details: Mapping[str, Any]
@@ -26,10 +29,15 @@ def record(
     from judul_lib import audit
     from judul_lib.database import database_url, open_database
 
-    engine = open_database(database_url(config.logs), warn=say)
+    engine = open_database(database_url(config.logs), warn=say, lock_wait=_PATIENCE)
     try:
         audit.append(
-            engine, config.logs, actor=approver, action=action, reason=reason, details=dict(details)
+            engine,
+            config.logs,
+            actor=cli_parts.actor(config),
+            action=action,
+            reason=reason,
+            details={**details, "approver": approver},
         )
     finally:
         engine.dispose()

@@ -1,16 +1,13 @@
 import json
 import shutil
-import sys
-from importlib.machinery import ModuleSpec
-from types import ModuleType
 
 import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from judul_lib import retraining
+from judul_lib import audit, retraining
 from judul_lib.cli import cli
-from judul_lib.database import database_url, feedback, open_database
+from judul_lib.database import database_url, feedback, open_database, read_table
 from judul_lib.errors import CorpusError, LabelError, ModelError, TrainingError
 from judul_lib.feedback import Feedback
 from judul_lib.gold import read_gold
@@ -220,16 +217,6 @@ def label_file(tmp_path, answers):
 
 
 @pytest.fixture
-def recorded(monkeypatch):
-    """Collect what is written in the audit trail."""
-    module, rows = ModuleType("judul_lib.audit"), []
-    module.__spec__ = ModuleSpec("judul_lib.audit", None)
-    module.append = lambda engine, folder, **row: rows.append({"folder": folder} | row)
-    monkeypatch.setitem(sys.modules, "judul_lib.audit", module)
-    return rows
-
-
-@pytest.fixture
 def command(outputs, monkeypatch):
     """Run ``judul retrain`` in this process, whose workers are started already."""
     monkeypatch.chdir(PROJECT)
@@ -241,7 +228,7 @@ def command(outputs, monkeypatch):
     return run
 
 
-def test_the_command_promotes_what_is_not_worse(command, recorded, outputs, gold, tmp_path):
+def test_the_command_promotes_what_is_not_worse(command, outputs, gold, tmp_path):
     result = command("--labels", label_file(tmp_path, gold_labels(gold)), "--promote", *WHO)
     assert result.return_value == 0, result.exception
     version = current_version(outputs, "light")
@@ -249,13 +236,16 @@ def test_the_command_promotes_what_is_not_worse(command, recorded, outputs, gold
     assert "tidak ada di korpus model" in result.stderr
     decided = json.loads((outputs / "models" / "light" / version / "promotion.json").read_text())
     assert decided["approver"] == "Koordinator TA"
+    engine = open_database(database_url(outputs / "logs"))
+    recorded = read_table(engine, audit.audit)
+    assert audit.verify(engine, outputs / "logs") == []
+    engine.dispose()
     assert [row["action"] for row in recorded] == ["train", "promote"]
     for row in recorded:
-        assert row["folder"] == outputs / "logs"
-        assert (row["actor"], row["reason"]) == ("Koordinator TA", "label semester ini")
-        assert row["details"]["version"] == version
-        assert {"old", "new", "previous"} <= set(row["details"])
-        json.dumps(row["details"])
+        assert row["reason"] == "label semester ini"
+        details = json.loads(row["details"])
+        assert (details["version"], details["approver"]) == (version, "Koordinator TA")
+        assert {"old", "new", "previous"} <= set(details)
     answer = judul("check", "--model", "light", "--models", outputs, A)
     assert answer.returncode == 0, answer.stderr
 
