@@ -2,7 +2,6 @@
 
 import os
 import time
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -81,26 +80,3 @@ def model_versions(models: Path) -> dict[str, str]:
             with suppress(ModelError):
                 versions[name] = version_of(read_metadata(folder))
     return versions
-
-
-def assigned_model(user: str, shares: Mapping[str, float]) -> str:
-    """Return the model that answers a user: always the same one, each for its share of the users.
-
-    Parameters
-    ----------
-    user : str
-        A pseudonym: hexadecimal digits of a hash.
-    shares : mapping of str to float
-        Positive or 0.
-
-    Examples
-    --------
-    >>> assigned_model("0000000000000000", {"light": 0.5, "full": 0.5})
-    'light'
-    """
-    place = int(user[:12], 16) / 16**12 * sum(shares.values())  # Exactly below the sum.
-    for name, share in shares.items():
-        place -= share
-        if place < 0:
-            return name
-    return list(shares)[-1]

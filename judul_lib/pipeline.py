@@ -51,6 +51,7 @@ STAGES = (
     Stage("05_train_light", ("light",)),
     Stage("06_evaluation", ("structured", "evaluation.json")),
     Stage("07_check_titles", ("check_example.csv",)),
+    Stage("08_monitoring", ("monitoring.json",)),
     Stage("10_large_corpus", ("large_corpus.json",)),
 )
 

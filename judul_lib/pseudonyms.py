@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import os
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 from uuid import uuid4
 
@@ -51,3 +52,26 @@ def keyed_hash(key: bytes, text: str) -> str:
     """
     plain = " ".join(text.casefold().split()).encode("utf-8", "surrogatepass")
     return hmac.new(key, plain, hashlib.sha256).hexdigest()[:HASH_DIGITS]
+
+
+def assigned_model(user: str, shares: Mapping[str, float]) -> str:
+    """Return the model that answers a user: always the same one, each for its share of the users.
+
+    Parameters
+    ----------
+    user : str
+        A pseudonym: hexadecimal digits of a hash.
+    shares : mapping of str to float
+        Positive or 0.
+
+    Examples
+    --------
+    >>> assigned_model("0000000000000000", {"light": 0.5, "full": 0.5})
+    'light'
+    """
+    place = int(user[:12], 16) / 16**12 * sum(shares.values())  # Exactly below the sum.
+    for name, share in shares.items():
+        place -= share
+        if place < 0:
+            return name
+    return list(shares)[-1]

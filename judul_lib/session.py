@@ -14,9 +14,9 @@ from judul_lib.config import Config
 from judul_lib.corpus import parse_corpus
 from judul_lib.errors import ModelError
 from judul_lib.index import TitleIndex
-from judul_lib.installation_log import assigned_model
 from judul_lib.matches import Matches
 from judul_lib.preprocessing import preprocess_text
+from judul_lib.pseudonyms import assigned_model
 from judul_lib.table_files import TITLE_COLUMN
 from judul_lib.tables import number
 from judul_lib.texts import Texts

@@ -13,6 +13,7 @@ from scipy import stats
 from judul_lib.database import USAGE_TABLES, predictions, scores, unreachable
 from judul_lib.drift import Baseline, ModelBaseline
 from judul_lib.errors import LogError
+from judul_lib.pseudonyms import assigned_model
 from judul_lib.settings import DECISION_THRESHOLD, DIFFERENT, SIMILAR
 from judul_lib.usage_frames import ZONE
 from judul_lib.usage_log import insert_units
@@ -177,7 +178,8 @@ def _scores(
 def _feedback(rng: np.random.Generator, asked: pd.DataFrame, answered: Tables) -> pd.DataFrame:
     chosen = np.flatnonzero((rng.random(len(asked)) < _FEEDBACK) & (asked["n_results"] > 0))
     given, n = asked.iloc[chosen], len(chosen)
-    model = rng.choice(list(answered), n)
+    # As where models are compared on users: each answers one share of them.
+    model = np.array([assigned_model(user, dict.fromkeys(answered, 1.0)) for user in given["user"]])
     shown = np.array([frame["probability"].to_numpy()[chosen] for frame in answered.values()])
     probability = shown[pd.Index(list(answered)).get_indexer(pd.Index(model)), np.arange(n)]
     is_rated = rng.random(n) < 0.5

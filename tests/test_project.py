@@ -110,7 +110,7 @@ def test_no_module_imports_from_a_floor_above():
         preprocessing arrays plots reports table_files config array_files workers
         database pseudonyms spool
         corpus estimators features spelling leaderboard_plots
-        widgets forest_table audit usage_frames drift
+        widgets forest_table audit usage_frames drift ab_testing
         title_parser word_vectors matches gold labeling
         evaluation baselines synthetic privacy backup
         spans restoring
@@ -124,7 +124,8 @@ def test_no_module_imports_from_a_floor_above():
         proposals
         checkers ablation answers page_parts search_engines labels
         index installation_log compliance model_baselines monitoring simulation retraining
-        archives pair_blocks alerts
+        archives pair_blocks alerts monitoring_plots
+        monitoring_tables
         session serving match_plots dedup growth
         title_panel growth_plots
         proposals_panel

@@ -24,8 +24,7 @@ from judul_lib.database import (
 )
 from judul_lib.errors import LogError
 from judul_lib.feedback import Feedback
-from judul_lib.installation_log import assigned_model
-from judul_lib.pseudonyms import KEY_FILE, keyed_hash, log_key
+from judul_lib.pseudonyms import KEY_FILE, assigned_model, keyed_hash, log_key
 from judul_lib.spool import DAMAGED_FILE, SPOOL_FILE, append_to_spool, has_spooled
 from judul_lib.usage_log import Answered, UsageLog, insert_units
 from tests.conftest import PROJECT, judul
