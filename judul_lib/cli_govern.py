@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from judul_lib import cli_parts
-from judul_lib.cli_parts import MODELS_OPTION, say
+from judul_lib.cli_parts import MODEL_OPTION, MODELS_OPTION, say
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -201,6 +201,38 @@ def check(backups: Path | None, days: int, outputs: Path | None) -> int:
     for one in checks:
         click.echo(f"{'LULUS' if one.passed else 'GAGAL'}  {one.name}: {one.evidence}")
     return int(not all(one.passed for one in checks))
+
+
+@govern.command()
+@MODEL_OPTION
+@MODELS_OPTION
+def fairness(name: str | None, outputs: Path | None) -> None:
+    """Tampilkan galat model pada pasangan emas uji menurut bidang, panjang judul, dan bahasanya."""
+    from judul_lib.checkers import load_checker
+    from judul_lib.fairness import GROUPINGS, disparities, error_rates
+    from judul_lib.gold import read_gold
+    from judul_lib.tables import percent
+
+    config = cli_parts.read_config(models=outputs)
+    checker = load_checker(cli_parts.choose_model(name, config.models), [], threshold=config.threshold)
+    gold = read_gold(cli_parts.project_folder() / "data" / "gold_pairs.csv")
+    pairs = gold[(gold["split"] == "test") & gold["label"].notna()].reset_index(drop=True)
+    _, probability, _ = checker.score(pairs["judul_a"].tolist(), pairs["judul_b"].tolist())
+    click.echo(f"{len(pairs)} pasangan uji dari {pairs['base_id'].nunique()} studi; selang 95 %.")
+    for grouping, group in GROUPINGS.items():
+        rates = error_rates(pairs, probability, group(pairs), threshold=config.threshold)
+        click.echo(f"\nMenurut {grouping}")
+        for label, row in rates.iterrows():
+            said = [
+                f"{kind} {percent(row[kind])} ({percent(row[f'{kind}, dari'])} sampai "
+                f"{percent(row[f'{kind}, sampai'])})"
+                if row.notna()[kind]
+                else f"{kind} –"
+                for kind in ("alarm palsu", "luput")
+            ]
+            click.echo(f"  {label!s:<28} {int(row['pasangan']):>4} pasangan  {'; '.join(said)}")
+        for worse in disparities(rates).itertuples():
+            click.echo(f"  Lebih sering keliru: {worse.kelompok} ({worse.galat}).")
 
 
 @contextmanager

@@ -110,7 +110,7 @@ def test_no_module_imports_from_a_floor_above():
         preprocessing arrays plots reports table_files config array_files workers
         database pseudonyms spool
         corpus estimators features spelling leaderboard_plots
-        widgets forest_table audit usage_frames drift ab_testing
+        widgets forest_table audit usage_frames drift ab_testing fairness
         title_parser word_vectors matches gold labeling
         evaluation baselines synthetic privacy backup
         spans restoring
