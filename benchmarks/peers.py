@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from judul_lib.features import folded
 from judul_lib.preprocessing import STOP_WORDS, preprocess_text, preprocess_titles
 from judul_lib.registry import load_estimators
 
@@ -97,7 +98,7 @@ def rapidfuzz_answer(titles: Sequence[str]) -> Callable[[str], Any]:
     from rapidfuzz.distance import Indel
     from rapidfuzz.process import extract
 
-    letters = [title.strip().casefold() for title in titles]
+    letters = folded(titles)
     return lambda query: extract(
         query.casefold(), letters, scorer=Indel.normalized_similarity, limit=TOP
     )
@@ -108,7 +109,7 @@ def all_letters_answer(titles: Sequence[str]) -> Callable[[str], Any]:
     from rapidfuzz.distance import Indel
     from rapidfuzz.process import cdist
 
-    letters = [title.strip().casefold() for title in titles]
+    letters = folded(titles)
     return lambda query: cdist(
         [query.casefold()], letters, scorer=Indel.normalized_similarity, workers=-1
     )

@@ -4,11 +4,8 @@ Each row carries the hash of the one before. The hash of the last one stands in
 ``audit.head.json`` too, so that rows cut off at the end are missed.
 """
 
-import fcntl
 import json
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +14,7 @@ import sqlalchemy as sa
 
 from judul_lib.database import audit, now, read_table, unreachable
 from judul_lib.errors import LogError
+from judul_lib.file_locks import locked_file
 from judul_lib.storage import sha256_of, write_bytes
 
 TRAIN, PROMOTE, ROLLBACK, DELETE = "train", "promote", "rollback", "delete"
@@ -120,7 +118,8 @@ def advance_head(engine: sa.Engine, folder: Path) -> None:
 
     Such a note is evidence, and stays until a backup is restored.
     """
-    with _alone(folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked_file(folder / _LOCK_FILE):  # A late writer must not put an earlier row in it.
         known = read_head(folder)
         try:
             with engine.execution_options(reads_only=True).connect() as connection:
@@ -219,15 +218,3 @@ def _hash(row: Mapping[str, Any]) -> str:
 def _canonical(content: Mapping[str, Any]) -> str:
     """Return the one way in which something is written as JSON."""
     return json.dumps(content, sort_keys=True, separators=(",", ":"))
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Wait for other writers of the note: a late one must not put an earlier row in it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder / _LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)

@@ -22,8 +22,6 @@ _NAMES = {
     "predictions": "jawaban", "scores": "skor", "feedback": "pendapat", "events": "kejadian",
     "spool": "yang menunggu di berkas", "audit": "baris jejak audit",
 }  # fmt: skip
-# Seconds to wait for others who write to the log: nobody waits for these commands.
-_PATIENCE = 10.0
 
 
 @click.group()
@@ -129,8 +127,7 @@ def export(user: str, output: Path | None, reason: str, outputs: Path | None) ->
     if output is None:
         click.echo(text, nl=False)
         return
-    write_bytes(output, text.encode("utf-8"))
-    output.chmod(0o600)
+    write_bytes(output, text.encode("utf-8"), mode=0o600)
     click.echo(f"Catatan pengguna itu tersimpan di {output}.")
 
 
@@ -238,14 +235,11 @@ def fairness(name: str | None, outputs: Path | None) -> None:
 @contextmanager
 def _opened(outputs: Path | None) -> "Iterator[tuple[Config, sa.Engine]]":
     """Give the settings and the database of the log, whether or not answers are logged."""
-    from judul_lib.database import database_url, open_database
+    from judul_lib.database import PATIENCE, database_url, opened_database
 
     config = cli_parts.read_config(models=outputs)
-    engine = open_database(database_url(config.logs), warn=say, lock_wait=_PATIENCE)
-    try:
+    with opened_database(database_url(config.logs), warn=say, lock_wait=PATIENCE) as engine:
         yield config, engine
-    finally:
-        engine.dispose()
 
 
 def _listed(counts: Mapping[str, int]) -> str:

@@ -18,29 +18,19 @@ _VERSION = click.argument("version", metavar="VERSI")
 _REASON = click.option("--reason", required=True, help="Alasan; dicatat bersama versi itu.")
 _APPROVER = click.option("--approver", required=True, help="Siapa yang menyetujui.")
 
-# Seconds that a row of the trail waits for other writers.
-_PATIENCE = 10.0
-
 
 def record(
     config: "Config", action: str, *, reason: str, approver: str, details: Mapping[str, Any]
 ) -> None:
     """Write in the audit trail what was done to a model."""
     from judul_lib import audit
-    from judul_lib.database import database_url, open_database
+    from judul_lib.database import PATIENCE, database_url, opened_database
 
-    engine = open_database(database_url(config.logs), warn=say, lock_wait=_PATIENCE)
-    try:
+    with opened_database(database_url(config.logs), warn=say, lock_wait=PATIENCE) as engine:
         audit.append(
-            engine,
-            config.logs,
-            actor=cli_parts.actor(config),
-            action=action,
-            reason=reason,
+            engine, config.logs, actor=cli_parts.actor(config), action=action, reason=reason,
             details={**details, "approver": approver},
-        )
-    finally:
-        engine.dispose()
+        )  # fmt: skip
 
 
 @click.group()
@@ -76,7 +66,7 @@ def show(name: str, version: str | None, outputs: Path | None) -> None:
         "folder": where,
         "dibuat": metadata.get("created"),
         "data": f"{dataset.get('name')}, {dataset.get('n_titles')} judul, {dataset.get('sha256')}",
-        "hasil uji": _metrics(metadata.get("metrics") or metadata.get("evaluation")),
+        "hasil uji": _metrics(promotions.metrics_of(metadata)),
     }
     if version:
         decided = promotions.promotion(folder, name, version)
@@ -149,14 +139,14 @@ def tag(name: str, version: str, label: str, remove: bool, outputs: Path | None)
 
 def tell_switch(config: "Config", name: str, entry: Mapping[str, Any]) -> None:
     """Record a promotion or rollback, and say what answers from now on."""
+    from judul_lib.promotions import metrics_of
     from judul_lib.registry import read_metadata
     from judul_lib.versions import list_versions, version_folder
 
     def metrics(version: str | None) -> Any:
         if version is None or version not in list_versions(config.models, name):
             return None
-        metadata = read_metadata(version_folder(config.models, name, version))
-        return metadata.get("metrics") or metadata.get("evaluation")
+        return metrics_of(read_metadata(version_folder(config.models, name, version))) or None
 
     record(
         config, entry["action"], reason=entry["reason"], approver=entry["approver"],

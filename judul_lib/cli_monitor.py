@@ -1,6 +1,8 @@
 """``judul monitor`` and ``judul simulate``: look at the log, and fill one with made-up usage."""
 
 import json
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,12 +43,9 @@ def monitor(days: int, once: bool, style: str, logs: Path | None, outputs: Path 
     from judul_lib.usage_frames import local_day, read_usage
 
     config = cli_parts.read_config(models=outputs)
-    engine = _open(logs, config.logs)
-    time = now()
-    try:
+    with _opened(logs, config.logs) as engine:
+        time = now()
         usage = read_usage(engine, since=time - timedelta(days=days))
-    finally:
-        engine.dispose()
     baselines = read_baselines(config.models, warn=say)
     alerts = find_alerts(usage, baselines, time)
     shown, _ = usage.real_if_any().until(time)
@@ -58,18 +57,17 @@ def monitor(days: int, once: bool, style: str, logs: Path | None, outputs: Path 
     return int(once and len(alerts) > 0)
 
 
-def _open(logs: Path | None, usual: Path) -> "sa.Engine":
-    """Open the log of this installation, or the one in a folder; what was spooled is taken in first."""
-    from judul_lib.database import DATABASE_FILE, database_url, open_database
+@contextmanager
+def _opened(logs: Path | None, usual: Path) -> "Iterator[sa.Engine]":
+    """Give the log of this installation, or the one in a folder; what was spooled is taken in first."""
+    from judul_lib.database import DATABASE_FILE, database_url, opened_database
     from judul_lib.usage_log import UsageLog
 
     url = database_url(usual) if logs is None else f"sqlite:///{logs.resolve() / DATABASE_FILE}"
-    log = UsageLog(logs or usual, url=url, warn=say)
-    try:
+    with closing(UsageLog(logs or usual, url=url, warn=say)) as log:
         log.bring_in()
-    finally:
-        log.close()
-    return open_database(url, warn=say)
+    with opened_database(url, warn=say) as engine:
+        yield engine
 
 
 def _summary(usage: "Usage", drift: "pd.DataFrame", days: int) -> list[str]:
@@ -193,15 +191,12 @@ def simulate(
 
     config = cli_parts.read_config(models=outputs)
     baselines = read_baselines(config.models, warn=say)
-    engine = _open(into, config.logs)
-    try:
+    with _opened(into, config.logs) as engine:
         count = simulate_usage(
             engine, seed=seed, days=days, n_per_day=per_day, drift_from=drift_from, baselines=baselines,
             end=(local_day(now()) - timedelta(days=1)).date(),
             **({"models": tuple(baselines)} if baselines else {}),
         )  # fmt: skip
-    finally:
-        engine.dispose()
     where = f" --log {into}" if into else ""
     click.echo(
         f"{number(count)} pemeriksaan buatan selama {number(days)} hari ditulis sebagai data simulasi. "

@@ -60,15 +60,9 @@ def say(text: str) -> None:
 
 def open_log(config: "Config") -> "UsageLog | None":
     """Return the log, under a pseudonym of whoever is logged in here."""
-    import getpass
-
     from judul_lib import installation_log
 
-    try:
-        user = getpass.getuser()
-    except (OSError, KeyError):  # A container without an entry for its user.
-        user = None
-    return installation_log.open_log(config, say, user=user)
+    return installation_log.open_log(config, say, user=_login())
 
 
 def actor(config: "Config") -> str:
@@ -77,7 +71,6 @@ def actor(config: "Config") -> str:
     It differs from the one that answers are logged under: the trail is kept
     when that person's records are deleted.
     """
-    import getpass
     import os
 
     from judul_lib.pseudonyms import KEY_FILE, KEY_VARIABLE, keyed_hash, log_key
@@ -85,11 +78,16 @@ def actor(config: "Config") -> str:
     number = f"uid-{os.getuid()}"
     if not (os.environ.get(KEY_VARIABLE) or (config.logs / KEY_FILE).exists()):
         return number  # No key is made only for this: a backup may be about to bring one.
+    return keyed_hash(log_key(config.logs), f"petugas {_login() or number}")
+
+
+def _login() -> str | None:
+    import getpass
+
     try:
-        name = getpass.getuser()
-    except (OSError, KeyError):
-        name = number
-    return keyed_hash(log_key(config.logs), f"petugas {name}")
+        return getpass.getuser()
+    except (OSError, KeyError):  # A container without an entry for its user.
+        return None
 
 
 def choose_model(name: str | None, outputs: Path) -> Path:

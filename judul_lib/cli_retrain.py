@@ -1,6 +1,7 @@
 """``judul retrain``: a new version of a model from what people said of its verdicts."""
 
 import os
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -103,26 +104,20 @@ def _feedback(config: "Config", name: str, own: list[str], titles: Path | None) 
     from judul_lib.labels import Answers, feedback_answers
     from judul_lib.pseudonyms import log_key
     from judul_lib.registry import load_model
-    from judul_lib.spool import has_spooled
     from judul_lib.table_files import TITLE_COLUMN
     from judul_lib.usage_log import UsageLog
     from judul_lib.versions import model_folder
 
-    if has_spooled(config.logs):
-        log = UsageLog(config.logs, warn=say)
+    with closing(UsageLog(config.logs, warn=say)) as log:
         log.bring_in()
-        log.close()
     is_there = (config.logs / database.DATABASE_FILE).is_file()
     if not (is_there or os.environ.get(database.DATABASE_VARIABLE)):
         return Answers()
     known = [*load_model(model_folder(config.models, name)).titles, *own]
     if titles is not None:
         known += cli_parts.read_catalogue(titles).titles[TITLE_COLUMN].tolist()
-    engine = database.open_database(database.database_url(config.logs), warn=say)
-    try:
+    with database.opened_database(database.database_url(config.logs), warn=say) as engine:
         rows = database.read_table(engine, database.feedback)
-    finally:
-        engine.dispose()
     return feedback_answers(rows, known, log_key(config.logs))
 
 

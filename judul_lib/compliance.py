@@ -3,7 +3,7 @@
 import ast
 import json
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -110,11 +110,10 @@ def _retention(config: Config, engine: sa.Engine) -> tuple[bool, str]:
     return not old, f"{old} baris lebih tua dari {KEPT_DAYS} hari.{advice}"
 
 
-def _models(outputs: Path) -> Iterator[Path]:
-    """Give the folder of each model, and of each of its versions."""
-    yield from find_models(outputs).values()
-    for file in sorted((outputs / "models").rglob(METADATA_FILE)):
-        yield file.parent
+def _models(outputs: Path) -> list[Path]:
+    """Return the folder of each model, and of each of its versions; the one in use only once."""
+    versions = (file.parent for file in sorted((outputs / "models").rglob(METADATA_FILE)))
+    return list(dict.fromkeys([*find_models(outputs).values(), *versions]))
 
 
 def _hashes(outputs: Path) -> tuple[bool, str]:

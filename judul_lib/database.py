@@ -4,9 +4,9 @@ SQLite needs nothing and suits one machine; PostgreSQL suits a server that
 several people use. Times are UTC. What a user typed is a keyed hash.
 """
 
-import contextlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,15 +20,28 @@ DATABASE_VARIABLE = "JUDUL_DATABASE_URL"
 DATABASE_FILE = "judul.db"
 # Seconds that a statement waits for another process's transaction, or for a server to answer.
 _LOCK_WAIT, _CONNECT_WAIT = 0.25, 3
+PATIENCE = 10.0
+"""Seconds that a command waits for other writers, where no answer waits for it."""
 
 metadata = sa.MetaData()
 schema_version = sa.Table("schema_version", metadata, sa.Column("version", sa.Integer, primary_key=True))
-predictions = sa.Table(
-    "predictions", metadata,
-    sa.Column("id", sa.String(32), primary_key=True),
-    sa.Column("time", sa.DateTime, nullable=False, index=True),
+
+
+def _usage_table(name: str, *columns: sa.Column[Any]) -> sa.Table:
+    """Return a table of what somebody did at some time, really or not."""
+    return sa.Table(
+        name, metadata,
+        sa.Column("id", sa.String(32), primary_key=True),
+        sa.Column("time", sa.DateTime, nullable=False, index=True),
+        sa.Column("user", sa.String(16), index=True),
+        *columns,
+        sa.Column("simulated", sa.Boolean, nullable=False),
+    )  # fmt: skip
+
+
+predictions = _usage_table(
+    "predictions",
     sa.Column("source", sa.String(16), nullable=False),
-    sa.Column("user", sa.String(16), index=True),
     sa.Column("query_hash", sa.String(16), nullable=False),
     sa.Column("query_length", sa.Integer, nullable=False),
     sa.Column("query_words", sa.Integer, nullable=False),
@@ -36,8 +49,7 @@ predictions = sa.Table(
     sa.Column("difference", sa.Float),
     sa.Column("seconds", sa.Float, nullable=False),
     sa.Column("n_results", sa.Integer, nullable=False),
-    sa.Column("simulated", sa.Boolean, nullable=False),
-)  # fmt: skip
+)
 scores = sa.Table(
     "scores", metadata,
     sa.Column("prediction_id", sa.String(32), primary_key=True),
@@ -48,11 +60,8 @@ scores = sa.Table(
     sa.Column("match_text", sa.Text),
     sa.Column("unknown_share", sa.Float),
 )  # fmt: skip
-feedback = sa.Table(
-    "feedback", metadata,
-    sa.Column("id", sa.String(32), primary_key=True),
-    sa.Column("time", sa.DateTime, nullable=False, index=True),
-    sa.Column("user", sa.String(16), index=True),
+feedback = _usage_table(
+    "feedback",
     sa.Column("model", sa.String(32), nullable=False),
     sa.Column("label", sa.String(16), nullable=False),
     sa.Column("probability", sa.Float, nullable=False),
@@ -63,19 +72,14 @@ feedback = sa.Table(
     sa.Column("match_hash", sa.String(16)),
     sa.Column("query_text", sa.Text),
     sa.Column("match_text", sa.Text),
-    sa.Column("simulated", sa.Boolean, nullable=False),
-)  # fmt: skip
-events = sa.Table(
-    "events", metadata,
-    sa.Column("id", sa.String(32), primary_key=True),
-    sa.Column("time", sa.DateTime, nullable=False, index=True),
-    sa.Column("user", sa.String(16), index=True),
+)
+events = _usage_table(
+    "events",
     sa.Column("kind", sa.String(32), nullable=False),
     sa.Column("model", sa.String(32)),
     sa.Column("detail", sa.String(200)),
     sa.Column("seconds", sa.Float),
-    sa.Column("simulated", sa.Boolean, nullable=False),
-)  # fmt: skip
+)
 audit = sa.Table(
     "audit", metadata,
     sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),
@@ -162,6 +166,18 @@ def begin_anew(url: str, *, warn: Callable[[str], None], lock_wait: float = _LOC
     return open_database(url, lock_wait=lock_wait)
 
 
+@contextmanager
+def opened_database(
+    url: str, *, warn: Callable[[str], None] = lambda text: None, lock_wait: float = _LOCK_WAIT
+) -> Iterator[sa.Engine]:
+    """Give the log as from `open_database`, and let go of it afterwards."""
+    engine = open_database(url, warn=warn, lock_wait=lock_wait)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
 def _sqlite(address: sa.URL, lock_wait: float) -> sa.Engine:
     path = Path(str(address.database))
     try:
@@ -174,7 +190,7 @@ def _sqlite(address: sa.URL, lock_wait: float) -> sa.Engine:
     def _prepare(connection: Any, _: Any) -> None:
         # Transactions begin where SQLAlchemy says so, not where Python's sqlite3 guesses.
         connection.isolation_level = None
-        with contextlib.closing(connection.cursor()) as cursor:
+        with closing(connection.cursor()) as cursor:
             cursor.execute("PRAGMA journal_mode=WAL")
             cursor.execute("PRAGMA synchronous=NORMAL")
 

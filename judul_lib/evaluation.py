@@ -147,7 +147,7 @@ def bootstrap_intervals(
     for groups: Field, C. A., & Welsh, A. H. (2007), *Bootstrapping clustered data*.
     """
     scored = _Scored(labels, scores, threshold)
-    draws = _draws(len(np.asarray(labels)), groups, n_resamples, random_state)
+    draws = resampled_weights(len(np.asarray(labels)), groups, n_resamples, random_state)
     table = pd.DataFrame([scored.metrics(weights) for weights in draws])
     return _intervals(scored.metrics(), table, confidence)
 
@@ -185,7 +185,7 @@ def bootstrap_differences(
     [0.5, 1.0, 0.5]
     """
     first, second = (_Scored(labels, scores, threshold) for scores in (old, new))
-    draws = _draws(len(np.asarray(labels)), groups, n_resamples, random_state)
+    draws = resampled_weights(len(np.asarray(labels)), groups, n_resamples, random_state)
     pairs = [(first.metrics(weights), second.metrics(weights)) for weights in draws]
     before, after = (pd.DataFrame(list(side)) for side in zip(*pairs, strict=True))
     olds, news = first.metrics(), second.metrics()
@@ -194,10 +194,18 @@ def bootstrap_differences(
     return pd.DataFrame({"old": olds, "new": news}).join(found).loc[list(METRICS)]
 
 
-def _draws(
+def resampled_weights(
     n: int, groups: ArrayLike | None, n_resamples: int, random_state: int
 ) -> Iterator[FloatArray]:
-    """Give for each resample how often each pair counts; pairs of a group are drawn together."""
+    """Give for each resample how often each pair counts; pairs of a group are drawn together.
+
+    Parameters
+    ----------
+    n : int
+        Number of pairs.
+    groups, n_resamples, random_state
+        As for `bootstrap_intervals`.
+    """
     own = np.arange(n) if groups is None else np.asarray(groups)
     names, member = np.unique(own, return_inverse=True)
     rng = np.random.default_rng(random_state)

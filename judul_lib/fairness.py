@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from judul_lib.evaluation import resampled_weights
 from judul_lib.preprocessing import STOP_WORDS, is_root_word, stem_word
 from judul_lib.settings import DECISION_THRESHOLD, SEED
 
@@ -110,23 +111,22 @@ def _rates(frame: pd.DataFrame, seed: int) -> dict[str, float]:
     for name, label in (("alarm palsu", 0), ("luput", 1)):
         of_label = frame[frame["label"] == label]
         wrong = of_label["called"] if label == 0 else ~of_label["called"]
-        counts = pd.DataFrame({"wrong": wrong, "n": 1}).groupby(of_label["base"]).sum()
         low = high = rate = float("nan")
-        if len(of_label) >= LEAST_PAIRS and len(counts) > 1:
+        if len(of_label) >= LEAST_PAIRS and len(of_label["base"].unique()) > 1:
             rate = float(wrong.mean())
-            low, high = _interval(counts["wrong"].to_numpy(), counts["n"].to_numpy(), seed)
+            low, high = _interval(wrong.to_numpy(dtype=float), of_label["base"], seed)
         found |= {name: rate, f"{name}, dari": low, f"{name}, sampai": high}
     return found
 
 
-def _interval(wrong: np.ndarray, n: np.ndarray, seed: int) -> tuple[float, float]:
-    if wrong.sum() in (0, n.sum()):
+def _interval(wrong: np.ndarray, bases: pd.Series, seed: int) -> tuple[float, float]:
+    if wrong.mean() in (0, 1):
         # Drawing anew shows nothing; so rare may it still be, by Clopper and Pearson on the studies.
-        edge = (_TAIL / 100) ** (1 / len(n))
-        return (0.0, 1 - edge) if wrong.sum() == 0 else (edge, 1.0)
-    rng = np.random.default_rng(seed)
-    drawn = rng.multinomial(len(n), np.full(len(n), 1 / len(n)), size=_RESAMPLES)
-    low, high = np.percentile((drawn @ wrong) / (drawn @ n), [_TAIL, 100 - _TAIL])
+        edge = (_TAIL / 100) ** (1 / bases.nunique())
+        return (0.0, 1 - edge) if wrong.mean() == 0 else (edge, 1.0)
+    draws = resampled_weights(len(wrong), bases, _RESAMPLES, seed)
+    rates = [(weights @ wrong) / weights.sum() for weights in draws]
+    low, high = np.percentile(rates, [_TAIL, 100 - _TAIL])
     return float(low), float(high)
 
 

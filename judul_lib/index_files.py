@@ -4,13 +4,12 @@
 the rows removed from each. A part that it does not name does not count.
 """
 
-import fcntl
 import json
 import shutil
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 
 from judul_lib.array_files import Arrays, StringColumn, map_arrays, write_arrays
 from judul_lib.errors import IndexFileError
+from judul_lib.file_locks import locked_file
 from judul_lib.registry import read_metadata
 from judul_lib.spelling import SPELLINGS_FILE, STEMS_FILE
 from judul_lib.storage import sha256_of, write_bytes
@@ -243,9 +243,9 @@ def _saved(folder: Path, part: StoredPart, fresh: list[Path]) -> StoredPart:
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """Keep other writers out; the lock goes when the process goes."""
-    with (folder / _LOCK_FILE).open("w") as stream:
+    with ExitStack() as stack:
         try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            stack.enter_context(locked_file(folder / _LOCK_FILE, wait=False))
         except BlockingIOError as error:
             raise IndexFileError(
                 f"Indeks {folder} sedang ditulis oleh proses lain. Tunggu, lalu ulangi."

@@ -41,12 +41,12 @@ class AnswerBatch:
         """Take an answer; it took as long as has passed since the one before."""
         if self._log is None:
             return
-        now = time.perf_counter()
+        seconds = time.perf_counter() - self._since
         unknown = {self._model: self._checker.unknown_share(title)}
-        self._waiting.append(Answered(title, {self._model: matches}, now - self._since, unknown))
-        self._since = now
+        self._waiting.append(Answered(title, {self._model: matches}, seconds, unknown))
         if len(self._waiting) >= _BATCH:
             self.close()
+        self._since = time.perf_counter()  # The log's own work is no answer's time.
 
     def close(self) -> None:
         """Write down what waits."""

@@ -37,16 +37,19 @@ def missing_metadata(metadata: Mapping[str, Any]) -> list[str]:
     """
     dataset = metadata.get("dataset") or {}
     files, sizes = metadata.get("files") or {}, metadata.get("sizes") or {}
-    # The structured model is measured on the gold pairs alone.
-    metrics = (metadata.get("metrics") or metadata.get("evaluation") or {}).values()
     there = {
         "version": bool(metadata.get("version")),
         **{f"dataset.{key}": bool(dataset.get(key)) for key in ("name", "sha256", "n_titles")},
         "files": bool(files) and all(files.values()),
         "sizes": bool(files) and all(isinstance(sizes.get(file), int) for file in files),
-        "metrics": any(isinstance(value, int | float) for value in metrics),
+        "metrics": any(isinstance(value, int | float) for value in metrics_of(metadata).values()),
     }
     return [key for key, is_there in there.items() if not is_there]
+
+
+def metrics_of(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return how well a model did; the structured one is measured on the gold pairs alone."""
+    return metadata.get("metrics") or metadata.get("evaluation") or {}
 
 
 def promote(

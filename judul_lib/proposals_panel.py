@@ -180,8 +180,7 @@ class ProposalsPanel(widgets.VBox):
     def _csv(self) -> tuple[str, bytes]:
         if self._result is None:
             return file_name("", date.today()), b""
-        if self._session.log is not None:
-            self._session.log.event("download", detail="csv")
+        self._session.tell("download", detail="csv")
         text = harmless_frame(self._result).to_csv(index=False, lineterminator="\n")
         return file_name(self._source.rsplit(".", 1)[0], date.today()), text.encode("utf-8-sig")
 

@@ -1,7 +1,6 @@
 """A backup put back: checked wholly first, and what it replaces is kept beside it."""
 
 import json
-import os
 import sqlite3
 import tempfile
 import zipfile
@@ -15,15 +14,13 @@ import sqlalchemy as sa
 
 from judul_lib import audit as trail
 from judul_lib.backup import LOG_FILES, TABLES, Manifest, read_rows, verify_backup
-from judul_lib.database import audit, now, open_database, read_table, unreachable
+from judul_lib.database import PATIENCE, audit, now, opened_database, read_table, unreachable
 from judul_lib.errors import LogError
 from judul_lib.privacy import forget, short_hash, users
 from judul_lib.pseudonyms import KEY_FILE
 from judul_lib.spool import has_spooled
-from judul_lib.storage import recover_folder, replace_folder, sha256_of
+from judul_lib.storage import recover_folder, replace_folder, sha256_of, write_bytes
 
-# Seconds to wait for others who write to the log.
-_PATIENCE = 10.0
 _AGAIN = "Sudah dilupakan setelah cadangan dibuat, jadi dilupakan lagi setelah pemulihan"
 
 
@@ -85,11 +82,10 @@ def restore(
         Nothing is changed then.
     """
     manifest = verify_backup(path)
-    engine = open_database(url, warn=warn, lock_wait=_PATIENCE)
     stamp = f"{now():%Y%m%d_%H%M%S_%f}"
     models.mkdir(parents=True, exist_ok=True)
     logs.mkdir(parents=True, exist_ok=True)
-    try:
+    with opened_database(url, warn=warn, lock_wait=PATIENCE) as engine:
         with (
             zipfile.ZipFile(path) as archive,
             tempfile.TemporaryDirectory(dir=models, prefix=".pemulihan.") as staging,
@@ -110,8 +106,6 @@ def restore(
         forgotten = _forgotten(engine, logs)
         for user in forgotten:
             forget(engine, logs, user, actor=actor, reason=_AGAIN)
-    finally:
-        engine.dispose()
     return Restored(manifest, aside, files[KEY_FILE] is not None, len(forgotten))
 
 
@@ -237,8 +231,5 @@ def _replace_files(logs: Path, files: dict[str, bytes | None], stamp: str) -> li
             path.rename(kept := path.with_name(f"{file}.lama-{stamp}"))
             aside.append(kept.name)
         if content is not None and not path.exists():
-            handle, temporary = tempfile.mkstemp(dir=logs, prefix=f".{file}.")  # Its owner's only.
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(content)
-            Path(temporary).replace(path)
+            write_bytes(path, content, mode=0o600)
     return aside

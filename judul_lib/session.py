@@ -107,9 +107,9 @@ class Session:
                 )
             except ModelError as error:
                 self.damaged.append(str(error))
-                self._tell("model_failed", model=name, detail=type(error).__name__)
+                self.tell("model_failed", model=name, detail=type(error).__name__)
             else:
-                self._tell("model_loaded", model=name, seconds=time.perf_counter() - start)
+                self.tell("model_loaded", model=name, seconds=time.perf_counter() - start)
         if not self._own:
             raise ModelError(self.damaged[0])
         self.checkers = dict(self._own)
@@ -135,7 +135,8 @@ class Session:
         chosen = assigned_model(self.log.user, shares)
         return {chosen: found[chosen]}
 
-    def _tell(self, kind: str, **facts: Any) -> None:
+    def tell(self, kind: str, **facts: Any) -> None:
+        """Log that something happened, where there is a log; see `UsageLog.event`."""
         if self.log is not None:
             self.log.event(kind, **facts)
 

@@ -87,7 +87,7 @@ def simulated_tables(
             "query_text": None, "difference": np.nan, "seconds": rng.lognormal(np.log(0.3), 0.5, n),
             "n_results": np.where(rng.random(n) < _EMPTY, 0, 10), "simulated": True,
         }
-    )  # fmt: skip
+    )[list(predictions.c.keys())]  # fmt: skip
     shift = _DRIFT * (day >= drift_from) if drift_from is not None else 0.0
     answered = _scores(rng, asked, known, shift)
     tops = [answered[name]["probability"].to_numpy() for name in models[:2]]

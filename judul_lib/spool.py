@@ -1,6 +1,5 @@
 """Rows of the log that wait in a file, one unit a line, until the database can take them."""
 
-import fcntl
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -8,6 +7,8 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from judul_lib.file_locks import locked_file
 
 SPOOL_FILE, DAMAGED_FILE = "spool.jsonl", "spool.rusak.jsonl"
 Unit = dict[str, list[dict[str, Any]]]
@@ -24,7 +25,7 @@ def append_to_spool(folder: Path, unit: Unit) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     line = (json.dumps(unit, ensure_ascii=False, default=datetime.isoformat) + "\n").encode()
-    with _locked(folder / SPOOL_FILE) as handle:
+    with locked_file(folder / SPOOL_FILE) as handle:
         size = os.fstat(handle).st_size
         if size and os.pread(handle, 1, size - 1) != b"\n":
             line = b"\n" + line  # A writer was killed within its line.
@@ -48,7 +49,7 @@ def spooled(folder: Path) -> Iterator[tuple[list[Unit], list[str], Callable[[], 
     if not has_spooled(folder):
         yield [], [], lambda: None
         return
-    with _locked(folder / SPOOL_FILE) as handle:
+    with locked_file(folder / SPOOL_FILE) as handle:
         text = os.pread(handle, os.fstat(handle).st_size, 0).decode("utf-8", "replace")
         units, damaged = [], []
         for line in filter(None, text.split("\n")):
@@ -74,7 +75,7 @@ def edit_spool(folder: Path, edit: Callable[[Unit], Unit], keeps_damaged: Callab
     """
     for name in (SPOOL_FILE, DAMAGED_FILE):
         if (folder / name).exists():
-            with _locked(folder / name) as handle:
+            with locked_file(folder / name) as handle:
                 _edit_lines(folder / name, handle, edit, keeps_damaged)
 
 
@@ -116,13 +117,3 @@ def _read_unit(line: str) -> Unit:
             if "time" in row:
                 row["time"] = datetime.fromisoformat(row["time"])
     return unit
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[int]:
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield handle
-    finally:
-        os.close(handle)

@@ -23,8 +23,13 @@ def sha256_of(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def write_bytes(path: Path, content: bytes) -> bool:
+def write_bytes(path: Path, content: bytes, *, mode: int = 0o644) -> bool:
     """Write a file whole or not at all; leave it alone when it holds the same bytes already.
+
+    Parameters
+    ----------
+    mode : int
+        Who may read it; 0o600 for its owner only, from the first byte on.
 
     Returns
     -------
@@ -45,7 +50,7 @@ def write_bytes(path: Path, content: bytes) -> bool:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
-        Path(temporary).chmod(0o644)
+        Path(temporary).chmod(mode)
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)

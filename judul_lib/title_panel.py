@@ -113,8 +113,7 @@ class ModelPanel(widgets.VBox):
 
     def _csv(self) -> tuple[str, bytes]:
         assert self._shown is not None
-        if self._session.log is not None:
-            self._session.log.event("download", model=self._name, detail="csv")
+        self._session.tell("download", model=self._name, detail="csv")
         rows = [
             {"judul": self._title, "model": self._name, **row, "ambang": self._shown.threshold}
             for row in self._shown.rows()
@@ -207,8 +206,7 @@ class TitlePanel(widgets.VBox):
                 self._answers = {}
                 self._show()
                 self.form.message = self._texts("failed")
-                if self._session.log is not None:
-                    self._session.log.event("error", detail=type(error).__name__)
+                self._session.tell("error", detail=type(error).__name__)
                 raise
             self._title = " ".join(title.split())
             for panel in self.panels.values():

@@ -5,18 +5,16 @@ answers. A version's files never change; what is decided about it stands in
 files of its folder that its hashes do not cover.
 """
 
-import fcntl
 import json
-import os
 import re
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from judul_lib.errors import ModelError
+from judul_lib.file_locks import locked_file
 from judul_lib.registry import METADATA_FILE, read_metadata, verified_files, version_of
 from judul_lib.settings import MODEL_TITLES
 from judul_lib.storage import recover_folder, write_bytes
@@ -261,12 +259,6 @@ def write_json(path: Path, content: Any) -> None:
     write_bytes(path, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode("utf-8"))
 
 
-@contextmanager
-def locked(home: Path) -> Iterator[None]:
+def locked(home: Path) -> AbstractContextManager[int]:
     """Let one process at a time add or switch versions."""
-    handle = os.open(home / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
+    return locked_file(home / ".lock")

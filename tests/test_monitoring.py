@@ -1,14 +1,11 @@
 """Monitoring: drift that was put in is found where it began, and quiet usage raises no alarm."""
 
 import json
-import os
-import time
 from datetime import date, datetime, timedelta
 
 import numpy as np
 import pandas as pd
 import pytest
-import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
@@ -18,9 +15,8 @@ from judul_lib.alerts import ALERT_COLUMNS, INCIDENT_LEVELS, find_alerts, held_s
 from judul_lib.database import (
     DATABASE_FILE,
     USAGE_TABLES,
-    database_url,
     now,
-    open_database,
+    opened_database,
     predictions,
     read_table,
 )
@@ -59,8 +55,6 @@ from judul_lib.usage_frames import Usage, local_day, read_usage
 from judul_lib.usage_log import UsageLog, insert_units
 from tests.conftest import PROJECT, assert_refused, judul
 
-POSTGRES = os.environ.get("JUDUL_TEST_POSTGRES", "")
-NO_POSTGRES = "no PostgreSQL here: set JUDUL_TEST_POSTGRES to the URL of a server that may be written to"
 END = date(2026, 3, 1)
 EVENING = datetime(2026, 3, 1, 16, 59)  # 23.59 in Jakarta.
 DAYS, DRIFT_DAY = 60, 40
@@ -68,30 +62,11 @@ BASELINES = {name: believable_baseline() for name in ("full", "light")}
 VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=200)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request, tmp_path):
+@pytest.fixture
+def engine(url):
     """An empty log."""
-    if request.param == "sqlite":
-        opened = open_database(database_url(tmp_path))
+    with opened_database(url) as opened:
         yield opened
-        opened.dispose()
-        return
-    if not POSTGRES:
-        pytest.skip(NO_POSTGRES)
-    name = f"judul_{os.getpid()}_{time.monotonic_ns()}"
-    server = sa.create_engine(
-        sa.make_url(POSTGRES).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT"
-    )
-    with server.connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name}"))
-    opened = open_database(
-        sa.make_url(POSTGRES).set(database=name).render_as_string(hide_password=False)
-    )
-    yield opened
-    opened.dispose()
-    with server.connect() as connection:
-        connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
-    server.dispose()
 
 
 def tables(seed=1, **choices):

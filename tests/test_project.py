@@ -106,14 +106,14 @@ def test_importing_the_package_imports_nothing_else():
 def test_no_module_imports_from_a_floor_above():
     # Ground first; one line a floor.
     plan = """
-        settings errors storage tables signed_logistic texts feedback
+        settings errors storage tables signed_logistic texts feedback file_locks
         preprocessing arrays plots reports table_files config array_files workers
         database pseudonyms spool
         corpus estimators features spelling leaderboard_plots
-        widgets forest_table audit usage_frames drift ab_testing fairness
+        widgets forest_table audit usage_frames drift ab_testing
         title_parser word_vectors matches gold labeling
         evaluation baselines synthetic privacy backup
-        spans restoring
+        spans restoring fairness
         records encoders leaderboard study_search
         record_features meetings usage_log
         structured
