@@ -7,11 +7,13 @@ names what counts. It is replaced in one step, so that a reader sees the old
 state or the new one.
 """
 
+import os
 from bisect import bisect
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import accumulate
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +21,7 @@ from numpy.typing import NDArray
 from judul_lib import index_files
 from judul_lib.checking import Checker, Comparison
 from judul_lib.errors import CorpusError
+from judul_lib.features import FEATURES
 from judul_lib.index_files import StoredPart
 from judul_lib.matches import Evidence, Matches, TopRows
 from judul_lib.registry import read_metadata
@@ -44,8 +47,11 @@ class TitleIndex(Checker):
         The corpus as typed, read from the index where it is asked for.
     name : str
         Name of the model.
+    n_threads : int
+        Threads that search parts at the same time; as many as there are processors by default.
     n_scored : int
-        How many titles the last check compared in full.
+        How many titles the last check compared in full; with several threads and parts it
+        differs from one time to the next.
 
     Examples
     --------
@@ -70,7 +76,7 @@ class TitleIndex(Checker):
         self._engine = load_engine(model)
         self._reference = self._engine.checker(threshold=threshold, elsewhere=elsewhere)
         self.elsewhere_label = self._reference.elsewhere_label
-        self.n_scored = 0
+        self.n_threads, self.n_scored = os.cpu_count() or 1, 0
         # Where it is saved, and what is saved there.
         self._state: tuple[Path, str] | None = None
         self._take_over(parts)
@@ -215,37 +221,56 @@ class TitleIndex(Checker):
         k = len(self.titles) if top_k is None else min(top_k, len(self.titles))
         for at in range(0, len(titles), _BATCH):
             batch = titles[at : at + _BATCH]
-            for title, rows in zip(batch, self._best_rows(batch, max(k, 1)), strict=True):
-                yield self._matches(title, rows)
+            queries = self._engine.read(batch)
+            tops = [TopRows(max(k, 1), n_features=self._engine.n_features) for _ in batch]
+            self._search(queries, tops)
+            for row, title in enumerate(batch):
+                yield self._matches(title, queries, row, tops[row])
 
     def rows_above(self, titles: Sequence[str], least: float) -> list[NDArray[np.int64]]:
         """Return for each title the rows of the corpus with at least some probability, in order.
 
         Rows are counted as in `titles` of an index from which nothing was removed.
         """
-        batches = (titles[at : at + _BATCH] for at in range(0, len(titles), _BATCH))
-        n = max(1, len(self.titles))
-        return [np.sort(rows) for batch in batches for rows in self._best_rows(batch, n, least)]
+        found: list[NDArray[np.int64]] = []
+        for at in range(0, len(titles), _BATCH):
+            batch = titles[at : at + _BATCH]
+            tops = [TopRows(max(1, len(self.titles)), least) for _ in batch]
+            self._search(self._engine.read(batch), tops)
+            found += [np.sort(top.rows) for top in tops]
+        return found
 
-    def _best_rows(
-        self, titles: Sequence[str], k: int, least: float = -np.inf
-    ) -> list[NDArray[np.int64]]:
-        queries = self._engine.read(titles)
-        tops, start = [TopRows(k, least) for _ in titles], 0
-        for part, opened in zip(self._parts, self._opened, strict=True):
+    def _search(self, queries: Any, tops: Sequence[TopRows]) -> None:
+        starts = accumulate((part.n_stored for part in self._parts), initial=0)
+        parts = list(zip(self._opened, self._parts, starts, strict=False))  # The last start is the end.
+
+        def search(number: int) -> None:
+            opened, part, start = parts[number]
             self._engine.search(opened, queries, tops, start, part.removed)
-            start += part.n_stored
-        self.n_scored = tops[-1].n_scored
-        return [top.rows for top in tops]
 
-    def _matches(self, title: str, rows: NDArray[np.int64]) -> Matches:
-        """Compare a title with the best titles by the plain check, whose answers these are."""
-        best = self.titles.stored(np.sort(rows))
-        comparison = self._reference.compare([title], best)
-        left, right = np.zeros(len(best), dtype=np.intp), np.arange(len(best))
-        features = comparison.features(left, right)
-        probability = self._reference.probability(features)
-        return self._reference.best_matches(comparison, 0, best, features, probability)
+        if min(self.n_threads, len(parts)) <= 1:
+            list(map(search, range(len(parts))))
+        else:
+            with ThreadPoolExecutor(self.n_threads) as pool:
+                list(pool.map(search, range(len(parts))))
+        self.n_scored = tops[-1].n_scored
+
+    def _matches(self, title: str, queries: Any, row: int, top: TopRows) -> Matches:
+        ends = [0, *accumulate(part.n_stored for part in self._parts)]
+        numbers = np.searchsorted(ends, top.rows, side="right") - 1
+        within = top.rows - np.array(ends)[numbers]
+        shared: dict[int, str] = {}
+        for number in np.unique(numbers).tolist():
+            own = np.flatnonzero(numbers == number)
+            told = self._engine.shared(self._opened[number], queries, row, within[own])
+            shared.update(zip(own.tolist(), told, strict=False))
+        places = zip(numbers.tolist(), within.tolist(), strict=True)
+        titles = [self._parts[number].titles[place] for number, place in places]
+        return Matches(
+            titles, top.features[:, : len(FEATURES)], top.probability, self.threshold,
+            [text for _, text in sorted(shared.items())],
+            self._engine.without_place(title, titles, top.features), self.elsewhere_label,
+        )  # fmt: skip
 
 
 class IndexTitles(Sequence[str]):
@@ -259,7 +284,6 @@ class IndexTitles(Sequence[str]):
     def __init__(self, parts: Sequence[StoredPart]) -> None:
         self._parts = parts
         self._ends = [0, *accumulate(part.n_kept for part in parts)]
-        self._stored_ends = [0, *accumulate(part.n_stored for part in parts)]
 
     def __len__(self) -> int:
         return self._ends[-1]
@@ -278,11 +302,3 @@ class IndexTitles(Sequence[str]):
         number = bisect(self._ends, places) - 1
         part = self._parts[number]
         return part.titles[part.kept_row(places - self._ends[number])]
-
-    def stored(self, rows: NDArray[np.int64]) -> list[str]:
-        """Return titles by their place among all that are stored, those removed counted too."""
-        found = []
-        for row in rows.tolist():
-            number = bisect(self._stored_ends, row) - 1
-            found.append(self._parts[number].titles[row - self._stored_ends[number]])
-        return found

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from judul_lib.settings import ASK, DECISION_THRESHOLD, DIFFERENT, SIMILAR
 RESULT_COLUMNS = ("judul_ref", *FEATURES, "rf_probability", "rf_label")
 REMARK_COLUMN = "penjelasan"
 ELSEWHERE_REMARK = "penelitian serupa di tempat lain"
+_COSINE, _LEVENSHTEIN = (list(FEATURES).index(name) for name in ("cosine", "levenshtein"))
 
 
 @dataclass(frozen=True)
@@ -158,10 +160,12 @@ def label(probability: float, threshold: float = DECISION_THRESHOLD) -> str:
     return SIMILAR if probability >= threshold else DIFFERENT
 
 
-def ranking(features: FloatArray, probability: FloatArray) -> NDArray[np.intp]:
-    """Return the rows by probability, then cosine, then Levenshtein ratio, then their own order."""
-    cosine, levenshtein = (features[:, list(FEATURES).index(n)] for n in ("cosine", "levenshtein"))
-    return np.lexsort((-levenshtein, -cosine, -probability))
+def ranking(
+    features: FloatArray, probability: FloatArray, rows: NDArray[np.integer] | None = None
+) -> NDArray[np.intp]:
+    """Return the order by probability, then cosine, then Levenshtein ratio, then row or place."""
+    keys = -features[:, _LEVENSHTEIN], -features[:, _COSINE], -probability
+    return np.lexsort(keys if rows is None else (rows, *keys))
 
 
 class TopRows:
@@ -173,11 +177,15 @@ class TopRows:
         How many are wanted, at least 1.
     least : float
         Least probability of a row that is wanted.
+    n_features : int
+        How many features of each row are kept, those of the study first.
 
     Attributes
     ----------
     rows : ndarray of int, shape (at most k,)
         Best first.
+    probability : ndarray of float, shape (at most k,)
+    features : ndarray of float, shape (at most k, n_features)
     worst : tuple of float
         Probability, cosine and Levenshtein ratio of the last of *k* rows; a
         row that is to follow must not be below it. ``-inf`` while there are
@@ -186,10 +194,10 @@ class TopRows:
         How many rows were offered.
     """
 
-    def __init__(self, k: int, least: float = -np.inf) -> None:
-        self._k = k
-        self.rows = np.empty(0, dtype=np.int64)
-        self._scores = np.empty((0, 3))
+    def __init__(self, k: int, least: float = -np.inf, *, n_features: int = len(FEATURES)) -> None:
+        self._k, self._lock = k, Lock()
+        self.rows: NDArray[np.integer] = np.empty(0, dtype=np.int64)
+        self.probability, self.features = np.empty(0), np.empty((0, n_features))
         self.worst = (least, -np.inf, -np.inf)
         self.n_scored = 0
 
@@ -206,15 +214,25 @@ class TopRows:
         may |= level & ((cosine > c) | ((cosine == c) & (levenshtein >= ratio)))
         return may & (probability > -np.inf)
 
-    def offer(self, rows: NDArray[np.integer], *scores: FloatArray) -> None:
-        """Take in rows with their probability, cosine and Levenshtein ratio, each of shape (n,)."""
-        self.n_scored += len(rows)
-        wanted = self.may_enter(*scores)
-        every = np.concatenate([self.rows, rows[wanted]])
-        known = np.concatenate([self._scores, np.column_stack([score[wanted] for score in scores])])
-        probability, cosine, levenshtein = known.T
-        best = np.lexsort((every, -levenshtein, -cosine, -probability))[: self._k]
-        self.rows, self._scores = every[best], known[best]
-        if len(best) == self._k:
-            last = self._scores[-1]
-            self.worst = float(last[0]), float(last[1]), float(last[2])
+    def offer(self, rows: NDArray[np.integer], probability: FloatArray, features: FloatArray) -> None:
+        """Take in rows with their scores; several threads may.
+
+        Parameters
+        ----------
+        rows : ndarray of int, shape (n,)
+        probability : ndarray of float, shape (n,)
+        features : ndarray of float, shape (n, at least n_features)
+            The first columns are those of `judul_lib.features.FEATURES`.
+        """
+        with self._lock:
+            self.n_scored += len(rows)
+            wanted = self.may_enter(probability, features[:, _COSINE], features[:, _LEVENSHTEIN])
+            features = features[wanted, : self.features.shape[1]]
+            rows = np.concatenate([self.rows, rows[wanted]])
+            probability = np.concatenate([self.probability, probability[wanted]])
+            features = np.concatenate([self.features, features])
+            best = ranking(features, probability, rows)[: self._k]
+            self.rows, self.probability, self.features = rows[best], probability[best], features[best]
+            if len(best) == self._k:
+                last = self.features[-1]
+                self.worst = float(self.probability[-1]), float(last[_COSINE]), float(last[_LEVENSHTEIN])

@@ -277,6 +277,7 @@ class IndexPairs:
     def __init__(self, model: Path, titles: Sequence[str], threshold: float) -> None:
         self._titles, self._threshold = list(titles), threshold
         self._index = TitleIndex.build(self._titles, model)
+        self._index.n_threads = 1  # Blocks are compared side by side already.
 
     def pairs(self, start: int, stop: int) -> Pairs:
         """Return the near-duplicates of which one is in a block and the other comes later."""

@@ -96,7 +96,7 @@ class RecordSearch:
             ratio = self.study.levenshtein(table, rows)
             record = self._features(queries.records, row, alike, rows, met)
             features = self.model.join(np.column_stack([cosine[rows], jaccard[rows], ratio]), record)
-            top.offer(rows + start, self.model.probability(features), features[:, 0], features[:, 2])
+            top.offer(rows + start, self.model.probability(features), features)
             reach[rows] = ceiling[rows] = -np.inf
 
         score(np.flatnonzero(_may_enter(reach, top)), _FIRST)

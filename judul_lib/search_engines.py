@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from judul_lib.array_files import Arrays, StringColumn
 from judul_lib.checking import Checker, TitleChecker
 from judul_lib.errors import ModelError
-from judul_lib.features import TitleTable
+from judul_lib.features import FEATURES, FloatArray, TitleTable
 from judul_lib.forest_table import MOST_CELLS, ForestTable
 from judul_lib.matches import TopRows
 from judul_lib.preprocessing import preprocess_titles
@@ -18,15 +18,25 @@ from judul_lib.record_arrays import record_arrays
 from judul_lib.record_features import unit_similarity
 from judul_lib.record_search import RecordSearch
 from judul_lib.registry import STRUCTURED, Model, load_model, load_structured, read_metadata
-from judul_lib.structured import PreparedTitles, StructuredModel
-from judul_lib.structured_checking import StructuredChecker
+from judul_lib.structured import STRUCTURED_FEATURES, PreparedTitles, StructuredModel
+from judul_lib.structured_checking import StructuredChecker, without_place
 from judul_lib.study_search import StudySearch, search, study_arrays
+from judul_lib.verdicts import compare_rows, told
 
 Removed = NDArray[np.int32]
+Rows = NDArray[np.int64]
 
 
 class Engine(Protocol):
-    """A model as an index uses it."""
+    """A model as an index uses it.
+
+    Attributes
+    ----------
+    n_features : int
+        Features of a pair, those of the study first.
+    """
+
+    n_features: int
 
     def checker(self, *, threshold: float, elsewhere: str) -> Checker:
         """Return the same model without a corpus, to compare pairs with; see `load_checker`."""
@@ -55,6 +65,12 @@ class Engine(Protocol):
             Rows of the part that do not count.
         """
 
+    def shared(self, part: Any, queries: Any, row: int, rows: Rows) -> list[str]:
+        """Return what a query shares with rows of a part, in words, where the model can tell."""
+
+    def without_place(self, title: str, others: Sequence[str], features: FloatArray) -> FloatArray:
+        """Return what `Matches.without_place` tells, for one title with others."""
+
 
 class StudyEngine:
     """A model of the study.
@@ -64,6 +80,8 @@ class StudyEngine:
     ModelError
         The forest has too many thresholds to be written out as a table.
     """
+
+    n_features = len(FEATURES)
 
     def __init__(self, model: Model) -> None:
         table = ForestTable.of(model.scaler, model.forest)
@@ -102,9 +120,19 @@ class StudyEngine:
         for row, top in enumerate(tops):
             search(part, queries.take([row]), self._table, top, start, removed)
 
+    def shared(self, part: StudySearch, queries: TitleTable, row: int, rows: Rows) -> list[str]:
+        """Return nothing: the study's models see no fields."""
+        return []
+
+    def without_place(self, title: str, others: Sequence[str], features: FloatArray) -> FloatArray:
+        """Return nothing: the study's models know no places."""
+        return np.empty(0)
+
 
 class RecordEngine:
     """The structured model."""
+
+    n_features = len(STRUCTURED_FEATURES)
 
     def __init__(self, model: StructuredModel) -> None:
         self._model = model
@@ -137,6 +165,19 @@ class RecordEngine:
         alike = unit_similarity(queries.records.units, part.units)
         for row, top in enumerate(tops):
             part.search(queries, row, alike, top, start, removed)
+
+    def shared(self, part: RecordSearch, queries: PreparedTitles, row: int, rows: Rows) -> list[str]:
+        """Return what a query shares with rows of a part, in words."""
+        query, titles = (
+            queries.records.take(np.array([row])).compact(),
+            part.records.take(rows).compact(),
+        )
+        alike = unit_similarity(query.units, titles.units)
+        return [told(compare_rows(query, titles, 0, k, alike)) for k in range(len(rows))]
+
+    def without_place(self, title: str, others: Sequence[str], features: FloatArray) -> FloatArray:
+        """Return what `Matches.without_place` tells, for one title with others."""
+        return without_place(self._model, [title] * len(others), others, features)
 
 
 def load_engine(folder: str | Path) -> Engine:

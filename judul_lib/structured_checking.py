@@ -30,21 +30,34 @@ class _RecordComparison:
         return self.model.features(self.left, self.right, left_rows, right_rows, self._alike)
 
     def without_place(self, left_rows: Rows, right_rows: Rows, features: FloatArray) -> FloatArray:
-        probability = np.zeros(len(left_rows))
-        apart = np.flatnonzero(self.model.may_be_elsewhere(features))
-        if len(apart):
-            pairs = (
-                [titles[row] for row in rows[apart]]
-                for titles, rows in zip(self.titles, (left_rows, right_rows), strict=True)
-            )
-            bare = self.model.pair_features(*pairs, with_place=False)
-            probability[apart] = self.model.probability(bare)
-        return probability
+        rows = zip(self.titles, (left_rows, right_rows), strict=True)
+        left, right = ([titles[row] for row in of.tolist()] for titles, of in rows)
+        return without_place(self.model, left, right, features)
 
     def shared(self, left_rows: Rows, right_rows: Rows) -> list[str]:
         records = self.left.records, self.right.records
         pairs = zip(left_rows.tolist(), right_rows.tolist(), strict=True)
         return [told(compare_rows(*records, a, b, self._alike)) for a, b in pairs]
+
+
+def without_place(
+    model: StructuredModel, left: Sequence[str], right: Sequence[str], features: FloatArray
+) -> FloatArray:
+    """Return the probability of pairs if neither title named its place; see `Matches.without_place`.
+
+    Parameters
+    ----------
+    left, right : sequence of str, shape (n,)
+    features : ndarray, shape (n, n_features)
+        Of the pairs as they are.
+    """
+    probability = np.zeros(len(features))
+    apart = np.flatnonzero(model.may_be_elsewhere(features))
+    if len(apart):
+        pairs = ([titles[row] for row in apart.tolist()] for titles in (left, right))
+        bare = model.pair_features(*pairs, with_place=False)
+        probability[apart] = model.probability(bare)
+    return probability
 
 
 class StructuredChecker(Checker):

@@ -197,7 +197,8 @@ def search(
     """
     cosine, shared = part.cosine(query), part.shared_stems(query)
     reach = part.levenshtein_bound(query)
-    cells = table.cells(0, cosine), table.cells(1, part.jaccard(query, shared))
+    jaccard = part.jaccard(query, shared)
+    cells = table.cells(0, cosine), table.cells(1, jaccard)
     bound = table.bound[(*cells, table.cells(2, reach))]
     if removed is not None:
         bound[removed] = -np.inf
@@ -208,7 +209,7 @@ def search(
     def score(rows: Rows) -> None:
         ratio = part.levenshtein(query, rows)
         answer = table.probability[(cells[0][rows], cells[1][rows], table.cells(2, ratio))]
-        top.offer(rows + start, answer, cosine[rows], ratio)
+        top.offer(rows + start, answer, np.column_stack([cosine[rows], jaccard[rows], ratio]))
         bound[rows] = -np.inf
 
     def hope(rows: Rows) -> FloatArray:
