@@ -1,13 +1,12 @@
 """What the log-odds of the structured model cannot exceed, given what is known of many pairs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from judul_lib.errors import ModelError
-from judul_lib.features import FloatArray
 from judul_lib.records import GROUPS
 from judul_lib.structured import MONOTONE, STRUCTURED_FEATURES, StructuredModel
 
@@ -68,7 +67,7 @@ class UpperBound:
         self._start = float(model.intercept - model.centre @ model.coefficients)
 
     def log_odds(
-        self, sums: PartSums, cosine: FloatArray, jaccard: FloatArray, ratio: FloatArray | None = None
+        self, sums: PartSums, cosine: Singles, jaccard: Singles, ratio: Singles | None = None
     ) -> Singles:
         """Bound the log-odds of pairs, shape (n,).
 
@@ -80,23 +79,27 @@ class UpperBound:
             Levenshtein ratios; where they are not known, whatever raises most.
         """
         weight = self._weight
-        high, low = (1.0, 0.0) if ratio is None else (ratio, ratio)
-        odds = self._whole(sums, cosine, jaccard, high)
+        low = np.float32(0) if ratio is None else ratio
+        odds = self._whole(sums, cosine, jaccard, np.float32(1) if ratio is None else ratio)
+        copied = worded = np.float32(0)
         for group, fields in GROUPS.items():
-            names = [f"{group}_{part}" for part in ("min", "max", "neither", "one")]
-            lost = [f"{name}_{how}" for name in names[:2] for how in ("copied", "worded")]
-            if not any(weight[name] for name in (*names, *lost)):
-                continue
-            worse, better, neither, one = _shares(sums, list(fields))
-            for name, value in zip(names, (worse, better, neither, one), strict=True):
-                if weight[name]:
-                    odds += np.float32(weight[name]) * value
-            for share, (copied, worded) in ((worse, lost[:2]), (better, lost[2:])):
-                if weight[copied] or weight[worded]:
-                    odds += (1 - share) * (weight[copied] * low + weight[worded] * jaccard)
+            own = float(sums.query_totals[list(fields)].sum())
+            present = _sum(sums.title_totals, fields) > 0
+            for part, share_of in (("min", _worse), ("max", _better)):
+                names = (f"{group}_{part}", f"{group}_{part}_copied", f"{group}_{part}_worded")
+                found, as_copied, as_worded = (np.float32(weight[name]) for name in names)
+                if found or as_copied or as_worded:
+                    # What finds no counterpart counts by how alike the letters and words are.
+                    copied, worded = copied + as_copied, worded + as_worded
+                    factor = found - as_copied * low - as_worded * jaccard
+                    odds += share_of(sums, fields, own, present) * factor
+            neither, one = (np.float32(weight[f"{group}_{part}"]) for part in ("neither", "one"))
+            if neither or one:
+                odds += np.where(present, *((0, one) if own > 0 else (one, neither)))
+        odds += copied * low + worded * jaccard
         return odds
 
-    def ceiling(self, sums: PartSums, cosine: FloatArray, jaccard: FloatArray) -> Singles:
+    def ceiling(self, sums: PartSums, cosine: Singles, jaccard: Singles) -> Singles:
         """Bound the log-odds as if every unit of both titles found a counterpart, shape (n,)."""
         weight, n_fields = self._weight, len(sums.title_totals)
         # It depends on which fields the title has, so on as many bits.
@@ -110,12 +113,12 @@ class UpperBound:
             bonus += weight[f"{group}_min"] + weight[f"{group}_max"]
             bonus += weight[f"{group}_neither"] * (~present & (not own))
             bonus += weight[f"{group}_one"] * (present != own)
-        odds = self._whole(sums, cosine, jaccard, 1.0)
+        odds = self._whole(sums, cosine, jaccard, np.float32(1))
         odds += bonus[pattern]
         return odds
 
     def _whole(
-        self, sums: PartSums, cosine: FloatArray, jaccard: FloatArray, high: FloatArray | float
+        self, sums: PartSums, cosine: Singles, jaccard: Singles, high: Singles | np.float32
     ) -> Singles:
         """Return the part that does not depend on the shares."""
         odds = np.full(len(cosine), self._start, dtype=np.float32)
@@ -128,20 +131,28 @@ class UpperBound:
         return odds
 
 
-def _shares(sums: PartSums, fields: list[int]) -> tuple[NDArray[Any], ...]:
-    """Return upper bounds of the columns ``min`` and ``max``, and ``neither`` and ``one``."""
-    own = float(sums.query_totals[fields].sum())
-    totals = _sum(sums.title_totals, fields)
-    present = totals > 0
-    title = np.divide(_sum(sums.title_found, fields), totals, out=np.ones_like(totals), where=present)
-    np.minimum(title, 1, out=title)
+def _worse(sums: PartSums, fields: Sequence[int], own: float, present: NDArray[np.bool_]) -> Singles:
+    """Return upper bounds of the column ``min`` of a group."""
+    title = np.where(present, _title_share(sums, fields), np.float32(1))
+    return np.minimum(_query_share(sums, fields, own), title) if own > 0 else title
+
+
+def _better(sums: PartSums, fields: Sequence[int], own: float, present: NDArray[np.bool_]) -> Singles:
+    """Return upper bounds of the column ``max`` of a group."""
     if own <= 0:
-        return title, title, ~present, present
-    query = np.minimum(_sum(sums.query_found, fields) / np.float32(own), 1)
-    worse = np.minimum(query, title)
-    better = np.where(present, np.maximum(query, title), worse)
-    return worse, better, np.zeros_like(present), ~present
+        return _worse(sums, fields, own, present)
+    return np.maximum(_query_share(sums, fields, own), _title_share(sums, fields))
 
 
-def _sum(columns: Singles, fields: list[int]) -> Singles:
-    return columns[fields[0]] if len(fields) == 1 else columns[fields].sum(axis=0)
+def _query_share(sums: PartSums, fields: Sequence[int], own: float) -> Singles:
+    return np.minimum(_sum(sums.query_found, fields) / np.float32(own), np.float32(1))
+
+
+def _title_share(sums: PartSums, fields: Sequence[int]) -> Singles:
+    """Return what of each title finds a counterpart; 0 where it has nothing of the group."""
+    totals = np.maximum(_sum(sums.title_totals, fields), np.float32(1e-9))
+    return np.minimum(_sum(sums.title_found, fields) / totals, np.float32(1))
+
+
+def _sum(columns: Singles, fields: Sequence[int]) -> Singles:
+    return columns[fields[0]] if len(fields) == 1 else columns[list(fields)].sum(axis=0)

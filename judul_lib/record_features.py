@@ -168,24 +168,27 @@ def _meet_spans(
 
 
 def unit_pairs(
-    left: RecordTable, right: RecordTable, left_row: int, right_row: int, alike: FloatArray
+    left: RecordTable,
+    right: RecordTable,
+    left_rows: NDArray[np.intp],
+    right_rows: NDArray[np.intp],
+    alike: FloatArray,
 ) -> FloatArray:
-    """Return how alike the units of two rows are, as `record_features` sees them.
+    """Return how alike the units of pairs of rows are, as `record_features` sees them.
 
     Parameters
     ----------
+    left_rows, right_rows : ndarray of int, shape (n,)
     alike : ndarray
         As from `unit_similarity`.
 
     Returns
     -------
-    ndarray of float in [0, 1], shape (n_left_units, n_right_units)
+    ndarray of float in [0, 1], shape (n, most left units, most right units)
+        0 beyond a title's units.
     """
-    used = [np.ones((1, len(t.parse(r))), bool) for t, r in ((left, left_row), (right, right_row))]
-    if not (used[0].size and used[1].size):
-        return np.zeros((used[0].size, used[1].size))
-    rows = np.array([left_row], dtype=np.intp), np.array([right_row], dtype=np.intp)
-    return _unit_pairs(left, right, *rows, alike, *used)[0]
+    used = _used(left.weights[left_rows]) > 0, _used(right.weights[right_rows]) > 0
+    return _unit_pairs(left, right, left_rows, right_rows, alike, *used)
 
 
 def _used(weights: FloatArray) -> FloatArray:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from rapidfuzz.distance import Indel
 from rapidfuzz.process import cdist
 from scipy.sparse import csr_matrix
-from scipy.special import expit
+from scipy.special import logit
 
 from judul_lib.array_files import Arrays, StringColumn
 from judul_lib.features import FloatArray
@@ -28,11 +28,12 @@ from judul_lib.records import GROUPS, RecordTable, is_in
 from judul_lib.structured import PreparedTitles, StructuredModel
 from judul_lib.study_search import StudySearch, largest, letters_bound
 
-_FIRST, _NEXT, _MANY = 128, 512, 256
+# Titles of which letters are compared first, and those compared in full at a time: first, and then.
+_FIRST, _SOME, _NEXT = 512, 96, 256
 # Units that are less alike than this are taken to be just so alike.
 _LEAST_ALIKE = 0.25
 # Sums in single precision are off by less, in log-odds.
-_SLACK = 1e-4
+_SLACK, _MOST_ODDS = 1e-4, 20.0
 Rows = NDArray[np.intp]
 
 
@@ -86,30 +87,38 @@ class RecordSearch:
         cosine, shared = self.study.cosine(table), self.study.shared_stems(table)
         jaccard = self.study.jaccard(table, shared)
         sums, met, equal = self._sums(queries.records, row, alike)
-        reach = self._bound.log_odds(sums, cosine, jaccard)
-        ceiling = self._bound.ceiling(sums, cosine, jaccard)
+        single = cosine.astype(np.float32), jaccard.astype(np.float32)
+        reach, ceiling = self._bound.log_odds(sums, *single), self._bound.ceiling(sums, *single)
         if removed is not None:
             reach[removed] = ceiling[removed] = -np.inf
 
-        def score(left: Rows, n: int) -> None:
-            rows = np.sort(left[largest(reach[left], n)])
-            ratio = self.study.levenshtein(table, rows)
+        ratio = np.full(len(self), np.nan)  # Where letters have been compared.
+
+        def tighten(rows: Rows) -> None:
+            rows = rows[np.isnan(ratio[rows])]
+            ratio[rows] = self.study.levenshtein(table, rows)
+            letters = *(column[rows] for column in single), ratio[rows].astype(np.float32)
+            reach[rows] = self._bound.log_odds(sums.take(rows), *letters)
+
+        def score(rows: Rows) -> None:
+            letters = np.column_stack([cosine[rows], jaccard[rows], ratio[rows]])
             record = self._features(queries.records, row, alike, rows, met)
-            features = self.model.join(np.column_stack([cosine[rows], jaccard[rows], ratio]), record)
+            features = self.model.join(letters, record)
             top.offer(rows + start, self.model.probability(features), features)
             reach[rows] = ceiling[rows] = -np.inf
 
-        score(np.flatnonzero(_may_enter(reach, top)), _FIRST)
+        first = largest(reach, _FIRST)
+        first = first[reach[first] > -np.inf]
+        tighten(first)
+        score(np.sort(first[largest(reach[first], _SOME)]))
         typed = np.flatnonzero(_may_enter(ceiling, top) & equal)
         typed = self._nearly_equal(queries.records.texts[row], typed)
-        reach[typed] = ceiling[typed]
         left = np.flatnonzero(_may_enter(reach, top))
-        if len(left) > _MANY:
-            usual = left[reach[left] < ceiling[left]]
-            letters = cosine[usual], jaccard[usual], self.study.levenshtein(table, usual)
-            reach[usual] = self._bound.log_odds(sums.take(usual), *letters)
+        tighten(np.union1d(left, typed))
+        reach[typed] = ceiling[typed]
+        left = np.union1d(left, typed)
         while len(left := left[_may_enter(reach[left], top)]):
-            score(left, _NEXT)
+            score(np.sort(left[largest(reach[left], _NEXT)]))
 
     def _features(
         self, queries: RecordTable, row: int, alike: FloatArray, rows: Rows, met: NDArray[np.integer]
@@ -191,5 +200,7 @@ class RecordSearch:
 
 
 def _may_enter(reach: NDArray[np.floating], top: TopRows) -> NDArray[np.bool_]:
-    may: NDArray[np.bool_] = (expit(reach + _SLACK) >= top.worst[0]) & (reach > -np.inf)
+    # Log-odds of a probability next to 1 are rounded; beyond the most that counts, all may.
+    least = min(float(logit(max(top.worst[0], 0.0))), _MOST_ODDS)
+    may: NDArray[np.bool_] = (reach >= np.float32(least - _SLACK)) & (reach > -np.inf)
     return may

@@ -242,12 +242,12 @@ class RecordTable:
     @cached_property
     def spans(self) -> list[dict[str, tuple[int, int]]]:
         """What consecutive words of each title can be met by, see `word_spans`; shape (n,)."""
-        return [word_spans(parse) for parse in self._met_parses]
+        return [word_spans(parse) if parse else {} for parse in self._met_parses]
 
     @cached_property
     def keys(self) -> list[dict[str, int]]:
         """Units of each title by their letters, see `unit_keys`; shape (n,)."""
-        return [unit_keys(parse) for parse in self._met_parses]
+        return [unit_keys(parse) if parse else {} for parse in self._met_parses]
 
     @cached_property
     def _met_parses(self) -> list[list[Unit]]:

@@ -18,6 +18,7 @@ from judul_lib.record_arrays import record_arrays
 from judul_lib.record_features import unit_similarity
 from judul_lib.record_search import RecordSearch
 from judul_lib.registry import STRUCTURED, Model, load_model, load_structured, read_metadata
+from judul_lib.spans import may_meet
 from judul_lib.structured import STRUCTURED_FEATURES, PreparedTitles, StructuredModel
 from judul_lib.structured_checking import StructuredChecker, without_place
 from judul_lib.study_search import StudySearch, search, study_arrays
@@ -168,12 +169,13 @@ class RecordEngine:
 
     def shared(self, part: RecordSearch, queries: PreparedTitles, row: int, rows: Rows) -> list[str]:
         """Return what a query shares with rows of a part, in words."""
-        query, titles = (
-            queries.records.take(np.array([row])).compact(),
-            part.records.take(rows).compact(),
-        )
+        query, found = queries.records.take(np.array([row])).compact(), part.records
+        keys, spans = query.keys[0], query.spans[0]
+        meeting = np.array([may_meet(keys, spans, found.parse(other)) for other in rows.tolist()])
+        titles = found.take(rows, meeting).compact()
         alike = unit_similarity(query.units, titles.units)
-        return [told(compare_rows(query, titles, 0, k, alike)) for k in range(len(rows))]
+        pairs = np.zeros(len(rows), dtype=np.intp), np.arange(len(rows))
+        return list(map(told, compare_rows(query, titles, *pairs, alike)))
 
     def without_place(self, title: str, others: Sequence[str], features: FloatArray) -> FloatArray:
         """Return what `Matches.without_place` tells, for one title with others."""

@@ -34,13 +34,18 @@ def find_span(parse: Sequence[Unit], letters: str) -> tuple[int, int] | None:
     """Return ``word_spans(parse).get(letters)`` without what else there is."""
     words = [word for unit in parse for word in unit.text.split()]
     columns = [column for column, unit in enumerate(parse) for _ in unit.text.split()]
-    for start in range(len(words) - 1):
-        joined = words[start]
-        for stop in range(start + 2, min(start + _MOST_INITIALS, len(words)) + 1):
-            joined += words[stop - 1]
-            by_letters = stop - start <= MOST_JOINED and joined == letters
-            if by_letters or "".join(word[0] for word in words[start:stop]) == letters:
-                return columns[start], columns[stop - 1]
+    initials, text = "".join(word[0] for word in words), "".join(words)
+    number_of = {end: number for number, end in enumerate(accumulate(map(len, words), initial=0))}
+    for start, begin in zip(range(len(words) - 1), number_of, strict=False):
+        stops = []
+        if initials.startswith(letters, start) and 2 <= len(letters) <= _MOST_INITIALS:
+            stops.append(start + len(letters))
+        if text.startswith(letters, begin):
+            stop = number_of.get(begin + len(letters), 0)
+            if 2 <= stop - start <= MOST_JOINED:
+                stops.append(stop)
+        if stops:
+            return columns[start], columns[min(stops) - 1]
     return None
 
 
@@ -52,6 +57,13 @@ def unit_keys(parse: Sequence[Unit]) -> dict[str, int]:
     """
     texts = ((unit.text.replace(" ", ""), unit.known, column) for column, unit in enumerate(parse))
     return {text: column for text, known, column in texts if text.isalpha() and len(text) >= 2 + known}
+
+
+def may_meet(keys: Mapping[str, int], spans: Mapping[str, object], parse: Sequence[Unit]) -> bool:
+    """Tell whether a title may meet another, of which keys and spans are given; seldom wrong."""
+    words = [word for unit in parse for word in unit.text.split()]
+    runs = f"{''.join(words)} {''.join(word[0] for word in words)}"
+    return any(key in runs for key in keys) or not spans.keys().isdisjoint(unit_keys(parse))
 
 
 def rows_of(letters: Sequence[Mapping[str, object]]) -> dict[str, list[int]]:

@@ -36,8 +36,7 @@ class _RecordComparison:
 
     def shared(self, left_rows: Rows, right_rows: Rows) -> list[str]:
         records = self.left.records, self.right.records
-        pairs = zip(left_rows.tolist(), right_rows.tolist(), strict=True)
-        return [told(compare_rows(*records, a, b, self._alike)) for a, b in pairs]
+        return list(map(told, compare_rows(*records, left_rows, right_rows, self._alike)))
 
 
 def without_place(

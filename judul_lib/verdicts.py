@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,43 +79,59 @@ def compare_fields(model: StructuredModel, left: str, right: str) -> list[FieldC
     tempat berbeda: sleman – bantul
     """
     records = model.records([left, right])
-    return compare_rows(records, records, 0, 1, unit_similarity(records.units, records.units))
+    alike = unit_similarity(records.units, records.units)
+    return compare_rows(records, records, np.array([0]), np.array([1]), alike)[0]
 
 
 def compare_rows(
-    left: RecordTable, right: RecordTable, left_row: int, right_row: int, alike: FloatArray
-) -> list[FieldComparison]:
-    """Compare a row of one table with a row of another; see `compare_fields`.
+    left: RecordTable,
+    right: RecordTable,
+    left_rows: NDArray[np.intp],
+    right_rows: NDArray[np.intp],
+    alike: FloatArray,
+) -> list[list[FieldComparison]]:
+    """Compare rows of one table with rows of another; for each pair see `compare_fields`.
 
     Parameters
     ----------
+    left_rows, right_rows : ndarray of int, shape (n,)
     alike : ndarray
         As from `unit_similarity`.
     """
-    pairs = unit_pairs(left, right, left_row, right_row, alike)
-    found = (pairs.max(axis=1, initial=0) >= _FOUND, pairs.max(axis=0, initial=0) >= _FOUND)
-    parses = left.parse(left_row), right.parse(right_row)
-    weights = left.weights[left_row], right.weights[right_row]
-    return [_compare_field(parses, weights, found, field) for field in _ORDER]
+    if not len(left_rows):
+        return []
+    pairs = unit_pairs(left, right, left_rows, right_rows, alike)
+    compared = []
+    rows = zip(
+        left_rows.tolist(), right_rows.tolist(), pairs.max(axis=2), pairs.max(axis=1), strict=True
+    )
+    for left_row, right_row, of_left, of_right in rows:
+        sides = [
+            _Side(table.parse(row), table.weights[row].tolist(), (best >= _FOUND).tolist())
+            for table, row, best in ((left, left_row, of_left), (right, right_row, of_right))
+        ]
+        compared.append([_compare_field(sides, field) for field in _ORDER])
+    return compared
 
 
-def _compare_field(
-    parses: tuple[Sequence[Unit], ...],
-    weights: tuple[FloatArray, ...],
-    found: tuple[NDArray[np.bool_], ...],
-    field: str,
-) -> FieldComparison:
-    units: list[list[tuple[Unit, bool]]] = []
+class _Side(NamedTuple):
+    """The units of one title, their weights, and which of them find a counterpart."""
+
+    units: Sequence[Unit]
+    weights: Sequence[float]
+    found: Sequence[bool]
+
+
+def _compare_field(sides: Sequence[_Side], field: str) -> FieldComparison:
     shares: list[float | None] = []
-    for side in (0, 1):
-        own = [column for column, unit in enumerate(parses[side]) if unit.field == field]
-        total = weights[side][own].sum()
-        shares.append(weights[side][own][found[side][own]].sum() / total if own else None)
-        units.append([(parses[side][column], bool(found[side][column])) for column in own])
-    alone = [tuple(unit.text for unit, paired in units[side] if not paired) for side in (0, 1)]
-    named = [unit.name for side in (0, 1) for unit, paired in units[side] if paired]
-    shared = tuple(dict.fromkeys(named))
-    return FieldComparison(field, _relation(*shares), shared, *alone)
+    alone, named = [], []
+    for side in sides:
+        own = [unit_facts for unit_facts in zip(*side, strict=False) if unit_facts[0].field == field]
+        total = sum(weight for _, weight, _ in own)
+        shares.append(sum(weight for _, weight, paired in own if paired) / total if own else None)
+        alone.append(tuple(unit.text for unit, _, paired in own if not paired))
+        named += [unit.name for unit, _, paired in own if paired]
+    return FieldComparison(field, _relation(*shares), tuple(dict.fromkeys(named)), *alone)
 
 
 def _relation(left: float | None, right: float | None) -> str:
