@@ -111,7 +111,7 @@ def info(folder: Path, outputs: Path | None) -> None:
     from judul_lib.registry import read_metadata
     from judul_lib.tables import number
 
-    model, parts, _ = read_index(folder)
+    model, parts, _ = read_index(folder, Path)
     name = str(read_metadata(model)["name"])
     facts = {
         "model": f"{name} ({MODEL_TITLES[name]})",

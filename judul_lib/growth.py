@@ -140,7 +140,7 @@ def bytes_per_title(folder: str | Path) -> pd.Series:
     Series
         Bytes for each title by kind of array, the heaviest first.
     """
-    _, parts, _ = read_index(Path(folder))
+    _, parts, _ = read_index(Path(folder), Path)
     weights: dict[str, int] = {}
     for part in parts:
         for name, size in _sizes(part.arrays):

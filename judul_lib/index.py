@@ -139,8 +139,10 @@ class TitleIndex(Checker):
         ModelError
             The copy of the model is damaged.
         """
-        model, parts, state = index_files.read_index(Path(folder))
-        index = cls(model, parts, threshold=threshold, elsewhere=elsewhere)
+        index, parts, state = index_files.read_index(
+            Path(folder), lambda model: cls(model, threshold=threshold, elsewhere=elsewhere)
+        )
+        index._take_over(parts)
         index._state = Path(folder), state
         return index
 

@@ -7,13 +7,13 @@ the rows removed from each. A part that it does not name does not count.
 import json
 import shutil
 import tempfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import numpy as np
@@ -31,6 +31,7 @@ from judul_lib.word_vectors import VECTORS_FILE
 FORMAT = 1
 """Number of the form of index that this version reads; another one is refused."""
 INDEX_FILE, PARTS_FOLDER, _LOCK_FILE = "index.json", "parts", ".lock"
+Made = TypeVar("Made")
 _RESOURCES = (LEXICON_FILE, LEXICON_STEMS_FILE, SPELLINGS_FILE, STEMS_FILE, VECTORS_FILE)
 
 
@@ -87,10 +88,16 @@ class StoredPart:
         return replace(self, removed=np.union1d(self.removed, rows).astype(np.int32))
 
 
-def read_index(folder: Path) -> tuple[Path, list[StoredPart], str]:
-    """Return the folder of an index's model, its parts, and its state; every hash is compared.
+def read_index(folder: Path, open_model: Callable[[Path], Made]) -> tuple[Made, list[StoredPart], str]:
+    """Return what is made of an index's model, its parts, and its state; every hash is compared.
 
     The state is the hash of ``index.json``, for `write_index`.
+
+    Parameters
+    ----------
+    folder : path
+    open_model : callable
+        Called with the folder of the model, whose hash holds, while the parts are hashed.
 
     Raises
     ------
@@ -98,13 +105,13 @@ def read_index(folder: Path) -> tuple[Path, list[StoredPart], str]:
         The index is missing, damaged, or made by another version.
     """
     try:
-        return _read(folder)
+        return _read(folder, open_model)
     except IndexFileError:
         # Between reading what counts and opening it, a writer may have replaced both.
-        return _read(folder)
+        return _read(folder, open_model)
 
 
-def _read(folder: Path) -> tuple[Path, list[StoredPart], str]:
+def _read(folder: Path, open_model: Callable[[Path], Made]) -> tuple[Made, list[StoredPart], str]:
     facts = _read_facts(folder)
     model = folder / Path(facts["model"]["name"]).name
     if not model.is_dir() or model_hash(model) != facts["model"]["sha256"]:
@@ -115,8 +122,9 @@ def _read(folder: Path) -> tuple[Path, list[StoredPart], str]:
             "bisa berbeda. Bangun lagi dengan `judul index build`."
         )
     with ThreadPoolExecutor() as pool:  # Hashing leaves the interpreter to the other threads.
-        parts = list(pool.map(lambda fact: _read_part(folder, fact), facts["parts"]))
-    return model, parts, _facts_hash(facts)
+        parts = pool.map(lambda fact: _read_part(folder, fact), facts["parts"])
+        made = open_model(model)
+        return made, list(parts), _facts_hash(facts)
 
 
 def _read_part(folder: Path, fact: dict[str, Any]) -> StoredPart:
