@@ -62,6 +62,10 @@ PEERS: Mapping[str, tuple[str, str]] = {
         "bm25s, kata dasar sudah ada, dengan penyimpanan",
     ),
     "bm25s_open": ("bm25s, mapped", "bm25s, dipetakan"),
+    "hashes": (
+        "only the SHA-256 of its files, all cores",
+        "hanya SHA-256 berkas-berkasnya, semua inti",
+    ),
     "bm25s": ("bm25s", "bm25s"),
     "study_loop": ("the study's loop", "perulangan cara studi"),
     "sklearn": ("cosine_similarity", "cosine_similarity"),
