@@ -552,7 +552,8 @@ def test_the_commands(tmp_path):
         return judul("govern", *arguments, "--models", models)
 
     assert_refused(govern("forget", "--user", "siti"), "16 digit heksadesimal")
-    assert govern("user", "Siti").stdout == f"{UsageLog(models / 'logs', user='siti').user}\n"
+    pseudonym = UsageLog(models / "logs", user="siti").user
+    assert govern("user", "Siti").stdout == f"{pseudonym}\n"
     told = govern("retention", "--days", 90, "--dry-run")
     assert told.stdout.startswith("Akan dihapus"), told.stderr
     assert "audit" not in told.stdout
