@@ -1,16 +1,16 @@
 """What in the log calls for somebody: each alert with its level, since when, how much, what to do."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
 
 from judul_lib.drift import ModelBaseline
-from judul_lib.monitoring import DRIFT_DAYS, SLOW_SECONDS, drift_on
+from judul_lib.monitoring import DRIFT_DAYS, SLOW_SECONDS, DriftByDay, drift_by_day
 from judul_lib.settings import MODEL_TITLES
 from judul_lib.usage_frames import Usage, local_day
 
@@ -54,7 +54,12 @@ Found = tuple[Any, Any]
 """How much, and the bound."""
 
 
-def find_alerts(usage: Usage, baselines: Mapping[str, ModelBaseline], now: datetime) -> pd.DataFrame:
+def find_alerts(
+    usage: Usage,
+    baselines: Mapping[str, ModelBaseline],
+    now: datetime,
+    by_day: DriftByDay | None = None,
+) -> pd.DataFrame:
     """Look for everything that calls for somebody.
 
     Parameters
@@ -65,6 +70,9 @@ def find_alerts(usage: Usage, baselines: Mapping[str, ModelBaseline], now: datet
         By model.
     now : datetime
         In UTC.
+    by_day : callable
+        As from `judul_lib.monitoring.drift_by_day`, for the rows that are not of
+        the future.
 
     Returns
     -------
@@ -82,7 +90,7 @@ def find_alerts(usage: Usage, baselines: Mapping[str, ModelBaseline], now: datet
         *_since(past, today, "P2", "Waktu jawab (p95, detik) terlalu lama", _slow(past), (
             "Periksa beban mesin dan ukuran arsip; untuk arsip besar pakai `judul index build`."
         )),
-        *_drifts(past, baselines, today),
+        *_drifts(past, baselines, by_day or drift_by_day(past, baselines), today),
         *_since(past, today, "P3", "Bagian pertanyaan yang berakhir dengan galat", _errors(past), (
             "Lihat jenis galat yang paling sering di log, lalu perbaiki sebabnya."
         )),
@@ -194,11 +202,11 @@ def _above(count: int, n: int, most: float) -> Found | None:
 
 
 def _drifts(
-    usage: Usage, baselines: Mapping[str, ModelBaseline], today: pd.Timestamp
+    usage: Usage, models: Iterable[str], by_day: DriftByDay, today: pd.Timestamp
 ) -> Iterator[tuple[Any, ...]]:
-    for model, baseline in baselines.items():
+    for model in models:
         for name, measured in _MEASURED.items():
-            found = _drift(usage, model, baseline, name)
+            found = partial(_found, by_day, model, name)
 
             def condition(
                 day: pd.Timestamp, found: Callable[..., dict[str, Found]] = found
@@ -213,15 +221,9 @@ def _drifts(
             )  # fmt: skip
 
 
-def _drift(
-    usage: Usage, model: str, baseline: ModelBaseline, name: str
-) -> Callable[[pd.Timestamp], dict[str, Found]]:
-    @cache
-    def found(day: pd.Timestamp) -> dict[str, Found]:
-        drift = drift_on(usage, model, baseline, day)[name]
-        return dict(drift.found) if drift is not None else {}
-
-    return found
+def _found(by_day: DriftByDay, model: str, name: str, day: pd.Timestamp) -> dict[str, Found]:
+    drift = by_day(model, day)[name]
+    return dict(drift.found) if drift is not None else {}
 
 
 def _title(model: Any) -> str:

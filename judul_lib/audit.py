@@ -5,7 +5,8 @@ Each row carries the hash of the one before. The hash of the last one stands in
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,13 +71,26 @@ def append(
     LogError
         No reason, or the database cannot be used.
     """
-    try:
-        with engine.begin() as connection:
-            added = add(connection, actor=actor, action=action, reason=reason, details=details)
-    except sa.exc.DatabaseError as error:
-        raise unreachable(error) from error
+    with transaction(engine) as connection:
+        added = add(connection, actor=actor, action=action, reason=reason, details=details)
     advance_head(engine, folder)
     return added
+
+
+@contextmanager
+def transaction(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """Give a transaction that is committed with the end of a block, unless that fails.
+
+    Raises
+    ------
+    LogError
+        The database cannot be used; nothing is written then.
+    """
+    try:
+        with engine.begin() as connection:
+            yield connection
+    except sa.exc.DatabaseError as error:
+        raise unreachable(error) from error
 
 
 def add(

@@ -94,6 +94,27 @@ def retention(days: int, dry_run: bool, reason: str, outputs: Path | None) -> No
 
 
 @govern.command()
+@click.argument("login")
+@MODELS_OPTION
+def user(login: str, outputs: Path | None) -> None:
+    """Tampilkan ID pengguna dari nama login LOGIN, untuk `forget` dan `export`.
+
+    Berlaku bagi pengguna JupyterHub dan perintah `judul`. Tanpa JupyterHub, ID di
+    halaman acak pada setiap sesi: mintalah ID yang tertulis di halaman pengguna itu.
+    """
+    from judul_lib.errors import LogError
+    from judul_lib.pseudonyms import KEY_VARIABLE, has_key, keyed_hash, log_key
+
+    logs = cli_parts.read_config(models=outputs).logs
+    if not has_key(logs):
+        raise LogError(
+            f"Belum ada kunci nama samaran di {logs}, jadi belum ada yang tercatat di sana. Bila "
+            f"kuncinya di tempat lain, berikan lewat {KEY_VARIABLE}."
+        )
+    click.echo(keyed_hash(log_key(logs), login))
+
+
+@govern.command()
 @_USER
 @_REASON
 @MODELS_OPTION

@@ -12,6 +12,7 @@ from judul_lib.settings import MODEL_TITLES
 
 if TYPE_CHECKING:
     from judul_lib.config import Config
+    from judul_lib.switches import Trail
 
 _NAME = click.argument("name", type=click.Choice(list(MODEL_TITLES)), metavar="MODEL")
 _VERSION = click.argument("version", metavar="VERSI")
@@ -19,18 +20,12 @@ _REASON = click.option("--reason", required=True, help="Alasan; dicatat bersama 
 _APPROVER = click.option("--approver", required=True, help="Siapa yang menyetujui.")
 
 
-def record(
-    config: "Config", action: str, *, reason: str, approver: str, details: Mapping[str, Any]
-) -> None:
-    """Write in the audit trail what was done to a model."""
-    from judul_lib import audit
-    from judul_lib.database import PATIENCE, database_url, opened_database
+def audit_trail(config: "Config") -> "Trail":
+    """Return the audit trail as whoever is logged in here writes it."""
+    from judul_lib.database import database_url
+    from judul_lib.switches import Trail
 
-    with opened_database(database_url(config.logs), warn=say, lock_wait=PATIENCE) as engine:
-        audit.append(
-            engine, config.logs, actor=cli_parts.actor(config), action=action, reason=reason,
-            details={**details, "approver": approver},
-        )  # fmt: skip
+    return Trail(database_url(config.logs), config.logs, cli_parts.actor(config), say)
 
 
 @click.group()
@@ -60,12 +55,13 @@ def show(name: str, version: str | None, outputs: Path | None) -> None:
     where = versions.version_folder(folder, name, version) if version else folder / name
     metadata = read_metadata(where)
     dataset = metadata.get("dataset", {})
+    data = (f"{dataset.get('name')} versi {dataset.get('version')}", f"{dataset.get('n_titles')} judul")
     facts = {
         "model": f"{name} ({MODEL_TITLES[name]})",
         "versi": version or version_of(metadata),
         "folder": where,
         "dibuat": metadata.get("created"),
-        "data": f"{dataset.get('name')}, {dataset.get('n_titles')} judul, {dataset.get('sha256')}",
+        "data": ", ".join((*data, str(dataset.get("sha256")))),
         "hasil uji": _metrics(promotions.metrics_of(metadata)),
     }
     if version:
@@ -101,11 +97,13 @@ def verify(outputs: Path | None) -> int:
 @MODELS_OPTION
 def promote(name: str, version: str, reason: str, approver: str, outputs: Path | None) -> None:
     """Berlakukan VERSI: sejak itu versi inilah yang menjawab."""
-    from judul_lib import promotions
+    from judul_lib import switches
 
     config = cli_parts.read_config(models=outputs)
-    entry = promotions.promote(config.models, name, version, reason=reason, approver=approver)
-    tell_switch(config, name, entry)
+    entry = switches.promote(
+        audit_trail(config), config.models, name, version, reason=reason, approver=approver
+    )
+    tell_switch(name, entry)
 
 
 @models.command()
@@ -115,11 +113,11 @@ def promote(name: str, version: str, reason: str, approver: str, outputs: Path |
 @MODELS_OPTION
 def rollback(name: str, reason: str, approver: str, outputs: Path | None) -> None:
     """Kembali ke versi yang berlaku sebelum yang sekarang."""
-    from judul_lib import promotions
+    from judul_lib import switches
 
     config = cli_parts.read_config(models=outputs)
-    entry = promotions.rollback(config.models, name, reason=reason, approver=approver)
-    tell_switch(config, name, entry)
+    entry = switches.rollback(audit_trail(config), config.models, name, reason=reason, approver=approver)
+    tell_switch(name, entry)
 
 
 @models.command()
@@ -137,24 +135,8 @@ def tag(name: str, version: str, label: str, remove: bool, outputs: Path | None)
     click.echo(f"Tag {name} {version}: {', '.join(now) or '–'}.")
 
 
-def tell_switch(config: "Config", name: str, entry: Mapping[str, Any]) -> None:
-    """Record a promotion or rollback, and say what answers from now on."""
-    from judul_lib.promotions import metrics_of
-    from judul_lib.registry import read_metadata
-    from judul_lib.versions import list_versions, version_folder
-
-    def metrics(version: str | None) -> Any:
-        if version is None or version not in list_versions(config.models, name):
-            return None
-        return metrics_of(read_metadata(version_folder(config.models, name, version))) or None
-
-    record(
-        config, entry["action"], reason=entry["reason"], approver=entry["approver"],
-        details={
-            "model": name, "version": entry["version"], "previous": entry["previous"],
-            "old": metrics(entry["previous"]), "new": metrics(entry["version"]),
-        },
-    )  # fmt: skip
+def tell_switch(name: str, entry: Mapping[str, Any]) -> None:
+    """Say what answers from now on."""
     before = f" (sebelumnya {entry['previous']})" if entry["previous"] else ""
     click.echo(
         f"Versi {entry['version']} dari model {name} kini berlaku{before}; ditinjau lagi paling lambat "

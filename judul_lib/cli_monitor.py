@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from judul_lib.usage_frames import Usage
 
 
+# Words shown in the summary; JSON has more.
+_COMMON = 8
+
+
 @click.command()
 @click.option(
     "--days", type=click.IntRange(min=1), default=30, show_default="30", help="Jumlah hari yang dilihat."
@@ -39,7 +43,7 @@ def monitor(days: int, once: bool, style: str, logs: Path | None, outputs: Path 
     from judul_lib.alerts import find_alerts
     from judul_lib.database import now
     from judul_lib.model_baselines import read_baselines
-    from judul_lib.monitoring import drift_table
+    from judul_lib.monitoring import drift_by_day, drift_table
     from judul_lib.usage_frames import local_day, read_usage
 
     config = cli_parts.read_config(models=outputs)
@@ -47,13 +51,15 @@ def monitor(days: int, once: bool, style: str, logs: Path | None, outputs: Path 
         time = now()
         usage = read_usage(engine, since=time - timedelta(days=days))
     baselines = read_baselines(config.models, warn=say)
-    alerts = find_alerts(usage, baselines, time)
     shown, _ = usage.real_if_any().until(time)
-    drift = drift_table(shown, baselines, local_day(time))
+    by_day = drift_by_day(shown, baselines)
+    alerts = find_alerts(usage, baselines, time, by_day)
+    drift = drift_table(shown, baselines, local_day(time), by_day)
     if style == "json":
         click.echo(_json(shown, drift, alerts, days))
     else:
-        click.echo("\n".join([*_summary(shown, drift, days), "", *_alert_lines(alerts)]))
+        parts = _summary(shown, drift, days), _correlation_lines(shown), _alert_lines(alerts)
+        click.echo("\n\n".join("\n".join(lines) for lines in parts if lines))
     return int(once and len(alerts) > 0)
 
 
@@ -94,6 +100,14 @@ def _summary(usage: "Usage", drift: "pd.DataFrame", days: int) -> list[str]:
             f"{percent(times['within_target'])} di bawah {number(monitoring.TARGET_SECONDS, 0)} detik"
         )
         facts["tanpa hasil"] = percent(counts["empty_share"])
+        lengths = monitoring.query_lengths(usage).loc["mean"]
+        facts["panjang judul"] = (
+            f"rata-rata {number(lengths['query_words'], 1)} kata, "
+            f"{number(lengths['query_length'], 0)} karakter"
+        )
+        words = monitoring.common_words(usage, _COMMON)
+        if len(words):
+            facts["kata tersering"] = ", ".join(f"{word} ({number(n)})" for word, n in words.items())
     if n_asked or counts["error_rate"] > 0:
         facts["galat"] = percent(counts["error_rate"])
     for name, row in monitoring.availability(usage).iterrows():
@@ -105,14 +119,26 @@ def _summary(usage: "Usage", drift: "pd.DataFrame", days: int) -> list[str]:
         facts[f"{one} dan {other}"] = (
             f"sependapat pada {percent(same)} dari {number(n)} judul, selisih rata-rata {number(apart)}"
         )
-    words = {"probability": "peluang", "unknown": "kata"}
+    measures = {"probability": "peluang", "unknown": "kata"}
     for model, measured, shift, psi, _, p_value, found in drift.itertuples(index=False):
-        facts[f"{words[measured]} {model}"] = (
+        facts[f"{measures[measured]} {model}"] = (
             f"{'bergeser' if found else 'tetap'}: rata-rata {number(shift)}, PSI {number(psi)}, "
             f"p {number(p_value)}"
         )
     width = max(map(len, facts))
     return [head, *(f"  {name:<{width}}  {fact}" for name, fact in facts.items())]
+
+
+def _correlation_lines(usage: "Usage") -> list[str]:
+    from judul_lib.monitoring_tables import correlation_table
+    from judul_lib.tables import table
+
+    if usage.predictions.empty:
+        return []
+    return [
+        "Korelasi peringkat (Spearman) antara panjang judul, jumlah kata, dan peluang teratas:",
+        table(correlation_table(usage), decimals=2).text,
+    ]
 
 
 def _alert_lines(alerts: "pd.DataFrame") -> list[str]:
@@ -145,6 +171,9 @@ def _json(usage: "Usage", drift: "pd.DataFrame", alerts: "pd.DataFrame", days: i
         "queries_per_hour": monitoring.queries_per_hour(usage).tolist(),
         "availability": monitoring.availability(usage).reset_index().to_dict("records"),
         "agreement": monitoring.agreement(usage).to_dict("records"),
+        "query_lengths": monitoring.query_lengths(usage).loc["mean"].to_dict(),
+        "common_words": monitoring.common_words(usage).to_dict(),
+        "correlations": monitoring.correlations(usage).to_dict(),
         "drift": drift.to_dict("records"),
         "alerts": alerts.to_dict("records"),
     }

@@ -73,10 +73,10 @@ def actor(config: "Config") -> str:
     """
     import os
 
-    from judul_lib.pseudonyms import KEY_FILE, KEY_VARIABLE, keyed_hash, log_key
+    from judul_lib.pseudonyms import has_key, keyed_hash, log_key
 
     number = f"uid-{os.getuid()}"
-    if not (os.environ.get(KEY_VARIABLE) or (config.logs / KEY_FILE).exists()):
+    if not has_key(config.logs):
         return number  # No key is made only for this: a backup may be about to bring one.
     return keyed_hash(log_key(config.logs), f"petugas {_login() or number}")
 

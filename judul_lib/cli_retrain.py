@@ -1,14 +1,14 @@
 """``judul retrain``: a new version of a model from what people said of its verdicts."""
 
 import os
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from judul_lib import cli_parts
-from judul_lib.cli_models import record, tell_switch
+from judul_lib.cli_models import audit_trail, tell_switch
 from judul_lib.cli_parts import MODELS_OPTION, say
 from judul_lib.settings import PROFILES
 
@@ -54,7 +54,7 @@ def retrain(
     """
     if wanted and not (reason.strip() and approver.strip()):
         raise click.UsageError("--promote memerlukan --reason dan --approver.")
-    from judul_lib import promotions, retraining
+    from judul_lib import retraining, switches
     from judul_lib.gold import read_gold
     from judul_lib.labels import Answers, read_label_file, settle
 
@@ -70,21 +70,26 @@ def retrain(
         f"{answers.n_unsure} ragu, {answers.n_unreadable} yang judulnya tidak dikenal, "
         f"{labels.n_ties} pasangan dengan jawaban seimbang."
     )
-    made = retraining.retrain(config.models, name, labels, gold_pairs)
-    _tell_comparison(made)
-    promoted = wanted and made.not_worse
-    record(
-        config, "train", reason=reason.strip() or "pelatihan ulang dengan label baru",
-        approver=approver.strip() or "judul retrain",
-        details={
+    trail = audit_trail(config)
+
+    def noting(made: "Retrained") -> "AbstractContextManager[None]":
+        details = {
             "model": name, "version": made.version, "previous": made.previous,
             "labels": made.n_labels, "not_worse": made.not_worse,
             "old": made.comparison["old"].to_dict(), "new": made.comparison["new"].to_dict(),
-        },
-    )  # fmt: skip
+            "approver": approver.strip() or "judul retrain",
+        }  # fmt: skip
+        why = reason.strip() or "pelatihan ulang dengan label baru"
+        return trail.noting("train", reason=why, details=details)
+
+    made = retraining.retrain(config.models, name, labels, gold_pairs, noting=noting)
+    _tell_comparison(made)
+    promoted = wanted and made.not_worse
     if promoted:
-        entry = promotions.promote(config.models, name, made.version, reason=reason, approver=approver)
-        tell_switch(config, name, entry)
+        entry = switches.promote(
+            trail, config.models, name, made.version, reason=reason, approver=approver
+        )
+        tell_switch(name, entry)
     elif wanted:
         click.echo(
             f"Versi {made.version} disimpan tetapi tidak diberlakukan, karena bisa lebih buruk dalam "

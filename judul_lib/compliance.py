@@ -17,13 +17,13 @@ from judul_lib.checkers import find_models
 from judul_lib.config import Config
 from judul_lib.database import audit, feedback, now, predictions, read_table, scores
 from judul_lib.errors import JudulError, LogError, describe_os_error
+from judul_lib.promotions import missing_metadata
 from judul_lib.registry import METADATA_FILE, STRUCTURED, load_estimators, load_structured, read_metadata
-from judul_lib.settings import SEED
+from judul_lib.settings import MODEL_TITLES, SEED
 from judul_lib.spool import spooled
 from judul_lib.storage import sha256_of
+from judul_lib.switches import without_row
 
-REQUIRED = ("name", "version", "type", "created", "dataset", "files")
-"""What the metadata of each model must tell."""
 KEPT_DAYS, BACKUP_DAYS = 90, 7
 """The study's retention period; the age from which a backup is too old (ours)."""
 _TEXTS = {predictions: ("query_text",), scores: ("match_text",), feedback: ("query_text", "match_text")}
@@ -118,10 +118,12 @@ def _models(outputs: Path) -> list[Path]:
 
 def _hashes(outputs: Path) -> tuple[bool, str]:
     good, bad = [], []
+    used = find_models(outputs).values()
     for folder in _models(outputs):
         name = folder.relative_to(outputs).as_posix()
         metadata = read_metadata(folder)
-        wrong = [key for key in REQUIRED if not metadata.get(key)]
+        # What `make run` puts beside the versions answers without having been promoted.
+        wrong = missing_metadata(metadata, is_promoted=folder in used and folder.parent != outputs)
         for file, digest in metadata["files"].items():
             path = folder / file
             if not path.is_file() or sha256_of(path.read_bytes()) != digest:
@@ -158,14 +160,14 @@ def _seeds(outputs: Path) -> tuple[bool, str]:
         name = folder.relative_to(outputs).as_posix()
         if metadata["name"] != STRUCTURED:
             seeds[name] = load_estimators(folder)[2].get_params().get("random_state")
-        elif "seed" in metadata:
-            seeds[name] = metadata["seed"]
+        else:
+            seeds[name] = metadata.get("seed")
     unseeded = [
         f"{path.name}:{line}"
         for path in sorted(Path(__file__).parent.glob("*.py"))
         for line in unseeded_lines(path.read_text("utf-8"))
     ]
-    told = ", ".join(f"{name} {seed}" for name, seed in seeds.items()) or "tidak ada yang mencatatnya"
+    told = ", ".join(f"{name} {'–' if seed is None else seed}" for name, seed in seeds.items())
     where = (
         f"tanpa benih: {', '.join(unseeded)}" if unseeded else "tidak ada pengacakan tanpa benih di kode"
     )
@@ -219,6 +221,13 @@ def _importances(outputs: Path) -> tuple[bool, str]:
 
 def _trail(config: Config, engine: sa.Engine) -> tuple[bool, str]:
     found = trail.verify(engine, config.logs)
+    with trail.transaction(engine.execution_options(reads_only=True)) as connection:
+        for name in MODEL_TITLES:
+            if switch := without_row(connection, config.models, name):
+                found.append(
+                    f"Pemberlakuan versi {switch['version']} dari model {name} belum ada di jejak "
+                    "audit; pemberlakuan berikutnya memasukkannya."
+                )
     if found:
         return False, " ".join(found)
     return True, f"{len(read_table(engine, audit))} baris, semuanya tersambung."

@@ -10,7 +10,7 @@ import pandas as pd
 
 from judul_lib.errors import CorpusError
 from judul_lib.preprocessing import preprocess_titles
-from judul_lib.storage import sha256_of, write_bytes
+from judul_lib.storage import content_version, sha256_of, write_bytes
 from judul_lib.table_files import TITLE_COLUMN, find_column, parse_table
 
 CORPUS_FILE, REJECTED_FILE, DATASET_FILE = "corpus.csv", "rejected.csv", "dataset.json"
@@ -46,6 +46,11 @@ class Corpus:
         """Row of each title as a spreadsheet counts, the header being 1; shape (n,)."""
         set_aside = set(self.rejected[ROW_COLUMN].astype(int))
         return [row for row in range(2, self.n_rows + 2) if row not in set_aside]
+
+    @property
+    def version(self) -> str:
+        """Version of the file; see `content_version`."""
+        return content_version(self.sha256)
 
     @property
     def n_rows(self) -> int:

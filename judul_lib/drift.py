@@ -25,6 +25,8 @@ LEAST_VALUES, LEAST_BASELINE = 100, 30
 # Bins of the histogram taken together for the stability index, and the share that each is
 # given beforehand: an empty bin would make the index infinite.
 _TOGETHER, _SMOOTHING = 5, 0.002
+# Digits that are the same on every machine.
+_DIGITS = 9
 BASELINE_KEY = "baseline"
 
 
@@ -60,12 +62,14 @@ class Baseline:
         """
         known = np.asarray(values, dtype=float)
         known = known[~np.isnan(known)]
-        counts, _ = np.histogram(np.clip(known, 0, 1), bins=N_BINS, range=(0, 1))
+        # A forest's shares of votes lie on the edges of bins: no last digit may choose between two.
+        counts, _ = np.histogram(np.clip(known, 0, 1).round(_DIGITS), bins=N_BINS, range=(0, 1))
         n = len(known)
         if not n:
             return cls(0, 0.0, 0.0, 0.0, tuple(counts.tolist()))
-        facts = (float(known.mean()), float(known.std()), float((known > HIGH).mean()))
-        return cls(n, *facts, tuple(counts.tolist()))
+        share_high = float((known.round(_DIGITS) > HIGH).mean())
+        mean, deviation = (round(float(fact), _DIGITS) for fact in (known.mean(), known.std()))
+        return cls(n, mean, deviation, share_high, tuple(counts.tolist()))
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> "Baseline":

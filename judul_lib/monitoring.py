@@ -1,7 +1,8 @@
 """What the log tells of a model at work: how fast, how often, how alike, and whether it drifts."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 from itertools import combinations
 
 import numpy as np
@@ -17,6 +18,8 @@ TARGET_SECONDS, SLOW_SECONDS = 2.0, 5.0
 
 DRIFT_DAYS = 7
 """Days taken together to be compared with a baseline: a whole week has every weekday once."""
+
+DriftByDay = Callable[[str, pd.Timestamp], dict[str, Drift | None]]
 
 _PERCENTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
@@ -146,13 +149,33 @@ def drift_on(
     }
 
 
+def drift_by_day(usage: Usage, baselines: Mapping[str, ModelBaseline]) -> DriftByDay:
+    """Return `drift_on` of a model and a day, which is computed once however often it is asked for."""
+
+    @cache
+    def found(model: str, day: pd.Timestamp) -> dict[str, Drift | None]:
+        return drift_on(usage, model, baselines[model], day)
+
+    return found
+
+
 def drift_table(
-    usage: Usage, baselines: Mapping[str, ModelBaseline], day: pd.Timestamp, days: int = DRIFT_DAYS
+    usage: Usage,
+    baselines: Mapping[str, ModelBaseline],
+    day: pd.Timestamp,
+    by_day: DriftByDay | None = None,
 ) -> pd.DataFrame:
-    """Compare every model with its baseline: one row a model and what is measured."""
+    """Compare every model with its baseline: one row a model and what is measured.
+
+    Parameters
+    ----------
+    by_day : callable
+        As from `drift_by_day`, for the same answers and baselines.
+    """
+    by_day = by_day or drift_by_day(usage, baselines)
     rows = []
-    for model, baseline in baselines.items():
-        for name, drift in drift_on(usage, model, baseline, day, days).items():
+    for model in baselines:
+        for name, drift in by_day(model, day).items():
             if drift is not None:
                 values = (drift.mean_shift, drift.psi, drift.statistic, drift.p_value)
                 rows.append((model, name, *values, bool(drift.found)))

@@ -1,15 +1,17 @@
 """Which version of a model answers: promoted with a reason and an approver, or rolled back.
 
-``history.json`` beside the versions has every switch that took place, and
-``promotion.json`` in a version's folder the last one that led to it.
+``history.json`` beside the versions has every switch that took place, and the
+metadata of a version the last one that led to it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from judul_lib.errors import ModelError
+from judul_lib.registry import GOVERNANCE_KEY, METADATA_FILE, read_metadata
 from judul_lib.storage import write_bytes
 from judul_lib.versions import (
     CURRENT_FILE,
@@ -17,29 +19,37 @@ from judul_lib.versions import (
     read_json,
     stored_current,
     verify_version,
-    version_folder,
     versions_home,
     write_json,
 )
 
-HISTORY_FILE, PROMOTION_FILE = "history.json", "promotion.json"
+HISTORY_FILE = "history.json"
 REVIEW_DAYS = 90
 """Days after which a version in use is looked at again (the study reviews its models quarterly)."""
 
+REQUIRED = (
+    "name", "version", "type", "created", "dataset.name", "dataset.version", "dataset.sha256",
+    "dataset.n_titles", "features", "seed", "files", "sizes", "metrics", "baseline",
+)  # fmt: skip
+"""What the metadata of a model must tell before it is promoted."""
+_GOVERNANCE = ("approver", "reason", "deployed", "next_review")
+_NOTHING: tuple[Any, ...] = (None, "", [], {})
+Noting = Callable[[Mapping[str, Any]], AbstractContextManager[object]]
 
-def missing_metadata(metadata: Mapping[str, Any]) -> list[str]:
-    """Return what a model's metadata lack to be promoted.
+
+def missing_metadata(metadata: Mapping[str, Any], *, is_promoted: bool = False) -> list[str]:
+    """Return what a model's metadata lack: to be promoted, or as those of a version that was.
 
     Examples
     --------
-    >>> missing_metadata({"version": "0.1.0", "dataset": {"name": "judul.csv"}, "files": {"a": "0"}})
-    ['dataset.sha256', 'dataset.n_titles', 'sizes', 'metrics']
+    >>> missing_metadata({key: 1 for key in REQUIRED} | {"dataset": {"name": "judul.csv"}, "files": {}})
+    ['dataset.version', 'dataset.sha256', 'dataset.n_titles', 'files', 'sizes', 'metrics']
     """
-    dataset = metadata.get("dataset") or {}
-    files, sizes = metadata.get("files") or {}, metadata.get("sizes") or {}
-    there = {
-        "version": bool(metadata.get("version")),
-        **{f"dataset.{key}": bool(dataset.get(key)) for key in ("name", "sha256", "n_titles")},
+    governance = tuple(f"{GOVERNANCE_KEY}.{key}" for key in _GOVERNANCE)
+    wanted = REQUIRED + (governance if is_promoted else ())
+    there = {key: _at(metadata, key) not in _NOTHING for key in wanted}
+    files, sizes = (_mapping(metadata.get(key)) for key in ("files", "sizes"))
+    there |= {
         "files": bool(files) and all(files.values()),
         "sizes": bool(files) and all(isinstance(sizes.get(file), int) for file in files),
         "metrics": any(isinstance(value, int | float) for value in metrics_of(metadata).values()),
@@ -49,19 +59,44 @@ def missing_metadata(metadata: Mapping[str, Any]) -> list[str]:
 
 def metrics_of(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return how well a model did; the structured one is measured on the gold pairs alone."""
-    return metadata.get("metrics") or metadata.get("evaluation") or {}
+    return _mapping(metadata.get("metrics") or metadata.get("evaluation"))
+
+
+def _at(metadata: Mapping[str, Any], path: str) -> Any:
+    value: Any = metadata
+    for key in path.split("."):
+        value = _mapping(value).get(key)
+    return value
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    """Return a part of metadata that should be a mapping, or an empty one: anybody can edit them."""
+    return value if isinstance(value, Mapping) else {}
 
 
 def promote(
-    outputs: str | Path, name: str, version: str, *, reason: str, approver: str
+    outputs: str | Path,
+    name: str,
+    version: str,
+    *,
+    reason: str,
+    approver: str,
+    noting: Noting = nullcontext,
 ) -> dict[str, Any]:
     """Make a version the one that answers.
+
+    Parameters
+    ----------
+    noting : callable
+        Takes what is returned, and gives a context in which the switch takes
+        place: if that fails on the way in, nothing is switched, and on the way
+        out, it is switched back.
 
     Returns
     -------
     dict
-        What `promotion.json` holds by now: ``version``, ``previous``,
-        ``action``, ``approver``, ``reason``, ``deployed``, ``next_review``.
+        What the history holds of it: ``version``, ``previous``, ``action``,
+        ``approver``, ``reason``, ``deployed``, ``next_review``.
 
     Raises
     ------
@@ -69,10 +104,12 @@ def promote(
         There is no such version, it is current already, its hashes do not
         hold, its metadata are incomplete, or reason or approver is blank.
     """
-    return _switch(outputs, name, version, "promote", reason, approver)
+    return _switch(outputs, name, version, "promote", reason, approver, noting)
 
 
-def rollback(outputs: str | Path, name: str, *, reason: str, approver: str) -> dict[str, Any]:
+def rollback(
+    outputs: str | Path, name: str, *, reason: str, approver: str, noting: Noting = nullcontext
+) -> dict[str, Any]:
     """Make the version current again that was so before this one; see `promote`.
 
     Raises
@@ -80,7 +117,7 @@ def rollback(outputs: str | Path, name: str, *, reason: str, approver: str) -> d
     ModelError
         There was none before, or as in `promote`.
     """
-    return _switch(outputs, name, None, "rollback", reason, approver)
+    return _switch(outputs, name, None, "rollback", reason, approver, noting)
 
 
 def history(outputs: str | Path, name: str) -> list[dict[str, Any]]:
@@ -95,11 +132,21 @@ def history(outputs: str | Path, name: str) -> list[dict[str, Any]]:
 
 def promotion(outputs: str | Path, name: str, version: str) -> dict[str, Any]:
     """Return what was last decided about a version, or an empty dict."""
-    return read_json(version_folder(outputs, name, version) / PROMOTION_FILE, {})
+    return _last(history(outputs, name), version)
+
+
+def _last(entries: Sequence[dict[str, Any]], version: str) -> dict[str, Any]:
+    return next((entry for entry in reversed(entries) if entry["version"] == version), {})
 
 
 def _switch(
-    outputs: str | Path, name: str, version: str | None, action: str, reason: str, approver: str
+    outputs: str | Path,
+    name: str,
+    version: str | None,
+    action: str,
+    reason: str,
+    approver: str,
+    noting: Noting,
 ) -> dict[str, Any]:
     if not reason.strip() or not approver.strip():
         raise ModelError("Alasan dan penyetuju harus disebut; keduanya dicatat bersama versi itu.")
@@ -124,11 +171,46 @@ def _switch(
             "deployed": now.isoformat(timespec="seconds"),
             "next_review": (now + timedelta(days=REVIEW_DAYS)).date().isoformat(),
         }  # fmt: skip
-        # `current` last: a process that dies before that has changed nothing of what answers.
-        write_json(home / version / PROMOTION_FILE, entry)
-        write_json(home / HISTORY_FILE, [*past, entry])
-        write_bytes(home / CURRENT_FILE, f"{version}\n".encode())
+        _forget_killed(home, past)
+        files = home / HISTORY_FILE, home / version / METADATA_FILE, home / CURRENT_FILE
+        with _put_back_on_failure(*files), noting(entry):
+            # `current` last: a process that dies before that has changed nothing of what answers.
+            write_json(home / HISTORY_FILE, [*past, entry])
+            _govern(home / version, [*past, entry])
+            write_bytes(home / CURRENT_FILE, f"{version}\n".encode())
     return entry
+
+
+@contextmanager
+def _put_back_on_failure(*paths: Path) -> Iterator[None]:
+    """Give files what they held before a block that fails, the last one first."""
+    before = {path: path.read_bytes() if path.exists() else None for path in paths}
+    try:
+        yield
+    except BaseException:
+        for path, content in reversed(before.items()):
+            if content is None:
+                path.unlink(missing_ok=True)
+            else:
+                write_bytes(path, content)
+        raise
+
+
+def _forget_killed(home: Path, past: Sequence[dict[str, Any]]) -> None:
+    """Take out of the metadata what a switch that was killed before it took place wrote there."""
+    entries = read_json(home / HISTORY_FILE, [])
+    if len(entries) > len(past):
+        with suppress(ModelError):  # That version may be gone by now.
+            _govern(home / entries[-1]["version"], past)
+
+
+def _govern(folder: Path, entries: Sequence[dict[str, Any]]) -> None:
+    """Write in the metadata of a version what was last decided about it."""
+    metadata, last = read_metadata(folder), _last(entries, folder.name)
+    metadata.pop(GOVERNANCE_KEY, None)
+    if last:
+        metadata[GOVERNANCE_KEY] = {key: last[key] for key in _GOVERNANCE}
+    write_json(folder / METADATA_FILE, metadata)
 
 
 def _before(past: list[dict[str, Any]], name: str) -> str:

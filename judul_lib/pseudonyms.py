@@ -40,6 +40,11 @@ def log_key(folder: Path) -> bytes:
     return bytes.fromhex(path.read_text("ascii"))
 
 
+def has_key(folder: Path) -> bool:
+    """Tell whether there is a key already: `log_key` would make one."""
+    return bool(os.environ.get(KEY_VARIABLE)) or (folder / KEY_FILE).exists()
+
+
 def keyed_hash(key: bytes, text: str) -> str:
     """Return 16 hexadecimal digits that tell nothing of a text without the key (HMAC-SHA256).
 

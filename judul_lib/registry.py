@@ -22,6 +22,8 @@ from judul_lib.structured import StructuredModel
 
 ESTIMATOR_FILES = ("tfidf.joblib", "scaler.joblib", "best_rf.joblib")
 ARRAYS_FILE, TITLES_FILE, METADATA_FILE = "arrays.npz", "titles_preprocessed.csv", "metadata.json"
+GOVERNANCE_KEY = "governance"
+"""Where the metadata say who approved a version, why, since when, and when to review it."""
 STRUCTURED, STRUCTURED_FILE = "structured", "structured.npz"
 FILES = (*ESTIMATOR_FILES, ARRAYS_FILE, TITLES_FILE)
 # What may differ between two makings of one model; alone it is no reason to write it again.

@@ -1,7 +1,8 @@
 """Train a model of the study again with labels that people gave, and compare it with the one before."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from judul_lib.features import distinct_titles
 from judul_lib.labeling import label_pairs
 from judul_lib.labels import LABEL_COLUMNS, Labels
 from judul_lib.preprocessing import preprocess_titles
-from judul_lib.registry import Model, load_model
+from judul_lib.registry import Model, load_model, read_metadata, version_of
 from judul_lib.settings import DECISION_THRESHOLD, FULL, PROFILES, SEED
 from judul_lib.storage import sha256_of
 from judul_lib.table_files import TITLE_COLUMN
@@ -77,7 +78,13 @@ class Retrained:
 
 
 def retrain(
-    outputs: str | Path, name: str, labels: Labels, gold: pd.DataFrame, *, random_state: int = SEED
+    outputs: str | Path,
+    name: str,
+    labels: Labels,
+    gold: pd.DataFrame,
+    *,
+    random_state: int = SEED,
+    noting: Callable[[Retrained], AbstractContextManager[object]] = nullcontext,
 ) -> Retrained:
     """Train a model of the study on the study's pairs and new labels, and add it as a version.
 
@@ -93,6 +100,9 @@ def retrain(
         As from `judul_lib.labels.settle`.
     gold : DataFrame
         As from `judul_lib.gold.read_gold`.
+    noting : callable
+        Takes what is returned, and gives a context in which the version is
+        added: if that fails on the way in, none is.
 
     Raises
     ------
@@ -140,18 +150,20 @@ def retrain(
     }
     with tempfile.TemporaryDirectory() as staging:
         package_model(result, _corpus_of(old), Path(staging) / name, further)
-        version = add_version(outputs, Path(staging) / name)
-    return Retrained(
-        name=name,
-        version=version,
-        previous=previous,
-        comparison=comparison,
-        n_gold=len(asked),
-        n_left_out=n_left_out,
-        n_labels=len(labels.pairs),
-        n_strange=len(titles) - len(old.titles),
-        notes=result.notes,
-    )
+        made = Retrained(
+            name=name,
+            version=version_of(read_metadata(Path(staging) / name)),
+            previous=previous,
+            comparison=comparison,
+            n_gold=len(asked),
+            n_left_out=n_left_out,
+            n_labels=len(labels.pairs),
+            n_strange=len(titles) - len(old.titles),
+            notes=result.notes,
+        )
+        with noting(made):
+            add_version(outputs, Path(staging) / name)
+    return made
 
 
 def unseen_gold(gold: pd.DataFrame, pairs: pd.DataFrame) -> tuple[pd.DataFrame, int]:

@@ -23,6 +23,20 @@ def sha256_of(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+def content_version(sha256: str) -> str:
+    """Return the version of data: eight digits of its hash.
+
+    A number that somebody counts up can be forgotten, and a file's day is that
+    of its copy; other content always has another hash.
+
+    Examples
+    --------
+    >>> content_version(sha256_of(b"Judul"))
+    '93b40491'
+    """
+    return sha256[:8]
+
+
 def write_bytes(path: Path, content: bytes, *, mode: int = 0o644) -> bool:
     """Write a file whole or not at all; leave it alone when it holds the same bytes already.
 

@@ -14,14 +14,17 @@ from sklearn.model_selection import GroupKFold
 import judul_lib
 from judul_lib import arrays, registry
 from judul_lib.corpus import PROCESSED_COLUMN, Corpus
+from judul_lib.corpus_baselines import baseline_of
+from judul_lib.drift import with_baseline
 from judul_lib.estimators import fit_vectorizer
 from judul_lib.gold import crossed_pairs
 from judul_lib.preprocessing import preprocess_titles
 from judul_lib.settings import FULL, SEED
 from judul_lib.signed_logistic import PENALTY, fit_logistic
 from judul_lib.spelling import SPELLINGS_FILE, STEMS_FILE
-from judul_lib.storage import sha256_of
+from judul_lib.storage import content_version, sha256_of
 from judul_lib.structured import MONOTONE, STRUCTURED_FEATURES, StructuredModel, Weights
+from judul_lib.structured_checking import StructuredChecker
 from judul_lib.table_files import TITLE_COLUMN
 from judul_lib.title_parser import LEXICON_FILE, TitleParser
 from judul_lib.training import recorded_packages
@@ -254,13 +257,18 @@ def package_structured(
     corpus: Corpus,
     folder: str | Path,
     *,
+    random_state: int,
     recommended: bool = False,
     evaluation: Mapping[str, float] | None = None,
 ) -> bool:
     """Write the model as a folder; see `judul_lib.registry.save_model`.
 
+    Its baseline, for measuring drift, is among the metadata.
+
     Parameters
     ----------
+    random_state : int
+        That it was trained with.
     recommended : bool
         Whether the leaderboard puts it first; the ``judul`` command then takes
         it unless another is asked for.
@@ -273,6 +281,7 @@ def package_structured(
         Whether anything was written.
     """
     titles = corpus.titles[[TITLE_COLUMN, PROCESSED_COLUMN]]
+    gold_sha256 = sha256_of(Path(gold_path).read_bytes())
     files = {
         registry.STRUCTURED_FILE: model.to_bytes(),
         registry.TITLES_FILE: titles.to_csv(index=False, lineterminator="\n").encode("utf-8"),
@@ -284,15 +293,23 @@ def package_structured(
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "dataset": {
             "name": Path(gold_path).name,
-            "sha256": sha256_of(Path(gold_path).read_bytes()),
+            "version": content_version(gold_sha256),
+            "sha256": gold_sha256,
             "n_titles": model.weights.n_titles,
         },
-        "corpus": {"name": corpus.name, "sha256": corpus.sha256, "n_titles": len(corpus.titles)},
+        "corpus": {
+            "name": corpus.name,
+            "version": corpus.version,
+            "sha256": corpus.sha256,
+            "n_titles": len(corpus.titles),
+        },
         "features": list(STRUCTURED_FEATURES),
         "hyperparameters": {"penalty": PENALTY},
+        "seed": random_state,
         "recommended": recommended,
         "evaluation": dict(evaluation or {}),
         "resources": {path.name: sha256_of(path.read_bytes()) for path in _RESOURCES},
         "packages": recorded_packages(),
     }
-    return registry.save_model(Path(folder), files, metadata)
+    baseline = baseline_of(StructuredChecker(model, titles[TITLE_COLUMN].tolist()))
+    return registry.save_model(Path(folder), files, with_baseline(metadata, baseline))

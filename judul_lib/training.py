@@ -20,7 +20,10 @@ from sklearn.preprocessing import StandardScaler
 
 import judul_lib
 from judul_lib import arrays, registry
+from judul_lib.checking import TitleChecker
 from judul_lib.corpus import PROCESSED_COLUMN, Corpus
+from judul_lib.corpus_baselines import baseline_of
+from judul_lib.drift import with_baseline
 from judul_lib.errors import TrainingError
 from judul_lib.estimators import fit_vectorizer, make_classifier
 from judul_lib.evaluation import score_predictions
@@ -206,6 +209,8 @@ def package_model(
 ) -> bool:
     """Write a trained model as a folder; see `judul_lib.registry.save_model`.
 
+    Its baseline, for measuring drift, is among the metadata.
+
     Parameters
     ----------
     further : mapping
@@ -223,6 +228,9 @@ def package_model(
     }
     files[registry.ARRAYS_FILE] = arrays.to_bytes(*parts)
     titles = corpus.titles[[TITLE_COLUMN, PROCESSED_COLUMN]]
+    checker = TitleChecker(  # From what will answer.
+        *arrays.from_bytes(files[registry.ARRAYS_FILE]), *(titles[name].tolist() for name in titles)
+    )
     files[registry.TITLES_FILE] = titles.to_csv(index=False, lineterminator="\n").encode("utf-8")
     metadata = {
         "name": result.profile.name,
@@ -231,6 +239,7 @@ def package_model(
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "dataset": {
             "name": corpus.name,
+            "version": corpus.version,
             "sha256": corpus.sha256,
             "n_rows": corpus.n_rows,
             "n_titles": len(corpus.titles),
@@ -241,13 +250,14 @@ def package_model(
         "importances": {name: round(value, 6) for name, value in result.importances.items()},
         "tfidf": {**result.profile.tfidf},
         "hyperparameters": result.best_params,
+        "seed": result.forest.random_state,
         "pairs": {"train": result.n_train, "test": len(result.test)},
         "metrics": {name: _json_number(value) for name, value in result.metrics.items()},
         "notes": result.notes,
         "packages": recorded_packages(),
         **(further or {}),
     }
-    return registry.save_model(Path(folder), files, metadata)
+    return registry.save_model(Path(folder), files, with_baseline(metadata, baseline_of(checker)))
 
 
 def recorded_packages() -> dict[str, str]:

@@ -1,8 +1,8 @@
 """Versions of a model side by side, one of them current: ``outputs/models/<name>/<version>/``.
 
 Beside the versions stands ``current``, a file with the name of the one that
-answers. A version's files never change; what is decided about it stands in
-files of its folder that its hashes do not cover.
+answers. A version's files never change; what is decided about it stands in its
+metadata and its tags, which its hashes do not cover.
 """
 
 import json
@@ -15,7 +15,13 @@ from typing import Any
 
 from judul_lib.errors import ModelError
 from judul_lib.file_locks import locked_file
-from judul_lib.registry import METADATA_FILE, read_metadata, verified_files, version_of
+from judul_lib.registry import (
+    GOVERNANCE_KEY,
+    METADATA_FILE,
+    read_metadata,
+    verified_files,
+    version_of,
+)
 from judul_lib.settings import MODEL_TITLES
 from judul_lib.storage import recover_folder, write_bytes
 
@@ -116,6 +122,7 @@ def add_version(outputs: str | Path, folder: str | Path) -> str:
         its hashes do not hold.
     """
     metadata, files = verified_files(folder)
+    metadata.pop(GOVERNANCE_KEY, None)  # What was decided elsewhere does not count here.
     version = version_of(metadata)
     home = versions_home(outputs, str(metadata.get("name")))
     if not _VERSION.fullmatch(version):
@@ -129,8 +136,7 @@ def add_version(outputs: str | Path, folder: str | Path) -> str:
             new = Path(staging) / version
             for file, content in files.items():
                 write_bytes(new / file, content)
-            text = json.dumps(metadata, indent=2, ensure_ascii=False) + "\n"
-            write_bytes(new / METADATA_FILE, text.encode("utf-8"))
+            write_json(new / METADATA_FILE, metadata)
             new.rename(home / version)
     return version
 

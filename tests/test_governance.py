@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from judul_lib import audit, load_checker, privacy
+from judul_lib import audit, load_checker, privacy, promotions, switches
 from judul_lib import compliance as compliance_module
 from judul_lib.backup import backup, verify_backup
 from judul_lib.compliance import compliance
@@ -27,10 +28,13 @@ from judul_lib.database import (
 )
 from judul_lib.errors import LogError
 from judul_lib.pseudonyms import log_key
+from judul_lib.registry import METADATA_FILE
 from judul_lib.restoring import restore
 from judul_lib.spool import DAMAGED_FILE, SPOOL_FILE, append_to_spool, spooled
 from judul_lib.storage import sha256_of
-from judul_lib.usage_log import insert_units
+from judul_lib.switches import Trail
+from judul_lib.usage_log import UsageLog, insert_units
+from judul_lib.versions import add_version
 from tests.conftest import PROJECT, assert_refused, judul
 
 USERS = [f"{number:016x}" for number in (0xABC1230000000001, 0xABC1230000000002, 0xF00D)]
@@ -548,6 +552,8 @@ def test_the_commands(tmp_path):
         return judul("govern", *arguments, "--models", models)
 
     assert_refused(govern("forget", "--user", "siti"), "16 digit heksadesimal")
+    pseudonym = UsageLog(models / "logs", user="siti").user
+    assert govern("user", "Siti").stdout == f"{pseudonym}\n"
     told = govern("retention", "--days", 90, "--dry-run")
     assert told.stdout.startswith("Akan dihapus"), told.stderr
     assert "audit" not in told.stdout
@@ -574,6 +580,19 @@ def test_the_commands(tmp_path):
     assert "Baris 1 jejak audit berubah" in broken.stderr
 
 
+def test_a_login_has_no_pseudonym_where_there_is_no_key(tmp_path):
+    assert_refused(judul("govern", "user", "siti", "--models", tmp_path), "kunci", "JUDUL_LOG_KEY")
+    assert list(tmp_path.iterdir()) == []
+    given = judul("govern", "user", "siti", "--models", tmp_path, JUDUL_LOG_KEY="rahasia")
+    assert re.fullmatch(r"[0-9a-f]{16}\n", given.stdout)
+
+
+def commit(project):
+    author = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+    for command in (["add", "-A"], [*author, "commit", "-qm", "a"]):
+        subprocess.run(["git", *command], cwd=project, check=True)
+
+
 @pytest.fixture
 def compliant(tmp_path):
     """An installation in which everything is as it should be, and how its checklist looks."""
@@ -582,9 +601,8 @@ def compliant(tmp_path):
     for name in ("light", "structured"):
         shutil.copytree(PROJECT / "outputs" / name, models / name)
     (project / ".gitignore").write_text("logs/\n")
-    author = ("-c", "user.name=a", "-c", "user.email=a@example.org")
-    for command in (["init", "-q"], ["add", "-A"], [*author, "commit", "-qm", "a"]):
-        subprocess.run(["git", *command], cwd=project, check=True)
+    subprocess.run(["git", "init", "-q"], cwd=project, check=True)
+    commit(project)
     config = Config(models=models)
     engine = open_database(database_url(config.logs), lock_wait=30)
     appended(engine, config.logs)
@@ -626,7 +644,42 @@ def write_text(config, engine):
     )
 
 
+def promoted(config, engine):
+    """Return the metadata of a version that was promoted as it should be, committed and backed up."""
+    version = add_version(config.models, config.models / "light")
+    trail = Trail(engine.url.render_as_string(hide_password=False), config.logs, "petugas")
+    switches.promote(trail, config.models, "light", version, reason="diuji", approver="Kaprodi")
+    commit(config.models.parent)
+    return config.models / "models" / "light" / version / METADATA_FILE
+
+
+def forget_approver(config, engine):
+    path = promoted(config, engine)
+    metadata = json.loads(path.read_text())
+    del metadata["governance"]["approver"]
+    path.write_text(json.dumps(metadata))
+    commit(config.models.parent)
+
+
+def forget_seed(config, engine):
+    path = config.models / "structured" / METADATA_FILE
+    metadata = json.loads(path.read_text())
+    del metadata["seed"]
+    path.write_text(json.dumps(metadata))
+    commit(config.models.parent)
+
+
+def promote_silently(config, engine):
+    version = add_version(config.models, config.models / "light")
+    promotions.promote(config.models, "light", version, reason="diam", approver="?")
+    commit(config.models.parent)
+
+
 UNDONE = {
+    "a promotion": (promoted, []),
+    "an approver": (forget_approver, ["Metadata dan hash model cocok"]),
+    "a seed": (forget_seed, ["Metadata dan hash model cocok", "Benih acak tetap"]),
+    "a switch without a row": (promote_silently, ["Jejak audit utuh"]),
     "nothing": (lambda config, engine: None, []),
     "text": (write_text, ["Log tanpa teks asli"]),
     "text that waits": (write_text_in_spool, ["Log tanpa teks asli"]),

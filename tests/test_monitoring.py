@@ -1,6 +1,7 @@
 """Monitoring: drift that was put in is found where it began, and quiet usage raises no alarm."""
 
 import json
+import shutil
 from datetime import date, datetime, timedelta
 
 import numpy as np
@@ -10,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from judul_lib import load_checker
+from judul_lib import corpus_baselines, load_checker, monitoring
 from judul_lib.alerts import ALERT_COLUMNS, INCIDENT_LEVELS, find_alerts, held_since
+from judul_lib.corpus_baselines import baseline_of, top_probabilities, unknown_shares
 from judul_lib.database import (
     DATABASE_FILE,
     USAGE_TABLES,
@@ -34,13 +36,14 @@ from judul_lib.drift import (
     with_baseline,
 )
 from judul_lib.errors import LogError
-from judul_lib.model_baselines import baseline_of, read_baselines, top_probabilities, unknown_shares
+from judul_lib.model_baselines import read_baselines
 from judul_lib.monitoring import (
     agreement,
     availability,
     common_words,
     correlations,
     daily_response_times,
+    drift_by_day,
     drift_table,
     probability_histogram,
     queries_per_day,
@@ -50,7 +53,9 @@ from judul_lib.monitoring import (
     shares,
 )
 from judul_lib.preprocessing import preprocess_titles
+from judul_lib.registry import read_metadata, version_of
 from judul_lib.simulation import believable_baseline, simulate_usage, simulated_tables
+from judul_lib.tables import number
 from judul_lib.usage_frames import Usage, local_day, read_usage
 from judul_lib.usage_log import UsageLog, insert_units
 from tests.conftest import PROJECT, assert_refused, judul
@@ -222,6 +227,35 @@ def test_models_that_are_there_have_a_baseline_and_others_are_said(tmp_path):
     assert "Belum ada model" in said[1]
 
 
+def test_a_baseline_that_training_stored_is_taken_and_else_it_is_computed(tmp_path):
+    folder = shutil.copytree(PROJECT / "outputs" / "light", tmp_path / "light")
+    metadata = read_metadata(folder)
+    computed = baseline_of(load_checker(folder), version_of(metadata))
+    assert read_baselines(tmp_path)["light"] == computed  # It was stored so.
+    path = folder / "metadata.json"
+    path.write_text(json.dumps(with_baseline(metadata, BASELINES["light"])))
+    assert read_baselines(tmp_path)["light"].probability == BASELINES["light"].probability
+    del metadata["baseline"]
+    path.write_text(json.dumps(metadata))
+    assert read_baselines(tmp_path)["light"] == computed
+
+
+@pytest.mark.parametrize("name", ["light", "structured"])
+def test_a_larger_corpus_is_asked_by_a_sample(name, monkeypatch):
+    checker = load_checker(PROJECT / "outputs" / name)
+    small = checker.with_titles(list(checker.titles)[:20])
+    every = top_probabilities(small)
+    monkeypatch.setattr(corpus_baselines, "_MOST_TITLES", 7)
+    some = top_probabilities(small)
+    assert len(some) == 7
+    assert set(some) <= set(every)  # Each asks all the others.
+
+
+def test_a_last_digit_does_not_move_a_value_into_another_bin():
+    below, edge, above = (Baseline.of([np.nextafter(0.58, to)]) for to in (0, 0.58, 1))
+    assert below == edge == above
+
+
 # What the log tells.
 
 
@@ -277,6 +311,24 @@ def test_an_empty_log_gives_empty_tables_and_no_alert(engine):
     assert drift_table(nothing, BASELINES, local_day(EVENING)).empty
     assert query_lengths(nothing).loc["count"].sum() == 0
     assert probability_histogram(nothing).empty
+
+
+def test_the_drift_of_a_day_is_computed_once(usage, monkeypatch):
+    asked = []
+
+    def drift_on(rows, model, baseline, day):
+        asked.append((model, day))
+        return compute(rows, model, baseline, day)
+
+    compute = monitoring.drift_on
+    monkeypatch.setattr(monitoring, "drift_on", drift_on)
+    moved = Usage.of(tables(drift_from=DRIFT_DAY))
+    by_day = drift_by_day(moved, BASELINES)
+    alerts = find_alerts(moved, BASELINES, EVENING, by_day)
+    table = drift_table(moved, BASELINES, local_day(EVENING), by_day)
+    assert len(asked) == len(set(asked)) > 2 * len(BASELINES)
+    pd.testing.assert_frame_equal(table, drift_table(moved, BASELINES, local_day(EVENING)))
+    pd.testing.assert_frame_equal(alerts, find_alerts(moved, BASELINES, EVENING))
 
 
 # Alerts.
@@ -431,6 +483,8 @@ def test_the_commands_show_what_was_made_up_and_tell_cron(tmp_path):
     quiet = judul("monitor", *options, "--once")
     assert quiet.returncode == 0, quiet.stdout
     assert "data simulasi" in quiet.stdout
+    assert "Korelasi peringkat" in quiet.stdout
+    assert "kata tersering" not in quiet.stdout  # No text is kept.
     assert "Tidak ada peringatan." in quiet.stdout
     assert judul("simulate", "--into", logs, "--models", models, "--drift-from", 40).returncode == 0
     alarm = judul("monitor", *options, "--once")
@@ -441,6 +495,14 @@ def test_the_commands_show_what_was_made_up_and_tell_cron(tmp_path):
     found = json.loads(shown.stdout)
     assert found["simulated"] is True
     assert found["alerts"][0]["tingkat"] == "P2"
+    assert found["common_words"] == {}
+    assert -1 <= found["correlations"]["light"]["query_words"] <= 1
+    assert found["query_lengths"]["query_words"] > 5
+    with opened_database(f"sqlite:///{logs / DATABASE_FILE}") as opened, opened.begin() as connection:
+        connection.execute(predictions.update().values(query_text="Prediksi Harga Beras Harga"))
+    (words,) = (line for line in judul("monitor", *options).stdout.splitlines() if "tersering" in line)
+    n = number(found["n_predictions"])
+    assert all(f"{word} ({n})" in words for word in ("prediksi", "harga", "beras"))
 
 
 def test_what_was_spooled_is_looked_at_and_real_rows_keep_simulation_out(tmp_path):

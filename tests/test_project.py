@@ -119,9 +119,10 @@ def test_no_module_imports_from_a_floor_above():
         structured
         registry verdicts record_arrays record_bounds
         versions
-        checking training pipeline record_search index_files promotions
-        structured_checking structured_training title_splits batches
-        proposals
+        checking pipeline record_search index_files promotions
+        structured_checking corpus_baselines batches switches
+        training proposals
+        structured_training title_splits
         checkers ablation answers page_parts search_engines labels
         index installation_log compliance model_baselines monitoring simulation retraining
         archives pair_blocks alerts monitoring_plots

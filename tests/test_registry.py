@@ -5,7 +5,11 @@ import shutil
 import pytest
 
 from judul_lib import registry
+from judul_lib.checkers import load_checker
+from judul_lib.corpus_baselines import baseline_of
+from judul_lib.drift import stored_baseline
 from judul_lib.errors import ModelError
+from judul_lib.promotions import missing_metadata
 from judul_lib.registry import (
     FILES,
     METADATA_FILE,
@@ -14,6 +18,7 @@ from judul_lib.registry import (
     load_models,
     read_metadata,
 )
+from judul_lib.settings import SEED
 from judul_lib.storage import recover_folder, replace_folder
 from judul_lib.training import package_model, train_model
 
@@ -37,6 +42,12 @@ def test_metadata_say_what_the_model_is(trained, folder):
     assert metadata["metrics"]["accuracy"] == pytest.approx(trained.result.metrics["accuracy"], abs=1e-6)
     assert "scikit-learn" in metadata["packages"]
     assert {"name", "version", "type", "created", "features", "tfidf"} <= set(metadata)
+    assert metadata["seed"] == trained.result.forest.random_state == SEED
+    assert metadata["dataset"]["version"] == trained.corpus.sha256[:8]
+    # The baseline is that of the model as it is loaded to answer.
+    assert stored_baseline(metadata) == baseline_of(load_checker(folder))
+    assert missing_metadata(metadata) == []
+    assert len(missing_metadata(metadata, is_promoted=True)) == 4
 
 
 def test_the_light_model_fits_into_38_kilobytes(trained, folder):

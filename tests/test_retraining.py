@@ -6,15 +6,20 @@ import pytest
 from click.testing import CliRunner
 
 from judul_lib import audit, retraining
+from judul_lib.checkers import load_checker
 from judul_lib.cli import cli
+from judul_lib.corpus_baselines import baseline_of
 from judul_lib.database import database_url, feedback, open_database, read_table
-from judul_lib.errors import CorpusError, LabelError, ModelError, TrainingError
+from judul_lib.drift import stored_baseline
+from judul_lib.errors import CorpusError, LabelError, LogError, ModelError, TrainingError
 from judul_lib.feedback import Feedback
 from judul_lib.gold import read_gold
 from judul_lib.labels import Answers, feedback_answers, read_label_file, settle
 from judul_lib.pseudonyms import log_key
 from judul_lib.registry import load_model, read_metadata
 from judul_lib.retraining import TOLERANCE, Retrained, retrain, unseen_gold
+from judul_lib.settings import SEED
+from judul_lib.switches import Trail
 from judul_lib.usage_log import UsageLog
 from judul_lib.versions import current_version, list_versions, verify
 from tests.conftest import PROJECT, judul
@@ -176,6 +181,17 @@ def test_a_retrained_model_stands_beside_the_old_one(trained, outputs, gold):
     pd.testing.assert_frame_equal(again.comparison, made.comparison)
 
 
+def test_a_version_that_cannot_be_noted_is_not_added(outputs, gold, tmp_path):
+    (tmp_path / "logs").write_text("no folder")
+    trail = Trail(database_url(tmp_path / "logs"), tmp_path / "logs", "petugas")
+    with pytest.raises(LogError, match="Folder log"):
+        retrain(
+            outputs, "light", settle(gold_labels(gold)), gold,
+            noting=lambda made: trail.noting("train", reason="label", details={"v": made.version}),
+        )  # fmt: skip
+    assert len(list_versions(outputs, "light")) == 1  # The one it was compared with.
+
+
 def test_a_persons_label_counts_more_than_the_studys(trained, outputs):
     similar = trained.labeled.pairs.query("label == 1").iloc[0]
     titles = [trained.titles[int(similar[side])] for side in ("right", "left")]
@@ -234,8 +250,10 @@ def test_the_command_promotes_what_is_not_worse(command, outputs, gold, tmp_path
     version = current_version(outputs, "light")
     assert version in result.stdout
     assert "tidak ada di korpus model" in result.stderr
-    decided = json.loads((outputs / "models" / "light" / version / "promotion.json").read_text())
-    assert decided["approver"] == "Koordinator TA"
+    metadata = read_metadata(outputs / "models" / "light" / version)
+    assert metadata["governance"]["approver"] == "Koordinator TA"
+    assert metadata["seed"] == SEED
+    assert stored_baseline(metadata) == baseline_of(load_checker(outputs / "models" / "light" / version))
     engine = open_database(database_url(outputs / "logs"))
     recorded = read_table(engine, audit.audit)
     assert audit.verify(engine, outputs / "logs") == []

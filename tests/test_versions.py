@@ -1,15 +1,19 @@
 import json
 import pickle
 import shutil
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 
 import pytest
+import sqlalchemy as sa
 
-from judul_lib import promotions, registry, versions
+from judul_lib import audit, promotions, registry, switches, versions
 from judul_lib.checkers import find_models, load_checker
-from judul_lib.errors import ModelError
+from judul_lib.database import open_database, opened_database, read_table
+from judul_lib.errors import LogError, ModelError
 from judul_lib.promotions import history, promote, promotion, rollback
+from judul_lib.switches import Trail
 from judul_lib.versions import (
     add_version,
     candidate,
@@ -108,7 +112,11 @@ def test_a_promotion_is_recorded_beside_the_version(outputs, made):
     assert datetime.now(UTC) - deployed < timedelta(minutes=5)
     assert date.fromisoformat(entry["next_review"]) == deployed.date() + timedelta(days=90)
     after = content(folder)
-    assert {name: after[name] for name in before} == before
+    metadata, earlier = (json.loads(files.pop("metadata.json")) for files in (after, before))
+    keys = ("approver", "reason", "deployed", "next_review")
+    assert metadata.pop("governance") == {key: entry[key] for key in keys}
+    assert (after, metadata) == (before, earlier)
+    assert promotions.missing_metadata(registry.read_metadata(folder), is_promoted=True) == []
     assert [found.problem for found in verify(outputs)] == ["", "", ""]
 
 
@@ -155,17 +163,148 @@ def test_a_switch_killed_between_its_steps_leaves_the_earlier_version(
     assert len(taken) == step
     assert current_version(outputs, "light") == made[1]
     assert history(outputs, "light") == past
+    assert promotion(outputs, "light", made[2]) == {}
     # And what follows takes place as if nothing had been tried.
-    assert rollback(outputs, "light", **WHO)["version"] == made[0]
+    again = rollback(outputs, "light", **WHO)
+    assert again["version"] == made[0]
     assert len(history(outputs, "light")) == 3
+    assert governance(outputs, made[0])["deployed"] == again["deployed"]
+    assert governance(outputs, made[1])["deployed"] == past[1]["deployed"]
+    assert governance(outputs, made[2]) is None
+
+
+def governance(outputs, version):
+    metadata = registry.read_metadata(outputs / "models" / "light" / version)
+    return metadata.get("governance")
+
+
+def everything(outputs):
+    folder = outputs / "models"
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("n_before", [0, 1])
+@pytest.mark.parametrize("fails", ["before", "after"])
+def test_a_switch_that_cannot_be_noted_does_not_take_place(outputs, made, n_before, fails):
+    for version in made[:n_before]:
+        promote(outputs, "light", version, **WHO)
+
+    @contextmanager
+    def noting(entry):
+        assert entry["version"] == made[2]
+        if fails == "after":
+            yield
+            assert current_version(outputs, "light") == made[2]
+        raise LogError("no")
+
+    before = everything(outputs)
+    with pytest.raises(LogError):
+        promote(outputs, "light", made[2], **WHO, noting=noting)
+    assert everything(outputs) == before
+    assert current_version(outputs, "light") == (made[0] if n_before else None)
+
+
+def test_what_was_decided_elsewhere_does_not_come_with_a_version(outputs, made, tmp_path):
+    promote(outputs, "light", made[0], **WHO)
+    assert add_version(tmp_path / "other", outputs / "models" / "light" / made[0]) == made[0]
+    assert governance(outputs, made[0])
+    assert governance(tmp_path / "other", made[0]) is None
+
+
+# A switch and its row in the audit trail.
+
+
+@pytest.fixture
+def trail(url, outputs):
+    open_database(url).dispose()
+    return Trail(url, outputs / "logs", "petugas")
+
+
+def rows(trail):
+    with opened_database(trail.url) as engine:
+        assert audit.verify(engine, trail.folder) == []
+        found = sorted(read_table(engine, audit.audit), key=lambda row: row["seq"])
+    return [(row["action"], row["actor"], json.loads(row["details"])["version"]) for row in found]
+
+
+def test_a_switch_is_in_the_trail(outputs, made, trail):
+    switches.promote(trail, outputs, "light", made[0], **WHO)
+    switches.promote(trail, outputs, "light", made[1], **WHO)
+    entry = switches.rollback(trail, outputs, "light", **WHO)
+    assert rows(trail) == [
+        ("promote", "petugas", made[0]),
+        ("promote", "petugas", made[1]),
+        ("rollback", "petugas", made[0]),
+    ]
+    with opened_database(trail.url) as engine:
+        last = max(read_table(engine, audit.audit), key=lambda row: row["seq"])
+    details = json.loads(last["details"])
+    assert last["reason"] == WHO["reason"]
+    assert (details["previous"], details["approver"]) == (made[1], WHO["approver"])
+    assert (details["deployed"], details["model"]) == (entry["deployed"], "light")
+    assert details["old"] == details["new"] == registry.read_metadata(outputs / "light")["metrics"]
+
+
+def test_a_switch_that_fails_is_not_in_the_trail(outputs, made, trail, monkeypatch):
+    def full_disk(path, content):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(promotions, "write_bytes", full_disk)
+        with pytest.raises(OSError, match="No space"):
+            switches.promote(trail, outputs, "light", made[0], **WHO)
+    with pytest.raises(ModelError, match="Tidak ada versi"):
+        switches.promote(trail, outputs, "light", "20260101-00000000", **WHO)
+    assert rows(trail) == []
+    assert current_version(outputs, "light") is None
+
+
+def test_a_row_that_cannot_be_committed_switches_back(outputs, made, trail):
+    switches.promote(trail, outputs, "light", made[0], **WHO)
+    before = everything(outputs)
+
+    def lost(connection):
+        assert current_version(outputs, "light") == made[1]
+        raise sa.exc.OperationalError("COMMIT", {}, Exception("koneksi terputus"))
+
+    sa.event.listen(sa.Engine, "commit", lost)
+    try:
+        with pytest.raises(LogError, match="koneksi terputus"):
+            switches.promote(trail, outputs, "light", made[1], **WHO)
+    finally:
+        sa.event.remove(sa.Engine, "commit", lost)
+    assert everything(outputs) == before
+    assert rows(trail) == [("promote", "petugas", made[0])]
+
+
+def test_the_row_of_a_switch_that_was_killed_before_it_was_written_comes_later(outputs, made, trail):
+    promote(outputs, "light", made[0], **WHO)  # As far as such a process came.
+    with opened_database(trail.url) as engine, engine.connect() as connection:
+        assert switches.without_row(connection, outputs, "light")["version"] == made[0]
+    switches.promote(trail, outputs, "light", made[1], **WHO)
+    assert rows(trail) == [("promote", "tidak diketahui", made[0]), ("promote", "petugas", made[1])]
+    with opened_database(trail.url) as engine, engine.connect() as connection:
+        assert switches.without_row(connection, outputs, "light") is None
+
+
+def test_the_command_switches_nothing_while_the_database_is_away(outputs, made):
+    (outputs / "logs").write_text("no folder")
+    who = ("--reason", "diuji", "--approver", "Kaprodi", "--models", outputs)
+    before = everything(outputs)
+    assert_refused(judul("models", "promote", "light", made[0], *who), "Folder log")
+    assert everything(outputs) == before
 
 
 @pytest.mark.parametrize(
     ("missing", "changes"),
     [
+        ("seed", {"seed": None}),
+        ("baseline", {"baseline": {}}),
+        ("dataset.version", {"dataset": {"name": "judul.csv", "sha256": "0" * 64, "n_titles": 3}}),
+        ("dataset.name, dataset.version, dataset.sha256, dataset.n_titles", {"dataset": "judul.csv"}),
         ("version", {"version": ""}),
-        ("dataset.sha256", {"dataset": {"name": "judul.csv", "n_titles": 3}}),
-        ("dataset.n_titles", {"dataset": {"name": "judul.csv", "sha256": "0" * 64}}),
+        ("dataset.sha256", {"dataset": {"name": "judul.csv", "version": "a", "n_titles": 3}}),
+        ("dataset.n_titles", {"dataset": {"name": "judul.csv", "version": "a", "sha256": "0"}}),
         ("sizes", {"sizes": {}}),
         ("metrics", {"metrics": {}}),
         ("metrics", {"metrics": {"roc_auc": None}}),
