@@ -137,8 +137,32 @@ def tag(name: str, version: str, label: str, remove: bool, outputs: Path | None)
     click.echo(f"Tag {name} {version}: {', '.join(now) or '–'}.")
 
 
+@models.command()
+@click.argument("name", type=click.Choice(list(MODEL_TITLES)), metavar="[MODEL]", required=False)
+@MODELS_OPTION
+def track(name: str | None, outputs: Path | None) -> int:
+    """Catat versi-versi MODEL di MLflow, dan mana yang berlaku [bawaan: semua model]."""
+    from judul_lib import tracking
+
+    config = cli_parts.read_config(models=outputs)
+    if not config.mlflow:
+        raise click.UsageError(
+            "MLflow belum dinyalakan: tulis mlflow = true di judul.toml, atau beri JUDUL_MLFLOW=true."
+        )
+    notes = []
+    for model in [name] if name else MODEL_TITLES:
+        found = tracking.mirror(config.models, model)
+        notes += found.notes
+        aliases = "".join(f"; {alias} = {version}" for alias, version in found.aliases.items())
+        click.echo(f"{model}: {len(found.new)} versi baru, {found.n_versions} seluruhnya{aliases}.")
+    for note in notes:
+        say(f"Catatan: {note}")
+    return int(bool(notes))
+
+
 def tell_switch(config: "Config", name: str, entry: Mapping[str, Any]) -> None:
-    """Record a promotion or rollback, and say what answers from now on."""
+    """Record a promotion or rollback, say what answers from now on, and tell MLflow of it."""
+    from judul_lib import tracking
     from judul_lib.promotions import metrics_of
     from judul_lib.registry import read_metadata
     from judul_lib.versions import list_versions, version_folder
@@ -160,6 +184,7 @@ def tell_switch(config: "Config", name: str, entry: Mapping[str, Any]) -> None:
         f"Versi {entry['version']} dari model {name} kini berlaku{before}; ditinjau lagi paling lambat "
         f"{entry['next_review']}. Halaman yang sedang berjalan memakainya setelah dimuat ulang."
     )
+    tracking.follow(config, name, say)
 
 
 def _rows(config: "Config", name: str) -> list[tuple[str, ...]]:

@@ -54,7 +54,7 @@ def retrain(
     """
     if wanted and not (reason.strip() and approver.strip()):
         raise click.UsageError("--promote memerlukan --reason dan --approver.")
-    from judul_lib import promotions, retraining
+    from judul_lib import promotions, retraining, tracking
     from judul_lib.gold import read_gold
     from judul_lib.labels import Answers, read_label_file, settle
 
@@ -95,6 +95,8 @@ def retrain(
             f"Versi {made.version} disimpan dan belum diberlakukan; berlakukan dengan "
             f"`judul models promote {name} {made.version} --reason … --approver …`."
         )
+    if not promoted:
+        tracking.follow(config, name, say)
     return int(wanted and not promoted)
 
 

@@ -120,7 +120,7 @@ def test_no_module_imports_from_a_floor_above():
         registry verdicts record_arrays record_bounds
         versions
         checking training pipeline record_search index_files promotions
-        structured_checking structured_training title_splits batches
+        structured_checking structured_training title_splits batches tracking
         proposals
         checkers ablation answers page_parts search_engines labels
         index installation_log compliance model_baselines monitoring simulation retraining
