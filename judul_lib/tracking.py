@@ -181,7 +181,7 @@ def _aliases(outputs: Path, name: str, found: Iterable[_Found]) -> dict[str, str
     if current is None:
         current = next((one.version for one in found if one.folder == outputs / name), None)
     since = max((one.created for one in found if one.version == current), default="")
-    decided = {entry["version"] for entry in history(outputs, name)} | {current}
+    decided = {entry["version"] for entry in history(outputs, name)}
     waiting = [one.version for one in found if one.created > since and one.version not in decided]
     return {
         **({} if current is None else {CURRENT: current}),
