@@ -1,5 +1,6 @@
 """Every benchmark: its sizes, its goal, and what must be made before it starts."""
 
+import os
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
@@ -37,6 +38,8 @@ class Benchmark:
         Share of the titles.
     by_default : bool
         Whether it runs unless it is named.
+    variable : str
+        Environment variable without which it cannot run.
     """
 
     name: str
@@ -52,10 +55,12 @@ class Benchmark:
     unit: str = "s"
     near_duplicates: float = 0.01
     by_default: bool = True
+    variable: str = ""
 
     def is_there(self) -> bool:
-        """Tell whether the model is there."""
-        return (OUTPUTS / self.model).is_dir()
+        """Tell whether the model is there, and what else it needs."""
+        has_variable = not self.variable or bool(os.environ.get(self.variable))
+        return has_variable and (OUTPUTS / self.model).is_dir()
 
     def size(self, quick: bool) -> int:
         """Return the number of titles asked for."""
@@ -158,6 +163,15 @@ SUITE: tuple[Benchmark, ...] = (
             ("structured_pairs", "pairs", "structured_pairs", "structured"),
             ("proposals_light", "proposals", "proposals", "light"),
             ("proposals_structured", "proposals", "proposals", "structured"),
+        )
+    ),
+    *(
+        Benchmark(
+            name, name, f"writing.{function}", full=0, quick=0, needs=(), below=0.005, variable=variable,
+        )
+        for name, function, variable in (
+            ("log_answer", "log_sqlite", ""),
+            ("log_answer_postgres", "log_postgres", "JUDUL_TEST_POSTGRES"),
         )
     ),
 )  # fmt: skip

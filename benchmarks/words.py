@@ -46,6 +46,14 @@ BENCHMARKS: Mapping[str, tuple[str, str]] = {
         "500 proposals against the titles and each other, {model}",
         "500 usulan terhadap judul dan satu sama lain, {model}",
     ),
+    "log_answer": (
+        "writing an answer to the log, SQLite: what it adds",
+        "mencatat satu jawaban di log, SQLite: tambahan waktunya",
+    ),
+    "log_answer_postgres": (
+        "writing an answer to the log, PostgreSQL: what it adds",
+        "mencatat satu jawaban di log, PostgreSQL: tambahan waktunya",
+    ),
 }
 
 PEERS: Mapping[str, tuple[str, str]] = {
@@ -74,6 +82,10 @@ PEERS: Mapping[str, tuple[str, str]] = {
     "all_letters": (
         "only the letters of all titles, all cores",
         "hanya huruf semua judul, semua inti",
+    ),
+    "json_line": (
+        "appending a JSON line to a text file",
+        "menambahkan satu baris JSON ke berkas teks",
     ),
     "plain_check": ("comparing with all", "membandingkan dengan semua"),
     "sparse_dot_topn": (

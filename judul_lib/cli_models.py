@@ -103,7 +103,7 @@ def promote(name: str, version: str, reason: str, approver: str, outputs: Path |
     entry = switches.promote(
         audit_trail(config), config.models, name, version, reason=reason, approver=approver
     )
-    tell_switch(name, entry)
+    tell_switch(config, name, entry)
 
 
 @models.command()
@@ -117,7 +117,7 @@ def rollback(name: str, reason: str, approver: str, outputs: Path | None) -> Non
 
     config = cli_parts.read_config(models=outputs)
     entry = switches.rollback(audit_trail(config), config.models, name, reason=reason, approver=approver)
-    tell_switch(name, entry)
+    tell_switch(config, name, entry)
 
 
 @models.command()
@@ -135,13 +135,39 @@ def tag(name: str, version: str, label: str, remove: bool, outputs: Path | None)
     click.echo(f"Tag {name} {version}: {', '.join(now) or '–'}.")
 
 
-def tell_switch(name: str, entry: Mapping[str, Any]) -> None:
-    """Say what answers from now on."""
+@models.command()
+@click.argument("name", type=click.Choice(list(MODEL_TITLES)), metavar="[MODEL]", required=False)
+@MODELS_OPTION
+def track(name: str | None, outputs: Path | None) -> int:
+    """Catat versi-versi MODEL di MLflow, dan mana yang berlaku [bawaan: semua model]."""
+    from judul_lib import tracking
+
+    config = cli_parts.read_config(models=outputs)
+    if not config.mlflow:
+        raise click.UsageError(
+            "MLflow belum dinyalakan: tulis mlflow = true di judul.toml, atau beri JUDUL_MLFLOW=true."
+        )
+    notes = []
+    for model in [name] if name else MODEL_TITLES:
+        found = tracking.mirror(config.models, model)
+        notes += found.notes
+        aliases = "".join(f"; {alias} = {version}" for alias, version in found.aliases.items())
+        click.echo(f"{model}: {len(found.new)} versi baru, {found.n_versions} seluruhnya{aliases}.")
+    for note in notes:
+        say(f"Catatan: {note}")
+    return int(bool(notes))
+
+
+def tell_switch(config: "Config", name: str, entry: Mapping[str, Any]) -> None:
+    """Say what answers from now on, and tell MLflow of it."""
+    from judul_lib import tracking
+
     before = f" (sebelumnya {entry['previous']})" if entry["previous"] else ""
     click.echo(
         f"Versi {entry['version']} dari model {name} kini berlaku{before}; ditinjau lagi paling lambat "
         f"{entry['next_review']}. Halaman yang sedang berjalan memakainya setelah dimuat ulang."
     )
+    tracking.follow(config, name, say)
 
 
 def _rows(config: "Config", name: str) -> list[tuple[str, ...]]:

@@ -54,7 +54,7 @@ def retrain(
     """
     if wanted and not (reason.strip() and approver.strip()):
         raise click.UsageError("--promote memerlukan --reason dan --approver.")
-    from judul_lib import retraining, switches
+    from judul_lib import retraining, switches, tracking
     from judul_lib.gold import read_gold
     from judul_lib.labels import Answers, read_label_file, settle
 
@@ -89,7 +89,7 @@ def retrain(
         entry = switches.promote(
             trail, config.models, name, made.version, reason=reason, approver=approver
         )
-        tell_switch(name, entry)
+        tell_switch(config, name, entry)
     elif wanted:
         click.echo(
             f"Versi {made.version} disimpan tetapi tidak diberlakukan, karena bisa lebih buruk dalam "
@@ -100,6 +100,8 @@ def retrain(
             f"Versi {made.version} disimpan dan belum diberlakukan; berlakukan dengan "
             f"`judul models promote {name} {made.version} --reason … --approver …`."
         )
+    if not promoted:
+        tracking.follow(config, name, say)
     return int(wanted and not promoted)
 
 

@@ -43,6 +43,8 @@ class Config:
         Whether answers, opinions and faults are written down (`judul_lib.usage_log`).
     log_text : bool
         Whether titles are kept as text too, and not only as keyed hashes.
+    mlflow : bool
+        Whether versions of models are recorded in MLflow too (`judul_lib.tracking`).
     ab_test : mapping of str to float
         Share of the users that each model answers alone; without any, all
         models answer everybody.
@@ -67,6 +69,7 @@ class Config:
     language: str = "id"
     log: bool = True
     log_text: bool = False
+    mlflow: bool = False
     ab_test: Mapping[str, float] = field(default_factory=dict)
     ready_kernels: int = 2
     token: str = field(default="", repr=False)
@@ -229,7 +232,7 @@ def _word(text: str) -> str:
     return text
 
 
-_SWITCHES = ("log", "log_text")
+_SWITCHES = ("log", "log_text", "mlflow")
 _READERS: Mapping[str, tuple[Callable[[str], Any], str]] = {
     "models": (Path, "Berikan nama folder."),
     "threshold": (_share, "Berikan bilangan 0 sampai 1, dengan titik desimal."),

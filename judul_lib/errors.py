@@ -52,6 +52,10 @@ class LogError(JudulError):
     """The database of the log cannot be used, or is not what it should be."""
 
 
+class TrackingError(JudulError):
+    """MLflow is not installed, or its store cannot be used."""
+
+
 class ServeError(JudulError):
     """The page cannot be served in the way asked for."""
 

@@ -120,7 +120,7 @@ def test_no_module_imports_from_a_floor_above():
         registry verdicts record_arrays record_bounds
         versions
         checking pipeline record_search index_files promotions
-        structured_checking corpus_baselines batches switches
+        structured_checking corpus_baselines batches switches tracking
         training proposals
         structured_training title_splits
         checkers ablation answers page_parts search_engines labels

@@ -1,0 +1,107 @@
+"""What writing an answer to the log adds to it, against a line in a text file as the study kept them."""
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+from benchmarks import peers
+from benchmarks.measuring import SEED, Case, Measured, Peer, p95, peak_memory, seconds_of, usual_queries
+from judul_lib.checkers import load_checker
+from judul_lib.checking import Checker
+from judul_lib.database import database_url
+from judul_lib.matches import Matches
+from judul_lib.usage_log import Answered, UsageLog
+
+POSTGRES = "JUDUL_TEST_POSTGRES"
+"""Variable with the URL of a server on which a database may be made and dropped."""
+
+Write = Callable[[str, Matches, float], Any]
+
+
+def log_sqlite(case: Case) -> Measured:
+    """Write answers to the log in a SQLite file."""
+    return _log_answers(case, database_url(case.work / "log"))
+
+
+def log_postgres(case: Case) -> Measured:
+    """Write answers to the log in a PostgreSQL database made for this."""
+    with _new_database(os.environ[POSTGRES]) as url:
+        return _log_answers(case, url)
+
+
+def _log_answers(case: Case, url: str) -> Measured:
+    n, rounds = (20, 2) if case.quick else (200, 5)
+    checker = load_checker(case.folder)
+    queries = usual_queries(checker.titles, n, SEED)
+    log = UsageLog(case.work / "log", url=url, versions={case.model: "0"}, warn=_fail)
+
+    def write(title: str, matches: Matches, seconds: float) -> None:
+        unknown = {case.model: checker.unknown_share(title)}
+        log.predictions([Answered(title, {case.model: matches}, seconds, unknown)], "page")
+
+    with peak_memory() as peak, closing(log):
+        first = median(_added(checker, queries[:1], write))  # Opens the database.
+        ours = [_added(checker, queries, write) for _ in range(rounds)]
+        memory = peak()
+    lines = [_added(checker, queries, _line_writer(case.work / "log.jsonl")) for _ in range(rounds)]
+    return Measured(
+        len(checker.titles),
+        rounds,
+        median(median(part) for part in ours),
+        memory,
+        median(p95(part) for part in ours),
+        (Peer("json_line", median(median(part) for part in lines), rounds),),
+        {"answers": n, "first_write": first, "json_line_p95": median(p95(part) for part in lines)},
+    )
+
+
+def _added(checker: Checker, queries: list[str], write: Write) -> list[float]:
+    """Return the seconds that writing adds to each answer; answering between them is not counted."""
+    added = []
+    for query in queries:
+        start = perf_counter()
+        matches = checker.check(query, top_k=peers.TOP)
+        taken = perf_counter() - start
+        added.append(seconds_of(lambda q=query, m=matches, s=taken: write(q, m, s)))
+    return added
+
+
+def _line_writer(path: Path) -> Write:
+    def write(title: str, matches: Matches, seconds: float) -> None:
+        line = {
+            "time": datetime.now(UTC).isoformat(), "title": title, "match": matches.titles[0],
+            "probability": float(matches.probability[0]), "seconds": seconds,
+        }  # fmt: skip
+        with path.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+    return write
+
+
+def _fail(sentence: str) -> None:
+    """Stop: what went to the spool instead of the database is another measurement."""
+    raise RuntimeError(sentence)
+
+
+@contextmanager
+def _new_database(server: str) -> Iterator[str]:
+    import sqlalchemy as sa
+
+    address = sa.make_url(server)
+    name = f"judul_bench_{os.getpid()}_{time.monotonic_ns()}"
+    engine = sa.create_engine(address.set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+    try:
+        yield address.set(database=name).render_as_string(hide_password=False)
+    finally:
+        with engine.connect() as connection:
+            connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
+        engine.dispose()
