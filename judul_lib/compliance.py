@@ -224,9 +224,14 @@ def _trail(config: Config, engine: sa.Engine) -> tuple[bool, str]:
     return True, f"{len(read_table(engine, audit))} baris, semuanya tersambung."
 
 
-def _backup(backups: Path, days: int) -> tuple[bool, str]:
+def newest_backup(backups: Path) -> Path | None:
+    """Return the backup written last in a folder, or the one that is named itself."""
     paths = backups.glob("*.zip") if backups.is_dir() else [backups] if backups.is_file() else []
-    newest = max(paths, key=lambda path: path.stat().st_mtime, default=None)
+    return max(paths, key=lambda path: path.stat().st_mtime, default=None)
+
+
+def _backup(backups: Path, days: int) -> tuple[bool, str]:
+    newest = newest_backup(backups)
     if newest is None:
         return False, f"Tidak ada cadangan di {backups}. Buat dengan `judul govern backup`."
     manifest = verify_backup(newest)

@@ -5,10 +5,11 @@
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any
 
+from judul_lib import database
 from judul_lib.errors import ModelError
 from judul_lib.storage import write_bytes
 from judul_lib.versions import (
@@ -117,7 +118,7 @@ def _switch(
             )
         if version == current:
             raise ModelError(f"Versi {version} dari model {name} sudah berlaku.")
-        now = datetime.now(UTC)
+        now = database.now().replace(tzinfo=UTC)
         entry = {
             "action": action, "version": version, "previous": current,
             "approver": approver.strip(), "reason": reason.strip(),
