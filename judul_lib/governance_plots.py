@@ -55,7 +55,7 @@ def review_timeline(reviews: Sequence[Due]) -> go.Figure:
     style(figure, "Kalender tinjauan", height=190 + 30 * len(names))
     figure.update_yaxes(
         categoryorder="array", categoryarray=names, autorange="reversed", ticksuffix=" ",
-        title="yang ditinjau",
+        title={"text": "yang ditinjau", "standoff": 15},
     )  # fmt: skip
     return figure.update_xaxes(title="hari dari hari ini (negatif: sudah lewat)")
 
@@ -100,6 +100,9 @@ def error_rate_intervals(rates: pd.DataFrame, title: str) -> go.Figure:
             figure.add_vline(round(overall, 1), line=line, row=1, col=column)
     style(figure, escape(title), height=190 + 60 * len(names))
     figure.update_annotations(font_size=13)
-    figure.update_xaxes(title="persen pasangan", rangemode="tozero")
+    ends = groups[[f"{kind}, sampai" for kind in _KINDS]].astype(float)
+    most = max(100 * float(ends.fillna(0).to_numpy().max()), 1.0)
+    # Both halves alike, and room for a mark at 0.
+    figure.update_xaxes(title="persen pasangan", range=rounded([-0.03 * most, 1.05 * most], 1))
     figure.update_yaxes(categoryorder="array", categoryarray=names, autorange="reversed", ticksuffix=" ")
-    return figure.update_yaxes(title="kelompok judul", col=1)
+    return figure.update_yaxes(title={"text": "kelompok judul", "standoff": 15}, col=1)

@@ -42,7 +42,7 @@ def playbook_table() -> pd.DataFrame:
             "tingkat": known.level,
             "ditanggapi dalam": known.within,
             "kejadian": known.title,
-            "selesai bila": known.over.replace("`", ""),
+            "selesai bila": known.over,
         }
         for kind, known in PLAYBOOK.items()
     ]
@@ -57,11 +57,11 @@ def model_table(outputs: Path) -> pd.DataFrame:
         dataset = known.get("dataset") or {}
         rows[MODEL_TITLES[name]] = {
             "jenis": str(known.get("type")),
-            "versi paket": str(known.get("version")),
+            "versi": str(known.get("version")),
             "data": str(dataset.get("name")),
             "judul": int(dataset.get("n_titles") or 0),
-            "berkas dengan hash": len(known.get("files") or {}),
-            "ukuran mutu": len(metrics_of(known)),
+            "berkas": len(known.get("files") or {}),
+            "ukuran": len(metrics_of(known)),
             "belum ada": ", ".join(missing_metadata(known)) or "–",
         }
     return pd.DataFrame.from_dict(rows, orient="index")
@@ -85,19 +85,20 @@ def rate_table(rates: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 def reading(rates: pd.DataFrame) -> str:
     """Say in which group each error is the most frequent, and whether that is more than chance."""
-    worse = disparities(rates)
+    worse, overall = disparities(rates), rates.iloc[list(rates.index).index("semua")]
     sentences = []
     for name, words in (("alarm palsu", "Alarm palsu"), ("luput", "Yang luput")):
         known = rates.drop("semua").dropna(subset=[name])
         if known.empty:
             sentences.append(f"{words}: terlalu sedikit pasangan untuk berkata apa pun.")
             continue
-        group = known[name].idxmax()
+        place = int(known[name].to_numpy(dtype=float).argmax())
+        group = known.index[place]
         is_worse = ((worse["kelompok"] == group) & (worse["galat"] == name)).any()
         verdict = "lebih dari kebetulan" if is_worse else "selisihnya masih dapat kebetulan"
         sentences.append(
-            f"{words} paling sering pada kelompok *{group}*: {_with_interval(known.loc[group], name)}, "
-            f"dibandingkan {_with_interval(rates.loc['semua'], name)} pada semua pasangan; {verdict}."
+            f"{words} paling sering pada kelompok *{group}*: {_with_interval(known.iloc[place], name)}, "
+            f"dibandingkan {_with_interval(overall, name)} pada semua pasangan; {verdict}."
         )
     return " ".join(sentences)
 

@@ -87,7 +87,7 @@ PLAYBOOK: Mapping[str, Incident] = MappingProxyType(
             (
                 "Lihat seberapa lama dan pada jam berapa: `judul monitor --days 7`.",
                 "Periksa beban mesin; pekerjaan besar lain dijalankan malam hari.",
-                "Untuk arsip di atas seribu judul, bangun indeks: `judul index build arsip.csv indeks`.",
+                "Untuk arsip besar, bangun indeks: `judul index build arsip.csv indeks`.",
             ),
             _KEEPER,
             'sebabnya di jejak audit: `judul govern reviewed peringatan --reason "sebab dan tindakan"`',

@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from judul_lib.backup import LOG_FILES, MODEL_FOLDERS, TABLES
+from judul_lib.compliance import newest_backup
 from judul_lib.config import Config
 from judul_lib.database import (
     DATABASE_FILE,
@@ -19,7 +20,7 @@ from judul_lib.errors import LogError
 
 
 def trial_installation(outputs: Path, folder: Path, logs: Path | None = None) -> Config:
-    """Copy the models, and a log if one is named, into a folder.
+    """Copy the models, and a log with the newest backup beside it if one is named, into a folder.
 
     Parameters
     ----------
@@ -50,6 +51,9 @@ def trial_installation(outputs: Path, folder: Path, logs: Path | None = None) ->
         for file in LOG_FILES:
             if (logs / file).is_file():
                 shutil.copy2(logs / file, config.logs / file)
+        if (newest := newest_backup(logs.parent / config.backups.name)) is not None:
+            config.backups.mkdir()
+            shutil.copy2(newest, config.backups / newest.name)
         if url := os.environ.get(DATABASE_VARIABLE):
             _copy_tables(url, trial_url(config.logs))
         else:
