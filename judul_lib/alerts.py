@@ -14,7 +14,7 @@ from judul_lib.monitoring import DRIFT_DAYS, SLOW_SECONDS, DriftByDay, drift_by_
 from judul_lib.settings import MODEL_TITLES
 from judul_lib.usage_frames import Usage, local_day
 
-ALERT_COLUMNS = ("tingkat", "apa", "sejak", "nilai", "batas", "tanggapan", "tindakan")
+ALERT_COLUMNS = ("tingkat", "jenis", "apa", "sejak", "nilai", "batas", "tanggapan", "tindakan")
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,55 @@ INCIDENT_LEVELS: Mapping[str, Level] = MappingProxyType(
         "P3": Level("hal lain yang perlu dilihat", "1 minggu"),
     }
 )
+
+
+@dataclass(frozen=True)
+class Alert:
+    """A kind of alert.
+
+    Attributes
+    ----------
+    level : str
+        One of `INCIDENT_LEVELS`.
+    to_do : str
+        The first thing to do.
+    """
+
+    level: str
+    to_do: str
+
+
+FAILED, SILENT, SLOW, DRIFT = "model-gagal", "tanpa-jawaban", "lambat", "bergeser"
+ERRORS, EMPTY, FUTURE = "galat", "tanpa-hasil", "jam"
+ALERTS: Mapping[str, Alert] = MappingProxyType(
+    {
+        FAILED: Alert(
+            "P1",
+            "Periksa foldernya dengan `judul models verify`; pulihkan dari cadangan, atau buat lagi "
+            "dengan `make run`.",
+        ),
+        SILENT: Alert(
+            "P1",
+            "Buka halaman dan periksa satu judul; mulai ulang layanan, lalu lihat jenis galatnya di "
+            "log.",
+        ),
+        SLOW: Alert(
+            "P2",
+            "Periksa beban mesin dan ukuran arsip; untuk arsip besar pakai `judul index build`.",
+        ),
+        DRIFT: Alert(
+            "P2",
+            "Lihat judul yang masuk belakangan ini. Bila memang topiknya berubah, perbarui arsip "
+            "dan latih model lagi; bila tidak, cari sebabnya di data masukan.",
+        ),
+        ERRORS: Alert("P3", "Lihat jenis galat yang paling sering di log, lalu perbaiki sebabnya."),
+        EMPTY: Alert("P3", "Periksa apakah arsip yang dipakai halaman masih lengkap."),
+        FUTURE: Alert(
+            "P3", "Periksa jam mesin (NTP). Baris itu tidak ikut dihitung sampai waktunya tiba."
+        ),
+    }
+)
+"""What `find_alerts` finds; `judul_lib.incident_playbook` has all the steps."""
 
 MOST_ERRORS, MOST_EMPTY = 0.05, 0.2
 """Share of the questions that may end in an error, and of the answers that may be without a result."""
@@ -76,40 +125,30 @@ def find_alerts(
 
     Returns
     -------
-    DataFrame, shape (n, 7)
-        Most urgent first. ``sejak`` is the first day of those up to today on
-        all of which the condition held.
+    DataFrame, shape (n, 8)
+        Most urgent first; ``jenis`` is one of `ALERTS`. ``sejak`` is the first
+        day of those up to today on all of which the condition held.
     """
     past, n_future = usage.real_if_any().until(now)
     today = local_day(now)
     rows = [
         *_failed_loads(past),
-        *_since(past, today, "P1", "Tidak ada jawaban, hanya galat", _silent(past), (
-            "Buka halaman dan periksa satu judul; mulai ulang layanan, lalu lihat jenis galatnya di log."
-        )),
-        *_since(past, today, "P2", "Waktu jawab (p95, detik) terlalu lama", _slow(past), (
-            "Periksa beban mesin dan ukuran arsip; untuk arsip besar pakai `judul index build`."
-        )),
+        *_since(past, today, SILENT, "Tidak ada jawaban, hanya galat", _silent(past)),
+        *_since(past, today, SLOW, "Waktu jawab (p95, detik) terlalu lama", _slow(past)),
         *_drifts(past, baselines, by_day or drift_by_day(past, baselines), today),
-        *_since(past, today, "P3", "Bagian pertanyaan yang berakhir dengan galat", _errors(past), (
-            "Lihat jenis galat yang paling sering di log, lalu perbaiki sebabnya."
-        )),
-        *_since(past, today, "P3", "Bagian jawaban tanpa hasil", _empty(past), (
-            "Periksa apakah arsip yang dipakai halaman masih lengkap."
-        )),
-    ]  # fmt: skip
+        *_since(past, today, ERRORS, "Bagian pertanyaan yang berakhir dengan galat", _errors(past)),
+        *_since(past, today, EMPTY, "Bagian jawaban tanpa hasil", _empty(past)),
+    ]
     if n_future:
-        rows.append(
-            _row("P3", "Baris log bertanggal di masa depan", today, (n_future, 0), (
-                "Periksa jam mesin (NTP). Baris itu tidak ikut dihitung sampai waktunya tiba."
-            ))
-        )  # fmt: skip
+        rows.append(_row(FUTURE, "Baris log bertanggal di masa depan", today, (n_future, 0)))
     frame = pd.DataFrame(rows, columns=list(ALERT_COLUMNS)).astype({"nilai": object, "batas": object})
     return frame.sort_values("tingkat", kind="stable", ignore_index=True)
 
 
-def _row(level: str, what: str, since: pd.Timestamp, found: Found, to_do: str) -> tuple[Any, ...]:
-    return level, what, since.date(), *found, INCIDENT_LEVELS[level].within, to_do
+def _row(kind: str, what: str, since: pd.Timestamp, found: Found) -> tuple[Any, ...]:
+    alert = ALERTS[kind]
+    within = INCIDENT_LEVELS[alert.level].within
+    return alert.level, kind, what, since.date(), *found, within, alert.to_do
 
 
 def held_since(
@@ -131,15 +170,14 @@ def held_since(
 def _since(
     usage: Usage,
     today: pd.Timestamp,
-    level: str,
+    kind: str,
     what: str,
     condition: Callable[[pd.Timestamp], Found | None],
-    to_do: str,
 ) -> Iterator[tuple[Any, ...]]:
     days = [frame["day"].min() for frame in usage.tables.values() if len(frame)]
     held = held_since(condition, today, min(days)) if days else None
     if held is not None:
-        yield _row(level, what, *held, to_do)
+        yield _row(kind, what, *held)
 
 
 def _recent(frame: pd.DataFrame, day: pd.Timestamp, days: int) -> pd.DataFrame:
@@ -152,11 +190,8 @@ def _failed_loads(usage: Usage) -> Iterator[tuple[Any, ...]]:
         failed = (events["kind"] == "model_failed").to_numpy()
         n_last = len(failed) if failed.all() else int(failed[::-1].argmin())
         if n_last:
-            yield _row(
-                "P1", f"{_title(model)} tidak dapat dimuat", events["day"].iloc[-n_last], (n_last, 0),
-                "Periksa foldernya dengan `judul check`; pulihkan dari cadangan, atau buat lagi "
-                "dengan `make run`.",
-            )  # fmt: skip
+            since = events["day"].iloc[-n_last]
+            yield _row(FAILED, f"{_title(model)} tidak dapat dimuat", since, (n_last, 0))
 
 
 def _silent(usage: Usage) -> Callable[[pd.Timestamp], Found | None]:
@@ -214,10 +249,8 @@ def _drifts(
                 return next(iter(found(day).values()), None)
 
             yield from _since(
-                usage, today, "P2", f"{measured} {_title(model)} bergeser ({', '.join(found(today))})",
-                condition,
-                "Lihat judul yang masuk belakangan ini. Bila memang topiknya berubah, perbarui arsip "
-                "dan latih model lagi; bila tidak, cari sebabnya di data masukan.",
+                usage, today, DRIFT,
+                f"{measured} {_title(model)} bergeser ({', '.join(found(today))})", condition,
             )  # fmt: skip
 
 

@@ -20,7 +20,8 @@ from judul_lib.storage import sha256_of, write_bytes
 
 TRAIN, PROMOTE, ROLLBACK, DELETE = "train", "promote", "rollback", "delete"
 RETENTION, FORGET, EXPORT, BACKUP, RESTORE = "retention", "forget", "export", "backup", "restore"
-ACTIONS = (TRAIN, PROMOTE, ROLLBACK, DELETE, RETENTION, FORGET, EXPORT, BACKUP, RESTORE)
+REVIEW = "review"
+ACTIONS = (TRAIN, PROMOTE, ROLLBACK, DELETE, RETENTION, FORGET, EXPORT, BACKUP, RESTORE, REVIEW)
 HEAD_FILE, _LOCK_FILE = "audit.head.json", ".audit.lock"
 # What the first row has in the place of the hash of the one before.
 _BEGINNING = "0" * 64

@@ -16,6 +16,7 @@ from judul_lib.cli_models import models
 from judul_lib.cli_monitor import monitor, simulate
 from judul_lib.cli_parts import say
 from judul_lib.cli_retrain import retrain
+from judul_lib.cli_reviews import calendar, playbook, reviewed
 from judul_lib.errors import JudulError, describe_os_error
 
 if TYPE_CHECKING:
@@ -90,6 +91,8 @@ def _value(text: str) -> Any:
 _COMMANDS = (check, score_pairs, index, dedup, models, retrain, monitor, simulate, govern)
 for command in _COMMANDS:
     cli.add_command(command)
+for command in (calendar, reviewed, playbook):
+    govern.add_command(command)
 
 
 @cli.command()

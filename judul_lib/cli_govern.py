@@ -36,7 +36,7 @@ def verify(outputs: Path | None) -> int:
     from judul_lib import audit as trail
     from judul_lib.database import audit, read_table
 
-    with _opened(outputs) as (config, engine):
+    with opened(outputs) as (config, engine):
         found = trail.verify(engine, config.logs)
         n = len(read_table(engine, audit))
     for sentence in found:
@@ -54,7 +54,7 @@ def show_audit(outputs: Path | None) -> None:
     """Tampilkan jejak audit: kapan, siapa, apa, mengapa, dan rinciannya."""
     from judul_lib.database import audit, read_table
 
-    with _opened(outputs) as (_, engine):
+    with opened(outputs) as (_, engine):
         rows = sorted(read_table(engine, audit), key=lambda row: row["seq"])
     if not rows:
         click.echo("Jejak audit masih kosong.")
@@ -84,7 +84,7 @@ def retention(days: int, dry_run: bool, reason: str, outputs: Path | None) -> No
     """Hapus catatan penggunaan yang lebih tua dari masa simpannya."""
     from judul_lib import privacy
 
-    with _opened(outputs) as (config, engine):
+    with opened(outputs) as (config, engine):
         counts = privacy.retention(
             engine, config.logs, days=days, dry_run=dry_run, reason=reason,
             actor=cli_parts.actor(config),
@@ -122,7 +122,7 @@ def forget(user: str, reason: str, outputs: Path | None) -> int:
     """Hapus semua catatan seorang pengguna, lalu buktikan bahwa tidak ada yang tersisa."""
     from judul_lib import privacy
 
-    with _opened(outputs) as (config, engine):
+    with opened(outputs) as (config, engine):
         done = privacy.forget(engine, config.logs, user, reason=reason, actor=cli_parts.actor(config))
     click.echo(f"Dihapus: {_listed(done.deleted)}.")
     click.echo(f"Tersisa menurut pencarian ulang: {_listed(done.remaining)}.")
@@ -143,7 +143,7 @@ def export(user: str, output: Path | None, reason: str, outputs: Path | None) ->
     from judul_lib import privacy
     from judul_lib.storage import write_bytes
 
-    with _opened(outputs) as (config, engine):
+    with opened(outputs) as (config, engine):
         text = privacy.export(engine, config.logs, user, reason=reason, actor=cli_parts.actor(config))
     if output is None:
         click.echo(text, nl=False)
@@ -160,7 +160,7 @@ def backup(path: Path, reason: str, outputs: Path | None) -> None:
     """Simpan log, kuncinya, dan semua model dalam satu berkas zip."""
     from judul_lib import backup as backups
 
-    with _opened(outputs) as (config, engine):
+    with opened(outputs) as (config, engine):
         manifest = backups.backup(
             config.models, engine, config.logs, path, actor=cli_parts.actor(config),
             reason=reason or "Pencadangan",
@@ -211,9 +211,9 @@ def check(backups: Path | None, days: int, outputs: Path | None) -> int:
     """Jalankan daftar periksa kepatuhan; berakhir dengan status 1 bila ada yang gagal."""
     from judul_lib.compliance import compliance
 
-    with _opened(outputs) as (config, engine):
+    with opened(outputs) as (config, engine):
         checks = compliance(
-            config, engine, cli_parts.project_folder(), backups or config.models / "backups",
+            config, engine, cli_parts.project_folder(), backups or config.backups,
             backup_days=days,
         )  # fmt: skip
     for one in checks:
@@ -254,7 +254,7 @@ def fairness(name: str | None, outputs: Path | None) -> None:
 
 
 @contextmanager
-def _opened(outputs: Path | None) -> "Iterator[tuple[Config, sa.Engine]]":
+def opened(outputs: Path | None) -> "Iterator[tuple[Config, sa.Engine]]":
     """Give the settings and the database of the log, whether or not answers are logged."""
     from judul_lib.database import PATIENCE, database_url, opened_database
 

@@ -147,13 +147,14 @@ def _alert_lines(alerts: "pd.DataFrame") -> list[str]:
     if alerts.empty:
         return ["Tidak ada peringatan."]
     shown = alerts[["tingkat", "apa", "sejak", "nilai", "batas", "tanggapan"]]
-    to_do = alerts.drop_duplicates("tindakan")[["tingkat", "tindakan"]].itertuples(index=False)
+    kinds = alerts.drop_duplicates("jenis")
+    to_do = kinds[["tingkat", "jenis", "tindakan"]].itertuples(index=False)
     return [
         f"{number(len(alerts))} peringatan:",
         table(shown, index=False).text,
         "",
         "Yang perlu dilakukan:",
-        *(f"  {level}  {sentence}" for level, sentence in to_do),
+        *(f"  {level}  {sentence} (`judul govern playbook {kind}`)" for level, kind, sentence in to_do),
     ]
 
 

@@ -1,7 +1,6 @@
 """The study's compliance checklist, each item checked by looking and shown with what was seen."""
 
 import ast
-import json
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from judul_lib.settings import MODEL_TITLES, SEED
 from judul_lib.spool import spooled
 from judul_lib.storage import sha256_of
 from judul_lib.switches import without_row
+from judul_lib.tables import number
 
 KEPT_DAYS, BACKUP_DAYS = 90, 7
 """The study's retention period; the age from which a backup is too old (ours)."""
@@ -98,16 +98,17 @@ def _no_text(config: Config, engine: sa.Engine) -> tuple[bool, str]:
     if config.log_text:
         return (
             True,
-            f"log_text = true: teks disimpan dengan sengaja; {found} dari {seen} baris memuatnya.",
+            f"log_text = true: teks disimpan dengan sengaja; {number(found)} dari {number(seen)} baris "
+            "memuatnya.",
         )
-    return not found, f"{found} dari {seen} baris memuat teks."
+    return not found, f"{number(found)} dari {number(seen)} baris memuat teks."
 
 
 def _retention(config: Config, engine: sa.Engine) -> tuple[bool, str]:
     counts = privacy.retention(engine, config.logs, days=KEPT_DAYS, actor="", dry_run=True)
     old = sum(counts.values())
     advice = " Jalankan `judul govern retention`." if old else ""
-    return not old, f"{old} baris lebih tua dari {KEPT_DAYS} hari.{advice}"
+    return not old, f"{number(old)} baris lebih tua dari {KEPT_DAYS} hari.{advice}"
 
 
 def _models(outputs: Path) -> list[Path]:
@@ -168,9 +169,7 @@ def _seeds(outputs: Path) -> tuple[bool, str]:
         for line in unseeded_lines(path.read_text("utf-8"))
     ]
     told = ", ".join(f"{name} {'–' if seed is None else seed}" for name, seed in seeds.items())
-    where = (
-        f"tanpa benih: {', '.join(unseeded)}" if unseeded else "tidak ada pengacakan tanpa benih di kode"
-    )
+    where = ", ".join(unseeded) or "tidak ada"
     return all(seed == SEED for seed in seeds.values()) and not unseeded, (
         f"Benih {SEED}; pada model: {told}; pengacakan tanpa benih di kode: {where}."
     )
@@ -230,15 +229,20 @@ def _trail(config: Config, engine: sa.Engine) -> tuple[bool, str]:
                 )
     if found:
         return False, " ".join(found)
-    return True, f"{len(read_table(engine, audit))} baris, semuanya tersambung."
+    return True, f"{number(len(read_table(engine, audit)))} baris, semuanya tersambung."
+
+
+def newest_backup(backups: Path) -> Path | None:
+    """Return the backup written last in a folder, or the one that is named itself."""
+    paths = backups.glob("*.zip") if backups.is_dir() else [backups] if backups.is_file() else []
+    return max(paths, key=lambda path: path.stat().st_mtime, default=None)
 
 
 def _backup(backups: Path, days: int) -> tuple[bool, str]:
-    paths = backups.glob("*.zip") if backups.is_dir() else [backups] if backups.is_file() else []
-    newest = max(paths, key=lambda path: path.stat().st_mtime, default=None)
+    newest = newest_backup(backups)
     if newest is None:
         return False, f"Tidak ada cadangan di {backups}. Buat dengan `judul govern backup`."
     manifest = verify_backup(newest)
     age = (now() - datetime.fromisoformat(manifest.time)).total_seconds() / 86_400
-    content = json.dumps(dict(manifest.rows), separators=(", ", " ")).strip("{}").replace('"', "")
+    content = ", ".join(f"{name} {number(n)}" for name, n in manifest.rows.items())
     return age <= days, f"{newest.name}, {max(age, 0):.0f} hari, semua hash cocok ({content})."

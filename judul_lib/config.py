@@ -85,6 +85,11 @@ class Config:
         """Folder of the log."""
         return self.models / "logs"
 
+    @property
+    def backups(self) -> Path:
+        """Folder in which backups are looked for."""
+        return self.models / "backups"
+
 
 def find_config(start: Path | None = None) -> Path | None:
     """Return the file named by ``JUDUL_CONFIG``, or the nearest ``judul.toml`` upwards, or None."""

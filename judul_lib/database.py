@@ -7,6 +7,7 @@ several people use. Times are UTC. What a user typed is a keyed hash.
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ DATABASE_VARIABLE = "JUDUL_DATABASE_URL"
 DATABASE_FILE = "judul.db"
 # Seconds that a statement waits for another process's transaction, or for a server to answer.
 _LOCK_WAIT, _CONNECT_WAIT = 0.25, 3
+_clock: ContextVar[datetime | None] = ContextVar("clock", default=None)
 PATIENCE = 10.0
 """Seconds that a command waits for other writers, where no answer waits for it."""
 
@@ -108,7 +110,24 @@ def database_url(folder: Path) -> str:
 
 def now() -> datetime:
     """Return the time in UTC, as the tables have it."""
-    return datetime.now(UTC).replace(tzinfo=None)
+    return _clock.get() or datetime.now(UTC).replace(tzinfo=None)
+
+
+@contextmanager
+def clock_at(moment: datetime) -> Iterator[None]:
+    """Let `now` be a moment within a block: what is shown on made-up usage is then the same each day.
+
+    Examples
+    --------
+    >>> with clock_at(datetime(2026, 6, 30)):
+    ...     now()
+    datetime.datetime(2026, 6, 30, 0, 0)
+    """
+    token = _clock.set(moment)
+    try:
+        yield
+    finally:
+        _clock.reset(token)
 
 
 def open_database(

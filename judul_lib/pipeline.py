@@ -52,6 +52,7 @@ STAGES = (
     Stage("06_evaluation", ("structured", "evaluation.json")),
     Stage("07_check_titles", ("check_example.csv",)),
     Stage("08_monitoring", ("monitoring.json",)),
+    Stage("09_governance", ("governance.json",)),
     Stage("10_large_corpus", ("large_corpus.json",)),
 )
 

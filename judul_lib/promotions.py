@@ -6,10 +6,11 @@ metadata of a version the last one that led to it.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any
 
+from judul_lib import database
 from judul_lib.errors import ModelError
 from judul_lib.registry import GOVERNANCE_KEY, METADATA_FILE, read_metadata
 from judul_lib.storage import write_bytes
@@ -164,7 +165,7 @@ def _switch(
             )
         if version == current:
             raise ModelError(f"Versi {version} dari model {name} sudah berlaku.")
-        now = datetime.now(UTC)
+        now = database.now().replace(tzinfo=UTC)
         entry = {
             "action": action, "version": version, "previous": current,
             "approver": approver.strip(), "reason": reason.strip(),

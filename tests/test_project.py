@@ -125,15 +125,16 @@ def test_no_module_imports_from_a_floor_above():
         structured_training title_splits
         checkers ablation answers page_parts search_engines labels
         index installation_log compliance model_baselines monitoring simulation retraining
-        archives pair_blocks alerts monitoring_plots
-        monitoring_tables
+        archives pair_blocks alerts monitoring_plots review_calendar trial
+        monitoring_tables incident_playbook
+        governance_tables governance_plots
         session serving match_plots dedup growth
         title_panel growth_plots
         proposals_panel
         page
         cli_parts
         cli_check cli_index cli_dedup cli_govern cli_monitor cli_models
-        cli_retrain
+        cli_retrain cli_reviews
         cli
     """
     floors = [line.split() for line in plan.strip().splitlines()]
