@@ -1,6 +1,8 @@
 """How the cost of a check grows with the catalogue, and what an index costs to make."""
 
-from collections.abc import Callable, Iterable, Sequence
+import cProfile
+import pstats
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import ParamSpec, TypeVar
@@ -130,6 +132,46 @@ def storing_costs(index: TitleIndex, folder: str | Path) -> pd.Series:
     _, saving = timed(index.save, folder)
     _, opening = timed(TitleIndex.load, folder)
     return pd.Series({SAVING: saving, OPENING: opening})
+
+
+def checking_costs(index: TitleIndex, queries: Sequence[str], *, top_k: int) -> pd.Series:
+    """Say where the time of checks goes, in one thread and warm.
+
+    Returns
+    -------
+    Series
+        Milliseconds a check of each of `CHECK_STEPS` and of all else, as Python's profiler
+        counts them: it slows small steps down, so they are shares rather than times.
+    """
+    threads, index.n_threads = index.n_threads, 1
+    list(index.check_many(queries, top_k=top_k))
+    profiler = cProfile.Profile()
+    profiler.runcall(lambda: list(index.check_many(queries, top_k=top_k)))
+    index.n_threads = threads
+    stats = pstats.Stats(profiler)
+    seconds = dict.fromkeys([*CHECK_STEPS.values()], 0.0)
+    for (file, _, function), (_, _, _, spent, _) in stats.stats.items():  # type: ignore[attr-defined]
+        if step := CHECK_STEPS.get((Path(file).stem, function)):
+            seconds[step] += spent
+    rest = stats.total_tt - sum(seconds.values())  # type: ignore[attr-defined]
+    return pd.Series({**seconds, _REST: rest}) * 1000 / len(queries)
+
+
+CHECK_STEPS: Mapping[tuple[str, str], str] = {
+    ("search_engines", "read"): "membaca judul yang diperiksa",
+    ("study_search", "cosine"): "kosinus dan kata bersama",
+    ("study_search", "shared_stems"): "kosinus dan kata bersama",
+    ("record_search", "_sums"): "bagian judul yang berpasangan",
+    ("forest_table", "cells"): "batas atas",
+    ("study_search", "levenshtein_bound"): "batas atas",
+    ("record_bounds", "log_odds"): "batas atas",
+    ("record_bounds", "ceiling"): "batas atas",
+    ("study_search", "letters_bound"): "batas atas",
+    ("study_search", "levenshtein"): "huruf",
+    ("record_search", "_features"): "perbandingan penuh",
+    ("index", "_matches"): "keterangan hasil",
+}
+"""Functions of a check, none of which calls another, and the step that each belongs to."""
 
 
 def bytes_per_title(folder: str | Path) -> pd.Series:

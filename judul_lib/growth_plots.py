@@ -71,19 +71,23 @@ def _names(sizes: Sequence[int]) -> list[str]:
     return [number(size) for size in sizes]
 
 
-def stage_bars(seconds: pd.DataFrame, n_titles: int) -> go.Figure:
-    """Seconds of each step of making an index, one series a model.
+def stage_bars(
+    costs: pd.DataFrame, n_titles: int, *, of: str = "setiap langkah", unit: str = "detik"
+) -> go.Figure:
+    """Time of each step of making an index, or of a check, one series a model.
 
     Parameters
     ----------
-    seconds : DataFrame
+    costs : DataFrame
         Index: step, in the order in which they happen; one column a model.
     n_titles : int
         Size of the catalogue.
+    of, unit : str
+        What costs so much, for the title; of what, for the axis.
     """
     figure = go.Figure()
-    steps = [escape(str(step)) for step in seconds.index]
-    for (name, values), mark, pattern in zip(seconds.items(), _MARKS, _PATTERNS, strict=False):
+    steps = [escape(str(step)) for step in costs.index]
+    for (name, values), mark, pattern in zip(costs.items(), _MARKS, _PATTERNS, strict=False):
         figure.add_bar(
             x=rounded(values, 3), y=steps, orientation="h", name=escape(str(name)),
             marker={"color": mark[0], "pattern": {"shape": pattern}},
@@ -91,9 +95,9 @@ def stage_bars(seconds: pd.DataFrame, n_titles: int) -> go.Figure:
             cliponaxis=False,
         )  # fmt: skip
     style(
-        figure, f"Biaya setiap langkah, {number(n_titles)} judul", barmode="group",
-        height=150 + 24 * len(steps) * (1 + len(seconds.columns)),
+        figure, f"Biaya {of}, {number(n_titles)} judul", barmode="group",
+        height=150 + 24 * len(steps) * (1 + len(costs.columns)),
     )  # fmt: skip
-    top = 1.2 * float(seconds.max().max())
+    top = 1.2 * float(costs.max().max())
     figure.update_yaxes(autorange="reversed", ticksuffix=" ")
-    return figure.update_xaxes(title="detik", range=[0, top])
+    return figure.update_xaxes(title=unit, range=[0, top])

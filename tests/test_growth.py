@@ -7,8 +7,10 @@ import pytest
 from judul_lib import growth_plots
 from judul_lib.checking import TitleChecker
 from judul_lib.growth import (
+    CHECK_STEPS,
     bytes_per_title,
     check_all,
+    checking_costs,
     growth_exponent,
     making_costs,
     same_answers,
@@ -91,6 +93,20 @@ def test_steps_of_making_an_index_are_timed_and_its_arrays_weighed(tmp_path, nam
     assert weights.sum() * 300 == pytest.approx(stored, rel=0.05)
     letters = len("".join(titles).encode()) / 300
     assert letters < weights["judul seperti ditulis"] < letters + 16
+
+
+@pytest.mark.parametrize("name", ["light", "structured"])
+def test_the_time_of_checks_is_taken_apart(name):
+    titles = synthetic_titles(300, seed=1, data=DATA.parent).titles
+    index = TitleIndex.build(titles, PROJECT / "outputs" / name)
+    index.n_threads = 7
+    costs = checking_costs(index, titles[:3], top_k=5)
+    assert set(costs.index) == {*CHECK_STEPS.values(), "lainnya"}
+    assert (costs >= 0).all()
+    only_structured = costs[["bagian judul yang berpasangan", "perbandingan penuh"]] > 0
+    assert only_structured.all() == only_structured.any() == (name == "structured")
+    assert (costs[["huruf", "batas atas", "kosinus dan kata bersama", "keterangan hasil"]] > 0).all()
+    assert index.n_threads == 7
 
 
 def test_figures_of_growth_show_points_line_and_exponent():
