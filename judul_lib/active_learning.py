@@ -29,6 +29,7 @@ N_NEIGHBOURS = 8
 """Nearest titles that each title is paired with; nearly all pairs of an archive share nothing."""
 RANDOM_SHARE = 0.25
 """Random pairs for each near one: what shares no word may be the same study all the same."""
+_FEW_TITLES = 30
 # Of a larger catalogue, pairs of this many titles drawn at random are looked at.
 _MOST_TITLES = 2_000
 # Pairs that a model is asked for at once.
@@ -47,7 +48,7 @@ def candidate_pairs(
     Parameters
     ----------
     titles : list of str, shape (n,)
-        Of a catalogue with more than 2,000, the neighbours of 2,000 drawn at random.
+        Of up to 30, all pairs; of more than 2,000, the neighbours of 2,000 drawn at random.
     random_share : float
         Random pairs for each near one.
 
@@ -58,13 +59,13 @@ def candidate_pairs(
 
     Examples
     --------
-    >>> left, right = candidate_pairs(["Harga beras", "Harga padi", "Citra paru"], n_neighbours=1)
-    >>> (0, 1) in zip(left.tolist(), right.tolist())
-    True
+    >>> left, right = candidate_pairs(["Harga beras", "Harga padi", "Citra paru"])
+    >>> left.tolist(), right.tolist()
+    ([0, 0, 1], [1, 2, 2])
     """
     n = len(titles)
-    if n < 2:
-        return np.empty(0, np.intp), np.empty(0, np.intp)
+    if n <= _FEW_TITLES:
+        return np.triu_indices(n, k=1)
     rng = np.random.default_rng(random_state)
     asked = np.sort(rng.permutation(n)[:_MOST_TITLES])
     processed = preprocess_titles(titles)
@@ -86,9 +87,11 @@ def uncertainty(probability: ArrayLike, threshold: float = DECISION_THRESHOLD) -
     >>> uncertainty([0.0, 0.3, 0.6, 0.8, 1.0], threshold=0.6).tolist()
     [0.0, 0.5, 1.0, 0.5, 0.0]
     """
-    turn = float(np.clip(threshold, 1e-9, 1 - 1e-9))
-    shares = np.interp(np.asarray(probability, dtype=float), [0, turn, 1], [0, 1, 0])
-    return np.round(shares, 9)
+    given = np.asarray(probability, dtype=float)
+    is_above = given >= threshold
+    room = np.where(is_above, 1 - threshold, threshold)
+    distance = np.abs(given - threshold)
+    return np.round(1 - np.divide(distance, room, out=np.zeros_like(given), where=room > 0), 9)
 
 
 def choose_random(doubt: FloatArray, features: FloatArray, n: int, rng: np.random.Generator) -> Rows:

@@ -244,7 +244,8 @@ def advantage(
     DataFrame
         Index: each test; columns of both strategies' means, ``selisih``,
         ``low``, ``high`` (paired t-test; it speaks of the draw of the labels,
-        not of that of the test pairs), ``menang`` (seeds won) and ``benih``.
+        not of that of the test pairs), ``menang`` (seeds won), ``benih`` and
+        ``simpulan``: *lebih baik* or *lebih buruk* where the interval leaves out 0.
     """
     last = compared[compared["label"] == compared["label"].max()]
     rows = {}
@@ -252,12 +253,14 @@ def advantage(
         by_seed = of_test.pivot_table(index="benih", columns="strategi", values=metric)
         one, other = by_seed[strategy], by_seed[over]
         interval = ttest_rel(one, other).confidence_interval(confidence)
+        low, high = float(interval.low), float(interval.high)
+        verdict = "lebih baik" if low > 0 else "lebih buruk" if high < 0 else "tidak berbeda nyata"
         rows[name] = {
             strategy: one.mean(), over: other.mean(), "selisih": (one - other).mean(),
-            "low": float(interval.low), "high": float(interval.high),
-            "menang": int((one > other).sum()), "benih": len(by_seed),
+            "low": low, "high": high, "menang": int((one > other).sum()), "benih": len(by_seed),
+            "simpulan": verdict,
         }  # fmt: skip
-    return pd.DataFrame(rows).T.astype({"menang": int, "benih": int})
+    return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def _sides(pairs: pd.DataFrame) -> tuple[list[str], list[str]]:

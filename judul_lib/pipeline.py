@@ -53,6 +53,7 @@ STAGES = (
     Stage("07_check_titles", ("check_example.csv",)),
     Stage("08_monitoring", ("monitoring.json",)),
     Stage("10_large_corpus", ("large_corpus.json",)),
+    Stage("11_labeling_tool", ("labeling.json",)),
 )
 
 

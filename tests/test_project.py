@@ -122,8 +122,11 @@ def test_no_module_imports_from_a_floor_above():
         checking training pipeline record_search index_files promotions
         structured_checking structured_training title_splits batches
         proposals
+        active_learning labeling_plots
         checkers ablation answers page_parts search_engines labels
         index installation_log compliance model_baselines monitoring simulation retraining
+        labeling_session
+        label_agreement label_simulation labeling_panel
         archives pair_blocks alerts monitoring_plots
         monitoring_tables
         session serving match_plots dedup growth
