@@ -64,8 +64,8 @@ def strategy_curves(
             x = by_number.index.tolist()
             figure.add_scatter(
                 x=[*x, *x[::-1]], y=rounded([*(means + half), *(means - half)[::-1]]),
-                fill="toself", fillcolor=f"rgba({tone}, 0.18)", line={"width": 0}, hoverinfo="skip",
-                showlegend=False, legendgroup=strategy, row=1, col=column,
+                mode="lines", line={"width": 0}, fill="toself", fillcolor=f"rgba({tone}, 0.18)",
+                hoverinfo="skip", showlegend=False, legendgroup=strategy, row=1, col=column,
             )  # fmt: skip
             figure.add_scatter(
                 x=x, y=rounded(means), mode="lines+markers", name=escape(strategy),

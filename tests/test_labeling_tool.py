@@ -405,7 +405,8 @@ def serving(notebook, models):
     """Serve the notebook of the tool as the page is served; return its address."""
     port = free_port()
     code = (
-        "from pathlib import Path; from judul_lib.config import Config; from judul_lib.serving import serve;"
+        "from pathlib import Path; from judul_lib.config import Config;"
+        "from judul_lib.serving import serve;"
         f"serve(Config(models=Path({str(models)!r}), port={port}, log=False), Path({str(notebook)!r}))"
     )
     process = subprocess.Popen(
@@ -442,7 +443,7 @@ def test_a_labeller_works_in_the_browser_and_goes_on_after_a_reload(browser, tmp
     def begin():
         page.get_by_label("Nama atau kode Anda").fill("P1")
         page.get_by_role("button", name="Mulai").click()
-        page.locator(".judul-pasangan").wait_for()
+        page.locator(".judul-jawaban:focus").wait_for()  # The keys count at once.
 
     def shown():
         return tuple(page.locator(".judul-pasangan dd").all_text_contents())
