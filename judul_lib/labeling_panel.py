@@ -147,9 +147,10 @@ class LabelingPanel(widgets.VBox):
         """Ask queue after queue until one is not answered: each depends on those before it alone."""
         while session.total < at_least or session.current is None:
             chosen = self._choose(self._checker, self._n, labelled=session.queue)
-            if chosen.empty:
-                return
+            before = session.total
             session.extend(list(zip(chosen["judul_a"], chosen["judul_b"], strict=True)))
+            if session.total == before:  # The archive is used up.
+                return
             at_least = 0
 
     def _undo(self, session: LabelingSession) -> str:
