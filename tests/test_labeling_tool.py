@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -13,6 +14,7 @@ import urllib.error
 import urllib.request
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from html import unescape
 
 import pandas as pd
 import pytest
@@ -370,6 +372,22 @@ def test_an_archive_that_is_all_judged_is_said(checker, tmp_path):
     panel.ask_more()
     assert "Tidak ada lagi" in panel.state.html
     assert panel.more.layout.display == "none"
+
+
+def test_a_title_is_text_and_shared_words_are_marked(checker, tmp_path):
+    panel = LabelingPanel(checker.with_titles(HOSTILE), tmp_path)
+    panel.start("ani")
+    while panel.session.current is not None:
+        left, right = panel.session.current
+        html = panel.pair.html
+        assert html.count("<dd><bdi>") == html.count("</bdi></dd>") == 2
+        assert set(re.findall(r"<(\w+)", html)) <= {"dl", "dt", "dd", "bdi", "mark"}
+        text = unescape(re.sub(r"<[^>]+>", "", html))
+        assert left in text
+        assert right in text
+        assert "<mark>Prediksi</mark>" in html
+        panel.press("ragu")
+    assert panel.session.n_done == 15
 
 
 def test_what_cannot_be_saved_is_said_and_asked_again(checker, tmp_path, monkeypatch):
