@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Callable
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import ipywidgets as widgets
@@ -18,9 +17,7 @@ from judul_lib.tables import number
 from judul_lib.texts import Texts, read_texts
 from judul_lib.title_panel import TitlePanel
 from judul_lib.usage_log import UsageLog
-from judul_lib.widgets import FileInput
-
-_STYLE = Path(__file__).parent / "resources" / "page" / "style.css"
+from judul_lib.widgets import STYLE_FILE, FileInput
 
 
 class ArchivePanel(widgets.VBox):
@@ -114,7 +111,7 @@ class CheckPage(widgets.VBox):
             self.children = [_error(str(error))]
             return
         texts = read_texts(config.language)
-        style = widgets.HTML(f"<style>{_STYLE.read_text(encoding='utf-8')}</style>")
+        style = widgets.HTML(f"<style>{STYLE_FILE.read_text(encoding='utf-8')}</style>")
         head = widgets.HTML(
             f"<header class='judul-kepala'><h1>{texts('title')}</h1><p>{texts('subtitle')}</p></header>"
         )

@@ -118,6 +118,16 @@ def match_table(
     return Display(html, pd.DataFrame(matches.rows()).round(3).to_string(index=False))
 
 
+def title_pair(left: str, right: str, *, texts: Texts | None = None) -> Display:
+    """Show two titles one above the other, the words that both have marked."""
+    texts = texts or read_texts()
+    items = "".join(
+        f"<dt>{escape(texts(name))}</dt><dd>{_marked(title, set(preprocess_text(other).split()))}</dd>"
+        for name, title, other in (("title_a", left, right), ("title_b", right, left))
+    )
+    return Display(f"<dl class='judul-pasangan'>{items}</dl>", f"{left}\n{right}")
+
+
 def comparison(
     results: Mapping[str, Matches],
     *,

@@ -54,6 +54,7 @@ STAGES = (
     Stage("08_monitoring", ("monitoring.json",)),
     Stage("09_governance", ("governance.json",)),
     Stage("10_large_corpus", ("large_corpus.json",)),
+    Stage("11_labeling_tool", ("labeling.json",)),
 )
 
 

@@ -202,11 +202,16 @@ def _with_strangers(old: Model, pairs: pd.DataFrame) -> tuple[list[str], list[st
     return [*old.titles, *further], [*old.processed, *preprocess_titles(further)]
 
 
+def study_pairs(model: Model, random_state: int = SEED) -> pd.DataFrame:
+    """Return ``left``, ``right``, ``label`` of the corpus pairs that the study's rule labels."""
+    rows = fit_vectorizer(model.processed, FULL).transform(model.processed)
+    return label_pairs(rows, random_state=random_state).pairs[["left", "right", "label"]]
+
+
 def _training_pairs(
     old: Model, titles: Sequence[str], labelled: pd.DataFrame, random_state: int
 ) -> pd.DataFrame:
-    rows = fit_vectorizer(old.processed, FULL).transform(old.processed)
-    study = label_pairs(rows, random_state=random_state).pairs[["left", "right", "label"]]
+    study = study_pairs(old, random_state)
     row_of: dict[str, int] = {}
     for row, title in enumerate(titles):
         row_of.setdefault(title_key(title), row)

@@ -2,7 +2,8 @@
 
 They are `anywidget` widgets where ipywidgets has no part that works by keyboard,
 names itself to a screen reader and takes a title as text: a title field in which
-Enter checks, a native slider, a table that sorts, a file sent in pieces, a download.
+Enter checks, a native slider, a table that sorts, buttons with keys, a file sent in pieces, a
+download.
 """
 
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from judul_lib.tables import number
 from judul_lib.texts import Texts
 
 _SCRIPTS = Path(__file__).parent / "resources" / "page"
+STYLE_FILE = _SCRIPTS / "style.css"
 
 
 class TitleForm(anywidget.AnyWidget):
@@ -81,6 +83,44 @@ class SortableTable(anywidget.AnyWidget):
     html = traitlets.Unicode().tag(sync=True)
     label = traitlets.Unicode().tag(sync=True)
     selected = traitlets.Int(0).tag(sync=True)
+
+
+class AnswerButtons(anywidget.AnyWidget):
+    """Buttons that answer a question, each by its keys too.
+
+    Parameters
+    ----------
+    on_press : callable
+        Called with the name of a button that may be pressed.
+    choices : list of dict
+        ``name``, ``text`` and ``keys`` (the first is shown) of each button.
+    enabled : list of str
+        Names of the buttons that may be pressed.
+    question : int
+        Number of the question; an answer to one before it does not count, as
+        when a key is pressed twice.
+    """
+
+    _esm = _SCRIPTS / "answer_buttons.js"
+    label = traitlets.Unicode().tag(sync=True)
+    hint = traitlets.Unicode().tag(sync=True)
+    choices: traitlets.List = traitlets.List().tag(sync=True)
+    enabled: traitlets.List = traitlets.List().tag(sync=True)
+    question = traitlets.Int(0).tag(sync=True)
+
+    def __init__(self, on_press: Callable[[str], None], **traits: Any) -> None:
+        super().__init__(**traits)
+        self._on_press = on_press
+        self.on_msg(self._received)
+
+    def take_focus(self) -> None:
+        """Let the keys count at once."""
+        self.send({"kind": "focus"})
+
+    def _received(self, _: Any, content: Any, __: Any) -> None:
+        is_current = content.get("question") == self.question
+        if content.get("kind") == "press" and is_current and content.get("name") in self.enabled:
+            self._on_press(content["name"])
 
 
 class FileInput(anywidget.AnyWidget):

@@ -63,16 +63,16 @@ def names(stages):
 
 
 def test_only_what_is_out_of_date_is_run(tiny):
-    assert names(run_notebooks(tiny)) == ["01", "02", "03", "04", "05", "06", "07", "08", "09", "10"]
+    assert names(run_notebooks(tiny)) == ["01", "02", "03", "04", "05", "06", "07", "08", "09", "10", "11"]
     before = everything(tiny.outputs), everything(tiny.reports)
     assert run_notebooks(tiny) == []
     assert (everything(tiny.outputs), everything(tiny.reports)) == before
 
     edit(tiny, 4, "1 + 1")
-    assert names(run_notebooks(tiny)) == ["05", "06", "07", "08", "09", "10"]
+    assert names(run_notebooks(tiny)) == ["05", "06", "07", "08", "09", "10", "11"]
 
     (tiny.outputs / "full" / "model").write_text("damaged")
-    assert names(run_notebooks(tiny)) == ["04", "05", "06", "07", "08", "09", "10"]
+    assert names(run_notebooks(tiny)) == ["04", "05", "06", "07", "08", "09", "10", "11"]
     assert (tiny.outputs / "full" / "model").read_text() == "04_train_full"
 
     (tiny.reports / "03_feature_analysis.html").unlink()

@@ -123,8 +123,11 @@ def test_no_module_imports_from_a_floor_above():
         structured_checking corpus_baselines batches switches tracking
         training proposals
         structured_training title_splits
+        active_learning labeling_plots
         checkers ablation answers page_parts search_engines labels
         index installation_log compliance model_baselines monitoring simulation retraining
+        labeling_session
+        label_agreement label_simulation labeling_panel
         archives pair_blocks alerts monitoring_plots review_calendar trial
         monitoring_tables incident_playbook
         governance_tables governance_plots

@@ -1,0 +1,79 @@
+"""Figures of the labelling tool: what is chosen, and what the chosen labels are worth."""
+
+from collections.abc import Mapping
+from html import escape
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import ArrayLike
+from plotly.subplots import make_subplots
+from scipy.stats import sem, t
+
+from judul_lib.plots import ACCENT, PRIMARY, rounded, style
+
+_BINS = 10
+_LOOKS = ((PRIMARY, "solid", "circle", "44, 62, 80"), (ACCENT, "dash", "x", "224, 142, 69"))
+
+
+def chosen_bars(probabilities: Mapping[str, ArrayLike]) -> go.Figure:
+    """How a model's probabilities are spread, in percent of each group of pairs.
+
+    Parameters
+    ----------
+    probabilities : mapping of str to array
+        Name of a group to its probabilities: all candidates, those chosen.
+    """
+    edges = np.round(np.linspace(0, 1, _BINS + 1), 2)
+    names = [f"{a:.1f}–{b:.1f}".replace(".", ",") for a, b in pairwise(edges)]
+    figure = go.Figure()
+    for (name, values), color, pattern in zip(
+        probabilities.items(), ("#5d8aa8", ACCENT, PRIMARY), ("", "/", "x"), strict=False
+    ):
+        counts, _ = np.histogram(np.asarray(values, dtype=float), edges)
+        figure.add_bar(
+            x=names, y=rounded(100 * counts / max(counts.sum(), 1), 1), name=escape(name),
+            marker={"color": color, "pattern": {"shape": pattern}},
+        )  # fmt: skip
+    style(figure, "Peluang mirip: semua calon dan yang dipilih", barmode="group")
+    figure.update_yaxes(title="persen pasangan")
+    return figure.update_xaxes(title="peluang mirip menurut model", type="category")
+
+
+def strategy_curves(
+    compared: pd.DataFrame, metric: str = "roc_auc", title: str = "ROC AUC"
+) -> go.Figure:
+    """How good a model is after so many labels, by the way they were chosen; a panel each test.
+
+    Parameters
+    ----------
+    compared : DataFrame
+        As from `judul_lib.label_simulation.Simulation.compare`: lines are means
+        over the seeds, bands their 95 % intervals.
+    """
+    tests = list(dict.fromkeys(compared["uji"]))
+    figure = make_subplots(1, len(tests), subplot_titles=[escape(name) for name in tests])
+    strategies = list(dict.fromkeys(compared["strategi"]))
+    for column, test in enumerate(tests, start=1):
+        for strategy, (color, dash, symbol, tone) in zip(strategies, _LOOKS, strict=False):
+            of = compared[(compared["uji"] == test) & (compared["strategi"] == strategy)]
+            by_number = of.groupby("label")[metric].apply(list)
+            means = by_number.map(np.mean).to_numpy()
+            half = by_number.map(lambda v: sem(v) * t.ppf(0.975, len(v) - 1)).to_numpy()
+            x = by_number.index.tolist()
+            figure.add_scatter(
+                x=[*x, *x[::-1]], y=rounded([*(means + half), *(means - half)[::-1]]),
+                mode="lines", line={"width": 0}, fill="toself", fillcolor=f"rgba({tone}, 0.18)",
+                hoverinfo="skip", showlegend=False, legendgroup=strategy, row=1, col=column,
+            )  # fmt: skip
+            figure.add_scatter(
+                x=x, y=rounded(means), mode="lines+markers", name=escape(strategy),
+                legendgroup=strategy, showlegend=column == 1,
+                line={"color": color, "dash": dash}, marker={"symbol": symbol, "size": 9},
+                row=1, col=column,
+            )  # fmt: skip
+    style(figure, f"{title} menurut jumlah label dan cara memilihnya", height=430)
+    figure.update_xaxes(title="label yang dipilih")
+    figure.update_layout(legend={"y": -0.25, "yanchor": "top"}, margin={"b": 110})
+    return figure.update_yaxes(title=title, col=1)
