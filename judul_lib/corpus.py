@@ -206,6 +206,12 @@ def title_key(title: str) -> str:
     return re.sub(r"[\W_]+", "", title).casefold()
 
 
+def pair_key(left: str, right: str) -> tuple[str, str]:
+    """Return what pairs share whose titles are the same by `title_key`, in whichever order."""
+    first, second = sorted((title_key(left), title_key(right)))
+    return first, second
+
+
 def _validate(
     header: list[str],
     records: list[tuple[list[str], bool]],

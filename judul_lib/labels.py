@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from judul_lib.corpus import read_table, title_key
+from judul_lib.corpus import pair_key, read_table
 from judul_lib.errors import LabelError
 from judul_lib.preprocessing import preprocess_titles
 from judul_lib.pseudonyms import keyed_hash
@@ -104,7 +104,7 @@ def feedback_answers(rows: Iterable[Mapping[str, Any]], known: Sequence[str], ke
             left, right = map(str, sides)
             # Whoever is not known by a pseudonym cannot have changed their mind.
             who = row["user"] or number
-            last[who, _pair_key(left, right)] = left, right, label
+            last[who, pair_key(left, right)] = left, right, label
     return Answers(list(last.values()), n_unsure, n_unreadable)
 
 
@@ -150,7 +150,7 @@ def settle(answers: Answers) -> Labels:
     votes: defaultdict[tuple[str, str], Counter[int]] = defaultdict(Counter)
     sides: dict[tuple[str, str], tuple[str, str]] = {}
     for left, right, label in answers.rows:
-        key = _pair_key(left, right)
+        key = pair_key(left, right)
         sides.setdefault(key, (left, right))
         votes[key][label] += 1
     decided = {key: int(count[1] > count[0]) for key, count in votes.items() if count[0] != count[1]}
@@ -163,8 +163,3 @@ def settle(answers: Answers) -> Labels:
         n_contradicted=sum(len(votes[key]) > 1 for key in decided),
         n_ties=len(votes) - len(decided),
     )
-
-
-def _pair_key(left: str, right: str) -> tuple[str, str]:
-    first, second = sorted((title_key(left), title_key(right)))
-    return first, second

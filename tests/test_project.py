@@ -117,15 +117,15 @@ def test_no_module_imports_from_a_floor_above():
         records encoders leaderboard study_search
         record_features meetings usage_log
         structured
-        registry verdicts record_arrays record_bounds
+        registry verdicts record_arrays record_bounds structured_pairs
         versions
         checking pipeline record_search index_files promotions
         structured_checking corpus_baselines batches switches
         training proposals
         structured_training title_splits
         checkers ablation answers page_parts search_engines labels
-        index installation_log compliance model_baselines monitoring simulation retraining
-        archives pair_blocks alerts monitoring_plots
+        index installation_log compliance model_baselines monitoring simulation learners
+        archives pair_blocks alerts monitoring_plots retraining
         monitoring_tables
         session serving match_plots dedup growth
         title_panel growth_plots

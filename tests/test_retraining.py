@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from judul_lib import audit, retraining
+from judul_lib import audit, learners
 from judul_lib.checkers import load_checker
 from judul_lib.cli import cli
 from judul_lib.corpus_baselines import baseline_of
@@ -24,12 +24,13 @@ from judul_lib.usage_log import UsageLog
 from judul_lib.versions import current_version, list_versions, verify
 from tests.conftest import PROJECT, judul
 
+GOLD = PROJECT / "data" / "gold_pairs.csv"
 A, B, C = "Klasifikasi Penyakit Padi", "Prediksi Harga Beras", "Deteksi Hoaks Berita"
 
 
 @pytest.fixture(scope="module")
 def gold():
-    return read_gold(PROJECT / "data" / "gold_pairs.csv")
+    return read_gold(GOLD)
 
 
 @pytest.fixture
@@ -159,7 +160,7 @@ def test_gold_pairs_of_a_labelled_study_are_not_asked(gold):
 def test_a_retrained_model_stands_beside_the_old_one(trained, outputs, gold):
     corpus_pair = (*trained.titles[:2], 1)
     answers = gold_labels(gold) + Answers([corpus_pair])
-    made = retrain(outputs, "light", settle(answers), gold)
+    made = retrain(outputs, "light", settle(answers), GOLD)
     assert made.not_worse
     assert made.comparison.loc["roc_auc", "low"] > 0
     assert set(list_versions(outputs, "light")) == {made.version, made.previous}
@@ -176,7 +177,7 @@ def test_a_retrained_model_stands_beside_the_old_one(trained, outputs, gold):
         made.comparison.loc["roc_auc", "low"], abs=1e-6
     )
     assert made.n_strange > 0
-    again = retrain(outputs, "light", settle(answers), gold)
+    again = retrain(outputs, "light", settle(answers), GOLD)
     assert again.version == made.version
     pd.testing.assert_frame_equal(again.comparison, made.comparison)
 
@@ -186,7 +187,7 @@ def test_a_version_that_cannot_be_noted_is_not_added(outputs, gold, tmp_path):
     trail = Trail(database_url(tmp_path / "logs"), tmp_path / "logs", "petugas")
     with pytest.raises(LogError, match="Folder log"):
         retrain(
-            outputs, "light", settle(gold_labels(gold)), gold,
+            outputs, "light", settle(gold_labels(gold)), GOLD,
             noting=lambda made: trail.noting("train", reason="label", details={"v": made.version}),
         )  # fmt: skip
     assert len(list_versions(outputs, "light")) == 1  # The one it was compared with.
@@ -196,19 +197,19 @@ def test_a_persons_label_counts_more_than_the_studys(trained, outputs):
     similar = trained.labeled.pairs.query("label == 1").iloc[0]
     titles = [trained.titles[int(similar[side])] for side in ("right", "left")]
     model = load_model(outputs / "light")
-    pairs = retraining._training_pairs(model, trained.titles, settle(Answers([(*titles, 0)])).pairs, 42)
+    pairs = learners._training_pairs(model, trained.titles, settle(Answers([(*titles, 0)])).pairs, 42)
     found = pairs[(pairs["left"] == similar["left"]) & (pairs["right"] == similar["right"])]
     assert found["label"].tolist() == [0]
     assert len(pairs) == len(trained.labeled.pairs)
 
 
-def test_what_cannot_be_retrained_is_said(outputs, gold):
+def test_what_cannot_be_retrained_is_said(outputs):
     with pytest.raises(LabelError, match="--labels"):
-        retrain(outputs, "light", settle(Answers()), gold)
-    with pytest.raises(ModelError, match="full, light"):
-        retrain(outputs, "structured", settle(Answers([(A, B, 1)])), gold)
+        retrain(outputs, "light", settle(Answers()), GOLD)
+    with pytest.raises(ModelError, match="Pilih: full, light, structured"):
+        retrain(outputs, "ringan", settle(Answers([(A, B, 1)])), GOLD)
     with pytest.raises(ModelError, match="make run"):
-        retrain(outputs, "full", settle(Answers([(A, B, 1)])), gold)
+        retrain(outputs, "full", settle(Answers([(A, B, 1)])), GOLD)
 
 
 @pytest.mark.parametrize(
