@@ -80,7 +80,7 @@ def learn_study(folder: str | Path, labelled: pd.DataFrame, random_state: int) -
         titles, processed, _training_pairs(old, titles, labelled, random_state), PROFILES[old.name],
         vocabulary=old.processed, random_state=random_state,
     )  # fmt: skip
-    new = TitleChecker(result.tfidf, result.scaler, result.forest, [], [])
+    new = TitleChecker(result.tfidf, result.scaler, result.forest, old.titles, old.processed)
     corpus = _corpus(old.titles, old.processed, old.metadata["dataset"])
 
     def package(folder: Path, further: Mapping[str, Any]) -> bool:

@@ -89,15 +89,20 @@ def _without(pairs: pd.DataFrame, labelled: pd.DataFrame | None) -> pd.DataFrame
 
 
 def _said_by_people(labelled: pd.DataFrame, gold: pd.DataFrame, model: StructuredModel) -> TrainingSet:
-    """Turn labels into features, each twice as a gold pair; the left title tells the base."""
+    """Turn labels into features, each twice as a gold pair.
+
+    Their base is the study that one of the titles is of, else the left title.
+    """
     sides = labelled["judul_a"].tolist(), labelled["judul_b"].tolist()
     labels = labelled["label"].to_numpy(dtype=int)
     written, bare = (model.pair_features(*sides, with_place=with_place) for with_place in (True, False))
     # Whoever finds a study in two places different may do so because of the places.
     by_place = (labels == 0) & model.may_be_elsewhere(written)
     bare = np.where(by_place[:, None], written, bare)
-    studies = dict(zip(gold["judul_a"].map(title_key), gold["base_id"], strict=True))
-    bases = [studies.get(key, key) for key in map(title_key, sides[0])]
+    known = pd.concat([gold["judul_b"], gold["judul_a"]]).map(title_key)
+    studies = dict(zip(known, [*gold["base_id"]] * 2, strict=True))
+    keys = (map(title_key, side) for side in sides)
+    bases = [studies.get(a) or studies.get(b) or a for a, b in zip(*keys, strict=True)]
     return TrainingSet(
         np.vstack([written, bare]), np.tile(labels, 2), np.tile(np.array(bases, dtype=object), 2)
     )
