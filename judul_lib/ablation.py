@@ -17,7 +17,8 @@ from judul_lib.gold import HARD_KINDS
 from judul_lib.preprocessing import stem_word
 from judul_lib.settings import SEED
 from judul_lib.structured import COPIED_FEATURES, FREE, STRUCTURED_FEATURES, StructuredModel
-from judul_lib.structured_training import fit_structured, stranger_pairs, training_set, unfitted_model
+from judul_lib.structured_pairs import stranger_pairs, training_set
+from judul_lib.structured_training import fit_structured, unfitted_model
 from judul_lib.title_parser import Lexicon, TitleParser
 from judul_lib.verdicts import FIELD_NAMES
 from judul_lib.word_vectors import WordVectors

@@ -1,4 +1,4 @@
-"""``judul retrain``: a new version of a model from what people said of its verdicts."""
+"""``judul retrain``: a new version of a model from what people said of verdicts."""
 
 import os
 from contextlib import AbstractContextManager, closing
@@ -10,7 +10,7 @@ import click
 from judul_lib import cli_parts
 from judul_lib.cli_models import audit_trail, tell_switch
 from judul_lib.cli_parts import MODELS_OPTION, say
-from judul_lib.settings import PROFILES
+from judul_lib.settings import MODEL_TITLES
 
 if TYPE_CHECKING:
     from judul_lib.config import Config
@@ -19,10 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option(
-    "--model", "name", type=click.Choice(list(PROFILES)), default="light", show_default="light",
-    help="Model yang dilatih ulang.",
-)  # fmt: skip
+@click.argument("name", type=click.Choice(list(MODEL_TITLES)), required=False, metavar="[MODEL]")
 @click.option("--labels", "file", type=Path, help="CSV berkolom judul_a, judul_b, label.")
 @click.option(
     "--feedback/--no-feedback", default=True, show_default=True,
@@ -38,7 +35,7 @@ if TYPE_CHECKING:
 @click.option("--approver", default="", help="Penyetuju; wajib dengan --promote.")
 @MODELS_OPTION
 def retrain(
-    name: str,
+    name: str | None,
     file: Path | None,
     feedback: bool,
     titles: Path | None,
@@ -48,18 +45,24 @@ def retrain(
     approver: str,
     outputs: Path | None,
 ) -> int:
-    """Latih ulang model dengan label dari pengguna dan CSV, lalu bandingkan dengan yang lama.
+    """Latih ulang MODEL dengan label dari pengguna dan CSV, lalu bandingkan dengan yang lama.
+
+    MODEL: full, light atau structured; bila tidak disebut, model yang menjawab `judul check`.
+    Model structured belajar dari label itu bersama pasangan emas bagian dev, dan dibandingkan pada
+    bagian test; full dan light belajar dari korpusnya, dan dibandingkan pada semua pasangan emas.
+    Studi emas yang judulnya ada di label tidak ikut dibandingkan.
 
     Status keluar 1 bila --promote diminta tetapi versi baru tidak diberlakukan.
     """
     if wanted and not (reason.strip() and approver.strip()):
         raise click.UsageError("--promote memerlukan --reason dan --approver.")
     from judul_lib import retraining, switches, tracking
-    from judul_lib.gold import read_gold
     from judul_lib.labels import Answers, read_label_file, settle
+    from judul_lib.registry import read_metadata
 
     config = cli_parts.read_config(models=outputs)
-    gold_pairs = read_gold(gold or cli_parts.project_folder() / "data" / "gold_pairs.csv")
+    name = name or str(read_metadata(cli_parts.choose_model(None, config.models)).get("name"))
+    gold = gold or cli_parts.project_folder() / "data" / "gold_pairs.csv"
     answers = Answers() if file is None else read_label_file(file)
     if feedback:
         own = [title for left, right, _ in answers.rows for title in (left, right)]
@@ -82,7 +85,7 @@ def retrain(
         why = reason.strip() or "pelatihan ulang dengan label baru"
         return trail.noting("train", reason=why, details=details)
 
-    made = retraining.retrain(config.models, name, labels, gold_pairs, noting=noting)
+    made = retraining.retrain(config.models, name, labels, gold, noting=noting)
     _tell_comparison(made)
     promoted = wanted and made.not_worse
     if promoted:
@@ -110,7 +113,7 @@ def _feedback(config: "Config", name: str, own: list[str], titles: Path | None) 
     from judul_lib import database
     from judul_lib.labels import Answers, feedback_answers
     from judul_lib.pseudonyms import log_key
-    from judul_lib.registry import load_model
+    from judul_lib.registry import load_titles
     from judul_lib.table_files import TITLE_COLUMN
     from judul_lib.usage_log import UsageLog
     from judul_lib.versions import model_folder
@@ -120,7 +123,7 @@ def _feedback(config: "Config", name: str, own: list[str], titles: Path | None) 
     is_there = (config.logs / database.DATABASE_FILE).is_file()
     if not (is_there or os.environ.get(database.DATABASE_VARIABLE)):
         return Answers()
-    known = [*load_model(model_folder(config.models, name)).titles, *own]
+    known = [*load_titles(model_folder(config.models, name)), *own]
     if titles is not None:
         known += cli_parts.read_catalogue(titles).titles[TITLE_COLUMN].tolist()
     with database.opened_database(database.database_url(config.logs), warn=say) as engine:

@@ -19,8 +19,8 @@ from judul_lib.estimators import make_classifier
 from judul_lib.evaluation import score_predictions
 from judul_lib.features import FloatArray, TitleTable, distinct_titles, pair_features
 from judul_lib.gold import crossed_pairs
+from judul_lib.learners import study_pairs
 from judul_lib.registry import Model
-from judul_lib.retraining import study_pairs
 from judul_lib.settings import SEED
 from judul_lib.signed_logistic import fit_logistic
 from judul_lib.structured import MONOTONE

@@ -108,9 +108,7 @@ def load_model(folder: str | Path) -> Model:
     folder = Path(folder)
     metadata, files = verified_files(folder, (ARRAYS_FILE, TITLES_FILE))
     tfidf, scaler, forest = arrays.from_bytes(files[ARRAYS_FILE])
-    rows = list(csv.DictReader(io.StringIO(files[TITLES_FILE].decode("utf-8"), newline="")))
-    titles = [row["Judul"] for row in rows]
-    processed = [row["judul_proc"] for row in rows]
+    titles, processed = (_column(files, name) for name in ("Judul", "judul_proc"))
     return Model(metadata["name"], tfidf, scaler, forest, titles, processed, metadata)
 
 
@@ -148,8 +146,25 @@ def load_structured(folder: str | Path) -> tuple[StructuredModel, list[str]]:
         The folder is missing, incomplete, or its hashes do not hold.
     """
     _, files = verified_files(folder, (STRUCTURED_FILE, TITLES_FILE))
+    return StructuredModel.from_bytes(files[STRUCTURED_FILE]), _column(files, "Judul")
+
+
+def load_titles(folder: str | Path) -> list[str]:
+    """Load the corpus of a model of any kind, without the model.
+
+    Raises
+    ------
+    ModelError
+        The folder is missing, incomplete, or its hashes do not hold.
+    """
+    _, files = verified_files(folder, (TITLES_FILE,))
+    return _column(files, "Judul")
+
+
+def _column(files: Mapping[str, bytes], name: str) -> list[str]:
+    """Return a column of the corpus of a model."""
     rows = csv.DictReader(io.StringIO(files[TITLES_FILE].decode("utf-8"), newline=""))
-    return StructuredModel.from_bytes(files[STRUCTURED_FILE]), [row["Judul"] for row in rows]
+    return [row[name] for row in rows]
 
 
 def load_models(outputs: str | Path) -> tuple[dict[str, Model], list[str]]:

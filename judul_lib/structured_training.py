@@ -1,9 +1,10 @@
 """Fit the structured model on the development part of the gold pairs, and package it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,6 @@ from judul_lib.corpus import PROCESSED_COLUMN, Corpus
 from judul_lib.corpus_baselines import baseline_of
 from judul_lib.drift import with_baseline
 from judul_lib.estimators import fit_vectorizer
-from judul_lib.gold import crossed_pairs
 from judul_lib.preprocessing import preprocess_titles
 from judul_lib.settings import FULL, SEED
 from judul_lib.signed_logistic import PENALTY, fit_logistic
@@ -25,6 +25,7 @@ from judul_lib.spelling import SPELLINGS_FILE, STEMS_FILE
 from judul_lib.storage import content_version, sha256_of
 from judul_lib.structured import MONOTONE, STRUCTURED_FEATURES, StructuredModel, Weights
 from judul_lib.structured_checking import StructuredChecker
+from judul_lib.structured_pairs import TrainingSet, fit_weights, training_set
 from judul_lib.table_files import TITLE_COLUMN
 from judul_lib.title_parser import LEXICON_FILE, TitleParser
 from judul_lib.training import recorded_packages
@@ -33,17 +34,7 @@ from judul_lib.word_vectors import VECTORS_FILE, WordVectors
 FloatArray = NDArray[np.float64]
 
 _FOLDS = 10
-_STRANGERS = 8
 _RESOURCES = (LEXICON_FILE, STEMS_FILE, SPELLINGS_FILE, VECTORS_FILE)
-
-
-@dataclass(frozen=True)
-class TrainingSet:
-    """Pairs as numbers: ``features`` of shape (n, n_features), ``labels``, and the base of each."""
-
-    features: FloatArray
-    labels: NDArray[np.int_]
-    bases: NDArray[np.object_]
 
 
 def train_structured(
@@ -53,8 +44,9 @@ def train_structured(
     vectors: WordVectors | None = None,
     directions: Sequence[int] = MONOTONE,
     random_state: int = SEED,
+    labelled: pd.DataFrame | None = None,
 ) -> StructuredModel:
-    """Fit on labelled gold pairs.
+    """Fit on labelled gold pairs, and on what people said where there is that.
 
     Parameters
     ----------
@@ -66,9 +58,11 @@ def train_structured(
         Sign of the weight of each of `STRUCTURED_FEATURES`.
     random_state : int
         Seed of the draw of strangers; see `training_set`.
+    labelled : DataFrame
+        As for `training_set`.
     """
     model = unfitted_model(gold, parser, vectors)
-    data = training_set(gold, model, random_state)
+    data = training_set(gold, model, random_state, labelled=labelled)
     return fit_structured(model, data, directions=directions)
 
 
@@ -90,52 +84,8 @@ def train_and_validate(
     data = training_set(gold, model, random_state)
     rows = gold.index[gold["label"].notna()]
     unseen = _unseen_log_odds(model, data, MONOTONE, ())
-    fitted = _calibrated(_fitted(model, data), unseen, data.labels)
+    fitted = _calibrated(fit_weights(model, data), unseen, data.labels)
     return fitted, pd.Series(expit(unseen[: len(rows)]), index=rows)
-
-
-def training_set(
-    gold: pd.DataFrame,
-    model: StructuredModel,
-    random_state: int = SEED,
-    *,
-    strangers: pd.DataFrame | None = None,
-    placeless: bool = True,
-) -> TrainingSet:
-    """Turn gold pairs into features.
-
-    The pairs as written are joined by `crossed_pairs` and by each base title
-    with itself, and each counts twice, with its places and without, because
-    many titles name none. In an archive nearly every pair is of two studies that
-    nobody wrote to be alike; so rewordings paired with titles of other studies
-    join as different ones, half drawn at random, half those that a first model
-    takes for the most alike.
-
-    Parameters
-    ----------
-    strangers : DataFrame
-        As from `stranger_pairs`; drawn anew by default.
-    placeless : bool
-        Whether the pairs count a second time, without their places.
-    """
-    itself = gold.drop_duplicates("base_id").assign(judul_b=lambda bases: bases["judul_a"], label=1)
-    pairs = pd.concat([gold[gold["label"].notna()], crossed_pairs(gold), itself])
-    sides = pairs["judul_a"].tolist(), pairs["judul_b"].tolist()
-    parts = [
-        model.pair_features(*sides, with_place=with_place)
-        for with_place in ((True, False) if placeless else (True,))
-    ]
-    labels = np.tile(pairs["label"].to_numpy(dtype=int), len(parts))
-    bases = np.tile(pairs["base_id"].to_numpy(dtype=object), len(parts))
-    own = TrainingSet(np.vstack(parts), labels, bases)
-    if strangers is None:
-        strangers = stranger_pairs(gold, _fitted(model, own), random_state)
-    strange = model.pair_features(*(strangers[side].tolist() for side in ("judul_a", "judul_b")))
-    return TrainingSet(
-        np.vstack([own.features, strange]),
-        np.concatenate([labels, np.zeros(len(strangers), dtype=int)]),
-        np.concatenate([bases, strangers["base_id"].to_numpy(dtype=object)]),
-    )
 
 
 def fit_structured(
@@ -159,7 +109,7 @@ def fit_structured(
     ----------
     Platt, J. (1999). *Probabilistic outputs for support vector machines*.
     """
-    fitted = _fitted(model, data, directions, without)
+    fitted = fit_weights(model, data, directions, without)
     if not calibrate:
         return fitted
     return _calibrated(fitted, _unseen_log_odds(model, data, directions, without), data.labels)
@@ -183,24 +133,9 @@ def _unseen_log_odds(
     folds = GroupKFold(min(_FOLDS, len(np.unique(data.bases))))
     for train, test in folds.split(data.features, groups=data.bases):
         seen = TrainingSet(data.features[train], data.labels[train], data.bases[train])
-        part = _fitted(model, seen, directions, without)
+        part = fit_weights(model, seen, directions, without)
         unseen[test] = part.log_odds(data.features[test])
     return unseen
-
-
-def _fitted(
-    model: StructuredModel,
-    data: TrainingSet,
-    directions: Sequence[int] = MONOTONE,
-    without: Sequence[str] = (),
-) -> StructuredModel:
-    kept = [k for k, name in enumerate(STRUCTURED_FEATURES) if name not in without]
-    signs = [directions[k] for k in kept]
-    centre, coefficients = np.zeros((2, len(STRUCTURED_FEATURES)))
-    centre[kept], coefficients[kept], intercept = fit_logistic(
-        data.features[:, kept], data.labels, signs
-    )
-    return replace(model, centre=centre, coefficients=coefficients, intercept=intercept)
 
 
 def unfitted_model(
@@ -222,35 +157,6 @@ def unfitted_model(
     )
 
 
-def stranger_pairs(gold: pd.DataFrame, model: StructuredModel, random_state: int = SEED) -> pd.DataFrame:
-    """Pair each rewording of a study with titles of other studies.
-
-    Half of them are drawn at random, half are the most alike by a model.
-
-    Returns
-    -------
-    DataFrame
-        ``base_id`` (of the rewording), ``judul_a`` (of another base), ``judul_b``.
-    """
-    others = gold[gold["kind"].isin(["permukaan", "sulit_negatif_metode", "sulit_negatif_objek"])]
-    titles = [
-        *others.drop_duplicates("base_id")["judul_a"],
-        *others.loc[others["label"] == 0, "judul_b"],
-    ]
-    bases = np.array([*others["base_id"].unique(), *others.loc[others["label"] == 0, "base_id"]])
-    prepared = model.prepare(titles)
-    rng = np.random.default_rng(random_state)
-    rows = []
-    for pair in gold[(gold["label"] == 1) & (gold["kind"] != "permukaan")].itertuples():
-        foreign = np.flatnonzero(bases != pair.base_id)
-        query = model.prepare([str(pair.judul_b)])
-        features = model.features(query, prepared, np.zeros_like(foreign), foreign)
-        near = foreign[np.argsort(-model.log_odds(features), kind="stable")[:_STRANGERS]]
-        drawn = [*near, *rng.choice(foreign, size=min(_STRANGERS, len(foreign)), replace=False)]
-        rows += [(pair.base_id, titles[row], pair.judul_b) for row in dict.fromkeys(drawn)]
-    return pd.DataFrame(rows, columns=["base_id", "judul_a", "judul_b"])
-
-
 def package_structured(
     model: StructuredModel,
     gold_path: str | Path,
@@ -260,6 +166,7 @@ def package_structured(
     random_state: int,
     recommended: bool = False,
     evaluation: Mapping[str, float] | None = None,
+    further: Mapping[str, Any] | None = None,
 ) -> bool:
     """Write the model as a folder; see `judul_lib.registry.save_model`.
 
@@ -273,7 +180,9 @@ def package_structured(
         Whether the leaderboard puts it first; the ``judul`` command then takes
         it unless another is asked for.
     evaluation : mapping of str to float
-        Its row of the leaderboard.
+        Its row of the leaderboard, or other metrics on gold pairs.
+    further : mapping
+        What the metadata are to say besides.
 
     Returns
     -------
@@ -310,6 +219,7 @@ def package_structured(
         "evaluation": dict(evaluation or {}),
         "resources": {path.name: sha256_of(path.read_bytes()) for path in _RESOURCES},
         "packages": recorded_packages(),
+        **(further or {}),
     }
     baseline = baseline_of(StructuredChecker(model, titles[TITLE_COLUMN].tolist()))
     return registry.save_model(Path(folder), files, with_baseline(metadata, baseline))

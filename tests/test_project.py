@@ -117,7 +117,7 @@ def test_no_module_imports_from_a_floor_above():
         records encoders leaderboard study_search
         record_features meetings usage_log
         structured
-        registry verdicts record_arrays record_bounds
+        registry verdicts record_arrays record_bounds structured_pairs
         versions
         checking pipeline record_search index_files promotions
         structured_checking corpus_baselines batches switches tracking
@@ -125,9 +125,9 @@ def test_no_module_imports_from_a_floor_above():
         structured_training title_splits
         active_learning labeling_plots
         checkers ablation answers page_parts search_engines labels
-        index installation_log compliance model_baselines monitoring simulation retraining
-        labeling_session
-        label_agreement label_simulation labeling_panel
+        index installation_log compliance model_baselines monitoring simulation learners
+        labeling_session label_simulation retraining
+        label_agreement labeling_panel
         archives pair_blocks alerts monitoring_plots review_calendar trial
         monitoring_tables incident_playbook
         governance_tables governance_plots

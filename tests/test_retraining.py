@@ -5,31 +5,37 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from judul_lib import audit, retraining
+from judul_lib import audit, learners
 from judul_lib.checkers import load_checker
 from judul_lib.cli import cli
 from judul_lib.corpus_baselines import baseline_of
 from judul_lib.database import database_url, feedback, open_database, read_table
 from judul_lib.drift import stored_baseline
 from judul_lib.errors import CorpusError, LabelError, LogError, ModelError, TrainingError
+from judul_lib.evaluation import score_predictions
 from judul_lib.feedback import Feedback
 from judul_lib.gold import read_gold
 from judul_lib.labels import Answers, feedback_answers, read_label_file, settle
+from judul_lib.promotions import missing_metadata
 from judul_lib.pseudonyms import log_key
-from judul_lib.registry import load_model, read_metadata
+from judul_lib.registry import load_model, load_structured, load_titles, read_metadata, version_of
 from judul_lib.retraining import TOLERANCE, Retrained, retrain, unseen_gold
 from judul_lib.settings import SEED
+from judul_lib.storage import sha256_of
+from judul_lib.structured_pairs import training_set
+from judul_lib.structured_training import unfitted_model
 from judul_lib.switches import Trail
 from judul_lib.usage_log import UsageLog
 from judul_lib.versions import current_version, list_versions, verify
 from tests.conftest import PROJECT, judul
 
+GOLD = PROJECT / "data" / "gold_pairs.csv"
 A, B, C = "Klasifikasi Penyakit Padi", "Prediksi Harga Beras", "Deteksi Hoaks Berita"
 
 
 @pytest.fixture(scope="module")
 def gold():
-    return read_gold(PROJECT / "data" / "gold_pairs.csv")
+    return read_gold(GOLD)
 
 
 @pytest.fixture
@@ -159,7 +165,7 @@ def test_gold_pairs_of_a_labelled_study_are_not_asked(gold):
 def test_a_retrained_model_stands_beside_the_old_one(trained, outputs, gold):
     corpus_pair = (*trained.titles[:2], 1)
     answers = gold_labels(gold) + Answers([corpus_pair])
-    made = retrain(outputs, "light", settle(answers), gold)
+    made = retrain(outputs, "light", settle(answers), GOLD)
     assert made.not_worse
     assert made.comparison.loc["roc_auc", "low"] > 0
     assert set(list_versions(outputs, "light")) == {made.version, made.previous}
@@ -176,7 +182,7 @@ def test_a_retrained_model_stands_beside_the_old_one(trained, outputs, gold):
         made.comparison.loc["roc_auc", "low"], abs=1e-6
     )
     assert made.n_strange > 0
-    again = retrain(outputs, "light", settle(answers), gold)
+    again = retrain(outputs, "light", settle(answers), GOLD)
     assert again.version == made.version
     pd.testing.assert_frame_equal(again.comparison, made.comparison)
 
@@ -186,7 +192,7 @@ def test_a_version_that_cannot_be_noted_is_not_added(outputs, gold, tmp_path):
     trail = Trail(database_url(tmp_path / "logs"), tmp_path / "logs", "petugas")
     with pytest.raises(LogError, match="Folder log"):
         retrain(
-            outputs, "light", settle(gold_labels(gold)), gold,
+            outputs, "light", settle(gold_labels(gold)), GOLD,
             noting=lambda made: trail.noting("train", reason="label", details={"v": made.version}),
         )  # fmt: skip
     assert len(list_versions(outputs, "light")) == 1  # The one it was compared with.
@@ -196,19 +202,19 @@ def test_a_persons_label_counts_more_than_the_studys(trained, outputs):
     similar = trained.labeled.pairs.query("label == 1").iloc[0]
     titles = [trained.titles[int(similar[side])] for side in ("right", "left")]
     model = load_model(outputs / "light")
-    pairs = retraining._training_pairs(model, trained.titles, settle(Answers([(*titles, 0)])).pairs, 42)
+    pairs = learners._training_pairs(model, trained.titles, settle(Answers([(*titles, 0)])).pairs, 42)
     found = pairs[(pairs["left"] == similar["left"]) & (pairs["right"] == similar["right"])]
     assert found["label"].tolist() == [0]
     assert len(pairs) == len(trained.labeled.pairs)
 
 
-def test_what_cannot_be_retrained_is_said(outputs, gold):
+def test_what_cannot_be_retrained_is_said(outputs):
     with pytest.raises(LabelError, match="--labels"):
-        retrain(outputs, "light", settle(Answers()), gold)
-    with pytest.raises(ModelError, match="full, light"):
-        retrain(outputs, "structured", settle(Answers([(A, B, 1)])), gold)
+        retrain(outputs, "light", settle(Answers()), GOLD)
+    with pytest.raises(ModelError, match="Pilih: full, light, structured"):
+        retrain(outputs, "ringan", settle(Answers([(A, B, 1)])), GOLD)
     with pytest.raises(ModelError, match="make run"):
-        retrain(outputs, "full", settle(Answers([(A, B, 1)])), gold)
+        retrain(outputs, "full", settle(Answers([(A, B, 1)])), GOLD)
 
 
 @pytest.mark.parametrize(
@@ -292,3 +298,115 @@ def test_the_command_takes_feedback_and_refuses_what_it_cannot_use(command, outp
     assert "3 pasangan berlabel dari 3 jawaban" in result.stdout
     assert "judul models promote" in result.stdout
     assert "Belum ada label baru" in str(command("--no-feedback").exception)
+
+
+@pytest.fixture(scope="module")
+def few(gold, tmp_path_factory):
+    """A gold file of few studies, and 100 pairs of other development studies."""
+    split = {name: part["base_id"].unique() for name, part in gold.groupby("split")}
+    kept = gold["base_id"].isin([*split["dev"][:20], *split["test"][:30]])
+    path = tmp_path_factory.mktemp("gold") / "gold.csv"
+    gold[kept].drop(columns="label").to_csv(path, index=False)
+    others = gold[gold["base_id"].isin(split["dev"][20:]) & gold["label"].notna()]
+    return path, others.sample(100, random_state=0)
+
+
+def answers_on(pairs, *, wrong=False):
+    labels = pairs["label"].astype(int) ^ int(wrong)
+    return Answers(list(zip(pairs["judul_a"], pairs["judul_b"], labels, strict=True)))
+
+
+@pytest.fixture
+def structured_outputs(outputs):
+    shutil.copytree(PROJECT / "outputs" / "structured", outputs / "structured")
+    return outputs
+
+
+def test_the_command_teaches_the_structured_model(command, structured_outputs, gold, few, tmp_path):
+    path, pairs = few
+    seen = gold[(gold["split"] == "test") & (gold["label"] == 1)].iloc[0]
+    answers = answers_on(pairs) + Answers([(seen["judul_a"], seen["judul_b"], 1)])
+    before = PROJECT / "outputs" / "structured"
+    titles = load_titles(before)
+    log = UsageLog(structured_outputs / "logs", user="u")  # Which keeps hashes, of titles in the corpus.
+    log.feedback(Feedback("full", "MIRIP", 0.9, 0.5, is_right=False, title=titles[0], match=titles[1]))
+    log.close()
+    # Without a name, the model that is recommended.
+    result = command("--labels", label_file(tmp_path, answers), "--gold", path, "--promote", *WHO)
+    assert result.return_value == 0, (result.exception, result.stdout)
+    assert "102 pasangan berlabel dari 102 jawaban" in result.stdout
+    version = current_version(structured_outputs, "structured")
+    folder = structured_outputs / "models" / "structured" / version
+    old, new = read_metadata(before), read_metadata(folder)
+    assert missing_metadata(new, is_promoted=True) == []
+    assert (new["recommended"], new["seed"], new["corpus"]) == (True, SEED, old["corpus"])
+    assert new["files"]["titles_preprocessed.csv"] == old["files"]["titles_preprocessed.csv"]
+    assert new["dataset"]["sha256"] == sha256_of(path.read_bytes())
+    assert stored_baseline(new) == baseline_of(load_checker(folder))
+    assert (new["labels"]["n_pairs"], new["previous"]) == (102, version_of(old))
+    some = read_gold(path)
+    asked = some[
+        (some["split"] == "test") & some["label"].notna() & (some["base_id"] != seen["base_id"])
+    ]
+    assert new["comparison"]["n_pairs"] == len(asked)
+    assert new["comparison"]["n_left_out"] == (some["base_id"] == seen["base_id"]).sum() - 1
+    sides = asked["judul_a"].tolist(), asked["judul_b"].tolist()
+    for key, model in (("old", before), ("new", folder)):
+        scores = score_predictions(asked["label"].astype(int), load_structured(model)[0].score(*sides))
+        assert new["comparison"]["roc_auc"][key] == pytest.approx(scores["roc_auc"], abs=1e-6)
+    assert new["evaluation"]["roc_auc"] == new["comparison"]["roc_auc"]["new"]
+    assert old["files"]["structured.npz"] != new["files"]["structured.npz"]
+
+
+def test_the_structured_model_does_not_learn_what_is_wrong(structured_outputs, few):
+    path, pairs = few
+    made = retrain(structured_outputs, "structured", settle(answers_on(pairs, wrong=True)), path)
+    assert made.doubtful == ["roc_auc", "accuracy"]
+    assert current_version(structured_outputs, "structured") is None
+
+
+def test_a_development_part_that_teaches_nothing_is_refused(structured_outputs, gold, tmp_path):
+    path = tmp_path / "gold.csv"
+    gold[gold["split"] == "test"].drop(columns="label").to_csv(path, index=False)
+    with pytest.raises(TrainingError, match=r"dev dari gold\.csv terlalu kecil"):
+        retrain(structured_outputs, "structured", settle(Answers([(A, B, 1)])), path)
+
+
+@pytest.fixture(scope="module")
+def studies(gold):
+    some = gold[gold["base_id"].isin(gold.loc[gold["split"] == "dev", "base_id"].unique()[:4])]
+    return some, unfitted_model(some)
+
+
+def said(left, right, label):
+    return pd.DataFrame({"judul_a": [left], "judul_b": [right], "label": [label]})
+
+
+def rows_of(data, features):
+    return data.labels[(data.features == features).all(axis=1)].tolist()
+
+
+def test_a_persons_label_takes_the_place_of_the_golds_and_weighs_as_much(studies):
+    some, model = studies
+    pair = some[some["kind"] == "parafrase"].iloc[0]
+    features = model.pair_features([pair["judul_a"]], [pair["judul_b"]])
+    plain = training_set(some, model)
+    assert set(rows_of(plain, features)) == {1}
+    # The order of the titles does not count.
+    taught = training_set(some, model, labelled=said(pair["judul_b"], pair["judul_a"].upper(), 0))
+    labelled = rows_of(taught, model.pair_features([pair["judul_b"]], [pair["judul_a"].upper()]))
+    each = len(plain.labels) / some["label"].notna().sum()
+    assert set(labelled) == {0}
+    assert len(taught.labels) == len(plain.labels) - 2 + 2 * round(each / 2)
+    assert set(taught.bases) == set(plain.bases)  # So that no fold is calibrated on what it learnt.
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_two_places_are_no_proof_that_two_studies_differ(studies, label):
+    some, model = studies
+    left, right = "Klasifikasi Padi dengan CNN di Sleman", "Klasifikasi Padi dengan CNN di Medan"
+    data = training_set(some, model, labelled=said(left, right, label))
+    bare = model.pair_features([left], [right], with_place=False)
+    written = model.pair_features([left], [right])
+    assert set(rows_of(data, written)) == {label}
+    assert (label in rows_of(data, bare)) == bool(label)

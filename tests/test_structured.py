@@ -9,7 +9,8 @@ from judul_lib.gold import read_gold
 from judul_lib.registry import load_structured, read_metadata
 from judul_lib.structured import COPIED_FEATURES, MONOTONE, PARTS, STRUCTURED_FEATURES
 from judul_lib.structured_checking import StructuredChecker
-from judul_lib.structured_training import stranger_pairs, train_structured
+from judul_lib.structured_pairs import stranger_pairs
+from judul_lib.structured_training import train_structured
 from tests.conftest import PROJECT, judul
 
 FOLDER = PROJECT / "outputs" / "structured"
