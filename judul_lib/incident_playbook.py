@@ -99,9 +99,8 @@ PLAYBOOK: Mapping[str, Incident] = MappingProxyType(
             (
                 "Lihat model dan ukuran mana yang bergeser: `judul monitor --days 14`.",
                 "Buka laporan 08 atas catatan sungguhan: `judul run -p LOG ../outputs/logs`.",
-                "Bila topiknya memang berubah, perbarui arsip dan latih lagi: `judul retrain --model "
-                "light`.",
-                "Berlakukan hanya bila tidak lebih buruk: `judul retrain --model light --promote "
+                "Bila topiknya memang berubah, perbarui arsip dan latih lagi: `judul retrain light`.",
+                "Berlakukan hanya bila tidak lebih buruk: `judul retrain light --promote "
                 '--reason "topik berubah" --approver "nama"`.',
                 "Bila hanya satu pengguna atau satu berkas penyebabnya, biarkan modelnya.",
             ),
