@@ -1,4 +1,4 @@
-"""Everything that an installation cannot make again in one zip: the log, its key, and the models.
+"""Everything that an installation cannot make again in one zip: log, key, labels, and the models.
 
 The tables are JSON lines, so that a backup of SQLite can be restored into
 PostgreSQL and the other way. The hash of each member stands in ``manifest.json``.
@@ -31,7 +31,8 @@ from judul_lib.storage import recover_folder
 MANIFEST, FORMAT = "manifest.json", 1
 TABLES: tuple[sa.Table, ...] = (*USAGE_TABLES.values(), audit)
 LOG_FILES = (KEY_FILE, SPOOL_FILE, DAMAGED_FILE, trail.HEAD_FILE)
-MODEL_FOLDERS = (*MODEL_TITLES, "models")
+LABELS_FOLDER = "labels"
+FOLDERS = (*MODEL_TITLES, "models", LABELS_FOLDER)
 _CHUNK = 1 << 20
 _DAMAGES = (
     zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, KeyError,
@@ -70,8 +71,8 @@ class Manifest:
     format: int = FORMAT
 
     @property
-    def models(self) -> list[str]:
-        """The model folders that are in it."""
+    def folders(self) -> list[str]:
+        """The folders of models and labels that are in it."""
         parts = (name.split("/") for name in self.hashes)
         return sorted({part[1] for part in parts if part[0] == "outputs"})
 
@@ -90,9 +91,9 @@ def backup(
     OSError
         Disk full, no permission.
     """
-    folders = [models / name for name in MODEL_FOLDERS if (models / name).is_dir()]
+    folders = [models / name for name in FOLDERS if (models / name).is_dir()]
     if any(target.resolve().is_relative_to(folder.resolve()) for folder in folders):
-        raise LogError(f"{target} ada di dalam folder model. Simpan cadangan di tempat lain.")
+        raise LogError(f"{target} ada di dalam folder yang dicadangkan. Simpan cadangan di tempat lain.")
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
@@ -109,7 +110,7 @@ def backup(
         raise
     trail.append(
         engine, logs, actor=actor, action=trail.BACKUP, reason=reason,
-        details={"sha256": digest, "rows": manifest.rows, "models": manifest.models},
+        details={"sha256": digest, "rows": manifest.rows, "folders": manifest.folders},
     )  # fmt: skip
     return manifest
 
@@ -177,7 +178,7 @@ def require_safe_name(name: str) -> None:
     in_log = parts[0] == "log" and name in {_member(table) for table in TABLES} | {
         f"log/{file}" for file in LOG_FILES
     }
-    in_models = parts[0] == "outputs" and len(parts) > 2 and parts[1] in MODEL_FOLDERS
+    in_models = parts[0] == "outputs" and len(parts) > 2 and parts[1] in FOLDERS
     if not (name == MANIFEST or (is_plain and (in_log or in_models))):
         raise LogError(f"Cadangan ditolak: isinya {name!r} mengarah ke luar folder cadangan.")
 
@@ -225,7 +226,7 @@ def _write(archive: zipfile.ZipFile, models: Path, engine: sa.Engine, logs: Path
         if (logs / file).is_file():
             add(f"log/{file}", _chunks(logs / file))
     rows = _write_tables(engine, add)
-    for name in MODEL_FOLDERS:
+    for name in FOLDERS:
         recover_folder(models / name)
         for path, member in _files(models / name, f"outputs/{name}"):
             if path.is_symlink():

@@ -157,7 +157,7 @@ def export(user: str, output: Path | None, reason: str, outputs: Path | None) ->
 @_REASON
 @MODELS_OPTION
 def backup(path: Path, reason: str, outputs: Path | None) -> None:
-    """Simpan log, kuncinya, dan semua model dalam satu berkas zip."""
+    """Simpan log, kuncinya, label, dan semua model dalam satu berkas zip."""
     from judul_lib import backup as backups
 
     with opened(outputs) as (config, engine):
@@ -166,8 +166,8 @@ def backup(path: Path, reason: str, outputs: Path | None) -> None:
             reason=reason or "Pencadangan",
         )  # fmt: skip
     backups.verify_backup(path)
-    models = ", ".join(manifest.models) or "tidak ada"
-    click.echo(f"Cadangan {path} siap dan sudah diperiksa: {_listed(manifest.rows)}; model: {models}.")
+    folders = ", ".join(manifest.folders) or "tidak ada"
+    click.echo(f"Cadangan {path} siap dan sudah diperiksa: {_listed(manifest.rows)}; folder: {folders}.")
     say("Simpan di tempat lain yang aman: kunci nama samaran ada di dalamnya.")
 
 
@@ -177,7 +177,7 @@ def backup(path: Path, reason: str, outputs: Path | None) -> None:
 @_REASON
 @MODELS_OPTION
 def restore(path: Path, force: bool, reason: str, outputs: Path | None) -> None:
-    """Pulihkan log, kuncinya, dan model-model dari cadangan."""
+    """Pulihkan log, kuncinya, label, dan model-model dari cadangan."""
     from judul_lib.database import database_url
     from judul_lib.restoring import restore as put_back
 
@@ -186,8 +186,8 @@ def restore(path: Path, force: bool, reason: str, outputs: Path | None) -> None:
         path, config.models, database_url(config.logs), config.logs, actor=cli_parts.actor(config),
         reason=reason or "Pemulihan dari cadangan", force=force, warn=say,
     )  # fmt: skip
-    models = ", ".join(done.manifest.models) or "tidak ada"
-    click.echo(f"Dipulihkan dari {path}: {_listed(done.manifest.rows)}; model: {models}.")
+    folders = ", ".join(done.manifest.folders) or "tidak ada"
+    click.echo(f"Dipulihkan dari {path}: {_listed(done.manifest.rows)}; folder: {folders}.")
     if done.aside:
         say(f"Yang sebelumnya ada disimpan sebagai {', '.join(done.aside)}.")
     if done.forgotten:

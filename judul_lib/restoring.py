@@ -13,7 +13,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from judul_lib import audit as trail
-from judul_lib.backup import LOG_FILES, TABLES, Manifest, read_rows, verify_backup
+from judul_lib.backup import LABELS_FOLDER, LOG_FILES, TABLES, Manifest, read_rows, verify_backup
 from judul_lib.database import PATIENCE, audit, now, opened_database, read_table, unreachable
 from judul_lib.errors import LogError
 from judul_lib.privacy import forget, short_hash, users
@@ -33,7 +33,8 @@ class Restored:
     manifest : Manifest
         Of the backup.
     aside : list of str
-        Names of what was there before: files in the log folder, or a PostgreSQL schema.
+        Names of what was there before: files in the log folder, a PostgreSQL schema, or the
+        folder of labels.
     has_key : bool
         Whether the key of the pseudonyms was in the backup.
     forgotten : int
@@ -57,7 +58,7 @@ def restore(
     force: bool = False,
     warn: Callable[[str], None] = lambda sentence: None,
 ) -> Restored:
-    """Put back the log, its key and the models of a backup.
+    """Put back the log, its key, the labels and the models of a backup.
 
     An audit trail that goes on from the backup's is kept, so that none of it is
     lost, and nobody comes back who was forgotten since.
@@ -99,8 +100,10 @@ def restore(
             if keeps_trail:
                 del files[trail.HEAD_FILE]
             aside += _replace_files(logs, files, stamp)
-            for name in manifest.models:
+            for name in manifest.folders:
                 recover_folder(models / name)
+                if name == LABELS_FOLDER and (models / name).is_dir():  # Nobody can make them again.
+                    aside.append((models / name).rename(models / f"{name}.{stamp}").name)
                 replace_folder(Path(staging) / name, models / name)
         trail.advance_head(engine, logs)
         forgotten = _forgotten(engine, logs)

@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from judul_lib.backup import LOG_FILES, MODEL_FOLDERS, TABLES
+from judul_lib.backup import LOG_FILES, FOLDERS, TABLES
 from judul_lib.compliance import newest_backup
 from judul_lib.config import Config
 from judul_lib.database import (
@@ -42,7 +42,7 @@ def trial_installation(outputs: Path, folder: Path, logs: Path | None = None) ->
     LogError
         There is no such log, or it cannot be read.
     """
-    for name in MODEL_FOLDERS:
+    for name in FOLDERS:
         if (outputs / name).is_dir():
             shutil.copytree(outputs / name, folder / name, symlinks=True)
     config = Config(models=folder)

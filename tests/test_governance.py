@@ -358,7 +358,7 @@ def test_what_was_lost_is_there_again_after_a_restore(engine, url, installation,
     manifest = made(engine, installation, target)
     assert target.stat().st_mode & 0o077 == 0
     assert verify_backup(target) == manifest
-    assert manifest.models == ["light", "models", "structured"]
+    assert manifest.folders == ["light", "models", "structured"]
     assert in_audit(engine)[-1]["action"] == audit.BACKUP
     shutil.rmtree(installation)
     execute(engine, *(f"DELETE FROM {name}" for name in (*USAGE_TABLES, "audit")))
@@ -376,6 +376,18 @@ def test_what_was_lost_is_there_again_after_a_restore(engine, url, installation,
     assert (installation / "logs" / "log.key").stat().st_mode & 0o077 == 0
     for folder in ("light", "structured", "models/light/current"):
         assert len(load_checker(installation / folder).check("Prediksi Harga Cabai", top_k=3)) == 3
+
+
+def test_labels_come_back_and_newer_ones_are_kept(url, engine, installation, tmp_path):
+    target, labels = tmp_path / "cadangan.zip", installation / "labels" / "label-a.csv"
+    labels.parent.mkdir()
+    labels.write_text("lama")
+    assert "labels" in made(engine, installation, target).folders
+    labels.write_text("baru")
+    done = put_back(url, installation, target, force=True)
+    assert labels.read_text() == "lama"
+    [aside] = [name for name in done.aside if name.startswith("labels.")]
+    assert (installation / aside / "label-a.csv").read_text() == "baru"
 
 
 def test_a_log_with_rows_is_replaced_only_when_told_and_then_kept(engine, url, installation, tmp_path):
