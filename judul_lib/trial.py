@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from judul_lib.backup import LOG_FILES, FOLDERS, TABLES
+from judul_lib.backup import FOLDERS, LOG_FILES, TABLES
 from judul_lib.compliance import newest_backup
 from judul_lib.config import Config
 from judul_lib.database import (
