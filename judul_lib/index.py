@@ -17,6 +17,7 @@ from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
 from judul_lib import index_files
 from judul_lib.checking import Checker, Comparison
@@ -77,6 +78,7 @@ class TitleIndex(Checker):
         self._reference = self._engine.checker(threshold=threshold, elsewhere=elsewhere)
         self.elsewhere_label = self._reference.elsewhere_label
         self.n_threads, self.n_scored = os.cpu_count() or 1, 0
+        self._libraries = ThreadpoolController()
         # Where it is saved, and what is saved there.
         self._state: tuple[Path, str] | None = None
         self._take_over(parts)
@@ -250,11 +252,13 @@ class TitleIndex(Checker):
             opened, part, start = parts[number]
             self._engine.search(opened, queries, tops, start, part.removed)
 
-        if min(self.n_threads, len(parts)) <= 1:
-            list(map(search, range(len(parts))))
-        else:
-            with ThreadPoolExecutor(self.n_threads) as pool:
-                list(pool.map(search, range(len(parts))))
+        # Products of one query are too small for threads of their own, which only wait for each other.
+        with self._libraries.limit(limits=1, user_api="blas"):
+            if min(self.n_threads, len(parts)) <= 1:
+                list(map(search, range(len(parts))))
+            else:
+                with ThreadPoolExecutor(self.n_threads) as pool:
+                    list(pool.map(search, range(len(parts))))
         self.n_scored = tops[-1].n_scored
 
     def _matches(self, title: str, queries: Any, row: int, top: TopRows) -> Matches:

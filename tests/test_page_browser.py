@@ -458,6 +458,24 @@ def test_no_source_and_no_file_is_served(app):
         assert refused.value.code in {403, 404}
 
 
+def test_headers_say_what_a_page_may_do(app):
+    with urllib.request.urlopen(app) as answer:
+        policy = dict(
+            part.split(" ", 1) for part in answer.headers["Content-Security-Policy"].split("; ")
+        )
+        assert answer.headers["Referrer-Policy"] == "same-origin"
+    assert policy["default-src"] == policy["connect-src"] == policy["frame-ancestors"] == "'self'"
+    assert policy["object-src"] == "'none'"
+    assert not [rule for rule in policy.values() if "http" in rule or "*" in rule]
+
+
+def test_a_name_of_another_site_does_not_lead_here(app):
+    request = urllib.request.Request(app, headers={"Host": "jahat.example"})
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request)
+    assert refused.value.code == 403
+
+
 def test_code_from_the_browser_is_not_run(visit, tmp_path):
     one = visit()
     target = tmp_path / "written"

@@ -62,17 +62,18 @@ def names(stages):
     return [stage.notebook[:2] for stage in stages]
 
 
-def test_only_what_is_out_of_date_is_run(tiny):
-    assert names(run_notebooks(tiny)) == [stage.notebook[:2] for stage in STAGES]
+def test_only_what_is_out_of_date_is_run(tiny, monkeypatch):
+    monkeypatch.setattr("judul_lib.pipeline.STAGES", STAGES[:6])
+    assert names(run_notebooks(tiny)) == ["01", "02", "03", "04", "05", "06"]
     before = everything(tiny.outputs), everything(tiny.reports)
     assert run_notebooks(tiny) == []
     assert (everything(tiny.outputs), everything(tiny.reports)) == before
 
     edit(tiny, 4, "1 + 1")
-    assert names(run_notebooks(tiny)) == ["05", "06", "07", "08", "09", "10", "11"]
+    assert names(run_notebooks(tiny)) == ["05", "06"]
 
     (tiny.outputs / "full" / "model").write_text("damaged")
-    assert names(run_notebooks(tiny)) == ["04", "05", "06", "07", "08", "09", "10", "11"]
+    assert names(run_notebooks(tiny)) == ["04", "05", "06"]
     assert (tiny.outputs / "full" / "model").read_text() == "04_train_full"
 
     (tiny.reports / "03_feature_analysis.html").unlink()
@@ -80,7 +81,7 @@ def test_only_what_is_out_of_date_is_run(tiny):
     assert (tiny.reports / "03_feature_analysis.html").exists()
 
     tiny.data.write_text("Judul\nDeteksi Hoaks\nPrediksi Jagung\n")
-    assert len(run_notebooks(tiny)) == len(STAGES)
+    assert len(run_notebooks(tiny)) == 6
 
     # A notebook that fails: its own error is told, and nothing of the earlier run has changed.
     before = everything(tiny.outputs), everything(tiny.reports)
