@@ -91,7 +91,6 @@ class RecordSearch:
         reach, ceiling = self._bound.log_odds(sums, *single), self._bound.ceiling(sums, *single)
         if removed is not None:
             reach[removed] = ceiling[removed] = -np.inf
-
         ratio = np.full(len(self), np.nan)  # Where letters have been compared.
 
         def tighten(rows: Rows) -> None:
@@ -101,15 +100,20 @@ class RecordSearch:
             reach[rows] = self._bound.log_odds(sums.take(rows), *letters)
 
         def score(rows: Rows) -> None:
+            if not len(rows):
+                return
             letters = np.column_stack([cosine[rows], jaccard[rows], ratio[rows]])
             record = self._features(queries.records, row, alike, rows, met)
             features = self.model.join(letters, record)
             top.offer(rows + start, self.model.probability(features), features)
             reach[rows] = ceiling[rows] = -np.inf
 
-        first = largest(reach, _FIRST)
-        first = first[reach[first] > -np.inf]
+        def hopeful(rows: Rows) -> Rows:
+            return rows[_may_enter(reach[rows], top)]
+
+        first = hopeful(largest(reach, _FIRST))
         tighten(first)
+        first = hopeful(first)
         score(np.sort(first[largest(reach[first], _SOME)]))
         typed = np.flatnonzero(_may_enter(ceiling, top) & equal)
         typed = self._nearly_equal(queries.records.texts[row], typed)
@@ -117,7 +121,7 @@ class RecordSearch:
         tighten(np.union1d(left, typed))
         reach[typed] = ceiling[typed]
         left = np.union1d(left, typed)
-        while len(left := left[_may_enter(reach[left], top)]):
+        while len(left := hopeful(left)):
             score(np.sort(left[largest(reach[left], _NEXT)]))
 
     def _features(
