@@ -75,7 +75,16 @@ def test_both_readmes_show_the_same_commands():
 
 
 @pytest.mark.parametrize(
-    "name", ["README.md", "README.id.md", "CONTRIBUTING.md", "data/README.md", "docs/cluster.md"]
+    "name",
+    [
+        "README.md",
+        "README.id.md",
+        "CONTRIBUTING.md",
+        "data/README.md",
+        "docs/cluster.md",
+        "docs/architecture.md",
+        "docs/security.md",
+    ],
 )
 def test_documents_point_at_files_that_exist(name):
     text = (PROJECT / name).read_text(encoding="utf-8")
