@@ -11,6 +11,7 @@ import os
 from bisect import bisect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, overload
@@ -78,7 +79,6 @@ class TitleIndex(Checker):
         self._reference = self._engine.checker(threshold=threshold, elsewhere=elsewhere)
         self.elsewhere_label = self._reference.elsewhere_label
         self.n_threads, self.n_scored = os.cpu_count() or 1, 0
-        self._libraries = ThreadpoolController()
         # Where it is saved, and what is saved there.
         self._state: tuple[Path, str] | None = None
         self._take_over(parts)
@@ -253,7 +253,7 @@ class TitleIndex(Checker):
             self._engine.search(opened, queries, tops, start, part.removed)
 
         # Products of one query are too small for threads of their own, which only wait for each other.
-        with self._libraries.limit(limits=1, user_api="blas"):
+        with _libraries().limit(limits=1, user_api="blas"):
             if min(self.n_threads, len(parts)) <= 1:
                 list(map(search, range(len(parts))))
             else:
@@ -277,6 +277,12 @@ class TitleIndex(Checker):
             [text for _, text in sorted(shared.items())],
             self._engine.without_place(title, titles, top.features), self.elsewhere_label,
         )  # fmt: skip
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    # Looking for them takes milliseconds, and they cannot be sent to another process.
+    return ThreadpoolController()
 
 
 class IndexTitles(Sequence[str]):

@@ -545,7 +545,7 @@ def test_a_backup_is_written_whole_or_not_at_all(tmp_path):
     (models / "light" / "arrays.npz").write_bytes(b"x")
     with pytest.raises(LogError, match="make run"):
         made(engine, models, target)
-    with pytest.raises(LogError, match="di dalam folder model"):
+    with pytest.raises(LogError, match="di dalam folder yang dicadangkan"):
         made(engine, models, models / "light" / "cadangan.zip")
     assert target.read_bytes() == content
     assert list(target.parent.iterdir()) == [target]
