@@ -15,7 +15,7 @@ from benchmarks import peers
 from benchmarks.measuring import SEED, Case, Measured, Peer, p95, peak_memory, seconds_of, usual_queries
 from judul_lib.checkers import load_checker
 from judul_lib.checking import Checker
-from judul_lib.database import database_url
+from judul_lib.database import sqlite_url
 from judul_lib.matches import Matches
 from judul_lib.usage_log import Answered, UsageLog
 
@@ -27,12 +27,12 @@ Write = Callable[[str, Matches, float], Any]
 
 def log_sqlite(case: Case) -> Measured:
     """Write answers to the log in a SQLite file."""
-    return _log_answers(case, database_url(case.work / "log"))
+    return _log_answers(case, sqlite_url(case.work / "log"))
 
 
 def log_postgres(case: Case) -> Measured:
     """Write answers to the log in a PostgreSQL database made for this."""
-    with _new_database(os.environ[POSTGRES]) as url:
+    with new_database(os.environ[POSTGRES]) as url:
         return _log_answers(case, url)
 
 
@@ -91,7 +91,8 @@ def _fail(sentence: str) -> None:
 
 
 @contextmanager
-def _new_database(server: str) -> Iterator[str]:
+def new_database(server: str) -> Iterator[str]:
+    """Make an empty database on a PostgreSQL server, give its URL, and drop it afterwards."""
     import sqlalchemy as sa
 
     address = sa.make_url(server)

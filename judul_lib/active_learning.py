@@ -17,7 +17,7 @@ from judul_lib.checking import Checker
 from judul_lib.corpus import pair_key, title_key
 from judul_lib.errors import LabelError
 from judul_lib.estimators import fit_vectorizer
-from judul_lib.features import FloatArray, distinct_titles
+from judul_lib.features import FloatArray
 from judul_lib.preprocessing import preprocess_titles
 from judul_lib.settings import DECISION_THRESHOLD, FULL, SEED
 
@@ -219,7 +219,8 @@ def score_candidates(
     known = {pair_key(*pair) for pair in labelled}
     pairs = [(titles[a], titles[b]) for a, b in zip(left, right, strict=True)]
     pairs = [pair for pair in pairs if pair_key(*pair) not in known]
-    parts = [_seen(checker, pairs[at : at + _PAIRS]) for at in range(0, len(pairs), _PAIRS)]
+    chunks = (pairs[at : at + _PAIRS] for at in range(0, len(pairs), _PAIRS))
+    parts = [checker.pair_features(*zip(*chunk, strict=True)) for chunk in chunks]
     features = np.vstack(parts) if parts else np.empty((0, 1))
     probability = np.concatenate([checker.probability(part) for part in parts] or [np.empty(0)])
     frame = pd.DataFrame(pairs, columns=list(CHOSEN_COLUMNS[:2]))
@@ -234,8 +235,3 @@ def _comparable(titles: Sequence[str]) -> list[str]:
         if stems:
             distinct.setdefault(title_key(title), title)
     return list(distinct.values())
-
-
-def _seen(checker: Checker, pairs: list[tuple[str, str]]) -> FloatArray:
-    titles, left, right = distinct_titles([a for a, _ in pairs], [b for _, b in pairs])
-    return checker.compare(titles, titles).features(left, right)

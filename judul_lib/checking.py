@@ -177,8 +177,7 @@ class Checker(ABC):
         probability : ndarray of float, shape (n,)
         labels : list of str, shape (n,)
         """
-        titles, left_rows, right_rows = distinct_titles(left, right)
-        comparison = self.compare(titles, titles)
+        comparison, left_rows, right_rows = self._compare_rows(left, right)
         features = comparison.features(left_rows, right_rows)
         matches = Matches(
             list(right),
@@ -189,6 +188,15 @@ class Checker(ABC):
             elsewhere_label=self.elsewhere_label,
         )
         return matches.features, matches.probability, matches.labels
+
+    def pair_features(self, left: Sequence[str], right: Sequence[str]) -> FloatArray:
+        """Return what the model sees of row *i* of the one with row *i* of the other."""
+        comparison, left_rows, right_rows = self._compare_rows(left, right)
+        return comparison.features(left_rows, right_rows)
+
+    def _compare_rows(self, left: Sequence[str], right: Sequence[str]) -> tuple[Comparison, Rows, Rows]:
+        titles, left_rows, right_rows = distinct_titles(left, right)
+        return self.compare(titles, titles), left_rows, right_rows
 
 
 @dataclass(frozen=True)

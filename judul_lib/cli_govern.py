@@ -229,7 +229,7 @@ def fairness(name: str | None, outputs: Path | None) -> None:
     from judul_lib.checkers import load_checker
     from judul_lib.fairness import GROUPINGS, disparities, error_rates
     from judul_lib.gold import read_gold
-    from judul_lib.tables import percent
+    from judul_lib.governance_tables import with_interval
 
     config = cli_parts.read_config(models=outputs)
     checker = load_checker(cli_parts.choose_model(name, config.models), [], threshold=config.threshold)
@@ -241,13 +241,7 @@ def fairness(name: str | None, outputs: Path | None) -> None:
         rates = error_rates(pairs, probability, group(pairs), threshold=config.threshold)
         click.echo(f"\nMenurut {grouping}")
         for label, row in rates.iterrows():
-            said = [
-                f"{kind} {percent(row[kind])} ({percent(row[f'{kind}, dari'])} sampai "
-                f"{percent(row[f'{kind}, sampai'])})"
-                if row.notna()[kind]
-                else f"{kind} –"
-                for kind in ("alarm palsu", "luput")
-            ]
+            said = [f"{kind} {with_interval(row, kind)}" for kind in ("alarm palsu", "luput")]
             click.echo(f"  {label!s:<28} {int(row['pasangan']):>4} pasangan  {'; '.join(said)}")
         for worse in disparities(rates).itertuples():
             click.echo(f"  Lebih sering keliru: {worse.kelompok} ({worse.galat}).")

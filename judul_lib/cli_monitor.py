@@ -66,10 +66,10 @@ def monitor(days: int, once: bool, style: str, logs: Path | None, outputs: Path 
 @contextmanager
 def _opened(logs: Path | None, usual: Path) -> "Iterator[sa.Engine]":
     """Give the log of this installation, or the one in a folder; what was spooled is taken in first."""
-    from judul_lib.database import DATABASE_FILE, database_url, opened_database
+    from judul_lib.database import database_url, opened_database, sqlite_url
     from judul_lib.usage_log import UsageLog
 
-    url = database_url(usual) if logs is None else f"sqlite:///{logs.resolve() / DATABASE_FILE}"
+    url = database_url(usual) if logs is None else sqlite_url(logs)
     with closing(UsageLog(logs or usual, url=url, warn=say)) as log:
         log.bring_in()
     with opened_database(url, warn=say) as engine:

@@ -105,7 +105,12 @@ def database_url(folder: Path) -> str:
     >>> database_url(Path("/srv/logs"))
     'sqlite:////srv/logs/judul.db'
     """
-    return os.environ.get(DATABASE_VARIABLE) or f"sqlite:///{folder.resolve() / DATABASE_FILE}"
+    return os.environ.get(DATABASE_VARIABLE) or sqlite_url(folder)
+
+
+def sqlite_url(folder: Path) -> str:
+    """Return the URL of ``judul.db`` in a folder, whatever ``JUDUL_DATABASE_URL`` says."""
+    return f"sqlite:///{folder.resolve() / DATABASE_FILE}"
 
 
 def now() -> datetime:

@@ -78,7 +78,7 @@ def rate_table(rates: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     rows = []
     for by, frame in rates.items():
         for group, row in frame.drop("semua").iterrows():
-            cells = {name: _with_interval(row, name) for name in ("alarm palsu", "luput")}
+            cells = {name: with_interval(row, name) for name in ("alarm palsu", "luput")}
             rows.append({"menurut": by, "kelompok": group, "pasangan": int(row["pasangan"]), **cells})
     return pd.DataFrame(rows)
 
@@ -97,13 +97,14 @@ def reading(rates: pd.DataFrame) -> str:
         is_worse = ((worse["kelompok"] == group) & (worse["galat"] == name)).any()
         verdict = "lebih dari kebetulan" if is_worse else "selisihnya masih dapat kebetulan"
         sentences.append(
-            f"{words} paling sering pada kelompok *{group}*: {_with_interval(known.iloc[place], name)}, "
-            f"dibandingkan {_with_interval(overall, name)} pada semua pasangan; {verdict}."
+            f"{words} paling sering pada kelompok *{group}*: {with_interval(known.iloc[place], name)}, "
+            f"dibandingkan {with_interval(overall, name)} pada semua pasangan; {verdict}."
         )
     return " ".join(sentences)
 
 
-def _with_interval(row: pd.Series, name: str) -> str:
+def with_interval(row: pd.Series, name: str) -> str:
+    """Return an error rate of `judul_lib.fairness.error_rates` with its interval, or a dash."""
     if pd.isna(row[name]):
         return "–"
     low, high = (percent(row[f"{name}, {end}"]) for end in ("dari", "sampai"))

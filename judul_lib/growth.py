@@ -149,7 +149,7 @@ def checking_costs(index: TitleIndex, queries: Sequence[str], *, top_k: int) -> 
     profiler.runcall(lambda: list(index.check_many(queries, top_k=top_k)))
     index.n_threads = threads
     stats = pstats.Stats(profiler)
-    seconds = dict.fromkeys([*CHECK_STEPS.values()], 0.0)
+    seconds = dict.fromkeys(CHECK_STEPS.values(), 0.0)
     for (file, _, function), (_, _, _, spent, _) in stats.stats.items():  # type: ignore[attr-defined]
         if step := CHECK_STEPS.get((Path(file).stem, function)):
             seconds[step] += spent

@@ -11,7 +11,7 @@ import os
 from bisect import bisect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, overload
@@ -87,6 +87,7 @@ class TitleIndex(Checker):
         self._parts = list(parts)
         self._opened = [self._engine.open(part.arrays) for part in self._parts]
         self.titles = IndexTitles(self._parts)
+        self._starts = np.cumsum([0, *(part.n_stored for part in self._parts)])
 
     @classmethod
     def build(
@@ -223,48 +224,47 @@ class TitleIndex(Checker):
     def check_many(self, titles: Sequence[str], *, top_k: int | None = None) -> Iterator[Matches]:
         """Compare titles with the whole corpus one after the other; each as `check` does."""
         k = len(self.titles) if top_k is None else min(top_k, len(self.titles))
-        for at in range(0, len(titles), _BATCH):
-            batch = titles[at : at + _BATCH]
-            queries = self._engine.read(batch)
-            tops = [TopRows(max(k, 1), n_features=self._engine.n_features) for _ in batch]
-            self._search(queries, tops)
-            for row, title in enumerate(batch):
-                yield self._matches(title, queries, row, tops[row])
+        make_top = partial(TopRows, max(k, 1), n_features=self._engine.n_features)
+        for title, (queries, row, top) in zip(titles, self._searched(titles, make_top), strict=True):
+            yield self._matches(title, queries, row, top)
 
     def rows_above(self, titles: Sequence[str], least: float) -> list[NDArray[np.int64]]:
         """Return for each title the rows of the corpus with at least some probability, in order.
 
         Rows are counted as in `titles` of an index from which nothing was removed.
         """
-        found: list[NDArray[np.int64]] = []
+        make_top = partial(TopRows, max(1, len(self.titles)), least)
+        return [np.sort(top.rows) for _, _, top in self._searched(titles, make_top)]
+
+    def _searched(
+        self, titles: Sequence[str], make_top: Callable[[], TopRows]
+    ) -> Iterator[tuple[Any, int, TopRows]]:
+        """Yield for each title the batch that it was read in, its row there, and its best rows."""
         for at in range(0, len(titles), _BATCH):
             batch = titles[at : at + _BATCH]
-            tops = [TopRows(max(1, len(self.titles)), least) for _ in batch]
-            self._search(self._engine.read(batch), tops)
-            found += [np.sort(top.rows) for top in tops]
-        return found
+            queries, tops = self._engine.read(batch), [make_top() for _ in batch]
+            self._search(queries, tops)
+            for row, top in enumerate(tops):
+                yield queries, row, top
 
     def _search(self, queries: Any, tops: Sequence[TopRows]) -> None:
-        starts = accumulate((part.n_stored for part in self._parts), initial=0)
-        parts = list(zip(self._opened, self._parts, starts, strict=False))  # The last start is the end.
-
         def search(number: int) -> None:
-            opened, part, start = parts[number]
-            self._engine.search(opened, queries, tops, start, part.removed)
+            start, removed = int(self._starts[number]), self._parts[number].removed
+            self._engine.search(self._opened[number], queries, tops, start, removed)
 
+        numbers = range(len(self._parts))
         # Products of one query are too small for threads of their own, which only wait for each other.
         with _libraries().limit(limits=1, user_api="blas"):
-            if min(self.n_threads, len(parts)) <= 1:
-                list(map(search, range(len(parts))))
+            if min(self.n_threads, len(numbers)) <= 1:
+                list(map(search, numbers))
             else:
                 with ThreadPoolExecutor(self.n_threads) as pool:
-                    list(pool.map(search, range(len(parts))))
+                    list(pool.map(search, numbers))
         self.n_scored = tops[-1].n_scored
 
     def _matches(self, title: str, queries: Any, row: int, top: TopRows) -> Matches:
-        ends = [0, *accumulate(part.n_stored for part in self._parts)]
-        numbers = np.searchsorted(ends, top.rows, side="right") - 1
-        within = top.rows - np.array(ends)[numbers]
+        numbers = np.searchsorted(self._starts, top.rows, side="right") - 1
+        within = top.rows - self._starts[numbers]
         shared: dict[int, str] = {}
         for number in np.unique(numbers).tolist():
             own = np.flatnonzero(numbers == number)

@@ -17,7 +17,7 @@ from judul_lib.active_learning import STRATEGIES, Rows, candidate_pairs, choose_
 from judul_lib.checking import TitleChecker
 from judul_lib.estimators import make_classifier
 from judul_lib.evaluation import score_predictions
-from judul_lib.features import FloatArray, TitleTable, distinct_titles, pair_features
+from judul_lib.features import FloatArray, TitleTable, pair_features
 from judul_lib.gold import crossed_pairs
 from judul_lib.learners import study_pairs
 from judul_lib.registry import Model
@@ -79,16 +79,12 @@ def study_learner(model: Model, random_state: int = SEED) -> Learner:
     answers = pairs["label"].to_numpy()
     checker = TitleChecker.from_model(model)
 
-    def see(pairs: pd.DataFrame) -> FloatArray:
-        titles, left, right = distinct_titles(*_sides(pairs))
-        return checker.compare(titles, titles).features(left, right)
-
     def fit(features: FloatArray, labels: Labels) -> Predict:
         forest = make_classifier(random_state, **model.metadata["hyperparameters"])
         forest.fit(np.vstack([study, features]), np.concatenate([answers, labels]))
         return lambda seen: forest.predict_proba(seen)[:, 1]
 
-    return Learner(see, fit)
+    return Learner(lambda pairs: checker.pair_features(*_sides(pairs)), fit)
 
 
 def gold_pool(gold: pd.DataFrame, *, random_state: int = SEED) -> pd.DataFrame:

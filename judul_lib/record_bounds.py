@@ -83,17 +83,22 @@ class UpperBound:
         odds = self._whole(sums, cosine, jaccard, np.float32(1) if ratio is None else ratio)
         copied = worded = np.float32(0)
         for group, fields in GROUPS.items():
+            neither, one = (np.float32(weight[f"{group}_{part}"]) for part in ("neither", "one"))
+            sides = [
+                [np.float32(weight[f"{group}_{part}{how}"]) for how in ("", "_copied", "_worded")]
+                for part in ("min", "max")
+            ]
+            if not any((neither, one, *sides[0], *sides[1])):
+                continue
             own = float(sums.query_totals[list(fields)].sum())
             present = _sum(sums.title_totals, fields) > 0
-            for part, share_of in (("min", _worse), ("max", _better)):
-                names = (f"{group}_{part}", f"{group}_{part}_copied", f"{group}_{part}_worded")
-                found, as_copied, as_worded = (np.float32(weight[name]) for name in names)
+            for share, (found, as_copied, as_worded) in zip(
+                _shares(sums, fields, own, present), sides, strict=True
+            ):
+                # What finds no counterpart counts by how alike the letters and words are.
+                copied, worded = copied + as_copied, worded + as_worded
                 if found or as_copied or as_worded:
-                    # What finds no counterpart counts by how alike the letters and words are.
-                    copied, worded = copied + as_copied, worded + as_worded
-                    factor = found - as_copied * low - as_worded * jaccard
-                    odds += share_of(sums, fields, own, present) * factor
-            neither, one = (np.float32(weight[f"{group}_{part}"]) for part in ("neither", "one"))
+                    odds += share * (found - as_copied * low - as_worded * jaccard)
             if neither or one:
                 odds += np.where(present, *((0, one) if own > 0 else (one, neither)))
         odds += copied * low + worded * jaccard
@@ -131,27 +136,17 @@ class UpperBound:
         return odds
 
 
-def _worse(sums: PartSums, fields: Sequence[int], own: float, present: NDArray[np.bool_]) -> Singles:
-    """Return upper bounds of the column ``min`` of a group."""
-    title = np.where(present, _title_share(sums, fields), np.float32(1))
-    return np.minimum(_query_share(sums, fields, own), title) if own > 0 else title
-
-
-def _better(sums: PartSums, fields: Sequence[int], own: float, present: NDArray[np.bool_]) -> Singles:
-    """Return upper bounds of the column ``max`` of a group."""
-    if own <= 0:
-        return _worse(sums, fields, own, present)
-    return np.maximum(_query_share(sums, fields, own), _title_share(sums, fields))
-
-
-def _query_share(sums: PartSums, fields: Sequence[int], own: float) -> Singles:
-    return np.minimum(_sum(sums.query_found, fields) / np.float32(own), np.float32(1))
-
-
-def _title_share(sums: PartSums, fields: Sequence[int]) -> Singles:
-    """Return what of each title finds a counterpart; 0 where it has nothing of the group."""
+def _shares(
+    sums: PartSums, fields: Sequence[int], own: float, present: NDArray[np.bool_]
+) -> tuple[Singles, Singles]:
+    """Return upper bounds of the columns ``min`` and ``max`` of a group."""
     totals = np.maximum(_sum(sums.title_totals, fields), np.float32(1e-9))
-    return np.minimum(_sum(sums.title_found, fields) / totals, np.float32(1))
+    title = np.minimum(_sum(sums.title_found, fields) / totals, np.float32(1))
+    whole = np.where(present, title, np.float32(1))
+    if own <= 0:
+        return whole, whole
+    query = np.minimum(_sum(sums.query_found, fields) / np.float32(own), np.float32(1))
+    return np.minimum(query, whole), np.maximum(query, title)
 
 
 def _sum(columns: Singles, fields: Sequence[int]) -> Singles:

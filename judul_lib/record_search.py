@@ -117,10 +117,9 @@ class RecordSearch:
         score(np.sort(first[largest(reach[first], _SOME)]))
         typed = np.flatnonzero(_may_enter(ceiling, top) & equal)
         typed = self._nearly_equal(queries.records.texts[row], typed)
-        left = np.flatnonzero(_may_enter(reach, top))
-        tighten(np.union1d(left, typed))
+        left = np.union1d(np.flatnonzero(_may_enter(reach, top)), typed)
+        tighten(left)
         reach[typed] = ceiling[typed]
-        left = np.union1d(left, typed)
         while len(left := hopeful(left)):
             score(np.sort(left[largest(reach[left], _NEXT)]))
 

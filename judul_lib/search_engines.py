@@ -18,7 +18,6 @@ from judul_lib.record_arrays import record_arrays
 from judul_lib.record_features import unit_similarity
 from judul_lib.record_search import RecordSearch
 from judul_lib.registry import STRUCTURED, Model, load_model, load_structured, read_metadata
-from judul_lib.spans import may_meet
 from judul_lib.structured import STRUCTURED_FEATURES, PreparedTitles, StructuredModel
 from judul_lib.structured_checking import StructuredChecker, without_place
 from judul_lib.study_search import StudySearch, search, study_arrays
@@ -169,10 +168,10 @@ class RecordEngine:
 
     def shared(self, part: RecordSearch, queries: PreparedTitles, row: int, rows: Rows) -> list[str]:
         """Return what a query shares with rows of a part, in words."""
-        query, found = queries.records.take(np.array([row])).compact(), part.records
-        keys, spans = query.keys[0], query.spans[0]
-        meeting = np.array([may_meet(keys, spans, found.parse(other)) for other in rows.tolist()])
-        titles = found.take(rows, meeting).compact()
+        query, titles = (
+            queries.records.take(np.array([row])).compact(),
+            part.records.take(rows).compact(),
+        )
         alike = unit_similarity(query.units, titles.units)
         pairs = np.zeros(len(rows), dtype=np.intp), np.arange(len(rows))
         return list(map(told, compare_rows(query, titles, *pairs, alike)))

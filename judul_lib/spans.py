@@ -16,13 +16,10 @@ def word_spans(parse: Sequence[Unit]) -> dict[str, tuple[int, int]]:
 
     Two to seven words by their initials, two to four by their letters without blanks.
     """
-    words = [word for unit in parse for word in unit.text.split()]
-    columns = [column for column, unit in enumerate(parse) for _ in unit.text.split()]
-    initials, letters = "".join(word[0] for word in words), "".join(words)
-    ends = [0, *accumulate(map(len, words))]
+    columns, initials, letters, ends = _words(parse)
     spans: dict[str, tuple[int, int]] = {}
-    for start in range(len(words) - 2, -1, -1):  # Of equal keys, the first span counts.
-        for stop in range(min(start + _MOST_INITIALS, len(words)), start + 1, -1):
+    for start in range(len(columns) - 2, -1, -1):  # Of equal keys, the first span counts.
+        for stop in range(min(start + _MOST_INITIALS, len(columns)), start + 1, -1):
             span = columns[start], columns[stop - 1]
             spans[initials[start:stop]] = span
             if stop - start <= MOST_JOINED:
@@ -32,11 +29,9 @@ def word_spans(parse: Sequence[Unit]) -> dict[str, tuple[int, int]]:
 
 def find_span(parse: Sequence[Unit], letters: str) -> tuple[int, int] | None:
     """Return ``word_spans(parse).get(letters)`` without what else there is."""
-    words = [word for unit in parse for word in unit.text.split()]
-    columns = [column for column, unit in enumerate(parse) for _ in unit.text.split()]
-    initials, text = "".join(word[0] for word in words), "".join(words)
-    number_of = {end: number for number, end in enumerate(accumulate(map(len, words), initial=0))}
-    for start, begin in zip(range(len(words) - 1), number_of, strict=False):
+    columns, initials, text, ends = _words(parse)
+    number_of = {end: number for number, end in enumerate(ends)}
+    for start, begin in zip(range(len(columns) - 1), number_of, strict=False):
         stops = []
         if initials.startswith(letters, start) and 2 <= len(letters) <= _MOST_INITIALS:
             stops.append(start + len(letters))
@@ -49,6 +44,14 @@ def find_span(parse: Sequence[Unit], letters: str) -> tuple[int, int] | None:
     return None
 
 
+def _words(parse: Sequence[Unit]) -> tuple[list[int], str, str, list[int]]:
+    """Return the unit of each word, all initials, all letters, and where in these words end."""
+    words = [(word, column) for column, unit in enumerate(parse) for word in unit.text.split()]
+    columns = [column for _, column in words]
+    initials, letters = "".join(word[0] for word, _ in words), "".join(word for word, _ in words)
+    return columns, initials, letters, [0, *accumulate(len(word) for word, _ in words)]
+
+
 def unit_keys(parse: Sequence[Unit]) -> dict[str, int]:
     """Return units by their letters: abbreviations, and what may be written apart elsewhere.
 
@@ -57,13 +60,6 @@ def unit_keys(parse: Sequence[Unit]) -> dict[str, int]:
     """
     texts = ((unit.text.replace(" ", ""), unit.known, column) for column, unit in enumerate(parse))
     return {text: column for text, known, column in texts if text.isalpha() and len(text) >= 2 + known}
-
-
-def may_meet(keys: Mapping[str, int], spans: Mapping[str, object], parse: Sequence[Unit]) -> bool:
-    """Tell whether a title may meet another, of which keys and spans are given; seldom wrong."""
-    words = [word for unit in parse for word in unit.text.split()]
-    runs = f"{''.join(words)} {''.join(word[0] for word in words)}"
-    return any(key in runs for key in keys) or not spans.keys().isdisjoint(unit_keys(parse))
 
 
 def rows_of(letters: Sequence[Mapping[str, object]]) -> dict[str, list[int]]:

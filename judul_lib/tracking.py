@@ -19,10 +19,17 @@ from typing import TYPE_CHECKING, Any
 from judul_lib.errors import JudulError, ModelError, TrackingError
 from judul_lib.file_locks import locked_file
 from judul_lib.promotions import history, metrics_of
-from judul_lib.registry import METADATA_FILE, read_metadata, verified_files, version_of
+from judul_lib.registry import METADATA_FILE, read_metadata, version_of
 from judul_lib.settings import MODEL_TITLES
 from judul_lib.storage import write_bytes
-from judul_lib.versions import candidate, current_version, list_versions, version_folder, write_json
+from judul_lib.versions import (
+    candidate,
+    current_version,
+    list_versions,
+    verified_version,
+    version_folder,
+    write_json,
+)
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -230,9 +237,7 @@ def _register(client: "MlflowClient", name: str, one: _Found, folder: Path) -> s
     """Record a version as a run, register it, and return its number."""
     from mlflow.entities import Metric, Param
 
-    metadata, files = verified_files(one.folder)
-    if (metadata.get("name"), version_of(metadata)) != (name, one.version):
-        raise ModelError(f"Versi {one.version} dari model {name} ditolak: metadatanya milik versi lain.")
+    metadata, files = verified_version(one.folder, name, one.version)
     try:
         made = int(datetime.fromisoformat(one.created).timestamp() * 1000)
     except ValueError as error:

@@ -14,6 +14,7 @@ from judul_lib.database import (
     DATABASE_VARIABLE,
     opened_database,
     read_table,
+    sqlite_url,
     unreachable,
 )
 from judul_lib.errors import LogError
@@ -55,15 +56,10 @@ def trial_installation(outputs: Path, folder: Path, logs: Path | None = None) ->
             config.backups.mkdir()
             shutil.copy2(newest, config.backups / newest.name)
         if url := os.environ.get(DATABASE_VARIABLE):
-            _copy_tables(url, trial_url(config.logs))
+            _copy_tables(url, sqlite_url(config.logs))
         else:
             _copy_file(logs / DATABASE_FILE, config.logs / DATABASE_FILE)
     return config
-
-
-def trial_url(logs: Path) -> str:
-    """Return the URL of the database in a folder, whatever ``JUDUL_DATABASE_URL`` says."""
-    return f"sqlite:///{logs.resolve() / DATABASE_FILE}"
 
 
 def _copy_file(path: Path, target: Path) -> None:

@@ -154,12 +154,16 @@ def verify_version(outputs: str | Path, name: str, version: str) -> dict[str, An
     ModelError
         There is no such version, it is incomplete, or something does not hold.
     """
-    folder = version_folder(outputs, name, version)
-    metadata, _ = verified_files(folder)
+    return verified_version(version_folder(outputs, name, version), name, version)[0]
+
+
+def verified_version(folder: Path, name: str, version: str) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Return the metadata and the files of a version, wherever it lies; see `verify_version`."""
+    metadata, files = verified_files(folder)
     # Whoever replaced a file and its hash alike still has another version than the folder's name.
     if (metadata.get("name"), version_of(metadata)) != (name, version):
         raise ModelError(f"Versi {version} dari model {name} ditolak: metadatanya milik versi lain.")
-    return metadata
+    return metadata, files
 
 
 def verify(outputs: str | Path) -> list[Verified]:

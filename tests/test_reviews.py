@@ -16,14 +16,22 @@ from judul_lib.alerts import ALERT_COLUMNS, ALERTS, INCIDENT_LEVELS, find_alerts
 from judul_lib.backup import backup
 from judul_lib.cli import cli, main
 from judul_lib.config import Config
-from judul_lib.database import clock_at, database_url, events, now, open_database, read_table
+from judul_lib.database import (
+    clock_at,
+    database_url,
+    events,
+    now,
+    open_database,
+    read_table,
+    sqlite_url,
+)
 from judul_lib.errors import LogError
 from judul_lib.incident_playbook import PLAYBOOK
 from judul_lib.privacy import retention
 from judul_lib.promotions import promote
 from judul_lib.review_calendar import LATE, LATER, NEVER, REVIEWS, TODAY, due, tick
 from judul_lib.simulation import simulate_usage
-from judul_lib.trial import trial_installation, trial_url
+from judul_lib.trial import trial_installation
 from judul_lib.usage_frames import Usage
 from judul_lib.usage_log import insert_units
 from judul_lib.versions import add_version
@@ -341,7 +349,7 @@ def test_what_is_tried_on_a_copy_does_not_reach_the_original(tmp_path, monkeypat
     before = {p.relative_to(outputs): p.read_bytes() for p in outputs.rglob("*") if p.is_file()}
     trial = trial_installation(outputs, tmp_path / "copy", logs)
     monkeypatch.setenv("JUDUL_DATABASE_URL", database_url(logs))  # Not even then.
-    copied = open_database(trial_url(trial.logs))
+    copied = open_database(sqlite_url(trial.logs))
     assert len(read_table(copied, events)) > 0
     assert audit.verify(copied, trial.logs) == []
     assert review(trial, copied, "cadangan", now()).last is not None
@@ -350,7 +358,7 @@ def test_what_is_tried_on_a_copy_does_not_reach_the_original(tmp_path, monkeypat
     after = {p.relative_to(outputs): p.read_bytes() for p in outputs.rglob("*") if p.is_file()}
     assert {p: c for p, c in after.items() if not p.name.endswith(("-wal", "-shm"))} == before
     again = trial_installation(outputs, tmp_path / "third", logs)  # By the database's address.
-    third = open_database(trial_url(again.logs))
+    third = open_database(sqlite_url(again.logs))
     assert len(read_table(third, audit.audit)) == 2
     third.dispose()
     monkeypatch.delenv("JUDUL_DATABASE_URL")

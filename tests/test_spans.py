@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from judul_lib.spans import find_span, may_meet, unit_keys, word_spans
+from judul_lib.spans import find_span, word_spans
 from judul_lib.title_parser import Unit
 
 WORDS = st.lists(
@@ -25,15 +25,3 @@ def test_the_first_of_equal_spans_counts():
     assert find_span(parse, "pb") == (0, 0)
     assert find_span(parse, "bpb") == (0, 2)
     assert find_span(parse, "baru") is None
-
-
-@given(one=PARSES, other=PARSES)
-def test_titles_that_meet_are_never_taken_for_others(one, other):
-    keys, spans = unit_keys(one), word_spans(one)
-    meet = keys.keys() & word_spans(other).keys() or unit_keys(other).keys() & spans.keys()
-    assert may_meet(keys, spans, other) or not meet
-
-
-def test_titles_without_a_common_letter_do_not_meet():
-    one, other = ([Unit("x", "object", text, False)] for text in ("pekan baru", "kota medan"))
-    assert not may_meet(unit_keys(one), word_spans(one), other)
