@@ -102,6 +102,8 @@ def _check_peers(case: Case, queries: list[str]) -> tuple[Peer, ...]:
         "rapidfuzz": peers.rapidfuzz_answer(titles),
         "bm25s": peers.bm25_answer(case.bm25_folder),
     }
+    if case.model == STRUCTURED:
+        answers["all_units"] = peers.all_units_answer(case.index_folder)
     found = [loop]
     for name, answer in answers.items():
         answer(queries[0])

@@ -6,12 +6,16 @@ title's parts.
 """
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
 from judul_lib.features import folded
+from judul_lib.index import TitleIndex
+from judul_lib.index_files import read_index
 from judul_lib.preprocessing import STOP_WORDS, preprocess_text, preprocess_titles
 from judul_lib.registry import load_estimators
 
@@ -113,6 +117,27 @@ def all_letters_answer(titles: Sequence[str]) -> Callable[[str], Any]:
     return lambda query: cdist(
         [query.casefold()], letters, scorer=Indel.normalized_similarity, workers=-1
     )
+
+
+def all_units_answer(folder: Path) -> Callable[[str], Any]:
+    """Return a function that sums up what the units of every title mean, in all cores.
+
+    What the structured model has to know of each title, whatever its bounds save.
+    """
+    _, parts, _ = read_index(folder, TitleIndex)
+    tables = []
+    for arrays in (part.arrays for part in parts):
+        numbers, ends = arrays["unit_numbers"], arrays["unit_ends"]
+        ones = np.ones(len(numbers), dtype=np.float32)
+        shape = (len(ends) - 1, len(arrays["weights"]))
+        values = np.ones((shape[1], 2), dtype=np.float32)
+        tables.append((csr_matrix((ones, numbers, ends), shape=shape), values))
+
+    def answer(query: str) -> Any:
+        with ThreadPoolExecutor() as pool:
+            return list(pool.map(lambda table: table[0] @ table[1], tables))
+
+    return answer
 
 
 def tfidf_rows(titles: Sequence[str], model: Path) -> tuple[Any, Any]:

@@ -83,6 +83,10 @@ PEERS: Mapping[str, tuple[str, str]] = {
         "only the letters of all titles, all cores",
         "hanya huruf semua judul, semua inti",
     ),
+    "all_units": (
+        "only what the words of all titles mean, all cores",
+        "hanya makna kata semua judul, semua inti",
+    ),
     "json_line": (
         "appending a JSON line to a text file",
         "menambahkan satu baris JSON ke berkas teks",

@@ -16,7 +16,7 @@ FloatArray = NDArray[np.float64]
 
 _FALSE_ALARMS = 0.05
 # Pairs scored at once in `retrieval`: bounds the memory.
-_PAIRS_AT_ONCE = 20_000
+_PAIRS_AT_ONCE = 60_000
 
 
 def best_threshold(labels: ArrayLike, scores: ArrayLike) -> float:
