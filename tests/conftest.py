@@ -1,16 +1,19 @@
 """What several test files need: a small corpus, a trained model, one full run, a browser."""
 
+import io
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from judul_lib.cli import main
 from judul_lib.corpus import Corpus, read_corpus
 from judul_lib.database import database_url
 from judul_lib.estimators import fit_vectorizer
@@ -35,6 +38,25 @@ def gold_titles() -> list[str]:
 
 
 def judul(
+    *arguments: object, cwd: Path = PROJECT, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the ``judul`` command in this process, which saves its start."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
+    given = list(map(str, arguments))
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.chdir(cwd)
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        with pytest.raises(SystemExit) as ended:
+            main(given)
+    said = []
+    for stream in (out, err):
+        stream.flush()
+        said.append(stream.buffer.getvalue().decode("utf-8"))  # type: ignore[attr-defined]
+    return subprocess.CompletedProcess(given, int(ended.value.code or 0), *said)
+
+
+def judul_process(
     *arguments: object, cwd: Path = PROJECT, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """Run the ``judul`` command as a user would."""
@@ -102,7 +124,7 @@ class Run:
 
 
 # What the notebooks measure takes longest; their strict comparison measures it at full size.
-_SMALL = (
+SMALL_RUN = (
     *("-p", "SIZES", "[500, 1000, 2000]", "-p", "PLAIN_MOST", "1000"),
     *("-p", "DEDUP_SIZE", "500", "-p", "CURVE", "[20]"),
 )
@@ -113,7 +135,8 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("run")
     for name in ("light", "structured"):
         shutil.copytree(PROJECT / "outputs" / name, folder / "outputs" / name)
-    result = judul("run", "--out", folder / "outputs", "--reports", folder / "reports", *_SMALL)
+    folders = "--out", folder / "outputs", "--reports", folder / "reports"
+    result = judul_process("run", *folders, *SMALL_RUN)
     assert result.returncode == 0, result.stderr
     return Run(folder / "outputs", folder / "reports", result.stdout)
 

@@ -8,7 +8,7 @@ import pytest
 
 from judul_lib import __version__
 from judul_lib.matches import RESULT_COLUMNS
-from tests.conftest import PROJECT, assert_refused, judul
+from tests.conftest import PROJECT, assert_refused, judul, judul_process
 
 QUERY = "Prediksi Harga Beras di Kota Medan Menggunakan Metode LSTM"
 
@@ -21,7 +21,7 @@ def models(trained, tmp_path):
 
 
 def test_a_fresh_clone_can_check_a_title_at_once():
-    result = judul("check", QUERY, "--model", "light")
+    result = judul_process("check", QUERY, "--model", "light")
     assert result.returncode == 0, result.stderr
     assert "MIRIP (peluang " in result.stdout
     assert "123 judul" in result.stdout

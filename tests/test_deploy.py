@@ -34,6 +34,7 @@ def test_the_steps_of_the_image_lead_to_a_healthy_page(tmp_path):
     venv = tmp_path / "venv"
     subprocess.run([sys.executable, "-m", "venv", venv], check=True)
     plain = {k: v for k, v in os.environ.items() if not k.startswith(("JUDUL_", "PYTHON"))}
+    plain["PIP_NO_COMPILE"] = "1"  # Compiling everything ahead takes most of the time.
 
     def run(command, **more):
         path = {"PATH": f"{venv / 'bin'}:{os.environ['PATH']}"}

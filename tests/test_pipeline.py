@@ -10,7 +10,7 @@ import pytest
 from judul_lib.errors import PipelineError
 from judul_lib.pipeline import STAGES, Paths, parameter_names, run_notebooks
 from judul_lib.registry import read_metadata
-from tests.conftest import DATA, PROJECT, assert_refused, judul
+from tests.conftest import DATA, PROJECT, SMALL_RUN, assert_refused, judul
 
 KERNEL = {"name": "python3", "language": "python", "display_name": "Python 3"}
 TINY = nbformat.v4.new_notebook(metadata={"kernelspec": KERNEL})
@@ -120,7 +120,8 @@ def test_a_run_makes_what_the_readme_says(finished_run):
 
 def test_a_second_run_does_nothing(finished_run):
     before = everything(finished_run.outputs), everything(finished_run.reports)
-    again = judul("run", "--out", finished_run.outputs, "--reports", finished_run.reports)
+    folders = "--out", finished_run.outputs, "--reports", finished_run.reports
+    again = judul("run", *folders, *SMALL_RUN)
     assert again.returncode == 0
     assert "mutakhir" in again.stdout
     assert (everything(finished_run.outputs), everything(finished_run.reports)) == before

@@ -31,7 +31,11 @@ from tests.conftest import PROJECT, judul
 
 TITLE = "Prediksi Harga Cabai di Kabupaten Garut Menggunakan LSTM"
 
-WRITER = """
+# Answers of one file, written in one transaction.
+TOGETHER = 5
+WRITER = (
+    f"TOGETHER = {TOGETHER}"
+    + """
 import sys
 from pathlib import Path
 from judul_lib.database import now
@@ -41,12 +45,13 @@ log = UsageLog(folder, url=url, user=name)
 stamp = {"source": "check", "query_hash": "0" * 16, "query_length": 9, "query_words": 2, "seconds": 0.01,
          "query_text": None, "difference": None, "n_results": 1, "simulated": False, "user": log.user}
 print("ready", flush=True)
-for k in range(n):
-    row = {**stamp, "id": f"{name}-{k}", "time": now()}
-    score = {"prediction_id": row["id"], "model": "light", "version": None, "probability": 0.5,
-             "match_hash": None, "match_text": None, "unknown_share": 0.0}
-    log._write({"predictions": [row], "scores": [score]})
+for first in range(0, n, TOGETHER):
+    rows = [{**stamp, "id": f"{name}-{k}", "time": now()} for k in range(first, first + TOGETHER)]
+    scores = [{"prediction_id": row["id"], "model": "light", "version": None, "probability": 0.5,
+               "match_hash": None, "match_text": None, "unknown_share": 0.0} for row in rows]
+    log._write({"predictions": rows, "scores": scores})
 """
+)
 
 
 @pytest.fixture(scope="module")
@@ -138,6 +143,7 @@ def test_a_killed_writer_leaves_whole_transactions(url, tmp_path):
     process.wait()
     asked = {row["id"] for row in rows(url, predictions)}
     assert len(asked) > 10
+    assert len(asked) % TOGETHER == 0
     assert {row["prediction_id"] for row in rows(url, scores)} == asked
 
 
