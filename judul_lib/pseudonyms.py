@@ -29,14 +29,14 @@ def log_key(folder: Path) -> bytes:
             return bytes.fromhex(path.read_text("ascii"))
         except (FileNotFoundError, ValueError):
             new = path.with_name(f".{KEY_FILE}.{uuid4().hex}")
-            with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
-                stream.write(secrets.token_hex(32))
             try:
+                with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
+                    stream.write(secrets.token_hex(32))
                 os.link(new, path)  # Of two processes, the first one's key counts.
             except FileExistsError:
                 pass
             finally:
-                new.unlink()
+                new.unlink(missing_ok=True)
     return bytes.fromhex(path.read_text("ascii"))
 
 

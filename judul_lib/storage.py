@@ -1,6 +1,7 @@
 """Files written whole or not at all, and CSV cells that a spreadsheet does not run."""
 
 import csv
+import errno
 import hashlib
 import io
 import os
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _FORMULA_START = ("=", "+", "-", "@", "\t", "\r")
+# Of a rename to a folder that a reader has brought back in between.
+_BACK_AGAIN = (errno.EEXIST, errno.ENOTEMPTY)
 _INNER_START = re.compile(r"([;\t\r\n]\s*)(?=[=+\-@])")
 
 
@@ -132,18 +135,31 @@ def replace_folder(new: Path, target: Path) -> None:
     two renames; `recover_folder` brings it back if the process dies just there.
     """
     aside = _aside(target)
+    recover_folder(target)
     if aside.exists():
         shutil.rmtree(aside)
-    if target.exists():
-        target.rename(aside)
-    new.rename(target)
+    while True:
+        if target.exists():
+            target.rename(aside)
+        try:
+            new.rename(target)
+        except OSError as error:
+            if error.errno not in _BACK_AGAIN:
+                raise
+        else:
+            break
     shutil.rmtree(aside, ignore_errors=True)
 
 
 def recover_folder(target: Path) -> None:
     """Undo a `replace_folder` that was killed between its two renames."""
     if not target.exists() and _aside(target).is_dir():
-        _aside(target).rename(target)
+        try:
+            _aside(target).rename(target)
+        except OSError as error:
+            # It was not killed, and has gone on meanwhile.
+            if error.errno not in (errno.ENOENT, *_BACK_AGAIN):
+                raise
 
 
 def _aside(target: Path) -> Path:

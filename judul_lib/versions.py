@@ -7,6 +7,7 @@ metadata and its tags, which its hashes do not cover.
 
 import json
 import re
+import shutil
 import tempfile
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -132,6 +133,8 @@ def add_version(outputs: str | Path, folder: str | Path) -> str:
         if (home / version).exists():
             verify_version(outputs, home.name, version)
             return version
+        for left in home.glob(".new.*"):  # By a process that was killed.
+            shutil.rmtree(left, ignore_errors=True)
         with tempfile.TemporaryDirectory(dir=home, prefix=".new.") as staging:
             new = Path(staging) / version
             for file, content in files.items():

@@ -163,3 +163,36 @@ def test_a_replacement_killed_between_its_renames_is_undone(folder, tmp_path, mo
     recover_folder(folder)
     assert content(folder) == before
     assert load_model(folder).name == "light"
+
+
+def test_a_reader_between_the_renames_of_a_replacement_does_not_stop_it(folder, tmp_path, monkeypatch):
+    new = tmp_path / "new"
+    new.mkdir()
+    rename, read = type(folder).rename, []
+
+    def rename_and_read(self, target):
+        result = rename(self, target)
+        if self == folder and not read:
+            read.append(
+                read_metadata(folder)["name"]
+            )  # A reader cannot tell it from one that was killed.
+        return result
+
+    monkeypatch.setattr(type(folder), "rename", rename_and_read)
+    replace_folder(new, folder)
+    assert read == ["light"]
+    assert content(folder) == {}
+    assert list(folder.parent.iterdir()) == [folder]
+
+
+def test_a_reader_that_comes_too_late_to_bring_a_folder_back_finds_the_new_one(folder, monkeypatch):
+    aside = folder.with_name(".light.previous")
+    folder.rename(aside)
+    rename = type(folder).rename
+
+    def late(self, target):
+        shutil.copytree(aside, folder)  # The replacement has gone on.
+        return rename(self, target)
+
+    monkeypatch.setattr(type(folder), "rename", late)
+    assert read_metadata(folder)["name"] == "light"
