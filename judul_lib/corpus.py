@@ -1,5 +1,6 @@
 """Read a file of titles: validate every row, keep what is usable, set the rest aside with a reason."""
 
+import io
 import json
 import re
 from dataclasses import dataclass
@@ -121,7 +122,8 @@ def save_corpus(corpus: Corpus, folder: str | Path) -> None:
     folder = Path(folder)
     write_frame(corpus.titles, folder / CORPUS_FILE)
     write_frame(corpus.rejected, folder / REJECTED_FILE)
-    facts = {"name": corpus.name, "sha256": corpus.sha256}
+    hashes = {name: sha256_of((folder / name).read_bytes()) for name in (CORPUS_FILE, REJECTED_FILE)}
+    facts = {"name": corpus.name, "sha256": corpus.sha256, "files": hashes}
     write_bytes(folder / DATASET_FILE, (json.dumps(facts, indent=2) + "\n").encode())
 
 
@@ -131,20 +133,28 @@ def load_corpus(folder: str | Path) -> Corpus:
     Raises
     ------
     CorpusError
-        Notebook 01 has not run for this folder yet.
+        Notebook 01 has not run for this folder yet, or a file is not what it wrote.
     """
     folder = Path(folder)
     try:
-        facts = json.loads((folder / DATASET_FILE).read_text(encoding="utf-8"))
-        titles, rejected = (
-            pd.read_csv(folder / name, dtype=object, keep_default_na=False)
-            for name in (CORPUS_FILE, REJECTED_FILE)
-        )
+        facts = json.loads((folder / DATASET_FILE).read_bytes())
+        name, sha256, hashes = facts["name"], facts["sha256"], facts["files"]
+        contents = [(folder / file).read_bytes() for file in (CORPUS_FILE, REJECTED_FILE)]
+        if [sha256_of(content) for content in contents] != [hashes[CORPUS_FILE], hashes[REJECTED_FILE]]:
+            raise ValueError(folder)
     except FileNotFoundError as error:
         raise CorpusError(
             f"Korpus belum disiapkan di {folder}. Jalankan notebook 01 dulu, atau `make run`."
         ) from error
-    return Corpus(titles, rejected, facts["sha256"], facts["name"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise CorpusError(
+            f"Korpus di {folder} ditolak: {CORPUS_FILE}, {REJECTED_FILE} atau {DATASET_FILE} bukan yang "
+            "ditulis notebook 01. Jalankan notebook 01 lagi, atau `make run`."
+        ) from error
+    titles, rejected = (
+        pd.read_csv(io.BytesIO(content), dtype=object, keep_default_na=False) for content in contents
+    )
+    return Corpus(titles, rejected, sha256, name)
 
 
 def read_table(path: str | Path) -> pd.DataFrame:

@@ -135,6 +135,22 @@ def test_saved_and_loaded_again_a_corpus_is_the_same(write_csv, tmp_path):
         load_corpus(tmp_path / "lain")
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("corpus.csv", b"Judul,judul_proc\nDeteksi Kantuk,deteksi kantuk\n"),
+        ("corpus.csv", b"\0"), ("rejected.csv", b""),
+        ("dataset.json", b"{"), ("dataset.json", b"[]"),
+        ("dataset.json", b'{"name": "judul.csv", "sha256": "0", "files": {}}'),
+    ],
+)  # fmt: skip
+def test_a_corpus_that_is_not_as_it_was_saved_is_refused(write_csv, tmp_path, name, content):
+    save_corpus(read_corpus(write_csv(["Deteksi Hoaks", "", "Prediksi Beras"])), tmp_path / "out")
+    (tmp_path / "out" / name).write_bytes(content)
+    with pytest.raises(CorpusError, match="bukan yang ditulis notebook 01"):
+        load_corpus(tmp_path / "out")
+
+
 def test_a_table_keeps_every_row_as_text(tmp_path):
     path = tmp_path / "pasangan.csv"
     path.write_text('id,judul_a,judul_b\n007,,NA\n8,"a,b",null\n\n')
