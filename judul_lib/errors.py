@@ -44,6 +44,10 @@ class WorkerError(JudulError):
     """A process or a cluster that was to do the work is not there or went away."""
 
 
+class BusyError(JudulError):
+    """Another process is at work on the same files."""
+
+
 class ConfigError(JudulError):
     """``judul.toml`` or an environment variable has a key or value that cannot be used."""
 

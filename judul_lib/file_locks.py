@@ -3,7 +3,7 @@
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 
@@ -23,9 +23,42 @@ def locked_file(path: Path, *, wait: bool = True) -> Iterator[int]:
     OSError
         The folder is not there, no permission.
     """
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # The holder before may have removed it, and another may hold the one made since.
+            if _is_at(handle, path):
+                yield handle
+                return
+        finally:
+            os.close(handle)
+
+
+@contextmanager
+def only_one(path: Path, refusal: Exception) -> Iterator[None]:
+    """Hold a file; raise `refusal` at once where another process does.
+
+    Parameters
+    ----------
+    refusal : Exception
+        Says to a person who works with what the file stands for.
+
+    Raises
+    ------
+    OSError
+        The folder is not there, no permission.
+    """
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked_file(path, wait=False))
+        except BlockingIOError as error:
+            raise refusal from error
+        yield
+
+
+def _is_at(handle: int, path: Path) -> bool:
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield handle
-    finally:
-        os.close(handle)
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False

@@ -21,12 +21,14 @@ import nbformat
 from jupyter_client.manager import AsyncKernelManager
 
 import judul_lib
-from judul_lib.errors import PipelineError, describe_os_error
+from judul_lib.errors import BusyError, PipelineError, describe_os_error
+from judul_lib.file_locks import only_one
 from judul_lib.reports import render_index, render_report
-from judul_lib.storage import replace_folder, sha256_of, write_bytes
+from judul_lib.storage import recover_folder, replace_folder, sha256_of, write_bytes
 from judul_lib.synthetic import SOURCES
 
 MANIFEST_FILE, EXECUTED_FOLDER = "manifest.json", "notebooks"
+_LOCK_FILE, _STAGING = ".lock", ".run."
 _DECISIVE_PACKAGES = ("scikit-learn", "numpy", "pandas", "plotly", "nbconvert")
 
 
@@ -96,15 +98,24 @@ def run_notebooks(
     ------
     PipelineError
         A notebook failed or a folder is missing.
+    BusyError
+        Another run is writing to the same outputs.
     OSError
         Disk full, no permission.
     """
     parameters = dict(parameters or {})
     fingerprints = _fingerprints(paths, parameters)
-    stale = STAGES if force else _stale(paths, fingerprints)
-    if stale:
-        paths.outputs.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=paths.outputs, prefix=".run.") as folder:
+    if not force and not _stale(paths, fingerprints) and _reports_hold(paths):
+        return []
+    paths.outputs.mkdir(parents=True, exist_ok=True)
+    refusal = f"`judul run` lain sedang menulis ke {paths.outputs}. Tunggu sampai selesai, lalu ulangi."
+    with only_one(paths.outputs / _LOCK_FILE, BusyError(refusal)):
+        _clear_killed(paths.outputs)
+        stale = STAGES if force else _stale(paths, fingerprints)
+        if not stale:
+            _publish_reports(paths, _render(paths.outputs))
+            return []
+        with tempfile.TemporaryDirectory(dir=paths.outputs, prefix=_STAGING) as folder:
             staging = Path(folder)
             _copy_earlier(paths.outputs, staging)
             for stage in stale:
@@ -112,10 +123,7 @@ def run_notebooks(
                 start = time.perf_counter()
                 _execute(stage, staging, paths, parameters)
                 on_stage(stage, time.perf_counter() - start)
-            reports = _render(staging)
-            _publish(staging, paths, fingerprints, reports)
-    elif not _reports_hold(paths):
-        _publish_reports(paths, _render(paths.outputs))
+            _publish(staging, paths, fingerprints, _render(staging))
     return list(stale)
 
 
@@ -168,19 +176,34 @@ def _check_parameters(paths: Paths, parameters: Mapping[str, Any]) -> None:
         )
 
 
+def _clear_killed(outputs: Path) -> None:
+    """Remove what a run that was killed left, and bring back a folder that it was about to replace."""
+    for staging in outputs.glob(f"{_STAGING}*"):
+        shutil.rmtree(staging, ignore_errors=True)
+    for name in (name for stage in STAGES for name in stage.outputs):
+        recover_folder(outputs / name)
+
+
 def _stale(paths: Paths, fingerprints: Mapping[str, str]) -> Sequence[Stage]:
     """Return the stages from the first one on whose inputs or results are not as recorded."""
+    manifest = _manifest(paths)
+    for position, stage in enumerate(STAGES):
+        if manifest.get(stage.notebook) != _record(paths, stage, fingerprints):
+            return STAGES[position:]
+    return ()
+
+
+def _manifest(paths: Paths) -> dict[str, Any]:
     try:
         manifest = json.loads((paths.outputs / MANIFEST_FILE).read_bytes())
     except (OSError, ValueError):
-        return STAGES
-    for position, stage in enumerate(STAGES):
-        record = manifest.get(stage.notebook, {})
-        if record.get("fingerprint") != fingerprints[stage.notebook]:
-            return STAGES[position:]
-        if record.get("outputs") != _hashes(paths.outputs, (*stage.outputs, stage.executed)):
-            return STAGES[position:]
-    return ()
+        return {}
+    return manifest if isinstance(manifest, dict) else {}
+
+
+def _record(paths: Paths, stage: Stage, fingerprints: Mapping[str, str]) -> dict[str, Any]:
+    outputs = _hashes(paths.outputs, (*stage.outputs, stage.executed))
+    return {"fingerprint": fingerprints[stage.notebook], "outputs": outputs}
 
 
 def _hashes(folder: Path, names: Sequence[str]) -> dict[str, str]:
@@ -290,13 +313,7 @@ def _publish(
                 replace_folder(source, target)
             else:
                 source.replace(target)
-    manifest = {
-        stage.notebook: {
-            "fingerprint": fingerprints[stage.notebook],
-            "outputs": _hashes(paths.outputs, (*stage.outputs, stage.executed)),
-        }
-        for stage in STAGES
-    }
+    manifest: dict[str, Any] = {stage.notebook: _record(paths, stage, fingerprints) for stage in STAGES}
     manifest["reports"] = {name: sha256_of(page) for name, page in reports.items()}
     text = json.dumps(manifest, indent=2) + "\n"
     write_bytes(paths.outputs / MANIFEST_FILE, text.encode("utf-8"))
@@ -308,5 +325,5 @@ def _publish_reports(paths: Paths, reports: Mapping[str, bytes]) -> None:
 
 
 def _reports_hold(paths: Paths) -> bool:
-    manifest = json.loads((paths.outputs / MANIFEST_FILE).read_bytes())
-    return _hashes(paths.reports, sorted(manifest["reports"])) == manifest["reports"]
+    recorded = _manifest(paths).get("reports")
+    return isinstance(recorded, dict) and _hashes(paths.reports, sorted(recorded)) == recorded
