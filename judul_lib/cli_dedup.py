@@ -1,12 +1,16 @@
 """``judul dedup``: all near-duplicates of a catalogue, and the groups that they form."""
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import click
 
 from judul_lib import cli_parts
 from judul_lib.cli_parts import JOBS_OPTION, MODEL_OPTION, MODELS_OPTION, SCHEDULER_OPTION, say
+from judul_lib.errors import BusyError
+from judul_lib.file_locks import only_one
 from judul_lib.settings import PAIR_THRESHOLD
 
 
@@ -54,8 +58,7 @@ def dedup(
     model = cli_parts.choose_model(name, config.models)
     catalogue = cli_parts.read_catalogue(source)
     titles, rows = catalogue.titles[TITLE_COLUMN].tolist(), np.array(catalogue.rows)
-    kept = output.with_name(f".{output.name}.blocks")
-    with tqdm(unit="blok", leave=False, disable=None) as bar:
+    with tqdm(unit="blok", leave=False, disable=None) as bar, _kept_for(output) as kept:
 
         def show(done: int, total: int) -> None:
             bar.total, bar.n = total, done
@@ -65,13 +68,13 @@ def dedup(
             titles, model, threshold=threshold, exact=exact, folder=kept, n_jobs=jobs,
             scheduler=scheduler, on_progress=show,
         )  # fmt: skip
-    # Rows as a spreadsheet counts them, as in all that is said of a file.
-    in_file = {"baris_a": lambda f: rows[f["baris_a"]], "baris_b": lambda f: rows[f["baris_b"]]}
-    write_frame(harmless_frame(found.pairs.assign(**in_file)), output)
-    if groups is not None:
-        numbered = found.groups.assign(baris=lambda f: rows[f["baris"]])
-        write_frame(harmless_frame(numbered), groups)
-    shutil.rmtree(kept, ignore_errors=True)
+        # Rows as a spreadsheet counts them, as in all that is said of a file.
+        in_file = {"baris_a": lambda f: rows[f["baris_a"]], "baris_b": lambda f: rows[f["baris_b"]]}
+        write_frame(harmless_frame(found.pairs.assign(**in_file)), output)
+        if groups is not None:
+            numbered = found.groups.assign(baris=lambda f: rows[f["baris"]])
+            write_frame(harmless_frame(numbered), groups)
+        shutil.rmtree(kept, ignore_errors=True)
     n_groups = found.groups["kelompok"].nunique()
     click.echo(
         f"Dari {number(len(titles))} judul: {number(len(found))} pasangan dalam {number(n_groups)} "
@@ -83,3 +86,19 @@ def dedup(
             f"Catatan: hanya judul yang berbagi istilah yang dibandingkan. Dari sampel judul, "
             f"{number(seen)} dari {number(every)} pasangan ditemukan; --exact menemukan semuanya."
         )
+
+
+@contextmanager
+def _kept_for(output: Path) -> Iterator[Path]:
+    """Give the folder of finished blocks, to one command at a time; it stays if there are any."""
+    kept = output.with_name(f".{output.name}.blocks")
+    kept.mkdir(parents=True, exist_ok=True)
+    lock = kept / ".lock"
+    refusal = f"Perintah lain sedang mengerjakan {output}. Tunggu sampai selesai, lalu ulangi."
+    with only_one(lock, BusyError(refusal)):
+        try:
+            yield kept
+        finally:
+            lock.unlink(missing_ok=True)
+            with suppress(OSError):
+                kept.rmdir()

@@ -233,42 +233,55 @@ def _plan(titles: Sequence[str], model: Path, threshold: float, catalogue: Catal
 
 
 class _KeptBlocks:
-    """Finished blocks, in a folder or, without one, in memory."""
+    """Finished blocks, in a folder or, without one, in memory.
+
+    The name of a file ends in the hash of what it holds; one that holds something else does not count.
+    """
 
     def __init__(self, folder: Path | None, plan: dict[str, Any]) -> None:
-        self._folder, self._memory = folder, dict[tuple[int, int], Pairs]()
+        self._folder, self._blocks = folder, dict[int, Path | Pairs]()
         self.n_pairs = 0
-        if folder is not None:
-            text = json.dumps(plan, indent=1, sort_keys=True).encode()
-            path = folder / _PLAN_FILE
-            if not path.is_file() or path.read_bytes() != text:
-                for old in folder.glob("*.npz"):
-                    old.unlink()
-                write_bytes(path, text)
-            for known in folder.glob("*.npz"):
-                with np.load(known, allow_pickle=False) as stored:
-                    self.n_pairs += len(stored["left"])
-
-    def _path(self, block: tuple[int, int]) -> Path:
-        assert self._folder is not None
-        return self._folder / f"{block[0]:09d}.npz"
+        if folder is None:
+            return
+        text = json.dumps(plan, indent=1, sort_keys=True).encode()
+        path = folder / _PLAN_FILE
+        if not path.is_file() or path.read_bytes() != text:
+            for old in folder.glob("*.npz"):
+                old.unlink()
+            write_bytes(path, text)
+        for known in folder.glob("*.npz"):
+            try:
+                self.n_pairs += len(_read_block(known))
+                self._blocks[int(known.stem.partition("-")[0])] = known
+            except ValueError:
+                known.unlink()
 
     def __contains__(self, block: tuple[int, int]) -> bool:
-        if self._folder is None:
-            return block in self._memory
-        return self._path(block).is_file()
+        return block[0] in self._blocks
 
     def keep(self, block: tuple[int, int], pairs: Pairs) -> None:
         self.n_pairs += len(pairs)
-        if self._folder is None:
-            self._memory[block] = pairs
-            return
-        stream = io.BytesIO()
-        np.savez(stream, **vars(pairs))
-        write_bytes(self._path(block), stream.getvalue())
+        self._blocks[block[0]] = (
+            pairs if self._folder is None else _write_block(self._folder, block[0], pairs)
+        )
 
     def pairs(self, block: tuple[int, int]) -> Pairs:
-        if self._folder is None:
-            return self._memory[block]
-        with np.load(self._path(block), allow_pickle=False) as stored:
-            return Pairs(**stored)
+        stored = self._blocks[block[0]]
+        return stored if isinstance(stored, Pairs) else _read_block(stored)
+
+
+def _write_block(folder: Path, start: int, pairs: Pairs) -> Path:
+    stream = io.BytesIO()
+    np.savez(stream, **vars(pairs))
+    content = stream.getvalue()
+    path = folder / f"{start:09d}-{sha256_of(content)}.npz"
+    write_bytes(path, content)
+    return path
+
+
+def _read_block(path: Path) -> Pairs:
+    content = path.read_bytes()
+    if sha256_of(content) != path.stem.partition("-")[2]:
+        raise ValueError(path)
+    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+        return Pairs(**stored)
