@@ -30,7 +30,7 @@ def build(catalogue: Path, folder: Path, name: str | None, outputs: Path | None,
     from tqdm import tqdm
 
     from judul_lib.index import TitleIndex
-    from judul_lib.index_files import can_hold_index
+    from judul_lib.index_files import can_hold_index, only_writer
     from judul_lib.table_files import TITLE_COLUMN
     from judul_lib.tables import number
 
@@ -42,14 +42,14 @@ def build(catalogue: Path, folder: Path, name: str | None, outputs: Path | None,
     config = cli_parts.read_config(models=outputs)
     model = cli_parts.choose_model(name, config.models)
     titles = cli_parts.read_catalogue(catalogue).titles[TITLE_COLUMN].tolist()
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder):
-        pass  # A folder that cannot be written to is refused before the work, not after it.
-    with tqdm(total=len(titles), unit="judul", leave=False, disable=None) as bar:
-        made = TitleIndex.build(
-            titles, model, n_jobs=jobs, on_progress=lambda done, _: bar.update(done - bar.n)
-        )
-    made.save(folder)
+    with only_writer(folder):
+        with tempfile.TemporaryFile(dir=folder):
+            pass  # A folder that cannot be written to is refused before the work, not after it.
+        with tqdm(total=len(titles), unit="judul", leave=False, disable=None) as bar:
+            made = TitleIndex.build(
+                titles, model, n_jobs=jobs, on_progress=lambda done, _: bar.update(done - bar.n)
+            )
+        made.save(folder, is_held=True)
     seconds = number(time.perf_counter() - start, 1)
     facts = f"{number(len(made.titles))} judul, {_size(folder)}, {seconds} detik"
     click.echo(f"Indeks {folder} siap ({MODEL_TITLES[made.name]}): {facts}.")

@@ -149,19 +149,24 @@ class TitleIndex(Checker):
         index._state = Path(folder), state
         return index
 
-    def save(self, folder: str | Path) -> None:
+    def save(self, folder: str | Path, *, is_held: bool = False) -> None:
         """Write the index to a folder; parts that are there already are left alone.
+
+        Parameters
+        ----------
+        is_held : bool
+            The caller keeps other writers out, with `judul_lib.index_files.only_writer`.
 
         Raises
         ------
         IndexFileError
-            Another process has changed the folder since this index was loaded from it.
+            Another process is writing, or has changed the folder since this index was loaded from it.
         OSError
             Disk full, no permission; an earlier index is then as it was.
         """
         folder = Path(folder)
         known = self._state[1] if self._state and self._state[0] == folder else None
-        parts, state = index_files.write_index(folder, self._model, self._parts, known)
+        parts, state = index_files.write_index(folder, self._model, self._parts, known, is_held=is_held)
         self._state = folder, state
         self._take_over(parts)
 

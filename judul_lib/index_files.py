@@ -7,9 +7,9 @@ the rows removed from each. A part that it does not name does not count.
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -20,9 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from judul_lib.array_files import Arrays, StringColumn, map_arrays, write_arrays
-from judul_lib.errors import IndexFileError
-from judul_lib.file_locks import locked_file
-from judul_lib.registry import read_metadata
+from judul_lib.errors import IndexFileError, ModelError
+from judul_lib.file_locks import only_one
+from judul_lib.registry import METADATA_FILE, read_metadata, verified_files
 from judul_lib.spelling import SPELLINGS_FILE, STEMS_FILE
 from judul_lib.storage import sha256_of, write_bytes
 from judul_lib.title_parser import LEXICON_FILE, LEXICON_STEMS_FILE
@@ -162,7 +162,8 @@ def _read_facts(folder: Path) -> dict[str, Any]:
 def can_hold_index(folder: Path) -> bool:
     """Tell whether an index may be written to a folder: it is empty, or holds one, finished or not."""
     names = {path.name for path in folder.iterdir()} if folder.exists() else set()
-    return not names or (PARTS_FOLDER in names and bool(names & {INDEX_FILE, _LOCK_FILE}))
+    is_begun = names <= {_LOCK_FILE}
+    return is_begun or (PARTS_FOLDER in names and bool(names & {INDEX_FILE, _LOCK_FILE}))
 
 
 def answers_with_other_model(folder: Path, model: Path) -> bool:
@@ -171,7 +172,12 @@ def answers_with_other_model(folder: Path, model: Path) -> bool:
 
 
 def write_index(
-    folder: Path, model: Path, parts: Sequence[StoredPart], state: str | None
+    folder: Path,
+    model: Path,
+    parts: Sequence[StoredPart],
+    state: str | None,
+    *,
+    is_held: bool = False,
 ) -> tuple[list[StoredPart], str]:
     """Write an index; what is saved there already is left alone.
 
@@ -179,6 +185,8 @@ def write_index(
     ----------
     state : str
         What the folder's index must be, as from `read_index`; None overwrites any.
+    is_held : bool
+        The caller is within `only_writer` of this folder.
 
     Returns
     -------
@@ -194,8 +202,8 @@ def write_index(
     OSError
         Disk full, no permission; an earlier index is then as it was.
     """
-    (folder / PARTS_FOLDER).mkdir(parents=True, exist_ok=True)
-    with _locked(folder):
+    with nullcontext() if is_held else only_writer(folder):
+        (folder / PARTS_FOLDER).mkdir(exist_ok=True)
         if state is not None and _facts_hash(_read_facts(folder)) != state:
             raise IndexFileError(
                 f"Indeks {folder} sementara itu diganti oleh proses lain. Buka lagi, lalu ulangi."
@@ -232,6 +240,8 @@ def _clear(folder: Path, parts: Collection[str], model: str) -> None:
     for path in folder.glob("*model-*"):
         if path.name != model:
             shutil.rmtree(path, ignore_errors=True)
+    for path in folder.glob(f".{INDEX_FILE}.*"):
+        path.unlink(missing_ok=True)
 
 
 def _saved(folder: Path, part: StoredPart, fresh: list[Path]) -> StoredPart:
@@ -248,28 +258,44 @@ def _saved(folder: Path, part: StoredPart, fresh: list[Path]) -> StoredPart:
     return replace(part, arrays=map_arrays(path), name=path.name, sha256=sha256, folder=folder)
 
 
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Keep other writers out; the lock goes when the process goes."""
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(locked_file(folder / _LOCK_FILE, wait=False))
-        except BlockingIOError as error:
-            raise IndexFileError(
-                f"Indeks {folder} sedang ditulis oleh proses lain. Tunggu, lalu ulangi."
-            ) from error
-        yield
+def only_writer(folder: Path) -> AbstractContextManager[None]:
+    """Make a folder, and keep other writers of an index out; the lock goes when the process goes.
+
+    Raises
+    ------
+    IndexFileError
+        There is another writer.
+    OSError
+        No permission.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    refusal = f"Indeks {folder} sedang ditulis oleh proses lain. Tunggu, lalu ulangi."
+    return only_one(folder / _LOCK_FILE, IndexFileError(refusal))
 
 
 def _copy_model(model: Path, folder: Path) -> dict[str, str]:
     """Copy a model into an index, unless it is there already; return its name and hash."""
     sha256 = model_hash(model)
     target = folder / f"model-{sha256[:16]}"
-    if not target.is_dir():
+    if not _is_copy(target, sha256):
+        metadata, files = verified_files(model)
+        shutil.rmtree(target, ignore_errors=True)
         with tempfile.TemporaryDirectory(dir=folder, prefix=".model-") as staging:
-            shutil.copytree(model, Path(staging) / "model")
-            (Path(staging) / "model").rename(target)
+            new = Path(staging) / "model"
+            for name, content in files.items():
+                write_bytes(new / name, content)
+            write_bytes(new / METADATA_FILE, json.dumps(metadata).encode())
+            new.rename(target)
     return {"name": target.name, "sha256": sha256}
+
+
+def _is_copy(model: Path, sha256: str) -> bool:
+    """Tell whether a copy is there and whole: a damaged one must not outlast a new build."""
+    try:
+        verified_files(model)
+        return model_hash(model) == sha256
+    except ModelError:
+        return False
 
 
 def model_hash(model: Path) -> str:

@@ -96,6 +96,11 @@ def test_an_index_is_built_anew_in_its_place_whatever_its_state(run, index, writ
     (index / "index.json").unlink()  # As if the first build had been killed.
     assert run(*build).returncode == 0
     assert len(list((index / "parts").iterdir())) == 1
+    begun = index.with_name("baru")
+    begun.mkdir()
+    (begun / ".lock").touch()  # As if it had been killed before its first part.
+    build[3] = begun
+    assert run(*build).returncode == 0
 
 
 def test_nothing_else_is_written_over(run, write_csv, tmp_path):

@@ -222,6 +222,11 @@ def other_model(folder):
     path.write_text(json.dumps(facts))
 
 
+def change_model(folder):
+    path = next(folder.glob("model-*")) / "arrays.npz"
+    path.write_bytes(path.read_bytes()[:-1])
+
+
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
@@ -234,6 +239,17 @@ def test_a_damaged_index_is_refused(saved, damage, words):
     damage(saved)
     with pytest.raises(IndexFileError, match=words):
         TitleIndex.load(saved)
+
+
+@pytest.mark.parametrize(
+    "damage", [cut, change_a_byte, lose_a_part, half_facts, other_model, change_model]
+)
+def test_a_damaged_index_is_whole_again_when_it_is_built_anew(saved, damage):
+    damage(saved)
+    TitleIndex.build(["Prediksi Harga Beras", "Deteksi Hoaks", "Analisis"], LIGHT, part_rows=2).save(
+        saved
+    )
+    assert list(TitleIndex.load(saved).titles) == ["Prediksi Harga Beras", "Deteksi Hoaks", "Analisis"]
 
 
 def test_an_index_read_with_another_lexicon_is_refused(saved, monkeypatch):
