@@ -1,0 +1,479 @@
+"""What `tests/test_faults.py` disturbs: works that write, and what a reader sees of each.
+
+A work is done in a process of its own, forked from one that has imported all of
+this, so that its time is spent on the work and not on imports.
+"""
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+# Imported for the processes that are forked: the works need them.
+import nbconvert  # noqa: F401
+import nbformat
+import papermill
+import sklearn.ensemble  # noqa: F401
+
+from judul_lib import TitleIndex, audit, pipeline
+from judul_lib.cli import main
+from judul_lib.database import (
+    PATIENCE,
+    USAGE_TABLES,
+    now,
+    open_database,
+    opened_database,
+    predictions,
+    read_table,
+    scores,
+    sqlite_url,
+)
+from judul_lib.database import audit as audit_table
+from judul_lib.dedup import find_duplicates  # noqa: F401
+from judul_lib.errors import LogError, describe_os_error
+from judul_lib.index_files import INDEX_FILE
+from judul_lib.pair_blocks import StudyPairs
+from judul_lib.registry import load_model
+from judul_lib.spool import DAMAGED_FILE, append_to_spool, has_spooled
+from judul_lib.usage_log import UsageLog
+from judul_lib.versions import add_version, verify
+from tests.conftest import PROJECT, gold_titles
+
+LIGHT = PROJECT / "outputs" / "light"
+OLD, NEW = "lama", "baru"
+# Files, and one folder that is replaced: all that `judul run` has to put in place.
+STAGES = tuple(pipeline.STAGES[number] for number in (0, 1, 4))
+N_ROWS = 40
+CELLS = {
+    "01_preprocessing": """
+from pathlib import Path
+for name in ("corpus.csv", "rejected.csv"):
+    _ = (Path(OUT) / name).write_text(f"Judul\\n{name} {EXTRA}\\n")
+_ = (Path(OUT) / "dataset.json").write_text('{"name": "judul.csv", "extra": "' + EXTRA + '"}')
+""",
+    "02_labeling": """
+from pathlib import Path
+_ = (Path(OUT) / "pairs.csv").write_text((Path(OUT) / "corpus.csv").read_text() + EXTRA)
+""",
+    "05_train_light": f"""
+import json
+from pathlib import Path
+from judul_lib.registry import METADATA_FILE, TITLES_FILE, save_model
+light = Path({str(LIGHT)!r})
+files = {{path.name: path.read_bytes() for path in light.iterdir()}}
+metadata = json.loads(files.pop(METADATA_FILE))
+files[TITLES_FILE] += f"Judul {{EXTRA}},judul {{EXTRA}}\\n".encode()
+_ = save_model(Path(OUT) / "light", files, {{**metadata, "extra": EXTRA}})
+""",
+}
+
+
+@dataclass(frozen=True)
+class Work:
+    """Something that writes to a folder.
+
+    Attributes
+    ----------
+    act : callable
+        Does it, and ends the process with the status of a command.
+    seen : callable
+        Reads what is there, fails where that cannot be read, and returns it by name.
+    result : callable
+        All that is there when the work is done, in a form that can be compared.
+    prepare : callable
+        Makes what is there before.
+    is_elsewhere : bool
+        Part of it is not in the folder, so that a copy of that is not enough.
+    busy : str
+        What a second process is told; empty where both may work.
+    full : str
+        A pattern of what is told where the disk is full.
+    """
+
+    act: Callable[[Path], None]
+    seen: Callable[[Path], dict[str, Any]]
+    result: Callable[[Path], Any]
+    prepare: Callable[[Path], None]
+    busy: str = ""
+    full: str = "Ruang disk habis"
+    is_elsewhere: bool = False
+
+
+def tree(folder: Path, *, hidden: bool = False) -> dict[str, bytes]:
+    """Return the content of all files, those whose name or folder begins with a point only if told."""
+    names = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return {
+        name.as_posix(): (folder / name).read_bytes()
+        for name in names
+        if hidden or not any(part.startswith(".") for part in name.parts)
+    }
+
+
+def command(*arguments: object) -> None:
+    main([*map(str, arguments)])
+
+
+# The notebooks. ------------------------------------------------------------------------------------
+
+
+def save_light(folder: Path, extra: str) -> None:
+    """Save a model of which one file and the metadata tell which one it is."""
+    exec(CELLS["05_train_light"], {"OUT": folder, "EXTRA": extra})
+
+
+def run_prepare(folder: Path, *, n_skipped: int = 0) -> None:
+    (folder / "notebooks").mkdir(parents=True)
+    for stage in STAGES:
+        notebook = nbformat.v4.new_notebook(
+            metadata={
+                "kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"}
+            },
+            cells=[
+                nbformat.v4.new_markdown_cell(f"# {stage.notebook}"),
+                nbformat.v4.new_code_cell('OUT = "."\nEXTRA = ""', metadata={"tags": ["parameters"]}),
+                nbformat.v4.new_code_cell(CELLS[stage.notebook].strip()),
+            ],
+        )
+        nbformat.write(notebook, folder / "notebooks" / f"{stage.notebook}.ipynb")
+    (folder / "judul.csv").write_text("Judul\nDeteksi Hoaks\nPrediksi Beras\n")
+    run(folder, OLD, n_skipped=n_skipped)
+
+
+def run(folder: Path, extra: str = NEW, *, kernels: bool = False, n_skipped: int = 0) -> None:
+    """Run the notebooks; without kernels their cells are run here, which takes less."""
+
+    def execute(source: Path, target: Path, *, parameters: dict[str, Any], **options: Any) -> None:
+        values = {**parameters, "OUT": str(target.parent.parent)}
+        exec(CELLS[source.stem], values)
+        shutil.copy(source, target)
+
+    pipeline.STAGES = STAGES[:: 1 + n_skipped]
+    pipeline.render_report = lambda notebook: notebook.cells[0].source + extra  # Rendering takes long.
+    if not kernels:
+        papermill.execute_notebook = execute
+    command(
+        "run", "--data", folder / "judul.csv", "--notebooks", folder / "notebooks", "--out",
+        folder / "outputs", "--reports", folder / "reports", "-p", "EXTRA", extra,
+    )  # fmt: skip
+
+
+def run_with_kernels(folder: Path) -> None:
+    run(folder, kernels=True, n_skipped=1)
+
+
+def prepare_with_kernels(folder: Path) -> None:
+    run_prepare(folder, n_skipped=1)
+
+
+def run_seen(folder: Path) -> dict[str, Any]:
+    outputs = folder / "outputs"
+    model = load_model(outputs / "light")  # Refuses what is not whole, and brings back what stood aside.
+    assert model.titles[-1] == f"Judul {model.metadata['extra']}"
+    texts = {path.name: path.read_text() for path in outputs.glob("*.csv")}
+    reports = {path.name: path.read_text() for path in (folder / "reports").glob("0*.html")}
+    return {"light": model.metadata["extra"], **texts, **reports}
+
+
+def run_result(folder: Path) -> Any:
+    """The executed notebooks have the times of their cells; what they made must be the same."""
+    left = [path.name for path in (folder / "outputs").glob(".*")]
+    files = {
+        name: content
+        for name, content in tree(folder / "outputs").items()
+        if not name.startswith((pipeline.EXECUTED_FOLDER, pipeline.MANIFEST_FILE))
+    }
+    manifest = json.loads((folder / "outputs" / pipeline.MANIFEST_FILE).read_bytes())
+    return left, files, sorted(manifest), sorted(tree(folder / "reports"))
+
+
+# A model. ------------------------------------------------------------------------------------------
+
+
+def model_prepare(folder: Path) -> None:
+    save_light(folder, OLD)
+    add_version(folder, folder / "light")
+
+
+def model_act(folder: Path) -> None:
+    try:
+        save_light(folder, NEW)
+        add_version(folder, folder / "light")
+    except OSError as error:
+        sys.exit(describe_os_error(error))
+
+
+def model_seen(folder: Path) -> dict[str, Any]:
+    model = load_model(folder / "light")
+    assert model.titles[-1] == f"Judul {model.metadata['extra']}"
+    versions = verify(folder)
+    assert versions
+    assert [found for found in versions if found.problem] == []
+    return {"light": model.metadata["extra"]}
+
+
+# An index. -----------------------------------------------------------------------------------------
+
+
+def catalogue(folder: Path, n: int) -> Path:
+    path = folder / f"katalog-{n}.csv"
+    path.write_text("Judul\n" + "".join(f'"{title}"\n' for title in gold_titles()[:n]))
+    return path
+
+
+def index_nothing(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    catalogue(folder, 60)
+
+
+def index_prepare(folder: Path) -> None:
+    index_nothing(folder)
+    TitleIndex.build(gold_titles()[:40], LIGHT).save(folder / "indeks")
+
+
+def index_build(folder: Path) -> None:
+    source, target = folder / "katalog-60.csv", folder / "indeks"
+    command("index", "build", source, target, "--model", "light", "--models", LIGHT.parent)
+
+
+def index_add(folder: Path) -> None:
+    command("index", "add", folder / "indeks", folder / "katalog-60.csv")
+
+
+def index_seen(folder: Path) -> dict[str, Any]:
+    if not (folder / "indeks" / INDEX_FILE).exists():
+        return {"titles": None}
+    return {"titles": list(TitleIndex.load(folder / "indeks").titles)}
+
+
+def index_result(folder: Path) -> Any:
+    return tree(folder / "indeks", hidden=True)
+
+
+# Near-duplicates. ----------------------------------------------------------------------------------
+
+
+def dedup_prepare(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    titles = [f"{title} bagian {k}" for k in range(3) for title in gold_titles()[:50]]
+    (folder / "katalog.csv").write_text("Judul\n" + "".join(f'"{title}"\n' for title in titles))
+    for name in ("pasangan.csv", "kelompok.csv"):
+        (folder / name).write_text(OLD)
+
+
+def dedup_act(folder: Path) -> None:
+    StudyPairs.block_rows = 20
+    command(
+        "dedup", folder / "katalog.csv", "--model", "light", "--models", LIGHT.parent,
+        "--output", folder / "pasangan.csv", "--groups", folder / "kelompok.csv",
+    )  # fmt: skip
+
+
+def dedup_seen(folder: Path) -> dict[str, Any]:
+    return {name: (folder / name).read_text() for name in ("pasangan.csv", "kelompok.csv")}
+
+
+def dedup_result(folder: Path) -> Any:
+    assert len((folder / "pasangan.csv").read_text().splitlines()) > 10
+    return tree(folder, hidden=True)
+
+
+# The log. ------------------------------------------------------------------------------------------
+
+
+def log_url(folder: Path) -> str:
+    address = folder / "address.txt"
+    return address.read_text() if address.exists() else sqlite_url(folder / "logs")
+
+
+def unit_of(log: UsageLog, name: str) -> dict[str, list[dict[str, Any]]]:
+    row = {
+        "id": name, "time": now(), "user": log.user, "source": "check", "query_hash": "0" * 16,
+        "query_length": 9, "query_words": 2, "query_text": None, "difference": None, "seconds": 0.01,
+        "n_results": 1, "simulated": False,
+    }  # fmt: skip
+    score = {
+        "prediction_id": name, "model": "light", "version": None, "probability": 0.5,
+        "match_hash": None, "match_text": None, "unknown_share": 0.0,
+    }  # fmt: skip
+    return {"predictions": [row], "scores": [score]}
+
+
+def write_log(folder: Path, name: str, n: int) -> None:
+    """Write rows, some of them by way of the spool."""
+    log = UsageLog(folder / "logs", url=log_url(folder), warn=lambda told: print(told, file=sys.stderr))
+    for k in range(n):
+        unit = unit_of(log, f"{name}-{k}")
+        if k % 4:
+            log._write(unit)
+        else:
+            try:
+                append_to_spool(folder / "logs", unit)
+            except OSError as error:
+                print(describe_os_error(error), file=sys.stderr)
+    try:
+        log.bring_in()
+    except LogError as error:
+        sys.exit(str(error))
+    finally:
+        log.close()
+
+
+def log_nothing(folder: Path) -> None:
+    folder.mkdir(parents=True)
+
+
+def log_prepare(folder: Path, address: str = "") -> None:
+    log_nothing(folder)
+    if address:
+        (folder / "address.txt").write_text(address)
+        with opened_database(address) as engine, engine.begin() as connection:
+            for table in USAGE_TABLES.values():
+                connection.execute(table.delete())
+    write_log(folder, OLD, 5)
+
+
+def log_act(folder: Path) -> None:
+    write_log(folder, NEW, N_ROWS)
+
+
+def log_seen(folder: Path) -> dict[str, Any]:
+    path = folder / "logs" / "judul.db"
+    if path.exists():
+        with closing(sqlite3.connect(path)) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    told: list[str] = []
+    engine = open_database(log_url(folder), warn=told.append)
+    asked = {row["id"] for row in read_table(engine, predictions)}
+    assert {row["prediction_id"] for row in read_table(engine, scores)} == asked
+    engine.dispose()
+    assert told == []  # Nothing was found broken and set aside.
+    assert not (folder / "logs" / DAMAGED_FILE).exists()
+    return {"before": sorted(name for name in asked if name.startswith(OLD))}
+
+
+def log_result(folder: Path) -> Any:
+    engine = open_database(log_url(folder))
+    kept = [sorted(row[key] for row in read_table(engine, table))
+            for table, key in ((predictions, "id"), (scores, "prediction_id"))]  # fmt: skip
+    engine.dispose()
+    assert len(kept[0]) >= N_ROWS
+    return kept, has_spooled(folder / "logs")
+
+
+# The audit trail. ----------------------------------------------------------------------------------
+
+
+def write_trail(folder: Path, n: int) -> None:
+    try:
+        with opened_database(sqlite_url(folder / "logs"), lock_wait=PATIENCE) as engine:
+            for k in range(len(read_table(engine, audit_table)), n):
+                audit.append(engine, folder / "logs", actor="a", action=audit.TRAIN, reason=f"uji {k}")
+    except LogError as error:
+        sys.exit(str(error))
+    except OSError as error:
+        sys.exit(describe_os_error(error))
+
+
+def trail_prepare(folder: Path) -> None:
+    write_trail(folder, 3)
+
+
+def trail_act(folder: Path) -> None:
+    write_trail(folder, 20)
+
+
+def trail_rows(folder: Path) -> list[str]:
+    engine = open_database(sqlite_url(folder / "logs"))
+    assert audit.verify(engine, folder / "logs") == []
+    rows = [row["reason"] for row in read_table(engine, audit_table)]
+    engine.dispose()
+    return rows
+
+
+def trail_seen(folder: Path) -> dict[str, Any]:
+    return {"before": trail_rows(folder)[:3]}
+
+
+_INDEX_BUSY = "sedang ditulis oleh proses lain"
+_DATABASE_FULL = "[Rr]uang disk|No space"
+WORKS = {
+    "judul run": Work(run, run_seen, run_result, run_prepare, "`judul run` lain sedang menulis"),
+    "judul run, kernels": Work(run_with_kernels, run_seen, run_result, prepare_with_kernels),
+    "saving a model": Work(model_act, model_seen, tree, model_prepare),
+    "judul index build, first": Work(index_build, index_seen, index_result, index_nothing, _INDEX_BUSY),
+    "judul index build": Work(index_build, index_seen, index_result, index_prepare, _INDEX_BUSY),
+    "judul index add": Work(index_add, index_seen, index_result, index_prepare, _INDEX_BUSY),
+    "judul dedup": Work(
+        dedup_act, dedup_seen, dedup_result, dedup_prepare, "Perintah lain sedang mengerjakan"
+    ),
+    "log, first": Work(log_act, log_seen, log_result, log_nothing, full=_DATABASE_FULL),
+    "log": Work(log_act, log_seen, log_result, log_prepare, full=_DATABASE_FULL),
+    "audit trail": Work(trail_act, trail_seen, trail_rows, trail_prepare, full=_DATABASE_FULL),
+}
+
+
+# The process. --------------------------------------------------------------------------------------
+
+
+def worker(
+    act: Callable[[Path], None],
+    folder: Path,
+    said: Path,
+    begun: Any,
+    changes: Any,
+    stop_at: int = 0,
+    with_signal: int = signal.SIGKILL,
+) -> None:
+    """Do a work, and count the changes to its folder; get a signal before one of them."""
+    handle = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    for stream in (1, 2):
+        os.dup2(handle, stream)
+    here = os.getpid()
+
+    def look(event: str, arguments: tuple[Any, ...]) -> None:
+        if event not in _CHANGES or os.getpid() != here or not _is_change(event, arguments, folder):
+            return
+        changes.value += 1
+        if changes.value == stop_at:
+            os.kill(here, with_signal)
+
+    sys.addaudithook(look)
+    begun.value = 1
+    act(folder)
+
+
+_CHANGES = {
+    "open",
+    "os.mkdir",
+    "os.rename",
+    "os.remove",
+    "os.rmdir",
+    "os.chmod",
+    "os.link",
+    "os.truncate",
+}
+
+
+def _is_change(event: str, arguments: tuple[Any, ...], folder: Path) -> bool:
+    if event == "open" and not arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+        return False
+    path = arguments[0]
+    if isinstance(path, int):
+        return event == "os.truncate"
+    path = os.fsdecode(path)
+    # By a removal of a folder, names are given without the folder that is open.
+    return path.startswith(str(folder)) or (event in ("os.remove", "os.rmdir") and "/" not in path)
+
+
+def log_in(address: str) -> Work:
+    """Return the work of the log, in a database of a server."""
+    prepare = partial(log_prepare, address=address)
+    return Work(log_act, log_seen, log_result, prepare, is_elsewhere=True)
