@@ -1,6 +1,6 @@
 # Every target works in the project's own .venv, or in an activated conda environment.
 .DEFAULT_GOAL := help
-.PHONY: help install run app test lint format notebooks lab lock bench clean
+.PHONY: help install run app test faults lint format notebooks lab lock bench clean
 
 ifneq ($(filter-out base,$(CONDA_DEFAULT_ENV)),)
 BIN := $(CONDA_PREFIX)/bin
@@ -58,6 +58,10 @@ test-notebooks:
 	@rm -rf build/nbval && mkdir -p build/nbval && cp -r notebooks data build/nbval/
 	@$(BIN)/python -m pytest -p no:doctest -o addopts= --nbval build/nbval/notebooks >build/test-notebooks.log 2>&1; \
 	  status=$$?; cat build/test-notebooks.log; exit $$status
+
+faults: export OPENBLAS_NUM_THREADS = 1
+faults: $(STAMP) ## Kill all that writes, fill its disk, start it twice: twenty rounds each, with a table
+	@JUDUL_FAULT_ROUNDS=$${JUDUL_FAULT_ROUNDS:-20} $(BIN)/python -m pytest -q -rs tests/test_faults.py
 
 lint: $(STAMP) ## Style and types
 	$(BIN)/ruff check

@@ -93,12 +93,10 @@ def _kept_for(output: Path) -> Iterator[Path]:
     """Give the folder of finished blocks, to one command at a time; it stays if there are any."""
     kept = output.with_name(f".{output.name}.blocks")
     kept.mkdir(parents=True, exist_ok=True)
-    lock = kept / ".lock"
     refusal = f"Perintah lain sedang mengerjakan {output}. Tunggu sampai selesai, lalu ulangi."
-    with only_one(lock, BusyError(refusal)):
-        try:
+    try:
+        with only_one(kept / ".lock", BusyError(refusal)):
             yield kept
-        finally:
-            lock.unlink(missing_ok=True)
-            with suppress(OSError):
-                kept.rmdir()
+    finally:
+        with suppress(OSError):  # There are blocks in it.
+            kept.rmdir()

@@ -36,13 +36,15 @@ def locked_file(path: Path, *, wait: bool = True) -> Iterator[int]:
 
 
 @contextmanager
-def only_one(path: Path, refusal: Exception) -> Iterator[None]:
-    """Hold a file; raise `refusal` at once where another process does.
+def only_one(path: Path, refusal: Exception, *, stays: bool = False) -> Iterator[None]:
+    """Hold a file, made if it is not there; raise `refusal` at once where another process holds it.
 
     Parameters
     ----------
     refusal : Exception
         Says to a person who works with what the file stands for.
+    stays : bool
+        Leave the file there at the end.
 
     Raises
     ------
@@ -54,7 +56,11 @@ def only_one(path: Path, refusal: Exception) -> Iterator[None]:
             stack.enter_context(locked_file(path, wait=False))
         except BlockingIOError as error:
             raise refusal from error
-        yield
+        try:
+            yield
+        finally:
+            if not stays:
+                path.unlink(missing_ok=True)
 
 
 def _is_at(handle: int, path: Path) -> bool:

@@ -270,7 +270,7 @@ def only_writer(folder: Path) -> AbstractContextManager[None]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     refusal = f"Indeks {folder} sedang ditulis oleh proses lain. Tunggu, lalu ulangi."
-    return only_one(folder / _LOCK_FILE, IndexFileError(refusal))
+    return only_one(folder / _LOCK_FILE, IndexFileError(refusal), stays=True)
 
 
 def _copy_model(model: Path, folder: Path) -> dict[str, str]:

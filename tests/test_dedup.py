@@ -10,10 +10,13 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from judul_lib import TitleIndex, load_checker
+from judul_lib.cli import cli
+from judul_lib.corpus import read_corpus
 from judul_lib.dedup import find_duplicates, recall
 from judul_lib.errors import CorpusError, ModelError
 from judul_lib.pair_blocks import RecordPairs, StudyPairs
@@ -185,6 +188,19 @@ def test_the_command_says_what_is_wrong(tmp_path):
         judul("dedup", table, "--model", "light", "--output", tmp_path / "no" / "y.csv",
               "--models", tmp_path), "light",
     )  # fmt: skip
+
+
+def test_a_command_that_is_refused_before_its_first_block_leaves_nothing(monkeypatch, tmp_path):
+    monkeypatch.setattr("judul_lib.dedup.MOST_COPIES", 1)
+    monkeypatch.setattr(
+        "judul_lib.cli_parts.read_catalogue", lambda path: read_corpus(path, drop_duplicates=False)
+    )
+    table = tmp_path / "a.csv"
+    table.write_text("Judul\nPrediksi Beras\nPrediksi beras\n")
+    options = ["--output", str(tmp_path / "p.csv"), "--model", "light", "--models", str(LIGHT.parent)]
+    result = CliRunner().invoke(cli, ["dedup", str(table), *options])
+    assert isinstance(result.exception, CorpusError)
+    assert list(tmp_path.iterdir()) == [table]
 
 
 def test_more_pairs_than_memory_is_planned_for_are_refused_also_when_going_on(monkeypatch, tmp_path):
