@@ -105,11 +105,13 @@ def run_notebooks(
     """
     parameters = dict(parameters or {})
     fingerprints = _fingerprints(paths, parameters)
-    if not force and not _stale(paths, fingerprints) and _reports_hold(paths):
+    lock = paths.outputs / _LOCK_FILE
+    # A lock file that is there is held, or a run was killed, and its staging folder is still to go.
+    if not (force or lock.exists() or _stale(paths, fingerprints)) and _reports_hold(paths):
         return []
     paths.outputs.mkdir(parents=True, exist_ok=True)
     refusal = f"`judul run` lain sedang menulis ke {paths.outputs}. Tunggu sampai selesai, lalu ulangi."
-    with only_one(paths.outputs / _LOCK_FILE, BusyError(refusal)):
+    with only_one(lock, BusyError(refusal)):
         _clear_killed(paths.outputs)
         stale = STAGES if force else _stale(paths, fingerprints)
         if not stale:

@@ -92,8 +92,11 @@ class Started:
             end(started)
         return []
 
-    def is_stopped(self) -> bool:
-        return self._known.status() == psutil.STATUS_STOPPED
+    def wait_until_stopped(self) -> None:
+        give_up = time.monotonic() + 60
+        while self._known.status() != psutil.STATUS_STOPPED:
+            assert time.monotonic() < give_up
+            time.sleep(0.01)
 
     def resume(self) -> None:
         self._known.resume()
@@ -271,24 +274,27 @@ def test_on_a_full_disk(name, tmp_path):
 
 @pytest.mark.parametrize("name", [name for name in QUICK if WORKS[name].busy])
 def test_of_two_at_once_the_second_is_told_and_the_first_goes_on(name, tmp_path):
-    usual = Usual(WORKS[name], tmp_path)
-    here = usual.begin("both")
-    first = usual.start(here, stop_at=usual.n_changes // 2, with_signal=signal.SIGSTOP)
-    try:
-        give_up = time.monotonic() + 60
-        while not first.is_stopped():
-            assert time.monotonic() < give_up
-            time.sleep(0.01)
-        second = usual.start(here)
-        assert second.end() == 1
-        (line,) = second.said.splitlines()
-        assert line.startswith("Galat: ")
-        assert usual.work.busy in line
-        assert "ulangi" in line
-    finally:
-        first.resume()
-    assert first.end() == 0, first.said
-    assert usual.work.result(here) == usual.result
+    usual, told = Usual(WORKS[name], tmp_path), []
+    places = sorted({3 + int(place * (usual.n_changes // 2 - 3)) for place in drawn(name)})
+    with rounds(name, "two at once", told) as met:
+        for place in places:  # The first change makes the folder, the second the lock.
+            told.append(f"the first stands before change {place} of {usual.n_changes}")
+            here = usual.begin(f"both-{place}")
+            first = usual.start(here, stop_at=place, with_signal=signal.SIGSTOP)
+            try:
+                first.wait_until_stopped()
+                second = usual.start(here)
+                assert second.end() == 1
+                (line,) = second.said.splitlines()
+                assert line.startswith("Galat: ")
+                assert usual.work.busy in line
+                assert "ulangi" in line
+                met.append(told[-1])
+            finally:
+                first.resume()
+            assert first.end() == 0, first.said
+            assert usual.work.result(here) == usual.result
+            shutil.rmtree(here)
 
 
 def test_what_was_changed_in_the_outputs_is_made_anew(tmp_path):
@@ -325,7 +331,7 @@ def test_processes_of_a_killed_command_end_by_themselves(tmp_path):
     started = psutil.Process(process.pid).children(recursive=True)
     assert len(started) >= 2
     process.kill()
-    process.communicate()
+    process.wait()
     _, alive = psutil.wait_procs(started, timeout=20)
     end(alive)
     assert alive == []
