@@ -5,7 +5,6 @@ import subprocess
 import sys
 import tomllib
 
-import pytest
 import yaml
 from packaging.requirements import Requirement
 
@@ -72,25 +71,6 @@ def test_both_readmes_show_the_same_commands():
     english, indonesian = command_blocks("README.md"), command_blocks("README.id.md")
     assert len(english) >= 3
     assert without_comments(english) == without_comments(indonesian)
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "README.md",
-        "README.id.md",
-        "CONTRIBUTING.md",
-        "data/README.md",
-        "docs/cluster.md",
-        "docs/architecture.md",
-        "docs/security.md",
-    ],
-)
-def test_documents_point_at_files_that_exist(name):
-    text = (PROJECT / name).read_text(encoding="utf-8")
-    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", text)
-    missing = [link for link in links if not ((PROJECT / name).parent / link).exists()]
-    assert missing == []
 
 
 def test_every_make_target_is_explained():
