@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from judul_lib.features import folded
+from judul_lib.features import FURTHER, extract_pair_features, folded
 from judul_lib.index import TitleIndex
 from judul_lib.index_files import read_index
 from judul_lib.preprocessing import STOP_WORDS, preprocess_text, preprocess_titles
@@ -39,6 +39,8 @@ def study_loop(query: str, estimators: Any, titles: Sequence[str]) -> list[float
             len(a & b) / len(a | b) if a or b else 0.0,
             Levenshtein.ratio(query.casefold(), title.strip().casefold()),
         ]
+        if FURTHER:
+            features += extract_pair_features(*rows, processed, text, query, title)[3:].tolist()
         probabilities.append(forest.predict_proba(scaler.transform([features]))[0, 1])
     return probabilities
 

@@ -6,6 +6,7 @@ import textwrap
 from typing import Any
 
 from judul_lib.checking import Checker
+from judul_lib.features import FEATURES
 from judul_lib.matches import REMARK_COLUMN, Matches
 from judul_lib.settings import MODEL_TITLES
 from judul_lib.storage import harmless_csv
@@ -46,14 +47,15 @@ def _text_table(rows: list[dict[str, Any]], decisive: int, checker: Checker, mod
         f"{best['rf_label']} (peluang {_comma(best['rf_probability'], 2)}, ambang "
         f"{_comma(checker.threshold, 2)}; {MODEL_TITLES[model]}, {len(checker.titles)} judul)"
     )
-    lines = [head, "", " no  peluang  cosine  jaccard  levenshtein  label        judul"]
-    indent = " " * 55
+    widths = {name: max(5, len(name)) for name in FEATURES}
+    names = "  ".join(f"{name:>{width}}" for name, width in widths.items())
+    columns = f" no  peluang  {names}  label        "
+    lines = [head, "", f"{columns}judul"]
+    indent = " " * len(columns)
     width = max(40, shutil.get_terminal_size((120, 24)).columns - len(indent))
     for number, row in enumerate(rows, start=1):
-        values = (
-            f"{number:3}  {_comma(row['rf_probability']):>7}  {_comma(row['cosine']):>6}  "
-            f"{_comma(row['jaccard']):>7}  {_comma(row['levenshtein']):>11}  {row['rf_label']:<11}  "
-        )
+        features = "  ".join(f"{_comma(row[name]):>{width}}" for name, width in widths.items())
+        values = f"{number:3}  {_comma(row['rf_probability']):>7}  {features}  {row['rf_label']:<11}  "
         wrapped = textwrap.wrap(_printable(row["judul_ref"]), width) or [""]
         if remark := row.get(REMARK_COLUMN):
             wrapped += textwrap.wrap(f"({_printable(remark)})", width)

@@ -173,7 +173,7 @@ class Checker(ABC):
 
         Returns
         -------
-        features : ndarray of float, shape (n, 3)
+        features : ndarray of float, shape (n, n_features)
         probability : ndarray of float, shape (n,)
         labels : list of str, shape (n,)
         """

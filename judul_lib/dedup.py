@@ -154,7 +154,7 @@ def find_duplicates(
         _refuse_many_pairs(kept.n_pairs, threshold)
         on_progress(done, len(blocks))
     pairs = Pairs.joined([kept.pairs(block) for block in blocks])
-    cosine, _, ratio = pairs.features.T
+    cosine, _, ratio, *_ = pairs.features.T
     order = np.lexsort((pairs.right, pairs.left, -ratio, -cosine, -pairs.probability))
     return Duplicates(titles, pairs.take(order), not isinstance(catalogue, RecordPairs))
 

@@ -2,7 +2,8 @@
 
 Each feature is one function of two `TitleTable` objects of equal length: row *i*
 of the one is compared with row *i* of the other. `FEATURES` names them in the
-order in which the models take them; a new feature is one function and one line.
+order in which the models take them; a new feature is one function and one line,
+after the study's own.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -156,20 +157,26 @@ def levenshtein(left: TitleTable, right: TitleTable) -> FloatArray:
 FEATURES: Mapping[str, Callable[[TitleTable, TitleTable], FloatArray]] = MappingProxyType(
     {"cosine": cosine, "jaccard": jaccard, "levenshtein": levenshtein}
 )
+FURTHER = tuple(FEATURES)[3:]
+"""Features beyond the study's own: an index knows no bound of them, and computes them last."""
 
 
-def pair_features(left: TitleTable, right: TitleTable) -> FloatArray:
-    """Compute every feature of `FEATURES` for the pairs (left[i], right[i]).
+def pair_features(
+    left: TitleTable, right: TitleTable, names: Sequence[str] = tuple(FEATURES)
+) -> FloatArray:
+    """Compute features for the pairs (left[i], right[i]).
 
     Parameters
     ----------
     left, right : TitleTable
         Tables of the same length *n*.
+    names : sequence of str
+        Which of `FEATURES`; all by default.
 
     Returns
     -------
     ndarray of float, shape (n, n_features)
-        Similarities in [0, 1], 1 = same, columns in the order of `FEATURES`.
+        Similarities in [0, 1], 1 = same, columns in the order of *names*.
 
     Raises
     ------
@@ -178,9 +185,11 @@ def pair_features(left: TitleTable, right: TitleTable) -> FloatArray:
     """
     if len(left) != len(right):
         raise ValueError(f"tables of {len(left)} and {len(right)} titles cannot be paired")
-    if not len(left):
-        return np.empty((0, len(FEATURES)))
-    return np.column_stack([feature(left, right) for feature in FEATURES.values()])
+    values = np.empty((len(left), len(names)))
+    if len(left):
+        for column, name in enumerate(names):
+            values[:, column] = FEATURES[name](left, right)
+    return values
 
 
 def extract_pair_features(
@@ -193,7 +202,7 @@ def extract_pair_features(
     *,
     fold_case: bool = True,
 ) -> FloatArray:
-    """Compute the three features of one pair, with the study's signature.
+    """Compute the features of one pair, with the study's signature.
 
     Parameters
     ----------
@@ -208,8 +217,8 @@ def extract_pair_features(
 
     Returns
     -------
-    ndarray of float, shape (3,)
-        Cosine, Jaccard, Levenshtein ratio.
+    ndarray of float, shape (n_features,)
+        Cosine, Jaccard, Levenshtein ratio, and what else `FEATURES` names.
 
     Examples
     --------

@@ -17,7 +17,16 @@ from rapidfuzz.process import cpdist
 from scipy.sparse import csr_matrix
 
 from judul_lib.errors import ModelError
-from judul_lib.features import FEATURES, FloatArray, TitleTable, cosine_of, row_sums, share_of
+from judul_lib.features import (
+    FEATURES,
+    FURTHER,
+    FloatArray,
+    TitleTable,
+    cosine_of,
+    pair_features,
+    row_sums,
+    share_of,
+)
 from judul_lib.forest_table import ForestTable
 from judul_lib.index import TitleIndex
 from judul_lib.preprocessing import preprocess_titles
@@ -42,7 +51,7 @@ class Pairs:
     ----------
     left, right : ndarray of int, shape (n,)
         ``left < right``.
-    features : ndarray of float, shape (n, 3)
+    features : ndarray of float, shape (n, n_features)
         Columns in the order of `judul_lib.features.FEATURES`.
     probability : ndarray of float, shape (n,)
     """
@@ -63,7 +72,8 @@ class Pairs:
     def joined(cls, parts: Sequence["Pairs"]) -> "Pairs":
         """Put pairs one after the other."""
         if not parts:
-            return cls(np.empty(0, np.int32), np.empty(0, np.int32), np.empty((0, 3)), np.empty(0))
+            none = np.empty(0, np.int32)
+            return cls(none, none, np.empty((0, len(FEATURES))), np.empty(0))
         return cls(
             *(np.concatenate([getattr(p, n) for p in parts])
               for n in ("left", "right", "features", "probability"))
@@ -112,6 +122,7 @@ class StudyPairs:
         self._table, self._threshold = table, threshold
         self._least_cosine, self._least_jaccard = least
         known = TitleTable.build(titles, preprocess_titles(titles), model.tfidf)
+        self._known = known if FURTHER else None  # The rest is kept in less memory.
         self._letters = known.letters.tolist()
         self._lengths = np.fromiter(map(len, self._letters), dtype=np.int32, count=len(known))
         self._terms = known.tfidf
@@ -148,10 +159,13 @@ class StudyPairs:
         left, right, cosine, jaccard = left[may], right[may], cosine[may], jaccard[may]
         letters = ([self._letters[row] for row in rows.tolist()] for rows in (left, right))
         ratio = cpdist(*letters, scorer=Indel.normalized_similarity, dtype=np.float64)
-        cells = cells[0][may], cells[1][may]
-        probability = self._table.probability[(*cells, self._table.cells(2, ratio))]
-        found = Pairs(left, right, np.column_stack([cosine, jaccard, ratio]), probability)
-        return found.take(probability >= self._threshold)
+        further = np.empty((len(left), 0))
+        if self._known is not None:
+            further = pair_features(self._known.take(left), self._known.take(right), FURTHER)
+        last = self._table.cells(2, ratio), *self._table.further_cells(further)
+        probability = self._table.probability[(cells[0][may], cells[1][may], *last)]
+        features = np.column_stack([cosine, jaccard, ratio, further])
+        return Pairs(left, right, features, probability).take(probability >= self._threshold)
 
 
 def _least_shares(table: ForestTable, threshold: float) -> tuple[float, float] | None:
@@ -159,7 +173,7 @@ def _least_shares(table: ForestTable, threshold: float) -> tuple[float, float] |
 
     The cosine is 2, which no pair reaches, where the Jaccard index alone will do.
     """
-    possible = table.probability.max(axis=2) >= threshold
+    possible = table.bound[:, :, -1] >= threshold
     for least_cosine in range(len(possible), 0, -1):
         columns = np.flatnonzero(possible[:least_cosine].any(axis=0))
         least_jaccard = int(columns[0]) if len(columns) else possible.shape[1]

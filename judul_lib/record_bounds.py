@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from judul_lib.errors import ModelError
+from judul_lib.features import FURTHER
 from judul_lib.records import GROUPS
 from judul_lib.structured import MONOTONE, STRUCTURED_FEATURES, StructuredModel
 
@@ -64,7 +65,8 @@ class UpperBound:
         if np.any(model.coefficients * MONOTONE < 0):
             raise ModelError("Tanda bobot model ini tidak tetap; indeks tidak dapat dibuat untuknya.")
         self._weight = dict(zip(STRUCTURED_FEATURES, model.coefficients.tolist(), strict=True))
-        self._start = float(model.intercept - model.centre @ model.coefficients)
+        most = sum(self._weight[name] for name in FURTHER)  # None of them is above 1.
+        self._start = float(model.intercept - model.centre @ model.coefficients) + most
 
     def log_odds(
         self, sums: PartSums, cosine: Singles, jaccard: Singles, ratio: Singles | None = None

@@ -51,7 +51,7 @@ class RecordSearch:
 
     def __init__(self, model: StructuredModel, arrays: Arrays, titles: StringColumn) -> None:
         self.model, self.arrays = model, arrays
-        self.study = StudySearch(arrays, titles)
+        self.study = StudySearch(arrays, titles, model.tfidf)
         self.units = stored_units(arrays)
         self._bound = UpperBound(model)
         ends, numbers = arrays["unit_ends"], arrays["unit_numbers"]
@@ -102,7 +102,8 @@ class RecordSearch:
         def score(rows: Rows) -> None:
             if not len(rows):
                 return
-            letters = np.column_stack([cosine[rows], jaccard[rows], ratio[rows]])
+            further = self.study.further(table, rows)
+            letters = np.column_stack([cosine[rows], jaccard[rows], ratio[rows], further])
             record = self._features(queries.records, row, alike, rows, met)
             features = self.model.join(letters, record)
             top.offer(rows + start, self.model.probability(features), features)

@@ -9,16 +9,17 @@ import csv
 import io
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from judul_lib import arrays
 from judul_lib.errors import ModelError
+from judul_lib.features import FEATURES
 from judul_lib.settings import PROFILES
 from judul_lib.storage import recover_folder, replace_folder, sha256_of, write_bytes
-from judul_lib.structured import StructuredModel
+from judul_lib.structured import STRUCTURED_FEATURES, StructuredModel
 
 ESTIMATOR_FILES = ("tfidf.joblib", "scaler.joblib", "best_rf.joblib")
 ARRAYS_FILE, TITLES_FILE, METADATA_FILE = "arrays.npz", "titles_preprocessed.csv", "metadata.json"
@@ -103,10 +104,12 @@ def load_model(folder: str | Path) -> Model:
     Raises
     ------
     ModelError
-        The folder is missing, incomplete, or its hashes do not hold.
+        The folder is missing, incomplete, its hashes do not hold, or its model
+        takes other features than `FEATURES`.
     """
     folder = Path(folder)
     metadata, files = verified_files(folder, (ARRAYS_FILE, TITLES_FILE))
+    _require_features(folder, metadata, FEATURES)
     tfidf, scaler, forest = arrays.from_bytes(files[ARRAYS_FILE])
     titles, processed = (_column(files, name) for name in ("Judul", "judul_proc"))
     return Model(metadata["name"], tfidf, scaler, forest, titles, processed, metadata)
@@ -143,9 +146,11 @@ def load_structured(folder: str | Path) -> tuple[StructuredModel, list[str]]:
     Raises
     ------
     ModelError
-        The folder is missing, incomplete, or its hashes do not hold.
+        The folder is missing, incomplete, its hashes do not hold, or its model
+        takes other features than `STRUCTURED_FEATURES`.
     """
-    _, files = verified_files(folder, (STRUCTURED_FILE, TITLES_FILE))
+    metadata, files = verified_files(folder, (STRUCTURED_FILE, TITLES_FILE))
+    _require_features(folder, metadata, STRUCTURED_FEATURES)
     return StructuredModel.from_bytes(files[STRUCTURED_FILE]), _column(files, "Judul")
 
 
@@ -159,6 +164,14 @@ def load_titles(folder: str | Path) -> list[str]:
     """
     _, files = verified_files(folder, (TITLES_FILE,))
     return _column(files, "Judul")
+
+
+def _require_features(folder: str | Path, metadata: Mapping[str, Any], names: Iterable[str]) -> None:
+    if metadata.get("features", list(names)) != list(names):
+        raise ModelError(
+            f"Model di {folder} dilatih dengan fitur lain daripada yang dikenal versi program ini. "
+            "Latih lagi dengan `make run`."
+        )
 
 
 def _column(files: Mapping[str, bytes], name: str) -> list[str]:

@@ -106,7 +106,7 @@ class StudyEngine:
 
     def open(self, arrays: Arrays) -> StudySearch:
         """Return a part from its arrays, ready to be searched."""
-        return StudySearch(arrays, StringColumn.at(arrays, "titles"))
+        return StudySearch(arrays, StringColumn.at(arrays, "titles"), self._tfidf)
 
     def search(
         self,

@@ -61,7 +61,7 @@ def fit_logistic(
     # NumPy and SciPy bring a thread pool each; on small arrays they wait for one another.
     with threadpool_limits(1, user_api="blas"):
         found = minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B", options=options).x
-        found = _polished(found, standard, labels, penalty, np.asarray([*directions, 0]))
+        found = _polished(found, standard, labels, penalty, np.array([*directions, 0], dtype=np.int_))
     coefficients = np.divide(found[:-1], scale, out=np.zeros_like(scale), where=scale > 0)
     return np.round(centre, 9), np.round(coefficients, 5), round(float(found[-1]), 5)
 

@@ -45,10 +45,12 @@ the more of the text is equal. All are 0 where nothing differs.
 """
 
 STRUCTURED_FEATURES = (*FEATURES, *RECORD_FEATURES, *COPIED_FEATURES)
-"""The study's three features, those of the record, and what differs in a copied text."""
+"""Those of `FEATURES`, those of the record, and what differs in a copied text."""
 
 
 def _direction(name: str) -> int:
+    if name in FEATURES:
+        return 1
     if name.endswith(("_neither", "_one")):
         return 0
     return -1 if name in COPIED_FEATURES or name.endswith("_gap") else 1
@@ -60,13 +62,16 @@ MONOTONE = tuple(_direction(name) for name in STRUCTURED_FEATURES)
 FREE = (0,) * len(MONOTONE)
 """No sign is prescribed; for comparison."""
 
+
+def _part(name: str) -> str:
+    group = name.split("_")[0]
+    return group if group in FIELDS and name not in FEATURES else "text"
+
+
 PARTS: Mapping[str, tuple[int, ...]] = MappingProxyType(
     {
-        part: tuple(k for k, name in enumerate(STRUCTURED_FEATURES) if name.split("_")[0] in prefixes)
-        for part, prefixes in {
-            **{field: (field,) for field in FIELDS},
-            "text": (*FEATURES, "all", "content", "meaning"),
-        }.items()
+        part: tuple(k for k, name in enumerate(STRUCTURED_FEATURES) if _part(name) == part)
+        for part in (*FIELDS, "text")
     }
 )
 """Columns that speak of each field, and of the text as a whole."""
@@ -166,7 +171,7 @@ class StructuredModel:
         return self.join(letters, record)
 
     def join(self, letters: FloatArray, record: FloatArray) -> FloatArray:
-        """Return the features of pairs from the study's (n, 3) and those of `record_features`."""
+        """Return the features of pairs from those of `pair_features` and of `record_features`."""
         # Processors differ in the last digits of a sum; the fitted model should not.
         joined: FloatArray = np.column_stack([letters, record, _copied(letters, record)])
         return np.round(joined, 9)

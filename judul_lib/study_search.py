@@ -12,6 +12,7 @@ can still reach the best titles found, best bounds first, and nowhere else.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +21,19 @@ from rapidfuzz.process import cdist
 from scipy.sparse import csr_matrix
 
 from judul_lib.array_files import Arrays, StringColumn
-from judul_lib.features import FloatArray, TitleTable, cosine_of, folded, row_sums, share_of
+from judul_lib.features import (
+    FURTHER,
+    FloatArray,
+    TitleTable,
+    cosine_of,
+    folded,
+    pair_features,
+    row_sums,
+    share_of,
+)
 from judul_lib.forest_table import ForestTable
 from judul_lib.matches import TopRows
+from judul_lib.preprocessing import preprocess_titles
 
 # Titles whose letters are compared at a time; with more left, their letters are counted first.
 _FIRST, _NEXT, _MANY = 256, 16_384, 1024
@@ -119,10 +130,13 @@ class StudySearch:
         As from `study_arrays`.
     titles : StringColumn, shape (n,)
         The titles as typed.
+    tfidf
+        The model's, to read titles again for the features in `FURTHER`.
     """
 
     arrays: Arrays
     titles: StringColumn
+    tfidf: Any
 
     def __len__(self) -> int:
         return len(self.titles)
@@ -169,6 +183,14 @@ class StudySearch:
             workers=-1 if len(rows) > _THREADED else 1,
         )[0]  # fmt: skip
 
+    def further(self, query: TitleTable, rows: Rows) -> FloatArray:
+        """Return the features in `FURTHER` of one title with some titles, one row each."""
+        if not FURTHER:
+            return np.empty((len(rows), 0))
+        titles = self.titles.take(rows)
+        known = TitleTable.build(titles, preprocess_titles(titles), self.tfidf)
+        return pair_features(query.take(np.zeros(len(rows), dtype=np.intp)), known, FURTHER)
+
     @cached_property
     def _letters(self) -> NDArray[np.object_]:
         """The titles as compared; kept in memory once a query needed most of them."""
@@ -207,9 +229,10 @@ def search(
         return rows[top.may_enter(bound[rows], cosine[rows], reach[rows])]
 
     def score(rows: Rows) -> None:
-        ratio = part.levenshtein(query, rows)
-        answer = table.probability[(cells[0][rows], cells[1][rows], table.cells(2, ratio))]
-        top.offer(rows + start, answer, np.column_stack([cosine[rows], jaccard[rows], ratio]))
+        ratio, further = part.levenshtein(query, rows), part.further(query, rows)
+        last = table.cells(2, ratio), *table.further_cells(further)
+        answer = table.probability[(cells[0][rows], cells[1][rows], *last)]
+        top.offer(rows + start, answer, np.column_stack([cosine[rows], jaccard[rows], ratio, further]))
         bound[rows] = -np.inf
 
     def hope(rows: Rows) -> FloatArray:

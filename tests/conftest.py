@@ -10,6 +10,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import pandas as pd
 import pytest
 
@@ -24,6 +25,9 @@ from judul_lib.training import TrainingResult, package_model, train_model
 
 # No test writes a log unless it asks for one.
 os.environ["JUDUL_LOG"] = "false"
+# The first of many examples may have to read a dictionary, on a machine that does other things.
+hypothesis.settings.register_profile("judul", deadline=None)
+hypothesis.settings.load_profile("judul")
 
 PROJECT = Path(__file__).parent.parent
 DATA = PROJECT / "data" / "dataset_TA.csv"

@@ -244,6 +244,12 @@ def test_what_a_document_names_is_there(name):
     assert {word for word in words if "_" in word.strip("_") or re.search(r"[a-z][A-Z]", word)} <= known
 
 
+@pytest.mark.parametrize("name", ["README.md", "README.id.md"])
+def test_every_notebook_is_in_the_readme(name):
+    notebooks = [path for path in TRACKED if re.fullmatch(r"notebooks/.*\.ipynb", path)]
+    assert [path for path in notebooks if f"]({path}) |" not in text_of(name)] == []
+
+
 def test_contributing_tells_of_every_module_once():
     table = re.findall(r"^\| (`.*?) \|", text_of("CONTRIBUTING.md"), re.MULTILINE)
     told = re.findall(r"`(\w+)`", "".join(table))

@@ -6,8 +6,10 @@ from hypothesis import strategies as st
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics.pairwise import cosine_similarity
 
+from judul_lib.config import LANGUAGES
 from judul_lib.features import FEATURES, TitleTable, extract_pair_features, pair_features
 from judul_lib.preprocessing import preprocess_titles
+from judul_lib.texts import read_texts
 
 TITLES = [
     "KLASIFIKASI PENYAKIT DAUN PADI MENGGUNAKAN CNN",
@@ -30,12 +32,13 @@ def every_pair(table):
     return left.ravel(), right.ravel()
 
 
-def test_the_study_gets_three_features():
+def test_the_studys_three_features_come_first_and_all_have_a_name_for_readers():
     processed = preprocess_titles(TITLES[:2])
     rows = TfidfVectorizer().fit_transform(processed)
     features = extract_pair_features(rows[0], rows[1], *processed, *TITLES[:2])
-    assert len(features) == 3
-    assert len(FEATURES) == 3
+    assert len(features) == len(FEATURES)
+    assert list(FEATURES)[:3] == ["cosine", "jaccard", "levenshtein"]
+    assert all(read_texts(language)(name) for language in LANGUAGES for name in FEATURES)
 
 
 def test_each_feature_equals_a_plain_loop(table):
@@ -43,7 +46,7 @@ def test_each_feature_equals_a_plain_loop(table):
     features = pair_features(table.take(left), table.take(right))
     processed = preprocess_titles(TITLES)
     cosines = cosine_similarity(table.tfidf)
-    for (i, j), (cosine, jaccard, levenshtein) in zip(
+    for (i, j), (cosine, jaccard, levenshtein, *_) in zip(
         zip(left, right, strict=True), features, strict=True
     ):
         a, b = set(processed[i].split()), set(processed[j].split())
@@ -89,4 +92,4 @@ def test_unequal_tables_cannot_be_paired(table):
 
 
 def test_no_pairs_give_no_rows(table):
-    assert pair_features(table.take([]), table.take([])).shape == (0, 3)
+    assert pair_features(table.take([]), table.take([])).shape == (0, len(FEATURES))

@@ -16,11 +16,13 @@ from judul_lib.registry import (
     load_estimators,
     load_model,
     load_models,
+    load_structured,
     read_metadata,
 )
 from judul_lib.settings import SEED
 from judul_lib.storage import recover_folder, replace_folder
 from judul_lib.training import package_model, train_model
+from tests.conftest import PROJECT
 
 
 @pytest.fixture
@@ -101,6 +103,16 @@ def test_a_missing_file_is_refused(folder, name):
     (folder / name).unlink()
     with pytest.raises(ModelError):
         load_model(folder)
+
+
+@pytest.mark.parametrize(("name", "load"), [("light", load_model), ("structured", load_structured)])
+def test_a_model_of_other_features_is_refused(tmp_path, name, load):
+    folder = shutil.copytree(PROJECT / "outputs" / name, tmp_path / name)
+    load(folder)
+    metadata = json.loads((folder / METADATA_FILE).read_text())
+    (folder / METADATA_FILE).write_text(json.dumps(metadata | {"features": metadata["features"][:-1]}))
+    with pytest.raises(ModelError, match="fitur lain"):
+        load(folder)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"files": 3}', "{"])
