@@ -64,6 +64,12 @@ def user_means(feedback: pd.DataFrame, measure: str) -> pd.DataFrame:
     ----------
     feedback : DataFrame
         ``user``, ``model`` and the measure; missing where it was not asked.
+
+    Examples
+    --------
+    >>> feedback = pd.DataFrame({"user": ["u", "u", "v"], "model": ["light"] * 3, "rating": [4, 5, 2]})
+    >>> user_means(feedback, "rating")["rating"].tolist()
+    [4.5, 2.0]
     """
     said = feedback[["user", "model", measure]].dropna()
     n_models = said.groupby("user")["model"].transform("nunique")

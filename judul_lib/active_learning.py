@@ -95,12 +95,24 @@ def uncertainty(probability: ArrayLike, threshold: float = DECISION_THRESHOLD) -
 
 
 def choose_random(doubt: FloatArray, features: FloatArray, n: int, rng: np.random.Generator) -> Rows:
-    """Choose pairs whatever the model says."""
+    """Choose pairs whatever the model says.
+
+    Examples
+    --------
+    >>> sorted(choose_random(np.zeros(3), np.zeros((3, 2)), 3, np.random.default_rng(0)).tolist())
+    [0, 1, 2]
+    """
     return rng.permutation(len(doubt))[:n]
 
 
 def choose_unsure(doubt: FloatArray, features: FloatArray, n: int, rng: np.random.Generator) -> Rows:
-    """Choose the pairs that the model is least sure of; ties are drawn."""
+    """Choose the pairs that the model is least sure of; ties are drawn.
+
+    Examples
+    --------
+    >>> choose_unsure(np.array([0.1, 0.9, 0.5]), np.zeros((3, 2)), 2, np.random.default_rng(0)).tolist()
+    [1, 2]
+    """
     order = rng.permutation(len(doubt))
     return order[np.argsort(-doubt[order], kind="stable")[:n]]
 
@@ -136,6 +148,12 @@ def choose_diverse(doubt: FloatArray, features: FloatArray, n: int, rng: np.rand
     Gonzalez, T. (1985). *Clustering to minimize the maximum intercluster
     distance*; for labels: Sener, O., & Savarese, S. (2018). *Active learning for
     convolutional neural networks: a core-set approach*.
+
+    Examples
+    --------
+    >>> doubt, features = np.array([0.9, 0.9, 0.8]), np.array([[0.5], [0.5], [0.1]])
+    >>> 2 in choose_diverse(doubt, features, 2, np.random.default_rng(0))
+    True
     """
     order = choose_unsure(doubt, features, len(doubt), rng)
     if len(order) <= n:

@@ -157,6 +157,14 @@ def held_since(
     """Return since which day a condition has held on every day up to today, and what it found today.
 
     None where it does not hold today. Days before `first` are not looked at.
+
+    Examples
+    --------
+    >>> days = pd.to_datetime(["2026-01-02", "2026-01-03"])
+    >>> slow = lambda day: "slow" if day in days else None
+    >>> since, _ = held_since(slow, days[1], pd.Timestamp(2026, 1, 1))
+    >>> since.date().isoformat()
+    '2026-01-02'
     """
     now = condition(today)
     if now is None:

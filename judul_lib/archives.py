@@ -8,7 +8,13 @@ from judul_lib.index import TitleIndex
 
 
 def is_index(path: Path) -> bool:
-    """Tell whether an archive is to be read as an index: any folder is, so that a wrong one is named."""
+    """Tell whether an archive is to be read as an index: any folder is, so that a wrong one is named.
+
+    Raises
+    ------
+    CorpusError
+        Its name cannot be looked up, such as one that is too long.
+    """
     try:
         return path.is_dir()
     except OSError as error:
@@ -46,6 +52,11 @@ def read_archive(path: Path, config: Config) -> list[str] | TitleIndex:
         The file cannot be used.
     IndexFileError, ModelError
         See `load_index`.
+
+    Examples
+    --------
+    >>> is_index(Path("data/dataset_TA.csv")), len(read_archive(Path("data/dataset_TA.csv"), Config()))
+    (False, 123)
     """
     if is_index(path):
         return load_index(path, config)

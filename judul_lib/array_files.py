@@ -35,6 +35,15 @@ def write_arrays(path: Path, arrays: Arrays) -> str:
     ------
     OSError
         Disk full, no permission; what was written is removed.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "part.arrays"
+    ...     digest = write_arrays(path, {"lengths": np.array([3, 5])})
+    ...     map_arrays(path, digest)["lengths"].tolist()
+    [3, 5]
     """
     plain = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     facts, place = {}, 0

@@ -31,6 +31,12 @@ class ArrayTfidf:
     terms : sequence of str, shape (n_terms,)
         Terms in column order.
     idf : ndarray of float, shape (n_terms,)
+
+    Examples
+    --------
+    >>> tfidf = ArrayTfidf(["deteksi", "deteksi hoaks"], np.array([1.0, 2.0]))
+    >>> tfidf.transform(["deteksi hoaks", "padi"]).toarray().round(3).tolist()
+    [[0.447, 0.894], [0.0, 0.0]]
     """
 
     def __init__(self, terms: Sequence[str], idf: FloatArray) -> None:
@@ -65,7 +71,13 @@ class ArrayTfidf:
 
 @dataclass(frozen=True)
 class ArrayScaler:
-    """``StandardScaler``: subtract the mean, divide by the scale, both of shape (n_features,)."""
+    """``StandardScaler``: subtract the mean, divide by the scale, both of shape (n_features,).
+
+    Examples
+    --------
+    >>> ArrayScaler(np.array([0.5]), np.array([0.25])).transform(np.array([[1.0]])).tolist()
+    [[2.0]]
+    """
 
     mean: FloatArray
     scale: FloatArray
@@ -88,6 +100,17 @@ class ArrayForest:
         points at itself.
     value : ndarray of float, shape (n_nodes,)
         Probability of the positive class.
+
+    Examples
+    --------
+    >>> from judul_lib import load_model
+    >>> model = load_model("outputs/light")
+    >>> features = model.scaler.transform(np.array([[0.9, 0.8, 0.9], [0.0, 0.1, 0.4]]))
+    >>> model.forest.predict_proba(features)[:, 1].round(2).tolist()
+    [1.0, 0.0]
+    >>> base, parts = model.forest.contributions(features)
+    >>> np.allclose(base + parts.sum(axis=1), model.forest.predict_proba(features)[:, 1])
+    True
     """
 
     roots: NDArray[np.int32]
@@ -209,7 +232,15 @@ def to_bytes(tfidf: Any, scaler: Any, forest: Any) -> bytes:
 
 
 def from_bytes(content: bytes) -> tuple[ArrayTfidf, ArrayScaler, ArrayForest]:
-    """Read what `to_bytes` wrote; nothing is unpickled."""
+    """Read what `to_bytes` wrote; nothing is unpickled.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> content = Path("outputs/light/arrays.npz").read_bytes()
+    >>> [type(part).__name__ for part in from_bytes(content)]
+    ['ArrayTfidf', 'ArrayScaler', 'ArrayForest']
+    """
     with np.load(io.BytesIO(content), allow_pickle=False) as stored:
         terms = stored["terms"].tobytes().decode().split("\n")
         return (

@@ -71,6 +71,15 @@ def append(
     ------
     LogError
         No reason, or the database cannot be used.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from judul_lib.database import database_url, opened_database
+    >>> with TemporaryDirectory() as name, opened_database(database_url(folder := Path(name))) as engine:
+    ...     head = append(engine, folder, actor="0f", action="retention", reason="90 hari")
+    ...     head.seq, read_head(folder) == head, verify(engine, folder)
+    (1, True, [])
     """
     with transaction(engine) as connection:
         added = add(connection, actor=actor, action=action, reason=reason, details=details)
@@ -132,6 +141,11 @@ def advance_head(engine: sa.Engine, folder: Path) -> None:
     """Write down which row is the last one, unless the table contradicts the earlier note.
 
     Such a note is evidence, and stays until a backup is restored.
+
+    Raises
+    ------
+    LogError
+        The database cannot be reached.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with locked_file(folder / _LOCK_FILE):  # A late writer must not put an earlier row in it.

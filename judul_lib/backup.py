@@ -172,6 +172,13 @@ def require_safe_name(name: str) -> None:
     ------
     LogError
         Such as for an absolute path, or one with ``..``.
+
+    Examples
+    --------
+    >>> require_safe_name("outputs/light/metadata.json")
+    >>> require_safe_name("../a")
+    Traceback (most recent call last):
+    judul_lib.errors.LogError: Cadangan ditolak: isinya '../a' mengarah ke luar folder cadangan.
     """
     parts = name.split("/")
     is_plain = not any(part in ("", ".", "..") or set(part) & {"\\", ":", "\0"} for part in parts)
@@ -190,7 +197,13 @@ def _require_safe_link(name: str, link: str) -> None:
 
 
 def read_rows(archive: zipfile.ZipFile, table: sa.Table) -> Iterator[dict[str, Any]]:
-    """Give the rows of a table in a backup, with each column that the table has."""
+    """Give the rows of a table in a backup, with each column that the table has.
+
+    Raises
+    ------
+    ValueError
+        A row is no JSON, or has a column that the table has not.
+    """
     empty = dict.fromkeys(table.c.keys())
     with archive.open(_member(table)) as stream:
         for line in stream:

@@ -40,6 +40,13 @@ def check_in_batches(
     ------
     WorkerError
         A process died, or the scheduler is not there or went away.
+
+    Examples
+    --------
+    >>> from judul_lib import load_checker
+    >>> titles = ["Deteksi Hoaks", "Prediksi Harga Beras"]
+    >>> [len(found) for found in check_in_batches(titles, load_checker("outputs/light"), top_k=3)]
+    [3, 3]
     """
     scheduler = known_scheduler(scheduler)
     if n_jobs == 1 and scheduler is None:
@@ -75,6 +82,13 @@ def score_pairs(left: Sequence[str], right: Sequence[str], checker: Checker) -> 
     list of dict, shape (n,)
         The features, ``rf_probability`` and ``rf_label`` of each pair, in
         order; every value ``None`` where one of the two titles is blank.
+
+    Examples
+    --------
+    >>> from judul_lib import load_checker
+    >>> rows = score_pairs(["Deteksi Hoaks"], ["DETEKSI HOAKS"], load_checker("outputs/light"))
+    >>> rows[0]["levenshtein"], rows[0]["rf_label"]
+    (1.0, 'MIRIP')
     """
     names = RESULT_COLUMNS[1:]
     written = [i for i in range(len(left)) if left[i].strip() and right[i].strip()]

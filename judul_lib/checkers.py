@@ -32,7 +32,13 @@ def find_models(outputs: str | Path) -> dict[str, Path]:
 
 
 def missing_models(found: Collection[str]) -> list[str]:
-    """Return the titles of the models that are not among those found, such as *Model Penuh*."""
+    """Return the titles of the models that are not among those found, such as *Model Penuh*.
+
+    Examples
+    --------
+    >>> missing_models({"light": Path("outputs/light")})
+    ['Model Penuh', 'Model Terstruktur']
+    """
     return [title for name, title in MODEL_TITLES.items() if name not in found]
 
 
@@ -54,6 +60,12 @@ def load_checker(
     ------
     ModelError
         The folder is missing, incomplete, or its hashes do not hold.
+
+    Examples
+    --------
+    >>> checker = load_checker("outputs/light", ["Deteksi Hoaks", "Prediksi Harga Beras"])
+    >>> checker.check("Deteksi Hoaks dengan SVM", top_k=1).titles
+    ['Deteksi Hoaks']
     """
     if read_metadata(folder).get("name") == STRUCTURED:
         model, own = load_structured(folder)

@@ -230,8 +230,8 @@ class TitleChecker(Checker):
     --------
     >>> from judul_lib import load_model
     >>> checker = TitleChecker.from_model(load_model("outputs/light"))
-    >>> checker.check("Prediksi Harga Beras dengan LSTM", top_k=3).features.shape
-    (3, 3)
+    >>> len(checker.check("Prediksi Harga Beras dengan LSTM", top_k=3))
+    3
     """
 
     def __init__(
@@ -281,10 +281,7 @@ class TitleChecker(Checker):
         return self._forest.predict_proba(self._scaler.transform(features))[:, 1]
 
     def evidence(self, title: str, other: str) -> Evidence:
-        """Take apart the answer for one pair: what each feature adds to the forest's probability.
-
-        See `judul_lib.arrays.ArrayForest.contributions`.
-        """
+        """Take apart the answer for one pair; see `judul_lib.arrays.ArrayForest.contributions`."""
         features, probability, _ = self.score([title], [other])
         base, parts = self._forest.contributions(self._scaler.transform(features))
         named = dict(zip(FEATURES, map(float, parts[0]), strict=True))
@@ -312,9 +309,16 @@ def compute_similarities(
 
     Returns
     -------
-    DataFrame, shape (n, 6)
-        ``judul_ref``, ``cosine``, ``jaccard``, ``levenshtein``,
-        ``rf_probability`` in [0, 1] and ``rf_label``, best first.
+    DataFrame, shape (n, 3 + n_features)
+        Columns `RESULT_COLUMNS`, best first; ``rf_probability`` is in [0, 1].
+
+    Examples
+    --------
+    >>> from pandas import DataFrame
+    >>> from judul_lib import load_model
+    >>> model, corpus = load_model("outputs/light"), DataFrame({"Judul": ["Deteksi Hoaks", "Padi"]})
+    >>> compute_similarities("Hoaks", model.tfidf, model.scaler, model.forest, corpus)["judul_ref"][0]
+    'Deteksi Hoaks'
     """
     import pandas as pd
 

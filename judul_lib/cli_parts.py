@@ -106,7 +106,13 @@ def choose_model(name: str | None, outputs: Path) -> Path:
 
 
 def require_words(title: str) -> None:
-    """Refuse a title in which there is nothing to compare."""
+    """Refuse a title in which there is nothing to compare.
+
+    Raises
+    ------
+    CorpusError
+        No word is left of it.
+    """
     from judul_lib.preprocessing import preprocess_text
 
     if not preprocess_text(title):

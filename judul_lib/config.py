@@ -92,7 +92,13 @@ class Config:
 
 
 def find_config(start: Path | None = None) -> Path | None:
-    """Return the file named by ``JUDUL_CONFIG``, or the nearest ``judul.toml`` upwards, or None."""
+    """Return the file named by ``JUDUL_CONFIG``, or the nearest ``judul.toml`` upwards, or None.
+
+    Examples
+    --------
+    >>> find_config(Path("docs")).name
+    'judul.toml'
+    """
     if named := os.environ.get(CONFIG_VARIABLE):
         return Path(named)
     here = (start or Path.cwd()).resolve()

@@ -82,6 +82,12 @@ def read_corpus(path: str | Path, *, drop_duplicates: bool = True, min_titles: i
     ------
     CorpusError
         The file is missing, no table of titles, or has too few usable titles.
+
+    Examples
+    --------
+    >>> corpus = read_corpus("data/dataset_TA.csv")
+    >>> len(corpus.titles), len(corpus.rejected)
+    (123, 0)
     """
     path = Path(path)
     return parse_corpus(
@@ -97,7 +103,7 @@ def parse_corpus(
     min_titles: int = 2,
     max_rows: int | None = None,
 ) -> Corpus:
-    """Validate the bytes of a file of titles; see `read_corpus`.
+    r"""Validate the bytes of a file of titles; see `read_corpus`.
 
     Parameters
     ----------
@@ -105,6 +111,17 @@ def parse_corpus(
         Name of the file, for error messages.
     max_rows : int
         More rows than this are an error.
+
+    Raises
+    ------
+    CorpusError
+        As `read_corpus` does, or there are too many rows.
+
+    Examples
+    --------
+    >>> corpus = parse_corpus(b"Judul\nDeteksi Hoaks\ndeteksi  HOAKS\nPrediksi Beras\n", "a.csv")
+    >>> corpus.titles["judul_proc"].tolist(), corpus.rejected["alasan"].tolist()
+    (['deteksi hoaks', 'prediksi beras'], ['duplikat baris 2'])
     """
     header, records = parse_table(content, name, max_rows=max_rows)
     column = find_column(header, TITLE_COLUMN, name)
@@ -175,7 +192,18 @@ def read_table(path: str | Path) -> pd.DataFrame:
 
 
 def table_frame(content: bytes, name: str, *, max_rows: int | None = None) -> pd.DataFrame:
-    """Return the bytes of a table as `read_table` returns a file."""
+    r"""Return the bytes of a table as `read_table` returns a file.
+
+    Raises
+    ------
+    CorpusError
+        As `parse_table` does, or a row has more or fewer fields than the header.
+
+    Examples
+    --------
+    >>> table_frame(b"judul_a;judul_b\nx;y\n", "pasangan.csv").columns.tolist()
+    ['judul_a', 'judul_b']
+    """
     header, records = parse_table(content, name, max_rows=max_rows)
     numbered = [(n, *record) for n, record in enumerate(records, start=2) if any(record[0])]
     for row, _, fits in numbered:
@@ -217,7 +245,13 @@ def title_key(title: str) -> str:
 
 
 def pair_key(left: str, right: str) -> tuple[str, str]:
-    """Return what a pair of titles is known by: their keys, in whatever order they are given."""
+    """Return what a pair of titles is known by: their keys, in whatever order they are given.
+
+    Examples
+    --------
+    >>> pair_key("Deteksi Hoaks", "a") == pair_key("A", "deteksi  hoaks")
+    True
+    """
     first, second = sorted((title_key(left), title_key(right)))
     return first, second
 

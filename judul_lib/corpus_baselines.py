@@ -22,7 +22,14 @@ _FOLDS = 5
 
 
 def baseline_of(checker: Checker, version: str | None = None) -> ModelBaseline:
-    """Ask a model about the titles of its corpus."""
+    """Ask a model about the titles of its corpus.
+
+    Examples
+    --------
+    >>> from judul_lib import load_checker
+    >>> baseline_of(load_checker("outputs/light")).probability.n
+    123
+    """
     probability, unknown = Baseline.of(top_probabilities(checker)), Baseline.of(unknown_shares(checker))
     return ModelBaseline(probability, unknown, version)
 
@@ -34,6 +41,13 @@ def top_probabilities(checker: Checker) -> FloatArray:
     -------
     ndarray of float, shape (n,)
         Of a corpus with more than 500 titles, a seeded sample asks.
+
+    Examples
+    --------
+    >>> from judul_lib import load_checker
+    >>> checker = load_checker("outputs/light", ["Deteksi Hoaks", "Deteksi HOAKS", "Prediksi Beras"])
+    >>> (top_probabilities(checker) >= 0.5).tolist()
+    [True, True, False]
     """
     titles = list(checker.titles)
     n = len(titles)
@@ -66,6 +80,12 @@ def unknown_shares(checker: Checker) -> FloatArray:
     -------
     ndarray of float, shape (n,)
         Of the distinct stems; without any, 0.
+
+    Examples
+    --------
+    >>> from judul_lib import load_checker
+    >>> unknown_shares(load_checker("outputs/structured", ["Deteksi Hoaks", "Deteksi Xyzzy"])).tolist()
+    [0.0, 0.5]
     """
     stems = [set(text.split()) for text in preprocess_titles(checker.titles)]
     folds = _folds(len(stems))

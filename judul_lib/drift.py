@@ -143,6 +143,12 @@ def compare(baseline: Baseline, current: Baseline) -> Drift | None:
 
     A difference counts from the usual bound, or from where chance alone comes
     once in a thousand times, whichever is more: few values differ by chance.
+
+    Examples
+    --------
+    >>> low, high = Baseline.of(np.linspace(0, 0.5, 500)), Baseline.of(np.linspace(0.4, 1, 500))
+    >>> list(compare(low, high).found), compare(low, low).found
+    (['pergeseran rata-rata', 'PSI', 'p Kolmogorov-Smirnov'], {})
     """
     if baseline.n < LEAST_BASELINE or current.n < LEAST_VALUES:
         return None
@@ -168,6 +174,12 @@ def stability_index(one: Baseline, other: Baseline) -> float:
     about a chi-squared variable times (1/n + 1/m): Yurdakul, B., and Naranjo, J.
     (2020). Statistical properties of the population stability index. *Journal
     of Risk Model Validation*, 14(4).
+
+    Examples
+    --------
+    >>> one, other = Baseline.of([0.15] * 50 + [0.85] * 50), Baseline.of([0.15] * 80 + [0.85] * 20)
+    >>> stability_index(one, one), round(stability_index(one, other), 3)
+    (0.0, 0.405)
     """
     p, q = (_smoothed(spread.shares) for spread in (one, other))
     return float(np.sum((p - q) * np.log(p / q)))
@@ -188,6 +200,13 @@ def kolmogorov_smirnov(one: Baseline, other: Baseline) -> tuple[float, float]:
     ----------
     Smirnov, N. (1948). Table for estimating the goodness of fit of empirical
     distributions. *Annals of Mathematical Statistics*, 19(2).
+
+    Examples
+    --------
+    >>> one, other = Baseline.of([0.15] * 50 + [0.85] * 50), Baseline.of([0.15] * 80 + [0.85] * 20)
+    >>> statistic, p_value = kolmogorov_smirnov(one, other)
+    >>> round(statistic, 3), round(p_value, 5)
+    (0.3, 0.00025)
     """
     statistic = float(np.abs(np.cumsum(one.shares) - np.cumsum(other.shares)).max())
     size = one.n * other.n / max(1, one.n + other.n)
@@ -214,7 +233,15 @@ class ModelBaseline:
 
 
 def with_baseline(metadata: Mapping[str, Any], baseline: ModelBaseline) -> dict[str, Any]:
-    """Return the metadata of a model with its baseline."""
+    """Return the metadata of a model with its baseline.
+
+    Examples
+    --------
+    >>> spread = Baseline.of([0.2, 0.4])
+    >>> metadata = with_baseline({"name": "light"}, ModelBaseline(spread, spread))
+    >>> stored_baseline(metadata).probability.mean
+    0.3
+    """
     spreads = {"probability": baseline.probability, "unknown": baseline.unknown}
     return {**metadata, BASELINE_KEY: {name: spread.to_dict() for name, spread in spreads.items()}}
 

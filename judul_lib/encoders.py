@@ -54,6 +54,14 @@ def encoder_method(encoder: Any) -> Method:
     References
     ----------
     Reimers, N., & Gurevych, I. (2019). *Sentence-BERT*.
+
+    Examples
+    --------
+    >>> class Lengths:
+    ...     def encode(self, titles):
+    ...         return [[len(title), 10] for title in titles]
+    >>> encoder_method(Lengths())(["abc"], ["abd"]).round(6).tolist()
+    [1.0]
     """
 
     def score(left: Any, right: Any) -> Any:

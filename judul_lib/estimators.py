@@ -92,6 +92,12 @@ def fit_vectorizer(processed: Sequence[str], profile: Profile) -> TfidfVectorize
 
 
 def make_classifier(random_state: int = SEED, **forest_params: Any) -> Pipeline:
-    """Return the study's unfitted classifier: steps ``scaler`` and ``forest``."""
+    """Return the study's unfitted classifier: steps ``scaler`` and ``forest``.
+
+    Examples
+    --------
+    >>> list(make_classifier(n_estimators=10).named_steps)
+    ['scaler', 'forest']
+    """
     forest = RandomForestClassifier(random_state=random_state, **forest_params)
     return Pipeline([("scaler", StandardScaler()), ("forest", forest)])

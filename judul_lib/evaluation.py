@@ -145,6 +145,12 @@ def bootstrap_intervals(
     ----------
     Efron, B., & Tibshirani, R. (1993). *An Introduction to the Bootstrap*;
     for groups: Field, C. A., & Welsh, A. H. (2007), *Bootstrapping clustered data*.
+
+    Examples
+    --------
+    >>> table = bootstrap_intervals([0, 0, 1, 1], [0.1, 0.6, 0.4, 0.9], n_resamples=20)
+    >>> table.columns.tolist(), float(table.loc["accuracy", "estimate"])
+    (['estimate', 'low', 'high'], 0.5)
     """
     scored = _Scored(labels, scores, threshold)
     draws = resampled_weights(len(np.asarray(labels)), groups, n_resamples, random_state)
@@ -205,6 +211,11 @@ def resampled_weights(
         Number of pairs.
     groups, n_resamples, random_state
         As for `bootstrap_intervals`.
+
+    Examples
+    --------
+    >>> [weights.tolist() for weights in resampled_weights(3, ["a", "a", "b"], 3, 0)]
+    [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0], [0.0, 0.0, 2.0]]
     """
     own = np.arange(n) if groups is None else np.asarray(groups)
     names, member = np.unique(own, return_inverse=True)

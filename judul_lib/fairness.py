@@ -24,13 +24,26 @@ _SOME, _MANY = 0.15, 0.35
 
 
 def field_of_study(pairs: pd.DataFrame) -> pd.Series:
-    """Return the field of each pair's base study; small fields together as *bidang lain*."""
+    """Return the field of each pair's base study; small fields together as *bidang lain*.
+
+    Examples
+    --------
+    >>> field_of_study(pd.DataFrame({"bidang": ["hukum"] * 2 + ["informatika"] * 60})).unique().tolist()
+    ['bidang lain', 'informatika']
+    """
     fields = pairs["bidang"]
     return fields.where(fields.map(fields.value_counts()) >= 3 * LEAST_PAIRS, "bidang lain")
 
 
 def length_class(pairs: pd.DataFrame) -> pd.Series:
-    """Return how long the shorter title of each pair is."""
+    """Return how long the shorter title of each pair is.
+
+    Examples
+    --------
+    >>> pairs = pd.DataFrame({"judul_a": ["Deteksi Hoaks"], "judul_b": ["Deteksi Berita Bohong"]})
+    >>> length_class(pairs).tolist()
+    ['sampai 9 kata']
+    """
     left, right = (pairs[side].map(lambda text: len(text.split())) for side in ("judul_a", "judul_b"))
     names = [f"sampai {_SHORT} kata", f"{_SHORT + 1} sampai {_LONG - 1} kata", f"mulai {_LONG} kata"]
     edges = [0.0, _SHORT, _LONG - 1, np.inf]
@@ -38,7 +51,14 @@ def length_class(pairs: pd.DataFrame) -> pd.Series:
 
 
 def language_class(pairs: pd.DataFrame) -> pd.Series:
-    """Return how many words of each pair Indonesian does not know: English terms, and names."""
+    """Return how many words of each pair Indonesian does not know: English terms, and names.
+
+    Examples
+    --------
+    >>> pairs = pd.DataFrame({"judul_a": ["Deep Learning"], "judul_b": ["Machine Learning"]})
+    >>> language_class(pairs).tolist()
+    ['banyak istilah asing']
+    """
     texts = pairs["judul_a"] + " " + pairs["judul_b"]
     names = ["hampir semua kata Indonesia", "sebagian istilah asing", "banyak istilah asing"]
     return pd.cut(texts.map(foreign_share), [-1, _SOME, _MANY, 1], labels=names).astype(str)

@@ -79,7 +79,13 @@ class TitleTable:
 
 
 def folded(titles: Iterable[str]) -> list[str]:
-    """Return the letters of titles as they are compared: without outer blanks, case folded."""
+    """Return the letters of titles as they are compared: without outer blanks, case folded.
+
+    Examples
+    --------
+    >>> folded([" Deteksi HOAKS "])
+    ['deteksi hoaks']
+    """
     return [title.strip().casefold() for title in titles]
 
 
@@ -109,38 +115,56 @@ def _objects(values: Sequence[Any]) -> NDArray[np.object_]:
 
 
 def cosine(left: TitleTable, right: TitleTable) -> FloatArray:
-    """Cosine of the TF-IDF rows, in [0, 1]; 0 where a title has no known term."""
+    """Cosine of the TF-IDF rows, in [0, 1], shape (n,); 0 where a title has no known term."""
     dots = row_sums(left.tfidf.multiply(right.tfidf))
     squares = row_sums(left.tfidf.multiply(left.tfidf)) * row_sums(right.tfidf.multiply(right.tfidf))
     return cosine_of(dots, squares)
 
 
 def cosine_of(dots: FloatArray, squares: FloatArray) -> FloatArray:
-    """Return the cosine from dot products and the products of both squared lengths, in [0, 1]."""
+    """Return the cosine from dot products and the products of both squared lengths, shape (n,).
+
+    Examples
+    --------
+    >>> cosine_of(np.array([0.5, 0.0]), np.array([1.0, 0.0])).tolist()
+    [0.5, 0.0]
+    """
     return np.clip(share_of(dots, np.sqrt(squares)), 0.0, 1.0)
 
 
 def share_of(part: NDArray, whole: NDArray) -> FloatArray:
-    """Divide; 0 where the whole is 0."""
+    """Divide, shape (n,); 0 where the whole is 0.
+
+    Examples
+    --------
+    >>> share_of(np.array([1, 0]), np.array([4, 0])).tolist()
+    [0.25, 0.0]
+    """
     return np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)
 
 
 def row_sums(matrix: csr_matrix) -> FloatArray:
-    """Add up each row from left to right, as an index over terms does, to the last digit."""
+    """Add up each row from left to right, as an index over terms does, to the last digit; shape (n,).
+
+    Examples
+    --------
+    >>> row_sums(csr_matrix([[0.5, 0.25], [0, 0]])).tolist()
+    [0.75, 0.0]
+    """
     rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
     # Of nothing at all, integers are counted.
     return np.bincount(rows, weights=matrix.data, minlength=matrix.shape[0]).astype(np.float64)
 
 
 def jaccard(left: TitleTable, right: TitleTable) -> FloatArray:
-    """Share of the distinct stems of both titles that both have, in [0, 1]; 0 where none is left."""
+    """Share of the distinct stems of both titles that both have, in [0, 1], shape (n,); 0 if none."""
     pairs = zip(left.tokens, right.tokens, strict=True)
     shares = (len(a & b) / len(a | b) if a or b else 0.0 for a, b in pairs)
     return np.fromiter(shares, dtype=np.float64, count=len(left))
 
 
 def levenshtein(left: TitleTable, right: TitleTable) -> FloatArray:
-    """Levenshtein ratio of the titles as typed, in [0, 1].
+    """Levenshtein ratio of the titles as typed, in [0, 1], shape (n,).
 
     As ``Levenshtein.ratio`` has it: ``1 - d / (len(a) + len(b))``, where *d*
     counts insertions and deletions and a substitution is one of each (the Indel
@@ -182,6 +206,15 @@ def pair_features(
     ------
     ValueError
         The tables differ in length.
+
+    Examples
+    --------
+    >>> from judul_lib.arrays import ArrayTfidf
+    >>> titles, stems = ["Deteksi Hoaks", "Deteksi Padi"], ["deteksi hoaks", "deteksi padi"]
+    >>> table = TitleTable.build(titles, stems, ArrayTfidf(["deteksi", "hoaks"], np.ones(2)))
+    >>> row = pair_features(table.take([0]), table.take([1]), ["cosine", "jaccard"])
+    >>> row.round(3).tolist()
+    [[0.707, 0.333]]
     """
     if len(left) != len(right):
         raise ValueError(f"tables of {len(left)} and {len(right)} titles cannot be paired")
@@ -223,7 +256,7 @@ def extract_pair_features(
     Examples
     --------
     >>> row = [[0.6, 0.8]]
-    >>> extract_pair_features(row, row, "deteksi hoaks", "deteksi", "Deteksi Hoaks", "DETEKSI")
+    >>> extract_pair_features(row, row, "deteksi hoaks", "deteksi", "Deteksi Hoaks", "DETEKSI")[:3]
     array([1. , 0.5, 0.7])
     """
     left, right = (

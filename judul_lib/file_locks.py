@@ -22,6 +22,13 @@ def locked_file(path: Path, *, wait: bool = True) -> Iterator[int]:
         Another process holds it, and `wait` is False.
     OSError
         The folder is not there, no permission.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder, locked_file(Path(folder) / "lock") as handle:
+    ...     os.write(handle, b"mine")
+    4
     """
     while True:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)

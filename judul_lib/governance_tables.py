@@ -104,7 +104,14 @@ def reading(rates: pd.DataFrame) -> str:
 
 
 def with_interval(row: pd.Series, name: str) -> str:
-    """Return an error rate of `judul_lib.fairness.error_rates` with its interval, or a dash."""
+    """Return an error rate of `judul_lib.fairness.error_rates` with its interval, or a dash.
+
+    Examples
+    --------
+    >>> row = pd.Series({"salah": 0.25, "salah, dari": 0.1, "salah, sampai": 0.4})
+    >>> with_interval(row, "salah")
+    '25,0 % (10,0 % sampai 40,0 %)'
+    """
     if pd.isna(row[name]):
         return "–"
     low, high = (percent(row[f"{name}, {end}"]) for end in ("dari", "sampai"))

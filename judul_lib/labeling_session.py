@@ -87,6 +87,11 @@ def read_answers(path: str | Path) -> list[Answer]:
     ------
     LabelError
         The file is not as a session writes it; the message says where.
+
+    Examples
+    --------
+    >>> read_answers("tidak-ada.csv")
+    []
     """
     path = Path(path)
     if not path.exists():

@@ -109,7 +109,7 @@ def feedback_answers(rows: Iterable[Mapping[str, Any]], known: Sequence[str], ke
 
 
 def read_label_file(path: str | Path) -> Answers:
-    """Read a CSV or XLSX with ``judul_a``, ``judul_b`` and ``label`` (mirip, tidak, ragu; 1, 0).
+    r"""Read a CSV or XLSX with ``judul_a``, ``judul_b`` and ``label`` (mirip, tidak, ragu; 1, 0).
 
     Raises
     ------
@@ -117,6 +117,15 @@ def read_label_file(path: str | Path) -> Answers:
         A title is blank or a label unknown; the message names the row.
     CorpusError
         The file is missing, no table, or a column is missing.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "label.csv"
+    ...     _ = path.write_text("judul_a,judul_b,label\nHoaks,Berita Bohong,mirip\nHoaks,Padi,ragu\n")
+    ...     read_label_file(path)
+    Answers(rows=[('Hoaks', 'Berita Bohong', 1)], n_unsure=1, n_unreadable=0)
     """
     path = Path(path)
     frame = read_table(path)
@@ -146,7 +155,14 @@ def read_label_file(path: str | Path) -> Answers:
 
 
 def settle(answers: Answers) -> Labels:
-    """Give each pair the label that most answers give; the order of its titles does not count."""
+    """Give each pair the label that most answers give; the order of its titles does not count.
+
+    Examples
+    --------
+    >>> settled = settle(Answers([("A x", "B y", 1), ("b Y", "a X", 1), ("A x", "B y", 0)]))
+    >>> settled.pairs.to_numpy().tolist(), settled.n_contradicted
+    ([['A x', 'B y', 1]], 1)
+    """
     votes: defaultdict[tuple[str, str], Counter[int]] = defaultdict(Counter)
     sides: dict[tuple[str, str], tuple[str, str]] = {}
     for left, right, label in answers.rows:

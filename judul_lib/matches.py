@@ -39,6 +39,12 @@ class Matches:
         not name two places or are plainly different otherwise. Empty where the model knows no places.
     elsewhere_label : str
         Label of the same study in another place.
+
+    Examples
+    --------
+    >>> found = Matches(["Deteksi Hoaks"], np.array([[0.9, 0.8, 0.7]]), np.array([0.6]), threshold=0.5)
+    >>> found.labels, found.at(0.7).labels
+    (['MIRIP'], ['TIDAK MIRIP'])
     """
 
     titles: list[str]
@@ -163,7 +169,14 @@ def label(probability: float, threshold: float = DECISION_THRESHOLD) -> str:
 def ranking(
     features: FloatArray, probability: FloatArray, rows: NDArray[np.integer] | None = None
 ) -> NDArray[np.intp]:
-    """Return the order by probability, then cosine, then Levenshtein ratio, then row or place."""
+    """Return the order by probability, then cosine, then Levenshtein ratio, then row; shape (n,).
+
+    Examples
+    --------
+    >>> features = np.array([[0.2, 0.0, 0.9], [0.7, 0.0, 0.1], [0.7, 0.0, 0.3]])
+    >>> ranking(features, np.array([0.9, 0.5, 0.5])).tolist()
+    [0, 2, 1]
+    """
     keys = -features[:, _LEVENSHTEIN], -features[:, _COSINE], -probability
     return np.lexsort(keys if rows is None else (rows, *keys))
 
@@ -192,6 +205,13 @@ class TopRows:
         fewer.
     n_scored : int
         How many rows were offered.
+
+    Examples
+    --------
+    >>> top = TopRows(1)
+    >>> top.offer(np.array([7, 8]), np.array([0.2, 0.9]), np.array([[0.1, 0.1, 0.1], [0.8, 0.7, 0.9]]))
+    >>> top.rows.tolist(), top.may_enter(np.array([0.5]), np.ones(1), np.ones(1)).tolist()
+    ([8], [False])
     """
 
     def __init__(self, k: int, least: float = -np.inf, *, n_features: int = len(FEATURES)) -> None:

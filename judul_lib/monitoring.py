@@ -38,7 +38,15 @@ def daily_response_times(usage: Usage) -> pd.DataFrame:
 
 
 def availability(usage: Usage) -> pd.DataFrame:
-    """Return how often each model was loaded, how often that failed, and the share that went well."""
+    """Return how often each model was loaded, how often that failed, and the share that went well.
+
+    Examples
+    --------
+    >>> from judul_lib.simulation import simulated_tables
+    >>> usage = Usage.of(simulated_tables(seed=0, end=pd.Timestamp(2026, 1, 9).date(), days=9))
+    >>> availability(usage)["failed"].to_dict()
+    {'full': 1, 'light': 0}
+    """
     events = usage.events
     counts = {
         column: events.loc[events["kind"] == kind, "model"].value_counts()
@@ -100,7 +108,15 @@ def agreement(usage: Usage, threshold: float = DECISION_THRESHOLD) -> pd.DataFra
 
 
 def probability_histogram(usage: Usage) -> pd.DataFrame:
-    """Count each model's best probabilities in bins of equal width; the index is their left edge."""
+    """Count each model's best probabilities in bins of equal width; the index is their left edge.
+
+    Examples
+    --------
+    >>> from judul_lib.simulation import simulated_tables
+    >>> usage = Usage.of(simulated_tables(seed=0, end=pd.Timestamp(2026, 1, 9).date(), days=2))
+    >>> len(probability_histogram(usage)), probability_histogram(usage).columns.tolist()
+    (50, ['full', 'light'])
+    """
     edges = np.linspace(0, 1, N_BINS + 1)[:-1].round(2)
     spreads = {
         str(name): Baseline.of(group).histogram
@@ -110,14 +126,30 @@ def probability_histogram(usage: Usage) -> pd.DataFrame:
 
 
 def correlations(usage: Usage) -> pd.DataFrame:
-    """Return Spearman's correlations of letters, words and each model's best probability."""
+    """Return Spearman's correlations of letters, words and each model's best probability.
+
+    Examples
+    --------
+    >>> from judul_lib.simulation import simulated_tables
+    >>> usage = Usage.of(simulated_tables(seed=0, end=pd.Timestamp(2026, 1, 9).date(), days=2))
+    >>> correlations(usage).columns.tolist()
+    ['query_length', 'query_words', 'full', 'light']
+    """
     wide = _by_model(usage)
     lengths = usage.predictions.set_index("id")[["query_length", "query_words"]]
     return lengths.join(wide).corr(method="spearman")
 
 
 def common_words(usage: Usage, top: int = 20) -> pd.Series:
-    """Count the stems of the titles asked, where text is kept: each once a title."""
+    """Count the stems of the titles asked, where text is kept: each once a title.
+
+    Examples
+    --------
+    >>> from judul_lib.simulation import simulated_tables
+    >>> usage = Usage.of(simulated_tables(seed=0, end=pd.Timestamp(2026, 1, 9).date(), days=2))
+    >>> len(common_words(usage, top=3))
+    0
+    """
     counts: Counter[str] = Counter()
     for text in preprocess_titles(usage.predictions["query_text"].dropna()):
         counts.update(set(text.split()))
@@ -136,6 +168,14 @@ def drift_on(
     -------
     dict of str to Drift or None
         By ``probability`` and ``unknown``; None with too few answers to say.
+
+    Examples
+    --------
+    >>> from judul_lib.simulation import believable_baseline, simulated_tables
+    >>> tables = simulated_tables(seed=0, end=pd.Timestamp(2026, 1, 30).date(), days=30, drift_from=15)
+    >>> found = drift_on(Usage.of(tables), "light", believable_baseline(), pd.Timestamp(2026, 1, 30))
+    >>> list(found["probability"].found)
+    ['pergeseran rata-rata', 'PSI', 'p Kolmogorov-Smirnov']
     """
     rows = usage.scores
     first = day - pd.Timedelta(days=days - 1)

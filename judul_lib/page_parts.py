@@ -33,7 +33,13 @@ def part_title(name: str, *, texts: Texts | None = None) -> str:
 
 
 def verdict_title(label: str, *, texts: Texts) -> str:
-    """Return an ``rf_label`` in the language of the page."""
+    """Return an ``rf_label`` in the language of the page.
+
+    Examples
+    --------
+    >>> verdict_title("TIDAK MIRIP", texts=read_texts("en"))
+    'NOT SIMILAR'
+    """
     return texts(_VERDICTS[label][0])
 
 
@@ -119,7 +125,13 @@ def match_table(
 
 
 def title_pair(left: str, right: str, *, texts: Texts | None = None) -> Display:
-    """Show two titles one above the other, the words that both have marked."""
+    """Show two titles one above the other, the words that both have marked.
+
+    Examples
+    --------
+    >>> title_pair("Deteksi <b>", "Deteksi Hoaks").html.count("<mark>Deteksi</mark>")
+    2
+    """
     texts = texts or read_texts()
     items = "".join(
         f"<dt>{escape(texts(name))}</dt><dd>{_marked(title, set(preprocess_text(other).split()))}</dd>"

@@ -107,6 +107,14 @@ class StudyPairs:
     ModelError
         By this forest, titles that share no word can be a pair; `IndexPairs`
         can find those.
+
+    Examples
+    --------
+    >>> from judul_lib import load_model
+    >>> titles = ["Deteksi Hoaks", "Prediksi Harga Beras", "Deteksi HOAKS"]
+    >>> found = StudyPairs(load_model("outputs/light"), titles, 0.6).pairs(0, 3)
+    >>> found.left.tolist(), found.right.tolist()
+    ([0], [2])
     """
 
     block_rows = 2_000

@@ -161,7 +161,14 @@ def _read_notebook(path: Path) -> Any:
 
 
 def parameter_names(notebook: Any) -> set[str]:
-    """Return the names assigned in a notebook's ``parameters`` cell."""
+    """Return the names assigned in a notebook's ``parameters`` cell.
+
+    Examples
+    --------
+    >>> cell = nbformat.v4.new_code_cell("SEED = 42  # benih", metadata={"tags": ["parameters"]})
+    >>> parameter_names(nbformat.v4.new_notebook(cells=[cell]))
+    {'SEED'}
+    """
     cells = [c for c in notebook.cells if "parameters" in c.metadata.get("tags", [])]
     lines = [line for cell in cells for line in cell.source.splitlines()]
     return {line.split("=")[0].split(":")[0].strip() for line in lines if "=" in line.split("#")[0]}

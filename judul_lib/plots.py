@@ -55,7 +55,13 @@ def style(figure: go.Figure, title: str, *, height: int = 400, **layout: Any) ->
 
 
 def rounded(values: ArrayLike, decimals: int = 4) -> list[Any]:
-    """Return values as a list that prints the same everywhere."""
+    """Return values as a list that prints the same everywhere.
+
+    Examples
+    --------
+    >>> rounded([1 / 3, 1])
+    [0.3333, 1.0]
+    """
     return np.round(np.asarray(values, dtype=float), decimals).tolist()
 
 

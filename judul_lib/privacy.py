@@ -180,7 +180,13 @@ def users(engine: sa.Engine, folder: Path) -> list[str]:
 
 
 def short_hash(user: str) -> str:
-    """Return what the audit trail has of a pseudonym: enough to know it again, not to find it out."""
+    """Return what the audit trail has of a pseudonym: enough to know it again, not to find it out.
+
+    Examples
+    --------
+    >>> short_hash("0123456789abcdef")
+    '9f9f5111'
+    """
     return sha256_of(user.encode())[:8]
 
 

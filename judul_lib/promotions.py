@@ -59,7 +59,13 @@ def missing_metadata(metadata: Mapping[str, Any], *, is_promoted: bool = False) 
 
 
 def metrics_of(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return how well a model did; the structured one is measured on the gold pairs alone."""
+    """Return how well a model did; the structured one is measured on the gold pairs alone.
+
+    Examples
+    --------
+    >>> metrics_of({"metrics": {"f1": 0.9}}), metrics_of({"metrics": "none"})
+    ({'f1': 0.9}, {})
+    """
     return _mapping(metadata.get("metrics") or metadata.get("evaluation"))
 
 

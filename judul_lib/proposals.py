@@ -48,6 +48,13 @@ def decide_readable(
         Places of these titles among all.
     answers : iterator of Matches
         See `Checker.decide_many`; computed as they are taken.
+
+    Examples
+    --------
+    >>> from judul_lib import load_checker
+    >>> rows, answers = decide_readable(["Deteksi Hoaks", "123"], load_checker("outputs/light"))
+    >>> rows, len(list(answers))
+    ([0], 1)
     """
     rows = [row for row, text in enumerate(preprocess_titles(titles)) if text]
     readable = [titles[row] for row in rows]
@@ -128,6 +135,13 @@ def nearest_among(
     -------
     list of int, shape (n,)
         Row of the closest other title, as `Checker.check` would rank them.
+
+    Examples
+    --------
+    >>> from judul_lib import load_checker
+    >>> titles = ["Deteksi Hoaks", "Prediksi Harga Beras", "Deteksi Hoaks dengan SVM"]
+    >>> nearest_among(titles, load_checker("outputs/light"))
+    [2, 0, 0]
     """
     n, known = len(titles), checker.with_titles(titles)
     best = np.full((n, 3), -np.inf)

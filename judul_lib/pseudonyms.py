@@ -19,6 +19,13 @@ def log_key(folder: Path) -> bytes:
     ------
     OSError
         The file can be neither read nor made.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     has_key(Path(folder)), log_key(Path(folder)) == log_key(Path(folder)), has_key(Path(folder))
+    (False, True, True)
     """
     if given := os.environ.get(KEY_VARIABLE):
         return hashlib.sha256(given.encode()).digest()

@@ -48,6 +48,14 @@ def unit_similarity(left: UnitTable, right: UnitTable) -> FloatArray:
     -------
     ndarray of float in [0, 1], shape (n_left_names, n_right_names)
         1 for equal units; else the better of meaning and spelling.
+
+    Examples
+    --------
+    >>> from judul_lib.registry import load_structured
+    >>> units = load_structured("outputs/structured")[0].records(["Gempa", "Tsunami"]).units
+    >>> alike = unit_similarity(units, units)
+    >>> float(alike[0, 0]), bool(0 < alike[0, 1] < 1)
+    (1.0, True)
     """
     if not left.names or not right.names:
         return np.zeros((max(1, len(left.names)), max(1, len(right.names))))
@@ -96,6 +104,15 @@ def record_features(
     -------
     ndarray of float, shape (n, n_features)
         Columns in the order of `RECORD_FEATURES`.
+
+    Examples
+    --------
+    >>> from judul_lib.registry import load_structured
+    >>> model, _ = load_structured("outputs/structured")
+    >>> table = model.records(["Deteksi Hoaks dengan CNN", "Deteksi Berita Bohong Memakai CNN"])
+    >>> row = record_features(table, table, np.array([0]), np.array([1]))[0]
+    >>> float(row[RECORD_FEATURES.index("method_min")])
+    1.0
     """
     alike = unit_similarity(left.units, right.units) if alike is None else alike
     parts = [

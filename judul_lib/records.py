@@ -124,6 +124,13 @@ class RecordTable:
         Whether a word is in a dictionary.
     spanned : ndarray of bool, shape (n,)
         Rows whose words may meet an abbreviation, or it them; all by default.
+
+    Examples
+    --------
+    >>> from judul_lib.registry import load_structured
+    >>> table = load_structured("outputs/structured")[0].records(["Deteksi Hoaks dengan CNN", "Padi"])
+    >>> len(table), [table.units.units[number].name for number in table.unit_numbers(0)]
+    (2, ['deteksi', 'berita palsu', 'cnn'])
     """
 
     def __init__(
@@ -303,7 +310,13 @@ def _name_key(unit: Unit) -> str:
 
 
 def is_in(fields: NDArray[np.integer], wanted: Sequence[int]) -> NDArray[np.bool_]:
-    """Tell which entries are one of some fields; -1, where there is no unit, is none."""
+    """Tell which entries are one of some fields; -1, where there is no unit, is none.
+
+    Examples
+    --------
+    >>> is_in(np.array([0, 2, -1]), [0, 1]).tolist()
+    [True, False, False]
+    """
     member = np.zeros(len(FIELDS) + 1, dtype=bool)
     member[list(wanted)] = True
     return member[fields]

@@ -161,6 +161,11 @@ def load_titles(folder: str | Path) -> list[str]:
     ------
     ModelError
         The folder is missing, incomplete, or its hashes do not hold.
+
+    Examples
+    --------
+    >>> len(load_titles("outputs/light"))
+    123
     """
     _, files = verified_files(folder, (TITLES_FILE,))
     return _column(files, "Judul")

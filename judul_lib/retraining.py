@@ -166,6 +166,14 @@ def unseen_gold(gold: pd.DataFrame, pairs: pd.DataFrame) -> tuple[pd.DataFrame, 
     ------
     TrainingError
         Too few are left.
+
+    Examples
+    --------
+    >>> from judul_lib.gold import read_gold
+    >>> gold = read_gold("data/gold_pairs.csv")
+    >>> left, n_left_out = unseen_gold(gold, gold.head(1))
+    >>> n_left_out, int(gold["label"].notna().sum()) - len(left)
+    (6, 6)
     """
     seen = {title_key(title) for side in LABEL_COLUMNS[:2] for title in pairs[side]}
     shared = gold["judul_a"].map(title_key).isin(seen) | gold["judul_b"].map(title_key).isin(seen)

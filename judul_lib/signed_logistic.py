@@ -43,6 +43,14 @@ def fit_logistic(
     ----------
     Byrd, R. H., Lu, P., Nocedal, J., & Zhu, C. (1995). *A limited memory
     algorithm for bound constrained optimization* (L-BFGS-B, in SciPy).
+
+    Examples
+    --------
+    >>> features, labels = np.array([[0.0], [0.2], [0.7], [1.0]]), np.array([0, 0, 1, 1])
+    >>> _, against, _ = fit_logistic(features, labels, directions=[-1], penalty=1.0)
+    >>> _, towards, _ = fit_logistic(features, labels, directions=[1], penalty=1.0)
+    >>> float(against[0]), bool(towards[0] > 1)
+    (0.0, True)
     """
     centre, scale = features.mean(axis=0), features.std(axis=0)
     standard = np.where(scale > 0, (features - centre) / np.where(scale > 0, scale, 1), 0)

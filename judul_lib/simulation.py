@@ -32,7 +32,13 @@ Tables = dict[str, pd.DataFrame]
 
 
 def believable_baseline(n: int = 400) -> ModelBaseline:
-    """Return a baseline without a model: beta-distributed probabilities, few unknown words."""
+    """Return a baseline without a model: beta-distributed probabilities, few unknown words.
+
+    Examples
+    --------
+    >>> believable_baseline().probability.n
+    400
+    """
     ranks = (np.arange(n) + 0.5) / n
     spreads = (stats.beta(2, 4), stats.beta(1, 7))
     probability, unknown = (Baseline.of(spread.ppf(ranks)) for spread in spreads)

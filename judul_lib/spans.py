@@ -15,6 +15,13 @@ def word_spans(parse: Sequence[Unit]) -> dict[str, tuple[int, int]]:
     """Return what consecutive words can be met by, and the units that they span.
 
     Two to seven words by their initials, two to four by their letters without blanks.
+
+    Examples
+    --------
+    >>> from judul_lib.title_parser import TitleParser
+    >>> parse = TitleParser().parse("Sistem Pakar Hama Kakao")
+    >>> parse[1].text, word_spans(parse)["hk"]
+    ('hama', (1, 2))
     """
     columns, initials, letters, ends = _words(parse)
     spans: dict[str, tuple[int, int]] = {}
@@ -28,7 +35,15 @@ def word_spans(parse: Sequence[Unit]) -> dict[str, tuple[int, int]]:
 
 
 def find_span(parse: Sequence[Unit], letters: str) -> tuple[int, int] | None:
-    """Return ``word_spans(parse).get(letters)`` without what else there is."""
+    """Return ``word_spans(parse).get(letters)`` without what else there is.
+
+    Examples
+    --------
+    >>> from judul_lib.title_parser import TitleParser
+    >>> parse = TitleParser().parse("Hama Kakao Sleman")
+    >>> find_span(parse, "hks"), find_span(parse, "hamakakao"), find_span(parse, "cnn")
+    ((0, 2), (0, 1), None)
+    """
     columns, initials, text, ends = _words(parse)
     number_of = {end: number for number, end in enumerate(ends)}
     for start, begin in zip(range(len(columns) - 1), number_of, strict=False):
@@ -57,13 +72,25 @@ def unit_keys(parse: Sequence[Unit]) -> dict[str, int]:
 
     Two letters that the lexicon knows abbreviate nothing else: "pt" is a
     company and not "pariwisata tomohon".
+
+    Examples
+    --------
+    >>> from judul_lib.title_parser import TitleParser
+    >>> unit_keys(TitleParser().parse("Hama Kakao"))
+    {'hama': 0, 'kakao': 1}
     """
     texts = ((unit.text.replace(" ", ""), unit.known, column) for column, unit in enumerate(parse))
     return {text: column for text, known, column in texts if text.isalpha() and len(text) >= 2 + known}
 
 
 def rows_of(letters: Sequence[Mapping[str, object]]) -> dict[str, list[int]]:
-    """Return in which rows each key occurs."""
+    """Return in which rows each key occurs.
+
+    Examples
+    --------
+    >>> rows_of([{"cnn": 0}, {"svm": 1, "cnn": 2}])
+    {'cnn': [0, 1], 'svm': [1]}
+    """
     rows: dict[str, list[int]] = {}
     for row, keys in enumerate(letters):
         for key in keys:

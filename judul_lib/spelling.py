@@ -45,14 +45,26 @@ def words_of(title: str) -> list[str]:
 
 @cache
 def spellings() -> Mapping[str, str]:
-    """Return the ways in which words are written, with the standard one."""
+    """Return the ways in which words are written, with the standard one.
+
+    Examples
+    --------
+    >>> spellings()["analisa"]
+    'analisis'
+    """
     with SPELLINGS_FILE.open(encoding="utf-8", newline="") as stream:
         return {row["written"]: row["standard"] for row in csv.DictReader(stream)}
 
 
 @cache
 def stem_exceptions() -> Mapping[str, str]:
-    """Return the words whose Sastrawi stem is wrong, with the right one."""
+    """Return the words whose Sastrawi stem is wrong, with the right one.
+
+    Examples
+    --------
+    >>> stem_exceptions()["peramalan"]
+    'ramal'
+    """
     with STEMS_FILE.open(encoding="utf-8", newline="") as stream:
         return {row["word"]: row["stem"] for row in csv.DictReader(stream)}
 
@@ -75,6 +87,12 @@ class SpellingCorrector:
     ----------
     vocabulary : iterable of str
         Words that a mistyped word may have been meant to be.
+
+    Examples
+    --------
+    >>> corrector = SpellingCorrector(["keuangan", "kantor"])
+    >>> corrector.words("Laporan keuagan kantor")
+    ['laporan', 'keuangan', 'kantor']
     """
 
     def __init__(self, vocabulary: Iterable[str]) -> None:

@@ -22,6 +22,18 @@ def append_to_spool(folder: Path, unit: Unit) -> None:
     ------
     OSError
         No permission, disk full.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as name:
+    ...     append_to_spool(folder := Path(name), {"feedback": []})
+    ...     with spooled(folder) as (units, damaged, empty):
+    ...         units, damaged
+    ...         empty()
+    ...     has_spooled(folder)
+    ([{'feedback': []}], [])
+    False
     """
     folder.mkdir(parents=True, exist_ok=True)
     line = (json.dumps(unit, ensure_ascii=False, default=datetime.isoformat) + "\n").encode()

@@ -97,7 +97,14 @@ def harmless_cell(value: Any) -> Any:
 
 
 def harmless_frame(frame: "pd.DataFrame") -> "pd.DataFrame":
-    """Return a table that a spreadsheet runs nothing of: neither its cells nor its column names."""
+    """Return a table that a spreadsheet runs nothing of: neither its cells nor its column names.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> harmless_frame(pd.DataFrame({"=A": ["=1+1", "Deteksi"]})).to_dict("list")
+    {"'=A": ["'=1+1", 'Deteksi']}
+    """
     return frame.map(harmless_cell).rename(columns=harmless_cell)
 
 
@@ -133,6 +140,17 @@ def replace_folder(new: Path, target: Path) -> None:
 
     The old folder stands aside under a hidden name for the moment between the
     two renames; `recover_folder` brings it back if the process dies just there.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as name:
+    ...     new, target = Path(name, "new"), Path(name, "light")
+    ...     write_bytes(new / "a.txt", b"2"), write_bytes(target / "a.txt", b"1")
+    ...     replace_folder(new, target)
+    ...     (target / "a.txt").read_bytes(), new.exists()
+    (True, True)
+    (b'2', False)
     """
     aside = _aside(target)
     recover_folder(target)

@@ -101,6 +101,12 @@ class Weights:
     counts : mapping of str to int
         In how many titles a unit's name occurs.
     n_titles : int
+
+    Examples
+    --------
+    >>> weights = Weights({"hoaks": 1, "cnn": 9}, n_titles=10)
+    >>> weights("hoaks") > weights("cnn") > 0
+    True
     """
 
     counts: Mapping[str, int]

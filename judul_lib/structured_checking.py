@@ -73,6 +73,14 @@ class StructuredChecker(Checker):
         Probability from which a title counts as similar.
     elsewhere : {"mirip", "tidak", "tanyakan"}
         How the same study in another place counts.
+
+    Examples
+    --------
+    >>> from judul_lib.registry import load_structured
+    >>> model, _ = load_structured("outputs/structured")
+    >>> checker = StructuredChecker(model, ["Deteksi Hoaks dengan CNN di Medan"])
+    >>> checker.check("Deteksi Berita Bohong dengan CNN di Solo").remarks[0].split("; ")[0]
+    'penelitian serupa di tempat lain'
     """
 
     def __init__(

@@ -79,6 +79,12 @@ def stem_matrix(tokens: NDArray[np.object_]) -> tuple[list[str], csr_matrix]:
     -------
     words : list of str, shape (n_words,)
     matrix : csr_matrix of int8, shape (n, at least n_words)
+
+    Examples
+    --------
+    >>> words, has = stem_matrix(np.array([{"padi", "daun"}, {"padi"}]))
+    >>> words, has.toarray().tolist()
+    (['daun', 'padi'], [[1, 1], [0, 1]])
     """
     words = sorted(set().union(*tokens), key=str.encode)
     column = {word: number for number, word in enumerate(words)}
@@ -90,7 +96,14 @@ def stem_matrix(tokens: NDArray[np.object_]) -> tuple[list[str], csr_matrix]:
 
 
 def count_letters(texts: Sequence[str]) -> NDArray[np.uint8]:
-    """Count the letters of texts in 32 buckets, each count at most 255; shape (n, 32)."""
+    """Count the letters of texts in 32 buckets, each count at most 255; shape (n, 32).
+
+    Examples
+    --------
+    >>> counts = count_letters(["aab"])
+    >>> counts.shape, counts[0, [ord("a") % 32, ord("b") % 32]].tolist()
+    ((1, 32), [2, 1])
+    """
     codes = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
     lengths = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
     places = np.repeat(np.arange(len(texts)) * _BUCKETS, lengths) + codes % _BUCKETS
@@ -99,7 +112,13 @@ def count_letters(texts: Sequence[str]) -> NDArray[np.uint8]:
 
 
 def length_bound(length: int | NDArray[np.integer], lengths: NDArray[np.integer]) -> FloatArray:
-    """Return what the Levenshtein ratio of texts of some lengths cannot exceed, shape (n,)."""
+    """Return what the Levenshtein ratio of texts of some lengths cannot exceed, shape (n,).
+
+    Examples
+    --------
+    >>> length_bound(4, np.array([4, 12])).tolist()
+    [1.0, 0.5]
+    """
     return 1 - np.abs(length - lengths) / np.maximum(length + lengths, 1)
 
 
@@ -111,6 +130,12 @@ def letters_bound(text: str, letters: NDArray[np.uint8], lengths: NDArray[np.int
     letters : ndarray, shape (n, 32)
         Of the others, as from `count_letters`.
     lengths : ndarray, shape (n,)
+
+    Examples
+    --------
+    >>> text, others = "padi", ["dapi", "cnn"]
+    >>> letters_bound(text, count_letters(others), np.array([4, 3], dtype=np.int32)).tolist()
+    [1.0, 0.0]
     """
     own = count_letters([text])
     if own.max() == _MOST:  # Beyond this, the counts are not known.
@@ -254,5 +279,11 @@ def search(
 
 
 def largest(values: NDArray[np.floating], n: int) -> Rows:
-    """Return the places of the *n* largest values, in no order; all where there are fewer."""
+    """Return the places of the *n* largest values, in no order; all where there are fewer.
+
+    Examples
+    --------
+    >>> sorted(largest(np.array([0.1, 0.9, 0.5]), 2).tolist())
+    [1, 2]
+    """
     return np.arange(len(values)) if len(values) <= n else np.argpartition(-values, n - 1)[:n]

@@ -31,6 +31,11 @@ def find_column(header: list[str], name: str, file_name: str) -> int:
     ------
     CorpusError
         The column is missing or stands there twice.
+
+    Examples
+    --------
+    >>> find_column(["No", " JUDUL "], "Judul", "a.csv")
+    1
     """
     wanted = name.casefold()
     found = [i for i, cell in enumerate(header) if cell.strip().casefold() == wanted]
@@ -48,7 +53,7 @@ def find_column(header: list[str], name: str, file_name: str) -> int:
 def parse_table(
     content: bytes, file_name: str, *, max_rows: int | None = None
 ) -> tuple[list[str], list[tuple[list[str], bool]]]:
-    """Split the bytes of a CSV or XLSX into its header and its records.
+    r"""Split the bytes of a CSV or XLSX into its header and its records.
 
     A title with an unquoted comma in a CSV of one column is put together again.
     Of a workbook, the first sheet that is not empty counts.
@@ -70,6 +75,11 @@ def parse_table(
     ------
     CorpusError
         Empty, binary, too long, or not to be read as a table.
+
+    Examples
+    --------
+    >>> parse_table(b"No;Judul\n1;Deteksi Hoaks\n", "a.csv")
+    (['No', 'Judul'], [(['1', 'Deteksi Hoaks'], True)])
     """
     if content.startswith(_ZIP):
         lines, separator = _sheet_lines(content, file_name, max_rows), ""

@@ -10,7 +10,13 @@ TEXTS_FILE = Path(__file__).parent / "resources" / "page" / "texts.toml"
 
 
 class Texts:
-    """Words by their keys; a key that does not exist is an error, not a blank."""
+    """Words by their keys; a key that does not exist is an error, not a blank.
+
+    Examples
+    --------
+    >>> Texts({"closest": "Closest of {n}"})("closest", n=3)
+    'Closest of 3'
+    """
 
     def __init__(self, words: Mapping[str, str]) -> None:
         self._words = words

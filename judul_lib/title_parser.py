@@ -62,6 +62,12 @@ class Lexicon:
     ----------
     variants : mapping of str to (canonical, field)
         Lower-case words joined by blanks, canonical terms included.
+
+    Examples
+    --------
+    >>> lexicon = Lexicon.read()
+    >>> lexicon.variants["cnn"], "cnn" in lexicon.without("method").variants
+    (('cnn', 'method'), False)
     """
 
     variants: Mapping[str, tuple[str, str]]
@@ -120,6 +126,11 @@ class TitleParser:
         Word to stem; Sastrawi's with its mistakes put right by default.
     correct : bool
         Whether spelling variants and typing errors are put right.
+
+    Examples
+    --------
+    >>> [(unit.field, unit.name) for unit in TitleParser().parse("Deteksi Hoaks Menggunakan CNN")]
+    [('task', 'deteksi'), ('object', 'berita palsu'), ('method', 'cnn')]
     """
 
     def __init__(

@@ -98,6 +98,12 @@ def title_families(pairs: pd.DataFrame, n_titles: int) -> NDArray[np.int32]:
     Returns
     -------
     ndarray of int, shape (n_titles,)
+
+    Examples
+    --------
+    >>> pairs = pd.DataFrame({"left": [0, 1], "right": [1, 2], "label": [1, 0]})
+    >>> title_families(pairs, 3).tolist()
+    [0, 0, 1]
     """
     similar = pairs[pairs["label"] == 1]
     edges = (np.ones(len(similar)), (similar["left"], similar["right"]))

@@ -261,7 +261,13 @@ def package_model(
 
 
 def recorded_packages() -> dict[str, str]:
-    """Return the versions that a model's metadata record."""
+    """Return the versions that a model's metadata record.
+
+    Examples
+    --------
+    >>> sorted(recorded_packages())
+    ['PySastrawi', 'RapidFuzz', 'joblib', 'numpy', 'python', 'scikit-learn', 'scipy']
+    """
     versions = {name: version(name) for name in _RECORDED_PACKAGES}
     return versions | {"python": platform.python_version()}
 

@@ -102,7 +102,13 @@ def read_usage(engine: sa.Engine, since: datetime | None = None) -> Usage:
 
 
 def local_day(time: datetime) -> pd.Timestamp:
-    """Return the local day of a time in UTC."""
+    """Return the local day of a time in UTC.
+
+    Examples
+    --------
+    >>> local_day(datetime(2026, 1, 1, 18)).date().isoformat()
+    '2026-01-02'
+    """
     return pd.Timestamp(time, tz="UTC").tz_convert(ZONE).tz_localize(None).normalize()
 
 

@@ -71,6 +71,14 @@ class UsageLog:
         Version of each model.
     warn : callable
         Takes a sentence.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     log = UsageLog(Path(folder), user="siti")
+    ...     "siti" in log.user, len(log.user)
+    (False, 16)
     """
 
     def __init__(

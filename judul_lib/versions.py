@@ -121,6 +121,18 @@ def add_version(outputs: str | Path, folder: str | Path) -> str:
     ModelError
         The model, or the same version that is there already, is incomplete or
         its hashes do not hold.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as outputs:
+    ...     version = add_version(outputs, "outputs/light")
+    ...     list_versions(outputs, "light") == [version], current_version(outputs, "light")
+    ...     tag(outputs, "light", version, "semester-ini")
+    ...     verify_version(outputs, "light", version)["name"]
+    (True, None)
+    ['semester-ini']
+    'light'
     """
     metadata, files = verified_files(folder)
     metadata.pop(GOVERNANCE_KEY, None)  # What was decided elsewhere does not count here.
@@ -161,7 +173,13 @@ def verify_version(outputs: str | Path, name: str, version: str) -> dict[str, An
 
 
 def verified_version(folder: Path, name: str, version: str) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """Return the metadata and the files of a version, wherever it lies; see `verify_version`."""
+    """Return the metadata and the files of a version, wherever it lies.
+
+    Raises
+    ------
+    ModelError
+        See `verify_version`.
+    """
     metadata, files = verified_files(folder)
     # Whoever replaced a file and its hash alike still has another version than the folder's name.
     if (metadata.get("name"), version_of(metadata)) != (name, version):

@@ -59,6 +59,11 @@ def run_tasks(
     WorkerError
         A process died, the scheduler is not there or went away, or the extra
         ``dask`` is not installed.
+
+    Examples
+    --------
+    >>> sorted(run_tasks(pow, [1, 2, 3], 2))
+    [(0, 2), (1, 4), (2, 8)]
     """
     if scheduler is not None:
         with connected(scheduler) as client:

@@ -9,6 +9,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import StandardScaler
 
 from judul_lib import arrays
+from judul_lib.features import FEATURES
 from judul_lib.registry import load_estimators
 
 words = st.sampled_from("padi jagung daun citra cnn lstm harga asing".split())
@@ -56,7 +57,7 @@ def test_large_batches_are_cut_without_a_seam(fitted, monkeypatch):
 
 def test_a_saved_model_holds_the_same_model_twice(trained):
     tfidf, scaler, forest = load_estimators(trained.folder)
-    rows = np.random.default_rng(3).random((200, 3))
+    rows = np.random.default_rng(3).random((200, len(FEATURES)))
     ours = trained.model.forest.predict_proba(trained.model.scaler.transform(rows))
     np.testing.assert_array_equal(ours[:, 1], forest.predict_proba(scaler.transform(rows))[:, 1])
     texts = trained.processed

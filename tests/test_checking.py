@@ -104,7 +104,7 @@ def test_pairs_are_scored_in_order_and_blank_ones_stay_blank(trained):
     rows = score_pairs(left, right, TitleChecker.from_model(trained.model))
     assert [tuple(row) for row in rows] == [RESULT_COLUMNS[1:]] * 3
     assert set(rows[1].values()) == {None}
-    assert [rows[2][name] for name in FEATURES] == pytest.approx([1, 1, 1])
+    assert [rows[2][name] for name in FEATURES] == pytest.approx([1] * len(FEATURES))
     assert rows[2]["rf_label"] == "MIRIP"
     checked = TitleChecker.from_model(trained.model, right[:1]).check(left[0]).rows()[0]
     assert {k: checked[k] for k in rows[0]} == rows[0]

@@ -10,6 +10,7 @@ import pytest
 from judul_lib import page_parts
 from judul_lib.config import Config
 from judul_lib.database import database_url, feedback, open_database, read_table
+from judul_lib.features import FEATURES
 from judul_lib.feedback import Feedback
 from judul_lib.index import TitleIndex
 from judul_lib.match_plots import evidence_waterfall, match_bars
@@ -180,7 +181,7 @@ def test_the_forest_is_taken_apart_as_a_walk_through_its_trees_says(trained):
     from judul_lib.registry import load_estimators
 
     forest = load_estimators(trained.folder)[2]
-    rows = np.random.default_rng(0).normal(size=(20, 3))
+    rows = np.random.default_rng(0).normal(size=(20, len(FEATURES)))
     base, parts = trained.model.forest.contributions(rows)
     expected = np.zeros_like(parts)
     roots = []

@@ -1,0 +1,73 @@
+"""Every public function and class is seen at work: in an example that is run, or in a notebook."""
+
+import ast
+import doctest
+import re
+
+import nbformat
+
+from tests.conftest import PROJECT
+
+MODULES = {path.stem: path.read_text() for path in sorted((PROJECT / "judul_lib").glob("*.py"))}
+# Modules of which not all is seen so, and where it is seen instead.
+ELSEWHERE = {
+    "in the commands of the documents, which test_documents.py runs": """
+        cli cli_govern cli_models cli_parts pipeline reports""",
+    "in a browser: test_page_browser.py": "page proposals_panel serving session title_panel widgets",
+    "in an installation, which notebooks 08 and 09 try on a copy": """
+        audit backup compliance database installation_log monitoring privacy promotions spool
+        storage switches tracking usage_log versions""",
+    "within `TitleIndex` and `find_duplicates`, which have examples": """
+        archives index index_files meetings pair_blocks record_arrays record_bounds record_features
+        record_search records search_engines study_search workers""",
+    "within models and figures that examples and notebooks show": """
+        arrays plots registry structured_checking verdicts""",
+    "in the training of notebooks 04 to 06, which takes its time": """
+        labels learners structured_pairs structured_training""",
+}
+# Errors say when they are raised; protocols and records of results are made by what has an example.
+PLAIN = {"ABC", "Exception", "JudulError", "NamedTuple", "Protocol"}
+
+
+def public(module):
+    """The functions and classes of a module that should be seen at work."""
+    for node in ast.parse(MODULES[module]).body:
+        if not isinstance(node, ast.FunctionDef | ast.ClassDef) or node.name.startswith("_"):
+            continue
+        decorators = " ".join(map(ast.unparse, node.decorator_list))
+        bases = {ast.unparse(base) for base in getattr(node, "bases", ())}
+        if not (bases & PLAIN or re.search(r"command\(|group\(|dataclass", decorators)):
+            yield node
+
+
+def seen():
+    """The words of all examples and of the notebooks' code."""
+    parser = doctest.DocTestParser()
+    code = [example.source for text in MODULES.values() for example in parser.get_examples(text)]
+    for path in (PROJECT / "notebooks").glob("*.ipynb"):
+        code += [cell.source for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
+    return set(re.findall(r"\w+", "\n".join(code)))
+
+
+def test_everything_public_is_seen_at_work():
+    known = seen()
+    hidden = {
+        module: [node.name for node in public(module)
+                 if node.name not in known and "Examples\n" not in ast.unparse(node)]
+        for module in MODULES
+    }  # fmt: skip
+    listed = " ".join(ELSEWHERE.values()).split()
+    assert {module: names for module, names in hidden.items() if names and module not in listed} == {}
+    assert [module for module in listed if not hidden[module]] == []
+
+
+def test_what_is_raised_is_told():
+    for module in MODULES:
+        for node in public(module):
+            if isinstance(node, ast.FunctionDef):
+                raises = any(isinstance(part, ast.Raise) and part.exc for part in ast.walk(node))
+                assert not raises or "Raises\n" in ast.get_docstring(node), (module, node.name)
+
+
+def test_no_example_is_skipped():
+    assert [module for module, text in MODULES.items() if "doctest: +SKIP" in text] == []
