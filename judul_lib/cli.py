@@ -17,28 +17,29 @@ from judul_lib.cli_monitor import monitor, simulate
 from judul_lib.cli_parts import say
 from judul_lib.cli_retrain import retrain
 from judul_lib.cli_reviews import calendar, playbook, reviewed
+from judul_lib.cli_words import group, option, usage_sentence
 from judul_lib.errors import JudulError, describe_os_error
 
 if TYPE_CHECKING:
     pass
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="judul", help="Tampilkan versi.")
+@group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="judul %(version)s", help="Tampilkan versi.")
 def cli() -> None:
     """Periksa apakah judul tugas akhir terlalu mirip dengan judul yang sudah ada."""
 
 
 @cli.command()
-@click.option("--data", type=Path, help="CSV berkolom Judul [bawaan: data/dataset_TA.csv].")
-@click.option("--out", type=Path, help="Folder artefak [bawaan: outputs].")
-@click.option("--reports", type=Path, help="Folder laporan HTML [bawaan: reports].")
-@click.option("--notebooks", type=Path, help="Folder notebook [bawaan: notebooks].")
-@click.option(
+@option("--data", type=Path, help="CSV berkolom Judul [bawaan: data/dataset_TA.csv].")
+@option("--out", type=Path, metavar="FOLDER", help="Folder artefak [bawaan: outputs].")
+@option("--reports", type=Path, metavar="FOLDER", help="Folder laporan HTML [bawaan: reports].")
+@option("--notebooks", type=Path, metavar="FOLDER", help="Folder notebook [bawaan: notebooks].")
+@option(
     "-p", "--parameter", "parameters", nargs=2, multiple=True, metavar="NAMA NILAI",
     help="Nilai untuk sel parameters sebuah notebook; boleh berulang.",
 )  # fmt: skip
-@click.option("--force", is_flag=True, help="Jalankan semuanya walau tidak ada yang berubah.")
+@option("--force", is_flag=True, help="Jalankan semuanya walau tidak ada yang berubah.")
 def run(
     data: Path | None,
     out: Path | None,
@@ -47,7 +48,10 @@ def run(
     parameters: tuple[tuple[str, str], ...],
     force: bool,
 ) -> None:
-    """Jalankan semua notebook: artefak ke outputs/, laporan ke reports/."""
+    """Jalankan semua notebook yang belum mutakhir.
+
+    Artefak (model dan hasil) ditulis ke outputs/, laporan ke reports/.
+    """
     from tqdm import tqdm
 
     from judul_lib.corpus import read_corpus
@@ -89,22 +93,25 @@ def _value(text: str) -> Any:
 
 
 _COMMANDS = (check, score_pairs, index, dedup, models, retrain, monitor, simulate, govern)
-for command in _COMMANDS:
-    cli.add_command(command)
-for command in (calendar, reviewed, playbook):
-    govern.add_command(command)
+for one in _COMMANDS:
+    cli.add_command(one)
+for one in (calendar, reviewed, playbook):
+    govern.add_command(one)
 
 
 @cli.command()
-@click.option("--port", type=int, help="Port halaman [bawaan: 8866, atau dari judul.toml].")
-@click.option("--host", help="Alamat tempat halaman disajikan [bawaan: localhost].")
-@click.option("--models", type=Path, help="Folder yang berisi model-model [bawaan: outputs].")
-def app(port: int | None, host: str | None, models: Path | None) -> None:
-    """Sajikan halaman pemeriksaan judul; tokennya diberikan lewat JUDUL_TOKEN."""
+@option("--port", type=int, help="Port halaman [bawaan: 8866, atau dari judul.toml].")
+@option("--host", metavar="ALAMAT", help="Alamat tempat halaman disajikan [bawaan: localhost].")
+@cli_parts.MODELS_OPTION
+def app(port: int | None, host: str | None, outputs: Path | None) -> None:
+    """Sajikan halaman pemeriksaan judul.
+
+    Tokennya diberikan lewat JUDUL_TOKEN.
+    """
     from judul_lib.serving import PAGE_NOTEBOOK, serve
 
     project = cli_parts.project_folder()
-    config = cli_parts.read_config(port=port, host=host, models=models)
+    config = cli_parts.read_config(port=port, host=host, models=outputs)
     where = f"http://{config.host}:{config.port}/" + (" (dengan token)" if config.token else "")
     serve(
         config, project / "notebooks" / PAGE_NOTEBOOK,
@@ -126,7 +133,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         sys.exit(2)
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "judul"
-        say(f"Galat: {_usage_sentence(error)} Lihat `{command} --help`.")
+        say(f"Galat: {usage_sentence(error)} Lihat `{command} --help`.")
         sys.exit(2)
     except JudulError as error:
         say(f"Galat: {error}")
@@ -138,24 +145,3 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         say("Dihentikan; hasil sebelumnya tidak berubah.")
         sys.exit(130)
     sys.exit(1)
-
-
-def _usage_sentence(error: click.UsageError) -> str:
-    """Say click's usage errors in Indonesian."""
-    param = error.param if isinstance(error, click.BadParameter) else None
-    name = (param.metavar or param.opts[-1]) if param else "Argumen"
-    if isinstance(error, click.NoSuchOption):
-        return f"Opsi {error.option_name} tidak dikenal."
-    if isinstance(error, click.MissingParameter):
-        return f"{name} belum diberikan."
-    if isinstance(error, click.BadParameter):
-        choices = param.type if param else None
-        hint = f" Pilih: {', '.join(choices.choices)}." if isinstance(choices, click.Choice) else ""
-        return f"Nilai untuk {name} tidak berlaku.{hint}"
-    if "No such command" in error.message:
-        group = error.ctx.command if error.ctx else cli
-        known = group.commands if isinstance(group, click.Group) else cli.commands
-        return f"Perintah itu tidak ada. Pilih: {', '.join(known)}."
-    if "requires" in error.message or "unexpected" in error.message.lower():
-        return "Jumlah argumen tidak cocok."
-    return error.message

@@ -16,6 +16,7 @@ from judul_lib.cli_parts import (
     SCHEDULER_OPTION,
     say,
 )
+from judul_lib.cli_words import argument, command, option
 from judul_lib.errors import ModelError
 from judul_lib.settings import ASK, SIMILAR
 
@@ -25,20 +26,20 @@ if TYPE_CHECKING:
     from judul_lib.installation_log import AnswerBatch
 
 
-@click.command()
-@click.argument("title", required=False, metavar="[JUDUL]")
-@click.option("--file", "file", type=Path, help="CSV atau XLSX berkolom Judul: periksa semua barisnya.")
-@click.option("--output", type=Path, help="CSV hasil untuk --file.")
+@command()
+@argument("title", required=False, metavar="[JUDUL]", help="Judul yang diperiksa, dalam tanda kutip.")
+@option("--file", "file", type=Path, help="CSV atau XLSX berkolom Judul: periksa semua barisnya.")
+@option("--output", type=Path, help="CSV hasil untuk --file.")
 @MODEL_OPTION
-@click.option(
-    "--corpus", type=Path,
+@option(
+    "--corpus", type=Path, metavar="ARSIP",
     help="Arsip pembanding: CSV, XLSX, atau folder indeks [bawaan: arsip bawaan model itu].",
 )  # fmt: skip
-@click.option("--index", "folder", type=Path, help="Folder indeks sebagai arsip pembanding.")
-@click.option("--top", type=click.IntRange(min=1), default=10, show_default="10", help="Jumlah hasil.")
-@click.option(
+@option("--index", "folder", type=Path, metavar="INDEKS", help="Folder indeks sebagai arsip pembanding.")
+@option("--top", type=click.IntRange(min=1), default=10, help="Jumlah hasil [bawaan: 10].")
+@option(
     "--format", "style", type=click.Choice(["table", "json", "csv"]), default="table",
-    show_default="table", help="Bentuk keluaran.",
+    help="Bentuk keluaran [bawaan: table].",
 )  # fmt: skip
 @ELSEWHERE_OPTION
 @MODELS_OPTION
@@ -58,7 +59,7 @@ def check(
     jobs: int,
     scheduler: str | None,
 ) -> None:
-    """Bandingkan sebuah JUDUL (atau berkas judul) dengan arsip."""
+    """Bandingkan satu JUDUL, atau satu berkas judul, dengan arsip."""
     if (title is None) == (file is None):
         raise click.UsageError("Berikan satu judul dalam tanda kutip, atau --file berkas.csv.")
     if (file is None) != (output is None):
@@ -151,16 +152,16 @@ def _check_file(
     _say_blank(sum(row is blank for row in rows))
 
 
-@click.command("score-pairs")
-@click.argument("source", type=Path, metavar="MASUKAN.csv")
-@click.argument("target", type=Path, metavar="HASIL.csv")
+@command("score-pairs")
+@argument("source", type=Path, metavar="MASUKAN.csv", help="CSV atau XLSX berkolom judul_a dan judul_b.")
+@argument("target", type=Path, metavar="HASIL.csv", help="CSV yang ditulis.")
 @MODEL_OPTION
 @ELSEWHERE_OPTION
 @MODELS_OPTION
 def score_pairs(
     source: Path, target: Path, name: str | None, elsewhere: str | None, outputs: Path | None
 ) -> None:
-    """Nilai pasangan judul (kolom judul_a dan judul_b), baris demi baris."""
+    """Nilai pasangan-pasangan judul, baris demi baris."""
     from judul_lib import batches
     from judul_lib.checkers import load_checker
     from judul_lib.corpus import read_table, write_frame

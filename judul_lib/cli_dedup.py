@@ -9,25 +9,23 @@ import click
 
 from judul_lib import cli_parts
 from judul_lib.cli_parts import JOBS_OPTION, MODEL_OPTION, MODELS_OPTION, SCHEDULER_OPTION, say
+from judul_lib.cli_words import argument, command, option
 from judul_lib.errors import BusyError
 from judul_lib.file_locks import only_one
 from judul_lib.settings import PAIR_THRESHOLD
 
 
-@click.command()
-@click.argument("source", type=Path, metavar="KATALOG.csv")
-@click.option("--output", type=Path, required=True, help="CSV untuk pasangan yang ditemukan.")
-@click.option(
+@command()
+@argument("source", type=Path, metavar="KATALOG.csv", help="CSV atau XLSX berkolom Judul.")
+@option("--output", type=Path, required=True, help="CSV untuk pasangan yang ditemukan.")
+@option(
     "--threshold", type=click.FloatRange(0, 1, min_open=True), default=PAIR_THRESHOLD,
-    show_default=str(PAIR_THRESHOLD),
-    help="Peluang terkecil sebuah pasangan.",
+    help=f"Peluang terkecil sebuah pasangan, dengan titik desimal [bawaan: {PAIR_THRESHOLD}].",
 )  # fmt: skip
 @MODEL_OPTION
 @MODELS_OPTION
-@click.option("--groups", type=Path, help="CSV untuk kelompok tiap judul yang punya pasangan.")
-@click.option(
-    "--exact", is_flag=True, help="Cari tiap judul lewat indeks: lebih lama, tidak ada yang luput."
-)
+@option("--groups", type=Path, help="CSV untuk kelompok tiap judul yang punya pasangan.")
+@option("--exact", is_flag=True, help="Cari tiap judul lewat indeks: lebih lama, tidak ada yang luput.")
 @JOBS_OPTION
 @SCHEDULER_OPTION
 def dedup(
@@ -41,7 +39,7 @@ def dedup(
     jobs: int,
     scheduler: str | None,
 ) -> None:
-    """Temukan semua pasangan judul yang hampir sama di dalam KATALOG.csv (atau XLSX).
+    """Temukan semua pasangan judul yang hampir sama dalam katalog.
 
     Bila dihentikan, perintah yang sama melanjutkan dari bagian yang sudah selesai.
     """

@@ -9,30 +9,37 @@ import click
 
 from judul_lib import cli_parts
 from judul_lib.cli_parts import MODEL_OPTION, MODELS_OPTION, say
+from judul_lib.cli_words import argument, group, option
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from judul_lib.config import Config
 
-_USER = click.option("--user", required=True, metavar="ID", help="ID pengguna: 16 digit heksadesimal.")
-_REASON = click.option("--reason", default="", help="Alasan yang dicatat di jejak audit.")
-_ZIP = click.argument("path", type=Path, metavar="CADANGAN.zip")
+_USER = option("--user", required=True, metavar="ID", help="ID pengguna: 16 digit heksadesimal.")
+_REASON = option("--reason", default="", help="Alasan yang dicatat di jejak audit.")
+_ZIP = argument("path", type=Path, metavar="CADANGAN.zip", help="Berkas cadangan.")
 _NAMES = {
     "predictions": "jawaban", "scores": "skor", "feedback": "pendapat", "events": "kejadian",
     "spool": "yang menunggu di berkas", "audit": "baris jejak audit",
 }  # fmt: skip
 
 
-@click.group()
+@group()
 def govern() -> None:
-    """Jejak audit, masa simpan, hak pemilik data (UU PDP No. 27/2022), dan cadangan."""
+    """Jejak audit, masa simpan, hak pemilik data, dan cadangan.
+
+    Hak pemilik data diatur UU PDP No. 27/2022.
+    """
 
 
 @govern.command()
 @MODELS_OPTION
 def verify(outputs: Path | None) -> int:
-    """Periksa apakah ada baris jejak audit yang diubah, dihapus, atau dipindahkan."""
+    """Periksa apakah jejak audit utuh.
+
+    Baris yang diubah, dihapus, atau dipindahkan disebutkan satu per satu.
+    """
     from judul_lib import audit as trail
     from judul_lib.database import audit, read_table
 
@@ -51,7 +58,7 @@ def verify(outputs: Path | None) -> int:
 @govern.command("audit")
 @MODELS_OPTION
 def show_audit(outputs: Path | None) -> None:
-    """Tampilkan jejak audit: kapan, siapa, apa, mengapa, dan rinciannya."""
+    """Tampilkan jejak audit: kapan, siapa, apa, dan mengapa."""
     from judul_lib.database import audit, read_table
 
     with opened(outputs) as (_, engine):
@@ -70,14 +77,10 @@ def show_audit(outputs: Path | None) -> None:
 
 
 @govern.command()
-@click.option(
-    "--days",
-    type=click.IntRange(1, 36_500),
-    default=90,
-    show_default="90",
-    help="Masa simpan, dalam hari.",
-)  # fmt: skip
-@click.option("--dry-run", is_flag=True, help="Hitung saja; tidak ada yang dihapus.")
+@option(
+    "--days", type=click.IntRange(1, 36_500), default=90, help="Masa simpan, dalam hari [bawaan: 90]."
+)
+@option("--dry-run", is_flag=True, help="Hitung saja; tidak ada yang dihapus.")
 @_REASON
 @MODELS_OPTION
 def retention(days: int, dry_run: bool, reason: str, outputs: Path | None) -> None:
@@ -94,10 +97,12 @@ def retention(days: int, dry_run: bool, reason: str, outputs: Path | None) -> No
 
 
 @govern.command()
-@click.argument("login")
+@argument("login", metavar="LOGIN", help="Nama login di JupyterHub atau di komputer ini.")
 @MODELS_OPTION
 def user(login: str, outputs: Path | None) -> None:
-    """Tampilkan ID pengguna dari nama login LOGIN, untuk `forget` dan `export`.
+    """Tampilkan ID pengguna dari sebuah nama LOGIN.
+
+    ID itu diperlukan untuk `forget` dan `export`.
 
     Berlaku bagi pengguna JupyterHub dan perintah `judul`. Tanpa JupyterHub, ID di
     halaman acak pada setiap sesi: mintalah ID yang tertulis di halaman pengguna itu.
@@ -119,7 +124,10 @@ def user(login: str, outputs: Path | None) -> None:
 @_REASON
 @MODELS_OPTION
 def forget(user: str, reason: str, outputs: Path | None) -> int:
-    """Hapus semua catatan seorang pengguna, lalu buktikan bahwa tidak ada yang tersisa."""
+    """Hapus semua catatan seorang pengguna, dan buktikan itu.
+
+    Setelah dihapus, catatan itu dicari lagi dengan pertanyaan terpisah.
+    """
     from judul_lib import privacy
 
     with opened(outputs) as (config, engine):
@@ -135,7 +143,7 @@ def forget(user: str, reason: str, outputs: Path | None) -> int:
 
 @govern.command()
 @_USER
-@click.option("--output", type=Path, help="Berkas JSON [bawaan: tampilkan di sini].")
+@option("--output", type=Path, help="Berkas JSON [bawaan: tampilkan di sini].")
 @_REASON
 @MODELS_OPTION
 def export(user: str, output: Path | None, reason: str, outputs: Path | None) -> None:
@@ -157,7 +165,7 @@ def export(user: str, output: Path | None, reason: str, outputs: Path | None) ->
 @_REASON
 @MODELS_OPTION
 def backup(path: Path, reason: str, outputs: Path | None) -> None:
-    """Simpan log, kuncinya, label, dan semua model dalam satu berkas zip."""
+    """Simpan log, kunci, label, dan semua model dalam satu berkas zip."""
     from judul_lib import backup as backups
 
     with opened(outputs) as (config, engine):
@@ -173,11 +181,11 @@ def backup(path: Path, reason: str, outputs: Path | None) -> None:
 
 @govern.command()
 @_ZIP
-@click.option("--force", is_flag=True, help="Ganti log yang berisi; isi lamanya disimpan di sampingnya.")
+@option("--force", is_flag=True, help="Ganti log yang berisi; isi lamanya disimpan di sampingnya.")
 @_REASON
 @MODELS_OPTION
 def restore(path: Path, force: bool, reason: str, outputs: Path | None) -> None:
-    """Pulihkan log, kuncinya, label, dan model-model dari cadangan."""
+    """Pulihkan log, kunci, label, dan semua model dari cadangan."""
     from judul_lib.database import database_url
     from judul_lib.restoring import restore as put_back
 
@@ -198,17 +206,20 @@ def restore(path: Path, force: bool, reason: str, outputs: Path | None) -> None:
 
 
 @govern.command()
-@click.option(
-    "--backups", type=Path,
+@option(
+    "--backups", type=Path, metavar="BERKAS/FOLDER",
     help="Cadangan, atau folder berisi cadangan [bawaan: backups di folder model].",
 )  # fmt: skip
-@click.option(
-    "--days", type=click.IntRange(min=1), default=7, show_default="7",
-    help="Umur cadangan terbaru yang masih cukup, dalam hari.",
+@option(
+    "--days", type=click.IntRange(min=1), default=7,
+    help="Umur cadangan terbaru yang masih cukup, dalam hari [bawaan: 7].",
 )  # fmt: skip
 @MODELS_OPTION
 def check(backups: Path | None, days: int, outputs: Path | None) -> int:
-    """Jalankan daftar periksa kepatuhan; berakhir dengan status 1 bila ada yang gagal."""
+    """Jalankan daftar periksa kepatuhan.
+
+    Status keluar 1 bila ada yang gagal.
+    """
     from judul_lib.compliance import compliance
 
     with opened(outputs) as (config, engine):
@@ -225,7 +236,10 @@ def check(backups: Path | None, days: int, outputs: Path | None) -> int:
 @MODEL_OPTION
 @MODELS_OPTION
 def fairness(name: str | None, outputs: Path | None) -> None:
-    """Tampilkan galat model pada pasangan emas uji menurut bidang, panjang judul, dan bahasanya."""
+    """Tampilkan galat model menurut kelompok judul.
+
+    Galat dihitung pada pasangan emas uji, menurut bidang studi, panjang judul, dan bahasanya.
+    """
     from judul_lib.checkers import load_checker
     from judul_lib.fairness import GROUPINGS, disparities, error_rates
     from judul_lib.gold import read_gold
@@ -237,8 +251,8 @@ def fairness(name: str | None, outputs: Path | None) -> None:
     pairs = gold[(gold["split"] == "test") & gold["label"].notna()].reset_index(drop=True)
     _, probability, _ = checker.score(pairs["judul_a"].tolist(), pairs["judul_b"].tolist())
     click.echo(f"{len(pairs)} pasangan uji dari {pairs['base_id'].nunique()} studi; selang 95 %.")
-    for grouping, group in GROUPINGS.items():
-        rates = error_rates(pairs, probability, group(pairs), threshold=config.threshold)
+    for grouping, group_of in GROUPINGS.items():
+        rates = error_rates(pairs, probability, group_of(pairs), threshold=config.threshold)
         click.echo(f"\nMenurut {grouping}")
         for label, row in rates.iterrows():
             said = [f"{kind} {with_interval(row, kind)}" for kind in ("alarm palsu", "luput")]

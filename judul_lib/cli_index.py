@@ -8,25 +8,29 @@ import click
 
 from judul_lib import cli_parts
 from judul_lib.cli_parts import JOBS_OPTION, MODEL_OPTION, MODELS_OPTION
+from judul_lib.cli_words import argument, group, option
 from judul_lib.errors import IndexFileError
 from judul_lib.settings import MODEL_TITLES
 
-_FOLDER = click.argument("folder", type=Path, metavar="INDEKS")
+_FOLDER = argument("folder", type=Path, metavar="INDEKS", help="Folder indeks.")
 
 
-@click.group()
+@group()
 def index() -> None:
-    """Siapkan arsip besar sekali saja, lalu periksa judul tanpa membandingkannya satu per satu."""
+    """Siapkan arsip besar sekali saja, sebagai indeks.
+
+    Sesudah itu judul diperiksa tanpa dibandingkan dengan semua judul satu per satu.
+    """
 
 
 @index.command()
-@click.argument("catalogue", type=Path, metavar="KATALOG.csv")
+@argument("catalogue", type=Path, metavar="KATALOG.csv", help="CSV atau XLSX berkolom Judul.")
 @_FOLDER
 @MODEL_OPTION
 @MODELS_OPTION
 @JOBS_OPTION
 def build(catalogue: Path, folder: Path, name: str | None, outputs: Path | None, jobs: int) -> None:
-    """Bangun indeks dari KATALOG.csv (atau XLSX) di folder INDEKS."""
+    """Bangun indeks dari KATALOG.csv di folder INDEKS."""
     from tqdm import tqdm
 
     from judul_lib.index import TitleIndex
@@ -57,10 +61,12 @@ def build(catalogue: Path, folder: Path, name: str | None, outputs: Path | None,
 
 @index.command()
 @_FOLDER
-@click.argument("catalogue", type=Path, required=False, metavar="[KATALOG.csv]")
-@click.option("--title", help="Satu judul, sebagai ganti KATALOG.csv.")
+@argument(
+    "catalogue", type=Path, required=False, metavar="[KATALOG.csv]", help="CSV atau XLSX berkolom Judul."
+)
+@option("--title", help="Satu judul, sebagai ganti KATALOG.csv.")
 def add(folder: Path, catalogue: Path | None, title: str | None) -> None:
-    """Tambahkan judul dari KATALOG.csv (atau XLSX) yang belum ada di indeks."""
+    """Tambahkan judul yang belum ada di indeks."""
     from judul_lib.corpus import title_key
     from judul_lib.index import TitleIndex
     from judul_lib.table_files import TITLE_COLUMN
@@ -87,9 +93,9 @@ def add(folder: Path, catalogue: Path | None, title: str | None) -> None:
 
 @index.command()
 @_FOLDER
-@click.argument("title", metavar="JUDUL")
+@argument("title", metavar="JUDUL", help="Judul yang dihapus, persis seperti di arsip.")
 def remove(folder: Path, title: str) -> None:
-    """Hapus JUDUL dari indeks; tulis persis seperti di arsip."""
+    """Hapus JUDUL dari indeks."""
     from judul_lib.index import TitleIndex
     from judul_lib.tables import number
 

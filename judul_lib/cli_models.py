@@ -8,16 +8,20 @@ import click
 
 from judul_lib import cli_parts
 from judul_lib.cli_parts import MODELS_OPTION, say
+from judul_lib.cli_words import argument, group, option
 from judul_lib.settings import MODEL_TITLES
 
 if TYPE_CHECKING:
     from judul_lib.config import Config
     from judul_lib.switches import Trail
 
-_NAME = click.argument("name", type=click.Choice(list(MODEL_TITLES)), metavar="MODEL")
-_VERSION = click.argument("version", metavar="VERSI")
-_REASON = click.option("--reason", required=True, help="Alasan; dicatat bersama versi itu.")
-_APPROVER = click.option("--approver", required=True, help="Siapa yang menyetujui.")
+_MODELS = ", ".join(MODEL_TITLES)
+_NAME = argument(
+    "name", type=click.Choice(list(MODEL_TITLES)), metavar="MODEL", help=f"Salah satu dari: {_MODELS}."
+)
+_VERSION = argument("version", metavar="VERSI", help="Seperti di `judul models list`.")
+_REASON = option("--reason", required=True, help="Alasan; dicatat bersama versi itu.")
+_APPROVER = option("--approver", required=True, help="Siapa yang menyetujui.")
 
 
 def audit_trail(config: "Config") -> "Trail":
@@ -28,7 +32,7 @@ def audit_trail(config: "Config") -> "Trail":
     return Trail(database_url(config.logs), config.logs, cli_parts.actor(config), say)
 
 
-@click.group()
+@group()
 def models() -> None:
     """Lihat, periksa, dan berlakukan versi-versi model."""
 
@@ -36,17 +40,23 @@ def models() -> None:
 @models.command(name="list")
 @MODELS_OPTION
 def list_models(outputs: Path | None) -> None:
-    """Tampilkan semua versi, mana yang berlaku, dan model baru yang menunggu (kandidat)."""
+    """Tampilkan semua versi, dan mana yang berlaku.
+
+    Model baru yang belum diberlakukan tampil sebagai kandidat.
+    """
     rows = [row for name in MODEL_TITLES for row in _rows(cli_parts.read_config(models=outputs), name)]
     _print_columns([("model", "versi", "status", "dibuat", "tinjau lagi", "tag"), *rows])
 
 
 @models.command()
 @_NAME
-@click.argument("version", metavar="[VERSI]", required=False)
+@argument("version", metavar="[VERSI]", required=False, help="Sebuah versi [bawaan: yang berlaku].")
 @MODELS_OPTION
 def show(name: str, version: str | None, outputs: Path | None) -> None:
-    """Tampilkan catatan sebuah versi: data, hasil uji, siapa yang menyetujui [bawaan: yang berlaku]."""
+    """Tampilkan catatan sebuah versi.
+
+    Isinya: data, hasil uji, siapa yang menyetujui, dan mengapa.
+    """
     from judul_lib import promotions, versions
     from judul_lib.registry import read_metadata, version_of
 
@@ -78,7 +88,10 @@ def show(name: str, version: str | None, outputs: Path | None) -> None:
 @models.command()
 @MODELS_OPTION
 def verify(outputs: Path | None) -> int:
-    """Bandingkan isi semua versi dengan hash yang dicatat; status keluar 1 bila ada yang berbeda."""
+    """Bandingkan isi semua versi dengan hash yang tercatat.
+
+    Status keluar 1 bila ada yang berbeda.
+    """
     from judul_lib.versions import verify as verify_all
 
     found = verify_all(cli_parts.read_config(models=outputs).models)
@@ -123,11 +136,11 @@ def rollback(name: str, reason: str, approver: str, outputs: Path | None) -> Non
 @models.command()
 @_NAME
 @_VERSION
-@click.argument("label", metavar="TAG")
-@click.option("--remove", is_flag=True, help="Lepaskan tag itu.")
+@argument("label", metavar="TAG", help="Satu kata, misalnya semester-genap.")
+@option("--remove", is_flag=True, help="Lepaskan tag itu.")
 @MODELS_OPTION
 def tag(name: str, version: str, label: str, remove: bool, outputs: Path | None) -> None:
-    """Beri VERSI sebuah TAG, misalnya semester-genap."""
+    """Beri VERSI sebuah TAG."""
     from judul_lib import versions
 
     folder = cli_parts.read_config(models=outputs).models
@@ -136,10 +149,13 @@ def tag(name: str, version: str, label: str, remove: bool, outputs: Path | None)
 
 
 @models.command()
-@click.argument("name", type=click.Choice(list(MODEL_TITLES)), metavar="[MODEL]", required=False)
+@argument(
+    "name", type=click.Choice(list(MODEL_TITLES)), metavar="[MODEL]", required=False,
+    help=f"Salah satu dari: {_MODELS} [bawaan: semua].",
+)  # fmt: skip
 @MODELS_OPTION
 def track(name: str | None, outputs: Path | None) -> int:
-    """Catat versi-versi MODEL di MLflow, dan mana yang berlaku [bawaan: semua model]."""
+    """Catat versi-versi MODEL di MLflow, dan mana yang berlaku."""
     from judul_lib import tracking
 
     config = cli_parts.read_config(models=outputs)

@@ -10,6 +10,7 @@ import click
 
 from judul_lib import cli_parts
 from judul_lib.cli_parts import MODELS_OPTION, say
+from judul_lib.cli_words import command, option
 from judul_lib.settings import SEED
 
 if TYPE_CHECKING:
@@ -23,21 +24,26 @@ if TYPE_CHECKING:
 _COMMON = 8
 
 
-@click.command()
-@click.option(
-    "--days", type=click.IntRange(min=1), default=30, show_default="30", help="Jumlah hari yang dilihat."
-)
-@click.option("--once", is_flag=True, help="Status keluar 1 bila ada peringatan (untuk cron).")
-@click.option(
-    "--format", "style", type=click.Choice(["table", "json"]), default="table", show_default="table",
-    help="Bentuk keluaran.",
+@command()
+@option("--days", type=click.IntRange(min=1), default=30, help="Jumlah hari yang dilihat [bawaan: 30].")
+@option("--once", is_flag=True, help="Status keluar 1 bila ada peringatan (untuk cron).")
+@option(
+    "--format", "style", type=click.Choice(["table", "json"]), default="table",
+    help="Bentuk keluaran [bawaan: table].",
 )  # fmt: skip
-@click.option(
-    "--log", "logs", type=Path, help="Folder log lain, misalnya hasil `judul simulate --into`."
+@option(
+    "--log",
+    "logs",
+    type=Path,
+    metavar="FOLDER",
+    help="Folder log lain, misalnya hasil `judul simulate --into`.",
 )
 @MODELS_OPTION
 def monitor(days: int, once: bool, style: str, logs: Path | None, outputs: Path | None) -> int:
-    """Ringkas pemakaian dan tampilkan peringatan: lambat, gagal, atau bergeser."""
+    """Ringkas penggunaan, dan tampilkan peringatan.
+
+    Ada peringatan bila jawaban lambat atau gagal, atau bila data bergeser dari garis dasar.
+    """
     from datetime import timedelta
 
     from judul_lib.alerts import find_alerts
@@ -82,7 +88,7 @@ def _summary(usage: "Usage", drift: "pd.DataFrame", days: int) -> list[str]:
     from judul_lib.tables import number, percent
 
     made_up = " (data simulasi)" if usage.is_simulated else ""
-    head = f"Pemakaian {number(days)} hari terakhir{made_up}"
+    head = f"Penggunaan {number(days)} hari terakhir{made_up}"
     n_asked = len(usage.predictions)
     if not n_asked and usage.events.empty:
         return [f"{head}: belum ada catatan."]
@@ -190,27 +196,26 @@ def _without_nan(value: Any) -> Any:
     return None if isinstance(value, float) and value != value else value
 
 
-@click.command()
-@click.option(
-    "--seed", type=click.IntRange(min=0), default=SEED, show_default=str(SEED), help="Benih acak."
-)
-@click.option("--days", type=click.IntRange(min=1), default=60, show_default="60", help="Jumlah hari.")
-@click.option(
-    "--per-day", type=click.FloatRange(min=0), default=40, show_default="40",
-    help="Rata-rata pertanyaan per hari.",
+@command()
+@option("--seed", type=click.IntRange(min=0), default=SEED, help=f"Benih acak [bawaan: {SEED}].")
+@option("--days", type=click.IntRange(min=1), default=60, help="Jumlah hari [bawaan: 60].")
+@option(
+    "--per-day", type=click.FloatRange(min=0), default=40,
+    help="Rata-rata pemeriksaan per hari [bawaan: 40].",
 )  # fmt: skip
-@click.option(
+@option(
     "--drift-from", type=click.IntRange(min=0), metavar="HARI",
     help="Hari (dari 0) sejak peluang bergeser [bawaan: tidak pernah].",
 )  # fmt: skip
-@click.option(
-    "--into", type=Path, metavar="FOLDER", help="Folder log lain [bawaan: log pemasangan ini]."
-)
+@option("--into", type=Path, metavar="FOLDER", help="Folder log lain [bawaan: log pemasangan ini].")
 @MODELS_OPTION
 def simulate(
     seed: int, days: int, per_day: float, drift_from: int | None, into: Path | None, outputs: Path | None
 ) -> None:
-    """Isi log dengan pemakaian buatan, ditandai sebagai simulasi, sampai kemarin."""
+    """Isi log dengan penggunaan buatan sampai kemarin.
+
+    Barisnya ditandai sebagai simulasi.
+    """
     from datetime import timedelta
 
     from judul_lib.database import now

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from judul_lib.cli_words import option
 from judul_lib.errors import CorpusError
 from judul_lib.settings import ELSEWHERE_LABELS, MODEL_TITLES
 
@@ -14,21 +15,23 @@ if TYPE_CHECKING:
     from judul_lib.corpus import Corpus
     from judul_lib.usage_log import UsageLog
 
-MODEL_OPTION = click.option(
+MODEL_OPTION = option(
     "--model", "name", type=click.Choice(list(MODEL_TITLES)),
     help="Model [bawaan: structured bila papan peringkat menganjurkannya, lalu full, lalu light].",
 )  # fmt: skip
-MODELS_OPTION = click.option(
-    "--models", "outputs", type=Path, help="Folder yang berisi model-model [bawaan: outputs]."
+MODELS_OPTION = option(
+    "--models",
+    "outputs",
+    type=Path,
+    metavar="FOLDER",
+    help="Folder yang berisi model-model [bawaan: outputs].",
 )
-ELSEWHERE_OPTION = click.option(
+ELSEWHERE_OPTION = option(
     "--elsewhere", type=click.Choice(list(ELSEWHERE_LABELS)),
     help="Penelitian serupa di tempat lain (hanya model structured) [bawaan: tanyakan].",
 )  # fmt: skip
-JOBS_OPTION = click.option(
-    "--jobs", type=click.IntRange(min=1), default=1, show_default="1", help="Jumlah proses."
-)
-SCHEDULER_OPTION = click.option(
+JOBS_OPTION = option("--jobs", type=click.IntRange(min=1), default=1, help="Jumlah proses [bawaan: 1].")
+SCHEDULER_OPTION = option(
     "--scheduler", metavar="ALAMAT",
     help="Penjadwal Dask, misalnya tcp://10.0.0.1:8786 [bawaan: JUDUL_SCHEDULER, atau mesin ini].",
 )  # fmt: skip

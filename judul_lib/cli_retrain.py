@@ -10,6 +10,7 @@ import click
 from judul_lib import cli_parts
 from judul_lib.cli_models import audit_trail, tell_switch
 from judul_lib.cli_parts import MODELS_OPTION, say
+from judul_lib.cli_words import argument, command, option
 from judul_lib.settings import MODEL_TITLES
 
 if TYPE_CHECKING:
@@ -18,21 +19,24 @@ if TYPE_CHECKING:
     from judul_lib.retraining import Retrained
 
 
-@click.command()
-@click.argument("name", type=click.Choice(list(MODEL_TITLES)), required=False, metavar="[MODEL]")
-@click.option("--labels", "file", type=Path, help="CSV berkolom judul_a, judul_b, label.")
-@click.option(
-    "--feedback/--no-feedback", default=True, show_default=True,
-    help="Pakai jawaban benar/keliru dari pengguna.",
+@command()
+@argument(
+    "name", type=click.Choice(list(MODEL_TITLES)), required=False, metavar="[MODEL]",
+    help=f"Salah satu dari: {', '.join(MODEL_TITLES)} [bawaan: yang menjawab `judul check`].",
 )  # fmt: skip
-@click.option(
+@option("--labels", "file", type=Path, help="CSV berkolom judul_a, judul_b, label.")
+@option(
+    "--feedback/--no-feedback", default=True,
+    help="Pakai pendapat pengguna (tepat atau keliru) dari log, atau tidak [bawaan: pakai].",
+)  # fmt: skip
+@option(
     "--titles", type=Path,
     help="CSV berkolom Judul untuk mengenali judul yang di log hanya tersimpan sebagai hash.",
 )  # fmt: skip
-@click.option("--gold", type=Path, help="Pasangan emas [bawaan: data/gold_pairs.csv].")
-@click.option("--promote", "wanted", is_flag=True, help="Berlakukan versi baru bila tidak lebih buruk.")
-@click.option("--reason", default="", help="Alasan; wajib dengan --promote.")
-@click.option("--approver", default="", help="Penyetuju; wajib dengan --promote.")
+@option("--gold", type=Path, help="Pasangan emas [bawaan: data/gold_pairs.csv].")
+@option("--promote", "wanted", is_flag=True, help="Berlakukan versi baru bila tidak lebih buruk.")
+@option("--reason", default="", help="Alasan; wajib dengan --promote.")
+@option("--approver", default="", help="Penyetuju; wajib dengan --promote.")
 @MODELS_OPTION
 def retrain(
     name: str | None,
@@ -45,9 +49,9 @@ def retrain(
     approver: str,
     outputs: Path | None,
 ) -> int:
-    """Latih ulang MODEL dengan label dari pengguna dan CSV, lalu bandingkan dengan yang lama.
+    """Latih ulang MODEL dengan label baru, lalu bandingkan.
 
-    MODEL: full, light atau structured; bila tidak disebut, model yang menjawab `judul check`.
+    Labelnya berasal dari pendapat pengguna dan dari CSV; pembandingnya versi yang berlaku.
     Model structured belajar dari label itu bersama pasangan emas bagian dev, dan dibandingkan pada
     bagian test; full dan light belajar dari korpusnya, dan dibandingkan pada semua pasangan emas.
     Studi emas yang judulnya ada di label tidak ikut dibandingkan.

@@ -7,12 +7,15 @@ import click
 from judul_lib import cli_parts
 from judul_lib.cli_govern import opened
 from judul_lib.cli_parts import MODELS_OPTION
+from judul_lib.cli_words import argument, command, option
 
 
-@click.command()
+@command()
 @MODELS_OPTION
 def calendar(outputs: Path | None) -> int:
-    """Tampilkan tinjauan harian sampai triwulanan; status keluar 1 bila ada yang terlambat.
+    """Tampilkan tinjauan harian sampai triwulanan.
+
+    Status keluar 1 bila ada yang terlambat.
 
     Yang belum pernah dilakukan mendapat satu periode penuh sejak catatan pertama; baru sesudah itu
     terlambat.
@@ -40,14 +43,14 @@ def calendar(outputs: Path | None) -> int:
     return int(late > 0)
 
 
-@click.command()
-@click.argument("name", metavar="NAMA")
-@click.option("--reason", required=True, help="Apa yang dilihat dan apa simpulannya; dicatat.")
+@command()
+@argument("name", metavar="NAMA", help="Nama tinjauan, seperti di `judul govern calendar`.")
+@option("--reason", required=True, help="Apa yang dilihat dan apa simpulannya; dicatat.")
 @MODELS_OPTION
 def reviewed(name: str, reason: str, outputs: Path | None) -> None:
-    """Catat di jejak audit bahwa tinjauan NAMA sudah dilakukan.
+    """Catat bahwa tinjauan NAMA sudah dilakukan.
 
-    Nama-namanya ada di `judul govern calendar`. Cadangan dan masa simpan tidak ditandai: jejaknya
+    Catatannya masuk ke jejak audit. Cadangan dan masa simpan tidak ditandai: jejaknya
     ada bila memang dilakukan.
     """
     from judul_lib.review_calendar import REVIEWS, tick
@@ -58,10 +61,10 @@ def reviewed(name: str, reason: str, outputs: Path | None) -> None:
     click.echo(f"{review.title}: tercatat sudah ditinjau; lagi dalam {review.days} hari.")
 
 
-@click.command()
-@click.argument("kind", metavar="[JENIS]", required=False)
+@command()
+@argument("kind", metavar="[JENIS]", required=False, help="Jenis insiden [bawaan: daftar semua jenis].")
 def playbook(kind: str | None) -> None:
-    """Tampilkan langkah-langkah untuk sebuah JENIS insiden [bawaan: daftar semua jenis]."""
+    """Tampilkan langkah-langkah untuk sebuah JENIS insiden."""
     from judul_lib.errors import LogError
     from judul_lib.governance_tables import playbook_table
     from judul_lib.incident_playbook import PLAYBOOK

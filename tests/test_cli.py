@@ -1,16 +1,29 @@
 import csv
 import io
 import json
+import re
 import shutil
+from subprocess import CompletedProcess
 
+import click
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
 from judul_lib import __version__
+from judul_lib.cli import cli, main
 from judul_lib.matches import RESULT_COLUMNS
 from tests.conftest import PROJECT, assert_refused, judul, judul_process
 
 QUERY = "Prediksi Harga Beras di Kota Medan Menggunakan Metode LSTM"
+
+
+def ended(arguments, capsys):
+    """Run the command in this process, which takes no second and a half to start; return its end."""
+    with pytest.raises(SystemExit) as end:
+        main([str(argument) for argument in arguments])
+    said = capsys.readouterr()
+    return CompletedProcess(arguments, end.value.code, said.out, said.err)
 
 
 @pytest.fixture
@@ -116,12 +129,13 @@ def test_pairs_keep_their_rows_and_columns(models, tmp_path, trained):
         (["hapus"], "Pilih: run, check, score-pairs"),
     ],
 )
-def test_bad_input_gets_one_line_that_helps(arguments, word, tmp_path):
+def test_bad_input_gets_one_line_that_helps(arguments, word, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(PROJECT)
     if arguments[0] == "check" and "--model" not in arguments and "--models" not in arguments:
         arguments = [*arguments, "--model", "light"]
     if arguments[0] == "run":
         arguments = [*arguments, "--out", tmp_path / "o", "--reports", tmp_path / "r"]
-    assert_refused(judul(*arguments), word)
+    assert_refused(ended(arguments, capsys), word)
     assert not (PROJECT / "x.csv").exists()
 
 
@@ -164,6 +178,79 @@ def test_the_first_answer_needs_neither_scikit_learn_nor_pandas():
     assert run.stdout.splitlines()[-1] == "[]"
 
 
-def test_version_and_help():
-    assert __version__ in judul("--version").stdout
-    assert all(name in judul("--help").stdout for name in ("run", "check", "score-pairs"))
+def commands(group=cli, path=()):
+    """Give every command with the words that lead to it, groups among them."""
+    yield path, group
+    for name, one in getattr(group, "commands", {}).items():
+        yield from commands(one, (*path, name))
+
+
+COMMANDS = {" ".join(("judul", *path)): command for path, command in commands()}
+ENGLISH = re.compile(
+    r"\b(usage|options?|commands?|args|arguments?|default|required|this|message|and|exit|version|error|"
+    r"for|no such|missing|invalid|value|is|not|a|choice|one of|range|integer|float|text|path|env|"
+    r"did you mean|got|unexpected|takes?|requires?|aborted)\b",
+    re.IGNORECASE,
+)
+
+
+def english(text):
+    """Return click's words; names of options, files, models and variables are no words."""
+    return ENGLISH.findall(re.sub(r"--[\w-]+|`[^`]*`|\w+[./]\w+|\[(\w+\|)+\w+\]", "", text))
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_the_help_is_in_indonesian(path):
+    shown = CliRunner().invoke(cli, [*path.split()[1:], "--help"], prog_name="judul").output
+    assert shown.startswith(f"Cara pakai: {path} [OPSI]")
+    assert "Tampilkan bantuan ini." in shown
+    assert "..." not in shown.replace("[ARGUMEN]...", "")  # No command is told in half a sentence.
+    assert english(shown) == []
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_every_parameter_is_explained(path):
+    command = COMMANDS[path]
+    assert command.help
+    for param in command.params:
+        told = getattr(param, "told", None) or param.help
+        assert told.endswith("."), param.name
+        if isinstance(param, click.Argument):
+            row = f"  {param.metavar}  "
+            assert row in CliRunner().invoke(cli, [*path.split()[1:], "--help"]).output, param.name
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["check", "a", "--modle", "full"], "Opsi --modle tidak dikenal. Mungkin maksud Anda --model?"),
+        (["check", "Prediksi", "Harga", "Beras"], "Apit judul dengan tanda kutip."),
+        (["check", "a", "--model", "besar"], "Pilih: full, light, structured."),
+        (["check", "a", "--top", "0"], "--top tidak berlaku. Berikan bilangan bulat, sedikitnya 1."),
+        (["check", "a", "--top", "satu"], "Berikan bilangan bulat, sedikitnya 1."),
+        (["check", "a", "--top"], "Opsi --top memerlukan nilai."),
+        (["dedup", "a.csv", "--exact=ya", "--output", "b"], "Opsi --exact tidak menerima nilai."),
+        (["dedup", "a.csv"], "--output belum diberikan."),
+        (["dedup", "a.csv", "--output", "b", "--threshold", "0"], "lebih dari 0, paling besar 1."),
+        (["app", "--port", "delapan"], "--port tidak berlaku. Berikan bilangan bulat."),
+        (["index", "info"], "INDEKS belum diberikan."),
+        (["models", "show", "besar"], "Nilai untuk MODEL tidak berlaku. Pilih: full"),
+        (["govern", "hapus"], "Perintah itu tidak ada. Pilih: verify, audit"),
+    ],
+)
+def test_what_is_wrong_with_a_command_line_is_said_in_indonesian(arguments, said, capsys):
+    result = ended(arguments, capsys)
+    assert_refused(result, said)
+    assert result.returncode == 2
+    assert english(result.stderr) == []
+
+
+@pytest.mark.parametrize("arguments", [[], ["index"]])
+def test_without_a_command_the_help_is_shown(arguments, capsys):
+    result = ended(arguments, capsys)
+    assert result.returncode == 2
+    assert result.stderr.startswith("Cara pakai: judul")
+
+
+def test_the_version():
+    assert CliRunner().invoke(cli, ["--version"]).output == f"judul {__version__}\n"

@@ -1,0 +1,151 @@
+"""click in Indonesian: headings, metavars, and what is wrong with a command line.
+
+click finds its own words by the locale of the machine, and has none in
+Indonesian. Here its classes say them, whatever that locale is; the commands
+are made with `command`, `group`, `option` and `argument` of this module.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+_HEADINGS = {"Options": "Opsi", "Commands": "Perintah"}
+_KINDS = {
+    "Path": "BERKAS", "text": "TEKS", "integer": "BILANGAN", "integer range": "BILANGAN",
+    "float range": "BILANGAN",
+}  # fmt: skip
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+class _Formatter(click.HelpFormatter):
+    def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
+        super().write_usage(prog, args, prefix or "Cara pakai: ")
+
+    def write_heading(self, heading: str) -> None:
+        super().write_heading(_HEADINGS.get(heading, heading))
+
+
+class _Context(click.Context):
+    formatter_class = _Formatter
+
+
+class _Option(click.Option):
+    """An option that names its kind of value in Indonesian; its default stands in its help."""
+
+    def make_metavar(self, ctx: click.Context) -> str:
+        return self.metavar or _KINDS.get(self.type.name) or super().make_metavar(ctx)
+
+    def get_help_extra(self, ctx: click.Context) -> Any:
+        return {"required": "wajib"} if self.required else {}
+
+
+class _Argument(click.Argument):
+    """An argument with a line of its own in the help."""
+
+    def __init__(self, *names: Any, told: str, **attrs: Any) -> None:
+        super().__init__(*names, **attrs)
+        self.told = told
+
+
+class _Command(click.Command):
+    """A command whose help is in Indonesian."""
+
+    context_class = _Context
+
+    def __init__(self, name: str | None, **attrs: Any) -> None:
+        super().__init__(name, **{"options_metavar": "[OPSI]", **attrs})
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        found = super().get_help_option(ctx)
+        if found is not None:
+            found.help = "Tampilkan bantuan ini."
+        return found
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = [(one.make_metavar(ctx), one.told) for one in self.params if isinstance(one, _Argument)]
+        if rows:
+            with formatter.section("Argumen"):
+                formatter.write_dl(rows)
+        super().format_options(ctx, formatter)
+
+
+class _Group(_Command, click.Group):
+    """Commands under one name."""
+
+    command_class = _Command
+
+    def __init__(self, name: str | None = None, **attrs: Any) -> None:
+        super().__init__(name, **{"subcommand_metavar": "PERINTAH [ARGUMEN]...", **attrs})
+
+
+def command(name: str | None = None) -> Callable[[Callable[..., Any]], _Command]:
+    """Make a command of a function; its docstring is the help."""
+    return click.command(name, cls=_Command)
+
+
+def group(**attrs: Any) -> Callable[[Callable[..., Any]], _Group]:
+    """Make a group of a function; its docstring is the help."""
+    return click.group(cls=_Group, **attrs)
+
+
+def option(*names: str, help: str, **attrs: Any) -> Callable[[_F], _F]:  # noqa: A002
+    """Give a command an option; none goes without a word of help."""
+    return click.option(*names, cls=_Option, help=help, **attrs)
+
+
+def argument(name: str, *, help: str, **attrs: Any) -> Callable[[_F], _F]:  # noqa: A002
+    """Give a command an argument; none goes without a word of help."""
+    return click.argument(name, cls=_Argument, told=help, **attrs)
+
+
+def usage_sentence(error: click.UsageError) -> str:
+    """Say what is wrong with a command line, and what would be right.
+
+    Examples
+    --------
+    >>> usage_sentence(click.NoSuchOption("--modle", possibilities=["--model"]))
+    'Opsi --modle tidak dikenal. Mungkin maksud Anda --model?'
+    """
+    if isinstance(error, click.NoSuchOption):
+        likely = f" Mungkin maksud Anda {error.possibilities[0]}?" if error.possibilities else ""
+        return f"Opsi {error.option_name} tidak dikenal.{likely}"
+    if isinstance(error, click.BadParameter):
+        return _value_sentence(error)
+    if isinstance(error, click.BadOptionUsage):
+        needs = "memerlukan nilai" if "requires" in error.message else "tidak menerima nilai"
+        return f"Opsi {error.option_name} {needs}."
+    if "No such command" in error.message:
+        group = error.ctx.command if error.ctx else None
+        known = group.commands if isinstance(group, click.Group) else ()
+        return f"Perintah itu tidak ada. Pilih: {', '.join(known)}."
+    if "unexpected" in error.message:
+        return (
+            "Argumennya terlalu banyak. Apit judul dengan tanda kutip."
+        )
+    return error.message
+
+
+def _value_sentence(error: click.BadParameter) -> str:
+    param = error.param
+    name = "Argumen"
+    if isinstance(param, click.Option):
+        name = param.opts[-1]
+    elif param is not None:
+        name = (param.metavar or param.human_readable_name).strip("[]")
+    if isinstance(error, click.MissingParameter):
+        return f"{name} belum diberikan."
+    return f"Nilai untuk {name} tidak berlaku.{_hint(param.type if param else None)}"
+
+
+def _hint(kind: click.ParamType | None) -> str:
+    if isinstance(kind, click.Choice):
+        return f" Pilih: {', '.join(kind.choices)}."
+    what = "bilangan bulat" if kind is click.INT or isinstance(kind, click.IntRange) else "bilangan"
+    bounds = ""
+    if isinstance(kind, click.IntRange | click.FloatRange):
+        if kind.min is not None:
+            bounds += f", {'lebih dari' if kind.min_open else 'sedikitnya'} {kind.min}"
+        if kind.max is not None:
+            bounds += f", paling besar {kind.max}"
+    return f" Berikan {what}{bounds}." if bounds or kind is click.INT else ""
