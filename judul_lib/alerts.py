@@ -136,7 +136,7 @@ def find_alerts(
         *_since(past, today, SILENT, "Tidak ada jawaban, hanya galat", _silent(past)),
         *_since(past, today, SLOW, "Waktu jawab (p95, detik) terlalu lama", _slow(past)),
         *_drifts(past, baselines, by_day or drift_by_day(past, baselines), today),
-        *_since(past, today, ERRORS, "Bagian pertanyaan yang berakhir dengan galat", _errors(past)),
+        *_since(past, today, ERRORS, "Bagian pemeriksaan yang berakhir dengan galat", _errors(past)),
         *_since(past, today, EMPTY, "Bagian jawaban tanpa hasil", _empty(past)),
     ]
     if n_future:

@@ -8,7 +8,7 @@ from typing import Any
 from judul_lib.checking import Checker
 from judul_lib.features import FEATURES
 from judul_lib.matches import REMARK_COLUMN, Matches
-from judul_lib.settings import MODEL_TITLES
+from judul_lib.settings import FEATURE_TITLES, MODEL_TITLES
 from judul_lib.storage import harmless_csv
 
 
@@ -53,16 +53,17 @@ def _text_table(rows: list[dict[str, Any]], decisive: int, checker: Checker, mod
     best = rows[decisive]
     head = (
         f"{best['rf_label']} (peluang {_comma(best['rf_probability'], 2)}, ambang "
-        f"{_comma(checker.threshold, 2)}; {MODEL_TITLES[model]}, {len(checker.titles)} judul)"
+        f"{_comma(checker.threshold, 2)}; {MODEL_TITLES[model]}, {_points(len(checker.titles))} judul)"
     )
-    widths = {name: max(5, len(name)) for name in FEATURES}
-    names = "  ".join(f"{name:>{width}}" for name, width in widths.items())
-    columns = f" no  peluang  {names}  label        "
+    names = {name: FEATURE_TITLES.get(name, name) for name in FEATURES}
+    widths = {name: max(5, len(shown)) for name, shown in names.items()}
+    heads = "  ".join(f"{shown:>{widths[name]}}" for name, shown in names.items())
+    columns = f" no  peluang  {heads}  simpulan     "
     lines = [head, "", f"{columns}judul"]
     indent = " " * len(columns)
     width = max(40, shutil.get_terminal_size((120, 24)).columns - len(indent))
     for number, row in enumerate(rows, start=1):
-        features = "  ".join(f"{_comma(row[name]):>{width}}" for name, width in widths.items())
+        features = "  ".join(f"{_comma(row[name]):>{wide}}" for name, wide in widths.items())
         values = f"{number:3}  {_comma(row['rf_probability']):>7}  {features}  {row['rf_label']:<11}  "
         wrapped = textwrap.wrap(_printable(row["judul_ref"]), width) or [""]
         if remark := row.get(REMARK_COLUMN):
@@ -73,6 +74,10 @@ def _text_table(rows: list[dict[str, Any]], decisive: int, checker: Checker, mod
 
 def _comma(value: float, decimals: int = 3) -> str:
     return f"{value:.{decimals}f}".replace(".", ",")
+
+
+def _points(value: int) -> str:
+    return f"{value:,}".replace(",", ".")
 
 
 def _printable(text: str) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,6 +23,15 @@ TRAIN, PROMOTE, ROLLBACK, DELETE = "train", "promote", "rollback", "delete"
 RETENTION, FORGET, EXPORT, BACKUP, RESTORE = "retention", "forget", "export", "backup", "restore"
 REVIEW = "review"
 ACTIONS = (TRAIN, PROMOTE, ROLLBACK, DELETE, RETENTION, FORGET, EXPORT, BACKUP, RESTORE, REVIEW)
+ACTION_NAMES: Mapping[str, str] = MappingProxyType(
+    {
+        TRAIN: "pelatihan", PROMOTE: "pemberlakuan", ROLLBACK: "pengembalian", DELETE: "penghapusan",
+        RETENTION: "masa simpan", FORGET: "pelupaan", EXPORT: "penyalinan", BACKUP: "pencadangan",
+        RESTORE: "pemulihan", REVIEW: "tinjauan",
+    }
+)  # fmt: skip
+"""What readers call each action."""
+
 HEAD_FILE, _LOCK_FILE = "audit.head.json", ".audit.lock"
 # What the first row has in the place of the hash of the one before.
 _BEGINNING = "0" * 64
@@ -211,7 +221,8 @@ def verify(engine: sa.Engine, folder: Path) -> list[str]:
         elif row["previous"] != previous:
             found.append(f"Baris {seq} jejak audit tidak menyambung ke baris sebelumnya.")
         if row["hash"] != _hash(row):
-            found.append(f"Baris {seq} jejak audit berubah setelah ditulis ({row['action']}).")
+            action = ACTION_NAMES.get(row["action"], row["action"])
+            found.append(f"Baris {seq} jejak audit berubah setelah ditulis ({action}).")
         expected, previous = max(expected, seq + 1), row["hash"]
     return found + _check_head(head, rows)
 

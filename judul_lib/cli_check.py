@@ -132,6 +132,7 @@ def _check_file(
     from judul_lib.proposals import decide_readable
     from judul_lib.storage import harmless_frame
     from judul_lib.table_files import TITLE_COLUMN, find_column
+    from judul_lib.tables import number
 
     proposals = read_table(file)
     column = find_column(list(proposals.columns), TITLE_COLUMN, file.name)
@@ -147,8 +148,10 @@ def _check_file(
         columns = (*RESULT_COLUMNS, REMARK_COLUMN)
     _append(proposals, columns, rows)
     write_frame(harmless_frame(proposals), output)
-    similar, ask = (sum(row["rf_label"] == name for row in rows) for name in (SIMILAR, ASK))
-    click.echo(f"Dari {len(rows)} baris: {similar} MIRIP, {ask} TANYAKAN. Hasil: {output}")
+    n, similar, ask = map(
+        number, (len(rows), *(sum(row["rf_label"] == k for row in rows) for k in (SIMILAR, ASK)))
+    )
+    click.echo(f"Dari {n} baris: {similar} MIRIP, {ask} TANYAKAN. Hasil: {output}")
     _say_blank(sum(row is blank for row in rows))
 
 
@@ -167,6 +170,7 @@ def score_pairs(
     from judul_lib.corpus import read_table, write_frame
     from judul_lib.matches import RESULT_COLUMNS
     from judul_lib.table_files import find_column
+    from judul_lib.tables import number
 
     config = cli_parts.read_config(models=outputs, elsewhere=elsewhere)
     chosen = cli_parts.choose_model(name, config.models)
@@ -180,7 +184,7 @@ def score_pairs(
     rows = batches.score_pairs(left, right, checker)
     _append(pairs, RESULT_COLUMNS[1:], rows)
     write_frame(pairs, target)
-    click.echo(f"{len(rows)} pasangan dinilai: {target}")
+    click.echo(f"{number(len(rows))} pasangan dinilai: {target}")
     _say_blank(sum(row["rf_label"] is None for row in rows))
 
 
@@ -191,7 +195,9 @@ def _append(frame: Any, columns: Iterable[str], rows: list[dict[str, Any]]) -> N
 
 def _say_blank(count: int) -> None:
     if count:
+        from judul_lib.tables import number
+
         say(
-            f"Catatan: {count} baris tidak berisi judul yang dapat dibandingkan; "
+            f"Catatan: {number(count)} baris tidak berisi judul yang dapat dibandingkan; "
             "kolom hasilnya dikosongkan."
         )

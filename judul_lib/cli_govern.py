@@ -19,10 +19,6 @@ if TYPE_CHECKING:
 _USER = option("--user", required=True, metavar="ID", help="ID pengguna: 16 digit heksadesimal.")
 _REASON = option("--reason", default="", help="Alasan yang dicatat di jejak audit.")
 _ZIP = argument("path", type=Path, metavar="CADANGAN.zip", help="Berkas cadangan.")
-_NAMES = {
-    "predictions": "jawaban", "scores": "skor", "feedback": "pendapat", "events": "kejadian",
-    "spool": "yang menunggu di berkas", "audit": "baris jejak audit",
-}  # fmt: skip
 
 
 @group()
@@ -42,6 +38,7 @@ def verify(outputs: Path | None) -> int:
     """
     from judul_lib import audit as trail
     from judul_lib.database import audit, read_table
+    from judul_lib.tables import number
 
     with opened(outputs) as (config, engine):
         found = trail.verify(engine, config.logs)
@@ -51,7 +48,7 @@ def verify(outputs: Path | None) -> int:
     if found:
         say("Jejak audit tidak utuh. Bandingkan dengan cadangan terakhir dan cari tahu siapa pelakunya.")
         return 1
-    click.echo(f"Jejak audit utuh: {n} baris.")
+    click.echo(f"Jejak audit utuh: {number(n)} baris.")
     return 0
 
 
@@ -59,6 +56,7 @@ def verify(outputs: Path | None) -> int:
 @MODELS_OPTION
 def show_audit(outputs: Path | None) -> None:
     """Tampilkan jejak audit: kapan, siapa, apa, dan mengapa."""
+    from judul_lib.audit import ACTION_NAMES
     from judul_lib.database import audit, read_table
 
     with opened(outputs) as (_, engine):
@@ -66,13 +64,14 @@ def show_audit(outputs: Path | None) -> None:
     if not rows:
         click.echo("Jejak audit masih kosong.")
         return
-    click.echo(f"{'No.':>4}  {'Waktu (UTC)':<19}  {'Pelaku':<16}  {'Tindakan':<9}  Alasan; rincian")
+    click.echo(f"{'No.':>4}  {'Waktu (UTC)':<19}  {'Pelaku':<16}  {'Tindakan':<12}  Alasan; rincian")
     for row in rows:
         when = row["time"].isoformat(sep=" ", timespec="seconds")
         # A reason is somebody's text: what would move the cursor is shown, not done.
         text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in row["reason"])
+        action = ACTION_NAMES.get(row["action"], row["action"])
         click.echo(
-            f"{row['seq']:>4}  {when}  {row['actor']:<16}  {row['action']:<9}  {text}; {row['details']}"
+            f"{row['seq']:>4}  {when}  {row['actor']:<16}  {action:<12}  {text}; {row['details']}"
         )
 
 
@@ -86,6 +85,7 @@ def show_audit(outputs: Path | None) -> None:
 def retention(days: int, dry_run: bool, reason: str, outputs: Path | None) -> None:
     """Hapus catatan penggunaan yang lebih tua dari masa simpannya."""
     from judul_lib import privacy
+    from judul_lib.tables import number
 
     with opened(outputs) as (config, engine):
         counts = privacy.retention(
@@ -93,7 +93,7 @@ def retention(days: int, dry_run: bool, reason: str, outputs: Path | None) -> No
             actor=cli_parts.actor(config),
         )  # fmt: skip
     verb = "Akan dihapus" if dry_run else "Dihapus"
-    click.echo(f"{verb}, karena lebih tua dari {days} hari: {_listed(counts)}.")
+    click.echo(f"{verb}, karena lebih tua dari {number(days)} hari: {_listed(counts)}.")
 
 
 @govern.command()
@@ -188,6 +188,7 @@ def restore(path: Path, force: bool, reason: str, outputs: Path | None) -> None:
     """Pulihkan log, kunci, label, dan semua model dari cadangan."""
     from judul_lib.database import database_url
     from judul_lib.restoring import restore as put_back
+    from judul_lib.tables import number
 
     config = cli_parts.read_config(models=outputs)
     done = put_back(
@@ -199,7 +200,8 @@ def restore(path: Path, force: bool, reason: str, outputs: Path | None) -> None:
     if done.aside:
         say(f"Yang sebelumnya ada disimpan sebagai {', '.join(done.aside)}.")
     if done.forgotten:
-        say(f"{done.forgotten} pengguna yang dilupakan setelah cadangan itu dibuat, dilupakan lagi.")
+        again = number(done.forgotten)
+        say(f"{again} pengguna yang dilupakan setelah cadangan itu dibuat, dilupakan lagi.")
     if not done.has_key:
         say("Kunci nama samaran tidak ada di cadangan; berikan yang dahulu lewat JUDUL_LOG_KEY.")
     say("Mulai ulang halaman pemeriksaan bila sedang berjalan.")
@@ -244,19 +246,21 @@ def fairness(name: str | None, outputs: Path | None) -> None:
     from judul_lib.fairness import GROUPINGS, disparities, error_rates
     from judul_lib.gold import read_gold
     from judul_lib.governance_tables import with_interval
+    from judul_lib.tables import number
 
     config = cli_parts.read_config(models=outputs)
     checker = load_checker(cli_parts.choose_model(name, config.models), [], threshold=config.threshold)
     gold = read_gold(cli_parts.project_folder() / "data" / "gold_pairs.csv")
     pairs = gold[(gold["split"] == "test") & gold["label"].notna()].reset_index(drop=True)
     _, probability, _ = checker.score(pairs["judul_a"].tolist(), pairs["judul_b"].tolist())
-    click.echo(f"{len(pairs)} pasangan uji dari {pairs['base_id'].nunique()} studi; selang 95 %.")
+    studies = number(pairs["base_id"].nunique())
+    click.echo(f"{number(len(pairs))} pasangan uji dari {studies} studi; selang 95 %.")
     for grouping, group_of in GROUPINGS.items():
         rates = error_rates(pairs, probability, group_of(pairs), threshold=config.threshold)
         click.echo(f"\nMenurut {grouping}")
         for label, row in rates.iterrows():
             said = [f"{kind} {with_interval(row, kind)}" for kind in ("alarm palsu", "luput")]
-            click.echo(f"  {label!s:<28} {int(row['pasangan']):>4} pasangan  {'; '.join(said)}")
+            click.echo(f"  {label!s:<28} {number(int(row['pasangan'])):>5} pasangan  {'; '.join(said)}")
         for worse in disparities(rates).itertuples():
             click.echo(f"  Lebih sering keliru: {worse.kelompok} ({worse.galat}).")
 
@@ -272,6 +276,6 @@ def opened(outputs: Path | None) -> "Iterator[tuple[Config, sa.Engine]]":
 
 
 def _listed(counts: Mapping[str, int]) -> str:
-    from judul_lib.tables import number
+    from judul_lib.tables import number, readable
 
-    return ", ".join(f"{number(count)} {_NAMES[name]}" for name, count in counts.items())
+    return ", ".join(f"{number(count)} {readable(name)}" for name, count in counts.items())

@@ -102,7 +102,7 @@ def remove(folder: Path, title: str) -> None:
     opened = TitleIndex.load(folder)
     count = opened.remove(title.strip())
     opened.save(folder)
-    times = f" (ada {count} kali)" if count > 1 else ""
+    times = f" (ada {number(count)} kali)" if count > 1 else ""
     click.echo(
         f"Judul itu dihapus{times}. Indeks {folder} kini berisi {number(len(opened.titles))} judul."
     )
@@ -134,4 +134,4 @@ def _size(folder: Path) -> str:
     from judul_lib.tables import number
 
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    return f"{number(size / 1_000_000, 1)} MB" if size >= 1_000_000 else f"{size / 1_000:.0f} KB"
+    return f"{number(size / 1_000_000, 1)} MB" if size >= 1_000_000 else f"{number(size / 1_000, 0)} KB"

@@ -59,13 +59,15 @@ def show(name: str, version: str | None, outputs: Path | None) -> None:
     """
     from judul_lib import promotions, versions
     from judul_lib.registry import read_metadata, version_of
+    from judul_lib.tables import number
 
     folder = cli_parts.read_config(models=outputs).models
     version = version or versions.current_version(folder, name)
     where = versions.version_folder(folder, name, version) if version else folder / name
     metadata = read_metadata(where)
     dataset = metadata.get("dataset", {})
-    data = (f"{dataset.get('name')} versi {dataset.get('version')}", f"{dataset.get('n_titles')} judul")
+    n_titles = number(dataset.get("n_titles"))
+    data = (f"{dataset.get('name')} versi {dataset.get('version')}", f"{n_titles} judul")
     facts = {
         "model": f"{name} ({MODEL_TITLES[name]})",
         "versi": version or version_of(metadata),
@@ -96,7 +98,8 @@ def verify(outputs: Path | None) -> int:
 
     found = verify_all(cli_parts.read_config(models=outputs).models)
     for one in found:
-        click.echo(f"{one.name} {one.version or 'current'}: {one.problem or 'utuh'}")
+        version = one.version or "yang berlaku"
+        click.echo(f"{one.name} {version}: {one.problem or 'utuh'}")
     if not found:
         click.echo("Belum ada versi yang disimpan.")
     return int(any(one.problem for one in found))
@@ -220,9 +223,9 @@ def _rows(config: "Config", name: str) -> list[tuple[str, ...]]:
 
 
 def _metrics(values: Mapping[str, Any] | None) -> str:
-    from judul_lib.tables import number
+    from judul_lib.tables import number, readable
 
-    return ", ".join(f"{key} {number(value)}" for key, value in (values or {}).items())
+    return ", ".join(f"{readable(key)} {number(value)}" for key, value in (values or {}).items())
 
 
 def _print_columns(rows: Iterable[tuple[str, ...]]) -> None:

@@ -122,12 +122,12 @@ def _summary(usage: "Usage", drift: "pd.DataFrame", days: int) -> list[str]:
             f"{percent(row['share'])} berhasil dimuat, {number(int(row['failed']))} kali gagal"
         )
     for one, other, n, same, apart in monitoring.agreement(usage).itertuples(index=False):
-        facts[f"{one} dan {other}"] = (
+        facts[f"{MODEL_TITLES.get(one, one)} dan {MODEL_TITLES.get(other, other)}"] = (
             f"sependapat pada {percent(same)} dari {number(n)} judul, selisih rata-rata {number(apart)}"
         )
-    measures = {"probability": "peluang", "unknown": "kata"}
+    measures = {"probability": "peluang", "unknown": "kata tak dikenal"}
     for model, measured, shift, psi, _, p_value, found in drift.itertuples(index=False):
-        facts[f"{measures[measured]} {model}"] = (
+        facts[f"{measures[measured]}, {MODEL_TITLES.get(model, model)}"] = (
             f"{'bergeser' if found else 'tetap'}: rata-rata {number(shift)}, PSI {number(psi)}, "
             f"p {number(p_value)}"
         )

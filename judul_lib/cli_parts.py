@@ -130,7 +130,10 @@ def read_catalogue(path: Path) -> "Corpus":
 
     read = read_corpus(path, min_titles=1)
     if len(read.rejected):
-        say(f"Catatan: {len(read.rejected)} dari {read.n_rows} baris {path.name} tidak dipakai.")
+        from judul_lib.tables import number
+
+        left_out, every = number(len(read.rejected)), number(read.n_rows)
+        say(f"Catatan: {left_out} dari {every} baris {path.name} tidak dipakai.")
     return read
 
 

@@ -63,6 +63,7 @@ def retrain(
     from judul_lib import retraining, switches, tracking
     from judul_lib.labels import Answers, read_label_file, settle
     from judul_lib.registry import read_metadata
+    from judul_lib.tables import number, readable
 
     config = cli_parts.read_config(models=outputs)
     name = name or str(read_metadata(cli_parts.choose_model(None, config.models)).get("name"))
@@ -73,9 +74,9 @@ def retrain(
         answers += _feedback(config, name, own, titles)
     labels = settle(answers)
     click.echo(
-        f"{len(labels.pairs)} pasangan berlabel dari {labels.n_answers} jawaban; dilewati: "
-        f"{answers.n_unsure} ragu, {answers.n_unreadable} yang judulnya tidak dikenal, "
-        f"{labels.n_ties} pasangan dengan jawaban seimbang."
+        f"{number(len(labels.pairs))} pasangan berlabel dari {number(labels.n_answers)} jawaban; "
+        f"dilewati: {number(answers.n_unsure)} ragu, {number(answers.n_unreadable)} yang judulnya tidak "
+        f"dikenal, {number(labels.n_ties)} pasangan dengan jawaban seimbang."
     )
     trail = audit_trail(config)
 
@@ -100,7 +101,7 @@ def retrain(
     elif wanted:
         click.echo(
             f"Versi {made.version} disimpan tetapi tidak diberlakukan, karena bisa lebih buruk dalam "
-            f"{' dan '.join(made.doubtful)}. Versi yang berlaku tetap {made.previous}."
+            f"{' dan '.join(map(readable, made.doubtful))}. Versi yang berlaku tetap {made.previous}."
         )
     else:
         click.echo(
@@ -137,23 +138,23 @@ def _feedback(config: "Config", name: str, own: list[str], titles: Path | None) 
 
 def _tell_comparison(made: "Retrained") -> None:
     from judul_lib.retraining import DECIDING, TOLERANCE
-    from judul_lib.tables import number
+    from judul_lib.tables import number, readable
 
     if made.n_strange:
         say(
-            f"Catatan: {made.n_strange} judul berlabel tidak ada di korpus model; dipakai apa adanya "
-            "dan tidak menambah korpus."
+            f"Catatan: {number(made.n_strange)} judul berlabel tidak ada di korpus model; dipakai apa "
+            "adanya dan tidak menambah korpus."
         )
     for note in made.notes:
         say(f"Catatan: {note}")
     click.echo(
-        f"Versi {made.version} dibandingkan dengan {made.previous} pada {made.n_gold} pasangan emas "
-        f"({made.n_left_out} disisihkan karena studinya ada di label baru):"
+        f"Versi {made.version} dibandingkan dengan {made.previous} pada {number(made.n_gold)} pasangan "
+        f"emas ({number(made.n_left_out)} disisihkan karena studinya ada di label baru):"
     )
     for metric in DECIDING:
         row = {key: number(value) for key, value in made.comparison.loc[metric].items()}
         click.echo(
-            f"  {metric:<9} {row['old']} → {row['new']}, selisih {row['difference']} "
+            f"  {readable(metric):<11} {row['old']} → {row['new']}, selisih {row['difference']} "
             f"(95 %: {row['low']} sampai {row['high']})"
         )
     verdict = "tidak lebih buruk" if made.not_worse else "mungkin lebih buruk"

@@ -120,9 +120,7 @@ def usage_sentence(error: click.UsageError) -> str:
         known = group.commands if isinstance(group, click.Group) else ()
         return f"Perintah itu tidak ada. Pilih: {', '.join(known)}."
     if "unexpected" in error.message:
-        return (
-            "Argumennya terlalu banyak. Apit judul dengan tanda kutip."
-        )
+        return "Argumennya terlalu banyak. Apit judul dengan tanda kutip."
     return error.message
 
 

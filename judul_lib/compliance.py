@@ -22,7 +22,7 @@ from judul_lib.settings import MODEL_TITLES, SEED
 from judul_lib.spool import spooled
 from judul_lib.storage import sha256_of
 from judul_lib.switches import without_row
-from judul_lib.tables import number
+from judul_lib.tables import number, readable
 
 KEPT_DAYS, BACKUP_DAYS = 90, 7
 """The study's retention period; the age from which a backup is too old (ours)."""
@@ -244,5 +244,5 @@ def _backup(backups: Path, days: int) -> tuple[bool, str]:
         return False, f"Tidak ada cadangan di {backups}. Buat dengan `judul govern backup`."
     manifest = verify_backup(newest)
     age = (now() - datetime.fromisoformat(manifest.time)).total_seconds() / 86_400
-    content = ", ".join(f"{name} {number(n)}" for name, n in manifest.rows.items())
+    content = ", ".join(f"{number(n)} {readable(name)}" for name, n in manifest.rows.items())
     return age <= days, f"{newest.name}, {max(age, 0):.0f} hari, semua hash cocok ({content})."

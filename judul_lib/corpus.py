@@ -13,6 +13,7 @@ from judul_lib.errors import CorpusError
 from judul_lib.preprocessing import preprocess_titles
 from judul_lib.storage import content_version, sha256_of, write_bytes
 from judul_lib.table_files import TITLE_COLUMN, find_column, parse_table
+from judul_lib.tables import number
 
 CORPUS_FILE, REJECTED_FILE, DATASET_FILE = "corpus.csv", "rejected.csv", "dataset.json"
 PROCESSED_COLUMN = "judul_proc"
@@ -127,9 +128,10 @@ def parse_corpus(
     column = find_column(header, TITLE_COLUMN, name)
     titles, rejected = _validate(header, records, column, drop_duplicates=drop_duplicates)
     if len(titles) < min_titles:
+        usable, rows = number(len(titles)), number(len(records))
         raise CorpusError(
-            f"{name} hanya berisi {len(titles)} judul yang dapat dipakai (dari {len(records)} "
-            f"baris); perlu sedikitnya {min_titles} judul yang berbeda. Tambahkan judul ke berkas itu."
+            f"{name} hanya berisi {usable} judul yang dapat dipakai (dari {rows} baris); "
+            f"perlu sedikitnya {min_titles} judul yang berbeda. Tambahkan judul ke berkas itu."
         )
     return Corpus(titles, rejected, sha256_of(content), name)
 

@@ -7,14 +7,15 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from judul_lib.plots import ACCENT, PRIMARY, rounded, style
+from judul_lib.figure_style import ACCENT, BLUE, GREY, LOOKS, PRIMARY, rounded, style
 from judul_lib.review_calendar import LATE, LATER, NEVER, TODAY, Due
+from judul_lib.tables import number
 
 _KINDS = ("alarm palsu", "luput")
 # Full and hollow, round and pointed: a grey print tells them apart.
 _MARKS = {
     LATE: (ACCENT, "x"),
-    NEVER: ("#5d8aa8", "diamond-open"),
+    NEVER: (BLUE, "diamond-open"),
     TODAY: (PRIMARY, "diamond"),
     LATER: (PRIMARY, "circle"),
 }
@@ -35,7 +36,7 @@ def review_timeline(reviews: Sequence[Due]) -> go.Figure:
     for name, start, end in zip(names, last, by, strict=True):
         figure.add_scatter(
             x=[0 if start is None else start, end], y=[name, name], mode="lines", showlegend=False,
-            line={"color": "#9aa5b1", "width": 2, "dash": "dot" if start is None else "solid"},
+            line={"color": GREY, "width": 2, "dash": "dot" if start is None else "solid"},
             hoverinfo="skip",
         )  # fmt: skip
     done = [(day, name) for day, name in zip(last, names, strict=True) if day is not None]
@@ -55,7 +56,7 @@ def review_timeline(reviews: Sequence[Due]) -> go.Figure:
     style(figure, "Kalender tinjauan", height=190 + 30 * len(names))
     figure.update_yaxes(
         categoryorder="array", categoryarray=names, autorange="reversed", ticksuffix=" ",
-        title={"text": "yang ditinjau", "standoff": 15},
+        title="yang ditinjau",
     )  # fmt: skip
     return figure.update_xaxes(title="hari dari hari ini (negatif: sudah lewat)")
 
@@ -70,25 +71,25 @@ def error_rate_intervals(rates: pd.DataFrame, title: str) -> go.Figure:
     title : str
     """
     groups = rates.drop("semua")
-    names = [f"{escape(str(name))}<br>({int(n)} pasangan)" for name, n in groups["pasangan"].items()]
+    names = [
+        f"{escape(str(name))}<br>({number(int(n))} pasangan)" for name, n in groups["pasangan"].items()
+    ]
     figure = make_subplots(
         1, 2, shared_yaxes=True, horizontal_spacing=0.06,
         subplot_titles=[
             "alarm palsu: studi lain disebut mirip", "luput: studi yang sama tidak ditemukan",
         ],
     )  # fmt: skip
-    for column, (kind, color, symbol) in enumerate(
-        zip(_KINDS, (PRIMARY, ACCENT), ("circle", "square"), strict=True), start=1
-    ):
+    for column, (kind, look) in enumerate(zip(_KINDS, LOOKS, strict=False), start=1):
         share = 100 * groups[[kind, f"{kind}, dari", f"{kind}, sampai"]].astype(float)
         known = share[kind].notna().to_numpy()
         shown = share[known].to_numpy().T
         figure.add_scatter(
             x=rounded(shown[0], 1), y=[name for name, kept in zip(names, known, strict=True) if kept],
             mode="markers", name=kind, showlegend=False,
-            marker={"color": color, "symbol": symbol, "size": 11},
+            marker=look.marker(11),
             error_x={
-                "type": "data", "symmetric": False, "color": color, "thickness": 2, "width": 6,
+                "type": "data", "symmetric": False, "color": look.color, "thickness": 2, "width": 6,
                 "array": rounded(shown[2] - shown[0], 1),
                 "arrayminus": rounded(shown[0] - shown[1], 1),
             },
@@ -96,7 +97,7 @@ def error_rate_intervals(rates: pd.DataFrame, title: str) -> go.Figure:
         )  # fmt: skip
         overall = 100 * float(rates[kind].to_numpy(dtype=float)[rates.index.get_loc("semua")])
         if overall == overall:  # Too few pairs have no rate.
-            line = {"color": "#888", "dash": "dash"}
+            line = {"color": GREY, "dash": "dash"}
             figure.add_vline(round(overall, 1), line=line, row=1, col=column)
     style(figure, escape(title), height=190 + 60 * len(names))
     figure.update_annotations(font_size=13)
@@ -105,4 +106,4 @@ def error_rate_intervals(rates: pd.DataFrame, title: str) -> go.Figure:
     # Both halves alike, and room for a mark at 0.
     figure.update_xaxes(title="persen pasangan", range=rounded([-0.03 * most, 1.05 * most], 1))
     figure.update_yaxes(categoryorder="array", categoryarray=names, autorange="reversed", ticksuffix=" ")
-    return figure.update_yaxes(title={"text": "kelompok judul", "standoff": 15}, col=1)
+    return figure.update_yaxes(title="kelompok judul", col=1)

@@ -6,17 +6,9 @@ from html import escape
 import pandas as pd
 import plotly.graph_objects as go
 
+from judul_lib.figure_style import LOOKS, rounded, style
 from judul_lib.growth import growth_exponent
-from judul_lib.plots import ACCENT, PRIMARY, rounded, style
 from judul_lib.tables import number
-
-_MARKS = (
-    (PRIMARY, "circle", "solid"),
-    (ACCENT, "x", "dash"),
-    ("#5d8aa8", "square", "dot"),
-    ("#8e6c8a", "diamond", "dashdot"),
-)
-_PATTERNS = ("", "/", ".", "x")
 
 
 def time_growth(seconds: Mapping[str, pd.Series]) -> go.Figure:
@@ -45,18 +37,18 @@ def scored_growth(counts: Mapping[str, pd.Series]) -> go.Figure:
 def _growth(values: Mapping[str, pd.Series], title: str, axis: str) -> go.Figure:
     figure = go.Figure()
     sizes = sorted({int(size) for series in values.values() for size in series.index})
-    for (name, series), (color, symbol, dash) in zip(values.items(), _MARKS, strict=False):
+    for (name, series), look in zip(values.items(), LOOKS, strict=False):
         exponent, factor = growth_exponent(series.index, series)
         fitted = [factor * size**exponent for size in (series.index.min(), series.index.max())]
         figure.add_scatter(
             x=series.index.tolist(), y=rounded(series, 3), mode="markers", legendgroup=name,
-            marker={"color": color, "symbol": symbol, "size": 10},
+            marker=look.marker(),
             name=f"{escape(name)}: pangkat {number(exponent, 2)}",
             hovertemplate="%{x} judul: %{y} " + axis + "<extra></extra>",
         )  # fmt: skip
         figure.add_scatter(
             x=[int(series.index.min()), int(series.index.max())], y=rounded(fitted, 3), mode="lines",
-            line={"color": color, "dash": dash}, legendgroup=name, showlegend=False, hoverinfo="skip",
+            line=look.line, legendgroup=name, showlegend=False, hoverinfo="skip",
         )  # fmt: skip
     style(figure, title, height=360 + 22 * len(values))
     below = {"y": 0, "yref": "container", "yanchor": "bottom", "orientation": "v"}
@@ -87,10 +79,10 @@ def stage_bars(
     """
     figure = go.Figure()
     steps = [escape(str(step)) for step in costs.index]
-    for (name, values), mark, pattern in zip(costs.items(), _MARKS, _PATTERNS, strict=False):
+    for (name, values), look in zip(costs.items(), LOOKS, strict=False):
         figure.add_bar(
             x=rounded(values, 3), y=steps, orientation="h", name=escape(str(name)),
-            marker={"color": mark[0], "pattern": {"shape": pattern}},
+            marker=look.bar,
             text=[number(float(value), 2) for value in values], textposition="outside",
             cliponaxis=False,
         )  # fmt: skip

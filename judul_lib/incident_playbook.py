@@ -111,7 +111,7 @@ PLAYBOOK: Mapping[str, Incident] = MappingProxyType(
         ),
         ERRORS: Incident(
             ALERTS[ERRORS].level,
-            "Terlalu banyak pertanyaan berakhir dengan galat",
+            "Terlalu banyak pemeriksaan berakhir dengan galat",
             (
                 "Lihat bagian galat: `judul monitor --days 7`.",
                 "Ulangi yang gagal: berkas yang ditolak, judul kosong, atau arsip yang hilang.",

@@ -11,10 +11,11 @@ from numpy.typing import ArrayLike
 from plotly.subplots import make_subplots
 from scipy.stats import sem, t
 
-from judul_lib.plots import ACCENT, PRIMARY, rounded, style
+from judul_lib.figure_style import LOOKS, rounded, style
+from judul_lib.tables import number
 
 _BINS = 10
-_LOOKS = ((PRIMARY, "solid", "circle", "44, 62, 80"), (ACCENT, "dash", "x", "224, 142, 69"))
+_LIGHT = "2e"  # Opacity of a band, as the end of its colour.
 
 
 def chosen_bars(probabilities: Mapping[str, ArrayLike]) -> go.Figure:
@@ -26,15 +27,13 @@ def chosen_bars(probabilities: Mapping[str, ArrayLike]) -> go.Figure:
         Name of a group to its probabilities: all candidates, those chosen.
     """
     edges = np.round(np.linspace(0, 1, _BINS + 1), 2)
-    names = [f"{a:.1f}–{b:.1f}".replace(".", ",") for a, b in pairwise(edges)]
+    names = [f"{number(a, 1)}–{number(b, 1)}" for a, b in pairwise(edges)]
     figure = go.Figure()
-    for (name, values), color, pattern in zip(
-        probabilities.items(), ("#5d8aa8", ACCENT, PRIMARY), ("", "/", "x"), strict=False
-    ):
+    for (name, values), look in zip(probabilities.items(), LOOKS, strict=False):
         counts, _ = np.histogram(np.asarray(values, dtype=float), edges)
         figure.add_bar(
             x=names, y=rounded(100 * counts / max(counts.sum(), 1), 1), name=escape(name),
-            marker={"color": color, "pattern": {"shape": pattern}},
+            marker=look.bar,
         )  # fmt: skip
     style(figure, "Peluang mirip: semua calon dan yang dipilih", barmode="group")
     figure.update_yaxes(title="persen pasangan")
@@ -56,7 +55,7 @@ def strategy_curves(
     figure = make_subplots(1, len(tests), subplot_titles=[escape(name) for name in tests])
     strategies = list(dict.fromkeys(compared["strategi"]))
     for column, test in enumerate(tests, start=1):
-        for strategy, (color, dash, symbol, tone) in zip(strategies, _LOOKS, strict=False):
+        for strategy, look in zip(strategies, LOOKS, strict=False):
             of = compared[(compared["uji"] == test) & (compared["strategi"] == strategy)]
             by_number = of.groupby("label")[metric].apply(list)
             means = by_number.map(np.mean).to_numpy()
@@ -64,13 +63,13 @@ def strategy_curves(
             x = by_number.index.tolist()
             figure.add_scatter(
                 x=[*x, *x[::-1]], y=rounded([*(means + half), *(means - half)[::-1]]),
-                mode="lines", line={"width": 0}, fill="toself", fillcolor=f"rgba({tone}, 0.18)",
+                mode="lines", line={"width": 0}, fill="toself", fillcolor=look.color + _LIGHT,
                 hoverinfo="skip", showlegend=False, legendgroup=strategy, row=1, col=column,
             )  # fmt: skip
             figure.add_scatter(
                 x=x, y=rounded(means), mode="lines+markers", name=escape(strategy),
                 legendgroup=strategy, showlegend=column == 1,
-                line={"color": color, "dash": dash}, marker={"symbol": symbol, "size": 9},
+                line=look.line, marker=look.marker(9),
                 row=1, col=column,
             )  # fmt: skip
     style(figure, f"{title} menurut jumlah label dan cara memilihnya", height=430)

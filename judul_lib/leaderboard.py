@@ -139,7 +139,7 @@ def retrieval(
     -------
     dict
         ``R@1``, ``R@5`` and ``MRR``, where a tie counts against the method;
-        ``peringatan palsu``: share of the queries for which another title than
+        ``alarm palsu``: share of the queries for which another title than
         the original reaches the threshold.
     """
     position = {title: number for number, title in enumerate(corpus)}
@@ -158,7 +158,7 @@ def retrieval(
         "R@1": float((rank <= 1).mean()),
         "R@5": float((rank <= 5).mean()),
         "MRR": float((1 / rank).mean()),
-        "peringatan palsu": float(np.mean(alarms)),
+        "alarm palsu": float(np.mean(alarms)),
     }
 
 

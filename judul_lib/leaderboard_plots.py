@@ -8,9 +8,15 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
-from judul_lib.plots import ACCENT, PRIMARY, labelled_cells, metric_intervals, rounded, style
+from judul_lib.figure_style import GREY, LOOKS, rounded, style
+from judul_lib.plots import labelled_cells, metric_intervals
+from judul_lib.tables import number
 
 _BINS = 10
+_COLUMNS = (
+    ("roc_auc", "semua pasangan", LOOKS[0]),
+    ("roc_auc_hard", "pasangan sulit", LOOKS[1]),
+)
 
 
 def leaderboard_bars(board: pd.DataFrame) -> go.Figure:
@@ -43,10 +49,9 @@ def reliability(curves: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> go.Figure:
     with supervised learning*.
     """
     figure = go.Figure()
-    line = {"color": "#9aa5b1", "dash": "dash"}
+    line = {"color": GREY, "dash": "longdash"}
     figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line=line, name="terkalibrasi sempurna")
-    marks = ((PRIMARY, "circle"), (ACCENT, "x"), ("#5d8aa8", "square"))
-    for (name, (labels, scores)), (color, symbol) in zip(curves.items(), marks, strict=False):
+    for (name, (labels, scores)), look in zip(curves.items(), LOOKS, strict=False):
         labels, scores = np.asarray(labels, dtype=float), np.asarray(scores, dtype=float)
         bins = np.minimum((scores * _BINS).astype(int), _BINS - 1)
         counts = np.bincount(bins, minlength=_BINS)
@@ -56,9 +61,8 @@ def reliability(curves: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> go.Figure:
         shares = np.bincount(bins, labels, _BINS)[filled] / sizes
         figure.add_scatter(
             x=rounded(means, 3), y=rounded(shares, 3), mode="lines+markers", name=escape(name),
-            line={"color": color},
-            marker={"color": color, "symbol": symbol, "size": rounded(6 + 1.2 * np.sqrt(sizes), 1)},
-            text=[f"{count} pasangan" for count in sizes],
+            line=look.line, marker=look.marker(size=rounded(6 + 1.2 * np.sqrt(sizes), 1)),
+            text=[f"{number(count)} pasangan" for count in sizes],
             hovertemplate="peluang %{x}, mirip %{y}<br>%{text}<extra></extra>",
         )  # fmt: skip
     style(figure, "Kalibrasi: peluang yang disebut dan bagian yang benar mirip", height=480)
@@ -70,30 +74,24 @@ def ablation_bars(table: pd.DataFrame, title: str) -> go.Figure:
     """ROC AUC with a part left out: all pairs, and the hard ones."""
     figure = go.Figure()
     names = [escape(str(name)) for name in table.index]
-    for column, name, color, pattern in (
-        ("roc_auc", "semua pasangan", PRIMARY, ""),
-        ("roc_auc_hard", "pasangan sulit", ACCENT, "/"),
-    ):
+    for column, name, look in _COLUMNS:
         figure.add_bar(
-            x=rounded(table[column], 3), y=names, orientation="h", name=name,
-            marker={"color": color, "pattern": {"shape": pattern}},
-            text=[f"{value:.3f}".replace(".", ",") for value in table[column]], textposition="auto",
+            x=rounded(table[column], 3), y=names, orientation="h", name=name, marker=look.bar,
+            text=[number(float(value)) for value in table[column]], textposition="outside",
+            cliponaxis=False,
         )  # fmt: skip
     style(figure, title, height=150 + 46 * len(names), barmode="group", bargap=0.25)
     figure.update_yaxes(autorange="reversed", ticksuffix=" ", title="yang diubah")
-    return figure.update_xaxes(title="ROC AUC (0,5 = menebak)", range=[0, 1.02])
+    return figure.update_xaxes(title="ROC AUC (0,5 = menebak)", range=[0, 1.12])
 
 
 def learning_curve(table: pd.DataFrame) -> go.Figure:
     """ROC AUC against the number of base studies that were learnt from."""
     figure = go.Figure()
-    for column, name, symbol in (
-        ("roc_auc", "semua pasangan", "circle"),
-        ("roc_auc_hard", "pasangan sulit", "x"),
-    ):
+    for column, name, look in _COLUMNS:
         figure.add_scatter(
             x=table.index.tolist(), y=rounded(table[column], 3), mode="lines+markers", name=name,
-            marker={"symbol": symbol, "size": 10},
+            line=look.line, marker=look.marker(),
         )  # fmt: skip
     style(figure, "Kurva belajar model terstruktur")
     figure.update_xaxes(title="jumlah studi dasar untuk belajar")

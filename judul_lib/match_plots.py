@@ -5,14 +5,25 @@ from html import escape
 import numpy as np
 import plotly.graph_objects as go
 
+from judul_lib.figure_style import (
+    ACCENT,
+    ASKED,
+    BLUE,
+    DANGER,
+    FALL,
+    GRID,
+    PRIMARY,
+    RISE,
+    rounded,
+    style,
+)
 from judul_lib.matches import Evidence, Matches
 from judul_lib.page_parts import part_title, verdict_title
-from judul_lib.plots import ACCENT, GRID, PRIMARY, rounded, style
 from judul_lib.settings import ASK, DIFFERENT, SIMILAR
 from judul_lib.tables import number
 from judul_lib.texts import Texts, read_texts
 
-_LABEL_STYLE = {SIMILAR: ("#a93226", ""), ASK: ("#9a6a00", "."), DIFFERENT: ("#5d8aa8", "/")}
+_LABEL_STYLE = {SIMILAR: (DANGER, ""), ASK: (ASKED, "."), DIFFERENT: (BLUE, "/")}
 _PATTERN = {"fillmode": "overlay", "fgcolor": "#ffffff"}
 _LONGEST = 26
 
@@ -42,7 +53,7 @@ def match_bars(matches: Matches, *, texts: Texts | None = None) -> go.Figure:
                 x=rounded(matches.probability[rows], 3), y=rows, orientation="h",
                 name=verdict_title(label, texts=texts),
                 marker={"color": colour, "pattern": {"shape": pattern, **_PATTERN}},
-                text=[f"{p:.2f}".replace(".", ",") for p in matches.probability[rows]],
+                text=[number(float(p), 2) for p in matches.probability[rows]],
                 textposition="outside", cliponaxis=False,
                 customdata=[plain(matches.titles[k], 120) for k in rows],
                 hovertemplate="%{customdata}: %{x}<extra></extra>",
@@ -78,8 +89,11 @@ def evidence_waterfall(evidence: Evidence, title: str, *, texts: Texts | None = 
             orientation="h", x=values, cliponaxis=False,
             y=[text.replace(".", ",") for text in shown],
             measure=["absolute", *["relative"] * len(parts), "total"],
-            increasing={"marker": {"color": "#a93226"}}, decreasing={"marker": {"color": "#5d8aa8"}},
+            # A waterfall takes no pattern: three tones, and the sign beside each name.
+            increasing={"marker": {"color": RISE, "line": {"color": PRIMARY, "width": 1}}},
+            decreasing={"marker": {"color": FALL, "line": {"color": PRIMARY, "width": 1}}},
             totals={"marker": {"color": PRIMARY}}, connector={"line": {"color": GRID}},
+            hovertemplate="%{y}<extra></extra>",
         )
     )  # fmt: skip
     answer = texts("probability", p=number(evidence.probability, 2))

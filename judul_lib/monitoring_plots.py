@@ -7,12 +7,12 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from judul_lib.drift import N_BINS, Baseline
+from judul_lib.figure_style import GREY, LOOKS, PRIMARY, rounded, style
 from judul_lib.monitoring import SLOW_SECONDS, TARGET_SECONDS
-from judul_lib.plots import ACCENT, PRIMARY, rounded, style
+from judul_lib.tables import number
 
-_LINES = ((PRIMARY, "solid"), ("#5d8aa8", "dash"), (ACCENT, "dot"), ("#8e6c8a", "dashdot"))
 # As days are written in Indonesia.
-_DAY = "%d-%m"
+_DAY, _DATE = "%d-%m", "%d-%m-%Y"
 # Bins of a drawn histogram: few enough to see the shape.
 _DRAWN = 10
 
@@ -27,7 +27,7 @@ def response_time_lines(daily: pd.DataFrame) -> go.Figure:
     """
     figure = _lines(daily, "Waktu jawab per hari", "detik")
     for seconds, words in ((TARGET_SECONDS, "sasaran"), (SLOW_SECONDS, "peringatan")):
-        figure.add_hline(seconds, line={"color": "#888", "dash": "longdash"}, annotation_text=words)
+        figure.add_hline(seconds, line={"color": GREY, "dash": "longdash"}, annotation_text=words)
     return figure.update_yaxes(range=[0, max(1.1 * SLOW_SECONDS, float(daily.max().max()))])
 
 
@@ -43,20 +43,20 @@ def drift_lines(shifts: pd.DataFrame, bounds: Mapping[str, float]) -> go.Figure:
     """
     figure = _lines(shifts, "Pergeseran rata-rata peluang terhadap garis dasar", "pergeseran")
     for bound in {round(value, 3) for value in bounds.values()}:
-        figure.add_hline(bound, line={"color": "#888", "dash": "longdash"})
+        figure.add_hline(bound, line={"color": GREY, "dash": "longdash"})
     return figure
 
 
 def _lines(frame: pd.DataFrame, title: str, axis: str) -> go.Figure:
     figure = go.Figure()
-    for (name, values), (color, dash) in zip(frame.items(), _LINES, strict=False):
+    for (name, values), look in zip(frame.items(), LOOKS, strict=False):
         figure.add_scatter(
             x=[f"{day:%Y-%m-%d}" for day in frame.index], y=rounded(values, 3), mode="lines",
-            name=escape(str(name)), line={"color": color, "dash": dash},
+            name=escape(str(name)), line=look.line,
         )  # fmt: skip
     style(figure, title)
     figure.update_yaxes(title=axis)
-    return figure.update_xaxes(title="hari", tickformat=_DAY)
+    return figure.update_xaxes(title="hari", tickformat=_DAY, hoverformat=_DATE)
 
 
 def count_bars(counts: pd.Series, title: str, axis: str) -> go.Figure:
@@ -72,7 +72,7 @@ def count_bars(counts: pd.Series, title: str, axis: str) -> go.Figure:
     figure = go.Figure(go.Bar(x=shown, y=counts.tolist(), marker={"color": PRIMARY}))
     style(figure, title, height=320)
     figure.update_yaxes(title="pemeriksaan")
-    ticks = {"tickformat": _DAY} if days else {"dtick": 2}
+    ticks = {"tickformat": _DAY, "hoverformat": _DATE} if days else {"dtick": 2}
     return figure.update_xaxes(title=axis, **ticks)
 
 
@@ -85,16 +85,15 @@ def probability_bars(baseline: Baseline, current: Baseline, model: str) -> go.Fi
         Its title.
     """
     wide = N_BINS // _DRAWN
-    edges = [f"{k / _DRAWN:.1f}–{(k + 1) / _DRAWN:.1f}".replace(".", ",") for k in range(_DRAWN)]
+    edges = [f"{number(k / _DRAWN, 1)}–{number((k + 1) / _DRAWN, 1)}" for k in range(_DRAWN)]
     figure = go.Figure()
-    for name, spread, color, pattern in (
-        ("garis dasar", baseline, "#5d8aa8", ""),
-        ("catatan penggunaan", current, ACCENT, "/"),
+    for name, spread, look in (
+        ("garis dasar", baseline, LOOKS[0]),
+        ("catatan penggunaan", current, LOOKS[1]),
     ):
         shares = spread.shares.reshape(_DRAWN, wide).sum(axis=1)
         figure.add_bar(
-            x=edges, y=rounded(100 * shares, 1), name=name,
-            marker={"color": color, "pattern": {"shape": pattern}},
+            x=edges, y=rounded(100 * shares, 1), name=name, marker=look.bar,
         )  # fmt: skip
     style(figure, f"Sebaran peluang teratas, {escape(model)}", barmode="group")
     figure.update_yaxes(title="persen")

@@ -13,7 +13,7 @@ from judul_lib.tables import number
 from judul_lib.usage_frames import Usage
 
 _MEASURED = {"probability": "peluang teratas", "unknown": "kata tak dikenal"}
-_OPINIONS = {"is_right": "simpulan dinilai benar", "rating": "nilai 1 sampai 5"}
+_OPINIONS = {"is_right": "simpulan dinilai tepat", "rating": "nilai 1 sampai 5"}
 
 
 def baseline_table(baselines: Mapping[str, ModelBaseline]) -> pd.DataFrame:

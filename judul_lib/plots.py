@@ -1,77 +1,37 @@
 """Every figure of the notebooks: a function that takes data and returns a Plotly figure.
 
 Values are rounded and binned here, so that notebooks stay small and what they
-store can be compared strictly. Dark and light tones and different marks keep
-the classes apart in a grey print. What is slow to import is imported by the
+store can be compared strictly. What is slow to import is imported by the
 figure that needs it: the page draws its figures without scikit-learn.
 """
 
 from collections.abc import Mapping, Sequence
 from html import escape
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-import plotly.io as pio
 from numpy.typing import ArrayLike, NDArray
 from plotly.subplots import make_subplots
 
+from judul_lib.figure_style import ACCENT, GRID, LOOKS, PRIMARY, SHADES, rounded, style
+from judul_lib.figure_style import use_in_notebook as use_in_notebook
 from judul_lib.settings import DIFFERENT, SEED, SIMILAR
+from judul_lib.tables import number, readable, setting
 
-PRIMARY, ACCENT, GRID = "#2c3e50", "#e08e45", "#dfe4ea"
-_CLASS_STYLE = {1: (SIMILAR, PRIMARY, "circle", ""), 0: (DIFFERENT, ACCENT, "x", "/")}
-_SEQUENCE = (PRIMARY, ACCENT, "#5d8aa8", "#8e6c8a")
-_DASHES = ("solid", "dash", "dot", "dashdot")
-_SHADES = [[0.0, "#ffffff"], [0.5, "#8fb3cc"], [1.0, PRIMARY]]
-_AXIS = {"gridcolor": GRID, "linecolor": GRID, "zeroline": False, "automargin": True}
+_CLASSES = {1: (SIMILAR, LOOKS[0]), 0: (DIFFERENT, LOOKS[1])}
 _MOST_TITLES, _MOST_POINTS = 150, 600
-
-
-def use_in_notebook() -> None:
-    """Store figures as data instead of scripts: notebooks stay small and comparable."""
-    pio.renderers.default = "plotly_mimetype"
-
-
-def style(figure: go.Figure, title: str, *, height: int = 400, **layout: Any) -> go.Figure:
-    """Give a figure its title and the look of all figures."""
-    figure.update_layout(
-        template="none",
-        title={
-            "text": title, "x": 0.01, "xref": "container", "y": 1, "pad": {"t": 14},
-            "yanchor": "top", "font": {"size": 16},
-        },
-        height=height,
-        margin={"l": 60, "r": 20, "t": 95, "b": 60},
-        font={"family": "system-ui, Segoe UI, Roboto, sans-serif", "size": 13, "color": PRIMARY},
-        colorway=list(_SEQUENCE),
-        separators=",.",
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        **layout,
-    )  # fmt: skip
-    figure.update_xaxes(**_AXIS)
-    figure.update_yaxes(**_AXIS)
-    return figure
-
-
-def rounded(values: ArrayLike, decimals: int = 4) -> list[Any]:
-    """Return values as a list that prints the same everywhere.
-
-    Examples
-    --------
-    >>> rounded([1 / 3, 1])
-    [0.3333, 1.0]
-    """
-    return np.round(np.asarray(values, dtype=float), decimals).tolist()
 
 
 def length_histogram(lengths: Mapping[str, Sequence[int]]) -> go.Figure:
     """Distribution of title lengths in words, one series a key."""
     figure = go.Figure()
     top = max(max(values) for values in lengths.values())
-    for name, values in lengths.items():
+    for (name, values), look in zip(lengths.items(), LOOKS, strict=False):
         counts = np.bincount(np.asarray(values, dtype=int), minlength=top + 1)
-        figure.add_bar(x=list(range(top + 1)), y=counts.tolist(), name=escape(name))
+        figure.add_bar(
+            x=list(range(top + 1)), y=counts.tolist(), name=escape(name), marker=look.bar
+        )  # fmt: skip
     style(figure, "Panjang judul", barmode="group", bargap=0.1)
     return figure.update_xaxes(title="jumlah kata").update_yaxes(title="jumlah judul")
 
@@ -81,12 +41,12 @@ def term_bars(counts: pd.Series, title: str, axis: str) -> go.Figure:
     shown = counts.iloc[::-1]
     figure = go.Figure(
         go.Bar(
-            x=rounded(shown), y=[escape(str(name)) for name in shown.index], orientation="h",
+            x=rounded(shown), y=[escape(readable(name)) for name in shown.index], orientation="h",
             marker_color=PRIMARY,
         )
     )  # fmt: skip
-    style(figure, title, height=120 + 24 * len(shown))
-    return figure.update_xaxes(title=axis).update_yaxes(ticksuffix=" ")
+    style(figure, title, height=160 + 24 * len(shown))
+    return figure.update_xaxes(title=axis).update_yaxes(ticksuffix=" ", dtick=1)
 
 
 def similarity_heatmap(similarity: NDArray[np.float64]) -> go.Figure:
@@ -101,17 +61,19 @@ def similarity_heatmap(similarity: NDArray[np.float64]) -> go.Figure:
     shown = similarity[np.ix_(kept, kept)]
     distance = np.round(1 - shown[np.triu_indices(len(shown), 1)], 9)
     order = leaves_list(linkage(distance, "average"))
-    names = [f"baris {number + 1}" for number in kept[order]]
+    names = [f"baris {row + 1}" for row in kept[order]]
     figure = go.Figure(
         go.Heatmap(
-            z=rounded(shown[np.ix_(order, order)], 2), x=names, y=names, colorscale=_SHADES,
+            z=rounded(shown[np.ix_(order, order)], 2), x=names, y=names, colorscale=SHADES,
             zmin=0, zmax=1, colorbar={"title": "kosinus"},
             hovertemplate="%{x} dan %{y}: %{z}<extra></extra>",
         )
     )  # fmt: skip
     style(figure, f"Kemiripan kosinus antara {len(kept)} judul", height=620)
-    figure.update_yaxes(autorange="reversed", showticklabels=False, title="judul (diurutkan)")
-    return figure.update_xaxes(showticklabels=False, title="judul (diurutkan menurut kemiripan)")
+    figure.update_yaxes(autorange="reversed", showticklabels=False, ticks="", title="judul (diurutkan)")
+    return figure.update_xaxes(
+        showticklabels=False, ticks="", title="judul (diurutkan menurut kemiripan)"
+    )
 
 
 def cosine_with_thresholds(
@@ -129,7 +91,7 @@ def cosine_with_thresholds(
         (different_max, "tidak mirip ≤ ", "right"),
         (similar_min, "mirip ≥ ", "left"),
     ):
-        shown = f"{text}{x:.2f}".replace(".", ",")
+        shown = f"{text}{number(x, 2)}"
         figure.add_vline(x=x, line_dash="dash", line_color=ACCENT)
         figure.add_annotation(
             x=x, y=1.0, yref="paper", text=shown, showarrow=False, xanchor=side, yanchor="bottom"
@@ -140,24 +102,26 @@ def cosine_with_thresholds(
 
 
 def features_by_class(samples: pd.DataFrame, features: Sequence[str]) -> go.Figure:
-    """Distribution of each feature within each class, as shares of the class."""
-    figure = make_subplots(1, len(features), subplot_titles=list(features), shared_yaxes=True)
+    """Distribution of each feature within each class, in percent of the class."""
+    figure = make_subplots(
+        1, len(features), subplot_titles=[readable(name) for name in features], shared_yaxes=True
+    )
     edges = np.round(np.arange(0, 1.0001, 0.05), 2)
     for column, feature in enumerate(features, start=1):
-        for value, (name, color, _, pattern) in _CLASS_STYLE.items():
+        for value, (name, look) in _CLASSES.items():
             values = samples.loc[samples["label"] == value, feature]
             counts, _ = np.histogram(values, edges)
             figure.add_bar(
                 x=rounded((edges[:-1] + edges[1:]) / 2, 3),
-                y=rounded(counts / max(len(values), 1)),
+                y=rounded(100 * counts / max(len(values), 1), 2),
                 name=name, legendgroup=name, showlegend=column == 1, width=0.05,
-                marker={"color": color, "pattern": {"shape": pattern}}, opacity=0.75,
+                marker=look.bar, opacity=0.75,
                 row=1, col=column,
             )  # fmt: skip
     style(figure, "Sebaran fitur menurut kelas", barmode="overlay")
     figure.update_layout(legend={"y": -0.25, "yanchor": "top"}, margin={"b": 90})
     figure.update_xaxes(range=[0, 1], title="nilai fitur")
-    return figure.update_yaxes(title="bagian dari kelasnya", tickformat=".0%", col=1)
+    return figure.update_yaxes(title="persen dari kelasnya", col=1)
 
 
 def feature_scatter_matrix(samples: pd.DataFrame, features: Sequence[str]) -> go.Figure:
@@ -172,15 +136,16 @@ def feature_scatter_matrix(samples: pd.DataFrame, features: Sequence[str]) -> go
         for column in range(row + 1):
             across, up = features[column], features[row + 1]
             for value, part in parts.items():
-                name, color, symbol, _ = _CLASS_STYLE[value]
+                name, look = _CLASSES[value]
                 figure.add_scatter(
                     x=rounded(part[across], 3), y=rounded(part[up], 3), mode="markers",
                     name=name, legendgroup=name, showlegend=row == 0 and column == 0,
-                    marker={"color": color, "symbol": symbol, "size": 6, "opacity": 0.7},
+                    marker=look.marker(6, opacity=0.7),
                     row=row + 1, col=column + 1,
                 )  # fmt: skip
-            figure.update_xaxes(title=across if row == side - 1 else None, row=row + 1, col=column + 1)
-        figure.update_yaxes(title=features[row + 1], row=row + 1, col=1)
+            title = readable(across) if row == side - 1 else None
+            figure.update_xaxes(title_text=title, row=row + 1, col=column + 1)
+        figure.update_yaxes(title_text=readable(features[row + 1]), row=row + 1, col=1)
     style(figure, "Fitur berpasangan", height=240 * side + 120)
     return figure.update_xaxes(range=[-0.03, 1.03]).update_yaxes(range=[-0.03, 1.03])
 
@@ -194,12 +159,12 @@ def labelled_cells(
     frame: pd.DataFrame, title: str, *, low: float, high: float = 1, decimals: int = 3
 ) -> go.Figure:
     """Draw a table whose cells are shaded by their value and show it."""
-    names = [escape(str(name)) for name in frame.index]
-    shades = _SHADES if low >= 0 else [[0.0, ACCENT], [0.5, "#ffffff"], [1.0, PRIMARY]]
+    names = [escape(readable(name)) for name in frame.index]
+    shades = SHADES if low >= 0 else [[0.0, ACCENT], [0.5, "#ffffff"], [1.0, PRIMARY]]
     figure = go.Figure(
         go.Heatmap(
             z=[rounded(row, decimals) for row in frame.to_numpy()],
-            x=[escape(str(name)) for name in frame.columns], y=names,
+            x=[escape(readable(name)) for name in frame.columns], y=names,
             colorscale=shades, zmin=low, zmax=high, showscale=False,
             texttemplate=f"%{{z:.{decimals}f}}", xgap=2, ygap=2,
             hovertemplate="%{y}, %{x}: %{z}<extra></extra>",
@@ -213,9 +178,7 @@ def labelled_cells(
 def grid_search(search: pd.DataFrame) -> go.Figure:
     """Mean score of each grid point: number of trees across, the other settings down."""
     others = [c for c in search.columns if c not in ("n_estimators", "score", "spread")]
-    rows = [
-        " / ".join(str(value) for value in values) for values in search[others].itertuples(index=False)
-    ]
+    rows = [" / ".join(map(setting, values)) for values in search[others].itertuples(index=False)]
     grid = search.assign(row=rows).set_index(["row", "n_estimators"])["score"].unstack()  # noqa: PD010
     low = float(np.floor(grid.to_numpy().min() * 100) / 100)
     high = max(float(grid.to_numpy().max()), low + 0.01)
@@ -233,8 +196,8 @@ def roc_and_precision_recall(curves: Mapping[str, tuple[ArrayLike, ArrayLike]]) 
     from sklearn.metrics import precision_recall_curve, roc_curve
 
     figure = make_subplots(1, 2, subplot_titles=["ROC", "Presisi-recall"])
-    for number, (name, (labels, scores)) in enumerate(curves.items()):
-        line = {"color": _SEQUENCE[number % 4], "dash": _DASHES[number % 4]}
+    for row, (name, (labels, scores)) in enumerate(curves.items()):
+        line = LOOKS[row % len(LOOKS)].line
         false_positive, true_positive, _ = roc_curve(labels, scores)
         precision, recall, _ = precision_recall_curve(labels, scores)
         for column, (x, y) in enumerate(
@@ -264,8 +227,9 @@ def confusion_matrices(matrices: Mapping[str, pd.DataFrame]) -> go.Figure:
             z=[rounded(row, 3) for row in shares],
             x=[name.replace(" ", "<br>") for name in matrix.columns],
             y=[name.replace(" ", "<br>") for name in matrix.index],
-            text=matrix.to_numpy().tolist(), texttemplate="%{text}", colorscale=_SHADES,
-            zmin=0, zmax=1, showscale=False, xgap=2, ygap=2, row=1, col=column,
+            text=[[number(int(n)) for n in row] for row in matrix.to_numpy()],
+            texttemplate="%{text}", colorscale=SHADES, zmin=0, zmax=1, showscale=False,
+            xgap=2, ygap=2, row=1, col=column,
             hovertemplate="label %{y}, prediksi %{x}: %{text} pasangan<extra></extra>",
         )  # fmt: skip
     style(figure, "Matriks kebingungan (jumlah pasangan)", height=360)
@@ -279,13 +243,12 @@ def metric_intervals(
 ) -> go.Figure:
     """Estimates with their bootstrap intervals, one series a key."""
     figure = go.Figure()
-    metrics = list(next(iter(tables.values())).index)
-    for number, (name, table) in enumerate(tables.items()):
-        shift = 0.6 * (number - (len(tables) - 1) / 2) / len(tables)
+    metrics = [escape(readable(name)) for name in next(iter(tables.values())).index]
+    for place, (name, table) in enumerate(tables.items()):
+        shift = 0.6 * (place - (len(tables) - 1) / 2) / len(tables)
         figure.add_scatter(
             x=rounded(table["estimate"]), y=rounded(np.arange(len(table)) + shift),
-            mode="markers", name=escape(name),
-            marker={"size": 10, "symbol": ["circle", "x", "square", "diamond"][number % 4]},
+            mode="markers", name=escape(readable(name)), marker=LOOKS[place % len(LOOKS)].marker(),
             error_x={
                 "type": "data", "symmetric": False,
                 "array": rounded(table["high"] - table["estimate"]),
@@ -300,10 +263,10 @@ def metric_intervals(
 def importance_bars(importances: Mapping[str, Mapping[str, float]]) -> go.Figure:
     """Feature importances of several models."""
     figure = go.Figure()
-    for (name, values), pattern in zip(importances.items(), ("", "/", ".", "x"), strict=False):
+    for (name, values), look in zip(importances.items(), LOOKS, strict=False):
         figure.add_bar(
-            x=list(values), y=rounded(list(values.values()), 3), name=escape(name),
-            marker={"pattern": {"shape": pattern}},
+            x=[escape(readable(feature)) for feature in values], y=rounded(list(values.values()), 3),
+            name=escape(name), marker=look.bar,
         )  # fmt: skip
     style(figure, "Pentingnya fitur", barmode="group")
     return figure.update_xaxes(title="fitur").update_yaxes(title="bagian penurunan impuritas")

@@ -15,6 +15,8 @@ from nbconvert.filters import markdown2html
 from plotly.offline import get_plotlyjs
 from pygments.formatters import HtmlFormatter
 
+from judul_lib.figure_style import figure_config, figure_label
+
 PLOTLY_MIMETYPE = "application/vnd.plotly.v1+json"
 _WIDGET_MIMETYPE = "application/vnd.jupyter.widget-view+json"
 SUMMARY_TAG = "ringkasan"
@@ -87,6 +89,7 @@ def _page(*, title: str, lead: str, body: str, sections: Any = (), with_plotly: 
         sections=sections,
         style=style + HtmlFormatter(style="default").get_style_defs(".highlight"),
         plotly_js=get_plotlyjs().replace("</script", "<\\/script") if with_plotly else "",
+        figure_config=json.dumps(figure_config(), ensure_ascii=False),
     )
 
 
@@ -131,7 +134,7 @@ def _cells_html(notebook: Any) -> str:
     exporter = HTMLExporter(
         template_name="report",
         extra_template_basedirs=[str(_TEMPLATES.parent)],
-        filters={"figure_json": _figure_json, "figure_title": _figure_title},
+        filters={"figure_json": _figure_json, "figure_label": figure_label},
     )
     html, _ = exporter.from_notebook_node(notebook)
     return str(html)
@@ -141,8 +144,3 @@ def _figure_json(figure: Mapping[str, Any]) -> Markup:
     """Return a figure as JSON that no title in it can end early."""
     kept = {"data": figure["data"], "layout": figure["layout"]}
     return Markup(json.dumps(kept, separators=(",", ":")).replace("<", "\\u003c"))  # noqa: S704
-
-
-def _figure_title(figure: Mapping[str, Any]) -> str:
-    title = figure["layout"].get("title", {})
-    return re.sub(r"<[^>]+>", " ", title.get("text", "") if isinstance(title, dict) else title).strip()

@@ -110,7 +110,7 @@ def retrain(
     if labels.pairs.empty:
         raise LabelError(
             "Belum ada label baru untuk dipelajari. Berikan CSV berlabel dengan --labels, atau "
-            "kumpulkan umpan balik di halaman pemeriksaan."
+            "kumpulkan pendapat pengguna di halaman pemeriksaan."
         )
     pairs = read_gold(gold)
     folder = model_folder(outputs, name)

@@ -194,7 +194,8 @@ def _traces(config: Config, rows: list[dict[str, Any]], name: str) -> tuple[list
     for row in rows:
         if row["action"] in review.actions or (review.is_ticked and _ticked(row) == name):
             day = _day(row["time"])
-            seen = f"Baris {row['seq']} jejak audit ({row['action']})."
+            action = trail.ACTION_NAMES.get(row["action"], row["action"])
+            seen = f"Baris {row['seq']} jejak audit ({action})."
             traces.append(_Trace(day, day + period, seen))
     try:
         if name == BACKUP and (path := newest_backup(config.backups)) is not None:

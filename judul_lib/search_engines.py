@@ -11,7 +11,7 @@ from judul_lib.array_files import Arrays, StringColumn
 from judul_lib.checking import Checker, TitleChecker
 from judul_lib.errors import ModelError
 from judul_lib.features import FEATURES, FloatArray, TitleTable
-from judul_lib.forest_table import MOST_CELLS, ForestTable
+from judul_lib.forest_table import ForestTable
 from judul_lib.matches import TopRows
 from judul_lib.preprocessing import preprocess_titles
 from judul_lib.record_arrays import record_arrays
@@ -87,8 +87,8 @@ class StudyEngine:
         table = ForestTable.of(model.scaler, model.forest)
         if table is None:
             raise ModelError(
-                f"Hutan acak model ini punya lebih dari {MOST_CELLS} sel ambang, terlalu banyak untuk "
-                "indeks. Periksa tanpa indeks, atau latih hutan yang lebih kecil."
+                "Random forest model ini terlalu besar untuk indeks. Periksa tanpa indeks, atau latih "
+                "yang lebih kecil."
             )
         self._model, self._tfidf, self._table = model, model.tfidf, table
 

@@ -47,7 +47,7 @@ def objection(title: str, texts: Texts) -> str | None:
     if not title.strip():
         return texts("empty")
     if len(title) > LONGEST_TITLE:
-        return texts("long", length=len(title), most=LONGEST_TITLE)
+        return texts("long", length=number(len(title)), most=number(LONGEST_TITLE))
     words = preprocess_text(title).split()
     if not words:
         return texts("nothing_left")

@@ -118,3 +118,8 @@ MODEL_TITLES: Mapping[str, str] = MappingProxyType(
     {**{p.name: p.title for p in PROFILES.values()}, "structured": "Model Terstruktur"}
 )
 """Names of the model folders, as readers see them."""
+
+FEATURE_TITLES: Mapping[str, str] = MappingProxyType(
+    {"cosine": "kosinus", "jaccard": "Jaccard", "levenshtein": "Levenshtein"}
+)
+"""Names of the study's features, as readers see them."""

@@ -2,15 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from html import escape
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from judul_lib.settings import FEATURE_TITLES
+
 
 def number(value: Any, decimals: int = 3) -> str:
-    """Write a number with a decimal comma and points between thousands; ``–`` for none.
+    """Write a number with a decimal comma and points between thousands, a day with its year last.
+
+    What is not there is a dash.
 
     Examples
     --------
@@ -19,6 +25,8 @@ def number(value: Any, decimals: int = 3) -> str:
     """
     if value is None or (isinstance(value, float | np.floating) and np.isnan(value)):
         return "–"
+    if isinstance(value, date):
+        return f"{value:%d-%m-%Y}" if value == value else "–"
     if isinstance(value, bool | np.bool_):
         return "ya" if value else "tidak"
     if isinstance(value, int | np.integer):
@@ -26,6 +34,51 @@ def number(value: Any, decimals: int = 3) -> str:
     if isinstance(value, float | np.floating):
         return f"{value:,.{decimals}f}".translate(str.maketrans(",.", ".,"))
     return str(value)
+
+
+READABLE: Mapping[str, str] = MappingProxyType(
+    {
+        "accuracy": "akurasi", "f1_weighted": "F1 berbobot", "f1": "F1", "precision": "presisi",
+        "support": "pasangan", "roc_auc": "ROC AUC", "roc_auc_hard": "ROC AUC (sulit)",
+        "average_precision": "presisi rata-rata", "threshold": "ambang", "brier": "skor Brier",
+        "paraphrase_recall": "recall parafrase", "milliseconds": "milidetik", "kilobytes": "kilobita",
+        **FEATURE_TITLES,
+        "rf_probability": "peluang mirip", "rf_label": "simpulan", "judul_ref": "judul dalam arsip",
+        "judul_a": "judul A", "judul_b": "judul B", "kind": "jenis",
+        "n_estimators": "banyak pohon (n_estimators)", "max_depth": "kedalaman (max_depth)",
+        "min_samples_split": "isi cabang (min_samples_split)",
+        "min_samples_leaf": "isi daun (min_samples_leaf)",
+        "predictions": "pemeriksaan", "scores": "skor", "feedback": "pendapat", "events": "kejadian",
+        "spool": "yang menunggu di berkas", "audit": "baris jejak audit",
+    }
+)  # fmt: skip
+"""Names of columns, measures, settings and tables as readers see them; files keep their own."""
+
+
+def readable(name: object) -> str:
+    """Return a name as readers see it; names joined by a plus, one by one.
+
+    Examples
+    --------
+    >>> readable("roc_auc"), readable("cosine + jaccard"), readable("ambang")
+    ('ROC AUC', 'kosinus + Jaccard', 'ambang')
+    """
+    return " + ".join(READABLE.get(part, part) for part in str(name).split(" + "))
+
+
+def setting(value: Any) -> str:
+    """Write a setting of a model.
+
+    Examples
+    --------
+    >>> setting(None), setting(10.0), setting([100, 200])
+    ('tanpa batas', '10', '100, 200')
+    """
+    if isinstance(value, list | tuple):
+        return ", ".join(map(setting, value))
+    if value is None or value != value:
+        return "tanpa batas"
+    return number(int(value)) if isinstance(value, float) and value.is_integer() else number(value)
 
 
 def percent(share: float, decimals: int = 1) -> str:
@@ -56,7 +109,7 @@ class Display:
 def table(
     frame: pd.DataFrame, *, decimals: int = 3, index: bool = True, unbroken: bool = False
 ) -> Display:
-    """Show a data frame; every cell is escaped.
+    """Show a data frame, its names as in `READABLE`; every cell is escaped.
 
     Parameters
     ----------
@@ -68,12 +121,13 @@ def table(
     unbroken : bool
         Keep every cell on one line, aligned to the right, as numbers are.
     """
-    names = [str(name) for name in frame.index] if index else []
+    names = [readable(name) for name in frame.index] if index else []
+    columns = [readable(name) for name in frame.columns]
     rows = [[number(value, decimals) for value in row] for row in frame.itertuples(index=False)]
     numeric = [unbroken or pd.api.types.is_numeric_dtype(dtype) for dtype in frame.dtypes]
     head = "".join(
-        f"<th scope='col'{' class=angka' if is_number else ''}>{escape(str(name))}</th>"
-        for name, is_number in zip(frame.columns, numeric, strict=True)
+        f"<th scope='col'{' class=angka' if is_number else ''}>{escape(name)}</th>"
+        for name, is_number in zip(columns, numeric, strict=True)
     )
     lines = []
     for position, row in enumerate(rows):
@@ -88,7 +142,7 @@ def table(
         f"<table class='judul-tabel'><thead><tr>{corner}{head}</tr></thead>"
         f"<tbody>{''.join(lines)}</tbody></table>"
     )
-    plain = pd.DataFrame(rows, columns=frame.columns, index=names or None)
+    plain = pd.DataFrame(rows, columns=columns, index=names or None)
     return Display(html, plain.to_string(index=index))
 
 

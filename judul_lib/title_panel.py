@@ -11,22 +11,38 @@ import plotly.graph_objects as go
 
 from judul_lib import page_parts
 from judul_lib.feedback import Feedback
+from judul_lib.figure_style import figure_config, figure_label
 from judul_lib.match_plots import evidence_waterfall, match_bars
 from judul_lib.matches import Matches
 from judul_lib.session import LONGEST_TITLE, MOST_RESULTS, Answer, Session, objection
 from judul_lib.settings import MODEL_TITLES
 from judul_lib.storage import harmless_csv
 from judul_lib.texts import Texts
-from judul_lib.widgets import DownloadButton, Notice, RangeInput, SortableTable, TitleForm
+from judul_lib.widgets import DownloadButton, FigureName, Notice, RangeInput, SortableTable, TitleForm
 
 FeedbackFunction = Callable[[Feedback], None]
 
 
-def draw(output: widgets.Output, figure: go.Figure) -> None:
-    """Show a figure in the place of the one before."""
-    shown = {**json.loads(figure.to_json()), "config": {"responsive": True}}
-    data = {"application/vnd.plotly.v1+json": shown}
-    output.outputs = ({"output_type": "display_data", "data": data, "metadata": {}},)
+class FigurePlace(widgets.VBox):
+    """A place for one figure; a screen reader is told what it shows.
+
+    Parameters
+    ----------
+    language : {"id", "en"}
+    texts : Texts
+    """
+
+    def __init__(self, language: str, texts: Texts) -> None:
+        self._config, self._texts = figure_config(language), texts
+        self.name, self.output = FigureName(), widgets.Output()
+        super().__init__([self.name, self.output])
+
+    def draw(self, figure: go.Figure) -> None:
+        """Show a figure in the place of the one before."""
+        shown = {**json.loads(figure.to_json()), "config": self._config}
+        data = {"application/vnd.plotly.v1+json": shown}
+        self.output.outputs = ({"output_type": "display_data", "data": data, "metadata": {}},)
+        self.name.text = figure_label(shown, self._texts)
 
 
 def file_name(title: str, day: date) -> str:
@@ -59,7 +75,8 @@ class ModelPanel(widgets.VBox):
         self.verdict = Notice()
         self.table = SortableTable(label=texts("table_name", model=MODEL_TITLES[name]))
         self.table.observe(lambda _: self._draw_evidence(), "selected")
-        self.bars, self.evidence = widgets.Output(), widgets.Output()
+        language = session.config.language
+        self.bars, self.evidence = FigurePlace(language, texts), FigurePlace(language, texts)
         self.thanks = Notice()
         self._result = widgets.VBox(
             [
@@ -101,7 +118,7 @@ class ModelPanel(widgets.VBox):
     def draw(self) -> None:
         """Draw the figures of what is shown."""
         if self._shown is not None and len(self._shown):
-            draw(self.bars, match_bars(self._shown, texts=self._texts))
+            self.bars.draw(match_bars(self._shown, texts=self._texts))
             self._draw_evidence()
 
     def _draw_evidence(self) -> None:
@@ -109,7 +126,7 @@ class ModelPanel(widgets.VBox):
         if checker is not None and self._shown is not None and len(self._shown):
             other = self._shown.titles[min(self.table.selected, len(self._shown) - 1)]
             evidence = evidence_waterfall(checker.evidence(self._title, other), other, texts=self._texts)
-            draw(self.evidence, evidence)
+            self.evidence.draw(evidence)
 
     def _csv(self) -> tuple[str, bytes]:
         assert self._shown is not None

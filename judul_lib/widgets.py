@@ -85,6 +85,13 @@ class SortableTable(anywidget.AnyWidget):
     selected = traitlets.Int(0).tag(sync=True)
 
 
+class FigureName(anywidget.AnyWidget):
+    """Names the box that it stands in as one picture: the parts of a figure are nothing to read."""
+
+    _esm = _SCRIPTS / "figure_name.js"
+    text = traitlets.Unicode().tag(sync=True)
+
+
 class AnswerButtons(anywidget.AnyWidget):
     """Buttons that answer a question, each by its keys too.
 

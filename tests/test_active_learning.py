@@ -197,7 +197,7 @@ def test_strategies_start_alike_and_the_chosen_labels_are_nearer_to_the_turn():
     assert off["ragu"] < off["beragam"] < off["acak"]
     compared = simulation.compare("toy", strategies=STRATEGIES, seeds=range(4), at=(5, 20), step=5)
     assert len(compared) == 3 * 4 * 2
-    assert len(strategy_curves(compared).data) == 2 * 2
+    assert len(strategy_curves(compared).data) == 2 * len(STRATEGIES)
     pd.testing.assert_frame_equal(
         compared, simulation.compare("toy", strategies=STRATEGIES, seeds=range(4), at=(5, 20), step=5)
     )

@@ -185,7 +185,7 @@ def test_wrong_use_gets_one_line_that_helps(run, index, write_csv, tmp_path, arg
 def test_help_comes_where_nothing_is_asked(run):
     result = run("index")
     assert result.returncode == 2
-    assert result.stderr.startswith("Usage: judul index")
+    assert result.stderr.startswith("Cara pakai: judul index")
     assert all(name in result.stderr for name in ("build", "add", "remove", "info"))
 
 

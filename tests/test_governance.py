@@ -575,7 +575,7 @@ def test_the_commands(tmp_path):
     assert json.loads(copy.read_text())["user"] == USERS[0]
     gone = govern("forget", "--user", USERS[0], "--reason", "surat 12")
     assert gone.returncode == 0
-    assert "0 jawaban" in gone.stdout.splitlines()[1]
+    assert "0 pemeriksaan" in gone.stdout.splitlines()[1]
     assert_refused(govern("restore", target), "--force")
     assert govern("restore", target, "--force").returncode == 0
     assert set(privacy.remaining(engine, models / "logs", USERS[0]).values()) == {0}

@@ -159,7 +159,7 @@ def test_a_tabulated_forest_is_the_forest(features, data):
 
 def test_a_forest_with_too_many_cells_is_not_indexed(monkeypatch):
     monkeypatch.setattr("judul_lib.forest_table.MOST_CELLS", 10)
-    with pytest.raises(ModelError, match="sel ambang"):
+    with pytest.raises(ModelError, match="terlalu besar untuk indeks"):
         TitleIndex.build(["Prediksi"], LIGHT)
 
 

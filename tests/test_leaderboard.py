@@ -28,9 +28,9 @@ def test_the_threshold_lies_in_the_middle_of_the_gap():
 def test_ranks_and_alarms():
     same = Method(lambda a, b: np.array([float(x == y) for x, y in zip(a, b, strict=True)]))
     exact = retrieval(same, ["x"], ["x"], ["x", "y"])
-    assert exact == {"R@1": 1.0, "R@5": 1.0, "MRR": 1.0, "peringatan palsu": 0.0}
+    assert exact == {"R@1": 1.0, "R@5": 1.0, "MRR": 1.0, "alarm palsu": 0.0}
     blind = retrieval(Method(lambda a, _: np.ones(len(a))), ["x"], ["x"], ["x", "y"])
-    assert (blind["R@1"], blind["peringatan palsu"]) == (0, 1)  # A tie counts against the method.
+    assert (blind["R@1"], blind["alarm palsu"]) == (0, 1)  # A tie counts against the method.
 
 
 def test_an_oracle_leads_and_a_coin_does_not(gold):

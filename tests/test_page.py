@@ -61,7 +61,7 @@ def test_every_text_is_used():
     [
         ("", "belum diisi"), (" \n\t", "belum diisi"), ("Hoaks", "terlalu pendek"),
         ("yang di dan 2024 !!", "Tidak ada kata"), ("🙂🙂", "Tidak ada kata"),
-        ("=" * 400, "Tidak ada kata"), ("a" * 501, "501 karakter"), ("x " * 5_000, "10000 karakter"),
+        ("=" * 400, "Tidak ada kata"), ("a" * 501, "501 karakter"), ("x " * 5_000, "10.000 karakter"),
         (TITLE, None),
         ("<script>alert(1)</script> Prediksi Harga", None), ("x" * 499 + " y", "501 karakter"),
     ],
@@ -253,7 +253,7 @@ def test_an_index_is_asked_by_its_own_model_and_the_others_say_so(index_folder, 
     one.check(TITLE)
     assert "Kudus" in light.table.html
     one.tabs.selected_index = list(one.panels).index("light")
-    assert light.evidence.outputs
+    assert light.evidence.output.outputs
     light._answer(is_right=False)
     structured._answer(is_right=True)
     assert [f.model for f in given] == ["light"]

@@ -272,7 +272,7 @@ def test_an_empty_title_is_answered_with_a_sentence(visit):
     for title, said in [
         ("", "belum diisi"),
         ("yang di", "Tidak ada kata"),
-        ("x" * 10_000, "10000 karakter"),
+        ("x" * 10_000, "10.000 karakter"),
     ]:
         one.check(title)
         one.page.get_by_role("alert").filter(has_text=said).wait_for()

@@ -279,7 +279,7 @@ def test_the_command_does_not_promote_what_wrong_labels_teach(command, outputs, 
     result = command("--labels", path, "--promote", *WHO)
     assert result.return_value == 1, result.exception
     assert "tidak diberlakukan" in result.stdout
-    assert "roc_auc" in result.stdout
+    assert "ROC AUC" in result.stdout
     assert current_version(outputs, "light") is None
     assert len(list_versions(outputs, "light")) == 2
 

@@ -102,7 +102,7 @@ def test_a_tick_counts_from_its_day_and_for_its_review_only(config, engine, days
     found = review(config, engine, "pergeseran")
     assert (found.status, found.overdue) == (status, overdue)
     assert found.last == TODAY_THERE - timedelta(days=days)
-    assert "Baris 2 jejak audit (review)" in found.evidence
+    assert "Baris 2 jejak audit (tinjauan)" in found.evidence
     assert review(config, engine, "pendapat").last is None
     assert audit.verify(engine, config.logs) == []
 
