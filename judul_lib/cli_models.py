@@ -1,6 +1,7 @@
 """``judul models``: versions of models, which one answers, and what is recorded of them."""
 
 from collections.abc import Iterable, Mapping
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,15 +73,16 @@ def show(name: str, version: str | None, outputs: Path | None) -> None:
         "model": f"{name} ({MODEL_TITLES[name]})",
         "versi": version or version_of(metadata),
         "folder": where,
-        "dibuat": metadata.get("created"),
+        "dibuat": _day(metadata.get("created")),
         "data": ", ".join((*data, str(dataset.get("sha256")))),
         "hasil uji": _metrics(promotions.metrics_of(metadata)),
     }
     if version:
         decided = promotions.promotion(folder, name, version)
-        names = {"approver": "penyetuju", "reason": "alasan", "deployed": "berlaku sejak",
-                 "next_review": "tinjau lagi"}  # fmt: skip
-        facts |= {label: decided[key] for key, label in names.items() if key in decided}
+        said = {"approver": "penyetuju", "reason": "alasan"}
+        dated = {"deployed": "berlaku sejak", "next_review": "tinjau lagi"}
+        facts |= {label: decided[key] for key, label in said.items() if key in decided}
+        facts |= {label: _day(decided[key]) for key, label in dated.items() if key in decided}
         facts["tag"] = ", ".join(versions.tags(folder, name, version))
     if missing := promotions.missing_metadata(metadata):
         facts["belum ada"] = ", ".join(missing)
@@ -184,7 +186,7 @@ def tell_switch(config: "Config", name: str, entry: Mapping[str, Any]) -> None:
     before = f" (sebelumnya {entry['previous']})" if entry["previous"] else ""
     click.echo(
         f"Versi {entry['version']} dari model {name} kini berlaku{before}; ditinjau lagi paling lambat "
-        f"{entry['next_review']}. Halaman yang sedang berjalan memakainya setelah dimuat ulang."
+        f"{_day(entry['next_review'])}. Halaman yang sedang berjalan memakainya setelah dimuat ulang."
     )
     tracking.follow(config, name, say)
 
@@ -202,24 +204,34 @@ def _rows(config: "Config", name: str) -> list[tuple[str, ...]]:
         current = ""
     for version in versions.list_versions(config.models, name):
         try:
-            made = str(read_metadata(versions.version_folder(config.models, name, version))["created"])
-            review = str(promotions.promotion(config.models, name, version).get("next_review", "–"))
+            made = _day(read_metadata(versions.version_folder(config.models, name, version))["created"])
+            review = _day(promotions.promotion(config.models, name, version).get("next_review", "–"))
             words = ", ".join(versions.tags(config.models, name, version))
         except (ModelError, KeyError):
             rows.append((name, version, "rusak", "–", "–", "–"))
             continue
         is_current = version == current
         rows.append(
-            (name, version, "berlaku" if is_current else "–", made[:10], review if is_current else "–",
+            (name, version, "berlaku" if is_current else "–", made, review if is_current else "–",
              words or "–")
         )  # fmt: skip
     waiting = versions.candidate(config.models, name)
     if waiting is not None:
         status = "berlaku" if current is None else "kandidat"
         place = f"{config.models.name}/{name}"
-        made = str(waiting.get("created", "–"))[:10]
+        made = _day(waiting.get("created", "–"))
         rows.append((name, place, status, made, "–", f"= {version_of(waiting)}"))
     return rows
+
+
+def _day(value: Any) -> str:
+    """Return the day of a date in ISO 8601 as readers write it; what is no date, as it is."""
+    from judul_lib.tables import number
+
+    try:
+        return number(date.fromisoformat(str(value)[:10]))
+    except ValueError:
+        return str(value)
 
 
 def _metrics(values: Mapping[str, Any] | None) -> str:

@@ -102,7 +102,7 @@ def _summary(usage: "Usage", drift: "pd.DataFrame", days: int) -> list[str]:
         facts["waktu jawab"] = ", ".join(
             f"{name} {number(times[name], 2)} detik" for name in ("p50", "p95", "p99")
         )
-        facts["sesuai target"] = (
+        facts["dalam sasaran"] = (
             f"{percent(times['within_target'])} di bawah {number(monitoring.TARGET_SECONDS, 0)} detik"
         )
         facts["tanpa hasil"] = percent(counts["empty_share"])

@@ -57,8 +57,6 @@ _AXIS = {
     "gridcolor": GRID, "linecolor": GRID, "zeroline": False, "automargin": True,
     "title": {"standoff": 15}, "exponentformat": "none", "separatethousands": True,
 }  # fmt: skip
-_MONTHS = "Januari Februari Maret April Mei Juni Juli Agustus September Oktober November Desember"
-_DAYS = "Minggu Senin Selasa Rabu Kamis Jumat Sabtu"
 _INDONESIAN = {
     "dictionary": {
         "Autoscale": "Skala otomatis",
@@ -76,12 +74,7 @@ _INDONESIAN = {
         "Zoom in": "Perbesar",
         "Zoom out": "Perkecil",
     },
-    "format": {
-        "months": _MONTHS.split(), "shortMonths": [name[:3] for name in _MONTHS.split()],
-        "days": _DAYS.split(), "shortDays": [name[:3] for name in _DAYS.split()],
-        "date": "%d-%m-%Y", "decimal": ",", "thousands": ".",
-    },
-}  # fmt: skip
+}
 
 
 def figure_config(language: str = "id") -> dict[str, Any]:
@@ -140,13 +133,15 @@ def _plain(titled: Mapping[str, Any]) -> str:
 
 
 def _words(html: str) -> str:
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
+    text = re.sub(r"<[^>]+>", " ", html.replace("<br>", ": "))
+    return " ".join(unescape(text).split()).replace(" :", ":")
 
 
 def style(figure: go.Figure, title: str, *, height: int = 400, **layout: Any) -> go.Figure:
     """Give a figure its title and the look of all figures."""
+    # Assigned: an update would keep what a figure starts with.
+    figure.layout.template = {"layout": {"xaxis": _AXIS, "yaxis": _AXIS}}
     figure.update_layout(
-        template={"layout": {"xaxis": _AXIS, "yaxis": _AXIS}},
         title={
             "text": title, "x": 0.01, "xref": "container", "y": 1, "pad": {"t": 14},
             "yanchor": "top", "font": {"size": 16},
@@ -156,6 +151,7 @@ def style(figure: go.Figure, title: str, *, height: int = 400, **layout: Any) ->
         font={"family": "system-ui, Segoe UI, Roboto, sans-serif", "size": 13, "color": PRIMARY},
         colorway=[look.color for look in LOOKS],
         separators=",.",
+        hoverlabel={"namelength": -1},
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         **layout,
     )  # fmt: skip

@@ -25,7 +25,9 @@ from judul_lib.texts import Texts, read_texts
 
 _LABEL_STYLE = {SIMILAR: (DANGER, ""), ASK: (ASKED, "."), DIFFERENT: (BLUE, "/")}
 _PATTERN = {"fillmode": "overlay", "fgcolor": "#ffffff"}
-_LONGEST = 26
+# Short enough to leave room for bars on a phone.
+_LONGEST = 20
+_SMALL = {"size": 12}
 
 
 def plain(title: str, longest: int = _LONGEST) -> str:
@@ -63,10 +65,10 @@ def match_bars(matches: Matches, *, texts: Texts | None = None) -> go.Figure:
     figure.add_vline(x=matches.threshold, line={"color": PRIMARY, "dash": "dash"})
     below = {"y": 0, "yref": "container", "yanchor": "bottom", "x": 0, "xref": "container"}
     figure.update_layout(showlegend=True, legend=below, margin={"t": 50, "b": 95})
-    figure.update_xaxes(title=texts("chance_axis"), range=[0, 1.15])
+    figure.update_xaxes(title=texts("chance_axis"), title_font=_SMALL, range=[0, 1.15])
     return figure.update_yaxes(
         tickvals=list(range(len(names))), ticktext=names, range=[len(names) - 0.4, -0.6],
-        ticksuffix=" ", gridcolor="rgba(0,0,0,0)",
+        ticksuffix=" ", tickfont=_SMALL, gridcolor="rgba(0,0,0,0)",
     )  # fmt: skip
 
 
@@ -97,13 +99,14 @@ def evidence_waterfall(evidence: Evidence, title: str, *, texts: Texts | None = 
         )
     )  # fmt: skip
     answer = texts("probability", p=number(evidence.probability, 2))
-    heading = f"{texts('why_title')}<br><sub>{answer} · {plain(title, 34)}</sub>"
+    heading = f"{texts('why_title')}<br><sub>{answer}<br>{plain(title, 38)}</sub>"
     style(figure, heading, height=130 + 34 * len(names))
     ends = np.cumsum([evidence.base, *parts.values()])
     low, high = min(0, ends.min()), max(0, ends.max())
     room = 0.04 * (high - low)
     figure.update_xaxes(range=rounded([low - room, high + room], 3), title=texts("chance_axis"))
+    figure.update_xaxes(title_font=_SMALL).update_yaxes(tickfont=_SMALL)
     if not evidence.is_probability:
         figure.add_vline(x=0, line={"color": ACCENT, "dash": "dot"})
-        figure.update_xaxes(title=texts("odds_axis"))
+        figure.update_xaxes(title_text=texts("odds_axis"))
     return figure.update_yaxes(autorange="reversed", ticksuffix=" ")

@@ -183,11 +183,11 @@ def grid_search(search: pd.DataFrame) -> go.Figure:
     low = float(np.floor(grid.to_numpy().min() * 100) / 100)
     high = max(float(grid.to_numpy().max()), low + 0.01)
     figure = labelled_cells(
-        grid.loc[list(dict.fromkeys(rows))], "F1 (berbobot) tiap titik pencarian",
+        grid.loc[list(dict.fromkeys(rows))],
+        f"F1 (berbobot) tiap titik pencarian<br><sub>baris: {' / '.join(others)}</sub>",
         low=max(low, 0.0), high=high, decimals=4,
     )  # fmt: skip
     figure.update_layout(height=170 + 30 * len(grid))
-    figure.update_yaxes(title=" / ".join(others), title_font_size=11)
     return figure.update_xaxes(title="n_estimators (jumlah pohon)")
 
 

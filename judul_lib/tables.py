@@ -41,7 +41,7 @@ READABLE: Mapping[str, str] = MappingProxyType(
         "accuracy": "akurasi", "f1_weighted": "F1 berbobot", "f1": "F1", "precision": "presisi",
         "support": "pasangan", "roc_auc": "ROC AUC", "roc_auc_hard": "ROC AUC (sulit)",
         "average_precision": "presisi rata-rata", "threshold": "ambang", "brier": "skor Brier",
-        "paraphrase_recall": "recall parafrase", "milliseconds": "milidetik", "kilobytes": "kilobita",
+        "paraphrase_recall": "recall parafrase", "milliseconds": "milidetik", "kilobytes": "kilobyte",
         **FEATURE_TITLES,
         "rf_probability": "peluang mirip", "rf_label": "simpulan", "judul_ref": "judul dalam arsip",
         "judul_a": "judul A", "judul_b": "judul B", "kind": "jenis",

@@ -155,7 +155,13 @@ class FileInput(anywidget.AnyWidget):
         words: Texts,
     ) -> None:
         hint = words("upload_hint", mb=config.max_upload_mb, rows=number(config.max_rows))
-        super().__init__(texts={"label": label, "hint": hint, "sending": words("sending")})
+        told = {
+            "label": label,
+            "hint": hint,
+            "choose": words("choose_file"),
+            "sending": words("sending"),
+        }
+        super().__init__(texts=told)
         self._on_file, self._max_mb, self._words = on_file, config.max_upload_mb, words
         self._name, self._size, self._content = "", 0, bytearray()
         self.on_msg(self._received)

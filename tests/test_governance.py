@@ -583,7 +583,7 @@ def test_the_commands(tmp_path):
     whole = govern("verify")
     assert (whole.returncode, whole.stdout) == (0, "Jejak audit utuh: 6 baris.\n")
     shown = govern("audit").stdout
-    assert "restore" in shown
+    assert "pemulihan" in shown
     assert "Masa simpan 90 hari" in shown
     execute(engine, "UPDATE audit SET reason = 'lain' WHERE seq = 1")
     engine.dispose()

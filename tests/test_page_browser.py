@@ -18,6 +18,7 @@ import pandas as pd
 import pytest
 
 from judul_lib.database import database_url, feedback, open_database, predictions, read_table
+from judul_lib.figure_style import figure_config
 from tests.conftest import DATA, PROJECT
 
 TITLE = "Peramalan Harga Rumah di Bekasi dengan Regresi Ridge"
@@ -162,6 +163,11 @@ def test_a_title_is_typed_and_the_verdict_read(visit):
     ]
     for name in ("Peluang 10 judul terdekat", "Yang menaikkan dan menurunkan"):
         one.page.locator(".gtitle", has_text=name).first.wait_for()
+        one.page.get_by_role("img", name=name).wait_for()
+    buttons = one.page.locator(".modebar-btn[data-title]").all()
+    said = {button.get_attribute("data-title") for button in buttons}
+    assert said
+    assert said <= set(figure_config()["locales"]["id"]["dictionary"].values())
     assert one.problems == []
 
 
@@ -317,6 +323,17 @@ def test_a_phone_is_wide_enough(visit):
     figures = one.page.locator(".js-plotly-plot").locator("visible=true").all()
     assert len(figures) == 2
     assert all(figure.bounding_box()["width"] <= 360 for figure in figures)
+    # Nothing of a figure and no word is cut off at the edge.
+    for figure in figures:
+        box = figure.bounding_box()
+        for text in figure.locator("svg text").locator("visible=true").all():
+            place = text.bounding_box()
+            assert place["x"] >= box["x"] - 1, text.text_content()
+            assert place["x"] + place["width"] <= box["x"] + box["width"] + 1, text.text_content()
+    one.tab("Arsip")
+    for label in one.page.locator(".judul-berkas label").locator("visible=true").all():
+        place = label.bounding_box()
+        assert place["x"] + place["width"] <= 360 - 8
 
 
 def test_two_visitors_at_once_have_their_own_answers(visit):

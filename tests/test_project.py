@@ -73,6 +73,16 @@ def test_both_readmes_show_the_same_commands():
     assert without_comments(english) == without_comments(indonesian)
 
 
+@pytest.mark.parametrize(
+    "path", [*PROJECT.glob("*.md"), *PROJECT.glob("docs/*.md"), *PROJECT.glob("notebooks/*.ipynb")],
+    ids=lambda path: path.name,
+)  # fmt: skip
+def test_every_picture_says_what_it_shows(path):
+    text = path.read_text(encoding="utf-8")
+    assert all(len(alt) > 10 for alt in re.findall(r"!\[([^]]*)\]\([^)]", text))
+    assert not re.search(r"<img(?![^>]*\balt=)", text)
+
+
 def test_every_make_target_is_explained():
     makefile = (PROJECT / "Makefile").read_text()
     targets = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)[1].split()

@@ -5,10 +5,12 @@ import re
 import nbformat
 import pytest
 
+from judul_lib.figure_style import figure_config
 from judul_lib.pipeline import STAGES
 from judul_lib.reports import render_index, render_report
 
 NAMES = [stage.notebook for stage in STAGES]
+WORDS = set(figure_config()["locales"]["id"]["dictionary"].values())
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +45,14 @@ def test_every_figure_is_drawn_without_a_request_or_an_error(open_page, finished
         assert figure.locator(".main-svg").count() >= 1
         assert figure.locator(".gtitle").text_content()
         assert figure.locator("path, .heatmaplayer image").count() > 5
-        assert figure.get_attribute("aria-label")
+        assert figure.get_attribute("role") == "img"
+        label = figure.get_attribute("aria-label")
+        for axis in figure.locator("[class*=xtitle] text, [class*=ytitle] text").all():
+            assert axis.text_content() in label
+        buttons = {button.get_attribute("data-title") for button in figure.locator(".modebar-btn").all()}
+        assert buttons
+        assert buttons <= WORDS
+    assert page.locator("img:not([alt])").count() == 0
     assert messages == []
     assert requests == [page.url]
     page.context.close()
@@ -113,6 +122,23 @@ def test_a_report_is_one_file_under_6_megabytes(finished_run, name):
     assert len(html) < 6_000_000
     tags = re.findall(rb"<(?:script|link|img|iframe)\b[^>]*\b(?:src|href)=[\"']?([^\"'> ]+)", html)
     assert all(source.startswith(b"data:") for source in tags)
+
+
+def test_a_figure_is_one_picture_with_a_name():
+    figure = {
+        "data": [{"type": "bar", "y": [1], "name": "a"}],
+        "layout": {"title": {"text": "Panjang &amp; isi"}, "xaxis": {"title": {"text": "kata"}}},
+    }
+    output = nbformat.v4.new_output("display_data", {"application/vnd.plotly.v1+json": figure})
+    cells = [
+        nbformat.v4.new_markdown_cell("# 01 · Judul"),
+        nbformat.v4.new_code_cell("plot", outputs=[output]),
+    ]
+    body = render_report(nbformat.v4.new_notebook(cells=cells)).rsplit("<main>")[-1]
+    tag = re.search("<figure [^>]*>", body)[0]
+    assert 'role="img"' in tag
+    assert 'aria-label="Panjang &amp; isi. Sumbu mendatar: kata. Isi: a."' in tag
+    assert '"showSendToCloud": false' in body
 
 
 def test_a_title_cannot_put_markup_or_script_into_a_report():

@@ -11,6 +11,11 @@ function render({ model, el }) {
   input.type = "file";
   input.id = id;
   input.accept = ".csv,.xlsx,.txt,.tsv";
+  // The browser's own button speaks the browser's language; this one the page's.
+  const button = document.createElement("label");
+  button.htmlFor = id;
+  button.className = "judul-tombol";
+  button.textContent = text.choose;
   input.setAttribute("aria-describedby", `${id}-state`);
   const state = document.createElement("p");
   state.id = `${id}-state`;
@@ -42,7 +47,7 @@ function render({ model, el }) {
   });
   const box = document.createElement("div");
   box.className = "judul-berkas";
-  box.append(label, input, state);
+  box.append(label, input, button, state);
   el.append(box);
 }
 export default { render };
