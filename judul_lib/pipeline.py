@@ -8,7 +8,6 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from jupyter_client.manager import AsyncKernelManager
 
 import judul_lib
-from judul_lib.errors import BusyError, PipelineError, describe_os_error
+from judul_lib.errors import BusyError, PipelineError
 from judul_lib.file_locks import only_one
+from judul_lib.notebook_runner import parameter_names, read_notebook, run_notebook
 from judul_lib.reports import render_index, render_report
 from judul_lib.storage import recover_folder, replace_folder, sha256_of, write_bytes
 from judul_lib.synthetic import SOURCES
@@ -123,7 +122,7 @@ def run_notebooks(
             for stage in stale:
                 on_stage(stage, None)
                 start = time.perf_counter()
-                _execute(stage, staging, paths, parameters)
+                _run_stage(stage, staging, paths, parameters)
                 on_stage(stage, time.perf_counter() - start)
             _publish(staging, paths, fingerprints, _render(staging))
     return list(stale)
@@ -143,7 +142,7 @@ def _fingerprints(paths: Paths, parameters: Mapping[str, Any]) -> dict[str, str]
         digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes())
     result = {}
     for stage in STAGES:
-        notebook = _read_notebook(paths.notebooks / f"{stage.notebook}.ipynb")
+        notebook = read_notebook(paths.notebooks / f"{stage.notebook}.ipynb")
         sources = [(cell.cell_type, cell.source) for cell in notebook.cells]
         digest.update(json.dumps(sources).encode())
         result[stage.notebook] = digest.hexdigest()
@@ -151,31 +150,8 @@ def _fingerprints(paths: Paths, parameters: Mapping[str, Any]) -> dict[str, str]
     return result
 
 
-def _read_notebook(path: Path) -> Any:
-    try:
-        return nbformat.read(path, as_version=4)
-    except FileNotFoundError as error:
-        raise PipelineError(
-            f"Notebook {path} tidak ada. Jalankan dari folder proyek, atau beri --notebooks."
-        ) from error
-
-
-def parameter_names(notebook: Any) -> set[str]:
-    """Return the names assigned in a notebook's ``parameters`` cell.
-
-    Examples
-    --------
-    >>> cell = nbformat.v4.new_code_cell("SEED = 42  # benih", metadata={"tags": ["parameters"]})
-    >>> parameter_names(nbformat.v4.new_notebook(cells=[cell]))
-    {'SEED'}
-    """
-    cells = [c for c in notebook.cells if "parameters" in c.metadata.get("tags", [])]
-    lines = [line for cell in cells for line in cell.source.splitlines()]
-    return {line.split("=")[0].split(":")[0].strip() for line in lines if "=" in line.split("#")[0]}
-
-
 def _check_parameters(paths: Paths, parameters: Mapping[str, Any]) -> None:
-    notebooks = (_read_notebook(paths.notebooks / f"{stage.notebook}.ipynb") for stage in STAGES)
+    notebooks = (read_notebook(paths.notebooks / f"{stage.notebook}.ipynb") for stage in STAGES)
     known = set().union(*map(parameter_names, notebooks))
     unknown = sorted(set(parameters) - known)
     if unknown:
@@ -236,61 +212,14 @@ def _copy_earlier(outputs: Path, staging: Path) -> None:
             shutil.copy2(source, target)
 
 
-def _execute(stage: Stage, staging: Path, paths: Paths, parameters: Mapping[str, Any]) -> None:
-    import papermill
-    from nbclient.exceptions import DeadKernelError
-    from papermill.exceptions import PapermillExecutionError
-
-    source = paths.notebooks / f"{stage.notebook}.ipynb"
+def _run_stage(stage: Stage, staging: Path, paths: Paths, parameters: Mapping[str, Any]) -> None:
     # Relative, so that no path of this machine gets into an artifact or a report.
     given = {
         "DATA": os.path.relpath(paths.data, paths.notebooks),
         "OUT": os.path.relpath(staging, paths.notebooks),
         **parameters,
     }
-    names = parameter_names(_read_notebook(source))
-    target = staging / stage.executed
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        papermill.execute_notebook(
-            source,
-            target,
-            parameters={name: value for name, value in given.items() if name in names},
-            cwd=paths.notebooks,
-            kernel_name="python3",
-            progress_bar=False,
-            kernel_manager_class=_QuietKernelManager,
-        )
-    except PapermillExecutionError as error:
-        raise PipelineError(_explain(stage, error)) from error
-    except DeadKernelError as error:
-        raise PipelineError(
-            f"Kernel notebook {stage.notebook} mati, mungkin karena memori habis. "
-            "Tutup program lain atau kurangi jumlah judul, lalu ulangi."
-        ) from error
-
-
-class _QuietKernelManager(AsyncKernelManager):
-    """Kernels whose remarks about their own connection do not reach the terminal.
-
-    What a notebook prints on standard error is stored in it as ever.
-    """
-
-    async def _async_launch_kernel(self, kernel_cmd: list[str], **options: Any) -> None:
-        await super()._async_launch_kernel(kernel_cmd, **{**options, "stderr": subprocess.DEVNULL})
-
-
-def _explain(stage: Stage, error: Any) -> str:
-    """Pass on the sentence of one of our own errors; name cell and error of any other."""
-    if error.ename in ("CorpusError", "TrainingError", "ModelError", "PipelineError"):
-        return str(error.evalue)
-    if error.ename == "OSError" and error.evalue.startswith("[Errno "):
-        code = int(error.evalue.removeprefix("[Errno ").split("]")[0])
-        return describe_os_error(OSError(code, error.evalue))
-    return (
-        f"Notebook {stage.notebook} berhenti di sel {error.exec_count}: {error.ename}: {error.evalue}. "
-        f"Buka notebooks/{stage.notebook}.ipynb dengan `make lab` untuk melihat sel itu."
-    )
+    run_notebook(paths.notebooks / f"{stage.notebook}.ipynb", staging / stage.executed, given)
 
 
 def _render(folder: Path) -> dict[str, bytes]:

@@ -12,16 +12,16 @@ MODULES = {path.stem: path.read_text() for path in sorted((PROJECT / "judul_lib"
 # Modules of which not all is seen so, and where it is seen instead.
 ELSEWHERE = {
     "in the commands of the documents, which test_documents.py runs": """
-        cli cli_govern cli_models cli_parts pipeline reports""",
+        cli cli_govern cli_models cli_parts cli_words notebook_runner pipeline reports""",
     "in a browser: test_page_browser.py": "page proposals_panel serving session title_panel widgets",
     "in an installation, which notebooks 08 and 09 try on a copy": """
-        audit backup compliance database installation_log monitoring privacy promotions spool
+        audit backup compliance database file_locks installation_log monitoring privacy promotions spool
         storage switches tracking usage_log versions""",
     "within `TitleIndex` and `find_duplicates`, which have examples": """
         archives index index_files meetings pair_blocks record_arrays record_bounds record_features
         record_search records search_engines study_search workers""",
     "within models and figures that examples and notebooks show": """
-        arrays plots registry structured_checking verdicts""",
+        arrays figure_style registry structured_checking verdicts""",
     "in the training of notebooks 04 to 06, which takes its time": """
         labels learners structured_pairs structured_training""",
 }

@@ -20,7 +20,7 @@ from click.testing import CliRunner
 
 from judul_lib.cli import cli
 from judul_lib.config import load_config
-from judul_lib.pipeline import parameter_names
+from judul_lib.notebook_runner import parameter_names
 from tests.conftest import DATA, PROJECT
 from tests.test_page_browser import free_port
 

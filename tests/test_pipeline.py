@@ -8,7 +8,8 @@ import nbformat
 import pytest
 
 from judul_lib.errors import PipelineError
-from judul_lib.pipeline import STAGES, Paths, parameter_names, run_notebooks
+from judul_lib.notebook_runner import parameter_names
+from judul_lib.pipeline import STAGES, Paths, run_notebooks
 from judul_lib.registry import read_metadata
 from tests.conftest import DATA, PROJECT, SMALL_RUN, assert_refused, judul
 

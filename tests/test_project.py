@@ -106,8 +106,8 @@ def test_importing_the_package_imports_nothing_else():
 def test_no_module_imports_from_a_floor_above():
     # Ground first; one line a floor.
     plan = """
-        settings errors storage tables signed_logistic texts feedback file_locks cli_words
-        figure_style
+        settings errors storage signed_logistic texts feedback file_locks cli_words
+        figure_style tables notebook_runner
         preprocessing arrays plots reports table_files config array_files workers
         database pseudonyms spool
         corpus estimators features spelling leaderboard_plots
