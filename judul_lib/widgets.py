@@ -86,7 +86,7 @@ class SortableTable(anywidget.AnyWidget):
 
 
 class FigureName(anywidget.AnyWidget):
-    """Names the box that it stands in as one picture: the parts of a figure are nothing to read."""
+    """Names the figure beside it as one picture: the parts of a drawing are nothing to read."""
 
     _esm = _SCRIPTS / "figure_name.js"
     text = traitlets.Unicode().tag(sync=True)

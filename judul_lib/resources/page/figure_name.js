@@ -1,15 +1,23 @@
-// Makes the box around it one picture with a name, once it stands in one and shows something.
+// Makes the drawing beside it one picture with a name; the buttons on it stay buttons.
 function render({ model, el }) {
   el.style.display = "none";
+  const drawn = new MutationObserver(show);
   function show() {
+    const layers = el.closest(".widget-vbox")?.querySelectorAll("svg.main-svg") ?? [];
+    layers.forEach((layer, number) => {
+      if (number) return layer.setAttribute("aria-hidden", "true");
+      layer.setAttribute("role", "img");
+      layer.setAttribute("aria-label", model.get("text"));
+    });
+  }
+  function watch() {
     const box = el.closest(".widget-vbox");
-    if (!box) return requestAnimationFrame(show);
-    const text = model.get("text");
-    if (!text) return;
-    box.setAttribute("role", "img");
-    box.setAttribute("aria-label", text);
+    if (!box) return requestAnimationFrame(watch);
+    drawn.observe(box, { childList: true, subtree: true });
+    show();
   }
   model.on("change:text", show);
-  show();
+  watch();
+  return () => drawn.disconnect();
 }
 export default { render };
