@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 
 import click
@@ -13,6 +14,7 @@ from judul_lib.cli_words import argument, command, option
 from judul_lib.errors import BusyError
 from judul_lib.file_locks import only_one
 from judul_lib.settings import PAIR_THRESHOLD
+from judul_lib.storage import clear_killed
 
 
 @command()
@@ -72,6 +74,8 @@ def dedup(
         if groups is not None:
             numbered = found.groups.assign(baris=lambda f: rows[f["baris"]])
             write_frame(harmless_frame(numbered), groups)
+        for path in filter(None, (output, groups)):
+            clear_killed(path.parent, escape(path.name))
         shutil.rmtree(kept, ignore_errors=True)
     n_groups = found.groups["kelompok"].nunique()
     click.echo(

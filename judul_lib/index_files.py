@@ -24,7 +24,7 @@ from judul_lib.errors import IndexFileError, ModelError
 from judul_lib.file_locks import only_one
 from judul_lib.registry import METADATA_FILE, read_metadata, verified_files
 from judul_lib.spelling import SPELLINGS_FILE, STEMS_FILE
-from judul_lib.storage import sha256_of, write_bytes
+from judul_lib.storage import clear_killed, sha256_of, write_bytes
 from judul_lib.title_parser import LEXICON_FILE, LEXICON_STEMS_FILE
 from judul_lib.word_vectors import VECTORS_FILE
 
@@ -240,8 +240,7 @@ def _clear(folder: Path, parts: Collection[str], model: str) -> None:
     for path in folder.glob("*model-*"):
         if path.name != model:
             shutil.rmtree(path, ignore_errors=True)
-    for path in folder.glob(f".{INDEX_FILE}.*"):
-        path.unlink(missing_ok=True)
+    clear_killed(folder)
 
 
 def _saved(folder: Path, part: StoredPart, fresh: list[Path]) -> StoredPart:

@@ -23,7 +23,7 @@ from judul_lib.errors import BusyError, PipelineError
 from judul_lib.file_locks import only_one
 from judul_lib.notebook_runner import parameter_names, read_notebook, run_notebook
 from judul_lib.reports import render_index, render_report
-from judul_lib.storage import recover_folder, replace_folder, sha256_of, write_bytes
+from judul_lib.storage import clear_killed, replace_folder, sha256_of, write_bytes
 from judul_lib.synthetic import SOURCES
 
 MANIFEST_FILE, EXECUTED_FOLDER = "manifest.json", "notebooks"
@@ -111,7 +111,10 @@ def run_notebooks(
     paths.outputs.mkdir(parents=True, exist_ok=True)
     refusal = f"`judul run` lain sedang menulis ke {paths.outputs}. Tunggu sampai selesai, lalu ulangi."
     with only_one(lock, BusyError(refusal)):
-        _clear_killed(paths.outputs)
+        clear_killed(paths.outputs)
+        clear_killed(paths.reports)
+        for left in paths.outputs.glob(f"{_STAGING}*"):
+            shutil.rmtree(left, ignore_errors=True)
         stale = STAGES if force else _stale(paths, fingerprints)
         if not stale:
             _publish_reports(paths, _render(paths.outputs))
@@ -159,14 +162,6 @@ def _check_parameters(paths: Paths, parameters: Mapping[str, Any]) -> None:
             f"Tidak ada notebook dengan parameter {', '.join(unknown)}. "
             f"Yang ada: {', '.join(sorted(known))}."
         )
-
-
-def _clear_killed(outputs: Path) -> None:
-    """Remove what a run that was killed left, and bring back a folder that it was about to replace."""
-    for staging in outputs.glob(f"{_STAGING}*"):
-        shutil.rmtree(staging, ignore_errors=True)
-    for name in (name for stage in STAGES for name in stage.outputs):
-        recover_folder(outputs / name)
 
 
 def _stale(paths: Paths, fingerprints: Mapping[str, str]) -> Sequence[Stage]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _FORMULA_START = ("=", "+", "-", "@", "\t", "\r")
 # Of a rename to a folder that a reader has brought back in between.
 _BACK_AGAIN = (errno.EEXIST, errno.ENOTEMPTY)
+_UNFINISHED, _PREVIOUS = ".tmp", ".previous"
 _INNER_START = re.compile(r"([;\t\r\n]\s*)(?=[=+\-@])")
 
 
@@ -61,7 +62,7 @@ def write_bytes(path: Path, content: bytes, *, mode: int = 0o644) -> bool:
     if path.is_file() and path.read_bytes() == content:
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, temporary = tempfile.mkstemp(_UNFINISHED, f".{path.name}.", path.parent)
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(content)
@@ -180,5 +181,22 @@ def recover_folder(target: Path) -> None:
                 raise
 
 
+def clear_killed(folder: Path, pattern: str = "*") -> None:
+    """Remove what `write_bytes` and `replace_folder` left where they were killed, or bring it back.
+
+    Only for whoever keeps other writers out.
+
+    Parameters
+    ----------
+    pattern : str
+        Of the names of those files and folders, as `Path.glob` has it.
+    """
+    for unfinished in folder.glob(f".{pattern}.*{_UNFINISHED}"):
+        unfinished.unlink(missing_ok=True)
+    for aside in folder.glob(f".{pattern}{_PREVIOUS}"):
+        recover_folder(aside.with_name(aside.name.removeprefix(".").removesuffix(_PREVIOUS)))
+        shutil.rmtree(aside, ignore_errors=True)
+
+
 def _aside(target: Path) -> Path:
-    return target.with_name(f".{target.name}.previous")
+    return target.with_name(f".{target.name}{_PREVIOUS}")
