@@ -103,14 +103,14 @@ class ArrayForest:
 
     Examples
     --------
-    >>> from judul_lib import load_model
-    >>> model = load_model("outputs/light")
-    >>> features = model.scaler.transform(np.array([[0.9, 0.8, 0.9], [0.0, 0.1, 0.4]]))
-    >>> model.forest.predict_proba(features)[:, 1].round(2).tolist()
-    [1.0, 0.0]
-    >>> base, parts = model.forest.contributions(features)
-    >>> np.allclose(base + parts.sum(axis=1), model.forest.predict_proba(features)[:, 1])
-    True
+    >>> tree = {"roots": [0], "feature": [0, 0, 0], "threshold": [0.5, 0, 0]}
+    >>> tree |= {"left": [1, 1, 2], "right": [2, 1, 2], "value": [0.5, 0.25, 1.0]}
+    >>> forest = ArrayForest(**{name: np.array(values) for name, values in tree.items()})
+    >>> forest.predict_proba(np.array([[0.2], [0.8]])).tolist()
+    [[0.75, 0.25], [0.0, 1.0]]
+    >>> base, parts = forest.contributions(np.array([[0.2], [0.8]]))
+    >>> base, parts.tolist()
+    (0.5, [[-0.25], [0.5]])
     """
 
     roots: NDArray[np.int32]

@@ -83,6 +83,11 @@ def figure_config(language: str = "id") -> dict[str, Any]:
     Parameters
     ----------
     language : {"id", "en"}
+
+    Examples
+    --------
+    >>> figure_config()["locale"], "locale" in figure_config("en")
+    ('id', False)
     """
     words = {"locale": "id", "locales": {"id": _INDONESIAN}} if language == "id" else {}
     return {

@@ -57,6 +57,16 @@ def only_one(path: Path, refusal: Exception, *, stays: bool = False) -> Iterator
     ------
     OSError
         The folder is not there, no permission.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     with only_one(path := Path(folder) / "lock", RuntimeError("sedang dipakai")):
+    ...         path.exists()
+    ...     path.exists()
+    True
+    False
     """
     with ExitStack() as stack:
         try:

@@ -208,7 +208,7 @@ class TopRows:
 
     Examples
     --------
-    >>> top = TopRows(1)
+    >>> top = TopRows(1, n_features=3)
     >>> top.offer(np.array([7, 8]), np.array([0.2, 0.9]), np.array([[0.1, 0.1, 0.1], [0.8, 0.7, 0.9]]))
     >>> top.rows.tolist(), top.may_enter(np.array([0.5]), np.ones(1), np.ones(1)).tolist()
     ([8], [False])

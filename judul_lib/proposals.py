@@ -139,9 +139,9 @@ def nearest_among(
     Examples
     --------
     >>> from judul_lib import load_checker
-    >>> titles = ["Deteksi Hoaks", "Prediksi Harga Beras", "Deteksi Hoaks dengan SVM"]
-    >>> nearest_among(titles, load_checker("outputs/light"))
-    [2, 0, 0]
+    >>> titles = ["Deteksi Hoaks", "Prediksi Harga Beras", "DETEKSI HOAKS"]
+    >>> nearest_among(titles, load_checker("outputs/light"))[0]
+    2
     """
     n, known = len(titles), checker.with_titles(titles)
     best = np.full((n, 3), -np.inf)

@@ -9,6 +9,7 @@ from sklearn.metrics.pairwise import cosine_similarity
 from judul_lib.config import LANGUAGES
 from judul_lib.features import FEATURES, TitleTable, extract_pair_features, pair_features
 from judul_lib.preprocessing import preprocess_titles
+from judul_lib.settings import FEATURE_TITLES
 from judul_lib.texts import read_texts
 
 TITLES = [
@@ -38,6 +39,7 @@ def test_the_studys_three_features_come_first_and_all_have_a_name_for_readers():
     features = extract_pair_features(rows[0], rows[1], *processed, *TITLES[:2])
     assert len(features) == len(FEATURES)
     assert list(FEATURES)[:3] == ["cosine", "jaccard", "levenshtein"]
+    assert set(FEATURES) <= set(FEATURE_TITLES)
     assert all(read_texts(language)(name) for language in LANGUAGES for name in FEATURES)
 
 

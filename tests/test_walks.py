@@ -19,7 +19,7 @@ from judul_lib.features import FEATURES, TitleTable
 from judul_lib.labeling import label_pairs
 from judul_lib.page_parts import match_table
 from judul_lib.registry import read_metadata, save_model
-from judul_lib.settings import FULL, LIGHT
+from judul_lib.settings import FEATURE_TITLES, FULL, LIGHT
 from judul_lib.structured import MONOTONE, STRUCTURED_FEATURES, StructuredModel
 from judul_lib.training import features_of_pairs, package_model, train_model
 from tests.conftest import DATA, PROJECT
@@ -48,13 +48,14 @@ def test_a_similarity_feature_is_a_function_and_its_name(tmp_path):
     change(module, "FEATURES: Mapping", FEATURE)
     change(module, '"levenshtein": levenshtein', '"levenshtein": levenshtein, "same_start": same_start')
     change(words, '\njaccard = "Jaccard"', '\njaccard = "Jaccard"\nsame_start = "Awal sama"')
+    change(package / "settings.py", '"Levenshtein"}', '"Levenshtein", "same_start": "awal"}')
     done = subprocess.run(
         [sys.executable, __file__, tmp_path / "outputs"], cwd=tmp_path, capture_output=True, text=True,
         env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{PROJECT}"}, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     header = next(line for line in done.stdout.splitlines() if line.startswith(" no "))
-    assert header.split()[2:-2] == [*FEATURES, "same_start"]
+    assert header.split()[2:-2] == [*(FEATURE_TITLES[name] for name in FEATURES), "awal"]
 
 
 def walked(outputs):
