@@ -189,7 +189,7 @@ def read_head(folder: Path) -> Head:
     try:
         content = json.loads(text)
         return Head(int(content["seq"]), str(content["hash"]))
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return Head(-1, "")
 
 

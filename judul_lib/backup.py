@@ -126,6 +126,8 @@ def verify_backup(path: Path) -> Manifest:
         The file cannot be read.
     """
     try:
+        if path.exists() and not path.is_file():  # The end of a device is looked for without end.
+            raise ValueError(path)
         with zipfile.ZipFile(path) as archive:
             content = json.loads(archive.read(MANIFEST))
             made = int(content["format"]), int(content["schema"])

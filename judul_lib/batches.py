@@ -5,6 +5,7 @@ from typing import Any
 
 from judul_lib.checking import Checker
 from judul_lib.matches import RESULT_COLUMNS, Matches
+from judul_lib.preprocessing import readable_stems
 from judul_lib.workers import known_scheduler, run_tasks
 
 # Titles that a process takes at a time.
@@ -81,7 +82,7 @@ def score_pairs(left: Sequence[str], right: Sequence[str], checker: Checker) -> 
     -------
     list of dict, shape (n,)
         The features, ``rf_probability`` and ``rf_label`` of each pair, in
-        order; every value ``None`` where one of the two titles is blank.
+        order; every value ``None`` where one of the two holds no word that can be compared.
 
     Examples
     --------
@@ -91,7 +92,8 @@ def score_pairs(left: Sequence[str], right: Sequence[str], checker: Checker) -> 
     (1.0, 'MIRIP')
     """
     names = RESULT_COLUMNS[1:]
-    written = [i for i in range(len(left)) if left[i].strip() and right[i].strip()]
+    stems = readable_stems(left), readable_stems(right)
+    written = [i for i, sides in enumerate(zip(*stems, strict=True)) if all(sides)]
     scored = checker.score([left[i] for i in written], [right[i] for i in written])
     result: list[dict[str, Any]] = [dict.fromkeys(names) for _ in left]
     for i, values, p, name in zip(written, *scored, strict=True):

@@ -1,9 +1,10 @@
 """The ``judul`` command. Heavy modules are imported by the commands that need them."""
 
+import io
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -19,9 +20,6 @@ from judul_lib.cli_retrain import retrain
 from judul_lib.cli_reviews import calendar, playbook, reviewed
 from judul_lib.cli_words import group, option, usage_sentence
 from judul_lib.errors import JudulError, describe_os_error
-
-if TYPE_CHECKING:
-    pass
 
 
 @group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -54,7 +52,6 @@ def run(
     """
     from tqdm import tqdm
 
-    from judul_lib.corpus import read_corpus
     from judul_lib.pipeline import STAGES, Paths, Stage, run_notebooks
 
     project = cli_parts.project_folder()
@@ -64,7 +61,7 @@ def run(
         outputs=(out or project / "outputs").resolve(),
         reports=(reports or project / "reports").resolve(),
     )
-    read_corpus(paths.data)  # A bad file is refused before anything starts.
+    cli_parts.read_catalogue(paths.data, min_titles=2)  # A bad file is refused before anything starts.
     with tqdm(total=len(STAGES), unit="notebook", leave=False, disable=None) as bar:
 
         def show(stage: Stage, seconds: float | None) -> None:
@@ -125,11 +122,13 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     The exit status is 0 when all went well, 2 for a wrong command line, 130
     when interrupted, and 1 for everything else.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # A file name may be no text.
     try:
         status = cli.main(arguments, prog_name="judul", standalone_mode=False)
         sys.exit(status if isinstance(status, int) else 0)
     except click.exceptions.NoArgsIsHelpError as error:
-        say(error.format_message())
+        click.echo(error.format_message(), err=True)
         sys.exit(2)
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "judul"
@@ -141,6 +140,12 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         sys.stderr.close()
     except OSError as error:
         say(f"Galat: {describe_os_error(error)}")
+    except RuntimeError as error:  # Python before 3.13 says so of links that lead to themselves.
+        if not str(error).startswith("Symlink loop"):
+            raise
+        say(
+            f"Galat: Tautan itu menunjuk dirinya sendiri ({error}). Berikan nama berkas yang sebenarnya."
+        )
     except (click.Abort, KeyboardInterrupt):
         say("Dihentikan; hasil sebelumnya tidak berubah.")
         sys.exit(130)

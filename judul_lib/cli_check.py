@@ -21,6 +21,8 @@ from judul_lib.errors import ModelError
 from judul_lib.settings import ASK, SIMILAR
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from judul_lib.checking import Checker
     from judul_lib.config import Config
     from judul_lib.installation_log import AnswerBatch
@@ -134,7 +136,7 @@ def _check_file(
     from judul_lib.table_files import TITLE_COLUMN, find_column
     from judul_lib.tables import number
 
-    proposals = read_table(file)
+    proposals = read_table(file, warn=say)
     column = find_column(list(proposals.columns), TITLE_COLUMN, file.name)
     titles = proposals.iloc[:, column].tolist()
     columns: tuple[str, ...] = RESULT_COLUMNS
@@ -146,8 +148,7 @@ def _check_file(
         batch.add(titles[row], matches)
     if any(row is not blank and REMARK_COLUMN in row for row in rows):
         columns = (*RESULT_COLUMNS, REMARK_COLUMN)
-    _append(proposals, columns, rows)
-    write_frame(harmless_frame(proposals), output)
+    write_frame(harmless_frame(_with_results(proposals, columns, rows)), output)
     n, similar, ask = map(
         number, (len(rows), *(sum(row["rf_label"] == k for row in rows) for k in (SIMILAR, ASK)))
     )
@@ -169,28 +170,34 @@ def score_pairs(
     from judul_lib.checkers import load_checker
     from judul_lib.corpus import read_table, write_frame
     from judul_lib.matches import RESULT_COLUMNS
+    from judul_lib.storage import harmless_frame
     from judul_lib.table_files import find_column
     from judul_lib.tables import number
 
     config = cli_parts.read_config(models=outputs, elsewhere=elsewhere)
     chosen = cli_parts.choose_model(name, config.models)
     checker = load_checker(chosen, [], threshold=config.threshold, elsewhere=config.elsewhere)
-    pairs = read_table(source)
+    pairs = read_table(source, warn=say)
     header = list(pairs.columns)
     left, right = (
         pairs.iloc[:, find_column(header, column, source.name)].tolist()
         for column in ("judul_a", "judul_b")
     )
     rows = batches.score_pairs(left, right, checker)
-    _append(pairs, RESULT_COLUMNS[1:], rows)
-    write_frame(pairs, target)
-    click.echo(f"{number(len(rows))} pasangan dinilai: {target}")
-    _say_blank(sum(row["rf_label"] is None for row in rows))
+    write_frame(harmless_frame(_with_results(pairs, RESULT_COLUMNS[1:], rows)), target)
+    n_blank = sum(row["rf_label"] is None for row in rows)
+    click.echo(f"{number(len(rows) - n_blank)} pasangan dinilai: {target}")
+    _say_blank(n_blank)
 
 
-def _append(frame: Any, columns: Iterable[str], rows: list[dict[str, Any]]) -> None:
-    for name in columns:
-        frame[name] = [row[name] for row in rows]
+def _with_results(frame: "pd.DataFrame", columns: Iterable[str], rows: list[dict[str, Any]]) -> Any:
+    """Put results beside a table; a column of its own that has one of their names gets a number."""
+    from judul_lib.corpus import unique_names
+
+    results = {name: [row[name] for row in rows] for name in columns}
+    theirs = iter(unique_names(filter(results.__contains__, frame.columns), [*results, *frame.columns]))
+    names = [next(theirs) if name in results else name for name in frame.columns]
+    return frame.set_axis(names, axis="columns").assign(**results)
 
 
 def _say_blank(count: int) -> None:

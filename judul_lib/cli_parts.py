@@ -57,8 +57,8 @@ def read_config(**overrides: Any) -> "Config":
 
 
 def say(text: str) -> None:
-    """Write a sentence to standard error."""
-    click.echo(text, err=True)
+    """Write a sentence to standard error; a name in it must not steer the terminal."""
+    click.echo("".join(c if c.isprintable() else repr(c)[1:-1] for c in text), err=True)
 
 
 def open_log(config: "Config") -> "UsageLog | None":
@@ -116,19 +116,19 @@ def require_words(title: str) -> None:
     CorpusError
         No word is left of it.
     """
-    from judul_lib.preprocessing import preprocess_text
+    from judul_lib.preprocessing import readable_stems
 
-    if not preprocess_text(title):
+    if not readable_stems([title])[0]:
         raise CorpusError(
             "Judul itu kosong atau tidak berisi kata yang dapat dibandingkan. Tulis judul lengkapnya."
         )
 
 
-def read_catalogue(path: Path) -> "Corpus":
+def read_catalogue(path: Path, *, min_titles: int = 1) -> "Corpus":
     """Read an archive of titles, and say how many rows are not used."""
     from judul_lib.corpus import read_corpus
 
-    read = read_corpus(path, min_titles=1)
+    read = read_corpus(path, min_titles=min_titles, warn=say)
     if len(read.rejected):
         from judul_lib.tables import number
 

@@ -68,7 +68,7 @@ def retrain(
     config = cli_parts.read_config(models=outputs)
     name = name or str(read_metadata(cli_parts.choose_model(None, config.models)).get("name"))
     gold = gold or cli_parts.project_folder() / "data" / "gold_pairs.csv"
-    answers = Answers() if file is None else read_label_file(file)
+    answers = Answers() if file is None else read_label_file(file, warn=say)
     if feedback:
         own = [title for left, right, _ in answers.rows for title in (left, right)]
         answers += _feedback(config, name, own, titles)

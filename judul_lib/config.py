@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from judul_lib.errors import ConfigError
+from judul_lib.errors import ConfigError, describe_os_error
 from judul_lib.settings import DECISION_THRESHOLD, ELSEWHERE, ELSEWHERE_LABELS, MODEL_TITLES
 
 CONFIG_FILE, CONFIG_VARIABLE = "judul.toml", "JUDUL_CONFIG"
@@ -138,8 +138,8 @@ def load_config(
     """
     environment = os.environ if environment is None else environment
     path = find_config() if path is None else path
-    folder = Path.cwd() if path is None else path.resolve().parent
     values = {} if path is None else _from_file(path)
+    folder = Path.cwd() if path is None else path.resolve().parent
     for name in _READERS:
         if text := environment.get(f"JUDUL_{name.upper()}"):
             values[name] = _read(name, text, f"variabel JUDUL_{name.upper()}")
@@ -155,10 +155,13 @@ def load_config(
 
 def _from_file(path: Path) -> dict[str, Any]:
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Notepad puts a mark in front.
     except FileNotFoundError as error:
         raise ConfigError(f"Berkas pengaturan {path} tidak ada. Periksa {CONFIG_VARIABLE}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise ConfigError(describe_os_error(error)) from error
+    # The parser lets numbers without end and nesting without end through as they are.
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path} bukan TOML yang benar ({error}). Perbaiki baris itu.") from error
     known = [f.name for f in fields(Config) if f.name not in {"token", "source"}]
     if "token" in content:
@@ -179,7 +182,8 @@ def _from_file(path: Path) -> dict[str, Any]:
 
 
 def _corpora(value: Any, path: Path) -> dict[str, Path]:
-    if not isinstance(value, dict) or not all(isinstance(v, str) and v for v in value.values()):
+    files = value.values() if isinstance(value, dict) else [None]
+    if not all(isinstance(v, str) and v and "\0" not in v for v in files):
         raise ConfigError(
             f"{path}: isi [corpora] harus berupa nama = berkas atau folder indeks, misalnya "
             '"Arsip" = "data/arsip.csv".'
@@ -190,7 +194,8 @@ def _corpora(value: Any, path: Path) -> dict[str, Path]:
 def _ab_test(value: Any, path: Path) -> dict[str, float]:
     good = isinstance(value, dict) and set(value) <= set(MODEL_TITLES)
     shares = list(value.values()) if good else []
-    if not (shares and all(isinstance(v, int | float) and v >= 0 for v in shares) and sum(shares) > 0):
+    numbers = all(isinstance(v, int | float) and 0 <= v <= _MOST_SHARE for v in shares)
+    if not (shares and numbers and sum(shares) > 0):
         raise ConfigError(
             f"{path}: isi [ab_test] harus berupa model = bagian, misalnya light = 0.5 dan full = 0.5."
         )
@@ -237,15 +242,22 @@ def _share(text: str) -> float:
     return value
 
 
+def _folder(text: str) -> Path:
+    if "\0" in text:
+        raise ValueError(text)
+    return Path(text)
+
+
 def _word(text: str) -> str:
     if not text or text.split() != [text]:
         raise ValueError(text)
     return text
 
 
+_MOST_SHARE = 1_000_000
 _SWITCHES = ("log", "log_text", "mlflow")
 _READERS: Mapping[str, tuple[Callable[[str], Any], str]] = {
-    "models": (Path, "Berikan nama folder."),
+    "models": (_folder, "Berikan nama folder."),
     "threshold": (_share, "Berikan bilangan 0 sampai 1, dengan titik desimal."),
     "elsewhere": _one_of(*ELSEWHERE_LABELS),
     "top_k": _whole(5, 50),

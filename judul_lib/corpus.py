@@ -3,16 +3,18 @@
 import io
 import json
 import re
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISDIR, S_ISFIFO, S_ISREG
 from typing import Any
 
 import pandas as pd
 
-from judul_lib.errors import CorpusError
-from judul_lib.preprocessing import preprocess_titles
-from judul_lib.storage import content_version, sha256_of, write_bytes
-from judul_lib.table_files import TITLE_COLUMN, find_column, parse_table
+from judul_lib.errors import CorpusError, describe_os_error
+from judul_lib.preprocessing import readable_stems, title_fault
+from judul_lib.storage import content_version, frame_text, sha256_of, write_bytes
+from judul_lib.table_files import TITLE_COLUMN, Warn, find_column, parse_table
 from judul_lib.tables import number
 
 CORPUS_FILE, REJECTED_FILE, DATASET_FILE = "corpus.csv", "rejected.csv", "dataset.json"
@@ -60,7 +62,13 @@ class Corpus:
         return len(self.titles) + len(self.rejected)
 
 
-def read_corpus(path: str | Path, *, drop_duplicates: bool = True, min_titles: int = 2) -> Corpus:
+def read_corpus(
+    path: str | Path,
+    *,
+    drop_duplicates: bool = True,
+    min_titles: int = 2,
+    warn: Warn = lambda text: None,
+) -> Corpus:
     """Read and validate a file of titles.
 
     Parameters
@@ -73,6 +81,8 @@ def read_corpus(path: str | Path, *, drop_duplicates: bool = True, min_titles: i
         punctuation.
     min_titles : int
         Fewer usable titles than this are an error.
+    warn : callable
+        See `judul_lib.table_files.parse_table`.
 
     Returns
     -------
@@ -92,7 +102,7 @@ def read_corpus(path: str | Path, *, drop_duplicates: bool = True, min_titles: i
     """
     path = Path(path)
     return parse_corpus(
-        _read_bytes(path), path.name, drop_duplicates=drop_duplicates, min_titles=min_titles
+        _read_bytes(path), path.name, drop_duplicates=drop_duplicates, min_titles=min_titles, warn=warn
     )
 
 
@@ -103,6 +113,7 @@ def parse_corpus(
     drop_duplicates: bool = True,
     min_titles: int = 2,
     max_rows: int | None = None,
+    warn: Warn = lambda text: None,
 ) -> Corpus:
     r"""Validate the bytes of a file of titles; see `read_corpus`.
 
@@ -124,7 +135,7 @@ def parse_corpus(
     >>> corpus.titles["judul_proc"].tolist(), corpus.rejected["alasan"].tolist()
     (['deteksi hoaks', 'prediksi beras'], ['duplikat baris 2'])
     """
-    header, records = parse_table(content, name, max_rows=max_rows)
+    header, records = parse_table(content, name, max_rows=max_rows, warn=warn)
     column = find_column(header, TITLE_COLUMN, name)
     titles, rejected = _validate(header, records, column, drop_duplicates=drop_duplicates)
     if len(titles) < min_titles:
@@ -176,8 +187,13 @@ def load_corpus(folder: str | Path) -> Corpus:
     return Corpus(titles, rejected, sha256, name)
 
 
-def read_table(path: str | Path) -> pd.DataFrame:
+def read_table(path: str | Path, *, warn: Warn = lambda text: None) -> pd.DataFrame:
     """Read any table that `read_corpus` could read, all columns as text, no row but blank lines dropped.
+
+    Parameters
+    ----------
+    warn : callable
+        See `judul_lib.table_files.parse_table`; told of blank lines too.
 
     Returns
     -------
@@ -190,10 +206,12 @@ def read_table(path: str | Path) -> pd.DataFrame:
         The file is missing or no table.
     """
     path = Path(path)
-    return table_frame(_read_bytes(path), path.name)
+    return table_frame(_read_bytes(path), path.name, warn=warn)
 
 
-def table_frame(content: bytes, name: str, *, max_rows: int | None = None) -> pd.DataFrame:
+def table_frame(
+    content: bytes, name: str, *, max_rows: int | None = None, warn: Warn = lambda text: None
+) -> pd.DataFrame:
     r"""Return the bytes of a table as `read_table` returns a file.
 
     Raises
@@ -206,8 +224,10 @@ def table_frame(content: bytes, name: str, *, max_rows: int | None = None) -> pd
     >>> table_frame(b"judul_a;judul_b\nx;y\n", "pasangan.csv").columns.tolist()
     ['judul_a', 'judul_b']
     """
-    header, records = parse_table(content, name, max_rows=max_rows)
+    header, records = parse_table(content, name, max_rows=max_rows, warn=warn)
     numbered = [(n, *record) for n, record in enumerate(records, start=2) if any(record[0])]
+    if n_blank := len(records) - len(numbered):
+        warn(f"Catatan: {n_blank} baris kosong di {name} dilewati.")
     for row, _, fits in numbered:
         if not fits:
             raise CorpusError(
@@ -220,19 +240,23 @@ def table_frame(content: bytes, name: str, *, max_rows: int | None = None) -> pd
 
 def write_frame(frame: pd.DataFrame, path: str | Path, **options: Any) -> None:
     """Write a table as UTF-8 CSV, whole or not at all, with the same bytes on every system."""
-    text = frame.to_csv(index=False, lineterminator="\n", **options)
-    write_bytes(Path(path), text.encode("utf-8"))
+    write_bytes(Path(path), frame_text(frame, **options).encode("utf-8"))
 
 
 def _read_bytes(path: Path) -> bytes:
-    if path.is_dir():
-        raise CorpusError(f"{path} adalah folder, bukan berkas CSV. Berikan nama berkasnya.")
     try:
+        kind = path.stat().st_mode
+        if S_ISDIR(kind):
+            raise CorpusError(f"{path} adalah folder, bukan berkas CSV. Berikan nama berkasnya.")
+        if not (S_ISREG(kind) or S_ISFIFO(kind)):  # A device may never end.
+            raise CorpusError(f"{path} bukan berkas. Berikan nama berkas CSV atau XLSX.")
         return path.read_bytes()
     except FileNotFoundError as error:
         raise CorpusError(f"Berkas {path} tidak ditemukan. Periksa nama dan foldernya.") from error
     except PermissionError as error:
         raise CorpusError(f"Tidak ada izin membaca {path}. Periksa hak aksesnya.") from error
+    except OSError as error:
+        raise CorpusError(describe_os_error(error)) from error
 
 
 def title_key(title: str) -> str:
@@ -258,6 +282,24 @@ def pair_key(left: str, right: str) -> tuple[str, str]:
     return first, second
 
 
+def unique_names(names: Iterable[str], taken: Collection[str] = ()) -> list[str]:
+    """Give names a number that repeat or are taken, so that no column hides another.
+
+    Examples
+    --------
+    >>> unique_names(["x", "x", "rf_label"], ["rf_label"])
+    ['x', 'x_2', 'rf_label_2']
+    """
+    seen, result = set(taken), list[str]()
+    for name in names:
+        unique, n = name, 2
+        while unique in seen:
+            unique, n = f"{name}_{n}", n + 1
+        seen.add(unique)
+        result.append(unique)
+    return result
+
+
 def _validate(
     header: list[str],
     records: list[tuple[list[str], bool]],
@@ -269,15 +311,15 @@ def _validate(
     kept: list[list[str]] = []
     rejected: list[tuple[int, str, str]] = []
     titles = [fields[column].strip() if column < len(fields) else "" for fields, _ in records]
-    processed = preprocess_titles(titles)
+    processed = readable_stems(titles)
     for row, ((fields, fits), title, stems) in enumerate(
         zip(records, titles, processed, strict=True), start=2
     ):
         key = title_key(title)
         if not fits:
             rejected.append((row, "jumlah kolom tidak sama dengan judul kolom", title))
-        elif not title:
-            rejected.append((row, "judul kosong", title))
+        elif fault := title_fault(title):
+            rejected.append((row, fault, title))
         elif not stems:
             rejected.append((row, "tidak ada kata yang tersisa setelah prapemrosesan", title))
         elif drop_duplicates and key in first_seen:
@@ -285,22 +327,10 @@ def _validate(
         else:
             first_seen.setdefault(key, row)
             kept.append([*fields[:column], title, *fields[column + 1 :], stems])
-    names = [*header[:column], TITLE_COLUMN, *header[column + 1 :], PROCESSED_COLUMN]
-    frame = pd.DataFrame(kept, columns=_unique(names), dtype=object)
+    ours = (TITLE_COLUMN, PROCESSED_COLUMN)
+    names = unique_names((name or "kolom" for name in header[:column] + header[column + 1 :]), ours)
+    names = [*names[:column], TITLE_COLUMN, *names[column:], PROCESSED_COLUMN]
+    frame = pd.DataFrame(kept, columns=names, dtype=object)
     first = [TITLE_COLUMN, PROCESSED_COLUMN]
     frame = frame[[*first, *(name for name in frame.columns if name not in first)]]
     return frame, pd.DataFrame(rejected, columns=[ROW_COLUMN, REASON_COLUMN, TITLE_COLUMN])
-
-
-def _unique(names: list[str]) -> list[str]:
-    """Give repeats among the file's other columns a number, so that no column hides another."""
-    seen: set[str] = {TITLE_COLUMN, PROCESSED_COLUMN}
-    result = []
-    for position, name in enumerate(names):
-        ours = name == TITLE_COLUMN or position == len(names) - 1
-        unique, n = name or "kolom", 2
-        while not ours and unique in seen:
-            unique, n = f"{name or 'kolom'}_{n}", n + 1
-        seen.add(unique)
-        result.append(unique)
-    return result

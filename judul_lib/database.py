@@ -157,7 +157,7 @@ def open_database(
     """
     try:
         address = sa.make_url(url)
-    except sa.exc.ArgumentError as error:
+    except (sa.exc.ArgumentError, ValueError) as error:  # A port that is no number is the latter.
         raise LogError(
             f"{DATABASE_VARIABLE} bukan alamat basis data. Contoh: postgresql://server/judul."
         ) from error

@@ -46,7 +46,7 @@ def length_class(pairs: pd.DataFrame) -> pd.Series:
     """
     left, right = (pairs[side].map(lambda text: len(text.split())) for side in ("judul_a", "judul_b"))
     names = [f"sampai {_SHORT} kata", f"{_SHORT + 1} sampai {_LONG - 1} kata", f"mulai {_LONG} kata"]
-    edges = [0.0, _SHORT, _LONG - 1, np.inf]
+    edges = [-1, _SHORT, _LONG - 1, np.inf]
     return pd.cut(left.where(left < right, right), edges, labels=names).astype(str)
 
 

@@ -5,7 +5,7 @@ fixed in the file, by base study: models, lexicon and thresholds see only the
 development part.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 from types import MappingProxyType
@@ -53,13 +53,10 @@ def read_gold(path: str | Path) -> pd.DataFrame:
         A column is missing, a kind, grade or split is unknown, an id stands
         twice, or a base is on both splits; the message names file and line.
     """
-    frame = read_table(path).reset_index(drop=True)
-    name = Path(path).name
-    missing = [column for column in COLUMNS if column not in frame.columns]
-    if missing:
-        raise GoldError(f"{name} baris 1: kolom {', '.join(missing)} tidak ada.")
-    rows: Any = frame.to_dict("records")
-    for line, row in enumerate(rows, start=2):
+    frame, name = read_table(path), Path(path).name
+    _require_columns(frame, COLUMNS, name)
+    rows: Any = frame[list(COLUMNS)].to_dict("records")
+    for line, row in zip(frame.index, rows, strict=True):
         where = f"{name} baris {line}"
         if row["kind"] not in GRADES:
             raise GoldError(f"{where}: jenis {row['kind']!r} tidak dikenal. Pilih: {', '.join(GRADES)}.")
@@ -71,23 +68,32 @@ def read_gold(path: str | Path) -> pd.DataFrame:
         if not row["judul_a"].strip() or not row["judul_b"].strip():
             raise GoldError(f"{where}: judul kosong.")
     _refuse_repeats(frame, name)
-    frame = frame.assign(grade=frame["grade"].astype(int))
+    frame = frame.assign(grade=frame["grade"].astype(int)).reset_index(drop=True)
     label = frame["grade"].map(lambda g: None if g == ELSEWHERE_GRADE else int(g >= SIMILAR_GRADE))
     return frame.assign(label=label.astype("Int64"))
+
+
+def _require_columns(frame: pd.DataFrame, columns: Sequence[str], name: str) -> None:
+    """Refuse a table without one of some columns, or with two of the same name."""
+    header = list(frame.columns)
+    for times, said in ((0, "tidak ada"), (2, "ada lebih dari sekali")):
+        wrong = [column for column in columns if min(header.count(column), 2) == times]
+        if wrong:
+            raise GoldError(f"{name} baris 1: kolom {', '.join(wrong)} {said}.")
 
 
 def _refuse_repeats(frame: pd.DataFrame, name: str) -> None:
     repeated = frame.index[frame["id"].duplicated()]
     if len(repeated):
         value = frame["id"][repeated[0]]
-        raise GoldError(f"{name} baris {repeated[0] + 2}: id {value!r} sudah dipakai.")
+        raise GoldError(f"{name} baris {repeated[0]}: id {value!r} sudah dipakai.")
     for keys in ("base_id", "judul_a"):
         sides = frame.groupby(frame[keys].str.casefold())["split"].transform("nunique")
         crossing = frame.index[sides > 1]
         if len(crossing):
             value = frame[keys][crossing[-1]]
             raise GoldError(
-                f"{name} baris {crossing[-1] + 2}: {value!r} ada di kedua bagian. "
+                f"{name} baris {crossing[-1]}: {value!r} ada di kedua bagian. "
                 "Satu studi dasar harus seluruhnya dev atau seluruhnya test."
             )
 
@@ -140,13 +146,10 @@ def read_second_grades(path: str | Path, gold: pd.DataFrame) -> pd.DataFrame:
         A column is missing, an id is unknown or stands twice, or a grade is
         not one of 0 to 4; the message names file and line.
     """
-    frame = read_table(path).reset_index(drop=True)
-    name = Path(path).name
-    missing = [column for column in ("id", "grade") if column not in frame.columns]
-    if missing:
-        raise GoldError(f"{name} baris 1: kolom {', '.join(missing)} tidak ada.")
+    frame, name = read_table(path), Path(path).name
+    _require_columns(frame, ("id", "grade"), name)
     known, seen = set(gold["id"]), set()
-    for line, (pair, grade) in enumerate(zip(frame["id"], frame["grade"], strict=True), start=2):
+    for line, pair, grade in zip(frame.index, frame["id"], frame["grade"], strict=True):
         if pair not in known or pair in seen:
             raise GoldError(f"{name} baris {line}: id {pair!r} tidak dikenal atau berulang.")
         if grade not in {str(value) for value in GRADES.values()}:

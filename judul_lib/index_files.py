@@ -147,7 +147,7 @@ def _read_facts(folder: Path) -> dict[str, Any]:
             f"{folder} adalah berkas, bukan folder indeks. Berikan folder yang dibuat dengan "
             "`judul index build`."
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _damaged(path) from error
     if not isinstance(facts, dict) or facts.get("format") != FORMAT:
         raise IndexFileError(

@@ -14,6 +14,7 @@ from judul_lib.errors import CorpusError, LabelError
 from judul_lib.file_locks import locked_file
 from judul_lib.labels import LABEL_COLUMNS
 from judul_lib.storage import csv_text, harmless_cell, write_bytes
+from judul_lib.table_files import find_column
 
 ANSWERS = ("mirip", "tidak", "ragu")
 ANSWER_COLUMNS = (*LABEL_COLUMNS, "pelabel", "waktu")
@@ -98,13 +99,11 @@ def read_answers(path: str | Path) -> list[Answer]:
         return []
     try:
         frame = read_table(path)
+        columns = [find_column(list(frame.columns), name, path.name) for name in ANSWER_COLUMNS]
     except CorpusError as error:
         raise _damaged(path, str(error)) from error
-    missing = [name for name in ANSWER_COLUMNS if name not in frame.columns]
-    if missing:
-        raise _damaged(path, f"Kolom {', '.join(missing)} tidak ada.")
     answers: dict[Pair, Answer] = {}
-    for line, row in zip(frame.index, frame[list(ANSWER_COLUMNS)].itertuples(index=False), strict=True):
+    for line, row in zip(frame.index, frame.iloc[:, columns].itertuples(index=False), strict=True):
         left, right, label, labeller, time = (str(cell) for cell in row)
         if not (left.strip() and right.strip() and labeller and label in ANSWERS and _is_time(time)):
             raise _damaged(path, f"Baris {line} tidak lengkap atau labelnya bukan mirip, tidak, ragu.")

@@ -10,10 +10,10 @@ import pandas as pd
 
 from judul_lib.corpus import pair_key, read_table
 from judul_lib.errors import LabelError
-from judul_lib.preprocessing import preprocess_titles
+from judul_lib.preprocessing import preprocess_titles, readable_stems
 from judul_lib.pseudonyms import keyed_hash
 from judul_lib.settings import DIFFERENT, SIMILAR
-from judul_lib.table_files import find_column
+from judul_lib.table_files import Warn, find_column
 
 LABEL_COLUMNS = ("judul_a", "judul_b", "label")
 _LABELS: Mapping[str, int | None] = {
@@ -108,8 +108,13 @@ def feedback_answers(rows: Iterable[Mapping[str, Any]], known: Sequence[str], ke
     return Answers(list(last.values()), n_unsure, n_unreadable)
 
 
-def read_label_file(path: str | Path) -> Answers:
+def read_label_file(path: str | Path, *, warn: Warn = lambda text: None) -> Answers:
     r"""Read a CSV or XLSX with ``judul_a``, ``judul_b`` and ``label`` (mirip, tidak, ragu; 1, 0).
+
+    Parameters
+    ----------
+    warn : callable
+        See `judul_lib.corpus.read_table`.
 
     Raises
     ------
@@ -128,10 +133,10 @@ def read_label_file(path: str | Path) -> Answers:
     Answers(rows=[('Hoaks', 'Berita Bohong', 1)], n_unsure=1, n_unreadable=0)
     """
     path = Path(path)
-    frame = read_table(path)
+    frame = read_table(path, warn=warn)
     positions = [find_column(list(frame.columns), name, path.name) for name in LABEL_COLUMNS]
     lefts, rights, words = (frame.iloc[:, position].str.strip().tolist() for position in positions)
-    usable = preprocess_titles([*lefts, *rights])
+    usable = readable_stems([*lefts, *rights])
     sides = zip(usable[: len(lefts)], usable[len(lefts) :], strict=True)
     rows, n_unsure = [], 0
     for line, left, right, word, stems in zip(frame.index, lefts, rights, words, sides, strict=True):

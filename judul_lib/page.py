@@ -1,7 +1,7 @@
 """The page on which students and lecturers check titles, in JupyterLab and served by Voilà."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any
 
@@ -18,6 +18,9 @@ from judul_lib.texts import Texts, read_texts
 from judul_lib.title_panel import TitlePanel
 from judul_lib.usage_log import UsageLog
 from judul_lib.widgets import STYLE_FILE, FileInput
+
+# Gives the titles of an archive, None for one that is there already, and how many rows are set aside.
+_Read = Callable[[], tuple[list[str] | None, int]]
 
 
 class ArchivePanel(widgets.VBox):
@@ -42,19 +45,20 @@ class ArchivePanel(widgets.VBox):
 
     def add(self, name: str, content: bytes) -> threading.Thread:
         """Read the bytes of an archive in the background and use it; return the thread that does."""
-        return self._start(name, lambda: self._session.read_upload(content, name))
+        notes: list[str] = []
+        return self._start(name, lambda: self._session.read_upload(content, name, notes.append), notes)
 
     def _chosen(self, change: Any) -> None:
         if change["new"] and change["new"] != self._session.corpus:
             self._start(change["new"], lambda: (None, 0))
 
-    def _start(self, name: str, read: Callable[[], tuple[list[str] | None, int]]) -> threading.Thread:
+    def _start(self, name: str, read: _Read, notes: Sequence[str] = ()) -> threading.Thread:
         self.file.say(self._texts("corpus_preparing", name=name))
-        thread = threading.Thread(target=self._use, args=(name, read), daemon=True)
+        thread = threading.Thread(target=self._use, args=(name, read, notes), daemon=True)
         thread.start()
         return thread
 
-    def _use(self, name: str, read: Callable[[], tuple[list[str] | None, int]]) -> None:
+    def _use(self, name: str, read: _Read, notes: Sequence[str]) -> None:
         try:
             with self._one_at_a_time:
                 titles, rejected = read()
@@ -69,7 +73,7 @@ class ArchivePanel(widgets.VBox):
             said = self._texts("corpus_ready", name=self._session.describe(name))
             if rejected:
                 said += " " + self._texts("corpus_rejected", n=number(rejected))
-            self.file.say(said)
+            self.file.say(" ".join([said, *notes]))
             self._list()
             self._on_change()
 

@@ -5,7 +5,7 @@ tokens of one letter out, and the Sastrawi stemmer on each word that is left.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
 from typing import Any
 
@@ -17,7 +17,11 @@ STOP_WORDS = frozenset(
 )
 """The study's stop words. They are dropped before stemming: *penggunaan* still becomes *guna*."""
 
+MOST_LETTERS = 20_000
+"""A longer text is no title but a mistake; two of a million letters take long to compare."""
+
 _NOT_A_LETTER = re.compile(r"[^a-z]+")
+_SHEET_ERROR = re.compile(r"#(?:NULL!|DIV/0!|VALUE!|REF!|NAME\?|NUM!|N/A|SPILL!|CALC!)")
 # No Indonesian word is this long; the stemmer's patterns are slow on endless ones.
 _LONGEST_WORD = 40
 
@@ -79,6 +83,42 @@ def preprocess_titles(titles: Iterable[object]) -> list[str]:
     ['implementasi algoritma machine learning prediksi', '']
     """
     return [" ".join(_stems(_kept(_words(title)))) for title in titles]
+
+
+def title_fault(cell: str) -> str | None:
+    """Return in Indonesian why the cell of a file holds no title, or None where it may.
+
+    Examples
+    --------
+    >>> title_fault(" "), title_fault("#REF!"), title_fault("Deteksi Hoaks")
+    ('judul kosong', 'galat rumus #REF!', None)
+    """
+    if len(cell) > MOST_LETTERS:
+        return f"judul lebih dari {MOST_LETTERS:,} huruf".replace(",", ".")
+    text = cell.strip()
+    if not text:
+        return "judul kosong"
+    return f"galat rumus {text}" if _SHEET_ERROR.fullmatch(text) else None
+
+
+def readable_stems(cells: Sequence[str]) -> list[str]:
+    """Preprocess the titles of a file; see `preprocess_titles`.
+
+    Parameters
+    ----------
+    cells : sequence of str, shape (n,)
+
+    Returns
+    -------
+    list of str, shape (n,)
+        ``""`` also where a cell holds no title; see `title_fault`.
+
+    Examples
+    --------
+    >>> readable_stems(["#NAME?", "Deteksi Hoaks"])
+    ['', 'deteksi hoaks']
+    """
+    return preprocess_titles(None if title_fault(cell) else cell for cell in cells)
 
 
 def _words(title: object) -> list[str]:

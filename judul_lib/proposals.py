@@ -11,7 +11,7 @@ from judul_lib.batches import check_in_batches
 from judul_lib.checking import Checker, Rows
 from judul_lib.features import FEATURES, FloatArray
 from judul_lib.matches import Matches
-from judul_lib.preprocessing import preprocess_titles
+from judul_lib.preprocessing import readable_stems
 from judul_lib.settings import ASK, SIMILAR
 
 MOST_AMONG_THEMSELVES = 5_000
@@ -56,7 +56,7 @@ def decide_readable(
     >>> rows, len(list(answers))
     ([0], 1)
     """
-    rows = [row for row, text in enumerate(preprocess_titles(titles)) if text]
+    rows = [row for row, text in enumerate(readable_stems(titles)) if text]
     readable = [titles[row] for row in rows]
     return rows, check_in_batches(readable, checker, decide=True, n_jobs=n_jobs, scheduler=scheduler)
 

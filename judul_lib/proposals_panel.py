@@ -10,12 +10,12 @@ import ipywidgets as widgets
 import pandas as pd
 
 from judul_lib import page_parts, proposals
-from judul_lib.corpus import table_frame
+from judul_lib.corpus import table_frame, unique_names
 from judul_lib.errors import CorpusError
 from judul_lib.installation_log import AnswerBatch
 from judul_lib.session import Session
 from judul_lib.settings import MODEL_TITLES
-from judul_lib.storage import harmless_frame
+from judul_lib.storage import frame_text, harmless_frame
 from judul_lib.table_files import TITLE_COLUMN, find_column
 from judul_lib.tables import number
 from judul_lib.texts import Texts
@@ -106,7 +106,9 @@ class ProposalsPanel(widgets.VBox):
                 self._show_buttons(stop=False, result=self._result is not None)
 
     def _check(self, name: str, content: bytes, stopped: threading.Event) -> str:
-        frame = table_frame(content, name, max_rows=self._session.config.max_rows)
+        notes: list[str] = []
+        most = self._session.config.max_rows
+        frame = table_frame(content, name, max_rows=most, warn=notes.append)
         titles = frame.iloc[:, find_column(list(frame.columns), TITLE_COLUMN, name)]
         start = time.perf_counter()
         with self._session.lock:
@@ -132,9 +134,10 @@ class ProposalsPanel(widgets.VBox):
         with self._session.lock:
             if stopped.is_set():
                 raise _StoppedError
+            frame.columns = pd.Index(unique_names(frame.columns, [*found.columns, *made]))
             self._source, self._result = name, pd.concat([frame, found], axis=1).assign(**made)
             self.table.html = shown.html
-        return self._summary(found, seconds, checker.threshold, model, corpus)
+        return " ".join([self._summary(found, seconds, checker.threshold, model, corpus), *notes])
 
     def _progress(self, stopped: threading.Event, done: int, total: int) -> None:
         if stopped.is_set():
@@ -181,7 +184,7 @@ class ProposalsPanel(widgets.VBox):
         if self._result is None:
             return file_name("", date.today()), b""
         self._session.tell("download", detail="csv")
-        text = harmless_frame(self._result).to_csv(index=False, lineterminator="\n")
+        text = frame_text(harmless_frame(self._result))
         return file_name(self._source.rsplit(".", 1)[0], date.today()), text.encode("utf-8-sig")
 
 

@@ -234,7 +234,7 @@ def read_metadata(folder: str | Path) -> dict[str, Any]:
         metadata = json.loads(path.read_bytes())
     except FileNotFoundError as error:
         raise ModelError(f"Tidak ada model di {folder}. Buat dengan `make run`.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _damaged(folder, METADATA_FILE) from error
     if not isinstance(metadata, dict) or not isinstance(metadata.get("files"), dict):
         raise _damaged(folder, METADATA_FILE)

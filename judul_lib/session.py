@@ -17,7 +17,7 @@ from judul_lib.index import TitleIndex
 from judul_lib.matches import Matches
 from judul_lib.preprocessing import preprocess_text
 from judul_lib.pseudonyms import assigned_model
-from judul_lib.table_files import TITLE_COLUMN
+from judul_lib.table_files import TITLE_COLUMN, Warn
 from judul_lib.tables import number
 from judul_lib.texts import Texts
 from judul_lib.usage_log import Answered, UsageLog
@@ -140,15 +140,19 @@ class Session:
         if self.log is not None:
             self.log.event(kind, **facts)
 
-    def read_upload(self, content: bytes, name: str) -> tuple[list[str], int]:
+    def read_upload(
+        self, content: bytes, name: str, warn: Warn = lambda text: None
+    ) -> tuple[list[str], int]:
         """Return the titles in the bytes of an archive, and how many rows are set aside.
+
+        What was guessed or left out is told to `warn`; see `judul_lib.table_files.parse_table`.
 
         Raises
         ------
         CorpusError
             No table of titles, too many rows, or none that can be used.
         """
-        corpus = parse_corpus(content, name, min_titles=1, max_rows=self.config.max_rows)
+        corpus = parse_corpus(content, name, min_titles=1, max_rows=self.config.max_rows, warn=warn)
         return corpus.titles[TITLE_COLUMN].tolist(), len(corpus.rejected)
 
     def use_corpus(self, name: str, titles: list[str] | None = None) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from judul_lib.file_locks import locked_file
 
 SPOOL_FILE, DAMAGED_FILE = "spool.jsonl", "spool.rusak.jsonl"
+_DAMAGES = (ValueError, TypeError, AttributeError, KeyError, RecursionError)
 Unit = dict[str, list[dict[str, Any]]]
 """Rows by the name of their table; they are taken in together or not at all."""
 
@@ -67,7 +68,7 @@ def spooled(folder: Path) -> Iterator[tuple[list[Unit], list[str], Callable[[], 
         for line in filter(None, text.split("\n")):
             try:
                 units.append(_read_unit(line))
-            except (ValueError, TypeError, AttributeError, KeyError):
+            except _DAMAGES:
                 damaged.append(line)
         yield units, damaged, lambda: os.ftruncate(handle, 0)
 
@@ -112,7 +113,7 @@ def _edited(line: bytes, edit: Callable[[Unit], Unit], keeps_damaged: Callable[[
     text = line.decode("utf-8", "replace")
     try:
         unit = _read_unit(text)
-    except (ValueError, TypeError, AttributeError, KeyError):
+    except _DAMAGES:
         return line if keeps_damaged(text) else b""
     kept = {name: rows for name, rows in edit(unit).items() if rows}
     if kept == unit:

@@ -8,17 +8,19 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
     import pandas as pd
 
+_Quoting: TypeAlias = Literal[0, 1, 2, 3]
 _FORMULA_START = ("=", "+", "-", "@", "\t", "\r")
 # Of a rename to a folder that a reader has brought back in between.
 _BACK_AGAIN = (errno.EEXIST, errno.ENOTEMPTY)
 _UNFINISHED, _PREVIOUS = ".tmp", ".previous"
+_NUMBER = re.compile(r"[+-]?\d[\d.,]*")
 _INNER_START = re.compile(r"([;\t\r\n]\s*)(?=[=+\-@])")
 
 
@@ -87,10 +89,12 @@ def harmless_cell(value: Any) -> Any:
     "'=1+1"
     >>> harmless_cell("Beras;=1+1")
     "Beras;'=1+1"
+    >>> harmless_cell("-0,5")
+    '-0,5'
     >>> harmless_cell("Analisis Sentimen")
     'Analisis Sentimen'
     """
-    if not isinstance(value, str):
+    if not isinstance(value, str) or _NUMBER.fullmatch(value):
         return value
     # Where a semicolon parts the cells, what follows one inside a text is a cell of its own.
     value = _INNER_START.sub(r"\1'", value)
@@ -117,11 +121,34 @@ def csv_text(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> str:
     >>> csv_text([{"Judul": "Deteksi, Cepat"}], ["Judul"])
     'Judul\n"Deteksi, Cepat"\n'
     """
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, columns, lineterminator="\n", extrasaction="ignore")
-    writer.writeheader()
-    writer.writerows(rows)
-    return stream.getvalue()
+    rows = list(rows)
+
+    def written(quoting: _Quoting) -> str:
+        stream = io.StringIO()
+        writer = csv.DictWriter(
+            stream, columns, lineterminator="\n", extrasaction="ignore", quoting=quoting
+        )
+        writer.writeheader()
+        writer.writerows(rows)
+        return stream.getvalue()
+
+    return _quoted_where_needed(written)
+
+
+def frame_text(frame: "pd.DataFrame", **options: Any) -> str:
+    """Return a table as CSV text, the same on every system."""
+    return _quoted_where_needed(
+        lambda quoting: frame.to_csv(None, index=False, lineterminator="\n", quoting=quoting, **options)
+    )
+
+
+def _quoted_where_needed(written: Callable[[_Quoting], str]) -> str:
+    """Write all texts in quotes where one holds a carriage return.
+
+    It ends a line for whoever reads the file, but where lines end in a line feed, `csv` writes it bare.
+    """
+    text = written(csv.QUOTE_MINIMAL)
+    return written(csv.QUOTE_NONNUMERIC) if "\r" in text else text
 
 
 def harmless_csv(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -22,7 +22,7 @@ from judul_lib.preprocessing import preprocess_titles
 from judul_lib.settings import FULL, SEED
 from judul_lib.signed_logistic import PENALTY, fit_logistic
 from judul_lib.spelling import SPELLINGS_FILE, STEMS_FILE
-from judul_lib.storage import content_version, sha256_of
+from judul_lib.storage import content_version, frame_text, sha256_of
 from judul_lib.structured import MONOTONE, STRUCTURED_FEATURES, StructuredModel, Weights
 from judul_lib.structured_checking import StructuredChecker
 from judul_lib.structured_pairs import TrainingSet, fit_weights, training_set
@@ -193,7 +193,7 @@ def package_structured(
     gold_sha256 = sha256_of(Path(gold_path).read_bytes())
     files = {
         registry.STRUCTURED_FILE: model.to_bytes(),
-        registry.TITLES_FILE: titles.to_csv(index=False, lineterminator="\n").encode("utf-8"),
+        registry.TITLES_FILE: frame_text(titles).encode("utf-8"),
     }
     metadata = {
         "name": registry.STRUCTURED,

@@ -3,10 +3,13 @@
 import codecs
 import csv
 import io
+import re
+import warnings
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Any, TypeVar
 
 from judul_lib.errors import CorpusError
 
@@ -17,11 +20,17 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_UTF8_LETTER = re.compile(
+    rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
+)  # Beyond ASCII.
+_BEYOND_ASCII = bytes(range(128, 256))
 _ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 _MOST_UNPACKED = 500_000_000
 _LEADING_LINES = 100  # Blank lines that may stand before the header.
 _MOST_COLUMNS = 1000
 Row = TypeVar("Row")
+Warn = Callable[[str], None]
+"""Told, in one Indonesian sentence, what was guessed or not read."""
 
 
 def find_column(header: list[str], name: str, file_name: str) -> int:
@@ -44,19 +53,24 @@ def find_column(header: list[str], name: str, file_name: str) -> int:
     if found:
         raise CorpusError(f"Kolom '{name}' ada {len(found)} kali di {file_name}. Sisakan satu saja.")
     shown = ", ".join(repr(cell[:40]) for cell in header[:8])
+    what = "judul" if name.startswith(TITLE_COLUMN.lower()) else name
     raise CorpusError(
         f"Kolom '{name}' tidak ada di {file_name} (yang ada: {shown}). "
-        f"Beri nama '{name}' pada kolom yang berisi judul."
+        f"Beri nama '{name}' pada kolom yang berisi {what.lower()}."
     )
 
 
 def parse_table(
-    content: bytes, file_name: str, *, max_rows: int | None = None
+    content: bytes,
+    file_name: str,
+    *,
+    max_rows: int | None = None,
+    warn: Warn = lambda text: None,
 ) -> tuple[list[str], list[tuple[list[str], bool]]]:
     r"""Split the bytes of a CSV or XLSX into its header and its records.
 
     A title with an unquoted comma in a CSV of one column is put together again.
-    Of a workbook, the first sheet that is not empty counts.
+    Of a workbook, the first sheet that is not empty counts, hidden ones last.
 
     Parameters
     ----------
@@ -64,6 +78,9 @@ def parse_table(
         For error messages.
     max_rows : int
         More records than this are an error.
+    warn : callable
+        See `Warn`: an encoding that was guessed, sheets that were not read,
+        cells of several lines.
 
     Returns
     -------
@@ -82,9 +99,9 @@ def parse_table(
     (['No', 'Judul'], [(['1', 'Deteksi Hoaks'], True)])
     """
     if content.startswith(_ZIP):
-        lines, separator = _sheet_lines(content, file_name, max_rows), ""
+        lines, separator = _sheet_lines(content, file_name, max_rows, warn), ""
     else:
-        lines, separator = _csv_lines(content, file_name, max_rows)
+        lines, separator = _csv_lines(content, file_name, max_rows, warn)
     start = next((i for i, fields in enumerate(lines) if any(cell.strip() for cell in fields)), None)
     if start is None:
         raise CorpusError(f"{file_name} kosong. Isi dengan kolom '{TITLE_COLUMN}' dan judul-judulnya.")
@@ -94,11 +111,14 @@ def parse_table(
     return header, [_fit(fields, len(header), separator) for fields in lines[start + 1 :]]
 
 
-def _csv_lines(content: bytes, file_name: str, max_rows: int | None) -> tuple[list[list[str]], str]:
-    text = _decode(content, file_name)
+def _csv_lines(
+    content: bytes, file_name: str, max_rows: int | None, warn: Warn
+) -> tuple[list[list[str]], str]:
+    text = _decode(content, file_name, warn)
     first_line = next((line for line in text.splitlines() if line.strip()), "")
     separator = max(SEPARATORS, key=first_line.count)
-    limit = csv.field_size_limit(max(len(text), 131_072))
+    # Only ever raised: other threads may be reading too.
+    csv.field_size_limit(max(len(text), csv.field_size_limit()))
     try:
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
         lines = [_no_wider(line, file_name) for line in _at_most(reader, file_name, max_rows)]
@@ -107,12 +127,16 @@ def _csv_lines(content: bytes, file_name: str, max_rows: int | None) -> tuple[li
             f"{file_name} tidak dapat dibaca sebagai CSV ({error}). "
             "Periksa tanda kutip yang tidak ditutup, lalu simpan ulang sebagai CSV."
         ) from error
-    finally:
-        csv.field_size_limit(limit)
+    broken = sum("\n" in cell or "\r" in cell for line in lines for cell in map(str.strip, line))
+    if broken:
+        warn(
+            f"Catatan: {broken} sel di {file_name} berisi pergantian baris. Bila itu tidak disengaja, "
+            "periksa tanda kutip: baris-baris itu terbaca sebagai satu."
+        )
     return lines, separator
 
 
-def _sheet_lines(content: bytes, file_name: str, max_rows: int | None) -> list[list[str]]:
+def _sheet_lines(content: bytes, file_name: str, max_rows: int | None, warn: Warn) -> list[list[str]]:
     from openpyxl import load_workbook
 
     broken = CorpusError(
@@ -126,14 +150,22 @@ def _sheet_lines(content: bytes, file_name: str, max_rows: int | None) -> list[l
                 raise CorpusError(
                     f"{file_name} terlalu besar setelah dibuka. Simpan hanya lembar yang berisi judul."
                 )
-        workbook = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
-        for sheet in workbook.worksheets:
-            sheet.reset_dimensions()  # A sheet may claim to be larger than it is.
-            rows = _at_most(sheet.iter_rows(values_only=True), file_name, max_rows)
-            texts = (_without_end(_cell_text(value) for value in row) for row in rows)
-            lines = [_no_wider(line, file_name) for line in texts]
-            if any(map(any, lines)):
-                return _rectangular(lines)
+        with warnings.catch_warnings(action="ignore"):  # Of what openpyxl would not write again.
+            workbook = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
+            sheets = iter(sorted(workbook.worksheets, key=lambda sheet: sheet.sheet_state != "visible"))
+            for sheet in sheets:
+                sheet.reset_dimensions()  # A sheet may claim to be larger than it is.
+                rows = _at_most(sheet.iter_rows(values_only=True), file_name, max_rows)
+                texts = (_without_end(_cell_text(value) for value in row) for row in rows)
+                lines = [_no_wider(line, file_name) for line in texts]
+                if any(map(any, lines)):
+                    others = [other.title for other in sheets if _has_content(other)]
+                    if others:
+                        warn(
+                            f"Catatan: dari {file_name} hanya lembar {sheet.title!r} yang dibaca; "
+                            f"lembar {', '.join(map(repr, others))} tidak."
+                        )
+                    return _rectangular(lines)
     except CorpusError:
         raise
     # openpyxl has no base for its errors: a damaged workbook shows as any of these.
@@ -141,6 +173,13 @@ def _sheet_lines(content: bytes, file_name: str, max_rows: int | None) -> list[l
             IndexError, EOFError, zlib.error, NotImplementedError, RuntimeError) as error:  # fmt: skip
         raise broken from error
     return []
+
+
+def _has_content(sheet: Any) -> bool:
+    """Tell whether there is something in the first rows of a sheet."""
+    sheet.reset_dimensions()
+    rows = islice(sheet.iter_rows(values_only=True), _LEADING_LINES)
+    return any(_cell_text(value).strip() for row in rows for value in row)
 
 
 def _at_most(rows: Iterable[Row], file_name: str, max_rows: int | None) -> Iterator[Row]:
@@ -202,21 +241,42 @@ def _fit(fields: list[str], width: int, separator: str) -> tuple[list[str], bool
     return fields[:end], end == width
 
 
-def _decode(content: bytes, file_name: str) -> str:
+def _decode(content: bytes, file_name: str, warn: Warn) -> str:
     if content.startswith(_OLE):
         raise CorpusError(
             f"{file_name} berformat Excel lama (.xls) atau dikunci kata sandi. "
             "Buka di Excel, simpan sebagai .xlsx tanpa kata sandi, lalu ulangi."
         )
-    encodings = [name for bom, name in _BOMS if content.startswith(bom)] or ["utf-8", "cp1252"]
-    for encoding in encodings:
+    marked = next((encoding for bom, encoding in _BOMS if content.startswith(bom)), None)
+    for encoding in (marked or "utf-8", *([] if marked else ["cp1252"])):
         try:
             text = content.decode(encoding)
-        except UnicodeDecodeError:
+        except UnicodeDecodeError as error:
+            if encoding != "utf-16" and _is_damaged_utf8(content):
+                raise CorpusError(
+                    f"{file_name} adalah teks UTF-8 yang rusak di bita {error.start + 1}. "
+                    "Salin atau unduh lagi berkas itu, lalu ulangi."
+                ) from error
             continue
-        if "\0" not in text:
-            return text
+        if "\0" in text:
+            continue
+        if encoding == "cp1252":
+            warn(
+                f"Catatan: {file_name} bukan UTF-8 dan dibaca sebagai Windows-1252. Bila huruf beraksen "
+                "keliru, simpan sebagai 'CSV UTF-8'."
+            )
+        return text
     raise CorpusError(
         f"{file_name} bukan berkas teks CSV (mungkin PDF atau gambar). "
         "Simpan sebagai 'CSV UTF-8' dari Excel atau LibreOffice, lalu ulangi."
     )
+
+
+def _is_damaged_utf8(content: bytes) -> bool:
+    """Tell UTF-8 in which some bytes are wrong or missing from a text of another encoding."""
+    if b"\0" in content:
+        return False
+    rest, n_letters = _UTF8_LETTER.subn(b"", content)
+    n_wrong = len(rest) - len(rest.translate(None, _BEYOND_ASCII))
+    is_cut = re.search(rb"[\xc2-\xf4][\x80-\xbf]{0,2}\Z", rest) is not None
+    return n_letters > n_wrong or (n_letters > 0 and is_cut) or content.startswith(codecs.BOM_UTF8)

@@ -30,6 +30,7 @@ from judul_lib.evaluation import score_predictions
 from judul_lib.features import FEATURES, TitleTable, pair_features
 from judul_lib.registry import Model
 from judul_lib.settings import SEED, TEST_SIZE, Profile
+from judul_lib.storage import frame_text
 from judul_lib.table_files import TITLE_COLUMN
 from judul_lib.workers import known_scheduler, parallel_backend
 
@@ -231,7 +232,7 @@ def package_model(
     checker = TitleChecker(  # From what will answer.
         *arrays.from_bytes(files[registry.ARRAYS_FILE]), *(titles[name].tolist() for name in titles)
     )
-    files[registry.TITLES_FILE] = titles.to_csv(index=False, lineterminator="\n").encode("utf-8")
+    files[registry.TITLES_FILE] = frame_text(titles).encode("utf-8")
     metadata = {
         "name": result.profile.name,
         "version": judul_lib.__version__,

@@ -183,7 +183,9 @@ class UsageLog:
     def _text(self, name: str, text: str | None) -> dict[str, Any]:
         if not text:
             return {f"{name}_hash": None, f"{name}_text": None}
-        return {f"{name}_hash": self.hash(text), f"{name}_text": text if self._log_text else None}
+        # PostgreSQL takes no zero, and no database half a letter: such a row would wait for ever.
+        plain = text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+        return {f"{name}_hash": self.hash(text), f"{name}_text": plain if self._log_text else None}
 
     def _prediction(self, one: Answered, source: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         stamp = self._stamp()
@@ -191,8 +193,9 @@ class UsageLog:
         tops = [float(matches.probability[0]) for matches in found.values()]
         title = " ".join(one.title.split())
         row = {
-            **stamp, "source": source, **self._text("query", title), "query_length": len(title),
-            "query_words": len(title.split()), "difference": tops[0] - tops[1] if tops[1:] else None,
+            **stamp, "source": source, **self._text("query", title), "query_hash": self.hash(title),
+            "query_length": len(title), "query_words": len(title.split()),
+            "difference": tops[0] - tops[1] if tops[1:] else None,
             "seconds": one.seconds, "n_results": max(map(len, one.matches.values()), default=0),
         }  # fmt: skip
         scores = [

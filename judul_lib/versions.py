@@ -278,7 +278,7 @@ def read_json(path: Path, otherwise: Any) -> Any:
         content = json.loads(path.read_bytes())
     except FileNotFoundError:
         return otherwise
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelError(f"{path} rusak. Pulihkan dari cadangan, atau hapus berkas itu.") from error
     if not isinstance(content, type(otherwise)):
         raise ModelError(f"{path} rusak. Pulihkan dari cadangan, atau hapus berkas itu.")

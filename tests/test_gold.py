@@ -74,6 +74,8 @@ def test_the_second_grades_are_those_of_a_sample(gold):
         ("id,grade\n001-1,4\n999-1,3\n", "baris 3: id '999-1'"),
         ("id,grade\n001-1,4\n001-1,4\n", "baris 3: id '001-1'"),
         ("id,grade\n001-1,5\n", "baris 2: derajat '5'"),
+        ("id,grade\n\n\n001-1,5\n", "baris 4: derajat '5'"),
+        ("id,grade,id\n001-1,5,x\n", "baris 1: kolom id ada lebih dari sekali"),
     ],
 )
 def test_second_grades_that_do_not_fit_are_refused_with_their_line(tmp_path, gold, text, words):
@@ -87,6 +89,22 @@ def test_grade_2_has_no_label(gold):
     assert gold.loc[gold["grade"] == 2, "label"].isna().all()
     assert set(gold.loc[gold["grade"] >= 3, "label"]) == {1}
     assert set(gold.loc[gold["grade"] <= 1, "label"]) == {0}
+
+
+def test_lines_are_those_of_the_file_blank_ones_too(tmp_path):
+    path = tmp_path / "gold.csv"
+    header, *rows = GOLD.read_text().splitlines()[:3]
+    path.write_text(
+        "\n".join([header, "", rows[0], rows[1].replace(",dev", ",x").replace(",test", ",x")])
+    )
+    with pytest.raises(GoldError, match=r"gold\.csv baris 4:"):
+        read_gold(path)
+    path.write_text("\n".join([header, rows[0], "", rows[0]]))
+    with pytest.raises(GoldError, match="baris 4: id .* sudah dipakai"):
+        read_gold(path)
+    path.write_text("\n".join([f"{header},kind", f"{rows[0]},x"]))
+    with pytest.raises(GoldError, match="kolom kind ada lebih dari sekali"):
+        read_gold(path)
 
 
 @pytest.mark.parametrize(

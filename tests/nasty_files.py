@@ -1,0 +1,600 @@
+"""Files as people and programs really make them, built in code, and what should become of each.
+
+`NASTY` is the one table. A row says how the bytes are made and what is expected: either words of the
+sentence that refuses the file, or every row of it with its fate. The same file is made in three forms:
+of titles, of pairs, and of a labeller's answers.
+"""
+
+import codecs
+import csv
+import gzip
+import io
+import re
+import zipfile
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any
+
+from openpyxl import Workbook
+from openpyxl.cell.rich_text import CellRichText, TextBlock
+from openpyxl.cell.text import InlineFont
+from openpyxl.chart import BarChart
+
+# The fate of a row: words of its reason in `rejected.csv`.
+KEPT, DOUBLE, BLANK, WORDLESS = "dipakai", "duplikat baris", "judul kosong", "tidak ada kata"
+RAGGED, ENDLESS, FAULTY = "jumlah kolom", "lebih dari", "galat rumus"
+LINE = "baris kosong"  # Set aside by a corpus; for other tables it is no row at all.
+
+GOOD = ("Deteksi Hoaks Politik", "Prediksi Harga Beras", "Ramalan Prediksi Harga Beras Naïve")
+ASCII = (*GOOD[:2], "Ramalan Prediksi Harga Beras")  # Near the one before.
+TITLES = ("Judul", "No")
+PAIRS = ("judul_a", "judul_b", "label")
+ANSWERS = (*PAIRS, "pelabel", "waktu")
+Table = list[list[Any]]
+Build = Callable[[Table], bytes]
+Rows = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, repr=False)
+class Nasty:
+    """One file.
+
+    Attributes
+    ----------
+    name : str
+    build : callable
+        Takes a table, its header first and its titles in the first column, and gives the bytes.
+    rows : sequence of (title, fate)
+        What is to be read, in the order of the file; empty where it is refused.
+    refused : str
+        Words of the sentence that refuses the file.
+    noted : str
+        Words of what has to be said beside.
+    typed : sequence
+        What goes into the title cells, where that is not what is read.
+    suffix : str
+    only_titles : bool
+        There is no file of pairs like it.
+    """
+
+    name: str
+    build: Build
+    rows: Rows = ()
+    refused: str = ""
+    noted: str = ""
+    typed: Sequence[Any] | None = None
+    suffix: str = ""
+    only_titles: bool = False
+
+    def __repr__(self) -> str:
+        return f"<{self.name}>"
+
+    def content(self, header: Sequence[str] = TITLES) -> bytes:
+        """Return the file in the form of a header."""
+        titles = self.typed
+        if titles is None:
+            titles = [title for title, fate in self.rows if fate != LINE] or ASCII
+        rows = [[title, *beside(number, header)] for number, title in enumerate(titles)]
+        return self.build([list(header), *rows])
+
+    def fated(self, *fates: str) -> list[str]:
+        """Return the titles of the rows with some fates."""
+        return [title for title, fate in self.rows if fate in fates]
+
+    @property
+    def table(self) -> Rows:
+        """The rows that a table has which is no corpus."""
+        return [(title, fate) for title, fate in self.rows if fate != LINE]
+
+
+def beside(number: int, header: Sequence[str]) -> list[str]:
+    """Return what stands beside the title of a row; the other title of a pair is never the same."""
+    if tuple(header) == TITLES:
+        return [str(number + 1)]
+    other = f"Analisis Kualitas Air Sungai {chr(97 + number // 26 % 26)}{chr(97 + number % 26)}x"
+    return [other, "mirip", "p1", "2026-01-02T03:04:05+00:00"][: len(header) - 1]
+
+
+def kept(*titles: str) -> list[tuple[str, str]]:
+    """Return rows that are used."""
+    return [(title, KEPT) for title in titles]
+
+
+def fated(fate: str, *titles: str) -> list[tuple[str, str]]:
+    """Return rows of one fate, and good titles after them."""
+    return [(title, fate) for title in titles] + kept(*ASCII)
+
+
+# CSV.
+
+
+def csv_line(row: Sequence[Any], separator: str = ",", quoting: int = csv.QUOTE_MINIMAL) -> str:
+    stream = io.StringIO()
+    # Where lines end in "\r\n" the writer quotes a lone "\r" too, as spreadsheets do.
+    csv.writer(stream, delimiter=separator, lineterminator="\r\n", quoting=quoting).writerow(row)
+    return stream.getvalue().removesuffix("\r\n")
+
+
+def csv_text(table: Table, *, end: str = "\n", **options: Any) -> str:
+    return "".join(csv_line(row, **options) + end for row in table)
+
+
+def text(encoding: str = "utf-8", mark: bytes = b"", **options: Any) -> Build:
+    return lambda table: mark + csv_text(table, **options).encode(encoding)
+
+
+def edited(*edits: tuple[str, str], encoding: str = "utf-8") -> Build:
+    """Make a CSV in which the first place of each text is replaced by another."""
+
+    def build(table: Table) -> bytes:
+        made = csv_text(table)
+        for old, new in edits:
+            assert old in made, old
+            made = made.replace(old, new, 1)
+        return made.encode(encoding)
+
+    return build
+
+
+def lines(change: Callable[[list[str]], list[str]]) -> Build:
+    """Make a CSV whose lines are changed."""
+    return lambda table: ("\n".join(change([csv_line(row) for row in table])) + "\n").encode()
+
+
+def followed(build: Build, end: bytes) -> Build:
+    return lambda table: build(table) + end
+
+
+def raw(content: bytes) -> Build:
+    return lambda table: content
+
+
+def headed(change: Callable[[list[str]], list[str]], *fill: str) -> Build:
+    """Make a CSV with another header, the rows filled up on the left."""
+
+    def build(table: Table) -> bytes:
+        return csv_text([change(table[0]), *([*fill, *row] for row in table[1:])]).encode()
+
+    return build
+
+
+def mixed_ends(table: Table) -> bytes:
+    ends = ("\r\n", "\r", "\n", "\r\n")
+    return "".join(csv_line(row) + end for row, end in zip(table, ends, strict=True)).encode()
+
+
+# Workbooks.
+
+
+def workbook(fill: Callable[[Workbook, Table], None]) -> Build:
+    def build(table: Table) -> bytes:
+        book = Workbook()
+        fill(book, table)
+        stream = io.BytesIO()
+        book.save(stream)
+        return stream.getvalue()
+
+    return build
+
+
+def put(sheet: Any, table: Table) -> None:
+    for row in table:
+        sheet.append(row)
+
+
+def plain(book: Workbook, table: Table) -> None:
+    put(book.active, table)
+
+
+def merged_head(book: Workbook, table: Table) -> None:
+    put(book.active, [["Daftar Judul Skripsi"], *table])
+    book.active.merge_cells("A1:B1")
+
+
+def merged_titles(book: Workbook, table: Table) -> None:
+    plain(book, table)
+    book.active.merge_cells("A2:A3")
+
+
+def empty_first(book: Workbook, table: Table) -> None:
+    put(book.create_sheet("isi"), table)
+
+
+def several(book: Workbook, table: Table) -> None:
+    plain(book, table)
+    put(book.create_sheet("Arsip 2024"), [table[0], ["Judul yang Lain", *table[1][1:]]])
+    book.create_sheet("kosong")
+
+
+def hidden_first(book: Workbook, table: Table) -> None:
+    put(book.active, [["kode", "nama"], ["1", "Informatika"]])
+    book.active.sheet_state = "hidden"
+    put(book.create_sheet("isi"), table)
+    book.active = 1
+
+
+def hidden_rows(book: Workbook, table: Table) -> None:
+    plain(book, table)
+    book.active.row_dimensions[3].hidden = True
+    book.active.auto_filter.ref = "A1:B4"
+
+
+def blank_rows(book: Workbook, table: Table) -> None:
+    put(book.active, [table[0], table[1], [], *table[2:], [], []])
+
+
+def blank_before(book: Workbook, table: Table) -> None:
+    put(book.active, [[], [], *table])
+
+
+def no_titles(book: Workbook, table: Table) -> None:
+    put(book.active, [["Nama", "Tahun"], ["Ani", 2024]])
+
+
+def wide(book: Workbook, table: Table) -> None:
+    plain(book, table)
+    book.active.cell(2, 16_384, "x")
+
+
+def with_chart(book: Workbook, table: Table) -> None:
+    plain(book, table)
+    book.create_chartsheet("grafik", 0).add_chart(BarChart())
+
+
+def only_a_chart(book: Workbook, table: Table) -> None:
+    with_chart(book, [])
+    del book["Sheet"]
+
+
+def repacked(build: Build, change: Callable[[dict[str, str]], None]) -> Build:
+    """Make a workbook whose parts are changed."""
+
+    def remade(table: Table) -> bytes:
+        with zipfile.ZipFile(io.BytesIO(build(table))) as old:
+            parts = {name: old.read(name).decode() for name in old.namelist()}
+        before = dict(parts)
+        change(parts)
+        assert parts != before
+        return zipped(**{name: content.encode() for name, content in parts.items()})(table)
+
+    return remade
+
+
+def zipped(**members: bytes) -> Build:
+    def build(table: Table) -> bytes:
+        stream = io.BytesIO()
+        with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, content in members.items():
+                archive.writestr(name, content)
+        return stream.getvalue()
+
+    return build
+
+
+_SHEET, _STRINGS = "xl/worksheets/sheet1.xml", "xl/sharedStrings.xml"
+_MAIN = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+_KIND = "application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"
+
+
+def sheet(old: str, new: str) -> Build:
+    """Make a workbook in whose sheet one pattern is replaced."""
+
+    def change(parts: dict[str, str]) -> None:
+        parts[_SHEET] = re.sub(old, new, parts[_SHEET], count=1)
+
+    return repacked(workbook(plain), change)
+
+
+def shared(change: Callable[[str], str]) -> Build:
+    """Make a workbook whose texts stand in a part of their own, which is changed."""
+
+    def move(parts: dict[str, str]) -> None:
+        texts: list[str] = []
+
+        def number(found: re.Match[str]) -> str:
+            texts.append(f"<si>{found[1]}</si>")
+            return f't="s"><v>{len(texts) - 1}</v></c>'
+
+        parts[_SHEET] = re.sub('t="inlineStr"><is>(.*?)</is></c>', number, parts[_SHEET])
+        assert texts
+        parts[_STRINGS] = change(f"<sst {_MAIN}>{''.join(texts)}</sst>")
+        kind = f'<Override PartName="/{_STRINGS}" ContentType="{_KIND}" /></Types>'
+        parts["[Content_Types].xml"] = parts["[Content_Types].xml"].replace("</Types>", kind)
+
+    return repacked(workbook(plain), move)
+
+
+def with_first(new: str, declared: str = "") -> Callable[[str], str]:
+    """Replace the first title in a part."""
+
+    def change(part: str) -> str:
+        assert ASCII[0] in part
+        return declared + part.replace(ASCII[0], new)
+
+    return change
+
+
+# Each text is ten times the one before.
+_GROWS = "".join(f'<!ENTITY l{k} "{f"&l{k - 1};" * 10}">' for k in range(1, 9))
+_LAUGHS = f'<!DOCTYPE sst [<!ENTITY l0 "ha">{_GROWS}]>'
+_ELSEWHERE = '<!DOCTYPE sst [<!ENTITY f SYSTEM "file:///etc/hostname">]>'
+_RULES = (
+    '<extLst><ext uri="{CCE6A557-97BC-4b89-ADB6-D9C93CAAB3DF}" '
+    'xmlns:x14="http://schemas.microsoft.com/office/spreadsheetml/2009/9/main"/></extLst></worksheet>'
+)
+
+
+def cut(build: Build, share: float) -> Build:
+    return lambda table: build(table)[: int(len(build(table)) * share)]
+
+
+def encrypted(table: Table) -> bytes:
+    """Set the bit that says that the members of a zip are encrypted."""
+    content = bytearray(workbook(plain)(table))
+    for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        at = content.find(signature)
+        while at >= 0:
+            content[at + offset] |= 1
+            at = content.find(signature, at + 4)
+    return bytes(content)
+
+
+def gigabytes(table: Table) -> bytes:
+    """Declare a member that unpacks to more than may be unpacked."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr(_SHEET, b"0")
+        archive.getinfo(_SHEET).file_size = 2_000_000_000
+    return stream.getvalue()
+
+
+def png(table: Table) -> bytes:
+    chunk = b"IHDR" + bytes([0, 0, 0, 1, 0, 0, 0, 1, 8, 2, 0, 0, 0])
+    return b"\x89PNG\r\n\x1a\n\0\0\0\r" + chunk + zlib.crc32(chunk).to_bytes(4, "big")
+
+
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504)
+_PDF = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj<</Type/Catalog>>endobj\nstream\n\0\1\nendstream\n%%EOF\n"
+_ODS = {"mimetype": b"application/vnd.oasis.opendocument.spreadsheet", "content.xml": b"<office/>"}
+_NO_TABLE, _NO_XLSX = "bukan berkas teks CSV", "tidak dapat dibaca sebagai XLSX"
+_NO_COLUMN, _QUOTE, _BROKEN = "tidak ada di", "tanda kutip", "pergantian baris"
+_TWO = kept(*ASCII[1:])
+_A2 = '<c r="A2" t="inlineStr">.*?</c>'
+_OURS = ["judul_proc", "rf_label", "judul_ref", "baris", "alasan", "model", "simpulan", "rf_label"]
+
+
+ENCODINGS = (
+    Nasty("utf-8", text(), kept(*GOOD)),
+    Nasty("utf-8 with a mark", text("utf-8-sig"), kept(*GOOD)),
+    Nasty("utf-16, little end first", text("utf-16-le", codecs.BOM_UTF16_LE), kept(*GOOD)),
+    Nasty("utf-16, big end first", text("utf-16-be", codecs.BOM_UTF16_BE), kept(*GOOD)),
+    Nasty("utf-16 without a mark", text("utf-16-le"), refused=_NO_TABLE),
+    Nasty("utf-16 cut within a letter", followed(text("utf-16"), b"x"), refused=_NO_TABLE),
+    Nasty("utf-16 with half a letter", followed(text("utf-16"), b"\x3d\xd8,\0x\0"), refused=_NO_TABLE),
+    Nasty("utf-32, little end first", text("utf-32-le", codecs.BOM_UTF32_LE), refused=_NO_TABLE),
+    Nasty("utf-32, big end first", text("utf-32-be", codecs.BOM_UTF32_BE), refused=_NO_TABLE),
+    Nasty("windows-1252", text("cp1252"), kept(*GOOD), noted="1252"),
+    Nasty("signs of windows-1252", text("cp1252"), kept("“Deteksi” Hoaks – 5 €", *ASCII), noted="1252"),
+    Nasty(
+        "mac roman", text("mac-roman"), kept("Ramalan Prediksi Harga Beras Na•ve", *ASCII[:2]),
+        typed=(GOOD[2], *ASCII[:2]), noted="1252",
+    ),
+    Nasty("bytes of no encoding", edited(("Beras", "Beras \x81\xe9"), encoding="latin-1"),
+          refused=_NO_TABLE),
+    Nasty("utf-8 cut within a letter", followed(text(), b"Padi Na\xc3"), refused="UTF-8", typed=GOOD),
+    Nasty("utf-8 cut within a sign", followed(text(), b"Padi \xe2\x80"), refused="UTF-8", typed=GOOD),
+    Nasty("a damaged letter of utf-8", followed(text(), b"\xc3 Har\xc3ga,,"), refused="UTF-8",
+          typed=("Naïve Bayes é", "Kafé", *GOOD)),
+    Nasty("a mark before a damaged letter", followed(text("utf-8-sig"), b"Har\xc3ga"), refused="UTF-8"),
+    Nasty("two marks", text("utf-8-sig", codecs.BOM_UTF8), refused=_NO_COLUMN),
+    Nasty("shift-jis", text("shift-jis"), fated(WORDLESS, "˜_•¶‚Ì‘è–¼"), noted="1252",
+          typed=("論文の題名", *ASCII)),
+    Nasty("koi8", text("koi8-r"), fated(WORDLESS, "ðÒÏÇÎÏÚ"), noted="1252", typed=("Прогноз", *ASCII)),
+)  # fmt: skip
+
+SEPARATORS = (
+    Nasty("semicolons", text(separator=";"), kept("Beras, Gula, dan Jagung", *GOOD)),
+    Nasty("tabs", text(separator="\t"), kept("Beras, Gula; Jagung", *GOOD)),
+    Nasty("pipes", text(separator="|"), refused=_NO_COLUMN),
+    Nasty("everything in quotes", text(quoting=csv.QUOTE_ALL), kept(*GOOD)),
+    Nasty(
+        "another separator in one row", lines(lambda r: [*r[:2], r[2].replace(",", ";"), *r[3:]]),
+        [(ASCII[0], KEPT), (f"{ASCII[1]};2", RAGGED), (ASCII[2], KEPT)], typed=ASCII, only_titles=True,
+    ),
+    Nasty("separators at the end of lines", lines(lambda r: [f"{x},,," for x in r]), kept(*ASCII)),
+    Nasty("separators at the end of rows", lines(lambda r: [r[0], *(f"{x},, ," for x in r[1:])]),
+          kept(*ASCII)),
+    Nasty("separators in front", lines(lambda r: [f",{x}" for x in r]), kept(*ASCII)),
+    Nasty("a line that names the separator", lines(lambda r: ["sep=,", *r]), refused=_NO_COLUMN,
+          only_titles=True),
+    Nasty("only separators", raw(b",,,\n,,,\n"), refused="kosong"),
+    Nasty(
+        "one column with commas", raw(b"Judul\nBeras, Gula, dan Jagung\nDeteksi Hoaks; Politik\n"),
+        kept("Beras, Gula, dan Jagung", "Deteksi Hoaks; Politik"), only_titles=True,
+    ),
+)  # fmt: skip
+
+QUOTES = (
+    Nasty("a quote that is never closed", edited(("Deteksi", '"Deteksi')), refused=_QUOTE),
+    Nasty("the last quote not closed", edited(("Ramalan", '"Ramalan')), refused=_QUOTE),
+    Nasty("text after a closing quote", edited(("Deteksi", '"Deteksi"')), refused=_QUOTE),
+    Nasty("quotes in the middle", edited(("Hoaks", '"Hoaks"')),
+          kept('Deteksi "Hoaks" Politik', *ASCII[1:]), typed=ASCII),
+    Nasty("doubled quotes", text(), kept('"Deteksi" Hoaks ""', *GOOD)),
+    Nasty("a quote in each of two rows", edited(("Deteksi", '"Deteksi'), ("Prediksi H", 'Prediksi" H')),
+          refused=_QUOTE),
+    Nasty(
+        "quotes that swallow the end of a row",
+        raw(b'Judul,No\n"Deteksi Hoaks,1\nPrediksi Beras",2\nKlasifikasi Padi,3\n'),
+        kept("Deteksi Hoaks,1\nPrediksi Beras", "Klasifikasi Padi"), noted=_BROKEN, only_titles=True,
+    ),
+)  # fmt: skip
+
+ENDS_OF_LINES = (
+    Nasty("line feeds in titles", text(), kept("Deteksi\nHoaks", *GOOD), noted=_BROKEN),
+    Nasty("carriage returns in titles", text(), kept("Deteksi\rHoaks", *GOOD), noted=_BROKEN),
+    Nasty("both in titles", text(), kept("Deteksi\r\nHoaks\n\nCepat", *GOOD), noted=_BROKEN),
+    Nasty("lines of windows", text(end="\r\n"), kept(*GOOD)),
+    Nasty("lines of an old mac", text(end="\r"), kept(*GOOD)),
+    Nasty("mixed ends of lines", mixed_ends, kept(*GOOD)),
+    Nasty("no end of the last line", lambda table: text()(table).rstrip(), kept(*GOOD)),
+    Nasty(
+        "blank lines between", lines(lambda r: [*r[:2], "", *r[2:], "", ""]),
+        [(ASCII[0], KEPT), ("", LINE), *_TWO, ("", LINE), ("", LINE)],
+    ),
+    Nasty("blank lines in front", lines(lambda r: ["", "  ", *r]), kept(*ASCII)),
+    Nasty(
+        "lines of separators", lines(lambda r: [*r[:2], "," * r[0].count(","), *r[2:]]),
+        [(ASCII[0], KEPT), ("", LINE), *_TWO],
+    ),
+    Nasty("other ends of lines that unicode knows", text(), kept(
+        "Deteksi\u2028Hoaks", "Prediksi\u2029Harga", "Ramalan\x85Gula", "Padi\x0bGogo", "Ubi\x0cJalar",
+    )),
+)  # fmt: skip
+
+IN_TITLES = (
+    Nasty("a title of a million letters", text(), fated(ENDLESS, "x" * 1_000_000)),
+    Nasty("a title of many words", text(), fated(ENDLESS, "kata " * 19_999 + "kata")),
+    Nasty("a long title", text(), kept("Deteksi Hoaks " * 99 + "Politik", *ASCII[1:])),
+    Nasty("a zero byte", edited(("Hoaks", "Ho\0aks")), refused=_NO_TABLE),
+    Nasty("control characters", text(), kept("Deteksi\x01\x08\x7f Hoaks\x9b", *GOOD)),
+    Nasty("escapes of a terminal", text(), kept("\x1b[2J\x1b]0;x\x07Deteksi Hoaks", *GOOD)),
+    Nasty("formulas", text(), kept(
+        '=HYPERLINK("http://x.test","Deteksi")', "+Prediksi Harga", "-Ramalan Gula", "@Klasifikasi Padi",
+        "Beras;=Gula Pasir", "=cmd|' /C calc'!A0", *ASCII,
+    )),
+    Nasty("markup", text(), kept(
+        "<script>alert('Deteksi')</script>", "<img src=x onerror=alert(1)> Prediksi",
+        "&lt;b&gt; Hoaks &amp;", "$\\alpha$ Beras <!--", "{{ Gula }} ${Jagung}", *ASCII,
+    )),
+    Nasty("numbers", text(), fated(WORDLESS, "2024", "3.14", "1e5", "-0", "٣٤٥", "½", "007")),
+    Nasty("dates", text(), [("31 Januari 2024", KEPT), *fated(WORDLESS, "2024-01-31", "31/01/2024")]),
+    Nasty("words for nothing", text(), [
+        *kept("NaN", "None", "NULL", "NA", "undefined"), ("nan", DOUBLE), *fated(WORDLESS, "N/A", "-"),
+    ]),
+    Nasty("errors of a spreadsheet", text(), fated(
+        FAULTY, "#N/A", "#REF!", "#NAME?", "#VALUE!", "#DIV/0!", "#NUM!", "#NULL!", "#SPILL!",
+    )),
+    Nasty("emoji", text(), [("🎓 Deteksi 👩‍💻 Hoaks", KEPT), *fated(WORDLESS, "🎓📚")]),
+    Nasty("marks of direction", text(), kept("\u202eDeteksi\u202c Hoaks \u200fBeras", *ASCII)),
+    Nasty("letters of no width", text(), kept("De\u200bteksi\u200d Hoaks\ufeff Beras", *ASCII)),
+    Nasty("letters with their marks apart", text(), kept("Klasifikasi Nai\u0308ve Baye\u0301s", *ASCII)),
+    Nasty("letters of full width", text(), fated(WORDLESS, "ＤＥＴＥＫＳＩ")),
+    Nasty("other scripts", text(), fated(WORDLESS, "Прогноз цен", "論文の題名", "كشف الأخبار", "ᬅᬓ᭄ᬱᬭ")),
+    Nasty("letters of no character", text(), kept("Deteksi \ufffd\ufffe\U0010ffff Hoaks", *ASCII[1:])),
+    Nasty("only blanks", text(), fated(BLANK, "   ", "\u00a0\u2003", " \t ")),
+    Nasty("only letters of no width", text(), fated(WORDLESS, "\u200b\u200b", "\ufeff")),
+    Nasty("only signs", text(), fated(WORDLESS, "!!!", '""', "...", "a", "yang dan di")),
+    Nasty("blanks around", text(), kept("  Deteksi  Hoaks \u00a0", *ASCII[1:])),
+    Nasty("one title many times", text(),
+          [(ASCII[0], KEPT), *[(ASCII[0].upper(), DOUBLE)] * 200, *_TWO]),
+    Nasty("titles that differ in signs only", text(), [
+        *kept(*ASCII), ("deteksi-hoaks: (politik)", DOUBLE), ("Deteksi_Hoaks_Politik!", DOUBLE),
+    ]),
+    Nasty("letters that grow with their case", text(), kept("İstanbul Straße ﬁsika Ǆ", *ASCII)),
+)  # fmt: skip
+
+HEADERS = (
+    Nasty("the column twice", headed(lambda h: [h[0], *h], "x"), refused="2 kali"),
+    Nasty("another column twice", headed(lambda h: ["x", "x", "", "", *h], *"abcd"), kept(*ASCII)),
+    Nasty("blanks and case", headed(lambda h: [f" {h[0].upper()}\u00a0", *h[1:]]), kept(*ASCII)),
+    Nasty("no header", lambda table: text()(table[1:]), refused=_NO_COLUMN),
+    Nasty("a longer name", headed(lambda h: [f"{h[0]} Skripsi", *h[1:]]), refused=_NO_COLUMN),
+    Nasty("a letter of no width in a name", headed(lambda h: [f"\u200b{h[0]}", *h[1:]]),
+          refused=_NO_COLUMN),
+    Nasty("escapes in a name", headed(lambda h: ["\x1b[31mTitle", *h[1:]]), refused=_NO_COLUMN),
+    Nasty("only a header", lambda table: text()(table[:1])),
+    Nasty("lines before the header", lines(lambda r: ["Universitas", "", *r]), refused=_NO_COLUMN),
+    Nasty("names of our own columns", headed(lambda h: [*_OURS, *h], *_OURS), kept(*ASCII)),
+    Nasty("a name that is a formula", headed(lambda h: ["=1+1", *h], "x"), kept(*ASCII)),
+    Nasty("nothing at all", raw(b""), refused="kosong"),
+    Nasty("only blank lines", raw(b"\n \n\r\n\t\n"), refused="kosong"),
+    Nasty("only a mark", raw(codecs.BOM_UTF8), refused="kosong"),
+    Nasty("only a mark of utf-16", raw(codecs.BOM_UTF16_LE), refused="kosong"),
+    Nasty("a row too short", lines(lambda r: [r[0], r[1].split(",")[0], *r[2:]]), [
+        (ASCII[0], RAGGED), *_TWO,
+    ], typed=ASCII),
+    Nasty("a row too long", lines(lambda r: [r[0], f"{r[1]},x,y", *r[2:]]), [(ASCII[0], RAGGED), *_TWO]),
+    Nasty("many columns", headed(lambda h: [*map(str, range(300)), *h], *"x" * 300), kept(*ASCII)),
+    Nasty("too many columns", headed(lambda h: [*map(str, range(1_001)), *h], *"x" * 1_001),
+          refused="1000 kolom"),
+)  # fmt: skip
+
+_WORKBOOKS = (
+    Nasty("workbook", workbook(plain), kept(*GOOD)),
+    Nasty("workbook named csv", workbook(plain), kept(*GOOD), suffix=".csv"),
+    Nasty("csv named workbook", text(), kept(*GOOD)),
+    Nasty("texts in a part of their own", shared(with_first("Peramalan &amp; Hoaks")),
+          kept("Peramalan & Hoaks", *ASCII[1:]), typed=ASCII),
+    Nasty("a merged line above", workbook(merged_head), refused=_NO_COLUMN),
+    Nasty("merged titles", workbook(merged_titles), [(ASCII[0], KEPT), ("", BLANK), (ASCII[2], KEPT)],
+          typed=ASCII),
+    Nasty("an empty first sheet", workbook(empty_first), kept(*GOOD)),
+    Nasty("several sheets", workbook(several), kept(*GOOD), noted="'Arsip 2024' tidak"),
+    Nasty("a hidden first sheet", workbook(hidden_first), kept(*GOOD), noted="'Sheet' tidak"),
+    Nasty("hidden rows", workbook(hidden_rows), kept(*GOOD)),
+    Nasty("blank rows", workbook(blank_rows), [(ASCII[0], KEPT), ("", LINE), *_TWO]),
+    Nasty("blank rows in front", workbook(blank_before), kept(*GOOD)),
+    Nasty("formulas without results", workbook(plain), fated(BLANK, ""), typed=('=UPPER("x")', *ASCII)),
+    Nasty(
+        "formulas with results",
+        sheet(_A2, f'<c r="A2" t="str"><f>A9</f><v>{GOOD[0]}</v></c>'),
+        kept(*ASCII), typed=("x", *ASCII[1:]),
+    ),
+    Nasty("cells with errors", workbook(plain), fated(FAULTY, "#REF!", "#N/A")),
+    Nasty("a cell that is an error", sheet(_A2, '<c r="A2" t="e"><v>#NUM!</v></c>'),
+          [("#NUM!", FAULTY), *_TWO], typed=ASCII),
+    Nasty("cells of other kinds", workbook(plain), [
+        ("12", WORDLESS), ("1.5", WORDLESS), ("2024-01-31 00:00:00", WORDLESS),
+        ("2024-01-31 10:00:00", WORDLESS), ("True", KEPT), ("", BLANK), *kept(*ASCII),
+    ], typed=(12.0, 1.5, date(2024, 1, 31), datetime(2024, 1, 31, 10), True, None, *ASCII)),
+    Nasty("rich text", workbook(plain), kept(*ASCII), typed=(
+        CellRichText("Deteksi ", TextBlock(InlineFont(b=True), "Hoaks"), " Politik"), *ASCII[1:],
+    )),
+    Nasty("several lines in a cell", workbook(plain), kept("Deteksi\nHoaks", *ASCII[1:])),
+    Nasty("rules that would be lost", sheet("</worksheet>", _RULES), kept(*GOOD)),
+    Nasty("a workbook without titles", workbook(no_titles), refused=_NO_COLUMN),
+    Nasty("an empty workbook", workbook(lambda book, table: None), refused="kosong"),
+    Nasty("a chart in front", workbook(with_chart), kept(*GOOD)),
+    Nasty("only a chart", workbook(only_a_chart), refused="kosong"),
+    Nasty("a cell far to the right", workbook(wide), refused="1000 kolom"),
+    Nasty("half a workbook", cut(workbook(plain), 0.5), refused=_NO_XLSX),
+    Nasty("the start of a workbook", cut(workbook(plain), 0.01), refused=_NO_XLSX),
+    Nasty("a size of a million rows", sheet('dimension ref="[^"]*"', 'dimension ref="A1:XFD1048576"'),
+          kept(*GOOD)),
+    Nasty("an empty cell far below",
+          sheet("</sheetData>", '<row r="9999"><c r="A9999"/></row></sheetData>'), kept(*GOOD)),
+    Nasty("a text that is not there", sheet('t="inlineStr"><is>.*?</is>', 't="s"><v>999999</v>'),
+          refused=_NO_XLSX),
+    Nasty("a text that grows", shared(with_first("&l8;", _LAUGHS)), refused=_NO_XLSX),
+    Nasty("a text from elsewhere", shared(with_first("&f;", _ELSEWHERE)), refused=_NO_XLSX),
+    Nasty("a workbook that unpacks to much", shared(with_first("x" * 500_000)),
+          [("x" * 500_000, ENDLESS), *_TWO], typed=ASCII),
+    Nasty("a workbook that unpacks to gigabytes", gigabytes, refused="terlalu besar"),
+    Nasty("half a letter in a workbook", shared(with_first("Deteksi &#xD800; Hoaks")), refused=_NO_XLSX),
+    Nasty("escaped letters", shared(with_first("Deteksi_x000D_ Hoaks_xD800_")),
+          kept("Deteksi_x000D_ Hoaks_xD800_", *ASCII[1:]), typed=ASCII),
+    Nasty("a zip that is no workbook", zipped(**{"foto.jpg": b"\xff\xd8\xff"}), refused=_NO_XLSX),
+    Nasty("a zip with a password", encrypted, refused=_NO_XLSX),
+    Nasty("an empty zip", raw(b"PK\5\6" + bytes(18)), refused=_NO_TABLE),
+    Nasty("libreoffice", zipped(**_ODS), refused=_NO_XLSX, suffix=".ods"),
+    Nasty("an old workbook", raw(_OLE), refused="Excel lama", suffix=".xls"),
+    Nasty("a workbook with a password", raw(_OLE + "EncryptedPackage".encode("utf-16-le")),
+          refused="kata sandi"),
+)  # fmt: skip
+
+OTHERS = (
+    Nasty("picture", png, refused=_NO_TABLE),
+    Nasty("pdf", raw(_PDF), refused=_NO_TABLE),
+    Nasty("gzip", lambda table: gzip.compress(text()(table), mtime=0), refused=_NO_TABLE),
+    Nasty("html", raw(b"<table><tr><td>Judul</td></tr></table>\n"), refused=_NO_COLUMN, suffix=".xls"),
+    Nasty("json", raw(b'[{"Judul": "Deteksi Hoaks"}]\n'), refused=_NO_COLUMN),
+    Nasty("rtf", raw(b"{\\rtf1\\ansi Judul\\par Deteksi}"), refused=_NO_COLUMN),
+)
+
+NASTY: tuple[Nasty, ...] = (
+    *ENCODINGS, *SEPARATORS, *QUOTES, *ENDS_OF_LINES, *IN_TITLES, *HEADERS, *OTHERS,
+    *(replace(one, suffix=one.suffix or ".xlsx") for one in _WORKBOOKS),
+)  # fmt: skip
