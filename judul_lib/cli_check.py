@@ -192,7 +192,7 @@ def score_pairs(
 
 def _with_results(frame: "pd.DataFrame", columns: Iterable[str], rows: list[dict[str, Any]]) -> Any:
     """Put results beside a table; a column of its own that has one of their names gets a number."""
-    from judul_lib.corpus import unique_names
+    from judul_lib.table_files import unique_names
 
     results = {name: [row[name] for row in rows] for name in columns}
     theirs = iter(unique_names(filter(results.__contains__, frame.columns), [*results, *frame.columns]))

@@ -120,7 +120,8 @@ def require_words(title: str) -> None:
 
     if not readable_stems([title])[0]:
         raise CorpusError(
-            "Judul itu kosong atau tidak berisi kata yang dapat dibandingkan. Tulis judul lengkapnya."
+            "Judul itu kosong, terlalu panjang, atau tidak berisi kata yang dapat dibandingkan. "
+            "Tulis judul lengkapnya."
         )
 
 

@@ -3,7 +3,6 @@
 import io
 import json
 import re
-from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from stat import S_ISDIR, S_ISFIFO, S_ISREG
@@ -14,7 +13,7 @@ import pandas as pd
 from judul_lib.errors import CorpusError, describe_os_error
 from judul_lib.preprocessing import readable_stems, title_fault
 from judul_lib.storage import content_version, frame_text, sha256_of, write_bytes
-from judul_lib.table_files import TITLE_COLUMN, Warn, find_column, parse_table
+from judul_lib.table_files import TITLE_COLUMN, Warn, find_column, parse_table, unique_names
 from judul_lib.tables import number
 
 CORPUS_FILE, REJECTED_FILE, DATASET_FILE = "corpus.csv", "rejected.csv", "dataset.json"
@@ -280,24 +279,6 @@ def pair_key(left: str, right: str) -> tuple[str, str]:
     """
     first, second = sorted((title_key(left), title_key(right)))
     return first, second
-
-
-def unique_names(names: Iterable[str], taken: Collection[str] = ()) -> list[str]:
-    """Give names a number that repeat or are taken, so that no column hides another.
-
-    Examples
-    --------
-    >>> unique_names(["x", "x", "rf_label"], ["rf_label"])
-    ['x', 'x_2', 'rf_label_2']
-    """
-    seen, result = set(taken), list[str]()
-    for name in names:
-        unique, n = name, 2
-        while unique in seen:
-            unique, n = f"{name}_{n}", n + 1
-        seen.add(unique)
-        result.append(unique)
-    return result
 
 
 def _validate(

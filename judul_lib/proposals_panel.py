@@ -10,13 +10,13 @@ import ipywidgets as widgets
 import pandas as pd
 
 from judul_lib import page_parts, proposals
-from judul_lib.corpus import table_frame, unique_names
+from judul_lib.corpus import table_frame
 from judul_lib.errors import CorpusError
 from judul_lib.installation_log import AnswerBatch
 from judul_lib.session import Session
 from judul_lib.settings import MODEL_TITLES
 from judul_lib.storage import frame_text, harmless_frame
-from judul_lib.table_files import TITLE_COLUMN, find_column
+from judul_lib.table_files import TITLE_COLUMN, find_column, unique_names
 from judul_lib.tables import number
 from judul_lib.texts import Texts
 from judul_lib.title_panel import file_name

@@ -7,7 +7,7 @@ import re
 import warnings
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -58,6 +58,24 @@ def find_column(header: list[str], name: str, file_name: str) -> int:
         f"Kolom '{name}' tidak ada di {file_name} (yang ada: {shown}). "
         f"Beri nama '{name}' pada kolom yang berisi {what.lower()}."
     )
+
+
+def unique_names(names: Iterable[str], taken: Collection[str] = ()) -> list[str]:
+    """Give names a number that repeat or are taken, so that no column hides another.
+
+    Examples
+    --------
+    >>> unique_names(["x", "x", "rf_label"], ["rf_label"])
+    ['x', 'x_2', 'rf_label_2']
+    """
+    seen, result = set(taken), list[str]()
+    for name in names:
+        unique, n = name, 2
+        while unique in seen:
+            unique, n = f"{name}_{n}", n + 1
+        seen.add(unique)
+        result.append(unique)
+    return result
 
 
 def parse_table(

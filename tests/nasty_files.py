@@ -362,7 +362,7 @@ _NO_TABLE, _NO_XLSX = "bukan berkas teks CSV", "tidak dapat dibaca sebagai XLSX"
 _NO_COLUMN, _QUOTE, _BROKEN = "tidak ada di", "tanda kutip", "pergantian baris"
 _TWO = kept(*ASCII[1:])
 _A2 = '<c r="A2" t="inlineStr">.*?</c>'
-_OURS = ["judul_proc", "rf_label", "judul_ref", "baris", "alasan", "model", "simpulan", "rf_label"]
+OURS = ["judul_proc", "rf_label", "judul_ref", "baris", "alasan", "model", "simpulan", "rf_label"]
 
 
 ENCODINGS = (
@@ -507,7 +507,7 @@ HEADERS = (
     Nasty("escapes in a name", headed(lambda h: ["\x1b[31mTitle", *h[1:]]), refused=_NO_COLUMN),
     Nasty("only a header", lambda table: text()(table[:1])),
     Nasty("lines before the header", lines(lambda r: ["Universitas", "", *r]), refused=_NO_COLUMN),
-    Nasty("names of our own columns", headed(lambda h: [*_OURS, *h], *_OURS), kept(*ASCII)),
+    Nasty("names of our own columns", headed(lambda h: [*OURS, *h], *OURS), kept(*ASCII)),
     Nasty("a name that is a formula", headed(lambda h: ["=1+1", *h], "x"), kept(*ASCII)),
     Nasty("nothing at all", raw(b""), refused="kosong"),
     Nasty("only blank lines", raw(b"\n \n\r\n\t\n"), refused="kosong"),

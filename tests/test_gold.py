@@ -100,7 +100,7 @@ def test_lines_are_those_of_the_file_blank_ones_too(tmp_path):
     with pytest.raises(GoldError, match=r"gold\.csv baris 4:"):
         read_gold(path)
     path.write_text("\n".join([header, rows[0], "", rows[0]]))
-    with pytest.raises(GoldError, match="baris 4: id .* sudah dipakai"):
+    with pytest.raises(GoldError, match=r"baris 4: id .* sudah dipakai"):
         read_gold(path)
     path.write_text("\n".join([f"{header},kind", f"{rows[0]},x"]))
     with pytest.raises(GoldError, match="kolom kind ada lebih dari sekali"):

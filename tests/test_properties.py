@@ -42,7 +42,6 @@ from judul_lib.corpus import (
     save_corpus,
     table_frame,
     title_key,
-    unique_names,
     write_frame,
 )
 from judul_lib.database import (
@@ -99,7 +98,7 @@ from judul_lib.spans import find_span, unit_keys, word_spans
 from judul_lib.spelling import SpellingCorrector, right_stem, typed_alike, words_of
 from judul_lib.storage import csv_text, frame_text, harmless_cell, harmless_csv
 from judul_lib.synthetic import cut_titles
-from judul_lib.table_files import find_column
+from judul_lib.table_files import find_column, unique_names
 from judul_lib.texts import read_texts
 from judul_lib.title_panel import file_name
 from judul_lib.title_parser import FIELDS, TitleParser
@@ -118,6 +117,8 @@ PIECES = [
 MIXED = st.lists(st.sampled_from(PIECES), max_size=8).map("".join)
 TEXT = st.one_of(MIXED, st.text(max_size=30))
 TEXTS = st.lists(TEXT, max_size=6)
+# With zeros and half letters.
+ANY = st.text(alphabet=st.one_of(st.characters(), st.sampled_from(" a\0\ud800\udcff")), max_size=20)
 CELL = TEXT.map(lambda text: text.replace("\0", ""))  # A file with zeros is no text.
 PAIR = st.tuples(TEXT, TEXT)
 
@@ -495,7 +496,7 @@ def test_titles_are_read_into_units_one_by_one(titles):
 
 
 @drawn(60)
-@given(st.lists(st.text(alphabet=st.characters(), max_size=8), max_size=8), st.text(max_size=4))
+@given(st.lists(ANY, max_size=8), ANY)
 def test_a_column_of_strings_is_a_list_of_strings(strings, other):
     strings = sorted(strings, key=lambda text: text.encode("utf-8", "surrogatepass"))
     column = StringColumn.of(strings)
@@ -725,7 +726,7 @@ def test_an_answer_in_the_terminal_is_text_json_or_csv(name, query, titles):
 
 
 @drawn(60)
-@given(st.text(alphabet=st.characters(), max_size=20))
+@given(ANY)
 def test_what_is_said_does_not_steer_the_terminal(text):
     with CliRunner().isolation() as (_, err, _):
         say(text)
@@ -733,8 +734,6 @@ def test_what_is_said_does_not_steer_the_terminal(text):
 
 
 # What is kept.
-
-ANY = st.text(alphabet=st.characters(), max_size=20)  # With zeros and half letters.
 
 
 @cache
