@@ -229,5 +229,8 @@ def test_for_the_studys_forest_they_do_not(finished_run):
     """Three features leave it little to learn; should this change, the notebook tells it anew."""
     gains = json.loads((finished_run.outputs / "labeling.json").read_text())["selisih"]
     for asking in ("ditanya terstruktur", "bertanya sendiri"):
-        ends = [gains[f"hutan studi, {asking}, pasangan {test}"]["low"] for test in ("emas", "silang")]
+        ends = [
+            gains[f"random forest studi, {asking}, pasangan {test}"]["low"]
+            for test in ("emas", "silang")
+        ]
         assert min(ends) <= 0
