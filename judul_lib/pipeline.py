@@ -105,8 +105,8 @@ def run_notebooks(
     parameters = dict(parameters or {})
     fingerprints = _fingerprints(paths, parameters)
     lock = paths.outputs / _LOCK_FILE
-    # A lock file that is there is held, or a run was killed, and its staging folder is still to go.
-    if not (force or lock.exists() or _stale(paths, fingerprints)) and _reports_hold(paths):
+    is_left = lock.exists() or any(paths.outputs.glob(f"{_STAGING}*"))  # By a run that was killed.
+    if not (force or is_left or _stale(paths, fingerprints)) and _reports_hold(paths):
         return []
     paths.outputs.mkdir(parents=True, exist_ok=True)
     refusal = f"`judul run` lain sedang menulis ke {paths.outputs}. Tunggu sampai selesai, lalu ulangi."
@@ -117,7 +117,8 @@ def run_notebooks(
             shutil.rmtree(left, ignore_errors=True)
         stale = STAGES if force else _stale(paths, fingerprints)
         if not stale:
-            _publish_reports(paths, _render(paths.outputs))
+            if not _reports_hold(paths):
+                _publish_reports(paths, _render(paths.outputs))
             return []
         with tempfile.TemporaryDirectory(dir=paths.outputs, prefix=_STAGING) as folder:
             staging = Path(folder)
