@@ -38,14 +38,16 @@ QUICK = [name for name in WORKS if "kernels" not in name]
 def table(request: pytest.FixtureRequest) -> Iterator[None]:
     """Show what was done, where somebody asked for rounds."""
     yield
-    if "JUDUL_FAULT_ROUNDS" in os.environ and TABLE:
-        rows = [("work", "fault", "rounds", "met", "all intact"), *TABLE]
-        widths = [max(len(str(row[k])) for row in rows) for k in range(len(rows[0]))]
-        terminal = request.config.pluginmanager.getplugin("terminalreporter")
-        terminal.write_line(f"\n\nseed {SEED}; met: before the work had ended")
+    if "JUDUL_FAULT_ROUNDS" not in os.environ:
+        return
+    rows = [("work", "fault", "rounds", "met", "all intact"), *TABLE]
+    widths = [max(len(str(row[k])) for row in rows) for k in range(len(rows[0]))]
+    plugins = request.config.pluginmanager
+    with plugins.getplugin("capturemanager").global_and_fixture_disabled():
+        print(f"\n\nseed {SEED}; met: the fault came before the work had ended")
         for row in rows:
             cells = (f"{cell!s:<{width}}" for cell, width in zip(row, widths, strict=True))
-            terminal.write_line("  ".join(cells).rstrip())
+            print("  ".join(cells).rstrip())
 
 
 class Started:
