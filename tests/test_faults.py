@@ -152,10 +152,8 @@ class Usual:
     def assert_completes(self, folder: Path, orphans: Sequence[psutil.Process] = ()) -> None:
         process = self.start(folder)
         assert process.end() == 0, process.said
-        if (
-            orphans
-        ):  # Until they notice, they write where nobody looks; what they leave goes with the next.
-            assert_ended(orphans)
+        if orphans:
+            assert_ended(orphans)  # Until then they write where nobody looks; it goes with the next run.
             assert self.start(folder).end() == 0
         assert self.work.result(folder) == self.result
         shutil.rmtree(folder)
