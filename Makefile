@@ -40,7 +40,7 @@ app: $(STAMP) ## Serve the page that checks titles (PORT=, HOST=, TOKEN=)
 	@$(if $(TOKEN),JUDUL_TOKEN="$(TOKEN)") $(BIN)/judul app $(if $(PORT),--port "$(PORT)") $(if $(HOST),--host "$(HOST)")
 
 test: $(STAMP) ## Unit tests, and the notebooks against their stored outputs
-	@$(MAKE) --no-print-directory --jobs=2 test-rest test-run test-notebooks
+	@$(MAKE) --no-print-directory --jobs=2 --keep-going test-rest test-run test-notebooks
 
 # The tests in three parts, two at a time, a core each: what shares one full run is shown as it goes, the
 # others when they are done. Threads of BLAS beside them would only wait for a core.

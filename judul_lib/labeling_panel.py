@@ -163,13 +163,6 @@ class LabelingPanel(widgets.VBox):
     def _refresh(self) -> None:
         session = self.session
         assert session is not None
-        facts = {"done": number(session.n_done), "total": number(session.total)}
-        counts = {name: number(count) for name, count in session.counts.items()}
-        told = f"{self._texts('label_progress', **facts)}: {self._texts('label_counts', **counts)}"
-        self.progress.value = (
-            f"<label>{escape(told)} <progress value='{session.n_done}' max='{session.total}'>"
-            "</progress></label>"
-        )
         is_done = session.current is None
         self.pair.html = (
             self._finished(session)
@@ -179,6 +172,14 @@ class LabelingPanel(widgets.VBox):
         self.buttons.question += 1
         self.buttons.enabled = [*(() if is_done else ANSWERS), *((_UNDO,) if session.can_undo else ())]
         self._show(self.more, is_shown=is_done)
+        # Last: where the count is seen, a key counts for the pair beside it.
+        facts = {"done": number(session.n_done), "total": number(session.total)}
+        counts = {name: number(count) for name, count in session.counts.items()}
+        told = f"{self._texts('label_progress', **facts)}: {self._texts('label_counts', **counts)}"
+        self.progress.value = (
+            f"<label>{escape(told)} <progress value='{session.n_done}' max='{session.total}'>"
+            "</progress></label>"
+        )
 
     def _finished(self, session: LabelingSession) -> str:
         command = f"judul retrain --labels {shlex.quote(str(session.path.resolve()))}"
