@@ -10,6 +10,7 @@ import shutil
 import signal
 import sqlite3
 import sys
+import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -429,10 +430,11 @@ def worker(
     said: Path,
     begun: Any,
     changes: Any,
+    lasted: Any,
     stop_at: int = 0,
     with_signal: int = signal.SIGKILL,
 ) -> None:
-    """Do a work, and count the changes to its folder; get a signal before one of them."""
+    """Do a work, tell how long it took, and count the changes to its folder; get a signal before one."""
     handle = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     for stream in (1, 2):
         os.dup2(handle, stream)
@@ -446,8 +448,11 @@ def worker(
             os.kill(here, with_signal)
 
     sys.addaudithook(look)
-    begun.value = 1
-    act(folder)
+    begun.value, start = 1, time.perf_counter()
+    try:
+        act(folder)
+    finally:
+        lasted.value = time.perf_counter() - start
 
 
 _CHANGES = {
