@@ -265,8 +265,8 @@ def _decode(content: bytes, file_name: str, warn: Warn) -> str:
             f"{file_name} berformat Excel lama (.xls) atau dikunci kata sandi. "
             "Buka di Excel, simpan sebagai .xlsx tanpa kata sandi, lalu ulangi."
         )
-    marked = next((encoding for bom, encoding in _BOMS if content.startswith(bom)), None)
-    for encoding in (marked or "utf-8", *([] if marked else ["cp1252"])):
+    encodings = [name for bom, name in _BOMS if content.startswith(bom)] or ["utf-8", "cp1252"]
+    for encoding in encodings:
         try:
             text = content.decode(encoding)
         except UnicodeDecodeError as error:
