@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from stat import S_ISDIR, S_ISFIFO, S_ISREG
@@ -259,14 +260,14 @@ def _read_bytes(path: Path) -> bytes:
 
 
 def title_key(title: str) -> str:
-    """Return what titles share that are the same but for case, blanks and punctuation.
+    """Return what titles share that are the same but for case, blanks, punctuation and ways to encode a letter.
 
     Examples
     --------
     >>> title_key("Deteksi Hoaks: Studi-Kasus") == title_key(" deteksi hoaks, studi kasus")
     True
     """
-    return re.sub(r"[\W_]+", "", title).casefold()
+    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", title)).casefold()
 
 
 def pair_key(left: str, right: str) -> tuple[str, str]:

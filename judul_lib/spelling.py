@@ -17,7 +17,9 @@ FUNCTION_WORDS = STOP_WORDS | frozenset(
 _WORD = re.compile(r"[a-z]+|[0-9]+")
 _INITIALS = re.compile(r"\b(?:[A-Za-z]\.){2,}(?:[A-Za-z]\b)?")
 # "qur'an" and "sya'ban" are one word, "e-learning" is two.
-_APOSTROPHE = re.compile(r"(?<=\w)['’`‘](?=\w)")
+_APOSTROPHE = re.compile(r"(?<=\w)['’`‘´ʼ](?=\w)")
+# Accents taken off their letters, and what PDFs leave where a word was broken.
+_INVISIBLE = re.compile("[\u0300-\u036f\u00ad\u200b-\u200d\u2060\ufeff]")
 _ROMAN = {
     numeral: str(number)
     for number, numeral in enumerate("i ii iii iv v vi vii viii ix x xi xii xiii".split(), start=1)
@@ -39,8 +41,7 @@ def words_of(title: str) -> list[str]:
     """
     joined = _APOSTROPHE.sub("", title)
     joined = _INITIALS.sub(lambda found: found[0].replace(".", "") + " ", joined)
-    plain = unicodedata.normalize("NFKD", joined).encode("ascii", "ignore").decode().lower()
-    return _WORD.findall(plain)
+    return _WORD.findall(_INVISIBLE.sub("", unicodedata.normalize("NFKD", joined.casefold())))
 
 
 @cache

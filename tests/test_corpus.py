@@ -55,6 +55,12 @@ def test_rejected_rows_have_row_number_and_reason(write_csv):
     assert rows[5] == rows[7] == "tidak ada kata yang tersisa setelah prapemrosesan"
 
 
+@pytest.mark.parametrize("twice", ["Kafe\u0301 Jakarta", "\uff2bafé Jakarta", "KAFÉ\u00a0JAKARTA"])
+def test_one_title_in_two_encodings_of_its_letters_is_one_title(write_csv, twice):
+    corpus = read_corpus(write_csv(["Kafé Jakarta", twice, "Prediksi Beras"]))
+    assert corpus.rejected[REASON_COLUMN].tolist() == ["duplikat baris 2"]
+
+
 def test_duplicates_can_be_kept(write_csv):
     path = write_csv(["Deteksi Hoaks", "DETEKSI HOAKS", "Prediksi Beras"])
     assert len(read_corpus(path, drop_duplicates=False).titles) == 3

@@ -26,6 +26,9 @@ def corrector():
         ("Sya'ban dan Qur’an", ["syaban", "dan", "quran"]),
         ("Tokoh A.J. Greimas, S.M.A.W", ["tokoh", "aj", "greimas", "smaw"]),
         ("e-learning PM2.5", ["e", "learning", "pm", "2", "5"]),
+        ("CNN–LSTM 2015–2022 — Jakarta", ["cnn", "lstm", "2015", "2022", "jakarta"]),
+        ("Klasi\ufb01kasi di Kla\u00adten\u200b", ["klasifikasi", "di", "klaten"]),
+        ("Nai\u0308ve, Na\u00efve, \uff21\uff22", ["naive", "naive", "ab"]),
     ],
 )
 def test_what_is_a_word(title, words):
