@@ -22,7 +22,10 @@ from judul_lib.usage_log import Answered, UsageLog
 POSTGRES = "JUDUL_TEST_POSTGRES"
 """Variable with the URL of a server on which a database may be made and dropped."""
 
-_END_OWN = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name AND usename = current_user"
+_END_OWN = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = :name AND usename = current_user
+"""
 
 Write = Callable[[str, Matches, float], Any]
 
@@ -106,8 +109,8 @@ def new_database(server: str) -> Iterator[str]:
         yield address.set(database=name).render_as_string(hide_password=False)
     finally:
         with engine.connect() as connection:
-            # WITH (FORCE) is refused to all but superusers while an autovacuum happens to look at the database;
-            # a plain DROP sends that one away itself, and waits for connections that are just being closed.
+            # WITH (FORCE) is refused to all but superusers while an autovacuum looks at the database; a
+            # plain DROP sends that one away itself, and waits for connections that are just closing.
             connection.execute(sa.text(_END_OWN), {"name": name})
             connection.execute(sa.text(f"DROP DATABASE {name}"))
         engine.dispose()

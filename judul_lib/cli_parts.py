@@ -134,7 +134,8 @@ def read_catalogue(path: Path, *, min_titles: int = 1) -> "Corpus":
         from judul_lib.tables import number
 
         left_out, every = number(len(read.rejected)), number(read.n_rows)
-        say(f"Catatan: {left_out} dari {every} baris {path.name} tidak dipakai.")
+        which = read.first_rejected()
+        say(f"Catatan: {left_out} dari {every} baris {path.name} tidak dipakai: {which}.")
     return read
 
 

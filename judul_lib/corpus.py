@@ -61,6 +61,20 @@ class Corpus:
         """Number of rows in the file: kept and rejected."""
         return len(self.titles) + len(self.rejected)
 
+    def first_rejected(self, most: int = 3) -> str:
+        r"""Say in Indonesian which rows are set aside, and why; ``""`` where none is.
+
+        Examples
+        --------
+        >>> corpus = parse_corpus(b"Judul\nDeteksi Hoaks\n?\nPadi\nPADI\n", "a.csv")
+        >>> corpus.first_rejected(most=1)
+        'baris 3 (tidak ada kata yang tersisa setelah prapemrosesan), dan 1 lainnya'
+        """
+        rows = zip(self.rejected[ROW_COLUMN][:most], self.rejected[REASON_COLUMN], strict=False)
+        said = [f"baris {number(int(row))} ({reason})" for row, reason in rows]
+        further = len(self.rejected) - len(said)
+        return ", ".join([*said, *([f"dan {number(further)} lainnya"] if further else [])])
+
 
 def read_corpus(
     path: str | Path,
@@ -260,7 +274,7 @@ def _read_bytes(path: Path) -> bytes:
 
 
 def title_key(title: str) -> str:
-    """Return what titles share that are the same but for case, blanks, punctuation and ways to encode a letter.
+    """Return what titles share that are the same but for case, blanks, punctuation and encoding.
 
     Examples
     --------

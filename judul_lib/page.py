@@ -8,19 +8,21 @@ from typing import Any
 import ipywidgets as widgets
 
 from judul_lib.config import Config, load_config
+from judul_lib.corpus import Corpus
 from judul_lib.errors import JudulError
 from judul_lib.feedback import Feedback
 from judul_lib.installation_log import open_log
 from judul_lib.proposals_panel import ProposalsPanel
 from judul_lib.session import Session
+from judul_lib.table_files import TITLE_COLUMN
 from judul_lib.tables import number
 from judul_lib.texts import Texts, read_texts
 from judul_lib.title_panel import TitlePanel
 from judul_lib.usage_log import UsageLog
 from judul_lib.widgets import STYLE_FILE, FileInput
 
-# Gives the titles of an archive, None for one that is there already, and how many rows are set aside.
-_Read = Callable[[], tuple[list[str] | None, int]]
+# Gives an archive, None for one that is there already.
+_Read = Callable[[], Corpus | None]
 
 
 class ArchivePanel(widgets.VBox):
@@ -50,7 +52,7 @@ class ArchivePanel(widgets.VBox):
 
     def _chosen(self, change: Any) -> None:
         if change["new"] and change["new"] != self._session.corpus:
-            self._start(change["new"], lambda: (None, 0))
+            self._start(change["new"], lambda: None)
 
     def _start(self, name: str, read: _Read, notes: Sequence[str] = ()) -> threading.Thread:
         self.file.say(self._texts("corpus_preparing", name=name))
@@ -61,7 +63,8 @@ class ArchivePanel(widgets.VBox):
     def _use(self, name: str, read: _Read, notes: Sequence[str]) -> None:
         try:
             with self._one_at_a_time:
-                titles, rejected = read()
+                corpus = read()
+                titles = None if corpus is None else corpus.titles[TITLE_COLUMN].tolist()
                 self._session.use_corpus(name, titles)
         except JudulError as error:
             self.file.say(str(error), is_error=True)
@@ -71,8 +74,9 @@ class ArchivePanel(widgets.VBox):
             raise
         with self._session.lock:
             said = self._texts("corpus_ready", name=self._session.describe(name))
-            if rejected:
-                said += " " + self._texts("corpus_rejected", n=number(rejected))
+            if corpus is not None and (n := len(corpus.rejected)):
+                which = corpus.first_rejected()
+                said += " " + self._texts("corpus_rejected", n=number(n), rows=which)
             self.file.say(" ".join([said, *notes]))
             self._list()
             self._on_change()

@@ -11,13 +11,13 @@ from judul_lib.archives import read_archive
 from judul_lib.checkers import find_models, load_checker, missing_models
 from judul_lib.checking import Checker
 from judul_lib.config import Config
-from judul_lib.corpus import parse_corpus
+from judul_lib.corpus import Corpus, parse_corpus
 from judul_lib.errors import ModelError
 from judul_lib.index import TitleIndex
 from judul_lib.matches import Matches
 from judul_lib.preprocessing import preprocess_text
 from judul_lib.pseudonyms import assigned_model
-from judul_lib.table_files import TITLE_COLUMN, Warn
+from judul_lib.table_files import Warn
 from judul_lib.tables import number
 from judul_lib.texts import Texts
 from judul_lib.usage_log import Answered, UsageLog
@@ -140,10 +140,8 @@ class Session:
         if self.log is not None:
             self.log.event(kind, **facts)
 
-    def read_upload(
-        self, content: bytes, name: str, warn: Warn = lambda text: None
-    ) -> tuple[list[str], int]:
-        """Return the titles in the bytes of an archive, and how many rows are set aside.
+    def read_upload(self, content: bytes, name: str, warn: Warn = lambda text: None) -> Corpus:
+        """Return the titles in the bytes of an archive, and the rows set aside.
 
         What was guessed or left out is told to `warn`; see `judul_lib.table_files.parse_table`.
 
@@ -152,8 +150,7 @@ class Session:
         CorpusError
             No table of titles, too many rows, or none that can be used.
         """
-        corpus = parse_corpus(content, name, min_titles=1, max_rows=self.config.max_rows, warn=warn)
-        return corpus.titles[TITLE_COLUMN].tolist(), len(corpus.rejected)
+        return parse_corpus(content, name, min_titles=1, max_rows=self.config.max_rows, warn=warn)
 
     def use_corpus(self, name: str, titles: list[str] | None = None) -> None:
         """Compare with the archive of that name from now on; with titles, it is a new one."""

@@ -143,6 +143,9 @@ def assert_noted(one: Nasty, told: Told, n_kept: int) -> None:
     assert told.status == 0, told
     n_rejected = count(r"(\d+) dari \d+ baris \S+ tidak dipakai", told.err)
     assert n_kept + n_rejected == len(one.rows)
+    if n_rejected:
+        row, fate = next((n, fate) for n, (_, fate) in enumerate(one.rows, start=2) if fate != KEPT)
+        assert re.search(rf"baris {row} \([^)]*{BLANK if fate == LINE else fate}", told.err), told.err
     assert one.noted in told.err
     assert bool(told.err) == bool(n_rejected or one.noted), told.err
 
@@ -276,9 +279,9 @@ def test_the_page_takes_it_as_an_archive(one, write, session):
             with pytest.raises(CorpusError, match=re.escape(refused)):
                 read()
         return
-    titles, n_rejected = session.read_upload(path.read_bytes(), path.name, notes.append)
-    assert titles == kept == read_archive(path, session.config)
-    assert len(titles) + n_rejected == len(one.rows)
+    corpus = session.read_upload(path.read_bytes(), path.name, notes.append)
+    assert corpus.titles["Judul"].tolist() == kept == read_archive(path, session.config)
+    assert len(kept) + len(corpus.rejected) == len(one.rows)
     assert one.noted in " ".join(notes)
 
 

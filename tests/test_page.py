@@ -201,11 +201,14 @@ def test_the_forest_is_taken_apart_as_a_walk_through_its_trees_says(trained):
     np.testing.assert_allclose(base + parts.sum(axis=1), forest.predict_proba(rows)[:, 1], atol=1e-12)
 
 
-def test_an_archive_for_the_session(page):
+def test_an_archive_for_the_session(page, monkeypatch):
+    said = []
+    monkeypatch.setattr(page.archive.file, "say", lambda text, **_: said.append(text))
     titles = "\n".join(["Judul", "Prediksi Harga Gula di Kudus", "", "Prediksi Harga Gula di Kudus"])
     page.archive.add("arsip <b>.csv", titles.encode()).join()
     assert page.session.corpus == "arsip <b>.csv"
     assert "&lt;b&gt;.csv (1 judul)" in page._compared.value
+    assert "baris 3 (judul kosong), baris 4 (duplikat baris 2)" in said[-1]
     page.one.check(TITLE)
     assert "Prediksi Harga Gula di Kudus" in page.one.panels["structured"].verdict.html
     # The same name with other titles replaces what was there.
