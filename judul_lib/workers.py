@@ -4,10 +4,11 @@ import logging
 import multiprocessing
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from judul_lib import __version__
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
 SCHEDULER_VARIABLE = "JUDUL_SCHEDULER"
-# Seconds to wait for a scheduler to answer, for a first worker, and between looks at the cluster.
+# Seconds to wait for a scheduler to answer, for a first worker, and between looks at what may be gone.
 _CONNECT, _FIRST_WORKER, _LOOK = 10, 30, 2
 # How often in a row all that is left is handed out anew, after every worker that had it is gone.
 _ANEW = 3
@@ -79,7 +80,7 @@ def _in_processes(
 ) -> Iterator[tuple[int, T]]:
     # A forked copy of a process with threads may wait for a lock for ever.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(n_jobs, context, initializer=_keep, initargs=(shared,)) as pool:
+    with ProcessPoolExecutor(n_jobs, context, initializer=_keep, initargs=(os.getpid(), shared)) as pool:
         try:
             places = {pool.submit(_call, function, task): place for place, task in enumerate(tasks)}
             for future in as_completed(places):
@@ -93,17 +94,20 @@ def _in_processes(
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _keep(shared: Any) -> None:
+def _keep(parent: int, shared: Any) -> None:
     _shared[:] = [shared]
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _end_with(parent)
 
 
-def _end_with_parent() -> None:
+def _end_with(parent: int) -> None:
     """End too when the process that hands out the tasks was killed: nobody else would say that."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_LOOK)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _call(function: Callable[[Any, Any], T], task: Any) -> T:
@@ -261,10 +265,12 @@ def _handed_out(
 
 
 def parallel_backend(scheduler: str | None) -> Any:
-    """Return a context in which scikit-learn's searches use a cluster, or change nothing."""
-    if scheduler is None:
-        return nullcontext()
-    return _joblib_on(scheduler)
+    """Return a context in which scikit-learn's searches use a cluster, or processes ended with ours."""
+    if scheduler is not None:
+        return _joblib_on(scheduler)
+    import joblib
+
+    return joblib.parallel_config(backend="loky", initializer=_end_with, initargs=(os.getpid(),))
 
 
 @contextmanager

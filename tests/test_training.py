@@ -1,5 +1,10 @@
+import signal
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 
 from judul_lib.errors import TrainingError
@@ -110,3 +115,27 @@ def test_labels_of_the_project_suffice_for_both_profiles(trained):
     assert len(trained.titles) == 123
     assert labeled.n_similar >= 40
     assert labeled.n_grey > 0
+
+
+SEARCH = """
+import time
+from joblib import Parallel, delayed
+from judul_lib.workers import parallel_backend
+with parallel_backend(None):
+    Parallel(n_jobs=2)(delayed(time.sleep)(1) for _ in range(2))
+    print("both have begun", flush=True)
+    Parallel(n_jobs=2)(delayed(time.sleep)(60) for _ in range(2))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Tidak ada SIGKILL di Windows.")
+def test_the_processes_of_a_search_end_with_the_one_that_was_killed():
+    with subprocess.Popen([sys.executable, "-c", SEARCH], stdout=subprocess.PIPE) as search:
+        assert search.stdout.readline()
+        started = psutil.Process(search.pid).children(recursive=True)
+        search.send_signal(signal.SIGKILL)
+    assert len(started) >= 2
+    _, alive = psutil.wait_procs(started, timeout=30)
+    for process in alive:
+        process.kill()
+    assert alive == []
