@@ -14,11 +14,10 @@ from sklearn.preprocessing import StandardScaler
 from sparse_dot_topn import sp_matmul_topn
 
 from judul_lib.checking import Checker
-from judul_lib.corpus import pair_key, title_key
 from judul_lib.errors import LabelError
 from judul_lib.estimators import fit_vectorizer
 from judul_lib.features import FloatArray
-from judul_lib.preprocessing import preprocess_titles
+from judul_lib.preprocessing import pair_key, preprocess_titles, title_key
 from judul_lib.settings import DECISION_THRESHOLD, FULL, SEED
 
 Rows = NDArray[np.intp]

@@ -67,8 +67,8 @@ def build(catalogue: Path, folder: Path, name: str | None, outputs: Path | None,
 @option("--title", help="Satu judul, sebagai ganti KATALOG.csv.")
 def add(folder: Path, catalogue: Path | None, title: str | None) -> None:
     """Tambahkan judul yang belum ada di indeks."""
-    from judul_lib.corpus import title_key
     from judul_lib.index import TitleIndex
+    from judul_lib.preprocessing import title_key
     from judul_lib.table_files import TITLE_COLUMN
     from judul_lib.tables import number
 

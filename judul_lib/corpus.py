@@ -2,8 +2,6 @@
 
 import io
 import json
-import re
-import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from stat import S_ISDIR, S_ISFIFO, S_ISREG
@@ -12,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from judul_lib.errors import CorpusError, describe_os_error
-from judul_lib.preprocessing import readable_stems, title_fault
+from judul_lib.preprocessing import readable_stems, title_fault, title_key
 from judul_lib.storage import content_version, frame_text, sha256_of, write_bytes
 from judul_lib.table_files import TITLE_COLUMN, Warn, find_column, parse_table, unique_names
 from judul_lib.tables import number
@@ -271,29 +269,6 @@ def _read_bytes(path: Path) -> bytes:
         raise CorpusError(f"Tidak ada izin membaca {path}. Periksa hak aksesnya.") from error
     except OSError as error:
         raise CorpusError(describe_os_error(error)) from error
-
-
-def title_key(title: str) -> str:
-    """Return what titles share that are the same but for case, blanks, punctuation and encoding.
-
-    Examples
-    --------
-    >>> title_key("Deteksi Hoaks: Studi-Kasus") == title_key(" deteksi hoaks, studi kasus")
-    True
-    """
-    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", title)).casefold()
-
-
-def pair_key(left: str, right: str) -> tuple[str, str]:
-    """Return what a pair of titles is known by: their keys, in whatever order they are given.
-
-    Examples
-    --------
-    >>> pair_key("Deteksi Hoaks", "a") == pair_key("A", "deteksi  hoaks")
-    True
-    """
-    first, second = sorted((title_key(left), title_key(right)))
-    return first, second
 
 
 def _validate(

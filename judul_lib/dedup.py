@@ -21,11 +21,11 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 
 from judul_lib import __version__
-from judul_lib.corpus import title_key
 from judul_lib.errors import CorpusError
 from judul_lib.features import FEATURES
 from judul_lib.index import Progress, TitleIndex
 from judul_lib.pair_blocks import Catalogue, IndexPairs, Pairs, RecordPairs, StudyPairs
+from judul_lib.preprocessing import title_key
 from judul_lib.registry import STRUCTURED, load_model, load_structured, read_metadata
 from judul_lib.settings import PAIR_THRESHOLD
 from judul_lib.storage import sha256_of, write_bytes

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from judul_lib.corpus import pair_key, read_table
+from judul_lib.corpus import read_table
 from judul_lib.errors import CorpusError, LabelError
 from judul_lib.file_locks import locked_file
 from judul_lib.labels import LABEL_COLUMNS
+from judul_lib.preprocessing import pair_key
 from judul_lib.storage import csv_text, harmless_cell, write_bytes
 from judul_lib.table_files import find_column
 

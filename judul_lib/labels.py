@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from judul_lib.corpus import pair_key, read_table
+from judul_lib.corpus import read_table
 from judul_lib.errors import LabelError
-from judul_lib.preprocessing import preprocess_titles, readable_stems
+from judul_lib.preprocessing import pair_key, preprocess_titles, readable_stems
 from judul_lib.pseudonyms import keyed_hash
 from judul_lib.settings import DIFFERENT, SIMILAR
 from judul_lib.table_files import Warn, find_column

@@ -8,14 +8,14 @@ from typing import Any
 import pandas as pd
 
 from judul_lib.checking import TitleChecker
-from judul_lib.corpus import PROCESSED_COLUMN, REASON_COLUMN, ROW_COLUMN, Corpus, title_key
+from judul_lib.corpus import PROCESSED_COLUMN, REASON_COLUMN, ROW_COLUMN, Corpus
 from judul_lib.errors import TrainingError
 from judul_lib.estimators import fit_vectorizer
 from judul_lib.features import FloatArray
 from judul_lib.gold import read_gold
 from judul_lib.labeling import label_pairs
 from judul_lib.labels import LABEL_COLUMNS
-from judul_lib.preprocessing import preprocess_titles
+from judul_lib.preprocessing import preprocess_titles, title_key
 from judul_lib.registry import Model, load_model, load_structured, read_metadata
 from judul_lib.settings import FULL, PROFILES, SEED
 from judul_lib.structured_training import package_structured, train_structured

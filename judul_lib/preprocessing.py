@@ -5,6 +5,7 @@ tokens of one letter out, and the Sastrawi stemmer on each word that is left.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
 from typing import Any
@@ -83,6 +84,29 @@ def preprocess_titles(titles: Iterable[object]) -> list[str]:
     ['implementasi algoritma machine learning prediksi', '']
     """
     return [" ".join(_stems(_kept(_words(title)))) for title in titles]
+
+
+def title_key(title: str) -> str:
+    """Return what titles share that are the same but for case, blanks, punctuation and encoding.
+
+    Examples
+    --------
+    >>> title_key("Deteksi Hoaks: Studi-Kasus") == title_key(" deteksi hoaks, studi kasus")
+    True
+    """
+    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", title)).casefold()
+
+
+def pair_key(left: str, right: str) -> tuple[str, str]:
+    """Return what a pair of titles is known by: their keys, in whatever order they are given.
+
+    Examples
+    --------
+    >>> pair_key("Deteksi Hoaks", "a") == pair_key("A", "deteksi  hoaks")
+    True
+    """
+    first, second = sorted((title_key(left), title_key(right)))
+    return first, second
 
 
 def title_fault(cell: str) -> str | None:

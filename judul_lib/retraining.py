@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from judul_lib.corpus import title_key
 from judul_lib.errors import LabelError, TrainingError
 from judul_lib.evaluation import bootstrap_differences
 from judul_lib.gold import read_gold
 from judul_lib.labels import LABEL_COLUMNS, Labels
 from judul_lib.learners import LEAST_GOLD, learn_structured, learn_study
+from judul_lib.preprocessing import title_key
 from judul_lib.registry import STRUCTURED, read_metadata, version_of
 from judul_lib.settings import DECISION_THRESHOLD, SEED
 from judul_lib.storage import sha256_of

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from judul_lib.corpus import pair_key, title_key
 from judul_lib.gold import crossed_pairs
+from judul_lib.preprocessing import pair_key, title_key
 from judul_lib.settings import SEED
 from judul_lib.signed_logistic import fit_logistic
 from judul_lib.structured import MONOTONE, STRUCTURED_FEATURES, StructuredModel

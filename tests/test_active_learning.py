@@ -19,12 +19,12 @@ from judul_lib.active_learning import (
     uncertainty,
 )
 from judul_lib.checkers import load_checker
-from judul_lib.corpus import pair_key
 from judul_lib.errors import LabelError
 from judul_lib.estimators import fit_vectorizer
 from judul_lib.gold import crossed_pairs, read_gold
 from judul_lib.label_simulation import N_START, Learner, Simulation, advantage, gold_pool
 from judul_lib.labeling_plots import strategy_curves
+from judul_lib.preprocessing import pair_key
 from judul_lib.settings import FULL
 from tests.conftest import PROJECT
 

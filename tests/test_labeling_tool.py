@@ -26,7 +26,6 @@ from sklearn.metrics import cohen_kappa_score
 from judul_lib import labeling_session, storage
 from judul_lib.checkers import load_checker
 from judul_lib.cli import cli
-from judul_lib.corpus import pair_key
 from judul_lib.errors import LabelError
 from judul_lib.gold import read_gold, read_second_grades
 from judul_lib.label_agreement import Agreement, agreement, compare_answers, gold_answers
@@ -41,6 +40,7 @@ from judul_lib.labeling_session import (
     read_answers,
 )
 from judul_lib.labels import read_label_file
+from judul_lib.preprocessing import pair_key
 from judul_lib.registry import TITLES_FILE
 from judul_lib.widgets import AnswerButtons
 from tests.conftest import PROJECT

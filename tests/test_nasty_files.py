@@ -22,11 +22,12 @@ from judul_lib import pipeline, retraining
 from judul_lib.archives import read_archive
 from judul_lib.cli import main
 from judul_lib.config import Config
-from judul_lib.corpus import load_corpus, read_corpus, save_corpus, title_key
+from judul_lib.corpus import load_corpus, read_corpus, save_corpus
 from judul_lib.database import DATABASE_FILE, opened_database, predictions, read_table, sqlite_url
 from judul_lib.errors import CorpusError, LabelError
 from judul_lib.index import TitleIndex
 from judul_lib.labeling_session import LabelingSession, read_answers
+from judul_lib.preprocessing import title_key
 from judul_lib.proposals import NOT_COMPARED
 from judul_lib.proposals_panel import ProposalsPanel
 from judul_lib.session import Session

@@ -35,15 +35,7 @@ from judul_lib.checkers import load_checker
 from judul_lib.checking import compute_similarities
 from judul_lib.cli_parts import say
 from judul_lib.config import Config, load_config
-from judul_lib.corpus import (
-    load_corpus,
-    pair_key,
-    parse_corpus,
-    save_corpus,
-    table_frame,
-    title_key,
-    write_frame,
-)
+from judul_lib.corpus import load_corpus, parse_corpus, save_corpus, table_frame, write_frame
 from judul_lib.database import (
     events,
     feedback,
@@ -81,12 +73,14 @@ from judul_lib.matches import Matches
 from judul_lib.preprocessing import (
     MOST_LETTERS,
     is_root_word,
+    pair_key,
     preprocess_text,
     preprocess_titles,
     preprocessing_steps,
     readable_stems,
     stem_word,
     title_fault,
+    title_key,
 )
 from judul_lib.privacy import user_id
 from judul_lib.proposals import NOT_COMPARED, OTHER_ROW, VERDICT, check_proposals
