@@ -181,12 +181,6 @@ class ArrayForest:
         return np.where(goes_left, self.left.take(nodes), self.right.take(nodes))
 
 
-def empty_forest() -> ArrayForest:
-    """Return a forest without trees, for a model that is not fitted yet."""
-    whole, real = np.empty(0, dtype=np.int32), np.empty(0)
-    return ArrayForest(whole, whole, real, whole, whole, real)
-
-
 def array_forest(forest: Any) -> ArrayForest:
     """Take over a fitted forest of scikit-learn: two classes, the positive one last."""
     trees = [estimator.tree_ for estimator in forest.estimators_]

@@ -60,15 +60,12 @@ class Labels:
         ``judul_a``, ``judul_b``, ``label`` (1 similar, 0 not).
     n_answers : int
         Answers that they come from, ties included.
-    n_contradicted : int
-        Pairs on which answers differ, and the majority counts.
     n_ties : int
         Pairs left out because as many say one thing as the other.
     """
 
     pairs: pd.DataFrame
     n_answers: int
-    n_contradicted: int
     n_ties: int
 
 
@@ -165,8 +162,8 @@ def settle(answers: Answers) -> Labels:
     Examples
     --------
     >>> settled = settle(Answers([("A x", "B y", 1), ("b Y", "a X", 1), ("A x", "B y", 0)]))
-    >>> settled.pairs.to_numpy().tolist(), settled.n_contradicted
-    ([['A x', 'B y', 1]], 1)
+    >>> settled.pairs.to_numpy().tolist(), settled.n_answers
+    ([['A x', 'B y', 1]], 3)
     """
     votes: defaultdict[tuple[str, str], Counter[int]] = defaultdict(Counter)
     sides: dict[tuple[str, str], tuple[str, str]] = {}
@@ -181,6 +178,5 @@ def settle(answers: Answers) -> Labels:
     return Labels(
         pairs=pairs.astype({"label": int}),
         n_answers=len(answers.rows),
-        n_contradicted=sum(len(votes[key]) > 1 for key in decided),
         n_ties=len(votes) - len(decided),
     )

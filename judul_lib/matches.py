@@ -91,11 +91,6 @@ class Matches:
         labels = self.labels
         return next((labels.index(name) for name in (SIMILAR, ASK) if name in labels), 0)
 
-    @property
-    def is_similar(self) -> bool:
-        """Whether any match counts as similar."""
-        return SIMILAR in self.labels
-
     def at(self, threshold: float) -> "Matches":
         """Return the same matches judged by another threshold; nothing is computed again."""
         return replace(self, threshold=threshold)

@@ -5,10 +5,9 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from itertools import combinations
 
-import numpy as np
 import pandas as pd
 
-from judul_lib.drift import N_BINS, Baseline, Drift, ModelBaseline, compare
+from judul_lib.drift import Baseline, Drift, ModelBaseline, compare
 from judul_lib.preprocessing import preprocess_titles
 from judul_lib.settings import DECISION_THRESHOLD
 from judul_lib.usage_frames import Usage
@@ -105,24 +104,6 @@ def agreement(usage: Usage, threshold: float = DECISION_THRESHOLD) -> pd.DataFra
             apart = float((both[one] - both[other]).abs().mean())
             rows.append((one, other, len(both), float(same.mean()), apart))
     return pd.DataFrame(rows, columns=["one", "other", "n", "same_side", "difference"])
-
-
-def probability_histogram(usage: Usage) -> pd.DataFrame:
-    """Count each model's best probabilities in bins of equal width; the index is their left edge.
-
-    Examples
-    --------
-    >>> from judul_lib.simulation import simulated_tables
-    >>> usage = Usage.of(simulated_tables(seed=0, end=pd.Timestamp(2026, 1, 9).date(), days=2))
-    >>> len(probability_histogram(usage)), probability_histogram(usage).columns.tolist()
-    (50, ['full', 'light'])
-    """
-    edges = np.linspace(0, 1, N_BINS + 1)[:-1].round(2)
-    spreads = {
-        str(name): Baseline.of(group).histogram
-        for name, group in usage.scores.groupby("model")["probability"]
-    }
-    return pd.DataFrame(spreads, index=pd.Index(edges, name="from"))
 
 
 def correlations(usage: Usage) -> pd.DataFrame:

@@ -43,24 +43,6 @@ def verdict_title(label: str, *, texts: Texts) -> str:
     return texts(_VERDICTS[label][0])
 
 
-def shared_words(title: str, query: str) -> list[tuple[str, bool]]:
-    """Split a title into pieces, and tell which are words that the query has too.
-
-    Words are compared by their stems.
-
-    Returns
-    -------
-    list of (str, bool)
-        Joined, the pieces are the title.
-
-    Examples
-    --------
-    >>> shared_words("Peramalan beras", "ramalan harga beras")
-    [('Peramalan', False), (' ', False), ('beras', True)]
-    """
-    return _pieces(title, set(preprocess_text(query).split()))
-
-
 def _pieces(title: str, stems: set[str]) -> list[tuple[str, bool]]:
     pieces = _WORD.findall(title)
     return [(piece, piece[0].isalpha() and preprocess_text(piece) in stems) for piece in pieces]

@@ -45,7 +45,6 @@ from judul_lib.monitoring import (
     daily_response_times,
     drift_by_day,
     drift_table,
-    probability_histogram,
     queries_per_day,
     queries_per_hour,
     query_lengths,
@@ -284,7 +283,6 @@ def test_measures_are_those_of_plain_loops(usage):
     assert counts["downloads"] == sum(usage.events["kind"] == "download") > 0
     loads = availability(usage).loc["light"]
     assert loads["share"] == loads["loaded"] / (loads["loaded"] + loads["failed"])
-    assert probability_histogram(usage)["full"].sum() == full.notna().sum()
     assert correlations(usage).loc["full", "light"] > 0.8
     expected = stats.spearmanr(asked["query_length"], asked["query_words"]).statistic
     assert correlations(usage).loc["query_length", "query_words"] == pytest.approx(expected)
@@ -310,7 +308,6 @@ def test_an_empty_log_gives_empty_tables_and_no_alert(engine):
     assert shares(nothing)["downloads"] == 0
     assert drift_table(nothing, BASELINES, local_day(EVENING)).empty
     assert query_lengths(nothing).loc["count"].sum() == 0
-    assert probability_histogram(nothing).empty
 
 
 def test_the_drift_of_a_day_is_computed_once(usage, monkeypatch):
