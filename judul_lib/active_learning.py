@@ -26,8 +26,8 @@ Strategy = Callable[[FloatArray, FloatArray, int, np.random.Generator], Rows]
 CHOSEN_COLUMNS = ("judul_a", "judul_b", "probability", "ketidakpastian")
 N_NEIGHBOURS = 8
 """Nearest titles that each title is paired with; nearly all pairs of an archive share nothing."""
-RANDOM_SHARE = 0.25
-"""Random pairs for each near one: what shares no word may be the same study all the same."""
+# Random pairs for each near one: what shares no word may be the same study all the same.
+_RANDOM_SHARE = 0.25
 _FEW_TITLES = 30
 # Of a larger catalogue, pairs of this many titles drawn at random are looked at.
 _MOST_TITLES = 2_000
@@ -39,7 +39,6 @@ def candidate_pairs(
     titles: list[str],
     *,
     n_neighbours: int = N_NEIGHBOURS,
-    random_share: float = RANDOM_SHARE,
     random_state: int = SEED,
 ) -> tuple[Rows, Rows]:
     """Return pairs worth asking about: near neighbours by TF-IDF, and some at random.
@@ -48,8 +47,6 @@ def candidate_pairs(
     ----------
     titles : list of str, shape (n,)
         Of up to 30, all pairs; of more than 2,000, the neighbours of 2,000 drawn at random.
-    random_share : float
-        Random pairs for each near one.
 
     Returns
     -------
@@ -70,7 +67,7 @@ def candidate_pairs(
     processed = preprocess_titles(titles)
     tfidf = fit_vectorizer(processed, FULL).transform(processed)
     near = sp_matmul_topn(tfidf[asked], tfidf.T.tocsr(), top_n=n_neighbours + 1).tocoo()
-    n_random = round(random_share * len(near.row))
+    n_random = round(_RANDOM_SHARE * len(near.row))
     left = np.concatenate([asked[near.row], rng.choice(asked, n_random)])
     right = np.concatenate([near.col, rng.integers(n, size=n_random)])
     pairs = np.unique(np.sort(np.column_stack([left, right]), axis=1), axis=0)

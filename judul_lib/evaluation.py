@@ -12,6 +12,8 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from judul_lib.settings import DECISION_THRESHOLD, DIFFERENT, SEED, SIMILAR
 
+CONFIDENCE = 0.95
+"""Coverage of every interval."""
 FloatArray = NDArray[np.float64]
 
 
@@ -119,10 +121,9 @@ def bootstrap_intervals(
     *,
     threshold: float = DECISION_THRESHOLD,
     n_resamples: int = 1000,
-    confidence: float = 0.95,
     random_state: int = SEED,
 ) -> pd.DataFrame:
-    """Percentile bootstrap interval of every metric.
+    """Percentile bootstrap interval of every metric, with the coverage `CONFIDENCE`.
 
     Parameters
     ----------
@@ -133,8 +134,6 @@ def bootstrap_intervals(
         are not independent. Each pair is its own group by default.
     n_resamples : int
         Resamples drawn.
-    confidence : float
-        Coverage of the interval, in (0, 1).
 
     Returns
     -------
@@ -155,7 +154,7 @@ def bootstrap_intervals(
     scored = _Scored(labels, scores, threshold)
     draws = resampled_weights(len(np.asarray(labels)), groups, n_resamples, random_state)
     table = pd.DataFrame([scored.metrics(weights) for weights in draws])
-    return _intervals(scored.metrics(), table, confidence)
+    return _intervals(scored.metrics(), table)
 
 
 def bootstrap_differences(
@@ -166,7 +165,6 @@ def bootstrap_differences(
     *,
     threshold: float = DECISION_THRESHOLD,
     n_resamples: int = 1000,
-    confidence: float = 0.95,
     random_state: int = SEED,
 ) -> pd.DataFrame:
     """Percentile bootstrap interval of how much better new scores are than old ones.
@@ -196,7 +194,7 @@ def bootstrap_differences(
     before, after = (pd.DataFrame(list(side)) for side in zip(*pairs, strict=True))
     olds, news = first.metrics(), second.metrics()
     gained = {name: news[name] - olds[name] for name in METRICS}
-    found = _intervals(gained, after - before, confidence).rename(columns={"estimate": "difference"})
+    found = _intervals(gained, after - before).rename(columns={"estimate": "difference"})
     return pd.DataFrame({"old": olds, "new": news}).join(found).loc[list(METRICS)]
 
 
@@ -224,10 +222,8 @@ def resampled_weights(
     return (times[member].astype(float) for times in drawn)
 
 
-def _intervals(
-    estimates: Mapping[str, float], resampled: pd.DataFrame, confidence: float
-) -> pd.DataFrame:
-    tail = (1 - confidence) / 2
+def _intervals(estimates: Mapping[str, float], resampled: pd.DataFrame) -> pd.DataFrame:
+    tail = (1 - CONFIDENCE) / 2
     columns = {
         "estimate": pd.Series(estimates),
         "low": resampled.quantile(tail),

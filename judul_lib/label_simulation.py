@@ -16,7 +16,7 @@ from scipy.stats import ttest_rel
 from judul_lib.active_learning import STRATEGIES, Rows, candidate_pairs, choose_random, uncertainty
 from judul_lib.checking import TitleChecker
 from judul_lib.estimators import make_classifier
-from judul_lib.evaluation import score_predictions
+from judul_lib.evaluation import CONFIDENCE, score_predictions
 from judul_lib.features import FloatArray, TitleTable, pair_features
 from judul_lib.gold import crossed_pairs
 from judul_lib.learners import study_pairs
@@ -230,10 +230,8 @@ def advantage(
     metric: str = "roc_auc",
     *,
     strategy: str = "beragam",
-    over: str = "acak",
-    confidence: float = 0.95,
 ) -> pd.DataFrame:
-    """Return how much better one strategy is than another after the most labels, paired by seed.
+    """Return how much better one strategy is than chance after the most labels, paired by seed.
 
     Returns
     -------
@@ -247,12 +245,12 @@ def advantage(
     rows = {}
     for name, of_test in last.groupby("uji", sort=False):
         by_seed = of_test.pivot_table(index="benih", columns="strategi", values=metric)
-        one, other = by_seed[strategy], by_seed[over]
-        interval = ttest_rel(one, other).confidence_interval(confidence)
+        one, other = by_seed[strategy], by_seed["acak"]
+        interval = ttest_rel(one, other).confidence_interval(CONFIDENCE)
         low, high = float(interval.low), float(interval.high)
         verdict = "lebih baik" if low > 0 else "lebih buruk" if high < 0 else "tidak berbeda nyata"
         rows[name] = {
-            strategy: one.mean(), over: other.mean(), "selisih": (one - other).mean(),
+            strategy: one.mean(), "acak": other.mean(), "selisih": (one - other).mean(),
             "low": low, "high": high, "menang": int((one > other).sum()), "benih": len(by_seed),
             "simpulan": verdict,
         }  # fmt: skip
