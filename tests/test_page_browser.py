@@ -153,6 +153,7 @@ def test_a_title_is_typed_and_the_verdict_read(visit):
     assert "PREDIKSI HARGA RUMAH DI KOTA BEKASI" in told
     assert "objek sama: harga, rumah" in told
     rows = one.page.locator(".judul-hasil tbody tr").locator("visible=true")
+    rows.nth(9).wait_for()  # The verdict is there first.
     assert rows.count() == 10
     assert rows.first.locator("mark").all_text_contents() == [
         "HARGA",
@@ -193,6 +194,7 @@ def test_models_are_compared_side_by_side(visit):
     ]  # fmt: skip
     one.tab("Perbandingan")
     rows = one.page.locator("table.judul-tabel tbody tr").locator("visible=true")
+    rows.nth(2).wait_for()
     assert rows.count() == 3
     assert all("ms" in text for text in rows.all_text_contents())
     assert one.page.get_by_text("Selisih peluang terbesar").is_visible()
