@@ -1,5 +1,7 @@
 """Run one notebook with values of its own, and say in Indonesian where it stopped."""
 
+import builtins
+import re
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,7 +10,10 @@ from typing import Any
 import nbformat
 from jupyter_client.manager import AsyncKernelManager
 
-from judul_lib.errors import PipelineError, describe_os_error
+from judul_lib import errors
+from judul_lib.errors import PipelineError
+
+_ERRNO = re.compile(r"\[Errno (\d+)\] ([^:]*)(?:: '(.*)')?")
 
 
 def read_notebook(path: Path) -> Any:
@@ -92,12 +97,14 @@ class _QuietKernelManager(AsyncKernelManager):
 
 def _explain(notebook: Path, error: Any) -> str:
     """Pass on the sentence of one of our own errors; name cell and error of any other."""
-    if error.ename in ("CorpusError", "TrainingError", "ModelError", "PipelineError"):
+    known = getattr(errors, error.ename, getattr(builtins, error.ename, Exception))
+    if issubclass(known, errors.JudulError):
         return str(error.evalue)
-    if error.ename == "OSError" and error.evalue.startswith("[Errno "):
-        code = int(error.evalue.removeprefix("[Errno ").split("]")[0])
-        return describe_os_error(OSError(code, error.evalue))
+    number = _ERRNO.match(error.evalue)
+    if issubclass(known, OSError) and number:
+        return errors.describe_os_error(OSError(int(number[1]), number[2], number[3]))
     return (
-        f"Notebook {notebook.stem} berhenti di sel {error.exec_count}: {error.ename}: {error.evalue}. "
+        f"Notebook {notebook.stem} berhenti di sel {error.exec_count}: "
+        f"{error.ename}: {error.evalue.rstrip('.')}. "
         f"Buka notebooks/{notebook.name} dengan `make lab` untuk melihat sel itu."
     )

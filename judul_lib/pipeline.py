@@ -19,6 +19,7 @@ from typing import Any
 import nbformat
 
 import judul_lib
+from judul_lib.database import DATABASE_VARIABLE
 from judul_lib.errors import BusyError, PipelineError
 from judul_lib.file_locks import only_one
 from judul_lib.notebook_runner import parameter_names, read_notebook, run_notebook
@@ -28,7 +29,10 @@ from judul_lib.synthetic import SOURCES
 
 MANIFEST_FILE, EXECUTED_FOLDER = "manifest.json", "notebooks"
 _LOCK_FILE, _STAGING = ".lock", ".run."
-_DECISIVE_PACKAGES = ("scikit-learn", "numpy", "pandas", "plotly", "nbconvert")
+_DECISIVE_PACKAGES = (
+    "scikit-learn", "numpy", "scipy", "pandas", "PySastrawi", "RapidFuzz", "sparse-dot-topn", "plotly",
+    "nbconvert",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -140,29 +144,40 @@ def _fingerprints(paths: Paths, parameters: Mapping[str, Any]) -> dict[str, str]
         source = paths.notebooks.parent / "data" / name
         if source.is_file():
             digest.update(source.read_bytes())
-    digest.update(json.dumps(dict(parameters), sort_keys=True, default=str).encode())
     digest.update("".join(version(name) for name in _DECISIVE_PACKAGES).encode())
     for path in sorted(p for p in package.rglob("*") if p.is_file() and p.suffix != ".pyc"):
         digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes())
     result = {}
+    known: set[str] = set()
     for stage in STAGES:
         notebook = read_notebook(paths.notebooks / f"{stage.notebook}.ipynb")
+        names = parameter_names(notebook)
+        given = {name: parameters[name] for name in sorted(names & parameters.keys())}
+        named = [_named_by(value, paths.notebooks) for value in given.values()]
         sources = [(cell.cell_type, cell.source) for cell in notebook.cells]
-        digest.update(json.dumps(sources).encode())
+        digest.update(json.dumps([given, named, sources], default=str).encode())
         result[stage.notebook] = digest.hexdigest()
-    _check_parameters(paths, parameters)
-    return result
-
-
-def _check_parameters(paths: Paths, parameters: Mapping[str, Any]) -> None:
-    notebooks = (read_notebook(paths.notebooks / f"{stage.notebook}.ipynb") for stage in STAGES)
-    known = set().union(*map(parameter_names, notebooks))
-    unknown = sorted(set(parameters) - known)
+        known |= names
+    unknown = sorted(parameters.keys() - known)
     if unknown:
         raise PipelineError(
             f"Tidak ada notebook dengan parameter {', '.join(unknown)}. "
             f"Yang ada: {', '.join(sorted(known))}."
         )
+    return result
+
+
+def _named_by(value: Any, notebooks: Path) -> str:
+    """Return what tells whether the file or folder that a parameter names has changed."""
+    path = notebooks / value if isinstance(value, str) and value else None
+    if path is None or not path.exists():
+        return ""
+    if path.is_file():
+        return sha256_of(path.read_bytes())
+    # A folder with a log: what a server keeps in its place can't be seen from here.
+    moment = time.time_ns() if DATABASE_VARIABLE in os.environ else 0
+    stats = {file.name: file.stat() for file in sorted(path.iterdir()) if file.is_file()}
+    return str([moment, *((name, s.st_size, s.st_mtime_ns) for name, s in stats.items())])
 
 
 def _stale(paths: Paths, fingerprints: Mapping[str, str]) -> Sequence[Stage]:

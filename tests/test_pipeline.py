@@ -101,6 +101,52 @@ def test_parameters_reach_the_notebooks_that_have_them(tiny):
         run_notebooks(tiny, parameters={"EXTRA": "satu"})
 
 
+def test_what_a_parameter_names_is_looked_at_and_only_notebooks_that_have_it_run(tiny, monkeypatch):
+    path = tiny.notebooks / f"{STAGES[4].notebook}.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[1].source += '\nLOG = ""'
+    nbformat.write(notebook, path)
+    monkeypatch.setattr("judul_lib.pipeline.STAGES", STAGES[:5])
+    monkeypatch.delenv("JUDUL_DATABASE_URL", raising=False)
+    run_notebooks(tiny)
+
+    answers = tiny.notebooks.parent / "answers.csv"
+    answers.write_text("mirip\n")
+    assert names(run_notebooks(tiny, parameters={"LOG": "../answers.csv"})) == ["05"]
+    assert run_notebooks(tiny, parameters={"LOG": "../answers.csv"}) == []
+    answers.write_text("tidak\n")
+    assert names(run_notebooks(tiny, parameters={"LOG": "../answers.csv"})) == ["05"]
+
+    logs = tiny.notebooks.parent / "logs"
+    logs.mkdir()
+    assert names(run_notebooks(tiny, parameters={"LOG": "../logs"})) == ["05"]
+    assert run_notebooks(tiny, parameters={"LOG": "../logs"}) == []
+    (logs / "judul.db-wal").write_bytes(b"row")
+    assert names(run_notebooks(tiny, parameters={"LOG": "../logs"})) == ["05"]
+
+    # What a server keeps can't be seen from here.
+    monkeypatch.setenv("JUDUL_DATABASE_URL", "postgresql://server/judul")
+    for _ in range(2):
+        assert names(run_notebooks(tiny, parameters={"LOG": "../logs"})) == ["05"]
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("from judul_lib.errors import GoldError; raise GoldError('Pasangan emas kosong.')",
+         "Pasangan emas kosong."),
+        ("open('tidak-ada.csv')", "tidak-ada.csv"),
+        ("raise ValueError('rusak.')", "berhenti di sel 4: ValueError: rusak. Buka notebooks/01_"),
+    ],
+)  # fmt: skip
+def test_a_notebook_that_fails_says_why_in_one_sentence(tiny, code, told):
+    edit(tiny, 0, code)
+    with pytest.raises(PipelineError) as failed:
+        run_notebooks(tiny)
+    assert told in str(failed.value)
+    assert ("berhenti di sel" in str(failed.value)) == ("berhenti di sel" in told)
+
+
 def test_parameter_names_are_read_from_the_cell():
     cell = nbformat.v4.new_code_cell(
         "A = 1  # b = 2\nC: int = 3\n# D = 4", metadata={"tags": ["parameters"]}
