@@ -239,7 +239,9 @@ class LabelingSession:
             return None
         last = self._answers[key]
         with self._changing() as answers:
-            if answers.get(key) == last:  # Else another session has answered it anew.
+            now = answers.get(key)
+            # Else another session has answered it anew. The file may spell the titles harmlessly.
+            if now is not None and (now.label, now.time) == (last.label, last.time):
                 del answers[key]
         return self._queue[key]
 

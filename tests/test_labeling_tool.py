@@ -96,6 +96,13 @@ def test_who_comes_back_goes_on_and_may_take_back(session, tmp_path):
     assert [answer.label for answer in other.answers] == ["mirip"]
 
 
+def test_an_answer_to_a_title_like_a_formula_can_be_taken_back(tmp_path):
+    session = LabelingSession(tmp_path, "Ani", [("=Sistem Pakar+1", "+Sistem Pakar")])
+    session.answer("mirip")
+    session.undo()
+    assert (session.n_done, saved(session)) == (0, [])
+
+
 def test_the_time_and_the_labeller_are_kept(tmp_path):
     noon = datetime(2026, 1, 2, 12, tzinfo=UTC)
     session = LabelingSession(tmp_path, "Bu Ani", PAIRS, clock=lambda: noon)

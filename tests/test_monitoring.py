@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from contextlib import closing
 from datetime import date, datetime, timedelta
 
 import numpy as np
@@ -21,6 +22,7 @@ from judul_lib.database import (
     opened_database,
     predictions,
     read_table,
+    sqlite_url,
 )
 from judul_lib.drift import (
     LEAST_VALUES,
@@ -35,7 +37,7 @@ from judul_lib.drift import (
     stored_baseline,
     with_baseline,
 )
-from judul_lib.errors import LogError
+from judul_lib.errors import LogError, PipelineError
 from judul_lib.model_baselines import read_baselines
 from judul_lib.monitoring import (
     agreement,
@@ -51,6 +53,7 @@ from judul_lib.monitoring import (
     response_times,
     shares,
 )
+from judul_lib.notebook_runner import run_notebook
 from judul_lib.preprocessing import preprocess_titles
 from judul_lib.registry import read_metadata, version_of
 from judul_lib.simulation import believable_baseline, simulate_usage, simulated_tables
@@ -514,3 +517,22 @@ def test_what_was_spooled_is_looked_at_and_real_rows_keep_simulation_out(tmp_pat
     assert "simulasi" not in shown.stdout
     assert_refused(judul("simulate", "--models", models), "nyata", "--into")
     assert (models / "logs" / DATABASE_FILE).is_file()
+
+
+def test_the_notebook_shows_a_log_that_has_just_begun(tmp_path):
+    outputs, logs = tmp_path / "outputs", tmp_path / "outputs" / "logs"
+    for name in ("light", "structured"):
+        shutil.copytree(PROJECT / "outputs" / name, outputs / name)
+    notebook = PROJECT / "notebooks" / "08_monitoring.ipynb"
+    given = {"OUT": str(outputs), "LOG": str(logs)}
+    with closing(UsageLog(logs, url=sqlite_url(logs))):
+        pass
+    with pytest.raises(PipelineError, match="belum memuat pemeriksaan"):
+        run_notebook(notebook, tmp_path / "08.ipynb", given)
+
+    titles = ("Deteksi Hoaks", "Prediksi Harga Beras", "Sistem Pakar Padi", "Klasifikasi Daun", "Beras")
+    for title in titles:
+        judul("check", title, "--models", outputs, JUDUL_LOG="true", JUDUL_DATABASE_URL="")
+    run_notebook(notebook, tmp_path / "08.ipynb", given)
+    facts = json.loads((outputs / "monitoring.json").read_text())
+    assert (facts["pemeriksaan"], facts["simulasi"], facts["bergeser"]) == (len(titles), False, [])
