@@ -1,5 +1,6 @@
 """What several of the ``judul`` commands need: where things are, which model, what is said aside."""
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,7 +52,7 @@ def read_config(**overrides: Any) -> "Config":
         overrides["models"] = overrides["models"].resolve()
     project = project_folder()
     file = find_config() or find_config(project)
-    if file is None:
+    if file is None and not os.environ.get("JUDUL_MODELS"):
         overrides["models"] = overrides.get("models") or project / "outputs"
     return load_config(file, **overrides)
 
@@ -74,8 +75,6 @@ def actor(config: "Config") -> str:
     It differs from the one that answers are logged under: the trail is kept
     when that person's records are deleted.
     """
-    import os
-
     from judul_lib.pseudonyms import has_key, keyed_hash, log_key
 
     number = f"uid-{os.getuid()}"

@@ -1,4 +1,5 @@
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from judul_lib.config import Config, find_config, load_config
 from judul_lib.errors import ConfigError, CorpusError, IndexFileError, ModelError, ServeError
 from judul_lib.index import TitleIndex
 from judul_lib.serving import check_config
-from tests.conftest import PROJECT, assert_refused, judul
+from tests.conftest import PROJECT, assert_refused, judul, judul_process
 
 
 def write(folder: Path, text: str) -> Path:
@@ -34,6 +35,16 @@ def test_the_environment_wins_over_the_file_and_an_option_over_both(tmp_path):
     config = load_config(path, environment, port=9003)
     assert (config.port, config.threshold, config.top_k) == (9003, 0.7, 20)
     assert config.corpora == {"arsip": tmp_path / "x" / "arsip.csv"}
+
+
+def test_the_variable_for_the_models_counts_without_a_file_too(trained, tmp_path):
+    package = tmp_path / "site" / "judul_lib"
+    shutil.copytree(PROJECT / "judul_lib", package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(trained.folder, tmp_path / "models" / "light")
+    shown = judul_process(
+        "models", "list", cwd=tmp_path, PYTHONPATH=str(package.parent), JUDUL_MODELS="models"
+    )
+    assert "light" in shown.stdout, shown.stderr
 
 
 def test_the_nearest_file_upwards_is_found(tmp_path, monkeypatch):
