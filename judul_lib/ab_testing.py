@@ -12,7 +12,8 @@ from scipy import stats
 
 from judul_lib.settings import SEED
 
-MEASURES = {"is_right": "verdicts found right", "rating": "rating from 1 to 5"}
+MEASURES = ("is_right", "rating")
+"""Whether a verdict was found right; the rating from 1 to 5."""
 LEAST_USERS = 20
 """With fewer users of either model, nothing is recommended."""
 _RESAMPLES, _LEVEL = 4_999, 0.95

@@ -19,13 +19,13 @@ from judul_lib.errors import LogError
 from judul_lib.file_locks import locked_file
 from judul_lib.storage import sha256_of, write_bytes
 
-TRAIN, PROMOTE, ROLLBACK, DELETE = "train", "promote", "rollback", "delete"
+TRAIN, PROMOTE, ROLLBACK = "train", "promote", "rollback"
 RETENTION, FORGET, EXPORT, BACKUP, RESTORE = "retention", "forget", "export", "backup", "restore"
 REVIEW = "review"
-ACTIONS = (TRAIN, PROMOTE, ROLLBACK, DELETE, RETENTION, FORGET, EXPORT, BACKUP, RESTORE, REVIEW)
+ACTIONS = (TRAIN, PROMOTE, ROLLBACK, RETENTION, FORGET, EXPORT, BACKUP, RESTORE, REVIEW)
 ACTION_NAMES: Mapping[str, str] = MappingProxyType(
     {
-        TRAIN: "pelatihan", PROMOTE: "pemberlakuan", ROLLBACK: "pengembalian", DELETE: "penghapusan",
+        TRAIN: "pelatihan", PROMOTE: "pemberlakuan", ROLLBACK: "pengembalian",
         RETENTION: "masa simpan", FORGET: "pelupaan", EXPORT: "penyalinan", BACKUP: "pencadangan",
         RESTORE: "pemulihan", REVIEW: "tinjauan",
     }

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from judul_lib import cli_parts
 from judul_lib.cli_parts import (
@@ -68,6 +69,7 @@ def check(
         raise click.UsageError("--file dan --output harus dipakai bersama.")
     if corpus is not None and folder is not None:
         raise click.UsageError("Pilih salah satu: --corpus atau --index.")
+    _refuse_ignored(is_file=file is not None)
     if title is not None:
         cli_parts.require_words(title)
     config = cli_parts.read_config(models=outputs, elsewhere=elsewhere)
@@ -91,6 +93,20 @@ def check(
         batch = AnswerBatch(cli_parts.open_log(config), checker, model)
         _check_file(file, output, checker, batch, jobs, scheduler)
         batch.close()
+
+
+def _refuse_ignored(is_file: bool) -> None:
+    """Refuse options that were given and would do nothing."""
+    useless, here, there = (
+        ({"top", "style"}, "--file", "satu judul")
+        if is_file
+        else ({"jobs", "scheduler"}, "satu judul", "--file")
+    )
+    context = click.get_current_context()
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if parameter.name in useless and source is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"{parameter.opts[0]} berlaku untuk {there}, tidak untuk {here}.")
 
 
 def _make_checker(

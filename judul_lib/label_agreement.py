@@ -63,9 +63,7 @@ _READINGS = (
 )
 
 
-def agreement(
-    first: str | Path, second: str | Path, *, n_resamples: int = 1000, random_state: int = SEED
-) -> Agreement:
+def agreement(first: str | Path, second: str | Path, *, random_state: int = SEED) -> Agreement:
     """Compare two files of answers, as `judul_lib.labeling_session.LabelingSession` keeps them.
 
     Raises
@@ -74,7 +72,7 @@ def agreement(
         A file is damaged.
     """
     files = read_answers(first), read_answers(second)
-    return compare_answers(*files, n_resamples=n_resamples, random_state=random_state)
+    return compare_answers(*files, random_state=random_state)
 
 
 def compare_answers(

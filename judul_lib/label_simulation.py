@@ -31,7 +31,6 @@ Predict = Callable[[FloatArray], FloatArray]
 
 N_LABELS, N_START, STEP = 100, 20, 20
 """Labels chosen, random ones that are there before, and labels after which a model learns again."""
-METRICS = ("roc_auc", "average_precision")
 _NEIGHBOURS = 5
 
 
@@ -178,7 +177,7 @@ class Simulation:
         Returns
         -------
         DataFrame
-            ``strategi``, ``benih``, ``label`` (chosen labels), ``uji`` and each of `METRICS`.
+            ``strategi``, ``benih``, ``label`` (chosen labels), ``uji`` and ``roc_auc``.
         """
         points, seeds, found = tuple(at), tuple(seeds), []
         for strategy in strategies:
@@ -187,7 +186,7 @@ class Simulation:
                 for n in points:
                     for name, scores in self._judge(rows[: N_START + n], learning or asking).items():
                         about = {"strategi": strategy, "benih": seed, "label": n, "uji": name}
-                        found.append(about | {metric: scores[metric] for metric in METRICS})
+                        found.append(about | {"roc_auc": scores["roc_auc"]})
         return pd.DataFrame(found)
 
     def _ask(self, strategy: str, asking: str, step: int, n_labels: int, seed: int) -> Rows:
@@ -225,13 +224,10 @@ class Simulation:
         return self._learnt[key]
 
 
-def advantage(
-    compared: pd.DataFrame,
-    metric: str = "roc_auc",
-    *,
-    strategy: str = "beragam",
-) -> pd.DataFrame:
-    """Return how much better one strategy is than chance after the most labels, paired by seed.
+def advantage(compared: pd.DataFrame) -> pd.DataFrame:
+    """Return by how much the ROC AUC of diverse labels beats that of random ones, paired by seed.
+
+    After the most labels that were chosen.
 
     Returns
     -------
@@ -244,13 +240,13 @@ def advantage(
     last = compared[compared["label"] == compared["label"].max()]
     rows = {}
     for name, of_test in last.groupby("uji", sort=False):
-        by_seed = of_test.pivot_table(index="benih", columns="strategi", values=metric)
-        one, other = by_seed[strategy], by_seed["acak"]
+        by_seed = of_test.pivot_table(index="benih", columns="strategi", values="roc_auc")
+        one, other = by_seed["beragam"], by_seed["acak"]
         interval = ttest_rel(one, other).confidence_interval(CONFIDENCE)
         low, high = float(interval.low), float(interval.high)
         verdict = "lebih baik" if low > 0 else "lebih buruk" if high < 0 else "tidak berbeda nyata"
         rows[name] = {
-            strategy: one.mean(), "acak": other.mean(), "selisih": (one - other).mean(),
+            "beragam": one.mean(), "acak": other.mean(), "selisih": (one - other).mean(),
             "low": low, "high": high, "menang": int((one > other).sum()), "benih": len(by_seed),
             "simpulan": verdict,
         }  # fmt: skip

@@ -16,7 +16,7 @@ from judul_lib.errors import JudulError, describe_os_error
 from judul_lib.labeling_session import ANSWERS, LabelingSession
 from judul_lib.settings import SEED
 from judul_lib.tables import number
-from judul_lib.texts import Texts, read_texts
+from judul_lib.texts import read_texts
 from judul_lib.widgets import STYLE_FILE, AnswerButtons, Notice
 
 _TEXTS = {"mirip": "label_mirip", "tidak": "label_tidak", "ragu": "label_ragu", "batal": "label_undo"}
@@ -41,8 +41,6 @@ class LabelingPanel(widgets.VBox):
         Pairs of a queue.
     strategy, random_state
         As for `judul_lib.active_learning.select_pairs`.
-    texts : Texts
-        Indonesian by default.
 
     Examples
     --------
@@ -59,11 +57,10 @@ class LabelingPanel(widgets.VBox):
         n: int = 50,
         strategy: str = "beragam",
         random_state: int = SEED,
-        texts: Texts | None = None,
     ) -> None:
         self._checker, self._folder, self._n = checker, Path(folder), n
         self._choose = partial(select_pairs, strategy=strategy, random_state=random_state)
-        self._texts = texts = texts or read_texts()
+        self._texts = texts = read_texts()
         self.session: LabelingSession | None = None
         self.name = widgets.Text(description=texts("labeller"))
         self.start_button = widgets.Button(description=texts("label_start"))

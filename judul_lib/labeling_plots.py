@@ -40,10 +40,8 @@ def chosen_bars(probabilities: Mapping[str, ArrayLike]) -> go.Figure:
     return figure.update_xaxes(title="peluang mirip menurut model", type="category")
 
 
-def strategy_curves(
-    compared: pd.DataFrame, metric: str = "roc_auc", title: str = "ROC AUC"
-) -> go.Figure:
-    """How good a model is after so many labels, by the way they were chosen; a panel each test.
+def strategy_curves(compared: pd.DataFrame) -> go.Figure:
+    """ROC AUC of a model after so many labels, by the way they were chosen; a panel each test.
 
     Parameters
     ----------
@@ -57,7 +55,7 @@ def strategy_curves(
     for column, test in enumerate(tests, start=1):
         for strategy, look in zip(strategies, LOOKS, strict=False):
             of = compared[(compared["uji"] == test) & (compared["strategi"] == strategy)]
-            by_number = of.groupby("label")[metric].apply(list)
+            by_number = of.groupby("label")["roc_auc"].apply(list)
             means = by_number.map(np.mean).to_numpy()
             half = by_number.map(lambda v: sem(v) * t.ppf(0.975, len(v) - 1)).to_numpy()
             x = by_number.index.tolist()
@@ -72,7 +70,7 @@ def strategy_curves(
                 line=look.line, marker=look.marker(9),
                 row=1, col=column,
             )  # fmt: skip
-    style(figure, f"{title} menurut jumlah label dan cara memilihnya", height=430)
+    style(figure, "ROC AUC menurut jumlah label dan cara memilihnya", height=430)
     figure.update_xaxes(title="label yang dipilih")
     figure.update_layout(legend={"y": -0.25, "yanchor": "top"}, margin={"b": 110})
-    return figure.update_yaxes(title=title, col=1)
+    return figure.update_yaxes(title="ROC AUC", col=1)

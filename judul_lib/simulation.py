@@ -28,10 +28,12 @@ _USERS = 60
 # Shares of the questions.
 _FEEDBACK, _DOWNLOADS, _ERRORS, _EMPTY, _FAILED_LOADS = 0.08, 0.06, 0.004, 0.004, 0.01
 _RIGHT, _RATINGS = 0.85, (0.03, 0.05, 0.17, 0.4, 0.35)
+# Titles of a corpus without a model.
+_BELIEVABLE = 400
 Tables = dict[str, pd.DataFrame]
 
 
-def believable_baseline(n: int = 400) -> ModelBaseline:
+def believable_baseline() -> ModelBaseline:
     """Return a baseline without a model: beta-distributed probabilities, few unknown words.
 
     Examples
@@ -39,7 +41,7 @@ def believable_baseline(n: int = 400) -> ModelBaseline:
     >>> believable_baseline().probability.n
     400
     """
-    ranks = (np.arange(n) + 0.5) / n
+    ranks = (np.arange(_BELIEVABLE) + 0.5) / _BELIEVABLE
     spreads = (stats.beta(2, 4), stats.beta(1, 7))
     probability, unknown = (Baseline.of(spread.ppf(ranks)) for spread in spreads)
     return ModelBaseline(probability, unknown)

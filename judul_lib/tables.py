@@ -146,7 +146,7 @@ def table(
     return Display(html, plain.to_string(index=index))
 
 
-def intervals(tables: Mapping[str, pd.DataFrame], *, decimals: int = 3) -> Display:
+def intervals(tables: Mapping[str, pd.DataFrame]) -> Display:
     """Show estimates with their intervals, one column a key.
 
     Parameters
@@ -156,7 +156,7 @@ def intervals(tables: Mapping[str, pd.DataFrame], *, decimals: int = 3) -> Displ
     """
     columns = {
         name: [
-            f"{number(estimate, decimals)} ({number(low, decimals)} – {number(high, decimals)})"
+            f"{number(estimate)} ({number(low)} – {number(high)})"
             for estimate, low, high in frame[["estimate", "low", "high"]].itertuples(index=False)
         ]
         for name, frame in tables.items()

@@ -116,6 +116,12 @@ def test_pairs_keep_their_rows_and_columns(models, tmp_path, trained):
         (["check", QUERY, "--models", "tidak-ada"], "make run"),
         (["check", QUERY, "--model", "besar"], "full, light"),
         (["check", QUERY, "--top", "0"], "--top"),
+        (["check", QUERY, "--jobs", "2"], "--jobs berlaku untuk --file"),
+        (
+            ["check", "--file", "b.csv", "--output", "x.csv", "--top", "3"],
+            "--top berlaku untuk satu judul",
+        ),
+        (["check", "--file", "b.csv", "--output", "x.csv", "--format", "csv"], "--format berlaku"),
         (["check", QUERY, "--apa"], "--apa"),
         (["check", QUERY, "--corpus", "tidak-ada.csv"], "tidak ditemukan"),
         (["check", QUERY, "--corpus", "tests"], "folder"),
