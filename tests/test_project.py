@@ -1,9 +1,12 @@
 """What the project promises about itself: one list of dependencies, two READMEs, small modules."""
 
+import ast
 import re
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import packages_distributions
+from itertools import chain
 
 import pytest
 import yaml
@@ -101,6 +104,24 @@ def test_importing_the_package_imports_nothing_else():
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "numpy" not in shown.stdout
     assert "Sastrawi" not in shown.stdout
+
+
+def test_what_is_imported_is_declared():
+    project = PYPROJECT["project"]
+    listed = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
+    declared = {Requirement(line).name.lower().replace("_", "-") for line in listed}
+    providers = packages_distributions()
+    for path in (PROJECT / "judul_lib").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [node.module] if isinstance(node, ast.ImportFrom) and not node.level else []
+            names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            for name in {str(name).split(".")[0] for name in names} - sys.stdlib_module_names:
+                # An extra that is not installed here provides what its name begins with.
+                given = providers.get(
+                    name, [d for d in declared if d.startswith(name.replace("_", "-"))]
+                )
+                known = {found.lower().replace("_", "-") for found in given} & declared
+                assert name == "judul_lib" or known, f"{path.name} imports {name}"
 
 
 def test_no_module_imports_from_a_floor_above():
