@@ -168,7 +168,7 @@ def backup(path: Path, reason: str, outputs: Path | None) -> None:
     """Simpan log, kunci, label, dan semua model dalam satu berkas zip."""
     from judul_lib import backup as backups
 
-    with opened(outputs) as (config, engine):
+    with opened(outputs, may_begin=True) as (config, engine):
         manifest = backups.backup(
             config.models, engine, config.logs, path, actor=cli_parts.actor(config),
             reason=reason or "Pencadangan",
@@ -266,12 +266,22 @@ def fairness(name: str | None, outputs: Path | None) -> None:
 
 
 @contextmanager
-def opened(outputs: Path | None) -> "Iterator[tuple[Config, sa.Engine]]":
-    """Give the settings and the database of the log, whether or not answers are logged."""
+def opened(outputs: Path | None, *, may_begin: bool = False) -> "Iterator[tuple[Config, sa.Engine]]":
+    """Give the settings and the database of the log, whether or not answers are logged.
+
+    Where nothing was logged yet, one is begun only for what makes sense without, and beside models.
+    """
+    from judul_lib.checkers import find_models
     from judul_lib.database import PATIENCE, database_url, opened_database
+    from judul_lib.installation_log import has_log, require_log
 
     config = cli_parts.read_config(models=outputs)
-    with opened_database(database_url(config.logs), warn=say, lock_wait=PATIENCE) as engine:
+    url = database_url(config.logs)
+    if not may_begin:
+        require_log(config.logs, url)
+    elif not has_log(config.logs, url):
+        find_models(config.models)
+    with opened_database(url, warn=say, lock_wait=PATIENCE) as engine:
         yield config, engine
 
 

@@ -53,7 +53,7 @@ def monitor(days: int, once: bool, style: str, logs: Path | None, outputs: Path 
     from judul_lib.usage_frames import local_day, read_usage
 
     config = cli_parts.read_config(models=outputs)
-    with _opened(logs, config.logs) as engine:
+    with _opened(logs, config.logs, may_begin=False) as engine:
         time = now()
         usage = read_usage(engine, since=time - timedelta(days=days))
     baselines = read_baselines(config.models, warn=say)
@@ -70,12 +70,15 @@ def monitor(days: int, once: bool, style: str, logs: Path | None, outputs: Path 
 
 
 @contextmanager
-def _opened(logs: Path | None, usual: Path) -> "Iterator[sa.Engine]":
+def _opened(logs: Path | None, usual: Path, *, may_begin: bool = True) -> "Iterator[sa.Engine]":
     """Give the log of this installation, or the one in a folder; what was spooled is taken in first."""
     from judul_lib.database import database_url, opened_database, sqlite_url
+    from judul_lib.installation_log import require_log
     from judul_lib.usage_log import UsageLog
 
     url = database_url(usual) if logs is None else sqlite_url(logs)
+    if not may_begin:
+        require_log(logs or usual, url)
     with closing(UsageLog(logs or usual, url=url, warn=say)) as log:
         log.bring_in()
     with opened_database(url, warn=say) as engine:

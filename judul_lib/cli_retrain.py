@@ -1,6 +1,5 @@
 """``judul retrain``: a new version of a model from what people said of verdicts."""
 
-import os
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -116,6 +115,7 @@ def retrain(
 def _feedback(config: "Config", name: str, own: list[str], titles: Path | None) -> "Answers":
     """Read the log's feedback; where there is no log yet, none is made."""
     from judul_lib import database
+    from judul_lib.installation_log import has_log
     from judul_lib.labels import Answers, feedback_answers
     from judul_lib.pseudonyms import log_key
     from judul_lib.registry import load_titles
@@ -123,15 +123,15 @@ def _feedback(config: "Config", name: str, own: list[str], titles: Path | None) 
     from judul_lib.usage_log import UsageLog
     from judul_lib.versions import model_folder
 
+    url = database.database_url(config.logs)
+    if not has_log(config.logs, url):
+        return Answers()
     with closing(UsageLog(config.logs, warn=say)) as log:
         log.bring_in()
-    is_there = (config.logs / database.DATABASE_FILE).is_file()
-    if not (is_there or os.environ.get(database.DATABASE_VARIABLE)):
-        return Answers()
     known = [*load_titles(model_folder(config.models, name)), *own]
     if titles is not None:
         known += cli_parts.read_catalogue(titles).titles[TITLE_COLUMN].tolist()
-    with database.opened_database(database.database_url(config.logs), warn=say) as engine:
+    with database.opened_database(url, warn=say) as engine:
         rows = database.read_table(engine, database.feedback)
     return feedback_answers(rows, known, log_key(config.logs))
 

@@ -25,7 +25,7 @@ def calendar(outputs: Path | None) -> int:
     from judul_lib.review_calendar import due
     from judul_lib.tables import number, table
 
-    with opened(outputs) as (config, engine):
+    with opened(outputs, may_begin=True) as (config, engine):
         found = due(config, engine, now())
     rows = calendar_table(found)
     columns = ["nama", "yang dilihat", "setiap", "terakhir", "paling lambat", "status"]
@@ -55,7 +55,7 @@ def reviewed(name: str, reason: str, outputs: Path | None) -> None:
     """
     from judul_lib.review_calendar import REVIEWS, tick
 
-    with opened(outputs) as (config, engine):
+    with opened(outputs, may_begin=True) as (config, engine):
         tick(engine, config.logs, name, actor=cli_parts.actor(config), reason=reason)
     review = REVIEWS[name]
     click.echo(f"{review.title}: tercatat sudah ditinjau; lagi dalam {review.days} hari.")

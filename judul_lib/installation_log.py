@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from judul_lib.checkers import find_models
-from judul_lib.errors import ModelError
+from judul_lib.database import DATABASE_FILE, sqlite_url
+from judul_lib.errors import LogError, ModelError
 from judul_lib.registry import read_metadata, version_of
+from judul_lib.spool import SPOOL_FILE
 from judul_lib.usage_log import Answered, UsageLog, Warn
 
 if TYPE_CHECKING:
@@ -70,6 +72,41 @@ def open_log(config: "Config", warn: Warn, *, user: str | None = None) -> UsageL
         versions=model_versions(config.models),
         warn=warn,
     )
+
+
+def has_log(folder: Path, url: str) -> bool:
+    """Tell whether something was logged, or waits for its database: only a server may keep it elsewhere.
+
+    Parameters
+    ----------
+    folder : path
+        Of the log.
+    url : str
+        Of its database, as from `judul_lib.database.database_url`.
+
+    Examples
+    --------
+    >>> has_log(Path("docs"), sqlite_url(Path("docs"))), has_log(Path("docs"), "postgresql://server/judul")
+    (False, True)
+    """
+    return url != sqlite_url(folder) or any(
+        (folder / name).is_file() for name in (DATABASE_FILE, SPOOL_FILE)
+    )
+
+
+def require_log(folder: Path, url: str) -> None:
+    """Refuse a folder without a log: an empty one made there would look as if all were well.
+
+    Raises
+    ------
+    LogError
+        There is none.
+    """
+    if not has_log(folder, url):
+        raise LogError(
+            f"Belum ada log di {folder}. Periksa foldernya, atau catat dulu satu pemeriksaan dengan "
+            "`judul check` atau `judul app`."
+        )
 
 
 def model_versions(models: Path) -> dict[str, str]:

@@ -20,6 +20,7 @@ from click.testing import CliRunner
 
 from judul_lib.cli import cli
 from judul_lib.config import load_config
+from judul_lib.database import opened_database, sqlite_url
 from judul_lib.notebook_runner import parameter_names
 from tests.conftest import DATA, PROJECT
 from tests.test_page_browser import free_port
@@ -98,6 +99,8 @@ def copy(tmp_path, monkeypatch):
         pd.read_csv(DATA).head(40).to_csv(tmp_path / name, index=False)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("JUDUL_LOG", "true")
+    with opened_database(sqlite_url(tmp_path / "outputs" / "logs")):
+        pass  # As a page that runs has begun it.
     return tmp_path
 
 

@@ -24,7 +24,9 @@ from judul_lib.database import (
     database_url,
     now,
     open_database,
+    opened_database,
     read_table,
+    sqlite_url,
 )
 from judul_lib.errors import LogError
 from judul_lib.pseudonyms import log_key
@@ -740,9 +742,32 @@ def test_an_old_backup_is_too_old(compliant, monkeypatch):
 def test_the_command_of_the_checklist_fails_where_an_item_does(tmp_path):
     models = tmp_path / "outputs"
     shutil.copytree(PROJECT / "outputs" / "light", models / "light")
+    with opened_database(sqlite_url(models / "logs")):
+        pass
     done = judul("govern", "check", "--models", models)
     assert done.returncode == 1
     lines = done.stdout.splitlines()
     assert len(lines) == 8
     assert "LULUS  Jejak audit utuh: 0 baris, semuanya tersambung." in lines
     assert any(line.startswith("GAGAL  Cadangan baru") for line in lines)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "govern verify", "govern audit", "govern retention", "govern check", "monitor",
+        f"govern forget --user {'0' * 16}", f"govern export --user {'0' * 16}",
+    ],
+)  # fmt: skip
+def test_a_mistyped_folder_is_no_log_that_looks_well(command, tmp_path):
+    mistyped = tmp_path / "oututs"
+    assert_refused(judul(*command.split(), "--models", mistyped), f"Belum ada log di {mistyped}")
+    assert not mistyped.exists()
+
+
+@pytest.mark.parametrize("command", ["backup cadangan.zip", "calendar"])
+def test_what_needs_no_log_still_needs_models(command, tmp_path):
+    mistyped = tmp_path / "oututs"
+    refused = judul("govern", *command.split(), "--models", mistyped, cwd=tmp_path)
+    assert_refused(refused, f"Belum ada model di {mistyped}")
+    assert list(tmp_path.iterdir()) == []

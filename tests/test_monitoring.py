@@ -476,6 +476,10 @@ def test_the_commands_show_what_was_made_up_and_tell_cron(tmp_path):
     models.mkdir()
     (models / "light").symlink_to(PROJECT / "outputs" / "light")
     options = ("--models", models, "--log", logs)
+    assert_refused(judul("monitor", *options, "--once"), "Belum ada log di")
+    assert not logs.exists()
+    with opened_database(sqlite_url(logs)):
+        pass
     empty = judul("monitor", *options, "--once")
     assert (empty.returncode, "belum ada catatan" in empty.stdout) == (0, True)
     made = judul("simulate", "--into", logs, "--models", models, "--days", 30)

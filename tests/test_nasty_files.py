@@ -455,7 +455,7 @@ def test_it_is_nothing_else(one, write, installation, tmp_path, monkeypatch):
         (("index", "add", path, "--title", QUERY), "bukan folder indeks"),
         (("index", "build", path, path, *models), "adalah berkas"),
         (("govern", "restore", path, *models), "rusak atau bukan cadangan"),
-        (("monitor", "--log", path, *models), "tidak dapat dibuat"),
+        (("monitor", "--log", path, *models), "Belum ada log di"),
         (("check", QUERY, "--models", path), "adalah berkas"),
     ):
         assert_refused(run(*arguments), words)
