@@ -5,8 +5,7 @@ Each row carries the hash of the one before. The hash of the last one stands in
 """
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -14,7 +13,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from judul_lib.database import audit, now, read_table, unreachable
+from judul_lib.clock import now
+from judul_lib.database import audit, read_table, transaction
 from judul_lib.errors import LogError
 from judul_lib.file_locks import locked_file
 from judul_lib.storage import sha256_of, write_bytes
@@ -97,22 +97,6 @@ def append(
     return added
 
 
-@contextmanager
-def transaction(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """Give a transaction that is committed with the end of a block, unless that fails.
-
-    Raises
-    ------
-    LogError
-        The database cannot be used; nothing is written then.
-    """
-    try:
-        with engine.begin() as connection:
-            yield connection
-    except sa.exc.DatabaseError as error:
-        raise unreachable(error) from error
-
-
 def add(
     connection: sa.Connection,
     *,
@@ -160,12 +144,9 @@ def advance_head(engine: sa.Engine, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with locked_file(folder / _LOCK_FILE):  # A late writer must not put an earlier row in it.
         known = read_head(folder)
-        try:
-            with engine.execution_options(reads_only=True).connect() as connection:
-                last = _last(connection)
-                found = _BEGINNING if known.seq == 0 else hash_at(connection, known.seq)
-        except sa.exc.DatabaseError as error:
-            raise unreachable(error) from error
+        with transaction(engine, reads_only=True) as connection:
+            last = _last(connection)
+            found = _BEGINNING if known.seq == 0 else hash_at(connection, known.seq)
         if found == known.hash and last.seq > known.seq:
             write_head(folder, last)
 

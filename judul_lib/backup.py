@@ -21,7 +21,8 @@ import sqlalchemy as sa
 
 from judul_lib import __version__
 from judul_lib import audit as trail
-from judul_lib.database import SCHEMA_VERSION, USAGE_TABLES, audit, now, unreachable
+from judul_lib.clock import now
+from judul_lib.database import SCHEMA_VERSION, USAGE_TABLES, audit, transaction
 from judul_lib.errors import LogError
 from judul_lib.pseudonyms import KEY_FILE
 from judul_lib.settings import MODEL_TITLES
@@ -273,12 +274,9 @@ def _write_tables(engine: sa.Engine, add: Any) -> dict[str, int]:
             text = json.dumps(dict(row), ensure_ascii=False, default=datetime.isoformat)
             yield f"{text}\n".encode()
 
-    try:
-        with engine.execution_options(**options).begin() as connection:
-            for table in TABLES:
-                add(_member(table), lines(connection, table))
-    except sa.exc.DatabaseError as error:
-        raise unreachable(error) from error
+    with transaction(engine, **options) as connection:
+        for table in TABLES:
+            add(_member(table), lines(connection, table))
     return rows
 
 

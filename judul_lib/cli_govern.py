@@ -137,6 +137,12 @@ def forget(user: str, reason: str, outputs: Path | None) -> int:
     if any(done.remaining.values()):
         say("Pengguna itu masih menulis catatan. Ulangi setelah halamannya ditutup.")
         return 1
+    if done.copies:
+        say(
+            f"Salinan log yang disisihkan mungkin memuat catatan itu juga: {', '.join(done.copies)}. "
+            "Hapus salinan itu, atau ulangi setelah `judul govern retention` menghapusnya."
+        )
+        return 1
     say("Cadangan lama masih memuat catatan itu; hapus cadangannya bila tidak diperlukan lagi.")
     return 0
 

@@ -47,7 +47,7 @@ def monitor(days: int, once: bool, style: str, logs: Path | None, outputs: Path 
     from datetime import timedelta
 
     from judul_lib.alerts import find_alerts
-    from judul_lib.database import now
+    from judul_lib.clock import now
     from judul_lib.model_baselines import read_baselines
     from judul_lib.monitoring import drift_by_day, drift_table
     from judul_lib.usage_frames import local_day, read_usage
@@ -221,7 +221,7 @@ def simulate(
     """
     from datetime import timedelta
 
-    from judul_lib.database import now
+    from judul_lib.clock import now
     from judul_lib.model_baselines import read_baselines
     from judul_lib.simulation import simulate_usage
     from judul_lib.tables import number

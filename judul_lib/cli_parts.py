@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from judul_lib.cli_words import option
-from judul_lib.errors import CorpusError
+from judul_lib.errors import CorpusError, LogError
 from judul_lib.settings import ELSEWHERE_LABELS, MODEL_TITLES
 
 if TYPE_CHECKING:
@@ -80,7 +80,10 @@ def actor(config: "Config") -> str:
     number = f"uid-{os.getuid()}"
     if not has_key(config.logs):
         return number  # No key is made only for this: a backup may be about to bring one.
-    return keyed_hash(log_key(config.logs), f"petugas {_login() or number}")
+    try:
+        return keyed_hash(log_key(config.logs), f"petugas {_login() or number}")
+    except LogError:
+        return number  # A backup may be about to replace what is no key.
 
 
 def _login() -> str | None:

@@ -20,7 +20,7 @@ def calendar(outputs: Path | None) -> int:
     Yang belum pernah dilakukan mendapat satu periode penuh sejak catatan pertama; baru sesudah itu
     terlambat.
     """
-    from judul_lib.database import now
+    from judul_lib.clock import now
     from judul_lib.governance_tables import calendar_table
     from judul_lib.review_calendar import due
     from judul_lib.tables import number, table

@@ -13,8 +13,9 @@ from judul_lib import audit as trail
 from judul_lib import privacy
 from judul_lib.backup import verify_backup
 from judul_lib.checkers import find_models
+from judul_lib.clock import now
 from judul_lib.config import Config
-from judul_lib.database import audit, feedback, now, predictions, read_table, scores
+from judul_lib.database import audit, feedback, predictions, read_table, scores, transaction
 from judul_lib.errors import JudulError, LogError, describe_os_error
 from judul_lib.promotions import missing_metadata
 from judul_lib.registry import METADATA_FILE, STRUCTURED, load_estimators, load_structured, read_metadata
@@ -106,9 +107,11 @@ def _no_text(config: Config, engine: sa.Engine) -> tuple[bool, str]:
 
 def _retention(config: Config, engine: sa.Engine) -> tuple[bool, str]:
     counts = privacy.retention(engine, config.logs, days=KEPT_DAYS, actor="", dry_run=True)
-    old = sum(counts.values())
-    advice = " Jalankan `judul govern retention`." if old else ""
-    return not old, f"{number(old)} baris lebih tua dari {KEPT_DAYS} hari.{advice}"
+    n_copies = counts.get(privacy.COPIES, 0)
+    old = sum(counts.values()) - n_copies
+    copies = f" dan {number(n_copies)} salinan yang disisihkan" if n_copies else ""
+    advice = " Jalankan `judul govern retention`." if old or n_copies else ""
+    return not advice, f"{number(old)} baris{copies} lebih tua dari {KEPT_DAYS} hari.{advice}"
 
 
 def _models(outputs: Path) -> list[Path]:
@@ -220,7 +223,7 @@ def _importances(outputs: Path) -> tuple[bool, str]:
 
 def _trail(config: Config, engine: sa.Engine) -> tuple[bool, str]:
     found = trail.verify(engine, config.logs)
-    with trail.transaction(engine.execution_options(reads_only=True)) as connection:
+    with transaction(engine, reads_only=True) as connection:
         for name in MODEL_TITLES:
             if switch := without_row(connection, config.models, name):
                 found.append(

@@ -7,21 +7,21 @@ several people use. Times are UTC. What a user typed is a keyed hash.
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from contextvars import ContextVar
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
+from judul_lib.clock import now
 from judul_lib.errors import LogError
 
 SCHEMA_VERSION = 2
 DATABASE_VARIABLE = "JUDUL_DATABASE_URL"
 DATABASE_FILE = "judul.db"
+ASIDE_STAMP = "%Y%m%d_%H%M%S_%f"
+"""How the time stands in the name of what was set aside."""
 # Seconds that a statement waits for another process's transaction, or for a server to answer.
 _LOCK_WAIT, _CONNECT_WAIT = 0.25, 3
-_clock: ContextVar[datetime | None] = ContextVar("clock", default=None)
 PATIENCE = 10.0
 """Seconds that a command waits for other writers, where no answer waits for it."""
 
@@ -110,29 +110,8 @@ def database_url(folder: Path) -> str:
 
 def sqlite_url(folder: Path) -> str:
     """Return the URL of ``judul.db`` in a folder, whatever ``JUDUL_DATABASE_URL`` says."""
-    return f"sqlite:///{folder.resolve() / DATABASE_FILE}"
-
-
-def now() -> datetime:
-    """Return the time in UTC, as the tables have it."""
-    return _clock.get() or datetime.now(UTC).replace(tzinfo=None)
-
-
-@contextmanager
-def clock_at(moment: datetime) -> Iterator[None]:
-    """Let `now` be a moment within a block: what is shown on made-up usage is then the same each day.
-
-    Examples
-    --------
-    >>> with clock_at(datetime(2026, 6, 30)):
-    ...     now()
-    datetime.datetime(2026, 6, 30, 0, 0)
-    """
-    token = _clock.set(moment)
-    try:
-        yield
-    finally:
-        _clock.reset(token)
+    path = str(folder.resolve() / DATABASE_FILE)
+    return sa.URL.create("sqlite", database=path).render_as_string()
 
 
 def open_database(
@@ -161,12 +140,17 @@ def open_database(
         raise LogError(
             f"{DATABASE_VARIABLE} bukan alamat basis data. Contoh: postgresql://server/judul."
         ) from error
-    if address.drivername == "postgresql":
+    if address.drivername in ("postgresql", "postgres"):
         address = address.set(drivername="postgresql+psycopg")
-    is_file = address.get_backend_name() == "sqlite"
+    is_file = address.drivername == "sqlite" and address.database not in (None, "", ":memory:")
+    if not is_file and address.drivername != "postgresql+psycopg":
+        raise LogError(
+            f"{DATABASE_VARIABLE} menyebut {address.drivername}; log disimpan di PostgreSQL "
+            "(postgresql://…) atau di berkas SQLite (sqlite:///…/judul.db)."
+        )
     try:
         engine = _sqlite(address, lock_wait) if is_file else _server(address)
-    except (ImportError, sa.exc.NoSuchModuleError) as error:
+    except ImportError as error:
         raise LogError(
             "Untuk PostgreSQL, pasang ekstra postgres: pip install 'judul-lib[postgres]'."
         ) from error
@@ -206,6 +190,8 @@ def _sqlite(address: sa.URL, lock_wait: float) -> sa.Engine:
     path = Path(str(address.database))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        # For its owner only; SQLite gives what it writes beside it the same rights.
+        os.close(os.open(path, os.O_RDONLY | os.O_CREAT, 0o600))
     except OSError as error:
         raise LogError(f"Folder log {path.parent} tidak dapat dibuat. Periksa hak aksesnya.") from error
     engine = sa.create_engine(address, connect_args={"timeout": lock_wait})
@@ -221,13 +207,10 @@ def _sqlite(address: sa.URL, lock_wait: float) -> sa.Engine:
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:
         # A reader that becomes a writer later could find the file locked halfway.
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if not _reads_only(connection) else "BEGIN")
+        only_reads = connection.get_execution_options().get("reads_only")
+        connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")
 
     return engine
-
-
-def _reads_only(connection: sa.Connection) -> bool:
-    return bool(connection.get_execution_options().get("reads_only"))
 
 
 def _server(address: sa.URL) -> sa.Engine:
@@ -282,7 +265,7 @@ def is_broken(error: BaseException) -> bool:
 
 def set_aside(path: Path) -> Path:
     """Rename a database file, and what belongs to it, so that nothing of it is lost."""
-    aside = path.with_name(f"{path.name}.rusak-{now():%Y%m%d-%H%M%S-%f}")
+    aside = path.with_name(f"{path.name}.rusak-{now():{ASIDE_STAMP}}")
     for suffix in ("", "-wal", "-shm"):
         part = path.with_name(path.name + suffix)
         if part.exists():
@@ -299,6 +282,28 @@ def unreachable(error: Exception) -> LogError:
     )
 
 
+@contextmanager
+def transaction(engine: sa.Engine, **options: Any) -> Iterator[sa.Connection]:
+    """Give a transaction that is committed with the end of a block, unless that fails.
+
+    Parameters
+    ----------
+    engine : Engine
+    options
+        Of the execution; ``reads_only=True`` waits for no writer.
+
+    Raises
+    ------
+    LogError
+        The database cannot be used; nothing is written then.
+    """
+    try:
+        with engine.execution_options(**options).begin() as connection:
+            yield connection
+    except sa.exc.DatabaseError as error:
+        raise unreachable(error) from error
+
+
 def read_table(
     engine: sa.Engine, table: sa.Table, *conditions: sa.ColumnElement[bool]
 ) -> list[dict[str, Any]]:
@@ -312,8 +317,5 @@ def read_table(
     query = sa.select(table).where(*conditions)
     if "time" in table.c:
         query = query.order_by(table.c.time, *table.primary_key.columns)
-    try:
-        with engine.execution_options(reads_only=True).connect() as connection:
-            return [dict(row) for row in connection.execute(query).mappings()]
-    except sa.exc.DatabaseError as error:
-        raise unreachable(error) from error
+    with transaction(engine, reads_only=True) as connection:
+        return [dict(row) for row in connection.execute(query).mappings()]

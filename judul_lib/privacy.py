@@ -6,8 +6,7 @@ have a copy. A person is known only by a pseudonym of 16 hexadecimal digits.
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,15 +15,17 @@ from typing import Any
 import sqlalchemy as sa
 
 from judul_lib import audit as trail
-from judul_lib.database import events, feedback, now, predictions, read_table, scores, unreachable
+from judul_lib.clock import now
+from judul_lib.database import events, feedback, predictions, read_table, scores, transaction
 from judul_lib.errors import LogError
+from judul_lib.log_copies import delete_files, delete_schemas, log_copies
 from judul_lib.pseudonyms import HASH_DIGITS
 from judul_lib.spool import DAMAGED_FILE, SPOOL_FILE, Unit, edit_spool
 from judul_lib.storage import sha256_of
 
 LAW = "UU No. 27 Tahun 2022 tentang Pelindungan Data Pribadi"
-SPOOL = "spool"
-"""Name under which what waits in files is counted."""
+SPOOL, COPIES = "spool", "copies"
+"""Names under which what waits in files, and copies that were set aside, are counted."""
 _TIMED = (predictions, feedback, events)
 _TIME = re.compile(r'"time": ?"([0-9T:.-]+)"')
 _USER = re.compile(rf'"user": ?"([0-9a-f]{{{HASH_DIGITS}}})"')
@@ -43,10 +44,14 @@ class Forgotten:
     ----------
     deleted, remaining : mapping of str to int
         Rows by table; ``spool`` counts those in files.
+    copies : tuple of str
+        Copies of the log that were set aside, as `judul_lib.log_copies.log_copies`
+        finds them: they are left as they are, and may hold that person's rows.
     """
 
     deleted: Counts
     remaining: Counts
+    copies: tuple[str, ...]
 
 
 def retention(
@@ -58,7 +63,7 @@ def retention(
     dry_run: bool = False,
     reason: str = "",
 ) -> Counts:
-    """Delete what is older than some days, in the tables and in the files that wait.
+    """Delete what is older than some days: in the tables, in the files that wait, and whole copies.
 
     Parameters
     ----------
@@ -74,7 +79,8 @@ def retention(
     Returns
     -------
     mapping of str to int
-        Rows by table; ``spool`` counts those in files.
+        Rows by table; ``spool`` counts those in files, ``copies`` the copies of the
+        log that were set aside so long ago, where there are some.
 
     Raises
     ------
@@ -89,9 +95,10 @@ def retention(
         times = _TIME.findall(line)
         return not times or max(times) >= limit.isoformat()
 
+    copies = [name for name, since in log_copies(engine, folder).items() if since < limit]
     counts, _ = _delete(
         engine, folder, lambda table: table.c.time < limit, lambda row: row["time"] < limit,
-        keeps_damaged, dry_run=dry_run, actor=actor, action=trail.RETENTION,
+        keeps_damaged, copies=copies, dry_run=dry_run, actor=actor, action=trail.RETENTION,
         reason=reason or f"Masa simpan {days} hari ({LAW})",
         details={"days": days, "before": limit.isoformat()},
     )  # fmt: skip
@@ -115,7 +122,7 @@ def forget(engine: sa.Engine, folder: Path, user: str, *, actor: str, reason: st
         reason=reason or f"Permintaan pemilik data ({LAW})",
         details={"user": short_hash(user)},
     )  # fmt: skip
-    return Forgotten(counts, remaining(engine, folder, user, ids))
+    return Forgotten(counts, remaining(engine, folder, user, ids), tuple(log_copies(engine, folder)))
 
 
 def remaining(engine: sa.Engine, folder: Path, user: str, ids: list[str] | None = None) -> Counts:
@@ -127,7 +134,7 @@ def remaining(engine: sa.Engine, folder: Path, user: str, ids: list[str] | None 
         Of predictions that were theirs: scores of these count too.
     """
     counts = {}
-    with _transaction(engine, reads_only=True) as connection:
+    with transaction(engine, reads_only=True) as connection:
         for table in _TIMED:
             counts[table.name] = _count(connection, table, table.c.user == user)
         theirs = sa.select(predictions.c.id).where(predictions.c.user == user)
@@ -169,7 +176,7 @@ def export(engine: sa.Engine, folder: Path, user: str, *, actor: str, reason: st
 def users(engine: sa.Engine, folder: Path) -> list[str]:
     """Return the pseudonyms that have records, in the tables or in the files that wait."""
     found: set[str] = set()
-    with _transaction(engine, reads_only=True) as connection:
+    with transaction(engine, reads_only=True) as connection:
         for table in _TIMED:
             known = table.c.user.is_not(None)
             found |= set(connection.execute(sa.select(table.c.user).where(known).distinct()).scalars())
@@ -220,6 +227,7 @@ def _delete(
     keeps_damaged: Callable[[str], bool],
     *,
     dry_run: bool,
+    copies: Sequence[str] = (),
     details: Mapping[str, Any],
     **noted: str,
 ) -> tuple[Counts, list[str]]:
@@ -239,7 +247,7 @@ def _delete(
         spool += not kept
         return kept or dry_run
 
-    with _transaction(engine, reads_only=dry_run) as connection:
+    with transaction(engine, reads_only=dry_run) as connection:
         if engine.dialect.name == "sqlite" and not dry_run:
             # Otherwise what is deleted stays in the file until its place is needed.
             connection.exec_driver_sql("PRAGMA secure_delete=ON")
@@ -249,12 +257,16 @@ def _delete(
         counts = {table.name: _count(connection, table, condition(table)) for table in _TIMED}
         counts[scores.name] = _count(connection, scores, scores.c.prediction_id.in_(query))
         counts[SPOOL] = spool
+        if copies:
+            counts[COPIES] = len(copies)
         if not dry_run:
+            delete_schemas(connection, copies)
             connection.execute(scores.delete().where(scores.c.prediction_id.in_(query)))
             for table in _TIMED:
                 connection.execute(table.delete().where(condition(table)))
             trail.add(connection, details={**details, "counts": counts}, **noted)
     if not dry_run:
+        delete_files(copies)
         trail.advance_head(engine, folder)
         _empty_journal(engine)
     return counts, ids
@@ -268,15 +280,6 @@ def _empty_journal(engine: sa.Engine) -> None:
             connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
         finally:
             connection.close()
-
-
-@contextmanager
-def _transaction(engine: sa.Engine, *, reads_only: bool) -> Iterator[sa.Connection]:
-    try:
-        with engine.execution_options(reads_only=reads_only).begin() as connection:
-            yield connection
-    except sa.exc.DatabaseError as error:
-        raise unreachable(error) from error
 
 
 def _without(unit: Unit, goes: Callable[[Mapping[str, Any]], bool]) -> Unit:

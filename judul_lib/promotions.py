@@ -10,7 +10,7 @@ from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any
 
-from judul_lib import database
+from judul_lib.clock import now
 from judul_lib.errors import ModelError
 from judul_lib.registry import GOVERNANCE_KEY, METADATA_FILE, read_metadata
 from judul_lib.storage import write_bytes
@@ -171,12 +171,12 @@ def _switch(
             )
         if version == current:
             raise ModelError(f"Versi {version} dari model {name} sudah berlaku.")
-        now = database.now().replace(tzinfo=UTC)
+        time = now().replace(tzinfo=UTC)
         entry = {
             "action": action, "version": version, "previous": current,
             "approver": approver.strip(), "reason": reason.strip(),
-            "deployed": now.isoformat(timespec="seconds"),
-            "next_review": (now + timedelta(days=REVIEW_DAYS)).date().isoformat(),
+            "deployed": time.isoformat(timespec="seconds"),
+            "next_review": (time + timedelta(days=REVIEW_DAYS)).date().isoformat(),
         }  # fmt: skip
         _forget_killed(home, past)
         files = home / HISTORY_FILE, home / version / METADATA_FILE, home / CURRENT_FILE

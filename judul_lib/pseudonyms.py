@@ -8,8 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from uuid import uuid4
 
+from judul_lib.errors import LogError
+
 KEY_VARIABLE, KEY_FILE = "JUDUL_LOG_KEY", "log.key"
 HASH_DIGITS = 16
+_KEY_BYTES = 32
 
 
 def log_key(folder: Path) -> bytes:
@@ -19,6 +22,8 @@ def log_key(folder: Path) -> bytes:
     ------
     OSError
         The file can be neither read nor made.
+    LogError
+        What is in the file is no key.
 
     Examples
     --------
@@ -29,22 +34,34 @@ def log_key(folder: Path) -> bytes:
     """
     if given := os.environ.get(KEY_VARIABLE):
         return hashlib.sha256(given.encode()).digest()
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / KEY_FILE
-    for _ in range(2):
-        try:
-            return bytes.fromhex(path.read_text("ascii"))
-        except (FileNotFoundError, ValueError):
-            new = path.with_name(f".{KEY_FILE}.{uuid4().hex}")
-            try:
-                with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
-                    stream.write(secrets.token_hex(32))
-                os.link(new, path)  # Of two processes, the first one's key counts.
-            except FileExistsError:
-                pass
-            finally:
-                new.unlink(missing_ok=True)
-    return bytes.fromhex(path.read_text("ascii"))
+    if not path.exists():
+        _make_key(path)
+    try:
+        key = bytes.fromhex(path.read_text("ascii"))
+    except ValueError:
+        key = b""
+    if len(key) != _KEY_BYTES:
+        raise LogError(
+            f"{path} rusak: isinya bukan kunci. Pulihkan dengan `judul govern restore`, atau pindahkan "
+            "berkas itu: kunci baru lalu dibuat, dan catatan lama tidak lagi terhubung dengan yang baru."
+        )
+    return key
+
+
+def _make_key(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(f".{KEY_FILE}.{uuid4().hex}")
+    try:
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
+            stream.write(secrets.token_hex(_KEY_BYTES))
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.link(new, path)
+    except FileExistsError:
+        pass  # Of two processes, the first one's key counts.
+    finally:
+        new.unlink(missing_ok=True)
 
 
 def has_key(folder: Path) -> bool:

@@ -14,7 +14,8 @@ import sqlalchemy as sa
 
 from judul_lib import audit as trail
 from judul_lib.backup import LABELS_FOLDER, LOG_FILES, TABLES, Manifest, read_rows, verify_backup
-from judul_lib.database import PATIENCE, audit, now, opened_database, read_table, unreachable
+from judul_lib.clock import now
+from judul_lib.database import ASIDE_STAMP, PATIENCE, audit, opened_database, read_table, transaction
 from judul_lib.errors import LogError
 from judul_lib.privacy import forget, short_hash, users
 from judul_lib.pseudonyms import KEY_FILE
@@ -83,7 +84,7 @@ def restore(
         Nothing is changed then.
     """
     manifest = verify_backup(path)
-    stamp = f"{now():%Y%m%d_%H%M%S_%f}"
+    stamp = f"{now():{ASIDE_STAMP}}"
     models.mkdir(parents=True, exist_ok=True)
     logs.mkdir(parents=True, exist_ok=True)
     with opened_database(url, warn=warn, lock_wait=PATIENCE) as engine:
@@ -168,40 +169,37 @@ def _replace_rows(
         Whether the audit trail that was there goes on from the backup's.
     """
     aside: list[str] = []
-    try:
-        with engine.begin() as connection:
-            if engine.dialect.name == "postgresql":
-                names = ", ".join(table.name for table in TABLES)
-                connection.execute(sa.text(f"LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE"))
-            if has_spooled(logs) or _has_rows(connection, *TABLES):
-                if not force:
-                    raise LogError(
-                        "Log di sini tidak kosong, jadi tidak ditimpa. Dengan --force, isinya disimpan "
-                        "di sampingnya lalu diganti."
-                    )
-                aside = [_keep_aside(engine, connection, stamp)]
-            last = max(((row["seq"], row["hash"]) for row in read_rows(archive, audit)), default=(0, ""))
-            keeps_trail = _has_rows(connection, audit) and (
-                last[0] == 0 or trail.hash_at(connection, last[0]) == last[1]
-            )
-            for table in TABLES:
-                if table is audit and keeps_trail:
-                    continue
-                connection.execute(table.delete())
-                rows = read_rows(archive, table)
-                while some := list(islice(rows, 1_000)):
-                    connection.execute(table.insert(), some)
-            head = trail.read_head(logs)
-            before = {"seq": head.seq, "hash": head.hash}
-            trail.add(
-                connection, action=trail.RESTORE,
-                details={
-                    **details, "aside": aside, "head_before": before, "trail_of_backup": last[0],
-                },
-                **noted,
-            )  # fmt: skip
-    except sa.exc.DatabaseError as error:
-        raise unreachable(error) from error
+    with transaction(engine) as connection:
+        if engine.dialect.name == "postgresql":
+            names = ", ".join(table.name for table in TABLES)
+            connection.execute(sa.text(f"LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE"))
+        if has_spooled(logs) or _has_rows(connection, *TABLES):
+            if not force:
+                raise LogError(
+                    "Log di sini tidak kosong, jadi tidak ditimpa. Dengan --force, isinya disimpan "
+                    "di sampingnya lalu diganti."
+                )
+            aside = [_keep_aside(engine, connection, stamp)]
+        last = max(((row["seq"], row["hash"]) for row in read_rows(archive, audit)), default=(0, ""))
+        keeps_trail = _has_rows(connection, audit) and (
+            last[0] == 0 or trail.hash_at(connection, last[0]) == last[1]
+        )
+        for table in TABLES:
+            if table is audit and keeps_trail:
+                continue
+            connection.execute(table.delete())
+            rows = read_rows(archive, table)
+            while some := list(islice(rows, 1_000)):
+                connection.execute(table.insert(), some)
+        head = trail.read_head(logs)
+        before = {"seq": head.seq, "hash": head.hash}
+        trail.add(
+            connection, action=trail.RESTORE,
+            details={
+                **details, "aside": aside, "head_before": before, "trail_of_backup": last[0],
+            },
+            **noted,
+        )  # fmt: skip
     return aside, keeps_trail
 
 

@@ -18,7 +18,7 @@ from judul_lib import audit as trail
 from judul_lib.backup import verify_backup
 from judul_lib.compliance import newest_backup
 from judul_lib.config import Config
-from judul_lib.database import USAGE_TABLES, audit, read_table, unreachable
+from judul_lib.database import USAGE_TABLES, audit, read_table, transaction
 from judul_lib.errors import JudulError, LogError
 from judul_lib.promotions import REVIEW_DAYS, promotion
 from judul_lib.settings import MODEL_TITLES
@@ -234,15 +234,12 @@ def _ticked(row: Mapping[str, Any]) -> Any:
 def _first_day(engine: sa.Engine, rows: list[dict[str, Any]], today: date) -> date:
     """Return the day of the first record that is neither made up nor of the future."""
     days = [_day(row["time"]) for row in rows]
-    try:
-        with engine.execution_options(reads_only=True).connect() as connection:
-            for table in USAGE_TABLES.values():
-                if "time" in table.c:
-                    query = sa.select(sa.func.min(table.c.time)).where(~table.c.simulated)
-                    first = connection.execute(query).scalar()
-                    days += [_day(first)] if first else []
-    except sa.exc.DatabaseError as error:
-        raise unreachable(error) from error
+    with transaction(engine, reads_only=True) as connection:
+        for table in USAGE_TABLES.values():
+            if "time" in table.c:
+                query = sa.select(sa.func.min(table.c.time)).where(~table.c.simulated)
+                first = connection.execute(query).scalar()
+                days += [_day(first)] if first else []
     return min([day for day in days if day <= today], default=today)
 
 

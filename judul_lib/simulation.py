@@ -10,7 +10,7 @@ import pandas as pd
 import sqlalchemy as sa
 from scipy import stats
 
-from judul_lib.database import USAGE_TABLES, predictions, scores, unreachable
+from judul_lib.database import USAGE_TABLES, predictions, scores, transaction, unreachable
 from judul_lib.drift import Baseline, ModelBaseline
 from judul_lib.errors import LogError
 from judul_lib.pseudonyms import assigned_model
@@ -129,19 +129,19 @@ def simulate_usage(engine: sa.Engine, **choices: Any) -> int:
         The log holds real rows, or the database cannot be used.
     """
     marked = [table for table in USAGE_TABLES.values() if "simulated" in table.c]
+    with transaction(engine) as connection:
+        for table in marked:
+            if connection.execute(sa.select(table.c.id).where(~table.c.simulated).limit(1)).first():
+                raise LogError(
+                    "Log ini berisi catatan penggunaan yang nyata, jadi tidak dicampur dengan data "
+                    "simulasi. Pilih folder lain dengan --into FOLDER."
+                )
+        made_up = sa.select(predictions.c.id).where(predictions.c.simulated)
+        connection.execute(scores.delete().where(scores.c.prediction_id.in_(made_up)))
+        for table in marked:
+            connection.execute(table.delete().where(table.c.simulated))
+    tables = simulated_tables(**choices)
     try:
-        with engine.begin() as connection:
-            for table in marked:
-                if connection.execute(sa.select(table.c.id).where(~table.c.simulated).limit(1)).first():
-                    raise LogError(
-                        "Log ini berisi catatan penggunaan yang nyata, jadi tidak dicampur dengan data "
-                        "simulasi. Pilih folder lain dengan --into FOLDER."
-                    )
-            made_up = sa.select(predictions.c.id).where(predictions.c.simulated)
-            connection.execute(scores.delete().where(scores.c.prediction_id.in_(made_up)))
-            for table in marked:
-                connection.execute(table.delete().where(table.c.simulated))
-        tables = simulated_tables(**choices)
         insert_units(engine, [{name: _rows(frame) for name, frame in tables.items()}])
     except sa.exc.DatabaseError as error:
         raise unreachable(error) from error

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +11,8 @@ from typing import Any
 from judul_lib.file_locks import locked_file
 
 SPOOL_FILE, DAMAGED_FILE = "spool.jsonl", "spool.rusak.jsonl"
+# Of bytes that are no UTF-8: read and written without a change.
+_AS_IT_IS = "surrogateescape"
 _DAMAGES = (ValueError, TypeError, AttributeError, KeyError, RecursionError)
 Unit = dict[str, list[dict[str, Any]]]
 """Rows by the name of their table; they are taken in together or not at all."""
@@ -37,7 +39,7 @@ def append_to_spool(folder: Path, unit: Unit) -> None:
     False
     """
     folder.mkdir(parents=True, exist_ok=True)
-    line = (json.dumps(unit, ensure_ascii=False, default=datetime.isoformat) + "\n").encode()
+    line = (spool_line(unit) + "\n").encode()
     with locked_file(folder / SPOOL_FILE) as handle:
         size = os.fstat(handle).st_size
         if size and os.pread(handle, 1, size - 1) != b"\n":
@@ -46,6 +48,23 @@ def append_to_spool(folder: Path, unit: Unit) -> None:
         if written < len(line):
             os.ftruncate(handle, size)
             raise OSError(28, "No space left on device")
+
+
+def spool_line(unit: Unit) -> str:
+    """Return a unit as a line of the spool."""
+    return json.dumps(unit, ensure_ascii=False, default=datetime.isoformat)
+
+
+def set_damaged_aside(folder: Path, lines: Iterable[str]) -> None:
+    """Append lines that cannot be taken in to a file of their own.
+
+    Raises
+    ------
+    OSError
+        No permission, disk full.
+    """
+    with (folder / DAMAGED_FILE).open("a", encoding="utf-8", errors=_AS_IT_IS) as stream:
+        stream.writelines(f"{line}\n" for line in lines)
 
 
 def has_spooled(folder: Path) -> bool:
@@ -63,13 +82,12 @@ def spooled(folder: Path) -> Iterator[tuple[list[Unit], list[str], Callable[[], 
         yield [], [], lambda: None
         return
     with locked_file(folder / SPOOL_FILE) as handle:
-        text = os.pread(handle, os.fstat(handle).st_size, 0).decode("utf-8", "replace")
         units, damaged = [], []
-        for line in filter(None, text.split("\n")):
+        for line in filter(None, os.pread(handle, os.fstat(handle).st_size, 0).split(b"\n")):
             try:
                 units.append(_read_unit(line))
             except _DAMAGES:
-                damaged.append(line)
+                damaged.append(line.decode("utf-8", _AS_IT_IS))
         yield units, damaged, lambda: os.ftruncate(handle, 0)
 
 
@@ -110,11 +128,10 @@ def _edit_lines(
 
 
 def _edited(line: bytes, edit: Callable[[Unit], Unit], keeps_damaged: Callable[[str], bool]) -> bytes:
-    text = line.decode("utf-8", "replace")
     try:
-        unit = _read_unit(text)
+        unit = _read_unit(line)
     except _DAMAGES:
-        return line if keeps_damaged(text) else b""
+        return line if keeps_damaged(line.decode("utf-8", _AS_IT_IS)) else b""
     kept = {name: rows for name, rows in edit(unit).items() if rows}
     if kept == unit:
         return line
@@ -123,10 +140,20 @@ def _edited(line: bytes, edit: Callable[[Unit], Unit], keeps_damaged: Callable[[
     return short.encode() if kept else b""
 
 
-def _read_unit(line: str) -> Unit:
-    unit: Unit = json.loads(line)
-    for rows in unit.values():
+def _read_unit(line: bytes) -> Unit:
+    """Read a line as rows that the tables can have: what fits none of them would wait for ever."""
+    from judul_lib.database import USAGE_TABLES
+
+    unit: Unit = json.loads(line.decode("utf-8"))
+    for name, rows in unit.items():
+        table = USAGE_TABLES[name]
         for row in rows:
-            if "time" in row:
+            if not ({c.name for c in table.primary_key} <= row.keys() <= set(table.c.keys())):
+                raise ValueError(f"no row of {name}")
+            if not all(value is None or isinstance(value, str | int | float) for value in row.values()):
+                raise ValueError("not a plain value")
+            if "time" in table.c:
                 row["time"] = datetime.fromisoformat(row["time"])
+                if row["time"].tzinfo is not None:
+                    raise ValueError("not in UTC without a zone")
     return unit

@@ -17,7 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from judul_lib import audit, promotions
-from judul_lib.database import PATIENCE, opened_database
+from judul_lib.database import PATIENCE, opened_database, transaction
 from judul_lib.database import audit as table
 from judul_lib.errors import LogError
 from judul_lib.registry import read_metadata
@@ -65,7 +65,7 @@ class Trail:
     def transaction(self) -> Iterator[sa.Connection]:
         """Give a transaction for several rows."""
         with opened_database(self.url, warn=self.warn, lock_wait=PATIENCE) as engine:
-            with audit.transaction(engine) as connection:
+            with transaction(engine) as connection:
                 yield connection
             try:
                 audit.advance_head(engine, self.folder)

@@ -49,7 +49,8 @@ READABLE: Mapping[str, str] = MappingProxyType(
         "min_samples_split": "isi cabang (min_samples_split)",
         "min_samples_leaf": "isi daun (min_samples_leaf)",
         "predictions": "pemeriksaan", "scores": "skor", "feedback": "pendapat", "events": "kejadian",
-        "spool": "yang menunggu di berkas", "audit": "baris jejak audit",
+        "spool": "yang menunggu di berkas", "copies": "salinan yang disisihkan",
+        "audit": "baris jejak audit",
     }
 )  # fmt: skip
 """Names of columns, measures, settings and tables as readers see them; files keep their own."""

@@ -16,7 +16,15 @@ from uuid import uuid4
 
 from judul_lib.errors import LogError
 from judul_lib.pseudonyms import keyed_hash, log_key
-from judul_lib.spool import DAMAGED_FILE, Unit, append_to_spool, has_spooled, spooled
+from judul_lib.spool import (
+    DAMAGED_FILE,
+    Unit,
+    append_to_spool,
+    has_spooled,
+    set_damaged_aside,
+    spool_line,
+    spooled,
+)
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -27,6 +35,10 @@ if TYPE_CHECKING:
 # Seconds for which a database that failed is left alone.
 _PAUSE = 5.0
 Warn = Callable[[str], None]
+
+
+class _RefusedRowsError(LogError):
+    """The database works, and does not take these rows."""
 
 
 @dataclass(frozen=True)
@@ -108,8 +120,12 @@ class UsageLog:
         if self._key is None:
             try:
                 self._key = log_key(self._folder)
-            except OSError:  # What is written now cannot be joined with anything later.
+            # What is written then cannot be joined with anything later.
+            except OSError:
                 self._key = secrets.token_bytes(32)
+            except LogError as error:
+                self._key = secrets.token_bytes(32)
+                self._warn(str(error))
         return keyed_hash(self._key, text)
 
     def predictions(self, answered: Iterable[Answered], source: str) -> None:
@@ -161,13 +177,27 @@ class UsageLog:
             The database cannot be used; the spool is then as it was.
         """
         with spooled(self._folder) as (units, damaged, done):
+            refused = [spool_line(unit) for unit in self._take_in(units)]
+            if damaged or refused:
+                set_damaged_aside(self._folder, [*damaged, *refused])
+                self._warn(
+                    f"{len(damaged) + len(refused)} baris yang menunggu tidak dapat dimasukkan ke log; "
+                    f"baris itu disimpan di {self._folder / DAMAGED_FILE}."
+                )
+            done()
+            return len(units) - len(refused)
+
+    def _take_in(self, units: Sequence[Unit]) -> list[Unit]:
+        """Insert what the database takes; return what it refuses, which must not hold up the rest."""
+        try:
             if units:
                 self._insert(units)
-            if damaged:
-                with (self._folder / DAMAGED_FILE).open("a", encoding="utf-8") as stream:
-                    stream.writelines(f"{line}\n" for line in damaged)
-            done()
-            return len(units)
+            return []
+        except _RefusedRowsError:
+            if len(units) == 1:
+                return list(units)
+            half = len(units) // 2
+            return self._take_in(units[:half]) + self._take_in(units[half:])
 
     def close(self) -> None:
         """Let go of the database."""
@@ -176,7 +206,7 @@ class UsageLog:
             self._engine = None
 
     def _stamp(self) -> dict[str, Any]:
-        from judul_lib.database import now
+        from judul_lib.clock import now
 
         return {"id": uuid4().hex, "time": now(), "user": self.user, "simulated": False}
 
@@ -243,7 +273,11 @@ class UsageLog:
             self._engine = database.open_database(url, warn=self._warn)
         try:
             insert_units(self._engine, units)
-        except sa.exc.DatabaseError as error:
+        except (sa.exc.StatementError, ValueError, OverflowError) as error:
+            # By SQLAlchemy, the driver or a column; the database itself works.
+            is_value = isinstance(error, sa.exc.DataError | sa.exc.IntegrityError)
+            if is_value or not isinstance(error, sa.exc.DBAPIError):
+                raise _RefusedRowsError(str(database.unreachable(error))) from error
             is_file = self._engine.dialect.name == "sqlite"
             self.close()
             if not (is_file and database.is_broken(error)):
@@ -276,4 +310,7 @@ def insert_units(engine: "sa.Engine", units: Iterable[Unit]) -> None:
             connection.exec_driver_sql("SET LOCAL synchronous_commit TO OFF")
         for name, new in rows.items():
             if new:
-                connection.execute(insert(USAGE_TABLES[name]).on_conflict_do_nothing(), new)
+                table = USAGE_TABLES[name]
+                # Rows of other versions too: SQLAlchemy takes the columns of the first row for all.
+                whole = [{column.name: row.get(column.name) for column in table.c} for row in new]
+                connection.execute(insert(table).on_conflict_do_nothing(), whole)

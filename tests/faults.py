@@ -26,10 +26,10 @@ import sklearn.ensemble  # noqa: F401
 
 from judul_lib import TitleIndex, audit, pipeline
 from judul_lib.cli import main
+from judul_lib.clock import now
 from judul_lib.database import (
     PATIENCE,
     USAGE_TABLES,
-    now,
     open_database,
     opened_database,
     predictions,

@@ -16,19 +16,21 @@ import sqlalchemy as sa
 from judul_lib import audit, load_checker, privacy, promotions, switches
 from judul_lib import compliance as compliance_module
 from judul_lib.backup import backup, verify_backup
+from judul_lib.clock import clock_at, now
 from judul_lib.compliance import compliance
 from judul_lib.config import Config
 from judul_lib.database import (
+    ASIDE_STAMP,
     SCHEMA_VERSION,
     USAGE_TABLES,
     database_url,
-    now,
     open_database,
     opened_database,
     read_table,
     sqlite_url,
 )
 from judul_lib.errors import LogError
+from judul_lib.log_copies import log_copies
 from judul_lib.pseudonyms import log_key
 from judul_lib.registry import METADATA_FILE
 from judul_lib.restoring import restore
@@ -771,3 +773,49 @@ def test_what_needs_no_log_still_needs_models(command, tmp_path):
     refused = judul("govern", *command.split(), "--models", mistyped, cwd=tmp_path)
     assert_refused(refused, f"Belum ada model di {mistyped}")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_copies_that_were_set_aside_are_told_and_go_with_time(engine, url, installation, tmp_path):
+    logs = installation / "logs"
+    made(engine, installation, tmp_path / "cadangan.zip")
+    append_to_spool(logs, {"events": []})
+    with clock_at(now() - timedelta(days=100)):
+        put_back(url, installation, tmp_path / "cadangan.zip", force=True)
+    with clock_at(now() - timedelta(days=10)):
+        put_back(url, installation, tmp_path / "cadangan.zip", force=True)
+    broken = logs / f"judul.db.rusak-{now() - timedelta(days=100):{ASIDE_STAMP}}"
+    for suffix in ("", "-wal"):
+        broken.with_name(broken.name + suffix).write_bytes(b"broken")
+    (logs / "catatan.lama-20200101_000000_000000").write_text("of somebody else")
+
+    before = log_copies(engine, logs)
+    old = {name for name, since in before.items() if since < now() - timedelta(days=90)}
+    assert (len(before), len(old)) == (
+        5,
+        4,
+    )  # Two tables' copies, the spool's, the broken file with its -wal.
+    assert privacy.forget(engine, logs, USERS[0], actor="a").copies == tuple(before)
+
+    counts = privacy.retention(engine, logs, days=90, actor="a", dry_run=True)
+    assert (counts["copies"], set(log_copies(engine, logs))) == (4, set(before))
+    assert privacy.retention(engine, logs, days=90, actor="a")["copies"] == 4
+    assert set(log_copies(engine, logs)) == set(before) - old
+    assert json.loads(in_audit(engine)[-1]["details"])["counts"]["copies"] == 4
+    assert (logs / "catatan.lama-20200101_000000_000000").exists()
+
+
+def test_the_commands_tell_of_copies_too(installation, tmp_path, monkeypatch):
+    logs = shutil.copytree(PROJECT / "outputs" / "light", tmp_path / "m" / "light").parent / "logs"
+    with opened_database(sqlite_url(logs)):
+        pass
+    copy = logs / "judul.db.rusak-20200101_000000_000000"
+    copy.write_bytes(b"broken")
+    options = ("--models", logs.parent)
+    told = judul("govern", "forget", "--user", USERS[0], *options)
+    assert (told.returncode, str(copy) in told.stderr) == (1, True)
+    checked = judul("govern", "check", *options).stdout
+    assert "GAGAL  Masa simpan dipatuhi: 0 baris dan 1 salinan yang disisihkan lebih tua" in checked
+    cleared = judul("govern", "retention", *options)
+    assert "1 salinan yang disisihkan" in cleared.stdout
+    assert judul("govern", "forget", "--user", USERS[0], *options).returncode == 0
+    assert "LULUS  Masa simpan dipatuhi" in judul("govern", "check", *options).stdout

@@ -14,11 +14,11 @@ from scipy import stats
 
 from judul_lib import corpus_baselines, load_checker, monitoring
 from judul_lib.alerts import ALERT_COLUMNS, INCIDENT_LEVELS, find_alerts, held_since
+from judul_lib.clock import now
 from judul_lib.corpus_baselines import baseline_of, top_probabilities, unknown_shares
 from judul_lib.database import (
     DATABASE_FILE,
     USAGE_TABLES,
-    now,
     opened_database,
     predictions,
     read_table,

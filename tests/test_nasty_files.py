@@ -474,9 +474,9 @@ def test_it_is_set_aside_whole_where_rows_of_the_log_are_expected(one, tmp_path)
     (tmp_path / SPOOL_FILE).write_bytes(content)
     log = UsageLog(tmp_path)
     assert log.bring_in() == 0
-    lines = [line for line in content.decode("utf-8", "replace").split("\n") if line]
-    aside = (tmp_path / DAMAGED_FILE).read_bytes().decode() if lines else ""
-    assert aside == "".join(f"{line}\n" for line in lines)
+    lines = [line for line in content.split(b"\n") if line]
+    aside = (tmp_path / DAMAGED_FILE).read_bytes() if lines else b""
+    assert aside == b"".join(line + b"\n" for line in lines)
 
 
 FACTS = {

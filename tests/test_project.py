@@ -127,12 +127,12 @@ def test_what_is_imported_is_declared():
 def test_no_module_imports_from_a_floor_above():
     # Ground first; one line a floor.
     plan = """
-        settings errors storage signed_logistic texts feedback file_locks cli_words
+        settings errors clock storage signed_logistic texts feedback file_locks cli_words
         figure_style tables notebook_runner
         preprocessing arrays plots reports table_files config array_files workers
-        database pseudonyms spool
-        corpus estimators features spelling leaderboard_plots
-        widgets forest_table audit usage_frames drift ab_testing
+        database pseudonyms
+        spool corpus estimators features spelling leaderboard_plots
+        widgets forest_table audit log_copies usage_frames drift ab_testing
         title_parser word_vectors matches gold labeling
         evaluation baselines synthetic privacy backup
         spans restoring fairness

@@ -15,16 +15,9 @@ from judul_lib import audit, governance_plots, governance_tables, incident_playb
 from judul_lib.alerts import ALERT_COLUMNS, ALERTS, INCIDENT_LEVELS, find_alerts
 from judul_lib.backup import backup
 from judul_lib.cli import cli, main
+from judul_lib.clock import clock_at, now
 from judul_lib.config import Config
-from judul_lib.database import (
-    clock_at,
-    database_url,
-    events,
-    now,
-    open_database,
-    read_table,
-    sqlite_url,
-)
+from judul_lib.database import database_url, events, open_database, read_table, sqlite_url
 from judul_lib.errors import LogError
 from judul_lib.incident_playbook import PLAYBOOK
 from judul_lib.privacy import retention

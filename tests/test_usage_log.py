@@ -1,23 +1,26 @@
 """The log: every answer is there once, nobody's title is, and no answer waits or breaks for it."""
 
 import os
+import shutil
 import signal
 import sqlite3
 import statistics
 import subprocess
 import sys
 import time
+from contextlib import closing
 
 import pytest
 import sqlalchemy as sa
 
-from judul_lib import load_checker
+from judul_lib import load_checker, privacy
 from judul_lib.database import (
     SCHEMA_VERSION,
     database_url,
     events,
     feedback,
     open_database,
+    opened_database,
     predictions,
     read_table,
     scores,
@@ -27,7 +30,7 @@ from judul_lib.feedback import Feedback
 from judul_lib.pseudonyms import KEY_FILE, assigned_model, keyed_hash, log_key
 from judul_lib.spool import DAMAGED_FILE, SPOOL_FILE, append_to_spool, has_spooled
 from judul_lib.usage_log import Answered, UsageLog, insert_units
-from tests.conftest import PROJECT, judul
+from tests.conftest import PROJECT, assert_refused, judul
 
 TITLE = "Prediksi Harga Cabai di Kabupaten Garut Menggunakan LSTM"
 
@@ -38,7 +41,7 @@ WRITER = (
     + """
 import sys
 from pathlib import Path
-from judul_lib.database import now
+from judul_lib.clock import now
 from judul_lib.usage_log import UsageLog
 folder, url, n, name = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4]
 log = UsageLog(folder, url=url, user=name)
@@ -247,6 +250,128 @@ def test_a_torn_line_of_the_spool_is_kept_aside_and_the_others_count(tmp_path):
     assert (tmp_path / DAMAGED_FILE).read_text().startswith('{"events": [{"id": "to')
     log.close()
     assert len(rows(database_url(tmp_path), events)) == 2
+
+
+def download(log, **changes):
+    row = {**log._stamp(), "kind": "download", "model": None, "detail": "", "seconds": None}
+    return {"events": [row | changes]}
+
+
+REFUSED = {
+    "no value in a column that needs one": lambda row: row | {"kind": None},
+    "neither true nor false": lambda row: row | {"simulated": "mungkin"},
+    "a column left out": lambda row: {name: row[name] for name in ("id", "time", "user")},
+    "a word for a number": lambda row: row | {"seconds": "cepat"},
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_row_that_the_database_refuses_does_not_hold_up_the_others(name, url, tmp_path):
+    said = []
+    log = UsageLog(tmp_path, url=url, warn=said.append)
+    others = [download(log) for _ in range(5)]
+    wrong = {"events": [REFUSED[name](download(log)["events"][0])]}
+    for unit in (*others[:3], wrong, *others[3:]):
+        append_to_spool(tmp_path, unit)
+    n = log.bring_in()
+    log.close()
+    assert (n, len(rows(url, events)), has_spooled(tmp_path)) == (5, 5, False)
+    assert wrong["events"][0]["id"] in (tmp_path / DAMAGED_FILE).read_text()
+    assert DAMAGED_FILE in said[0]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"visits": []}', '{"audit": [{"seq": 1}]}', '{"events": [{"id": "1", "kind": "download"}]}',
+        '{"events": [{"id": "1", "time": "2026-01-02T03:04:05", "name": "Siti"}]}',
+        '{"events": [{"id": "1", "time": "2026-01-02T03:04:05Z", "detail": "x"}]}',
+        '{"events": [{"id": "1", "time": "2026-01-02T03:04:05", "detail": {"a": 1}}]}',
+        '{"scores": [{"model": "light"}]}',
+        b'{"events": [{"id": "1", "time": "2026-01-02T03:04:05", "detail": "caf\xe9"}]}',
+    ],
+)  # fmt: skip
+def test_what_is_no_row_of_a_table_is_kept_as_it_is(line, url, tmp_path):
+    line = line if isinstance(line, bytes) else line.encode()
+    log = UsageLog(tmp_path, url=url)
+    append_to_spool(tmp_path, first := download(log))
+    with (tmp_path / SPOOL_FILE).open("ab") as stream:
+        stream.write(line + b"\n")
+    append_to_spool(tmp_path, last := download(log))
+    before = (tmp_path / SPOOL_FILE).read_bytes()
+    with opened_database(url) as engine:
+        counts = privacy.retention(engine, tmp_path, days=90, actor="a", dry_run=True)
+        privacy.forget(engine, tmp_path, "0" * 16, actor="a")
+    assert (tmp_path / SPOOL_FILE).read_bytes() == before
+    assert log.bring_in() == 2
+    log.close()
+    assert (tmp_path / DAMAGED_FILE).read_bytes() == line + b"\n"
+    assert {row["id"] for row in rows(url, events)} == {
+        unit["events"][0]["id"] for unit in (first, last)
+    }
+    assert counts["events"] == 0
+
+
+def test_rows_of_another_version_lose_no_column(url, tmp_path):
+    log = UsageLog(tmp_path, url=url)
+    old = download(log)
+    del old["events"][0]["detail"]
+    append_to_spool(tmp_path, old)
+    append_to_spool(tmp_path, download(log, detail="csv"))
+    assert log.bring_in() == 2
+    log.close()
+    assert sorted(str(row["detail"]) for row in rows(url, events)) == ["None", "csv"]
+
+
+@pytest.mark.parametrize("content", [b"", b"00", b"zz" * 32, b"\xff" * 64])
+def test_what_is_no_key_is_not_taken_for_one(content, tmp_path, matches):
+    models = shutil.copytree(PROJECT / "outputs" / "light", tmp_path / "light").parent
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    (logs / KEY_FILE).write_bytes(content)
+    with pytest.raises(LogError, match=r"log\.key rusak"):
+        log_key(logs)
+    said = []
+    with closing(UsageLog(logs, user="siti", warn=said.append)) as log:
+        log.predictions([answered(matches)], "page")
+    assert len(said) == 1
+    assert "log.key rusak" in said[0]
+    (row,) = rows(database_url(logs), predictions)
+    assert row["query_hash"] != keyed_hash(b"", TITLE)
+    assert_refused(judul("govern", "user", "siti", "--models", models), "log.key rusak")
+    backup = judul("govern", "backup", tmp_path / "x.zip", "--models", models)
+    assert backup.returncode == 0, backup.stderr  # A broken key keeps nobody from a backup.
+    assert (logs / KEY_FILE).read_bytes() == content
+
+
+def test_the_file_is_its_owners_only(tmp_path):
+    with closing(UsageLog(tmp_path)) as log:
+        log.event("download")
+        found = {path.name: path.stat().st_mode & 0o077 for path in tmp_path.iterdir()}
+    assert found == dict.fromkeys(found, 0)
+    assert {"judul.db", "judul.db-wal", KEY_FILE} <= found.keys()
+
+
+def test_a_folder_may_have_any_name(tmp_path):
+    folder = tmp_path / "apa? 100%41 #1"
+    with closing(UsageLog(folder)) as log:
+        log.event("download")
+    assert (folder / "judul.db").is_file()
+    assert len(rows(database_url(folder), events)) == 1
+
+
+@pytest.mark.parametrize(
+    "url", ["mysql://server/judul", "oracle://server", "sqlite://", "sqlite:///:memory:"]
+)
+def test_what_is_neither_postgresql_nor_a_file_is_refused_by_name(url):
+    with pytest.raises(LogError, match=r"log disimpan di PostgreSQL .* atau di berkas SQLite"):
+        open_database(url)
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_the_short_name_of_postgresql_is_one_too(url):
+    with opened_database(url.replace("postgresql://", "postgres://")) as engine:
+        assert engine.dialect.name == "postgresql"
 
 
 def test_a_database_of_a_newer_version_is_left_alone(url, tmp_path):

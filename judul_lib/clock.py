@@ -1,0 +1,30 @@
+"""The time in UTC, as the log has it; it can be held still, for what is shown on made-up usage."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+
+_clock: ContextVar[datetime | None] = ContextVar("clock", default=None)
+
+
+def now() -> datetime:
+    """Return the time in UTC, as the tables have it."""
+    return _clock.get() or datetime.now(UTC).replace(tzinfo=None)
+
+
+@contextmanager
+def clock_at(moment: datetime) -> Iterator[None]:
+    """Let `now` be a moment within a block: what is shown on made-up usage is then the same each day.
+
+    Examples
+    --------
+    >>> with clock_at(datetime(2026, 6, 30)):
+    ...     now()
+    datetime.datetime(2026, 6, 30, 0, 0)
+    """
+    token = _clock.set(moment)
+    try:
+        yield
+    finally:
+        _clock.reset(token)

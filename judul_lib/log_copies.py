@@ -1,0 +1,79 @@
+"""Copies of the log that were set aside when it was broken or replaced: who has them, and since when."""
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from judul_lib.database import ASIDE_STAMP, DATABASE_FILE, transaction
+from judul_lib.spool import DAMAGED_FILE, SPOOL_FILE
+
+_STAMPED = re.compile(r"(?P<of>.+)[._](?:lama|rusak)[-_](?P<stamp>\d{8}_\d{6}_\d{6})(?:-wal|-shm)?")
+
+
+def log_copies(engine: sa.Engine, folder: Path) -> Mapping[str, datetime]:
+    """Find the copies of what users did, beside the log or as schemas of its server.
+
+    Parameters
+    ----------
+    engine : Engine
+        The log.
+    folder : path
+        Of the log.
+
+    Returns
+    -------
+    mapping of str to datetime
+        Path of each file, or name of each schema, and when it was set aside (UTC).
+
+    Raises
+    ------
+    LogError
+        The database cannot be used.
+    """
+    if engine.dialect.name == "sqlite":
+        database = Path(str(engine.url.database)).resolve()
+        found = [(str(path), path.name) for path in _files(database.parent, (database.name,))]
+    else:
+        with transaction(engine, reads_only=True) as connection:
+            found = [(name, name) for name in sa.inspect(connection).get_schema_names()]
+    # A folder may hold copies of a file from before the log moved to a server.
+    names = (DATABASE_FILE, SPOOL_FILE, DAMAGED_FILE)
+    found += [(str(path), path.name) for path in _files(folder.resolve(), names)]
+    return {where: _time(name) for where, name in sorted(found) if _STAMPED.fullmatch(name)}
+
+
+def delete_schemas(connection: sa.Connection, names: Iterable[str]) -> None:
+    """Delete those of some copies that are schemas, within a transaction."""
+    for name in names:
+        if not Path(name).is_absolute():
+            quoted = connection.dialect.identifier_preparer.quote(name)
+            connection.execute(sa.text(f"DROP SCHEMA {quoted} CASCADE"))
+
+
+def delete_files(names: Iterable[str]) -> None:
+    """Delete those of some copies that are files.
+
+    Raises
+    ------
+    OSError
+        No permission.
+    """
+    for name in names:
+        if Path(name).is_absolute():
+            Path(name).unlink(missing_ok=True)
+
+
+def _files(folder: Path, names: Iterable[str]) -> Iterable[Path]:
+    for path in folder.glob("*") if folder.is_dir() else ():
+        stamped = _STAMPED.fullmatch(path.name)
+        if stamped and stamped["of"] in names:
+            yield path
+
+
+def _time(name: str) -> datetime:
+    stamped = _STAMPED.fullmatch(name)
+    assert stamped is not None
+    return datetime.strptime(stamped["stamp"], ASIDE_STAMP)
