@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -57,8 +57,6 @@ class Manifest:
         By table.
     hashes : mapping of str to str
         SHA-256 of each member.
-    links : mapping of str to str
-        Symbolic links within the folder of model versions, and where they point.
     format : int
         Of the zip.
     """
@@ -68,7 +66,6 @@ class Manifest:
     schema: int
     rows: Mapping[str, int]
     hashes: Mapping[str, str]
-    links: Mapping[str, str]
     format: int = FORMAT
 
     @property
@@ -88,7 +85,8 @@ def backup(
     Raises
     ------
     LogError
-        The database cannot be used, or a model is not what its metadata say.
+        The database cannot be used, a model is not what its metadata say, or a link is
+        among the files.
     OSError
         Disk full, no permission.
     """
@@ -139,12 +137,8 @@ def verify_backup(path: Path) -> Manifest:
                 )
             manifest = Manifest(**content)
             names = archive.namelist()
-            for name in (*names, *manifest.links):
+            for name in names:
                 require_safe_name(name)
-            for name, link in manifest.links.items():
-                _require_safe_link(name, link)
-                if any(other.startswith(f"{name}/") for other in (*names, *manifest.links)):
-                    raise ValueError(name)
             if sorted(names) != sorted({MANIFEST, *manifest.hashes}):
                 raise ValueError(names)
             for name, digest in manifest.hashes.items():
@@ -161,11 +155,8 @@ def verify_backup(path: Path) -> Manifest:
 
 
 def _digest(archive: zipfile.ZipFile, name: str) -> str:
-    digest = hashlib.sha256()
     with archive.open(name) as stream:
-        while chunk := stream.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
 
 
 def require_safe_name(name: str) -> None:
@@ -193,12 +184,6 @@ def require_safe_name(name: str) -> None:
         raise LogError(f"Cadangan ditolak: isinya {name!r} mengarah ke luar folder cadangan.")
 
 
-def _require_safe_link(name: str, link: str) -> None:
-    target = os.path.normpath(PurePosixPath(name).parent / link)
-    if PurePosixPath(link).is_absolute() or not target.startswith("outputs/models/"):
-        raise LogError(f"Cadangan ditolak: tautan {name!r} mengarah ke luar folder cadangan.")
-
-
 def read_rows(archive: zipfile.ZipFile, table: sa.Table) -> Iterator[dict[str, Any]]:
     """Give the rows of a table in a backup, with each column that the table has.
 
@@ -223,7 +208,7 @@ def _member(table: sa.Table) -> str:
 
 
 def _write(archive: zipfile.ZipFile, models: Path, engine: sa.Engine, logs: Path) -> Manifest:
-    begun, hashes, links = now(), {}, {}
+    begun, hashes = now(), {}
 
     def add(name: str, chunks: Iterable[bytes]) -> None:
         require_safe_name(name)
@@ -246,16 +231,14 @@ def _write(archive: zipfile.ZipFile, models: Path, engine: sa.Engine, logs: Path
         recover_folder(models / name)
         for path, member in _files(models / name, f"outputs/{name}"):
             if path.is_symlink():
-                links[member] = os.fspath(path.readlink())
-                _require_safe_link(member, links[member])
-            else:
-                add(member, _chunks(path))
+                raise LogError(
+                    f"Cadangan tidak dibuat: {path} adalah tautan. Ganti dengan berkas biasa."
+                )
+            add(member, _chunks(path))
     for name in list(hashes):
         if name.endswith("/metadata.json"):
             _require_whole_model(models / name.removeprefix("outputs/"), name, hashes)
-    made = Manifest(
-        begun.isoformat(timespec="seconds"), __version__, SCHEMA_VERSION, rows, hashes, links
-    )
+    made = Manifest(begun.isoformat(timespec="seconds"), __version__, SCHEMA_VERSION, rows, hashes)
     archive.writestr(MANIFEST, json.dumps(asdict(made), indent=2, ensure_ascii=False))
     return made
 

@@ -1,5 +1,6 @@
 """A backup put back: checked wholly first, and what it replaces is kept beside it."""
 
+import hashlib
 import json
 import sqlite3
 import tempfile
@@ -94,7 +95,9 @@ def restore(
         ):
             _unpack_models(archive, manifest, Path(staging))
             files = {file: _log_file(archive, manifest, file) for file in LOG_FILES}
-            details = {"sha256": sha256_of(path.read_bytes()), "time": manifest.time}
+            with path.open("rb") as stream:
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            details = {"sha256": digest, "time": manifest.time}
             aside, keeps_trail = _replace_rows(
                 engine, archive, logs, stamp, force=force, actor=actor, reason=reason, details=details
             )
@@ -139,10 +142,6 @@ def _unpack_models(archive: zipfile.ZipFile, manifest: Manifest, staging: Path) 
             target = staging / member.removeprefix("outputs/")
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
-    for member, link in manifest.links.items():
-        target = staging / member.removeprefix("outputs/")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.symlink_to(link)
 
 
 def _log_file(archive: zipfile.ZipFile, manifest: Manifest, file: str) -> bytes | None:

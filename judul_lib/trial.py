@@ -45,7 +45,7 @@ def trial_installation(outputs: Path, folder: Path, logs: Path | None = None) ->
     """
     for name in FOLDERS:
         if (outputs / name).is_dir():
-            shutil.copytree(outputs / name, folder / name, symlinks=True)
+            shutil.copytree(outputs / name, folder / name)
     config = Config(models=folder)
     config.logs.mkdir(parents=True)
     if logs is not None:

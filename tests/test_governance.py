@@ -322,12 +322,12 @@ def test_what_is_no_pseudonym_is_refused(engine, tmp_path, user):
 
 @pytest.fixture
 def installation(engine, url, tmp_path):
-    """Models, versions of one with a link to the current one, and a log with rows."""
+    """Models, a version of one, and a log with rows."""
     models = tmp_path / "outputs"
     for name in ("light", "structured"):
         shutil.copytree(PROJECT / "outputs" / name, models / name)
     shutil.copytree(PROJECT / "outputs" / "light", models / "models" / "light" / "1")
-    (models / "models" / "light" / "current").symlink_to("1")
+    (models / "models" / "light" / "current").write_text("1\n")
     logs = models / "logs"
     log_key(logs)
     filled(engine, logs)
@@ -338,9 +338,9 @@ def installation(engine, url, tmp_path):
 def tree(folder):
     """What is in a folder, apart from what SQLite writes by itself."""
     return {
-        path.relative_to(folder): path.readlink() if path.is_symlink() else path.read_bytes()
+        path.relative_to(folder): path.read_bytes()
         for path in folder.rglob("*")
-        if (path.is_file() or path.is_symlink()) and not path.name.startswith(("judul.db", ".audit"))
+        if path.is_file() and not path.name.startswith(("judul.db", ".audit"))
     }
 
 
@@ -378,7 +378,7 @@ def test_what_was_lost_is_there_again_after_a_restore(engine, url, installation,
     head = Path("logs") / audit.HEAD_FILE
     assert {**after, head: b""} == {**files, head: b""}
     assert (installation / "logs" / "log.key").stat().st_mode & 0o077 == 0
-    for folder in ("light", "structured", "models/light/current"):
+    for folder in ("light", "structured", "models/light/1"):
         assert len(load_checker(installation / folder).check("Prediksi Harga Cabai", top_k=3)) == 3
 
 
@@ -502,7 +502,6 @@ def nothing(manifest, members):
     pass
 
 
-LINK = {"outputs/models/a": "../.."}
 REFUSED = {
     "a bit": (flip, "rusak"),
     "cut off": (shorten, "rusak"),
@@ -516,7 +515,7 @@ REFUSED = {
     "absolute": (lambda p: rewritten(p, nothing, ["/tmp/jahat"]), "ke luar"),
     "backslash": (lambda p: rewritten(p, nothing, ["outputs/light/..\\..\\jahat"]), "ke luar"),
     "elsewhere": (lambda p: rewritten(p, nothing, ["outputs/logs/judul.db"]), "ke luar"),
-    "link": (lambda p: rewritten(p, lambda m, _: m["links"].update(LINK)), "ke luar"),
+    "a fact too many": (lambda p: rewritten(p, lambda m, _: m.update(links={})), "rusak"),
     "newer": (lambda p: rewritten(p, lambda m, _: m.update(schema=SCHEMA_VERSION + 1)), "lebih baru"),
     "newer form": (lambda p: rewritten(p, lambda m, _: m.update(format=2)), "lebih baru"),
 }  # fmt: skip
@@ -819,3 +818,10 @@ def test_the_commands_tell_of_copies_too(installation, tmp_path, monkeypatch):
     assert "1 salinan yang disisihkan" in cleared.stdout
     assert judul("govern", "forget", "--user", USERS[0], *options).returncode == 0
     assert "LULUS  Masa simpan dipatuhi" in judul("govern", "check", *options).stdout
+
+
+def test_a_link_is_no_part_of_a_backup(engine, installation, tmp_path):
+    (installation / "models" / "light" / "tautan").symlink_to("/etc/hostname")
+    with pytest.raises(LogError, match="tautan adalah tautan"):
+        made(engine, installation, tmp_path / "cadangan.zip")
+    assert not (tmp_path / "cadangan.zip").exists()
