@@ -68,8 +68,8 @@ ALERTS: Mapping[str, Alert] = MappingProxyType(
         ),
         SILENT: Alert(
             "P1",
-            "Buka halaman dan periksa satu judul; mulai ulang layanan, lalu lihat jenis galatnya di "
-            "log.",
+            "Buka halaman dan periksa satu judul; mulai ulang layanan, lalu lihat jenis galatnya "
+            "dengan `judul monitor`.",
         ),
         SLOW: Alert(
             "P2",
@@ -80,7 +80,7 @@ ALERTS: Mapping[str, Alert] = MappingProxyType(
             "Lihat judul yang masuk belakangan ini. Bila memang topiknya berubah, perbarui arsip "
             "dan latih model lagi; bila tidak, cari sebabnya di data masukan.",
         ),
-        ERRORS: Alert("P3", "Lihat jenis galat yang paling sering di log, lalu perbaiki sebabnya."),
+        ERRORS: Alert("P3", "Lihat jenis galat yang paling sering, lalu perbaiki sebabnya."),
         EMPTY: Alert("P3", "Periksa apakah arsip yang dipakai halaman masih lengkap."),
         FUTURE: Alert(
             "P3", "Periksa jam mesin (NTP). Baris itu tidak ikut dihitung sampai waktunya tiba."

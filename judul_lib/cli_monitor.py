@@ -49,22 +49,28 @@ def monitor(days: int, once: bool, style: str, logs: Path | None, outputs: Path 
     from judul_lib.alerts import find_alerts
     from judul_lib.clock import now
     from judul_lib.model_baselines import read_baselines
-    from judul_lib.monitoring import drift_by_day, drift_table
+    from judul_lib.monitoring import DRIFT_DAYS, drift_by_day, drift_table
     from judul_lib.usage_frames import local_day, read_usage
 
     config = cli_parts.read_config(models=outputs)
     with _opened(logs, config.logs, may_begin=False) as engine:
         time = now()
-        usage = read_usage(engine, since=time - timedelta(days=days))
+        # Alerts look at a whole week, however few days are shown.
+        usage = read_usage(engine, since=time - timedelta(days=max(days, DRIFT_DAYS)))
     baselines = read_baselines(config.models, warn=say)
-    shown, _ = usage.real_if_any().until(time)
-    by_day = drift_by_day(shown, baselines)
+    past, _ = usage.real_if_any().until(time)
+    by_day = drift_by_day(past, baselines)
     alerts = find_alerts(usage, baselines, time, by_day)
-    drift = drift_table(shown, baselines, local_day(time), by_day)
+    drift = drift_table(past, baselines, local_day(time), by_day)
+    shown = past.where(lambda frame: frame["time"] >= time - timedelta(days=days))
     if style == "json":
-        click.echo(_json(shown, drift, alerts, days))
+        click.echo(_json(shown, drift, alerts, days, config.threshold))
     else:
-        parts = _summary(shown, drift, days), _correlation_lines(shown), _alert_lines(alerts)
+        parts = (
+            _summary(shown, drift, days, config.threshold),
+            _correlation_lines(shown),
+            _alert_lines(alerts),
+        )
         click.echo("\n\n".join("\n".join(lines) for lines in parts if lines))
     return int(once and len(alerts) > 0)
 
@@ -85,7 +91,7 @@ def _opened(logs: Path | None, usual: Path, *, may_begin: bool = True) -> "Itera
         yield engine
 
 
-def _summary(usage: "Usage", drift: "pd.DataFrame", days: int) -> list[str]:
+def _summary(usage: "Usage", drift: "pd.DataFrame", days: int, threshold: float) -> list[str]:
     from judul_lib import monitoring
     from judul_lib.settings import MODEL_TITLES
     from judul_lib.tables import number, percent
@@ -119,12 +125,15 @@ def _summary(usage: "Usage", drift: "pd.DataFrame", days: int) -> list[str]:
             facts["kata tersering"] = ", ".join(f"{word} ({number(n)})" for word, n in words.items())
     if n_asked or counts["error_rate"] > 0:
         facts["galat"] = percent(counts["error_rate"])
+    if len(kinds := monitoring.error_kinds(usage)):
+        facts["jenis galat"] = ", ".join(f"{kind} ({number(n)})" for kind, n in kinds.items())
     for name, row in monitoring.availability(usage).iterrows():
         title = MODEL_TITLES.get(str(name), str(name))
         facts[title] = (
             f"{percent(row['share'])} berhasil dimuat, {number(int(row['failed']))} kali gagal"
         )
-    for one, other, n, same, apart in monitoring.agreement(usage).itertuples(index=False):
+    agreement = monitoring.agreement(usage, threshold)
+    for one, other, n, same, apart in agreement.itertuples(index=False):
         facts[f"{MODEL_TITLES.get(one, one)} dan {MODEL_TITLES.get(other, other)}"] = (
             f"sependapat pada {percent(same)} dari {number(n)} judul, selisih rata-rata {number(apart)}"
         )
@@ -167,7 +176,9 @@ def _alert_lines(alerts: "pd.DataFrame") -> list[str]:
     ]
 
 
-def _json(usage: "Usage", drift: "pd.DataFrame", alerts: "pd.DataFrame", days: int) -> str:
+def _json(
+    usage: "Usage", drift: "pd.DataFrame", alerts: "pd.DataFrame", days: int, threshold: float
+) -> str:
     from judul_lib import monitoring
 
     per_day = monitoring.queries_per_day(usage)
@@ -180,7 +191,8 @@ def _json(usage: "Usage", drift: "pd.DataFrame", alerts: "pd.DataFrame", days: i
         "queries_per_day": {f"{day:%Y-%m-%d}": int(n) for day, n in per_day.items()},
         "queries_per_hour": monitoring.queries_per_hour(usage).tolist(),
         "availability": monitoring.availability(usage).reset_index().to_dict("records"),
-        "agreement": monitoring.agreement(usage).to_dict("records"),
+        "error_kinds": monitoring.error_kinds(usage).to_dict(),
+        "agreement": monitoring.agreement(usage, threshold).to_dict("records"),
         "query_lengths": monitoring.query_lengths(usage).loc["mean"].to_dict(),
         "common_words": monitoring.common_words(usage).to_dict(),
         "correlations": monitoring.correlations(usage).to_dict(),

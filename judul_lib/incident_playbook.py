@@ -113,7 +113,7 @@ PLAYBOOK: Mapping[str, Incident] = MappingProxyType(
             ALERTS[ERRORS].level,
             "Terlalu banyak pemeriksaan berakhir dengan galat",
             (
-                "Lihat bagian galat: `judul monitor --days 7`.",
+                "Lihat bagian dan jenis galat: `judul monitor --days 7`.",
                 "Ulangi yang gagal: berkas yang ditolak, judul kosong, atau arsip yang hilang.",
                 "Bila berkas pengguna penyebabnya, perbaiki petunjuk di halaman; bila kode, laporkan.",
             ),

@@ -86,6 +86,20 @@ def shares(usage: Usage) -> dict[str, float]:
     }
 
 
+def error_kinds(usage: Usage) -> pd.Series:
+    """Count the errors by their kind, the most frequent first; models that did not load are among them.
+
+    Examples
+    --------
+    >>> from judul_lib.simulation import simulated_tables
+    >>> usage = Usage.of(simulated_tables(seed=0, end=pd.Timestamp(2026, 1, 9).date(), days=9))
+    >>> error_kinds(usage).to_dict()
+    {}
+    """
+    errors = usage.events[usage.events["kind"].isin(["error", "model_failed"])]
+    return errors.loc[errors["detail"].fillna("") != "", "detail"].value_counts()
+
+
 def agreement(usage: Usage, threshold: float = DECISION_THRESHOLD) -> pd.DataFrame:
     """Compare each two models on the titles that both answered.
 

@@ -494,6 +494,9 @@ def test_the_commands_show_what_was_made_up_and_tell_cron(tmp_path):
     alarm = judul("monitor", *options, "--once")
     assert (alarm.returncode, alarm.stderr) == (1, "")
     assert "Peluang teratas Model Ringan bergeser" in alarm.stdout
+    short = judul("monitor", *options, "--once", "--days", 1)
+    assert short.returncode == 1
+    assert "Peluang teratas Model Ringan bergeser" in short.stdout  # Of a week, however little is shown.
     shown = judul("monitor", *options, "--format", "json")
     assert shown.returncode == 0  # Only cron is told by the status.
     found = json.loads(shown.stdout)
@@ -521,6 +524,27 @@ def test_what_was_spooled_is_looked_at_and_real_rows_keep_simulation_out(tmp_pat
     assert "simulasi" not in shown.stdout
     assert_refused(judul("simulate", "--models", models), "nyata", "--into")
     assert (models / "logs" / DATABASE_FILE).is_file()
+
+
+def test_the_configured_threshold_and_the_kinds_of_errors_are_shown(tmp_path):
+    models = tmp_path / "models"
+    models.mkdir()
+    (models / "light").symlink_to(PROJECT / "outputs" / "light")
+    with closing(UsageLog(models / "logs", url=sqlite_url(models / "logs"))) as log:
+        for kind in ("CorpusError", "CorpusError", "TimeoutError", ""):
+            log.event("error", detail=kind)
+        for _ in range(4):
+            row = {**log._stamp(), "source": "page", "query_hash": "0" * 16, "query_length": 9,
+                   "query_words": 2, "seconds": 0.1, "n_results": 1}  # fmt: skip
+            scores = [{"prediction_id": row["id"], "model": model, "probability": probability}
+                      for model, probability in (("light", 0.6), ("full", 0.8))]  # fmt: skip
+            log._write({"predictions": [row], "scores": scores})
+    for threshold, share in (("0.5", "100,0 %"), ("0.7", "0,0 %")):
+        shown = judul("monitor", "--models", models, JUDUL_THRESHOLD=threshold, JUDUL_DATABASE_URL="")
+        assert f"sependapat pada {share} dari 4 judul" in shown.stdout, shown
+    assert "CorpusError (2), TimeoutError (1)\n" in shown.stdout
+    told = judul("monitor", "--models", models, "--format", "json", JUDUL_DATABASE_URL="")
+    assert json.loads(told.stdout)["error_kinds"] == {"CorpusError": 2, "TimeoutError": 1}
 
 
 def test_the_notebook_shows_a_log_that_has_just_begun(tmp_path):
