@@ -10,7 +10,6 @@ import ipywidgets as widgets
 from judul_lib.config import Config, load_config
 from judul_lib.corpus import Corpus
 from judul_lib.errors import JudulError
-from judul_lib.feedback import Feedback
 from judul_lib.installation_log import open_log
 from judul_lib.proposals_panel import ProposalsPanel
 from judul_lib.session import Session
@@ -67,10 +66,12 @@ class ArchivePanel(widgets.VBox):
                 titles = None if corpus is None else corpus.titles[TITLE_COLUMN].tolist()
                 self._session.use_corpus(name, titles)
         except JudulError as error:
+            self._session.tell("error", detail=type(error).__name__)
             self.file.say(str(error), is_error=True)
             return
-        except Exception:
-            self.file.say(self._texts("failed"), is_error=True)
+        except Exception as error:
+            self._session.tell("error", detail=type(error).__name__)
+            self.file.say(self._texts("corpus_failed", name=name), is_error=True)
             raise
         with self._session.lock:
             said = self._texts("corpus_ready", name=self._session.describe(name))
@@ -96,8 +97,6 @@ class CheckPage(widgets.VBox):
     ----------
     config : Config
         As `judul_lib.config.load_config` finds it by default.
-    on_feedback : callable
-        Takes each `judul_lib.feedback.Feedback`; the log does by default.
 
     Examples
     --------
@@ -107,9 +106,7 @@ class CheckPage(widgets.VBox):
     Halaman pemeriksaan judul
     """
 
-    def __init__(
-        self, config: Config | None = None, *, on_feedback: Callable[[Feedback], None] | None = None
-    ) -> None:
+    def __init__(self, config: Config | None = None) -> None:
         super().__init__()
         self.add_class("judul-page")
         self._warning = widgets.HTML()
@@ -129,9 +126,7 @@ class CheckPage(widgets.VBox):
         except JudulError as error:
             self.children = [style, head, _error(str(error))]
             return
-        if on_feedback is None:
-            on_feedback = (lambda given: None) if log is None else log.feedback
-        self.one = TitlePanel(self.session, texts, on_feedback)
+        self.one = TitlePanel(self.session, texts)
         self.many = ProposalsPanel(self.session, texts)
         self._texts = texts
         self._compared = widgets.HTML()

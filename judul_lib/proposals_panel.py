@@ -11,7 +11,7 @@ import pandas as pd
 
 from judul_lib import page_parts, proposals
 from judul_lib.corpus import table_frame
-from judul_lib.errors import CorpusError
+from judul_lib.errors import JudulError
 from judul_lib.installation_log import AnswerBatch
 from judul_lib.session import Session
 from judul_lib.settings import MODEL_TITLES
@@ -97,8 +97,12 @@ class ProposalsPanel(widgets.VBox):
             said, is_error = self._check(name, content, stopped), False
         except _StoppedError:
             said, is_error = self._texts("stopped"), False
-        except CorpusError as error:
+        except JudulError as error:
             said = str(error)
+            self._session.tell("error", detail=type(error).__name__)
+        except Exception as error:
+            self._session.tell("error", detail=type(error).__name__)
+            raise
         finally:
             if stopped is self._stopped:  # Else another file has taken its place.
                 self.progress.value = ""
@@ -167,7 +171,7 @@ class ProposalsPanel(widgets.VBox):
         said = [texts("batch_done", **facts)]
         if len(found) > MOST_SHOWN:
             said.append(texts("batch_shown", n=MOST_SHOWN))
-        if len(found) > proposals.MOST_AMONG_THEMSELVES:
+        if counts["n"] - counts["skipped"] > proposals.MOST_AMONG_THEMSELVES:
             said.append(texts("too_many_among", n=number(proposals.MOST_AMONG_THEMSELVES)))
         return " ".join(said)
 

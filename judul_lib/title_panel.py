@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Callable
 from datetime import date
 from html import escape
 
@@ -19,8 +18,6 @@ from judul_lib.settings import MODEL_TITLES
 from judul_lib.storage import harmless_csv
 from judul_lib.texts import Texts
 from judul_lib.widgets import DownloadButton, FigureName, Notice, RangeInput, SortableTable, TitleForm
-
-FeedbackFunction = Callable[[Feedback], None]
 
 
 class FigurePlace(widgets.VBox):
@@ -67,9 +64,8 @@ def not_prepared(what: str, session: Session, texts: Texts) -> str:
 class ModelPanel(widgets.VBox):
     """What one model says of a title: verdict, table, figures, download, feedback."""
 
-    def __init__(self, name: str, session: Session, texts: Texts, on_feedback: FeedbackFunction) -> None:
+    def __init__(self, name: str, session: Session, texts: Texts) -> None:
         self._name, self._session, self._texts = name, session, texts
-        self._on_feedback = on_feedback
         self._title = ""
         self._shown: Matches | None = None
         self.verdict = Notice()
@@ -84,8 +80,7 @@ class ModelPanel(widgets.VBox):
                 self.table,
                 DownloadButton(self._csv, label=texts("download")),
                 widgets.Box([self.bars, self.evidence]).add_class("judul-gambar"),
-                self._feedback_row(),
-                self.thanks,
+                *([] if session.log is None else [self._feedback_row(), self.thanks]),
             ]
         )
         self.wait()
@@ -152,18 +147,15 @@ class ModelPanel(widgets.VBox):
         return widgets.Box(row).add_class("judul-umpan-balik")
 
     def _answer(self, *, is_right: bool | None = None, rating: int | None = None) -> None:
-        if self._shown is None or not len(self._shown):
+        log = self._session.log
+        if log is None or self._shown is None or not len(self._shown):
             return
         row = self._shown.decisive
         chance = float(self._shown.probability[row])
         about = (self._name, self._shown.labels[row], chance, self._shown.threshold, is_right, rating)
-        try:
-            self._on_feedback(Feedback(*about, self._title, self._shown.titles[row]))
-        except OSError:
-            said = self._texts("not_kept")
-        else:
-            said = self._texts("thanks")
-        self.thanks.html = f"<p class='judul-petunjuk'>{said}</p>"
+        is_kept = log.feedback(Feedback(*about, self._title, self._shown.titles[row]))
+        said = self._texts("thanks_text" if self._session.config.log_text else "thanks")
+        self.thanks.html = f"<p class='judul-petunjuk'>{said}</p>" if is_kept else ""
 
 
 class TitlePanel(widgets.VBox):
@@ -173,11 +165,9 @@ class TitlePanel(widgets.VBox):
     ----------
     session : Session
     texts : Texts
-    on_feedback : callable
-        Takes each `Feedback` of the visitor.
     """
 
-    def __init__(self, session: Session, texts: Texts, on_feedback: FeedbackFunction) -> None:
+    def __init__(self, session: Session, texts: Texts) -> None:
         self._session, self._texts = session, texts
         self._title = ""
         self._answers: dict[str, Answer] = {}
@@ -199,7 +189,7 @@ class TitlePanel(widgets.VBox):
         )  # fmt: skip
         self.threshold.observe(lambda _: self._show(), "value")
         self.top_k.observe(lambda _: self._show(), "value")
-        self.panels = {name: ModelPanel(name, session, texts, on_feedback) for name in session.models}
+        self.panels = {name: ModelPanel(name, session, texts) for name in session.models}
         self.comparison = Notice()
         children: list[widgets.Widget] = list(self.panels.values())
         titles = [MODEL_TITLES[name] for name in self.panels]

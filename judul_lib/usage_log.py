@@ -144,15 +144,15 @@ class UsageLog:
         if unit["predictions"]:
             self._write(unit)
 
-    def feedback(self, given: "Feedback") -> None:
-        """Write down what a user says of a verdict."""
+    def feedback(self, given: "Feedback") -> bool:
+        """Write down what a user says of a verdict; return whether that was possible."""
         row = {
             **self._stamp(), "model": given.model, "label": given.label,
             "probability": given.probability, "threshold": given.threshold,
             "is_right": given.is_right, "rating": given.rating,
             **self._text("query", given.title), **self._text("match", given.match),
         }  # fmt: skip
-        self._write({"feedback": [row]})
+        return self._write({"feedback": [row]})
 
     def event(
         self, kind: str, *, model: str | None = None, detail: str = "", seconds: float | None = None
@@ -239,7 +239,7 @@ class UsageLog:
         ]  # fmt: skip
         return row, scores
 
-    def _write(self, unit: Unit) -> None:
+    def _write(self, unit: Unit) -> bool:
         with self._lock:
             sentence = ""
             if time.monotonic() >= self._retry_at:
@@ -247,21 +247,22 @@ class UsageLog:
                     self._insert([unit])
                     if has_spooled(self._folder):
                         self.bring_in()
-                    return
+                    return True
                 except LogError as error:
                     self._retry_at, sentence = time.monotonic() + _PAUSE, str(error)
                 except OSError:  # Of the spool: what was to be written is written.
-                    return
-            self._spool(unit, sentence)
+                    return True
+            return self._spool(unit, sentence)
 
-    def _spool(self, unit: Unit, sentence: str) -> None:
+    def _spool(self, unit: Unit, sentence: str) -> bool:
         try:
             append_to_spool(self._folder, unit)
         except OSError as error:
             self._warn(f"Catatan penggunaan tidak tersimpan ({error.strerror}); jawaban tetap benar.")
-            return
+            return False
         if sentence:
             self._warn(f"{sentence} Catatan disimpan sementara dan dimasukkan kemudian.")
+        return True
 
     def _insert(self, units: Sequence[Unit]) -> None:
         import sqlalchemy as sa

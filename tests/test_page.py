@@ -10,9 +10,8 @@ import pytest
 
 from judul_lib import page_parts
 from judul_lib.config import Config
-from judul_lib.database import database_url, feedback, open_database, read_table
+from judul_lib.database import events, feedback, opened_database, read_table, sqlite_url
 from judul_lib.features import FEATURES
-from judul_lib.feedback import Feedback
 from judul_lib.index import TitleIndex
 from judul_lib.match_plots import evidence_waterfall, match_bars
 from judul_lib.page import CheckPage
@@ -20,7 +19,6 @@ from judul_lib.proposals import check_proposals
 from judul_lib.session import Session, objection
 from judul_lib.texts import TEXTS_FILE, read_texts
 from judul_lib.title_panel import file_name
-from judul_lib.usage_log import UsageLog
 from judul_lib.widgets import FileInput, TitleForm
 from tests.conftest import PROJECT
 
@@ -36,7 +34,7 @@ def session():
 
 @pytest.fixture
 def page(tmp_path):
-    return CheckPage(Config(log=False, models=MODELS), on_feedback=lambda _: None)
+    return CheckPage(Config(log=False, models=MODELS))
 
 
 def test_both_languages_say_the_same_things():
@@ -235,13 +233,10 @@ def index_folder(tmp_path_factory):
     return folder
 
 
-def test_an_index_is_asked_by_its_own_model_and_the_others_say_so(index_folder, write_csv):
+def test_an_index_is_asked_by_its_own_model_and_the_others_say_so(index_folder, write_csv, tmp_path):
     path = write_csv(["Prediksi Harga Rumah di Bekasi", "Deteksi Hoaks Politik"])
-    given = []
-    page = CheckPage(
-        Config(log=False, models=MODELS, corpora={"Katalog <b>": index_folder, "Arsip": path}),
-        on_feedback=given.append,
-    )
+    models = with_models(tmp_path)
+    page = CheckPage(Config(models=models, corpora={"Katalog <b>": index_folder, "Arsip": path}))
     one, light, structured = page.one, page.one.panels["light"], page.one.panels["structured"]
     said = "Model Terstruktur tidak tersedia untuk Katalog &lt;b&gt;"
     assert "Katalog &lt;b&gt; (2 judul)" in page._compared.value
@@ -259,7 +254,7 @@ def test_an_index_is_asked_by_its_own_model_and_the_others_say_so(index_folder, 
     assert light.evidence.output.outputs
     light._answer(is_right=False)
     structured._answer(is_right=True)
-    assert [f.model for f in given] == ["light"]
+    assert [row["model"] for row in logged(models, feedback)] == ["light"]
     assert said in structured.verdict.html
     assert structured._result.layout.display == "none"
     assert "Perbandingan tidak tersedia" in one.comparison.html
@@ -500,36 +495,65 @@ def test_a_file_is_named_by_date_and_title():
     assert len(file_name("kata " * 100, day)) < 80
 
 
-def test_an_opinion_is_kept_without_the_title(page, tmp_path):
-    given = []
-    page = CheckPage(Config(log=False, models=MODELS), on_feedback=given.append)
+def with_models(folder):
+    """The models in a folder of their own, whose log is empty."""
+    (folder / "outputs").mkdir()
+    for name in ("light", "structured"):
+        (folder / "outputs" / name).symlink_to(MODELS / name)
+    return folder / "outputs"
+
+
+def logged(models, table):
+    with opened_database(sqlite_url(models / "logs")) as engine:
+        return read_table(engine, table)
+
+
+@pytest.mark.parametrize("log_text", [False, True])
+def test_an_opinion_is_kept_and_it_is_told_with_what(log_text, tmp_path):
+    models = with_models(tmp_path)
+    page = CheckPage(Config(models=models, log_text=log_text))
     panel = page.one.panels["structured"]
     panel._answer(rating=3)
-    assert given == []  # Nothing has been checked yet.
+    assert logged(models, feedback) == []  # Nothing has been checked yet.
     page.one.check(TITLE)
     panel._answer(is_right=True)
     panel._answer(rating=5)
-    assert [(f.label, f.is_right, f.rating) for f in given] == [
+    rows = logged(models, feedback)
+    assert [(row["label"], row["is_right"], row["rating"]) for row in rows] == [
         ("MIRIP", True, None),
         ("MIRIP", None, 5),
     ]
-    log = UsageLog(tmp_path)
-    for one in given:
-        log.feedback(one)
-    rows = read_table(open_database(database_url(tmp_path)), feedback)
-    assert [row["rating"] for row in rows] == [None, 5]
-    assert {row["query_hash"] for row in rows} == {log.hash(TITLE)}
-    assert TITLE not in str(rows)
+    assert {row["query_hash"] for row in rows} == {page.session.log.hash(TITLE)}
+    assert {row["query_text"] for row in rows} == {TITLE if log_text else None}
+    assert ("beserta judulnya" if log_text else "tanpa judul") in panel.thanks.html
 
 
-def test_an_opinion_that_cannot_be_stored_breaks_nothing():
-    def full(_: Feedback) -> None:
-        raise OSError(28, "No space left on device")
-
-    page = CheckPage(Config(log=False, models=MODELS), on_feedback=full)
+def test_an_opinion_that_cannot_be_stored_breaks_nothing_and_is_not_said_to_be(tmp_path):
+    models = with_models(tmp_path)
+    (models / "logs").write_text("a file where the folder should be")
+    page = CheckPage(Config(models=models))
     page.one.check(TITLE)
     page.one.panels["light"]._answer(is_right=False)
-    assert "tidak dapat disimpan" in page.one.panels["light"].thanks.html
+    assert page.one.panels["light"].thanks.html == ""
+    assert "tidak tersimpan" in page._warning.value
+
+
+def test_without_a_log_nobody_is_asked(page):
+    page.one.check(TITLE)
+    panel = page.one.panels["light"]
+    assert panel.thanks not in panel._result.children
+    panel._answer(is_right=False)
+    assert panel.thanks.html == ""
+
+
+def test_a_file_that_fails_is_an_error_in_the_log_by_its_kind(tmp_path):
+    models = with_models(tmp_path)
+    page = CheckPage(Config(models=models))
+    page.many.start("usul.csv", b"nama\nSiti\n").join()
+    page.archive.add("arsip.csv", b"nama\nSiti\n").join()
+    found = [row["detail"] for row in logged(models, events) if row["kind"] == "error"]
+    assert found == ["CorpusError", "CorpusError"]
+    assert "Siti" not in str(logged(models, events))
 
 
 def test_the_page_speaks_english_if_asked():
