@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from judul_lib.drift import ModelBaseline
-from judul_lib.monitoring import DRIFT_DAYS, SLOW_SECONDS, DriftByDay, drift_by_day
+from judul_lib.monitoring import DRIFT_DAYS, MEASURED, SLOW_SECONDS, DriftByDay, drift_by_day
 from judul_lib.settings import MODEL_TITLES
 from judul_lib.usage_frames import Usage, local_day
 
@@ -98,7 +98,6 @@ _LEAST_SLOW, _LEAST_SHARE = 20, 100
 _SOON = 2
 # Errors without a single answer that are more than somebody's bad luck.
 _LEAST_ERRORS = 3
-_MEASURED = {"probability": "Peluang teratas", "unknown": "Bagian kata yang tidak dikenal"}
 Found = tuple[Any, Any]
 """How much, and the bound."""
 
@@ -248,7 +247,7 @@ def _drifts(
     usage: Usage, models: Iterable[str], by_day: DriftByDay, today: pd.Timestamp
 ) -> Iterator[tuple[Any, ...]]:
     for model in models:
-        for name, measured in _MEASURED.items():
+        for name, measured in MEASURED.items():
             found = partial(_found, by_day, model, name)
 
             def condition(
@@ -256,10 +255,8 @@ def _drifts(
             ) -> Found | None:
                 return next(iter(found(day).values()), None)
 
-            yield from _since(
-                usage, today, DRIFT,
-                f"{measured} {_title(model)} bergeser ({', '.join(found(today))})", condition,
-            )  # fmt: skip
+            what = f"{measured.capitalize()} {_title(model)} bergeser ({', '.join(found(today))})"
+            yield from _since(usage, today, DRIFT, what, condition)
 
 
 def _found(by_day: DriftByDay, model: str, name: str, day: pd.Timestamp) -> dict[str, Found]:

@@ -8,6 +8,7 @@ from typing import Any
 from judul_lib.checking import Checker
 from judul_lib.features import FEATURES
 from judul_lib.matches import REMARK_COLUMN, Matches
+from judul_lib.readable import number, printable
 from judul_lib.settings import FEATURE_TITLES, MODEL_TITLES
 from judul_lib.storage import harmless_csv
 
@@ -52,8 +53,8 @@ def show(title: str, matches: Matches, checker: Checker, model: str, style: str)
 def _text_table(rows: list[dict[str, Any]], decisive: int, checker: Checker, model: str) -> str:
     best = rows[decisive]
     head = (
-        f"{best['rf_label']} (peluang {_comma(best['rf_probability'], 2)}, ambang "
-        f"{_comma(checker.threshold, 2)}; {MODEL_TITLES[model]}, {_points(len(checker.titles))} judul)"
+        f"{best['rf_label']} (peluang {number(best['rf_probability'], 2)}, ambang "
+        f"{number(checker.threshold, 2)}; {MODEL_TITLES[model]}, {number(len(checker.titles))} judul)"
     )
     names = {name: FEATURE_TITLES.get(name, name) for name in FEATURES}
     widths = {name: max(5, len(shown)) for name, shown in names.items()}
@@ -62,24 +63,11 @@ def _text_table(rows: list[dict[str, Any]], decisive: int, checker: Checker, mod
     lines = [head, "", f"{columns}judul"]
     indent = " " * len(columns)
     width = max(40, shutil.get_terminal_size((120, 24)).columns - len(indent))
-    for number, row in enumerate(rows, start=1):
-        features = "  ".join(f"{_comma(row[name]):>{wide}}" for name, wide in widths.items())
-        values = f"{number:3}  {_comma(row['rf_probability']):>7}  {features}  {row['rf_label']:<11}  "
-        wrapped = textwrap.wrap(_printable(row["judul_ref"]), width) or [""]
+    for rank, row in enumerate(rows, start=1):
+        features = "  ".join(f"{number(row[name]):>{wide}}" for name, wide in widths.items())
+        values = f"{rank:3}  {number(row['rf_probability']):>7}  {features}  {row['rf_label']:<11}  "
+        wrapped = textwrap.wrap(printable(row["judul_ref"]), width) or [""]
         if remark := row.get(REMARK_COLUMN):
-            wrapped += textwrap.wrap(f"({_printable(remark)})", width)
+            wrapped += textwrap.wrap(f"({printable(remark)})", width)
         lines.append(values + f"\n{indent}".join(wrapped))
     return "\n".join(lines) + "\n"
-
-
-def _comma(value: float, decimals: int = 3) -> str:
-    return f"{value:.{decimals}f}".replace(".", ",")
-
-
-def _points(value: int) -> str:
-    return f"{value:,}".replace(",", ".")
-
-
-def _printable(text: str) -> str:
-    """Replace control characters: a title must not steer the terminal."""
-    return "".join(c if c.isprintable() else " " for c in text)

@@ -26,8 +26,8 @@ ACTIONS = (TRAIN, PROMOTE, ROLLBACK, RETENTION, FORGET, EXPORT, BACKUP, RESTORE,
 ACTION_NAMES: Mapping[str, str] = MappingProxyType(
     {
         TRAIN: "pelatihan", PROMOTE: "pemberlakuan", ROLLBACK: "pengembalian",
-        RETENTION: "masa simpan", FORGET: "pelupaan", EXPORT: "penyalinan", BACKUP: "pencadangan",
-        RESTORE: "pemulihan", REVIEW: "tinjauan",
+        RETENTION: "masa simpan", FORGET: "penghapusan data", EXPORT: "penyalinan",
+        BACKUP: "pencadangan", RESTORE: "pemulihan", REVIEW: "tinjauan",
     }
 )  # fmt: skip
 """What readers call each action."""

@@ -19,6 +19,7 @@ from judul_lib.cli_parts import (
 )
 from judul_lib.cli_words import argument, command, option
 from judul_lib.errors import ModelError
+from judul_lib.readable import number
 from judul_lib.settings import ASK, SIMILAR
 
 if TYPE_CHECKING:
@@ -150,7 +151,6 @@ def _check_file(
     from judul_lib.proposals import decide_readable
     from judul_lib.storage import harmless_frame
     from judul_lib.table_files import TITLE_COLUMN, find_column
-    from judul_lib.tables import number
 
     proposals = read_table(file, warn=say)
     column = find_column(list(proposals.columns), TITLE_COLUMN, file.name)
@@ -188,7 +188,6 @@ def score_pairs(
     from judul_lib.matches import RESULT_COLUMNS
     from judul_lib.storage import harmless_frame
     from judul_lib.table_files import find_column
-    from judul_lib.tables import number
 
     config = cli_parts.read_config(models=outputs, elsewhere=elsewhere)
     chosen = cli_parts.choose_model(name, config.models)
@@ -218,8 +217,6 @@ def _with_results(frame: "pd.DataFrame", columns: Iterable[str], rows: list[dict
 
 def _say_blank(count: int) -> None:
     if count:
-        from judul_lib.tables import number
-
         say(
             f"Catatan: {number(count)} baris tidak berisi judul yang dapat dibandingkan; "
             "kolom hasilnya dikosongkan."

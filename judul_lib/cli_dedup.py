@@ -13,6 +13,7 @@ from judul_lib.cli_parts import JOBS_OPTION, MODEL_OPTION, MODELS_OPTION, SCHEDU
 from judul_lib.cli_words import argument, command, option
 from judul_lib.errors import BusyError
 from judul_lib.file_locks import only_one
+from judul_lib.readable import number
 from judul_lib.settings import PAIR_THRESHOLD
 from judul_lib.storage import clear_killed
 
@@ -52,7 +53,6 @@ def dedup(
     from judul_lib.dedup import find_duplicates, recall
     from judul_lib.storage import harmless_frame
     from judul_lib.table_files import TITLE_COLUMN
-    from judul_lib.tables import number
 
     config = cli_parts.read_config(models=outputs)
     model = cli_parts.choose_model(name, config.models)

@@ -10,6 +10,7 @@ import click
 from judul_lib import cli_parts
 from judul_lib.cli_parts import MODEL_OPTION, MODELS_OPTION, say
 from judul_lib.cli_words import argument, group, option
+from judul_lib.readable import number, printable, readable
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -38,7 +39,6 @@ def verify(outputs: Path | None) -> int:
     """
     from judul_lib import audit as trail
     from judul_lib.database import audit, read_table
-    from judul_lib.tables import number
 
     with opened(outputs) as (config, engine):
         found = trail.verify(engine, config.logs)
@@ -64,14 +64,14 @@ def show_audit(outputs: Path | None) -> None:
     if not rows:
         click.echo("Jejak audit masih kosong.")
         return
-    click.echo(f"{'No.':>4}  {'Waktu (UTC)':<19}  {'Pelaku':<16}  {'Tindakan':<12}  Alasan; rincian")
+    click.echo(f"{'No.':>4}  {'Waktu (UTC)':<19}  {'Pelaku':<16}  {'Tindakan':<16}  Alasan; rincian")
     for row in rows:
         when = row["time"].isoformat(sep=" ", timespec="seconds")
         # A reason is somebody's text: what would move the cursor is shown, not done.
-        text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in row["reason"])
+        text = printable(row["reason"])
         action = ACTION_NAMES.get(row["action"], row["action"])
         click.echo(
-            f"{row['seq']:>4}  {when}  {row['actor']:<16}  {action:<12}  {text}; {row['details']}"
+            f"{row['seq']:>4}  {when}  {row['actor']:<16}  {action:<16}  {text}; {row['details']}"
         )
 
 
@@ -85,7 +85,6 @@ def show_audit(outputs: Path | None) -> None:
 def retention(days: int, dry_run: bool, reason: str, outputs: Path | None) -> None:
     """Hapus catatan penggunaan yang lebih tua dari masa simpannya."""
     from judul_lib import privacy
-    from judul_lib.tables import number
 
     with opened(outputs) as (config, engine):
         counts = privacy.retention(
@@ -194,7 +193,6 @@ def restore(path: Path, force: bool, reason: str, outputs: Path | None) -> None:
     """Pulihkan log, kunci, label, dan semua model dari cadangan."""
     from judul_lib.database import database_url
     from judul_lib.restoring import restore as put_back
-    from judul_lib.tables import number
 
     config = cli_parts.read_config(models=outputs)
     done = put_back(
@@ -207,7 +205,7 @@ def restore(path: Path, force: bool, reason: str, outputs: Path | None) -> None:
         say(f"Yang sebelumnya ada disimpan sebagai {', '.join(done.aside)}.")
     if done.forgotten:
         again = number(done.forgotten)
-        say(f"{again} pengguna yang dilupakan setelah cadangan itu dibuat, dilupakan lagi.")
+        say(f"Data {again} pengguna yang dihapus setelah cadangan itu dibuat, dihapus lagi.")
     if not done.has_key:
         say("Kunci nama samaran tidak ada di cadangan; berikan yang dahulu lewat JUDUL_LOG_KEY.")
     say("Mulai ulang halaman pemeriksaan bila sedang berjalan.")
@@ -252,7 +250,6 @@ def fairness(name: str | None, outputs: Path | None) -> None:
     from judul_lib.fairness import GROUPINGS, disparities, error_rates
     from judul_lib.gold import read_gold
     from judul_lib.governance_tables import with_interval
-    from judul_lib.tables import number
 
     config = cli_parts.read_config(models=outputs)
     checker = load_checker(cli_parts.choose_model(name, config.models), [], threshold=config.threshold)
@@ -292,6 +289,5 @@ def opened(outputs: Path | None, *, may_begin: bool = False) -> "Iterator[tuple[
 
 
 def _listed(counts: Mapping[str, int]) -> str:
-    from judul_lib.tables import number, readable
 
     return ", ".join(f"{number(count)} {readable(name)}" for name, count in counts.items())

@@ -10,6 +10,7 @@ from judul_lib import cli_parts
 from judul_lib.cli_parts import JOBS_OPTION, MODEL_OPTION, MODELS_OPTION
 from judul_lib.cli_words import argument, group, option
 from judul_lib.errors import IndexFileError
+from judul_lib.readable import number
 from judul_lib.settings import MODEL_TITLES
 
 _FOLDER = argument("folder", type=Path, metavar="INDEKS", help="Folder indeks.")
@@ -36,7 +37,6 @@ def build(catalogue: Path, folder: Path, name: str | None, outputs: Path | None,
     from judul_lib.index import TitleIndex
     from judul_lib.index_files import can_hold_index, only_writer
     from judul_lib.table_files import TITLE_COLUMN
-    from judul_lib.tables import number
 
     start = time.perf_counter()
     if not can_hold_index(folder):
@@ -70,7 +70,6 @@ def add(folder: Path, catalogue: Path | None, title: str | None) -> None:
     from judul_lib.index import TitleIndex
     from judul_lib.preprocessing import title_key
     from judul_lib.table_files import TITLE_COLUMN
-    from judul_lib.tables import number
 
     if catalogue is None and title is not None:
         cli_parts.require_words(title)
@@ -97,7 +96,6 @@ def add(folder: Path, catalogue: Path | None, title: str | None) -> None:
 def remove(folder: Path, title: str) -> None:
     """Hapus JUDUL dari indeks."""
     from judul_lib.index import TitleIndex
-    from judul_lib.tables import number
 
     opened = TitleIndex.load(folder)
     count = opened.remove(title.strip())
@@ -115,7 +113,6 @@ def info(folder: Path, outputs: Path | None) -> None:
     """Tampilkan isi indeks: model, judul, bagian, ukuran."""
     from judul_lib.index_files import read_index
     from judul_lib.registry import read_metadata
-    from judul_lib.tables import number
 
     model, parts, _ = read_index(folder, Path)
     name = str(read_metadata(model)["name"])
@@ -131,7 +128,6 @@ def info(folder: Path, outputs: Path | None) -> None:
 
 
 def _size(folder: Path) -> str:
-    from judul_lib.tables import number
 
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     return f"{number(size / 1_000_000, 1)} MB" if size >= 1_000_000 else f"{number(size / 1_000, 0)} KB"

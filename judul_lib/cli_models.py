@@ -10,6 +10,7 @@ import click
 from judul_lib import cli_parts
 from judul_lib.cli_parts import MODELS_OPTION, say
 from judul_lib.cli_words import argument, group, option
+from judul_lib.readable import number, printable, readable
 from judul_lib.settings import MODEL_TITLES
 
 if TYPE_CHECKING:
@@ -60,7 +61,6 @@ def show(name: str, version: str | None, outputs: Path | None) -> None:
     """
     from judul_lib import promotions, versions
     from judul_lib.registry import read_metadata, version_of
-    from judul_lib.tables import number
 
     folder = cli_parts.read_config(models=outputs).models
     version = version or versions.current_version(folder, name)
@@ -226,8 +226,6 @@ def _rows(config: "Config", name: str) -> list[tuple[str, ...]]:
 
 def _day(value: Any) -> str:
     """Return the day of a date in ISO 8601 as readers write it; what is no date, as it is."""
-    from judul_lib.tables import number
-
     try:
         return number(date.fromisoformat(str(value)[:10]))
     except ValueError:
@@ -235,7 +233,6 @@ def _day(value: Any) -> str:
 
 
 def _metrics(values: Mapping[str, Any] | None) -> str:
-    from judul_lib.tables import number, readable
 
     return ", ".join(f"{readable(key)} {number(value)}" for key, value in (values or {}).items())
 
@@ -245,4 +242,4 @@ def _print_columns(rows: Iterable[tuple[str, ...]]) -> None:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        click.echo("  ".join(cells).rstrip())
+        click.echo(printable("  ".join(cells).rstrip()))

@@ -11,6 +11,7 @@ import click
 from judul_lib import cli_parts
 from judul_lib.cli_parts import MODELS_OPTION, say
 from judul_lib.cli_words import command, option
+from judul_lib.readable import number, percent
 from judul_lib.settings import SEED
 
 if TYPE_CHECKING:
@@ -94,7 +95,6 @@ def _opened(logs: Path | None, usual: Path, *, may_begin: bool = True) -> "Itera
 def _summary(usage: "Usage", drift: "pd.DataFrame", days: int, threshold: float) -> list[str]:
     from judul_lib import monitoring
     from judul_lib.settings import MODEL_TITLES
-    from judul_lib.tables import number, percent
 
     made_up = " (data simulasi)" if usage.is_simulated else ""
     head = f"Penggunaan {number(days)} hari terakhir{made_up}"
@@ -137,9 +137,8 @@ def _summary(usage: "Usage", drift: "pd.DataFrame", days: int, threshold: float)
         facts[f"{MODEL_TITLES.get(one, one)} dan {MODEL_TITLES.get(other, other)}"] = (
             f"sependapat pada {percent(same)} dari {number(n)} judul, selisih rata-rata {number(apart)}"
         )
-    measures = {"probability": "peluang", "unknown": "kata tak dikenal"}
     for model, measured, shift, psi, _, p_value, found in drift.itertuples(index=False):
-        facts[f"{measures[measured]}, {MODEL_TITLES.get(model, model)}"] = (
+        facts[f"{monitoring.MEASURED[measured]}, {MODEL_TITLES.get(model, model)}"] = (
             f"{'bergeser' if found else 'tetap'}: rata-rata {number(shift)}, PSI {number(psi)}, "
             f"p {number(p_value)}"
         )
@@ -160,7 +159,7 @@ def _correlation_lines(usage: "Usage") -> list[str]:
 
 
 def _alert_lines(alerts: "pd.DataFrame") -> list[str]:
-    from judul_lib.tables import number, table
+    from judul_lib.tables import table
 
     if alerts.empty:
         return ["Tidak ada peringatan."]
@@ -236,7 +235,6 @@ def simulate(
     from judul_lib.clock import now
     from judul_lib.model_baselines import read_baselines
     from judul_lib.simulation import simulate_usage
-    from judul_lib.tables import number
     from judul_lib.usage_frames import local_day
 
     config = cli_parts.read_config(models=outputs)

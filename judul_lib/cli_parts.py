@@ -9,6 +9,7 @@ import click
 
 from judul_lib.cli_words import option
 from judul_lib.errors import CorpusError, LogError
+from judul_lib.readable import number, printable
 from judul_lib.settings import ELSEWHERE_LABELS, MODEL_TITLES
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def read_config(**overrides: Any) -> "Config":
 
 def say(text: str) -> None:
     """Write a sentence to standard error; a name in it must not steer the terminal."""
-    click.echo("".join(c if c.isprintable() else repr(c)[1:-1] for c in text), err=True)
+    click.echo(printable(text), err=True)
 
 
 def open_log(config: "Config") -> "UsageLog | None":
@@ -133,8 +134,6 @@ def read_catalogue(path: Path, *, min_titles: int = 1) -> "Corpus":
 
     read = read_corpus(path, min_titles=min_titles, warn=say)
     if len(read.rejected):
-        from judul_lib.tables import number
-
         left_out, every = number(len(read.rejected)), number(read.n_rows)
         which = read.first_rejected()
         say(f"Catatan: {left_out} dari {every} baris {path.name} tidak dipakai: {which}.")

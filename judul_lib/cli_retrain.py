@@ -10,6 +10,7 @@ from judul_lib import cli_parts
 from judul_lib.cli_models import audit_trail, tell_switch
 from judul_lib.cli_parts import MODELS_OPTION, say
 from judul_lib.cli_words import argument, command, option
+from judul_lib.readable import number, readable
 from judul_lib.settings import MODEL_TITLES
 
 if TYPE_CHECKING:
@@ -62,7 +63,6 @@ def retrain(
     from judul_lib import retraining, switches, tracking
     from judul_lib.labels import Answers, read_label_file, settle
     from judul_lib.registry import read_metadata
-    from judul_lib.tables import number, readable
 
     config = cli_parts.read_config(models=outputs)
     name = name or str(read_metadata(cli_parts.choose_model(None, config.models)).get("name"))
@@ -138,7 +138,6 @@ def _feedback(config: "Config", name: str, own: list[str], titles: Path | None) 
 
 def _tell_comparison(made: "Retrained") -> None:
     from judul_lib.retraining import DECIDING, TOLERANCE
-    from judul_lib.tables import number, readable
 
     if made.n_strange:
         say(

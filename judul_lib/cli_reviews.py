@@ -8,6 +8,7 @@ from judul_lib import cli_parts
 from judul_lib.cli_govern import opened
 from judul_lib.cli_parts import MODELS_OPTION
 from judul_lib.cli_words import argument, command, option
+from judul_lib.readable import number
 
 
 @command()
@@ -23,7 +24,7 @@ def calendar(outputs: Path | None) -> int:
     from judul_lib.clock import now
     from judul_lib.governance_tables import calendar_table
     from judul_lib.review_calendar import due
-    from judul_lib.tables import number, table
+    from judul_lib.tables import table
 
     with opened(outputs, may_begin=True) as (config, engine):
         found = due(config, engine, now())
@@ -79,8 +80,8 @@ def playbook(kind: str | None) -> None:
         raise LogError(f"Jenis insiden '{kind}' tidak dikenal. Pilih: {', '.join(PLAYBOOK)}.")
     known = PLAYBOOK[kind]
     click.echo(f"{known.level}  {known.title} (ditanggapi dalam {known.within})\n")
-    for number, step in enumerate(known.steps, start=1):
-        click.echo(f"{number}. {step}")
+    for rank, step in enumerate(known.steps, start=1):
+        click.echo(f"{rank}. {step}")
     click.echo()
     for label, text in (
         ("Diberi tahu", known.told), ("Dicatat", known.written), ("Selesai bila", known.over),

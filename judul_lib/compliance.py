@@ -18,12 +18,12 @@ from judul_lib.config import Config
 from judul_lib.database import audit, feedback, predictions, read_table, scores, transaction
 from judul_lib.errors import JudulError, LogError, describe_os_error
 from judul_lib.promotions import missing_metadata
+from judul_lib.readable import number, readable
 from judul_lib.registry import METADATA_FILE, STRUCTURED, load_estimators, load_structured, read_metadata
 from judul_lib.settings import MODEL_TITLES, SEED
 from judul_lib.spool import spooled
 from judul_lib.storage import sha256_of
 from judul_lib.switches import without_row
-from judul_lib.tables import number, readable
 
 KEPT_DAYS, BACKUP_DAYS = 90, 7
 """The study's retention period; the age from which a backup is too old (ours)."""

@@ -11,9 +11,9 @@ import pandas as pd
 
 from judul_lib.errors import CorpusError, describe_os_error
 from judul_lib.preprocessing import readable_stems, title_fault, title_key
+from judul_lib.readable import number
 from judul_lib.storage import content_version, frame_text, sha256_of, write_bytes
 from judul_lib.table_files import TITLE_COLUMN, Warn, find_column, parse_table, unique_names
-from judul_lib.tables import number
 
 CORPUS_FILE, REJECTED_FILE, DATASET_FILE = "corpus.csv", "rejected.csv", "dataset.json"
 PROCESSED_COLUMN = "judul_proc"

@@ -26,10 +26,10 @@ from judul_lib.features import FEATURES
 from judul_lib.index import Progress, TitleIndex
 from judul_lib.pair_blocks import Catalogue, IndexPairs, Pairs, RecordPairs, StudyPairs
 from judul_lib.preprocessing import title_key
+from judul_lib.readable import number
 from judul_lib.registry import STRUCTURED, load_model, load_structured, read_metadata
 from judul_lib.settings import PAIR_THRESHOLD
 from judul_lib.storage import sha256_of, write_bytes
-from judul_lib.tables import number
 from judul_lib.workers import known_scheduler, run_tasks
 
 MOST_COPIES = 5_000

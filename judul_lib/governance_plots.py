@@ -8,8 +8,8 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from judul_lib.figure_style import ACCENT, BLUE, GREY, LOOKS, PRIMARY, rounded, style
+from judul_lib.readable import number
 from judul_lib.review_calendar import LATE, LATER, NEVER, TODAY, Due
-from judul_lib.tables import number
 
 _KINDS = ("alarm palsu", "luput")
 # Full and hollow, round and pointed: a grey print tells them apart.

@@ -10,10 +10,10 @@ from judul_lib.compliance import Check
 from judul_lib.fairness import disparities
 from judul_lib.incident_playbook import PLAYBOOK
 from judul_lib.promotions import metrics_of, missing_metadata
+from judul_lib.readable import percent
 from judul_lib.registry import read_metadata
 from judul_lib.review_calendar import LATE, Due
 from judul_lib.settings import MODEL_TITLES
-from judul_lib.tables import percent
 
 
 def calendar_table(reviews: Iterable[Due]) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from judul_lib.figure_style import LOOKS, rounded, style
 from judul_lib.growth import growth_exponent
-from judul_lib.tables import number
+from judul_lib.readable import number
 
 
 def time_growth(seconds: Mapping[str, pd.Series]) -> go.Figure:

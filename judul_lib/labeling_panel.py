@@ -14,8 +14,8 @@ from judul_lib.active_learning import select_pairs
 from judul_lib.checking import Checker
 from judul_lib.errors import JudulError, describe_os_error
 from judul_lib.labeling_session import ANSWERS, LabelingSession
+from judul_lib.readable import number
 from judul_lib.settings import SEED
-from judul_lib.tables import number
 from judul_lib.texts import read_texts
 from judul_lib.widgets import STYLE_FILE, AnswerButtons, Notice
 
@@ -173,10 +173,7 @@ class LabelingPanel(widgets.VBox):
         facts = {"done": number(session.n_done), "total": number(session.total)}
         counts = {name: number(count) for name, count in session.counts.items()}
         told = f"{self._texts('label_progress', **facts)}: {self._texts('label_counts', **counts)}"
-        self.progress.value = (
-            f"<label>{escape(told)} <progress value='{session.n_done}' max='{session.total}'>"
-            "</progress></label>"
-        )
+        self.progress.value = page_parts.progress(told, session.n_done, session.total)
 
     def _finished(self, session: LabelingSession) -> str:
         command = f"judul retrain --labels {shlex.quote(str(session.path.resolve()))}"

@@ -12,7 +12,7 @@ from plotly.subplots import make_subplots
 from scipy.stats import sem, t
 
 from judul_lib.figure_style import LOOKS, rounded, style
-from judul_lib.tables import number
+from judul_lib.readable import number
 
 _BINS = 10
 _LIGHT = "2e"  # Opacity of a band, as the end of its colour.

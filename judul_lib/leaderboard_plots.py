@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from judul_lib.figure_style import GREY, LOOKS, rounded, style
 from judul_lib.plots import labelled_cells, metric_intervals
-from judul_lib.tables import number
+from judul_lib.readable import number
 
 _BINS = 10
 _COLUMNS = (

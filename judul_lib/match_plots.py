@@ -19,8 +19,8 @@ from judul_lib.figure_style import (
 )
 from judul_lib.matches import Evidence, Matches
 from judul_lib.page_parts import part_title, verdict_title
+from judul_lib.readable import number
 from judul_lib.settings import ASK, DIFFERENT, SIMILAR
-from judul_lib.tables import number
 from judul_lib.texts import Texts, read_texts
 
 _LABEL_STYLE = {SIMILAR: (DANGER, ""), ASK: (ASKED, "."), DIFFERENT: (BLUE, "/")}

@@ -20,6 +20,9 @@ DRIFT_DAYS = 7
 
 DriftByDay = Callable[[str, pd.Timestamp], dict[str, Drift | None]]
 
+MEASURED = {"probability": "peluang teratas", "unknown": "kata tak dikenal"}
+"""What is watched for drift, as readers see it."""
+
 _PERCENTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
 

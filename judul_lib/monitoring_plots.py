@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from judul_lib.drift import N_BINS, Baseline
 from judul_lib.figure_style import GREY, LOOKS, PRIMARY, rounded, style
 from judul_lib.monitoring import SLOW_SECONDS, TARGET_SECONDS
-from judul_lib.tables import number
+from judul_lib.readable import number
 
 # As days are written in Indonesia.
 _DAY, _DATE = "%d-%m", "%d-%m-%Y"

@@ -7,12 +7,11 @@ import pandas as pd
 from judul_lib.ab_testing import Comparison
 from judul_lib.alerts import INCIDENT_LEVELS
 from judul_lib.drift import ModelBaseline
-from judul_lib.monitoring import DRIFT_DAYS, agreement, availability, correlations, drift_on
+from judul_lib.monitoring import DRIFT_DAYS, MEASURED, agreement, availability, correlations, drift_on
+from judul_lib.readable import number
 from judul_lib.settings import DECISION_THRESHOLD, MODEL_TITLES
-from judul_lib.tables import number
 from judul_lib.usage_frames import Usage
 
-_MEASURED = {"probability": "peluang teratas", "unknown": "kata tak dikenal"}
 _OPINIONS = {"is_right": "simpulan dinilai tepat", "rating": "nilai 1 sampai 5"}
 
 
@@ -62,7 +61,7 @@ def drift_rows(drifts: pd.DataFrame) -> pd.DataFrame:
         "measured": "ukuran", "mean_shift": "rata-rata", "psi": "PSI", "ks": "KS", "p_value": "p",
         "drift": "bergeser",
     }  # fmt: skip
-    return drifts.replace({"model": MODEL_TITLES, "measured": _MEASURED}).rename(columns=names)
+    return drifts.replace({"model": MODEL_TITLES, "measured": MEASURED}).rename(columns=names)
 
 
 def daily_shifts(

@@ -12,9 +12,9 @@ from judul_lib.corpus import Corpus
 from judul_lib.errors import JudulError
 from judul_lib.installation_log import open_log
 from judul_lib.proposals_panel import ProposalsPanel
+from judul_lib.readable import number
 from judul_lib.session import Session
 from judul_lib.table_files import TITLE_COLUMN
-from judul_lib.tables import number
 from judul_lib.texts import Texts, read_texts
 from judul_lib.title_panel import TitlePanel
 from judul_lib.usage_log import UsageLog

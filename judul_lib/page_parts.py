@@ -14,8 +14,9 @@ from judul_lib import proposals as columns
 from judul_lib.features import FEATURES
 from judul_lib.matches import Matches
 from judul_lib.preprocessing import preprocess_text
+from judul_lib.readable import number
 from judul_lib.settings import ASK, DIFFERENT, SIMILAR
-from judul_lib.tables import Display, number
+from judul_lib.tables import Display
 from judul_lib.texts import Texts, read_texts
 
 _VERDICTS = {
@@ -120,6 +121,17 @@ def title_pair(left: str, right: str, *, texts: Texts | None = None) -> Display:
         for name, title, other in (("title_a", left, right), ("title_b", right, left))
     )
     return Display(f"<dl class='judul-pasangan'>{items}</dl>", f"{left}\n{right}")
+
+
+def progress(text: str, done: int, total: int) -> str:
+    """Return a progress bar with its words as HTML.
+
+    Examples
+    --------
+    >>> progress("1 dari 2", 1, 2)
+    "<label>1 dari 2 <progress value='1' max='2'></progress></label>"
+    """
+    return f"<label>{escape(text)} <progress value='{done}' max='{total}'></progress></label>"
 
 
 def comparison(

@@ -16,8 +16,8 @@ from plotly.subplots import make_subplots
 
 from judul_lib.figure_style import ACCENT, GRID, LOOKS, PRIMARY, SHADES, rounded, style
 from judul_lib.figure_style import use_in_notebook as use_in_notebook
+from judul_lib.readable import number, readable, setting
 from judul_lib.settings import DIFFERENT, SEED, SIMILAR
-from judul_lib.tables import number, readable, setting
 
 _CLASSES = {1: (SIMILAR, LOOKS[0]), 0: (DIFFERENT, LOOKS[1])}
 _MOST_TITLES, _MOST_POINTS = 150, 600

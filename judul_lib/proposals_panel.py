@@ -13,11 +13,11 @@ from judul_lib import page_parts, proposals
 from judul_lib.corpus import table_frame
 from judul_lib.errors import JudulError
 from judul_lib.installation_log import AnswerBatch
+from judul_lib.readable import number
 from judul_lib.session import Session
 from judul_lib.settings import MODEL_TITLES
 from judul_lib.storage import frame_text, harmless_frame
 from judul_lib.table_files import TITLE_COLUMN, find_column, unique_names
-from judul_lib.tables import number
 from judul_lib.texts import Texts
 from judul_lib.title_panel import file_name
 from judul_lib.widgets import DownloadButton, FileInput, Notice, SortableTable
@@ -150,10 +150,8 @@ class ProposalsPanel(widgets.VBox):
         percent = 100 * done // total
         if percent != self._percent:
             self._percent = percent
-            text = escape(self._texts("running", done=number(done), total=number(total)))
-            self.progress.value = (
-                f"<label>{text} <progress value='{done}' max='{total}'></progress></label>"
-            )
+            text = self._texts("running", done=number(done), total=number(total))
+            self.progress.value = page_parts.progress(text, done, total)
 
     def _summary(
         self, found: pd.DataFrame, seconds: float, threshold: float, model: str, corpus: str

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from copy import deepcopy
-from html import escape
+from html import escape, unescape
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +127,7 @@ def _html_output(cell: Any) -> str:
 
 def _title(notebook: Any) -> str:
     heading = notebook.cells[0].source.splitlines()[0].lstrip("# ")
-    return re.sub(r"<[^>]+>", "", markdown2html(heading)).strip()
+    return unescape(re.sub(r"<[^>]+>", "", markdown2html(heading))).strip()
 
 
 def _cells_html(notebook: Any) -> str:

@@ -23,7 +23,7 @@ from judul_lib.pseudonyms import KEY_FILE
 from judul_lib.spool import has_spooled
 from judul_lib.storage import recover_folder, replace_folder, sha256_of, write_bytes
 
-_AGAIN = "Sudah dilupakan setelah cadangan dibuat, jadi dilupakan lagi setelah pemulihan"
+_AGAIN = "Sudah dihapus setelah cadangan dibuat, jadi dihapus lagi setelah pemulihan"
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from judul_lib.index import TitleIndex
 from judul_lib.matches import Matches
 from judul_lib.preprocessing import preprocess_text
 from judul_lib.pseudonyms import assigned_model
+from judul_lib.readable import number
 from judul_lib.table_files import Warn
-from judul_lib.tables import number
 from judul_lib.texts import Texts
 from judul_lib.usage_log import Answered, UsageLog
 

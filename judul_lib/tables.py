@@ -1,96 +1,13 @@
-"""Tables, numbers and the summary box as a reader sees them: Indonesian separators, text as text."""
+"""Tables and the summary box as a reader sees them; what stands in a cell is text, never markup."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from html import escape
-from types import MappingProxyType
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from judul_lib.settings import FEATURE_TITLES
-
-
-def number(value: Any, decimals: int = 3) -> str:
-    """Write a number with a decimal comma and points between thousands, a day with its year last.
-
-    What is not there is a dash.
-
-    Examples
-    --------
-    >>> number(12345), number(0.5), number(float("nan")), number("LSTM")
-    ('12.345', '0,500', '–', 'LSTM')
-    """
-    if value is None or (isinstance(value, float | np.floating) and np.isnan(value)):
-        return "–"
-    if isinstance(value, date):
-        return f"{value:%d-%m-%Y}" if value == value else "–"
-    if isinstance(value, bool | np.bool_):
-        return "ya" if value else "tidak"
-    if isinstance(value, int | np.integer):
-        return f"{value:,}".replace(",", ".")
-    if isinstance(value, float | np.floating):
-        return f"{value:,.{decimals}f}".translate(str.maketrans(",.", ".,"))
-    return str(value)
-
-
-READABLE: Mapping[str, str] = MappingProxyType(
-    {
-        "accuracy": "akurasi", "f1_weighted": "F1 berbobot", "f1": "F1", "precision": "presisi",
-        "support": "pasangan", "roc_auc": "ROC AUC", "roc_auc_hard": "ROC AUC (sulit)",
-        "average_precision": "presisi rata-rata", "threshold": "ambang", "brier": "skor Brier",
-        "paraphrase_recall": "recall parafrase", "milliseconds": "milidetik", "kilobytes": "kilobyte",
-        **FEATURE_TITLES,
-        "rf_probability": "peluang mirip", "rf_label": "simpulan", "judul_ref": "judul dalam arsip",
-        "judul_a": "judul A", "judul_b": "judul B", "kind": "jenis",
-        "n_estimators": "banyak pohon (n_estimators)", "max_depth": "kedalaman (max_depth)",
-        "min_samples_split": "isi cabang (min_samples_split)",
-        "min_samples_leaf": "isi daun (min_samples_leaf)",
-        "predictions": "pemeriksaan", "scores": "skor", "feedback": "pendapat", "events": "kejadian",
-        "spool": "yang menunggu di berkas", "copies": "salinan yang disisihkan",
-        "audit": "baris jejak audit",
-    }
-)  # fmt: skip
-"""Names of columns, measures, settings and tables as readers see them; files keep their own."""
-
-
-def readable(name: object) -> str:
-    """Return a name as readers see it; names joined by a plus, one by one.
-
-    Examples
-    --------
-    >>> readable("roc_auc"), readable("cosine + jaccard"), readable("ambang")
-    ('ROC AUC', 'kosinus + Jaccard', 'ambang')
-    """
-    return " + ".join(READABLE.get(part, part) for part in str(name).split(" + "))
-
-
-def setting(value: Any) -> str:
-    """Write a setting of a model.
-
-    Examples
-    --------
-    >>> setting(None), setting(10.0), setting([100, 200])
-    ('tanpa batas', '10', '100, 200')
-    """
-    if isinstance(value, list | tuple):
-        return ", ".join(map(setting, value))
-    if value is None or value != value:
-        return "tanpa batas"
-    return number(int(value)) if isinstance(value, float) and value.is_integer() else number(value)
-
-
-def percent(share: float, decimals: int = 1) -> str:
-    """Write a share as a percentage.
-
-    Examples
-    --------
-    >>> percent(0.125)
-    '12,5 %'
-    """
-    return f"{number(100 * share, decimals)} %"
+from judul_lib.readable import number, readable
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import anywidget
 import traitlets
 
 from judul_lib.config import Config
-from judul_lib.tables import number
+from judul_lib.readable import number
 from judul_lib.texts import Texts
 
 _SCRIPTS = Path(__file__).parent / "resources" / "page"

@@ -128,8 +128,8 @@ def test_no_module_imports_from_a_floor_above():
     # Ground first; one line a floor.
     plan = """
         settings errors clock storage signed_logistic texts feedback file_locks cli_words
-        figure_style tables notebook_runner
-        preprocessing arrays plots reports table_files config array_files workers
+        readable figure_style notebook_runner
+        tables preprocessing arrays plots reports table_files config array_files workers
         database pseudonyms
         spool corpus estimators features spelling leaderboard_plots
         widgets forest_table audit log_copies usage_frames drift ab_testing
