@@ -19,7 +19,6 @@ from judul_lib.figure_style import (
 )
 from judul_lib.matches import Evidence, Matches
 from judul_lib.page_parts import part_title, verdict_title
-from judul_lib.readable import number
 from judul_lib.settings import ASK, DIFFERENT, SIMILAR
 from judul_lib.texts import Texts, read_texts
 
@@ -55,13 +54,14 @@ def match_bars(matches: Matches, *, texts: Texts | None = None) -> go.Figure:
                 x=rounded(matches.probability[rows], 3), y=rows, orientation="h",
                 name=verdict_title(label, texts=texts),
                 marker={"color": colour, "pattern": {"shape": pattern, **_PATTERN}},
-                text=[number(float(p), 2) for p in matches.probability[rows]],
+                text=[texts.number(float(p), 2) for p in matches.probability[rows]],
                 textposition="outside", cliponaxis=False,
                 customdata=[plain(matches.titles[k], 120) for k in rows],
                 hovertemplate="%{customdata}: %{x}<extra></extra>",
             )  # fmt: skip
     height = 150 + 26 * len(matches)
-    style(figure, texts("bars_title", n=len(matches)), height=height, barmode="overlay")
+    layout = {"barmode": "overlay", "separators": texts.separators}
+    style(figure, texts("bars_title", n=len(matches)), height=height, **layout)
     figure.add_vline(x=matches.threshold, line={"color": PRIMARY, "dash": "dash"})
     below = {"y": 0, "yref": "container", "yanchor": "bottom", "x": 0, "xref": "container"}
     figure.update_layout(showlegend=True, legend=below, margin={"t": 50, "b": 95})
@@ -89,7 +89,7 @@ def evidence_waterfall(evidence: Evidence, title: str, *, texts: Texts | None = 
     figure = go.Figure(
         go.Waterfall(
             orientation="h", x=values, cliponaxis=False,
-            y=[text.replace(".", ",") for text in shown],
+            y=[text.replace(".", texts.separators[0]) for text in shown],
             measure=["absolute", *["relative"] * len(parts), "total"],
             # A waterfall takes no pattern: three tones, and the sign beside each name.
             increasing={"marker": {"color": RISE, "line": {"color": PRIMARY, "width": 1}}},
@@ -98,9 +98,9 @@ def evidence_waterfall(evidence: Evidence, title: str, *, texts: Texts | None = 
             hovertemplate="%{y}<extra></extra>",
         )
     )  # fmt: skip
-    answer = texts("probability", p=number(evidence.probability, 2))
+    answer = texts("probability", p=texts.number(evidence.probability, 2))
     heading = f"{texts('why_title')}<br><sub>{answer}<br>{plain(title, 38)}</sub>"
-    style(figure, heading, height=130 + 34 * len(names))
+    style(figure, heading, height=130 + 34 * len(names), separators=texts.separators)
     ends = np.cumsum([evidence.base, *parts.values()])
     low, high = min(0, ends.min()), max(0, ends.max())
     room = 0.04 * (high - low)

@@ -12,7 +12,6 @@ from judul_lib.corpus import Corpus
 from judul_lib.errors import JudulError
 from judul_lib.installation_log import open_log
 from judul_lib.proposals_panel import ProposalsPanel
-from judul_lib.readable import number
 from judul_lib.session import Session
 from judul_lib.table_files import TITLE_COLUMN
 from judul_lib.texts import Texts, read_texts
@@ -77,7 +76,7 @@ class ArchivePanel(widgets.VBox):
             said = self._texts("corpus_ready", name=self._session.describe(name))
             if corpus is not None and (n := len(corpus.rejected)):
                 which = corpus.first_rejected()
-                said += " " + self._texts("corpus_rejected", n=number(n), rows=which)
+                said += " " + self._texts("corpus_rejected", n=self._texts.number(n), rows=which)
             self.file.say(" ".join([said, *notes]))
             self._list()
             self._on_change()

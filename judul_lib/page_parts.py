@@ -14,7 +14,6 @@ from judul_lib import proposals as columns
 from judul_lib.features import FEATURES
 from judul_lib.matches import Matches
 from judul_lib.preprocessing import preprocess_text
-from judul_lib.readable import number
 from judul_lib.settings import ASK, DIFFERENT, SIMILAR
 from judul_lib.tables import Display
 from judul_lib.texts import Texts, read_texts
@@ -56,7 +55,7 @@ def verdict(matches: Matches, *, texts: Texts | None = None) -> Display:
         return Display(f"<p class='judul-petunjuk'>{escape(texts('no_titles'))}</p>", texts("no_titles"))
     row = matches.decisive
     name, advice, style, sign = _VERDICTS[matches.labels[row]]
-    chance = texts("probability", p=number(float(matches.probability[row]), 2))
+    chance = texts("probability", p=texts.number(float(matches.probability[row]), 2))
     remark = matches.remarks[row] if matches.remarks else ""
     html = (
         f"<div class='judul-vonis {style}'><p class='judul-vonis-kata'>"
@@ -97,10 +96,10 @@ def match_table(
             hint = escape(texts("choose"))
             marked = f"<button type='button' class='judul-pilih' title='{hint}'>{marked}</button>"
         remark = f"<small>{_text(remarks[row])}</small>" if remarks[row] else ""
-        cells = "".join(_value_cell(float(value)) for value in features)
+        cells = "".join(_value_cell(float(value), texts) for value in features)
         lines.append(
             f"<tr data-row='{row}'><td class='angka' data-value='{row}'>{row + 1}</td>"
-            f"<td class='judul-teks'>{marked}{remark}</td>{_bar_cell(float(p))}"
+            f"<td class='judul-teks'>{marked}{remark}</td>{_bar_cell(float(p), texts)}"
             f"<td>{_chip(label, texts)}</td>{cells}</tr>"
         )
     html = f"<table class='judul-tabel judul-hasil'>{head}<tbody>{''.join(lines)}</tbody></table>"
@@ -156,13 +155,13 @@ def comparison(
     deciding = {model: matches.only(matches.decisive) for model, matches in results.items()}
     for model, match in deciding.items():
         p, label, title = float(match.probability[0]), match.labels[0], match.titles[0]
-        time = number(1000 * seconds[model], 0) if seconds else ""
+        time = texts.number(1000 * seconds[model], 0) if seconds else ""
         cell = f"<td class='angka'>{escape(texts('ms', n=time))}</td>" if seconds else ""
         lines.append(
-            f"<tr><th scope='row'>{escape(model)}</th><td>{_chip(label, texts)}</td>{_bar_cell(p)}"
-            f"<td class='judul-teks'>{_text(title)}</td>{cell}</tr>"
+            f"<tr><th scope='row'>{escape(model)}</th><td>{_chip(label, texts)}</td>"
+            f"{_bar_cell(p, texts)}<td class='judul-teks'>{_text(title)}</td>{cell}</tr>"
         )
-        plain.append(f"{model}: {label} {number(p)} {title}")
+        plain.append(f"{model}: {label} {texts.number(p)} {title}")
     told = _agreement(list(deciding.values()), texts)
     items = "".join(f"<li>{escape(sentence)}</li>" for sentence in told)
     table = f"<table class='judul-tabel'>{head}<tbody>{''.join(lines)}</tbody></table>"
@@ -176,7 +175,7 @@ def _agreement(deciding: Sequence[Matches], texts: Texts) -> list[str]:
     one = labels.pop() if len(labels) == 1 else None
     return [
         texts("agree", verdict=verdict_title(one, texts=texts)) if one else texts("disagree"),
-        texts("difference", d=number(max(chances) - min(chances), 2)),
+        texts("difference", d=texts.number(max(chances) - min(chances), 2)),
         texts("same_title" if len(closest) == 1 else "other_titles"),
     ]
 
@@ -207,8 +206,10 @@ def proposal_table(
         lines.append(
             f"<tr data-row='{row}'><td class='angka' data-value='{row}'>{row}</td>"
             f"<td class='judul-teks'>{_text(title)}</td><td>{_chip(found[columns.VERDICT], texts)}</td>"
-            f"{_bar_cell(found[columns.PROBABILITY])}<td class='judul-teks'>{_text(closest)}</td>"
-            f"{_bar_cell(found[columns.OTHER_PROBABILITY])}<td class='judul-teks'>{also}</td></tr>"
+            f"{_bar_cell(found[columns.PROBABILITY], texts)}"
+            f"<td class='judul-teks'>{_text(closest)}</td>"
+            f"{_bar_cell(found[columns.OTHER_PROBABILITY], texts)}"
+            f"<td class='judul-teks'>{also}</td></tr>"
         )
     head = _head(named, texts, interactive)
     html = f"<table class='judul-tabel judul-hasil'>{head}<tbody>{''.join(lines)}</tbody></table>"
@@ -237,15 +238,15 @@ def _marked(title: str, stems: set[str]) -> str:
     return f"<bdi>{''.join(pieces)}</bdi>"
 
 
-def _value_cell(value: float) -> str:
-    return f"<td class='angka' data-value='{value:.6f}'>{number(value, 2)}</td>"
+def _value_cell(value: float, texts: Texts) -> str:
+    return f"<td class='angka' data-value='{value:.6f}'>{texts.number(value, 2)}</td>"
 
 
-def _bar_cell(value: object) -> str:
+def _bar_cell(value: object, texts: Texts) -> str:
     if not isinstance(value, float) or value != value:
         return "<td class='angka' data-value='-1'>–</td>"
     return (
-        f"<td class='angka judul-peluang' data-value='{value:.9f}'>{number(value, 2)}"
+        f"<td class='angka judul-peluang' data-value='{value:.9f}'>{texts.number(value, 2)}"
         f"<span class='judul-batang'><span style='width:{100 * value:.1f}%'></span></span></td>"
     )
 

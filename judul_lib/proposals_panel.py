@@ -13,7 +13,6 @@ from judul_lib import page_parts, proposals
 from judul_lib.corpus import table_frame
 from judul_lib.errors import JudulError
 from judul_lib.installation_log import AnswerBatch
-from judul_lib.readable import number
 from judul_lib.session import Session
 from judul_lib.settings import MODEL_TITLES
 from judul_lib.storage import frame_text, harmless_frame
@@ -150,7 +149,8 @@ class ProposalsPanel(widgets.VBox):
         percent = 100 * done // total
         if percent != self._percent:
             self._percent = percent
-            text = self._texts("running", done=number(done), total=number(total))
+            numbers = {"done": self._texts.number(done), "total": self._texts.number(total)}
+            text = self._texts("running", **numbers)
             self.progress.value = page_parts.progress(text, done, total)
 
     def _summary(
@@ -163,14 +163,14 @@ class ProposalsPanel(widgets.VBox):
             "among": int(found[proposals.OTHER_VERDICT].isin(close).sum()),
             "skipped": int((found[proposals.VERDICT] == proposals.NOT_COMPARED).sum()),
         }
-        facts = {name: number(count) for name, count in counts.items()}
-        facts |= {"s": number(seconds, 1), "threshold": number(threshold, 2)}
+        facts = {name: texts.number(count) for name, count in counts.items()}
+        facts |= {"s": texts.number(seconds, 1), "threshold": texts.number(threshold, 2)}
         facts |= {"model": MODEL_TITLES[model], "corpus": corpus}
         said = [texts("batch_done", **facts)]
         if len(found) > MOST_SHOWN:
             said.append(texts("batch_shown", n=MOST_SHOWN))
         if counts["n"] - counts["skipped"] > proposals.MOST_AMONG_THEMSELVES:
-            said.append(texts("too_many_among", n=number(proposals.MOST_AMONG_THEMSELVES)))
+            said.append(texts("too_many_among", n=texts.number(proposals.MOST_AMONG_THEMSELVES)))
         return " ".join(said)
 
     def _say(self, text: str, *, is_error: bool = False) -> None:

@@ -17,7 +17,6 @@ from judul_lib.index import TitleIndex
 from judul_lib.matches import Matches
 from judul_lib.preprocessing import preprocess_text
 from judul_lib.pseudonyms import assigned_model
-from judul_lib.readable import number
 from judul_lib.table_files import Warn
 from judul_lib.texts import Texts
 from judul_lib.usage_log import Answered, UsageLog
@@ -47,7 +46,7 @@ def objection(title: str, texts: Texts) -> str | None:
     if not title.strip():
         return texts("empty")
     if len(title) > LONGEST_TITLE:
-        return texts("long", length=number(len(title)), most=number(LONGEST_TITLE))
+        return texts("long", length=texts.number(len(title)), most=texts.number(LONGEST_TITLE))
     words = preprocess_text(title).split()
     if not words:
         return texts("nothing_left")
@@ -173,7 +172,7 @@ class Session:
             n = len(archive.titles)
         else:
             n = len(next(iter(self._own.values())).titles if archive is None else archive)
-        return self._texts("known_corpus", name=name, n=number(n))
+        return self._texts("known_corpus", name=name, n=self._texts.number(n))
 
     def check(self, title: str) -> dict[str, Answer]:
         """Ask every model; return the best `MOST_RESULTS` matches of each."""

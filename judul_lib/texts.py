@@ -6,6 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from judul_lib.readable import number
+
 TEXTS_FILE = Path(__file__).parent / "resources" / "page" / "texts.toml"
 
 
@@ -24,6 +26,21 @@ class Texts:
     def __call__(self, key: str, **values: Any) -> str:
         """Return the words of a key, its ``{names}`` filled in."""
         return self._words[key].format(**values)
+
+    @property
+    def separators(self) -> str:
+        """The decimal mark and what stands between thousands, as plotly takes them."""
+        return self._words.get("separators", ",.")
+
+    def number(self, value: Any, decimals: int = 3) -> str:
+        """Write a number as readers of this language do.
+
+        Examples
+        --------
+        >>> Texts({"separators": ".,"}).number(1234.5, 1)
+        '1,234.5'
+        """
+        return number(value, decimals).translate(str.maketrans(",.", self.separators))
 
 
 @cache

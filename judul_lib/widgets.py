@@ -14,7 +14,6 @@ import anywidget
 import traitlets
 
 from judul_lib.config import Config
-from judul_lib.readable import number
 from judul_lib.texts import Texts
 
 _SCRIPTS = Path(__file__).parent / "resources" / "page"
@@ -154,7 +153,7 @@ class FileInput(anywidget.AnyWidget):
         config: Config,
         words: Texts,
     ) -> None:
-        hint = words("upload_hint", mb=config.max_upload_mb, rows=number(config.max_rows))
+        hint = words("upload_hint", mb=config.max_upload_mb, rows=words.number(config.max_rows))
         told = {
             "label": label,
             "hint": hint,

@@ -556,6 +556,26 @@ def test_a_file_that_fails_is_an_error_in_the_log_by_its_kind(tmp_path):
     assert "Siti" not in str(logged(models, events))
 
 
+@pytest.mark.parametrize(("language", "marks", "other"), [("id", ",.", "."), ("en", ".,", ",")])
+def test_the_page_writes_numbers_as_its_readers_do(language, marks, other, write_csv):
+    path = write_csv([f"Prediksi Harga Barang {n}" for n in range(1_200)])
+    page = CheckPage(Config(log=False, models=MODELS, language=language, corpora={"x": path}))
+    assert f"1{marks[1]}200" in page._compared.value
+    page.one.check("Prediksi Harga Barang 7")
+    page.many.start("usul.csv", f"Judul\n{TITLE}\n".encode()).join()
+    panel = page.one.panels["structured"]
+    told = (panel.verdict.html, panel.table.html, page.one.comparison.html, page.many.table.html,
+            page.many.state.html)  # fmt: skip
+    shown = [re.sub(r"<[^>]*>", " ", html) for html in told]
+    assert all(re.search(rf"\d{re.escape(marks[0])}\d\d\b", text) for text in shown)
+    assert not any(re.search(rf"\b\d{re.escape(other)}\d\d\b", text) for text in shown)
+    for figure in (match_bars(panel._shown, texts=read_texts(language)),
+                   evidence_waterfall(page.session.checkers["light"].evidence(TITLE, TITLE), TITLE,
+                                      texts=read_texts(language))):  # fmt: skip
+        assert figure.layout.separators == marks
+        assert marks[0] in str(figure.data[0].text or figure.data[0].y)
+
+
 def test_the_page_speaks_english_if_asked():
     page = CheckPage(Config(log=False, models=MODELS, language="en"))
     page.one.check(TITLE)

@@ -127,8 +127,10 @@ def test_what_is_imported_is_declared():
 def test_no_module_imports_from_a_floor_above():
     # Ground first; one line a floor.
     plan = """
-        settings errors clock storage signed_logistic texts feedback file_locks cli_words
-        readable figure_style notebook_runner
+        settings errors clock storage signed_logistic feedback file_locks cli_words
+        readable notebook_runner
+        texts
+        figure_style
         tables preprocessing arrays plots reports table_files config array_files workers
         database pseudonyms
         spool corpus estimators features spelling leaderboard_plots
