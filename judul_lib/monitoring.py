@@ -155,9 +155,9 @@ def common_words(usage: Usage, top: int = 20) -> pd.Series:
 
 
 def drift_on(
-    usage: Usage, model: str, baseline: ModelBaseline, day: pd.Timestamp, days: int = DRIFT_DAYS
+    usage: Usage, model: str, baseline: ModelBaseline, day: pd.Timestamp
 ) -> dict[str, Drift | None]:
-    """Compare a model's answers in the days up to a day with its baseline.
+    """Compare a model's answers in the `DRIFT_DAYS` up to a day with its baseline.
 
     A title asked again and again counts once, and answers of another version
     of the model do not count.
@@ -176,7 +176,7 @@ def drift_on(
     ['pergeseran rata-rata', 'PSI', 'p Kolmogorov-Smirnov']
     """
     rows = usage.scores
-    first = day - pd.Timedelta(days=days - 1)
+    first = day - pd.Timedelta(days=DRIFT_DAYS - 1)
     rows = rows[(rows["model"] == model) & rows["day"].between(first, day)]
     if baseline.version is not None:
         rows = rows[rows["version"].isna() | (rows["version"] == baseline.version)]
