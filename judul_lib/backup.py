@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,11 @@ from judul_lib import audit as trail
 from judul_lib.clock import now
 from judul_lib.database import SCHEMA_VERSION, USAGE_TABLES, audit, transaction
 from judul_lib.errors import LogError
+from judul_lib.file_locks import only_one
 from judul_lib.pseudonyms import KEY_FILE
 from judul_lib.settings import MODEL_TITLES
 from judul_lib.spool import DAMAGED_FILE, SPOOL_FILE
-from judul_lib.storage import recover_folder
+from judul_lib.storage import UNFINISHED, clear_killed, recover_folder
 
 MANIFEST, FORMAT = "manifest.json", 1
 TABLES: tuple[sa.Table, ...] = (*USAGE_TABLES.values(), audit)
@@ -85,8 +87,8 @@ def backup(
     Raises
     ------
     LogError
-        The database cannot be used, a model is not what its metadata say, or a link is
-        among the files.
+        Another backup writes that file, the database cannot be used, a model is not
+        what its metadata say, or a link is among the files.
     OSError
         Disk full, no permission.
     """
@@ -94,7 +96,19 @@ def backup(
     if any(target.resolve().is_relative_to(folder.resolve()) for folder in folders):
         raise LogError(f"{target} ada di dalam folder yang dicadangkan. Simpan cadangan di tempat lain.")
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    refusal = LogError(f"Pencadangan lain sedang menulis {target}. Tunggu sampai selesai, lalu ulangi.")
+    with only_one(target.with_name(f".{target.name}.lock"), refusal):
+        clear_killed(target.parent, escape(target.name))
+        manifest, digest = _write_zip(target, models, engine, logs)
+    trail.append(
+        engine, logs, actor=actor, action=trail.BACKUP, reason=reason,
+        details={"sha256": digest, "rows": manifest.rows, "folders": manifest.folders},
+    )  # fmt: skip
+    return manifest
+
+
+def _write_zip(target: Path, models: Path, engine: sa.Engine, logs: Path) -> tuple[Manifest, str]:
+    handle, temporary = tempfile.mkstemp(UNFINISHED, f".{target.name}.", target.parent)
     try:
         with os.fdopen(handle, "w+b") as stream:
             with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -107,11 +121,7 @@ def backup(
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-    trail.append(
-        engine, logs, actor=actor, action=trail.BACKUP, reason=reason,
-        details={"sha256": digest, "rows": manifest.rows, "folders": manifest.folders},
-    )  # fmt: skip
-    return manifest
+    return manifest, digest
 
 
 def verify_backup(path: Path) -> Manifest:

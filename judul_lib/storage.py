@@ -19,7 +19,8 @@ _Quoting: TypeAlias = Literal[0, 1, 2, 3]
 _FORMULA_START = ("=", "+", "-", "@", "\t", "\r")
 # Of a rename to a folder that a reader has brought back in between.
 _BACK_AGAIN = (errno.EEXIST, errno.ENOTEMPTY)
-_UNFINISHED, _PREVIOUS = ".tmp", ".previous"
+UNFINISHED, _PREVIOUS = ".tmp", ".previous"
+"""How the name of a file ends that is still being written."""
 _NUMBER = re.compile(r"[+-]?\d[\d.,]*")
 _INNER_START = re.compile(r"([;\t\r\n]\s*)(?=[=+\-@])")
 
@@ -64,7 +65,7 @@ def write_bytes(path: Path, content: bytes, *, mode: int = 0o644) -> bool:
     if path.is_file() and path.read_bytes() == content:
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(_UNFINISHED, f".{path.name}.", path.parent)
+    handle, temporary = tempfile.mkstemp(UNFINISHED, f".{path.name}.", path.parent)
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(content)
@@ -218,7 +219,7 @@ def clear_killed(folder: Path, pattern: str = "*") -> None:
     pattern : str
         Of the names of those files and folders, as `Path.glob` has it.
     """
-    for unfinished in folder.glob(f".{pattern}.*{_UNFINISHED}"):
+    for unfinished in folder.glob(f".{pattern}.*{UNFINISHED}"):
         unfinished.unlink(missing_ok=True)
     for aside in folder.glob(f".{pattern}{_PREVIOUS}"):
         recover_folder(aside.with_name(aside.name.removeprefix(".").removesuffix(_PREVIOUS)))

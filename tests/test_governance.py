@@ -30,6 +30,7 @@ from judul_lib.database import (
     sqlite_url,
 )
 from judul_lib.errors import LogError
+from judul_lib.file_locks import locked_file
 from judul_lib.log_copies import log_copies
 from judul_lib.pseudonyms import log_key
 from judul_lib.registry import METADATA_FILE
@@ -825,3 +826,15 @@ def test_a_link_is_no_part_of_a_backup(engine, installation, tmp_path):
     with pytest.raises(LogError, match="tautan adalah tautan"):
         made(engine, installation, tmp_path / "cadangan.zip")
     assert not (tmp_path / "cadangan.zip").exists()
+
+
+def test_what_a_killed_backup_left_goes_with_the_next(engine, installation, tmp_path):
+    target = tmp_path / "cadangan.zip"
+    (tmp_path / ".cadangan.zip.x1y2.tmp").write_bytes(b"half, with the key of the log in it")
+    (tmp_path / ".lain.zip.x1y2.tmp").write_bytes(b"of another, which is being written")
+    with locked_file(tmp_path / ".cadangan.zip.lock"), pytest.raises(LogError, match="sedang menulis"):
+        made(engine, installation, target)
+    assert not target.exists()
+    made(engine, installation, target)
+    assert sorted(p.name for p in tmp_path.glob("*.zip*")) == [".lain.zip.x1y2.tmp", "cadangan.zip"]
+    verify_backup(target)
