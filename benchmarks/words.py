@@ -22,7 +22,7 @@ BENCHMARKS: Mapping[str, tuple[str, str]] = {
     ),
     "scored": (
         "titles compared in full: exponent of growth, {model}",
-        "judul yang dibandingkan penuh: eksponen pertumbuhan, {model}",
+        "judul yang dibandingkan penuh: pangkat pertumbuhan, {model}",
     ),
     "many": (
         "1,000 titles with an index, ten best each, {model}",

@@ -24,9 +24,9 @@ _ZIP = argument("path", type=Path, metavar="CADANGAN.zip", help="Berkas cadangan
 
 @group()
 def govern() -> None:
-    """Jejak audit, masa simpan, hak pemilik data, dan cadangan.
+    """Jejak audit, masa simpan, hak subjek data pribadi, dan cadangan.
 
-    Hak pemilik data diatur UU PDP No. 27/2022.
+    Hak itu diatur UU PDP No. 27/2022.
     """
 
 
@@ -125,7 +125,7 @@ def user(login: str, outputs: Path | None) -> None:
 def forget(user: str, reason: str, outputs: Path | None) -> int:
     """Hapus semua catatan seorang pengguna, dan buktikan itu.
 
-    Setelah dihapus, catatan itu dicari lagi dengan pertanyaan terpisah.
+    Setelah dihapus, catatan itu dicari lagi dengan kueri terpisah.
     """
     from judul_lib import privacy
 
@@ -170,7 +170,7 @@ def export(user: str, output: Path | None, reason: str, outputs: Path | None) ->
 @_REASON
 @MODELS_OPTION
 def backup(path: Path, reason: str, outputs: Path | None) -> None:
-    """Simpan log, kunci, label, dan semua model dalam satu berkas zip."""
+    """Simpan log, kunci, label, dan model dalam satu zip."""
     from judul_lib import backup as backups
 
     with opened(outputs, may_begin=True) as (config, engine):

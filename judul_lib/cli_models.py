@@ -47,7 +47,7 @@ def list_models(outputs: Path | None) -> None:
     Model baru yang belum diberlakukan tampil sebagai kandidat.
     """
     rows = [row for name in MODEL_TITLES for row in _rows(cli_parts.read_config(models=outputs), name)]
-    _print_columns([("model", "versi", "status", "dibuat", "tinjau lagi", "tag"), *rows])
+    _print_columns([("model", "versi", "status", "dibuat", "tinjau lagi", "tag atau kesamaan"), *rows])
 
 
 @models.command()

@@ -121,7 +121,10 @@ def require_words(title: str) -> None:
     """
     from judul_lib.preprocessing import readable_stems
 
-    if not readable_stems([title])[0]:
+    stems = readable_stems([title])[0].split()
+    if len(stems) == 1:
+        say("Catatan: hanya satu kata yang dapat dibandingkan. Tulis judul lengkapnya.")
+    if not stems:
         raise CorpusError(
             "Judul itu kosong, terlalu panjang, atau tidak berisi kata yang dapat dibandingkan. "
             "Tulis judul lengkapnya."

@@ -90,7 +90,7 @@ def reading(rates: pd.DataFrame) -> str:
     for name, words in (("alarm palsu", "Alarm palsu"), ("luput", "Yang luput")):
         known = rates.drop("semua").dropna(subset=[name])
         if known.empty:
-            sentences.append(f"{words}: terlalu sedikit pasangan untuk berkata apa pun.")
+            sentences.append(f"{words}: terlalu sedikit pasangan untuk menyimpulkan apa pun.")
             continue
         place = int(known[name].to_numpy(dtype=float).argmax())
         group = known.index[place]

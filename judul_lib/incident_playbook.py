@@ -157,7 +157,7 @@ PLAYBOOK: Mapping[str, Incident] = MappingProxyType(
                 "jam ditemukannya.",
                 "Simpan bukti sebelum apa pun diubah: `judul govern backup outputs/backups/bukti.zip "
                 '--reason "bukti insiden"`.',
-                "Lihat apa yang terbuka: `judul govern check` berkata apakah ada teks asli di log, "
+                "Lihat apa yang terbuka: `judul govern check` menyebutkan apakah ada teks asli di log, "
                 "`judul govern audit` siapa yang mengekspor atau mencadangkan, `judul govern verify` "
                 "apakah jejaknya utuh.",
                 f"Paling lambat {BREACH_NOTICE}: beri tahu secara tertulis orang yang datanya terbuka "

@@ -25,7 +25,7 @@ from judul_lib.texts import Texts, read_texts
 _LABEL_STYLE = {SIMILAR: (DANGER, ""), ASK: (ASKED, "."), DIFFERENT: (BLUE, "/")}
 _PATTERN = {"fillmode": "overlay", "fgcolor": "#ffffff"}
 # Short enough to leave room for bars on a phone.
-_LONGEST = 20
+_LONGEST = 24
 _SMALL = {"size": 12}
 
 
@@ -38,8 +38,10 @@ def plain(title: str, longest: int = _LONGEST) -> str:
     '&lt;b&gt;&#36;x&#36;&lt;/b&gt;'
     """
     title = " ".join(title.split())
-    short = title if len(title) <= longest else title[: longest - 1].rstrip() + "…"
-    return escape(short).replace("$", "&#36;")
+    if len(title) > longest:  # Titles of one family begin alike.
+        end = longest // 3
+        title = f"{title[: longest - end - 1].rstrip()}…{title[-end:].lstrip()}"
+    return escape(title).replace("$", "&#36;")
 
 
 def match_bars(matches: Matches, *, texts: Texts | None = None) -> go.Figure:
@@ -85,7 +87,8 @@ def evidence_waterfall(evidence: Evidence, title: str, *, texts: Texts | None = 
     parts = dict(sorted(evidence.parts.items(), key=lambda part: -abs(part[1])))
     values = rounded([evidence.base, *parts.values(), evidence.total], 4)
     names = [texts("base"), *(part_title(name, texts=texts) for name in parts), texts("total")]
-    shown = [f"{name} ({value:+.2f})" for name, value in zip(names, values, strict=True)]
+    signed = [f"{value:+.2f}".replace("-", "−") for value in values]
+    shown = [f"{name} ({value})" for name, value in zip(names, signed, strict=True)]
     figure = go.Figure(
         go.Waterfall(
             orientation="h", x=values, cliponaxis=False,

@@ -42,8 +42,15 @@ def drift_lines(shifts: pd.DataFrame, bounds: Mapping[str, float]) -> go.Figure:
         By model.
     """
     figure = _lines(shifts, "Pergeseran rata-rata peluang terhadap garis dasar", "pergeseran")
-    for bound in {round(value, 3) for value in bounds.values()}:
-        figure.add_hline(bound, line={"color": GREY, "dash": "longdash"})
+    known = sorted({round(value, 3) for value in bounds.values()})
+    for bound in known:
+        figure.add_hline(bound, line={"color": GREY, "dash": "dot"})
+    if known:
+        told = " – ".join(number(bound) for bound in dict.fromkeys((known[0], known[-1])))
+        figure.add_annotation(
+            x=0, xref="paper", xanchor="left", y=known[-1], yanchor="bottom", showarrow=False,
+            text=f"batas {told}", font={"color": GREY},
+        )  # fmt: skip
     return figure
 
 

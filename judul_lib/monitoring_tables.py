@@ -12,6 +12,8 @@ from judul_lib.readable import number
 from judul_lib.settings import DECISION_THRESHOLD, MODEL_TITLES
 from judul_lib.usage_frames import Usage
 
+# What three decimals can tell.
+_LEAST_P = 0.001
 _OPINIONS = {"is_right": "simpulan dinilai tepat", "rating": "nilai 1 sampai 5"}
 
 
@@ -58,10 +60,11 @@ def correlation_table(usage: Usage) -> pd.DataFrame:
 def drift_rows(drifts: pd.DataFrame) -> pd.DataFrame:
     """Return `judul_lib.monitoring.drift_table` to be read."""
     names = {
-        "measured": "ukuran", "mean_shift": "rata-rata", "psi": "PSI", "ks": "KS", "p_value": "p",
-        "drift": "bergeser",
+        "measured": "ukuran", "mean_shift": "pergeseran rata-rata", "psi": "PSI", "ks": "KS",
+        "p_value": "p", "drift": "bergeser",
     }  # fmt: skip
-    return drifts.replace({"model": MODEL_TITLES, "measured": MEASURED}).rename(columns=names)
+    shown = drifts.replace({"model": MODEL_TITLES, "measured": MEASURED}).rename(columns=names)
+    return shown.assign(p=[f"< {number(_LEAST_P)}" if p < _LEAST_P else number(p) for p in shown["p"]])
 
 
 def daily_shifts(

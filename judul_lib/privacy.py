@@ -119,7 +119,7 @@ def forget(engine: sa.Engine, folder: Path, user: str, *, actor: str, reason: st
     counts, ids = _delete(
         engine, folder, lambda table: table.c.user == user, lambda row: row.get("user") == user,
         lambda line: not _mentions(line, user), dry_run=False, actor=actor, action=trail.FORGET,
-        reason=reason or f"Permintaan pemilik data ({LAW})",
+        reason=reason or f"Permintaan subjek data pribadi ({LAW})",
         details={"user": short_hash(user)},
     )  # fmt: skip
     return Forgotten(counts, remaining(engine, folder, user, ids), tuple(log_copies(engine, folder)))
@@ -164,7 +164,7 @@ def export(engine: sa.Engine, folder: Path, user: str, *, actor: str, reason: st
     counts[SPOOL] = sum(map(_size, units)) + len(damaged)
     trail.append(
         engine, folder, actor=actor, action=trail.EXPORT,
-        reason=reason or f"Permintaan pemilik data ({LAW})",
+        reason=reason or f"Permintaan subjek data pribadi ({LAW})",
         details={"user": short_hash(user), "counts": counts},
     )  # fmt: skip
     content = {

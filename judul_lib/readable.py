@@ -8,6 +8,8 @@ from typing import Any
 
 from judul_lib.settings import FEATURE_TITLES
 
+_MARKS = str.maketrans({",": ".", ".": ",", "-": "−"})
+
 
 def number(value: Any, decimals: int = 3) -> str:
     """Write a number with a decimal comma and points between thousands, a day with its year last.
@@ -16,8 +18,8 @@ def number(value: Any, decimals: int = 3) -> str:
 
     Examples
     --------
-    >>> number(12345), number(0.5), number(float("nan")), number("LSTM")
-    ('12.345', '0,500', '–', 'LSTM')
+    >>> number(12345), number(-0.5), number(float("nan")), number("LSTM")
+    ('12.345', '−0,500', '–', 'LSTM')
     """
     if value is None or (isinstance(value, Real) and value != value):
         return "–"
@@ -26,9 +28,10 @@ def number(value: Any, decimals: int = 3) -> str:
     if type(value).__name__ == "bool":  # NumPy's too.
         return "ya" if value else "tidak"
     if isinstance(value, Integral):
-        return f"{int(value):,}".replace(",", ".")
+        return f"{int(value):,}".translate(_MARKS)
     if isinstance(value, Real):
-        return f"{float(value):,.{decimals}f}".translate(str.maketrans(",.", ".,"))
+        shown = f"{float(value):,.{decimals}f}"
+        return (shown if shown.strip("-0.,") else shown.lstrip("-")).translate(_MARKS)
     return str(value)
 
 
@@ -41,6 +44,8 @@ READABLE: Mapping[str, str] = MappingProxyType(
         **FEATURE_TITLES,
         "rf_probability": "peluang mirip", "rf_label": "simpulan", "judul_ref": "judul dalam arsip",
         "judul_a": "judul A", "judul_b": "judul B", "kind": "jenis",
+        "singkatan_inggris": "singkatan/Inggris", "tempat_lain": "tempat lain",
+        "sulit_negatif_metode": "tampak sama: metode", "sulit_negatif_objek": "tampak sama: objek",
         "n_estimators": "banyak pohon (n_estimators)", "max_depth": "kedalaman (max_depth)",
         "min_samples_split": "isi cabang (min_samples_split)",
         "min_samples_leaf": "isi daun (min_samples_leaf)",

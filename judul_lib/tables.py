@@ -1,5 +1,6 @@
 """Tables and the summary box as a reader sees them; what stands in a cell is text, never markup."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
@@ -55,7 +56,8 @@ def table(
             for cell, is_number in zip(row, numeric, strict=True)
         )
         lines.append(f"<tr>{start}{cells}</tr>")
-    corner = "<td></td>" if index else ""
+    axes = [str(name) for name in (frame.index.name, frame.columns.name) if name is not None]
+    corner = f"<td>{escape(' ↓, '.join(axes) + (' →' if axes[1:] else ''))}</td>" if index else ""
     html = (
         f"<table class='judul-tabel'><thead><tr>{corner}{head}</tr></thead>"
         f"<tbody>{''.join(lines)}</tbody></table>"
@@ -90,13 +92,13 @@ def summary(facts: Mapping[str, Any], sentence: str = "") -> Display:
     facts : mapping of str to number or str
         What is counted, and how much.
     sentence : str
-        What to make of it.
+        What to make of it; commands stand between backticks.
     """
     items = "".join(
         f"<div><dt>{escape(name)}</dt><dd>{escape(number(value))}</dd></div>"
         for name, value in facts.items()
     )
-    note = f"<p>{escape(sentence)}</p>" if sentence else ""
+    note = re.sub(r"`([^`]+)`", r"<code>\1</code>", f"<p>{escape(sentence)}</p>") if sentence else ""
     lines = [f"{name}: {number(value)}" for name, value in facts.items()]
     html = f"<div class='judul-ringkasan'><dl>{items}</dl>{note}</div>"
     return Display(html, "\n".join([*lines, *([sentence] if sentence else [])]))
