@@ -24,9 +24,9 @@ _ZIP = argument("path", type=Path, metavar="CADANGAN.zip", help="Berkas cadangan
 
 @group()
 def govern() -> None:
-    """Jejak audit, masa simpan, hak subjek data pribadi, dan cadangan.
+    """Jejak audit, masa simpan, hak subjek data, dan cadangan.
 
-    Hak itu diatur UU PDP No. 27/2022.
+    Hak subjek data pribadi diatur UU PDP No. 27/2022.
     """
 
 
