@@ -1,6 +1,8 @@
 """Figures of one check: how close the first titles are, and what speaks for and against one."""
 
+from collections.abc import Sequence
 from html import escape
+from itertools import takewhile
 
 import numpy as np
 import plotly.graph_objects as go
@@ -38,16 +40,35 @@ def plain(title: str, longest: int = _LONGEST) -> str:
     '&lt;b&gt;&#36;x&#36;&lt;/b&gt;'
     """
     title = " ".join(title.split())
-    if len(title) > longest:  # Titles of one family begin alike.
-        end = longest // 3
-        title = f"{title[: longest - end - 1].rstrip()}…{title[-end:].lstrip()}"
-    return escape(title).replace("$", "&#36;")
+    short = title if len(title) <= longest else title[: longest - 1].rstrip() + "…"
+    return escape(short).replace("$", "&#36;")
+
+
+def told_apart(titles: Sequence[str]) -> list[str]:
+    """Return short names for titles: those of one family leave out the words that all of it begins with.
+
+    Examples
+    --------
+    >>> told_apart(["Prediksi Harga Rumah di Bekasi", "Prediksi Harga Rumah di Depok", "Deteksi Hoaks"])
+    ['…Bekasi', '…Depok', 'Deteksi Hoaks']
+    """
+    families: dict[str, list[list[str]]] = {}
+    for title in titles:
+        families.setdefault(plain(title).casefold(), []).append(title.casefold().split())
+    names = []
+    for title in titles:
+        together = zip(*families[plain(title).casefold()], strict=False)
+        shared = sum(1 for _ in takewhile(lambda words: len(set(words)) == 1, together))
+        words = title.split()
+        is_alone = shared >= len(words)
+        names.append(plain(title) if is_alone or not shared else plain("…" + " ".join(words[shared:])))
+    return names
 
 
 def match_bars(matches: Matches, *, texts: Texts | None = None) -> go.Figure:
     """Probability of each match, the likeliest on top, the threshold drawn."""
     texts = texts or read_texts()
-    names = [f"{k + 1}. {plain(title)}" for k, title in enumerate(matches.titles)]
+    names = [f"{k + 1}. {name}" for k, name in enumerate(told_apart(matches.titles))]
     figure = go.Figure()
     for label, (colour, pattern) in _LABEL_STYLE.items():
         rows = [k for k, own in enumerate(matches.labels) if own == label]
