@@ -27,7 +27,7 @@ from judul_lib.texts import Texts, read_texts
 _LABEL_STYLE = {SIMILAR: (DANGER, ""), ASK: (ASKED, "."), DIFFERENT: (BLUE, "/")}
 _PATTERN = {"fillmode": "overlay", "fgcolor": "#ffffff"}
 # Short enough to leave room for bars on a phone.
-_LONGEST = 22
+_LONGEST = 20
 _SMALL = {"size": 12}
 
 
