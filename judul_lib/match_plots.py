@@ -61,7 +61,11 @@ def told_apart(titles: Sequence[str]) -> list[str]:
         shared = sum(1 for _ in takewhile(lambda words: len(set(words)) == 1, together))
         words = title.split()
         is_alone = shared >= len(words)
-        names.append(plain(title) if is_alone or not shared else plain("…" + " ".join(words[shared:])))
+        names.append(
+            plain(title)
+            if is_alone or not shared
+            else plain("…" + " ".join(words[shared:]), _LONGEST - 2)
+        )
     return names
 
 
@@ -88,7 +92,7 @@ def match_bars(matches: Matches, *, texts: Texts | None = None) -> go.Figure:
     figure.add_vline(x=matches.threshold, line={"color": PRIMARY, "dash": "dash"})
     below = {"y": 0, "yref": "container", "yanchor": "bottom", "x": 0, "xref": "container"}
     figure.update_layout(showlegend=True, legend=below, margin={"t": 50, "b": 95})
-    figure.update_xaxes(title=texts("chance_axis"), title_font=_SMALL, range=[0, 1.15])
+    figure.update_xaxes(title=texts("chance_axis"), title_font=_SMALL, range=[0, 1.2])
     return figure.update_yaxes(
         tickvals=list(range(len(names))), ticktext=names, range=[len(names) - 0.4, -0.6],
         ticksuffix=" ", tickfont=_SMALL, gridcolor="rgba(0,0,0,0)",
