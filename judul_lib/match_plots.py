@@ -92,7 +92,9 @@ def match_bars(matches: Matches, *, texts: Texts | None = None) -> go.Figure:
     figure.add_vline(x=matches.threshold, line={"color": PRIMARY, "dash": "dash"})
     below = {"y": 0, "yref": "container", "yanchor": "bottom", "x": 0, "xref": "container"}
     figure.update_layout(showlegend=True, legend=below, margin={"t": 50, "b": 95})
-    figure.update_xaxes(title=texts("chance_axis"), title_font=_SMALL, range=[0, 1.2])
+    figure.update_xaxes(
+        title=texts("chance_axis"), title_font=_SMALL, range=[0, 1.19]
+    )  # No tick above 1.
     return figure.update_yaxes(
         tickvals=list(range(len(names))), ticktext=names, range=[len(names) - 0.4, -0.6],
         ticksuffix=" ", tickfont=_SMALL, gridcolor="rgba(0,0,0,0)",
