@@ -6,7 +6,7 @@ several people use. Times are UTC. What a user typed is a keyed hash.
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -190,8 +190,10 @@ def _sqlite(address: sa.URL, lock_wait: float) -> sa.Engine:
     path = Path(str(address.database))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # For its owner only; SQLite gives what it writes beside it the same rights.
-        os.close(os.open(path, os.O_RDONLY | os.O_CREAT, 0o600))
+        # For its owner only; SQLite gives what it writes beside it the same rights. A file that is there
+        # is not opened: closing it would drop the locks that other engines of this process have on it.
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL, 0o600))
     except OSError as error:
         raise LogError(f"Folder log {path.parent} tidak dapat dibuat. Periksa hak aksesnya.") from error
     engine = sa.create_engine(address, connect_args={"timeout": lock_wait})

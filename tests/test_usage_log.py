@@ -55,6 +55,12 @@ for first in range(0, n, TOGETHER):
     log._write({"predictions": rows, "scores": scores})
 """
 )
+READER = """
+import sys
+from judul_lib.database import events, opened_database, read_table
+with opened_database(sys.argv[1]) as engine:
+    print(len(read_table(engine, events)))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -350,6 +356,22 @@ def test_the_file_is_its_owners_only(tmp_path):
         found = {path.name: path.stat().st_mode & 0o077 for path in tmp_path.iterdir()}
     assert found == dict.fromkeys(found, 0)
     assert {"judul.db", "judul.db-wal", KEY_FILE} <= found.keys()
+
+
+def test_what_is_read_here_takes_nothing_from_who_reads_elsewhere(tmp_path):
+    """Closing any handle of a file drops all locks of that process; others then tidy up too soon."""
+    url = database_url(tmp_path)
+
+    def seen_elsewhere():
+        reader = [sys.executable, "-c", READER, url]
+        return int(subprocess.run(reader, cwd=PROJECT, stdout=subprocess.PIPE, check=True).stdout)
+
+    with closing(UsageLog(tmp_path)) as log:
+        log.event("download")
+        assert len(rows(url, events)) == 1  # As a notebook does beside the page.
+        assert seen_elsewhere() == 1
+        log.event("download")
+        assert seen_elsewhere() == 2
 
 
 def test_a_folder_may_have_any_name(tmp_path):
