@@ -556,6 +556,21 @@ def test_a_file_that_fails_is_an_error_in_the_log_by_its_kind(tmp_path):
     assert "Siti" not in str(logged(models, events))
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_fault_that_nobody_foresaw_is_told_for_what_it_hit_and_logged_by_its_kind(tmp_path):
+    models, said = with_models(tmp_path), []
+    page = CheckPage(Config(models=models))
+    page.archive.file.send = lambda content, buffers=None: said.append(content)
+    page.many.start("usul Siti.csv", None).join()  # No bytes: nothing that a browser sends.
+    page.archive.add("arsip Siti.csv", None).join()
+    assert "Pemeriksaan gagal" in page.many.state.html
+    assert said[-1]["is_error"]
+    assert said[-1]["text"].startswith("Arsip arsip Siti.csv tidak dapat disiapkan")
+    found = [row["detail"] for row in logged(models, events) if row["kind"] == "error"]
+    assert found == ["AttributeError", "AttributeError"]
+    assert "Siti" not in str(logged(models, events))
+
+
 @pytest.mark.parametrize(("language", "marks", "other"), [("id", ",.", "."), ("en", ".,", ",")])
 def test_the_page_writes_numbers_as_its_readers_do(language, marks, other, write_csv):
     path = write_csv([f"Prediksi Harga Barang {n}" for n in range(1_200)])
