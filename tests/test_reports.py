@@ -140,6 +140,14 @@ def test_a_figure_is_one_picture_with_a_name():
     assert '"showSendToCloud": false' in body
 
 
+def test_the_signs_of_a_heading_are_escaped_once():
+    heading = nbformat.v4.new_markdown_cell("# 01 · Padi & kopi, `p < 0,05`")
+    notebook = nbformat.v4.new_notebook(cells=[heading])
+    title = "01 · Padi &amp; kopi, p &lt; 0,05"
+    assert f"<title>{title}</title>" in render_report(notebook)
+    assert f'<a href="01.html">{title}</a>' in render_index({"01.html": notebook}, "data.csv")
+
+
 def test_a_title_cannot_put_markup_or_script_into_a_report():
     hostile = "</script><script>document.title='x'</script><img src=x onerror=alert(1)>"
     figure = {"data": [{"type": "bar", "y": [hostile]}], "layout": {"title": {"text": hostile}}}
