@@ -163,13 +163,14 @@ class ProposalsPanel(widgets.VBox):
             "among": int(found[proposals.OTHER_VERDICT].isin(close).sum()),
             "skipped": int((found[proposals.VERDICT] == proposals.NOT_COMPARED).sum()),
         }
+        counts["checked"] = counts["n"] - counts["skipped"]
         facts = {name: texts.number(count) for name, count in counts.items()}
         facts |= {"s": texts.number(seconds, 1), "threshold": texts.number(threshold, 2)}
         facts |= {"model": MODEL_TITLES[model], "corpus": corpus}
         said = [texts("batch_done", **facts)]
         if len(found) > MOST_SHOWN:
-            said.append(texts("batch_shown", n=MOST_SHOWN))
-        if counts["n"] - counts["skipped"] > proposals.MOST_AMONG_THEMSELVES:
+            said.append(texts("batch_shown", n=texts.number(MOST_SHOWN)))
+        if counts["checked"] > proposals.MOST_AMONG_THEMSELVES:
             said.append(texts("too_many_among", n=texts.number(proposals.MOST_AMONG_THEMSELVES)))
         return " ".join(said)
 

@@ -385,6 +385,20 @@ def test_the_rows_are_those_of_the_file_and_its_names_run_nothing(page):
     assert rows.iloc[1, 0] == "Deteksi Hoaks Politik;'=2+2"
 
 
+def test_rows_in_are_rows_checked_and_rows_that_cannot_be(page, monkeypatch):
+    monkeypatch.setattr("judul_lib.proposals.MOST_AMONG_THEMSELVES", 3)
+    few = ["Judul", TITLE, "Deteksi Hoaks Politik", "Prediksi Harga Gula", "-", "123"]
+    page.many.start("usul.csv", "\n".join(few).encode()).join()
+    assert "Dari 5 usulan, 3 diperiksa dan 2 tidak dapat diperiksa." in page.many.state.html
+    assert "tidak satu sama lain" not in page.many.state.html  # Three are compared with each other.
+    page.many.start("usul.csv", "\n".join([*few, "Prediksi Harga Beras"]).encode()).join()
+    assert "Dari 6 usulan, 4 diperiksa dan 2 tidak dapat diperiksa." in page.many.state.html
+    assert "lebih dari 3, usulan hanya dibandingkan dengan arsip" in page.many.state.html
+    page.many.start("usul.csv", "\n".join([*few, *["-"] * 300]).encode()).join()
+    assert "Ditampilkan 200 usulan, yang paling dekat lebih dulu" in page.many.state.html
+    assert page.many.table.html.count("data-row=") == 200
+
+
 def test_progress_moves_through_both_halves(page):
     told = []
     page.many.progress.observe(lambda change: told.append(change["new"]), "value")
