@@ -6,9 +6,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from judul_lib.file_locks import locked_file
+
+if TYPE_CHECKING:
+    from sqlalchemy.types import TypeEngine
 
 SPOOL_FILE, DAMAGED_FILE = "spool.jsonl", "spool.rusak.jsonl"
 # Of bytes that are no UTF-8: read and written without a change.
@@ -63,7 +66,8 @@ def set_damaged_aside(folder: Path, lines: Iterable[str]) -> None:
     OSError
         No permission, disk full.
     """
-    with (folder / DAMAGED_FILE).open("a", encoding="utf-8", errors=_AS_IT_IS) as stream:
+    handle = os.open(folder / DAMAGED_FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    with os.fdopen(handle, "a", encoding="utf-8", errors=_AS_IT_IS) as stream:
         stream.writelines(f"{line}\n" for line in lines)
 
 
@@ -135,13 +139,24 @@ def _edited(line: bytes, edit: Callable[[Unit], Unit], keeps_damaged: Callable[[
     kept = {name: rows for name, rows in edit(unit).items() if rows}
     if kept == unit:
         return line
-    # Without blanks: never longer than the line whose place it takes.
-    short = json.dumps(kept, ensure_ascii=False, separators=(",", ":"), default=datetime.isoformat)
-    return short.encode() if kept else b""
+    return _short(kept) if kept else b""
+
+
+def _short(unit: Unit) -> bytes:
+    """Return a unit without blanks: what is kept of a line takes its place."""
+    return json.dumps(
+        unit, ensure_ascii=False, separators=(",", ":"), default=datetime.isoformat
+    ).encode()
 
 
 def _read_unit(line: bytes) -> Unit:
-    """Read a line as rows that the tables can have: what fits none of them would wait for ever."""
+    """Read a line as rows that the tables can have: what fits none of them would wait for ever.
+
+    Raises
+    ------
+    ValueError, TypeError, AttributeError, KeyError, RecursionError
+        There are none: other tables or columns, no time, no text, or longer in the form of the log.
+    """
     from judul_lib.database import USAGE_TABLES
 
     unit: Unit = json.loads(line.decode("utf-8"))
@@ -150,10 +165,19 @@ def _read_unit(line: bytes) -> Unit:
         for row in rows:
             if not ({c.name for c in table.primary_key} <= row.keys() <= set(table.c.keys())):
                 raise ValueError(f"no row of {name}")
-            if not all(value is None or isinstance(value, str | int | float) for value in row.values()):
+            if not all(_is_plain(value, table.c[column].type) for column, value in row.items()):
                 raise ValueError("not a plain value")
             if "time" in table.c:
                 row["time"] = datetime.fromisoformat(row["time"])
                 if row["time"].tzinfo is not None:
                     raise ValueError("not in UTC without a zone")
+    if len(_short(unit)) > len(line):  # Half a letter is no text: this finds that too.
+        raise ValueError("what is kept of it would have no room")
     return unit
+
+
+def _is_plain(value: Any, kind: "TypeEngine[Any]") -> bool:
+    """Tell whether each database takes a value for the same, or says that the value is wrong."""
+    if isinstance(value, bool):  # SQLite has 1 for it; PostgreSQL refuses the statement, not the value.
+        return kind.python_type is bool
+    return value is None or isinstance(value, str | int | float)

@@ -264,7 +264,7 @@ class UsageLog:
             self._warn(f"{sentence} Catatan disimpan sementara dan dimasukkan kemudian.")
         return True
 
-    def _insert(self, units: Sequence[Unit]) -> None:
+    def _insert(self, units: Sequence[Unit], *, may_begin_anew: bool = True) -> None:
         import sqlalchemy as sa
 
         from judul_lib import database
@@ -281,10 +281,10 @@ class UsageLog:
                 raise _RefusedRowsError(str(database.unreachable(error))) from error
             is_file = self._engine.dialect.name == "sqlite"
             self.close()
-            if not (is_file and database.is_broken(error)):
+            if not (may_begin_anew and is_file and database.is_broken(error)):
                 raise database.unreachable(error) from error
             self._engine = database.begin_anew(url, warn=self._warn)
-            insert_units(self._engine, units)
+            self._insert(units, may_begin_anew=False)
 
 
 def insert_units(engine: "sa.Engine", units: Iterable[Unit]) -> None:

@@ -268,6 +268,7 @@ REFUSED = {
     "neither true nor false": lambda row: row | {"simulated": "mungkin"},
     "a column left out": lambda row: {name: row[name] for name in ("id", "time", "user")},
     "a word for a number": lambda row: row | {"seconds": "cepat"},
+    "a truth value for a number": lambda row: row | {"seconds": True},
 }
 
 
@@ -295,6 +296,8 @@ def test_a_row_that_the_database_refuses_does_not_hold_up_the_others(name, url, 
         '{"events": [{"id": "1", "time": "2026-01-02T03:04:05", "detail": {"a": 1}}]}',
         '{"scores": [{"model": "light"}]}',
         b'{"events": [{"id": "1", "time": "2026-01-02T03:04:05", "detail": "caf\xe9"}]}',
+        '{"events": [{"id": "1", "time": "2026-01-02T03:04:05", "detail": "caf\\udce9"}]}',
+        '{"events": [{"id": "1", "time": "2026-01-02T03:04:05", "detail": "\\ud800"}]}',
     ],
 )  # fmt: skip
 def test_what_is_no_row_of_a_table_is_kept_as_it_is(line, url, tmp_path):
@@ -316,6 +319,41 @@ def test_what_is_no_row_of_a_table_is_kept_as_it_is(line, url, tmp_path):
         unit["events"][0]["id"] for unit in (first, last)
     }
     assert counts["events"] == 0
+
+
+def test_what_is_taken_out_of_a_line_leaves_its_neighbours_whole(tmp_path):
+    """Times and numbers that somebody wrote shorter than the log does: what is kept has no room."""
+    old, new = '{"id":"0","time":"20200102"}', '{"id":"%d","time":"20990102","seconds":1e9}'
+    line = f'{{"events":[{old},{",".join(new % k for k in range(1, 9))}]}}'
+    with closing(UsageLog(tmp_path)) as log, opened_database(database_url(tmp_path)) as engine:
+        (tmp_path / SPOOL_FILE).write_text(f"{line}\n")
+        append_to_spool(tmp_path, neighbour := download(log))
+        privacy.retention(engine, tmp_path, days=90, actor="a")
+        assert log.bring_in() == 1
+    assert (tmp_path / DAMAGED_FILE).read_text() == f"{line}\n"
+    assert (tmp_path / DAMAGED_FILE).stat().st_mode & 0o077 == 0
+    (kept,) = rows(database_url(tmp_path), events)
+    assert kept["id"] == neighbour["events"][0]["id"]
+
+
+def test_a_row_that_is_refused_holds_up_none_either_where_the_file_is_broken(tmp_path):
+    url, said = database_url(tmp_path), []
+    with closing(UsageLog(tmp_path, warn=said.append)) as log:
+        log.event("download")
+        good, wrong = download(log), download(log, kind=None)
+    for unit in (wrong, good):
+        append_to_spool(tmp_path, unit)
+    with closing(sqlite3.connect(tmp_path / "judul.db")) as file:
+        (page,) = file.execute("SELECT rootpage FROM sqlite_master WHERE name = 'events'").fetchone()
+        (size,) = file.execute("PRAGMA page_size").fetchone()
+    with (tmp_path / "judul.db").open("r+b") as stream:  # Only inserting an event finds that out.
+        stream.seek((page - 1) * size)
+        stream.write(b"\xff" * size)
+    with closing(UsageLog(tmp_path, warn=said.append)) as log:
+        assert log.bring_in() == 1
+    assert "Basis data log rusak" in said[0]
+    assert DAMAGED_FILE in said[1]
+    assert [row["id"] for row in rows(url, events)] == [good["events"][0]["id"]]
 
 
 def test_rows_of_another_version_lose_no_column(url, tmp_path):
