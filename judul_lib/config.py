@@ -38,7 +38,7 @@ class Config:
     host, port : str, int
         Where the page listens.
     language : {"id", "en"}
-        Language of the page.
+        Of the page's words and numbers; reasons, and messages about files, are Indonesian.
     log : bool
         Whether answers, opinions and faults are written down (`judul_lib.usage_log`).
     log_text : bool
