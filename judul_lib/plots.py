@@ -1,8 +1,9 @@
-"""Every figure of the notebooks: a function that takes data and returns a Plotly figure.
+"""Figures of titles, pairs, features and forests: each takes data and returns a Plotly figure.
 
-Values are rounded and binned here, so that notebooks stay small and what they
-store can be compared strictly. What is slow to import is imported by the
-figure that needs it: the page draws its figures without scikit-learn.
+The leaderboard, one check, the log and so on have a ``…_plots`` module each.
+Values are rounded and binned, so that notebooks stay small and what they store
+can be compared strictly. SciPy and scikit-learn, slow to import, are imported by
+the figures that need them.
 """
 
 from collections.abc import Mapping, Sequence
