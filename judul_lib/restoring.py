@@ -213,6 +213,7 @@ def _keep_aside(engine: sa.Engine, connection: sa.Connection, stamp: str) -> str
     if engine.dialect.name == "sqlite":
         path = Path(str(engine.url.database))
         copy = path.with_name(f"{path.name}.lama-{stamp}")
+        copy.touch(mode=0o600)  # Its owner's only, as the log itself.
         with closing(sqlite3.connect(path)) as old, closing(sqlite3.connect(copy)) as new:
             old.backup(new)
         return copy.name

@@ -789,6 +789,7 @@ def test_copies_that_were_set_aside_are_told_and_go_with_time(engine, url, insta
     (logs / "catatan.lama-20200101_000000_000000").write_text("of somebody else")
 
     before = log_copies(engine, logs)
+    assert not any(Path(name).stat().st_mode & 0o077 for name in before if ".db.lama-" in name)
     old = {name for name, since in before.items() if since < now() - timedelta(days=90)}
     assert (len(before), len(old)) == (
         5,
