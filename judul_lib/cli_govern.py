@@ -289,5 +289,4 @@ def opened(outputs: Path | None, *, may_begin: bool = False) -> "Iterator[tuple[
 
 
 def _listed(counts: Mapping[str, int]) -> str:
-
     return ", ".join(f"{number(count)} {readable(name)}" for name, count in counts.items())

@@ -128,6 +128,5 @@ def info(folder: Path, outputs: Path | None) -> None:
 
 
 def _size(folder: Path) -> str:
-
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     return f"{number(size / 1_000_000, 1)} MB" if size >= 1_000_000 else f"{number(size / 1_000, 0)} KB"

@@ -233,7 +233,6 @@ def _day(value: Any) -> str:
 
 
 def _metrics(values: Mapping[str, Any] | None) -> str:
-
     return ", ".join(f"{readable(key)} {number(value)}" for key, value in (values or {}).items())
 
 

@@ -78,13 +78,13 @@ def actor(config: "Config") -> str:
     """
     from judul_lib.pseudonyms import has_key, keyed_hash, log_key
 
-    number = f"uid-{os.getuid()}"
+    account = f"uid-{os.getuid()}"
     if not has_key(config.logs):
-        return number  # No key is made only for this: a backup may be about to bring one.
+        return account  # No key is made only for this: a backup may be about to bring one.
     try:
-        return keyed_hash(log_key(config.logs), f"petugas {_login() or number}")
+        return keyed_hash(log_key(config.logs), f"petugas {_login() or account}")
     except LogError:
-        return number  # A backup may be about to replace what is no key.
+        return account  # A backup may be about to replace what is no key.
 
 
 def _login() -> str | None:

@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from judul_lib.checkers import find_models
-from judul_lib.database import DATABASE_FILE, sqlite_url
 from judul_lib.errors import LogError, ModelError
 from judul_lib.registry import read_metadata, version_of
-from judul_lib.spool import SPOOL_FILE
 from judul_lib.usage_log import Answered, UsageLog, Warn
 
 if TYPE_CHECKING:
@@ -86,9 +84,13 @@ def has_log(folder: Path, url: str) -> bool:
 
     Examples
     --------
+    >>> from judul_lib.database import sqlite_url
     >>> has_log(Path("docs"), sqlite_url(Path("docs"))), has_log(Path("docs"), "postgresql://server/judul")
     (False, True)
     """
+    from judul_lib.database import DATABASE_FILE, sqlite_url
+    from judul_lib.spool import SPOOL_FILE
+
     return url != sqlite_url(folder) or any(
         (folder / name).is_file() for name in (DATABASE_FILE, SPOOL_FILE)
     )

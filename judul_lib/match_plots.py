@@ -52,20 +52,16 @@ def told_apart(titles: Sequence[str]) -> list[str]:
     >>> told_apart(["Prediksi Harga Rumah di Bekasi", "Prediksi Harga Rumah di Depok", "Deteksi Hoaks"])
     ['…Bekasi', '…Depok', 'Deteksi Hoaks']
     """
+    shorts = [plain(title) for title in titles]
     families: dict[str, list[list[str]]] = {}
-    for title in titles:
-        families.setdefault(plain(title).casefold(), []).append(title.casefold().split())
+    for short, title in zip(shorts, titles, strict=True):
+        families.setdefault(short.casefold(), []).append(title.casefold().split())
     names = []
-    for title in titles:
-        together = zip(*families[plain(title).casefold()], strict=False)
+    for short, title in zip(shorts, titles, strict=True):
+        together = zip(*families[short.casefold()], strict=False)
         shared = sum(1 for _ in takewhile(lambda words: len(set(words)) == 1, together))
-        words = title.split()
-        is_alone = shared >= len(words)
-        names.append(
-            plain(title)
-            if is_alone or not shared
-            else plain("…" + " ".join(words[shared:]), _LONGEST - 2)
-        )
+        rest = title.split()[shared:]
+        names.append(plain("…" + " ".join(rest), _LONGEST - 2) if shared and rest else short)
     return names
 
 
@@ -92,9 +88,8 @@ def match_bars(matches: Matches, *, texts: Texts | None = None) -> go.Figure:
     figure.add_vline(x=matches.threshold, line={"color": PRIMARY, "dash": "dash"})
     below = {"y": 0, "yref": "container", "yanchor": "bottom", "x": 0, "xref": "container"}
     figure.update_layout(showlegend=True, legend=below, margin={"t": 50, "b": 95})
-    figure.update_xaxes(
-        title=texts("chance_axis"), title_font=_SMALL, range=[0, 1.19]
-    )  # No tick above 1.
+    # Room for the numbers, and no tick above 1.
+    figure.update_xaxes(title=texts("chance_axis"), title_font=_SMALL, range=[0, 1.19])
     return figure.update_yaxes(
         tickvals=list(range(len(names))), ticktext=names, range=[len(names) - 0.4, -0.6],
         ticksuffix=" ", tickfont=_SMALL, gridcolor="rgba(0,0,0,0)",

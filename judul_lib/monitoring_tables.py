@@ -9,7 +9,7 @@ from judul_lib.alerts import INCIDENT_LEVELS
 from judul_lib.drift import ModelBaseline
 from judul_lib.monitoring import DRIFT_DAYS, MEASURED, agreement, availability, correlations, drift_on
 from judul_lib.readable import number
-from judul_lib.settings import DECISION_THRESHOLD, MODEL_TITLES
+from judul_lib.settings import MODEL_TITLES
 from judul_lib.usage_frames import Usage
 
 # What three decimals can tell.
@@ -38,17 +38,13 @@ def availability_table(usage: Usage) -> pd.DataFrame:
     return availability(usage).rename(index=MODEL_TITLES, columns=names)
 
 
-def agreement_table(usage: Usage, threshold: float = DECISION_THRESHOLD) -> pd.DataFrame:
+def agreement_table(usage: Usage) -> pd.DataFrame:
     """Return `judul_lib.monitoring.agreement` to be read."""
     names = {
         "one": "model", "other": "model lain", "n": "judul", "same_side": "sependapat",
         "difference": "selisih rata-rata",
     }  # fmt: skip
-    return (
-        agreement(usage, threshold)
-        .replace({"one": MODEL_TITLES, "other": MODEL_TITLES})
-        .rename(columns=names)
-    )
+    return agreement(usage).replace({"one": MODEL_TITLES, "other": MODEL_TITLES}).rename(columns=names)
 
 
 def correlation_table(usage: Usage) -> pd.DataFrame:

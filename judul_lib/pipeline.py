@@ -19,7 +19,6 @@ from typing import Any
 import nbformat
 
 import judul_lib
-from judul_lib.database import DATABASE_VARIABLE
 from judul_lib.errors import BusyError, PipelineError
 from judul_lib.file_locks import only_one
 from judul_lib.notebook_runner import parameter_names, read_notebook, run_notebook
@@ -174,6 +173,8 @@ def _named_by(value: Any, notebooks: Path) -> str:
         return ""
     if path.is_file():
         return sha256_of(path.read_bytes())
+    from judul_lib.database import DATABASE_VARIABLE
+
     # A folder with a log: what a server keeps in its place can't be seen from here.
     moment = time.time_ns() if DATABASE_VARIABLE in os.environ else 0
     stats = {file.name: file.stat() for file in sorted(path.iterdir()) if file.is_file()}

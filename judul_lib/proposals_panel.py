@@ -96,12 +96,11 @@ class ProposalsPanel(widgets.VBox):
             said, is_error = self._check(name, content, stopped), False
         except _StoppedError:
             said, is_error = self._texts("stopped"), False
-        except JudulError as error:
-            said = str(error)
-            self._session.tell("error", detail=type(error).__name__)
         except Exception as error:
             self._session.tell("error", detail=type(error).__name__)
-            raise
+            if not isinstance(error, JudulError):
+                raise
+            said = str(error)
         finally:
             if stopped is self._stopped:  # Else another file has taken its place.
                 self.progress.value = ""
