@@ -1,4 +1,4 @@
-"""The log's tables, in SQLite or PostgreSQL: made, brought up to date, set aside where broken.
+"""The log's tables, in SQLite or PostgreSQL: made and brought up to date.
 
 SQLite needs nothing and suits one machine; PostgreSQL suits a server that
 several people use. Times are UTC. What a user typed is a keyed hash.
@@ -6,20 +6,19 @@ several people use. Times are UTC. What a user typed is a keyed hash.
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
-from judul_lib.clock import now
 from judul_lib.errors import LogError
+from judul_lib.sqlite_file import ASIDE_STAMP as ASIDE_STAMP
+from judul_lib.sqlite_file import alone_with, begun, file_engine, is_broken, path_of, set_aside
 
 SCHEMA_VERSION = 2
 DATABASE_VARIABLE = "JUDUL_DATABASE_URL"
 DATABASE_FILE = "judul.db"
-ASIDE_STAMP = "%Y%m%d_%H%M%S_%f"
-"""How the time stands in the name of what was set aside."""
 # Seconds that a statement waits for another process's transaction, or for a server to answer.
 _LOCK_WAIT, _CONNECT_WAIT = 0.25, 3
 PATIENCE = 10.0
@@ -148,30 +147,35 @@ def open_database(
             f"{DATABASE_VARIABLE} menyebut {address.drivername}; log disimpan di PostgreSQL "
             "(postgresql://…) atau di berkas SQLite (sqlite:///…/judul.db)."
         )
+    if is_file:
+        return _open_file(address, warn, lock_wait)
     try:
-        engine = _sqlite(address, lock_wait) if is_file else _server(address)
+        engine = _server(address)
     except ImportError as error:
         raise LogError(
             "Untuk PostgreSQL, pasang ekstra postgres: pip install 'judul-lib[postgres]'."
         ) from error
-    try:
-        _bring_up_to_date(engine)
-    except sa.exc.DatabaseError as error:
-        engine.dispose()
-        if not (is_file and is_broken(error)):
-            raise unreachable(error) from error
-        return begin_anew(url, warn=warn, lock_wait=lock_wait)
-    return engine
+    return _brought_up_to_date(engine)
 
 
-def begin_anew(url: str, *, warn: Callable[[str], None], lock_wait: float = _LOCK_WAIT) -> sa.Engine:
-    """Set a broken SQLite file aside, and begin a new one."""
-    aside = set_aside(Path(str(sa.make_url(url).database)))
+def _open_file(address: sa.URL, warn: Callable[[str], None], lock_wait: float) -> sa.Engine:
+    path = path_of(address)
+    with alone_with(path):
+        try:
+            return _brought_up_to_date(file_engine(address, lock_wait))
+        except LogError as error:
+            if error.__cause__ is None or not is_broken(error.__cause__):
+                raise
+            tell_set_aside(set_aside(path), warn)
+            return _brought_up_to_date(file_engine(address, lock_wait))
+
+
+def tell_set_aside(path: Path, warn: Callable[[str], None]) -> None:
+    """Say where a broken file is now."""
     warn(
-        f"Basis data log rusak. Berkas itu disimpan sebagai {aside.name} dan yang baru dimulai; "
+        f"Basis data log rusak. Berkas itu disimpan sebagai {path.name} dan yang baru dimulai; "
         "pulihkan isinya dengan `judul govern restore` bila ada cadangan."
     )
-    return open_database(url, lock_wait=lock_wait)
 
 
 @contextmanager
@@ -186,38 +190,18 @@ def opened_database(
         engine.dispose()
 
 
-def _sqlite(address: sa.URL, lock_wait: float) -> sa.Engine:
-    path = Path(str(address.database))
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # For its owner only; SQLite gives what it writes beside it the same rights. A file that is there
-        # is not opened: closing it would drop the locks that other engines of this process have on it.
-        with suppress(FileExistsError):
-            os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    except OSError as error:
-        raise LogError(f"Folder log {path.parent} tidak dapat dibuat. Periksa hak aksesnya.") from error
-    engine = sa.create_engine(address, connect_args={"timeout": lock_wait})
-
-    @sa.event.listens_for(engine, "connect")
-    def _prepare(connection: Any, _: Any) -> None:
-        # Transactions begin where SQLAlchemy says so, not where Python's sqlite3 guesses.
-        connection.isolation_level = None
-        with closing(connection.cursor()) as cursor:
-            cursor.execute("PRAGMA journal_mode=WAL")
-            cursor.execute("PRAGMA synchronous=NORMAL")
-
-    @sa.event.listens_for(engine, "begin")
-    def _begin(connection: sa.Connection) -> None:
-        # A reader that becomes a writer later could find the file locked halfway.
-        only_reads = connection.get_execution_options().get("reads_only")
-        connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")
-
-    return engine
-
-
 def _server(address: sa.URL) -> sa.Engine:
     waits = {"connect_timeout": _CONNECT_WAIT, "options": "-c lock_timeout=2000 -c timezone=UTC"}
     return sa.create_engine(address, connect_args=waits, pool_pre_ping=True)
+
+
+def _brought_up_to_date(engine: sa.Engine) -> sa.Engine:
+    try:
+        _bring_up_to_date(engine)
+    except sa.exc.DatabaseError as error:
+        engine.dispose()
+        raise unreachable(error) from error
+    return engine
 
 
 def _bring_up_to_date(engine: sa.Engine) -> None:
@@ -259,22 +243,6 @@ def _stored_version(connection: sa.Connection) -> int | None:
     return connection.execute(sa.select(schema_version.c.version)).scalar()
 
 
-def is_broken(error: BaseException) -> bool:
-    """Tell whether SQLite found that a file is not, or no longer, a database."""
-    text = str(error)
-    return "malformed" in text or "not a database" in text
-
-
-def set_aside(path: Path) -> Path:
-    """Rename a database file, and what belongs to it, so that nothing of it is lost."""
-    aside = path.with_name(f"{path.name}.rusak-{now():{ASIDE_STAMP}}")
-    for suffix in ("", "-wal", "-shm"):
-        part = path.with_name(path.name + suffix)
-        if part.exists():
-            part.rename(aside.with_name(aside.name + suffix))
-    return aside
-
-
 def unreachable(error: Exception) -> LogError:
     """Return a sentence for a database that cannot be used; it names no address or password."""
     reason = str(getattr(error, "orig", None) or error).strip().splitlines()
@@ -300,7 +268,7 @@ def transaction(engine: sa.Engine, **options: Any) -> Iterator[sa.Connection]:
         The database cannot be used; nothing is written then.
     """
     try:
-        with engine.execution_options(**options).begin() as connection:
+        with begun(engine.execution_options(**options)) as connection:
             yield connection
     except sa.exc.DatabaseError as error:
         raise unreachable(error) from error

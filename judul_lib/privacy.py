@@ -21,6 +21,7 @@ from judul_lib.errors import LogError
 from judul_lib.log_copies import delete_files, delete_schemas, log_copies
 from judul_lib.pseudonyms import HASH_DIGITS
 from judul_lib.spool import DAMAGED_FILE, SPOOL_FILE, Unit, edit_spool
+from judul_lib.sqlite_file import empty_journal
 from judul_lib.storage import sha256_of
 
 LAW = "UU No. 27 Tahun 2022 tentang Pelindungan Data Pribadi"
@@ -268,18 +269,8 @@ def _delete(
     if not dry_run:
         delete_files(copies)
         trail.advance_head(engine, folder)
-        _empty_journal(engine)
+        empty_journal(engine)
     return counts, ids
-
-
-def _empty_journal(engine: sa.Engine) -> None:
-    """Let nothing deleted stay in SQLite's write-ahead log, where no reader needs it."""
-    if engine.dialect.name == "sqlite":
-        connection = engine.raw_connection()
-        try:
-            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        finally:
-            connection.close()
 
 
 def _without(unit: Unit, goes: Callable[[Mapping[str, Any]], bool]) -> Unit:

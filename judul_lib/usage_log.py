@@ -267,23 +267,33 @@ class UsageLog:
     def _insert(self, units: Sequence[Unit], *, may_begin_anew: bool = True) -> None:
         import sqlalchemy as sa
 
-        from judul_lib import database
+        from judul_lib import database, sqlite_file
 
         url = self._url or database.database_url(self._folder)
         if self._engine is None:
             self._engine = database.open_database(url, warn=self._warn)
         try:
             insert_units(self._engine, units)
+        except sqlite_file.ReplacedError:
+            self.close()
+            if not may_begin_anew:
+                raise
+            self._warn(
+                f"Berkas log di {self._folder} dihapus atau diganti selagi dipakai. Catatan berikutnya "
+                "masuk ke berkas yang ada di sana; pulihkan yang lama dari cadangan bila ada."
+            )
+            self._insert(units, may_begin_anew=False)
         except (sa.exc.StatementError, ValueError, OverflowError) as error:
             # By SQLAlchemy, the driver or a column; the database itself works.
             is_value = isinstance(error, sa.exc.DataError | sa.exc.IntegrityError)
             if is_value or not isinstance(error, sa.exc.DBAPIError):
                 raise _RefusedRowsError(str(database.unreachable(error))) from error
-            is_file = self._engine.dialect.name == "sqlite"
-            self.close()
-            if not (may_begin_anew and is_file and database.is_broken(error)):
+            engine, self._engine = self._engine, None
+            if not (may_begin_anew and sqlite_file.is_broken(error)):
+                engine.dispose()
                 raise database.unreachable(error) from error
-            self._engine = database.begin_anew(url, warn=self._warn)
+            if aside := sqlite_file.set_aside_broken(engine):
+                database.tell_set_aside(aside, self._warn)
             self._insert(units, may_begin_anew=False)
 
 
@@ -298,13 +308,14 @@ def insert_units(engine: "sa.Engine", units: Iterable[Unit]) -> None:
     from importlib import import_module
 
     from judul_lib.database import USAGE_TABLES
+    from judul_lib.sqlite_file import begun
 
     rows: Unit = {}
     for unit in units:
         for name, new in unit.items():
             rows.setdefault(name, []).extend(new)
     insert = import_module(f"sqlalchemy.dialects.{engine.dialect.name}").insert
-    with engine.begin() as connection:
+    with begun(engine) as connection:
         if engine.dialect.name == "postgresql":
             # As SQLite here: an answer does not wait for the disk. Only a server that crashes within
             # the same second loses it; the audit trail does wait.

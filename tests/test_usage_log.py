@@ -24,6 +24,7 @@ from judul_lib.database import (
     predictions,
     read_table,
     scores,
+    transaction,
 )
 from judul_lib.errors import LogError
 from judul_lib.feedback import Feedback
@@ -55,6 +56,29 @@ for first in range(0, n, TOGETHER):
     log._write({"predictions": rows, "scores": scores})
 """
 )
+FINDER = """
+import sys, time
+from contextlib import closing
+from pathlib import Path
+from judul_lib.clock import now
+from judul_lib.usage_log import UsageLog
+name = sys.argv[1]
+for place in sys.argv[2:]:
+    folder = Path(place)
+    with closing(UsageLog(folder, user=name)) as log:
+        def write(k):
+            row = {**log._stamp(), "kind": "download", "model": None, "detail": "", "seconds": None}
+            if log._write({"events": [{**row, "id": f"{name}-{k}"}]}):
+                print(folder.name, f"{name}-{k}")
+        if (folder / "judul.db").stat().st_size and not (folder / "broken").exists():
+            write("early")
+        (folder / f"ready-{name}").touch()
+        while not (folder / "go").exists():
+            time.sleep(0.0005)
+        for k in range(4):
+            write(k)
+        (folder / f"done-{name}").touch()
+"""
 READER = """
 import sys
 from judul_lib.database import events, opened_database, read_table
@@ -225,6 +249,109 @@ def test_a_broken_file_is_set_aside_and_a_new_one_begun(tmp_path):
     (aside,) = tmp_path.glob("judul.db.rusak-*")
     assert aside.read_bytes() == content
     assert aside.name in said[0]
+
+
+def test_no_word_of_a_title_makes_a_log_broken(tmp_path):
+    said = []
+    title = "Deteksi Paket Malformed: file is not a database"
+    with closing(UsageLog(tmp_path, log_text=True, warn=said.append)) as log:
+        log.event("download")
+        with closing(sqlite3.connect(tmp_path / "judul.db")) as other:
+            other.execute("ALTER TABLE feedback RENAME COLUMN rating TO bintang")
+        log.feedback(Feedback("light", "MIRIP", 0.9, 0.5, True, None, title, title))
+        assert list(tmp_path.glob("*rusak*")) == []
+        with closing(sqlite3.connect(tmp_path / "judul.db")) as other:
+            other.execute("ALTER TABLE feedback RENAME COLUMN bintang TO rating")
+        assert log.bring_in() == 1
+    assert len(said) == 1
+    url = database_url(tmp_path)
+    assert [len(rows(url, table)) for table in (events, feedback)] == [1, 1]
+
+
+def wait_for(folder, names):
+    give_up = time.monotonic() + 120
+    while not all((folder / name).exists() for name in names):
+        assert time.monotonic() < give_up
+        time.sleep(0.001)
+
+
+def test_six_processes_that_find_a_broken_log_set_aside_only_that_one(tmp_path):
+    """Each second time it turns bad while they have it open, else it is bad from the beginning."""
+    broken, names = b"not a database" * 500, [f"p{k}" for k in range(6)]
+    folders = [tmp_path / f"round-{k}" for k in range(8)]
+    for k, folder in enumerate(folders):
+        with opened_database(database_url(folder)):
+            pass
+        if k % 2:
+            (folder / "judul.db").write_bytes(broken)
+            (folder / "broken").touch()
+    command = [sys.executable, "-c", FINDER]
+    pipe = {"stdout": subprocess.PIPE, "text": True}
+    processes = [subprocess.Popen([*command, name, *folders], cwd=PROJECT, **pipe) for name in names]
+    for folder in folders:
+        wait_for(folder, [f"ready-{name}" for name in names])
+        if not (folder / "broken").exists():
+            with closing(sqlite3.connect(folder / "judul.db")) as file:
+                file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            with (folder / "judul.db").open("r+b") as stream:
+                stream.write(broken)
+        (folder / "go").touch()
+        wait_for(folder, [f"done-{name}" for name in names])
+    said = [process.communicate()[0].splitlines() for process in processes]
+    written = [line.split() for lines in said for line in lines]
+    assert [process.returncode for process in processes] == [0] * len(names)
+    for folder in folders:
+        with closing(UsageLog(folder)) as log:
+            log.bring_in()
+        acknowledged = {name for where, name in written if where == folder.name and "early" not in name}
+        assert len(acknowledged) == 4 * len(names)
+        assert acknowledged <= {row["id"] for row in rows(database_url(folder), events)}
+        asides = [path for path in folder.glob("*.rusak-*") if not path.name.endswith(("-wal", "-shm"))]
+        assert [path.read_bytes()[: len(broken)] for path in asides] == [broken]
+
+
+GONE = {
+    "the file": lambda folder, other: (folder / "judul.db").unlink(),
+    "the file and what is beside it": lambda folder, other: [
+        path.unlink() for path in folder.glob("judul.db*")
+    ],
+    "the folder": lambda folder, other: shutil.rmtree(folder),
+    "the folder, moved": lambda folder, other: folder.rename(folder.with_name("arsip")),
+    "the file, moved": lambda folder, other: (folder / "judul.db").rename(folder / "arsip.db"),
+    "the file, replaced": lambda folder, other: (other / "judul.db").replace(folder / "judul.db"),
+}
+
+
+@pytest.mark.parametrize("name", GONE)
+def test_rows_written_after_the_file_is_gone_are_in_the_one_that_is_there(name, tmp_path):
+    folder, other, said = tmp_path / "logs", tmp_path / "lain", []
+    with closing(UsageLog(other)) as log:
+        log.event("error", detail="of the other file")
+    with closing(UsageLog(folder, warn=said.append)) as log:
+        for _ in range(3):
+            log.event("download")
+        with closing(UsageLog(folder)) as second:
+            second.event("download")
+            GONE[name](folder, other)
+            for _ in range(7):
+                log.event("error")
+                second.event("error")
+            reader = [sys.executable, "-c", READER, database_url(folder)]
+            seen = subprocess.run(reader, cwd=PROJECT, stdout=subprocess.PIPE, check=True).stdout
+    assert int(seen) == 14 + (name == "the file, replaced")
+    assert {row["kind"] for row in rows(database_url(folder), events)} == {"error"}
+    assert (folder / "judul.db").stat().st_mode & 0o077 == 0
+    assert len(said) == 1
+    assert "dihapus atau diganti" in said[0]
+
+
+def test_a_transaction_in_a_file_that_is_gone_is_said(tmp_path):
+    """Also where it goes while the transaction goes on: nothing is done as if it had been noted."""
+    with opened_database(database_url(tmp_path)) as engine:
+        with pytest.raises(LogError, match="dihapus atau diganti"), transaction(engine):
+            (tmp_path / "judul.db").unlink()
+        with pytest.raises(LogError, match="dihapus atau diganti"):
+            read_table(engine, events)
 
 
 def test_a_page_that_turns_bad_while_in_use_is_noticed(tmp_path):
