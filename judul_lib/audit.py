@@ -1,23 +1,38 @@
 """The audit trail: who did what to models and records, and why, as a chain that shows every change.
 
-Each row carries the hash of the one before. The hash of the last one stands in
-``audit.head.json`` too, so that rows cut off at the end are missed.
+Each row carries the hash of the one before, keyed: only who has ``audit.key``
+can write one. The hash of the last one stands in ``audit.head.json`` and in a
+table of its own too, so that rows cut off at the end are missed. Rows from
+before there was a key are held by the first keyed one: who wrote them is not
+known, but nothing in them was changed since.
 """
 
 import json
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import sqlalchemy as sa
 
+from judul_lib.audit_chain import (
+    BEGINNING,
+    Head,
+    canonical,
+    check_hashes,
+    check_head,
+    check_order,
+    is_unkeyed,
+    row_hash,
+    sealed,
+)
 from judul_lib.clock import now
-from judul_lib.database import audit, read_table, transaction
+from judul_lib.database import audit, audit_head, transaction
 from judul_lib.errors import LogError
 from judul_lib.file_locks import locked_file
-from judul_lib.storage import sha256_of, write_bytes
+from judul_lib.pseudonyms import secret_key
+from judul_lib.storage import write_bytes
 
 TRAIN, PROMOTE, ROLLBACK = "train", "promote", "rollback"
 RETENTION, FORGET, EXPORT, BACKUP, RESTORE = "retention", "forget", "export", "backup", "restore"
@@ -32,18 +47,9 @@ ACTION_NAMES: Mapping[str, str] = MappingProxyType(
 )  # fmt: skip
 """What readers call each action."""
 
-HEAD_FILE, _LOCK_FILE = "audit.head.json", ".audit.lock"
-# What the first row has in the place of the hash of the one before.
-_BEGINNING = "0" * 64
+HEAD_FILE, KEY_FILE, _LOCK_FILE = "audit.head.json", "audit.key", ".audit.lock"
+KEY_VARIABLE = "JUDUL_AUDIT_KEY"
 _ADVISORY_LOCK = 7484
-
-
-@dataclass(frozen=True)
-class Head:
-    """The last row of a trail: its number and its hash."""
-
-    seq: int
-    hash: str
 
 
 def append(
@@ -92,25 +98,53 @@ def append(
     (1, True, [])
     """
     with transaction(engine) as connection:
-        added = add(connection, actor=actor, action=action, reason=reason, details=details)
+        added = add(connection, folder, actor=actor, action=action, reason=reason, details=details)
     advance_head(engine, folder)
     return added
 
 
+def trail_key(folder: Path, brought: bytes | None = None) -> bytes:
+    """Return the key of the trail: ``JUDUL_AUDIT_KEY``, or a file made on first use.
+
+    Parameters
+    ----------
+    brought : bytes
+        Content of such a file in a backup, in the place of the one in the folder.
+
+    Raises
+    ------
+    OSError
+        The file can be neither read nor made.
+    LogError
+        What is in the file is no key.
+    """
+    loss = "jejak audit sebelumnya tidak lagi dapat dipastikan"
+    return secret_key(folder / KEY_FILE, KEY_VARIABLE, loss, brought)
+
+
 def add(
     connection: sa.Connection,
+    folder: Path,
     *,
     actor: str,
     action: str,
     reason: str,
     details: Mapping[str, Any] | None = None,
+    key: bytes | None = None,
 ) -> Head:
     """Add a row within a transaction that does what it tells of; `advance_head` comes after it.
+
+    Parameters
+    ----------
+    folder : path
+        The log's.
+    key : bytes
+        As `trail_key` returns it by default.
 
     Raises
     ------
     LogError
-        No reason, or no such action.
+        No reason, no such action, or the key of the rows that are there is gone.
     """
     # Neither database takes a zero byte or half a character, which no reason needs.
     reason = " ".join(reason.replace("\0", " ").encode("utf-8", "replace").decode().split())
@@ -121,14 +155,39 @@ def add(
     if connection.dialect.name == "postgresql":
         # Held until the transaction ends; SQLite's writers are alone from its beginning.
         connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
-    last = _last(connection)
+    noted, last = _noted(connection), _last(connection)
+    if key is None:
+        if noted and not _has_key(folder):
+            raise LogError(
+                f"Kunci jejak audit tidak ada di {folder}. Salin `log/{KEY_FILE}` dari cadangan ke "
+                f"sana, atau berikan lewat {KEY_VARIABLE}."
+            )
+        key = trail_key(folder)
+    is_first = last.seq == 0 or is_unkeyed(_rows(connection, audit.c.seq == last.seq)[0])
     row: dict[str, Any] = {
         "seq": last.seq + 1, "time": now(), "actor": actor[:64], "action": action, "reason": reason,
-        "details": _canonical(dict(details or {})), "previous": last.hash,
+        "details": canonical(dict(details or {})), "previous": last.hash,
     }  # fmt: skip
-    row["hash"] = _hash(row)
+    row["hash"] = row_hash(row, key)
     connection.execute(audit.insert().values(row))
-    return Head(row["seq"], row["hash"])
+    added = sealed(key, row["seq"], row["hash"])
+    # A note that the rows contradict, or one that is gone, is evidence until a backup is restored.
+    if (noted.seq, noted.hash) == (last.seq, last.hash) if noted else is_first:
+        _note(connection, added)
+    return added
+
+
+def note_anew(connection: sa.Connection, key: bytes) -> None:
+    """Note in the database that the rows that were put there just now are the trail."""
+    last = _last(connection)
+    connection.execute(audit_head.delete())
+    if last.seq:
+        _note(connection, sealed(key, last.seq, last.hash))
+
+
+def _note(connection: sa.Connection, head: Head) -> None:
+    connection.execute(audit_head.delete())
+    connection.execute(audit_head.insert().values(seq=head.seq, hash=head.hash, mac=head.mac))
 
 
 def advance_head(engine: sa.Engine, folder: Path) -> None:
@@ -146,9 +205,18 @@ def advance_head(engine: sa.Engine, folder: Path) -> None:
         known = read_head(folder)
         with transaction(engine, reads_only=True) as connection:
             last = _last(connection)
-            found = _BEGINNING if known.seq == 0 else hash_at(connection, known.seq)
-        if found == known.hash and last.seq > known.seq:
-            write_head(folder, last)
+            rows = _rows(connection, audit.c.seq == known.seq)
+        key = trail_key(folder)
+        if last.seq > known.seq and not check_head(HEAD_FILE, known, rows, key):
+            write_head(folder, sealed(key, last.seq, last.hash))
+
+
+def read_details(text: Any) -> dict[str, Any]:
+    """Return the details of a row; none where somebody changed them, which `verify` says."""
+    try:
+        return dict(json.loads(text))
+    except (ValueError, TypeError, RecursionError):
+        return {}
 
 
 def hash_at(connection: sa.Connection, seq: int) -> str | None:
@@ -164,78 +232,84 @@ def read_head(folder: Path) -> Head:
     try:
         text = (folder / HEAD_FILE).read_text("utf-8")
     except FileNotFoundError:
-        return Head(0, _BEGINNING)
+        return Head(0, BEGINNING)
     except (OSError, UnicodeDecodeError):
         return Head(-1, "")
     try:
         content = json.loads(text)
-        return Head(int(content["seq"]), str(content["hash"]))
-    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+        return Head(int(content["seq"]), str(content["hash"]), str(content.get("mac", "")))
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return Head(-1, "")
 
 
 def write_head(folder: Path, head: Head) -> None:
     """Write the note on the last row, whole or not at all."""
-    content = json.dumps({"seq": head.seq, "hash": head.hash}) + "\n"
+    content = json.dumps({"seq": head.seq, "hash": head.hash, "mac": head.mac}) + "\n"
     write_bytes(folder / HEAD_FILE, content.encode())
 
 
 def verify(engine: sa.Engine, folder: Path) -> list[str]:
-    """Return a sentence for each row that was changed, removed or moved; none when all is whole.
+    """Return a sentence for each row that was changed, removed or moved, and for what cannot be told.
+
+    Returns
+    -------
+    list of str
+        Empty when all is whole; see `unvouched` too.
 
     Raises
     ------
     LogError
-        The database cannot be used.
+        The database cannot be used, or the key is none.
     """
-    # The note first: rows may be added meanwhile, but none of those it counts may be gone.
+    # The notes first: rows may be added meanwhile, but none of those they count may be gone.
     head = read_head(folder)
-    rows = sorted(read_table(engine, audit), key=lambda row: row["seq"])
-    found, expected, previous = [], 1, _BEGINNING
-    for row in rows:
-        seq = row["seq"]
-        if seq > expected:
-            missing = f"Baris {expected}" if seq == expected + 1 else f"Baris {expected}–{seq - 1}"
-            found.append(f"{missing} jejak audit hilang.")
-        elif seq < expected:
-            found.append(f"Baris {seq} jejak audit tidak pada tempatnya.")
-        elif row["previous"] != previous:
-            found.append(f"Baris {seq} jejak audit tidak menyambung ke baris sebelumnya.")
-        if row["hash"] != _hash(row):
-            action = ACTION_NAMES.get(row["action"], row["action"])
-            found.append(f"Baris {seq} jejak audit berubah setelah ditulis ({action}).")
-        expected, previous = max(expected, seq + 1), row["hash"]
-    return found + _check_head(head, rows)
+    with transaction(engine, reads_only=True) as connection:
+        noted = _noted(connection)
+        rows = _rows(connection)
+    key = trail_key(folder) if _has_key(folder) else None
+    if not rows and head.seq == 0 and noted is None:
+        return [
+            "Jejak audit kosong dan ujungnya tidak tercatat, jadi tidak dapat dipastikan apakah ada "
+            "yang dihapus."
+        ]
+    found = check_order(rows) + check_hashes(rows, key, ACTION_NAMES, was_keyed=bool(noted or head.mac))
+    found += check_head(HEAD_FILE, head, rows, key)
+    noted = noted or Head(0, BEGINNING)
+    found += check_head(f"Tabel {audit_head.name}", noted, rows, key, is_old=False)
+    return list(dict.fromkeys(found))
 
 
-def _check_head(head: Head, rows: list[dict[str, Any]]) -> list[str]:
-    if head.seq < 0:
-        return [f"{HEAD_FILE} tidak dapat dibaca, jadi ujung jejak audit tidak dapat dipastikan."]
-    if head.seq == 0:
-        missing = f"{HEAD_FILE} tidak ada, jadi ujung jejak audit tidak dapat dipastikan."
-        return [missing] if rows else []
-    last = rows[-1]["seq"] if rows else 0
-    if head.seq > last:
-        gone = f"Baris {head.seq}" if head.seq == last + 1 else f"Baris {last + 1}–{head.seq}"
-        return [f"{gone} di ujung jejak audit hilang."]
-    noted = next((row["hash"] for row in rows if row["seq"] == head.seq), None)
-    if noted != head.hash:
-        return [f"Baris {head.seq} jejak audit bukan yang tercatat di {HEAD_FILE}."]
-    return []
+def unvouched(engine: sa.Engine) -> str:
+    """Return a sentence on the rows from before there was a key, or nothing where there are none."""
+    with transaction(engine, reads_only=True) as connection:
+        rows = _rows(connection)
+    n = sum(map(is_unkeyed, rows))
+    if not n:
+        return ""
+    return (
+        f"Baris 1–{n} ditulis sebelum jejak audit berkunci: sejak baris {n + 1} ditulis, tidak ada yang "
+        "berubah; apa yang terjadi sebelum itu tidak dapat dipastikan."
+    )
+
+
+def _has_key(folder: Path) -> bool:
+    return bool(os.environ.get(KEY_VARIABLE)) or (folder / KEY_FILE).exists()
 
 
 def _last(connection: sa.Connection) -> Head:
     query = sa.select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1)
     row = connection.execute(query).first()
-    return Head(0, _BEGINNING) if row is None else Head(row.seq, row.hash)
+    return Head(0, BEGINNING) if row is None else Head(row.seq, str(row.hash))
 
 
-def _hash(row: Mapping[str, Any]) -> str:
-    kept = {name: row[name] for name in ("seq", "actor", "action", "reason", "details", "previous")}
-    kept["time"] = row["time"].isoformat(timespec="microseconds")
-    return sha256_of(_canonical(kept).encode())
+def _noted(connection: sa.Connection) -> Head | None:
+    row = connection.execute(sa.select(audit_head).order_by(audit_head.c.seq.desc())).first()
+    return None if row is None else Head(*row)
 
 
-def _canonical(content: Mapping[str, Any]) -> str:
-    """Return the one way in which something is written as JSON."""
-    return json.dumps(content, sort_keys=True, separators=(",", ":"))
+def _rows(connection: sa.Connection, *conditions: sa.ColumnElement[bool]) -> list[dict[str, Any]]:
+    """Return rows in their order, with what stands in the place of their time, whatever that is."""
+    time = sa.type_coerce(audit.c.time, sa.Text).label("time")
+    others = [column for column in audit.c if column is not audit.c.time]
+    query = sa.select(*others, time).where(*conditions).order_by(audit.c.seq)
+    return [dict(row) for row in connection.execute(query).mappings()]

@@ -23,7 +23,7 @@ import sqlalchemy as sa
 from judul_lib import __version__
 from judul_lib import audit as trail
 from judul_lib.clock import now
-from judul_lib.database import SCHEMA_VERSION, USAGE_TABLES, audit, transaction
+from judul_lib.database import SCHEMA_VERSION, USAGE_TABLES, audit, rows_of, transaction
 from judul_lib.errors import LogError
 from judul_lib.file_locks import only_one
 from judul_lib.pseudonyms import KEY_FILE
@@ -33,7 +33,7 @@ from judul_lib.storage import UNFINISHED, clear_killed, recover_folder
 
 MANIFEST, FORMAT = "manifest.json", 1
 TABLES: tuple[sa.Table, ...] = (*USAGE_TABLES.values(), audit)
-LOG_FILES = (KEY_FILE, SPOOL_FILE, DAMAGED_FILE, trail.HEAD_FILE)
+LOG_FILES = (KEY_FILE, SPOOL_FILE, DAMAGED_FILE, trail.HEAD_FILE, trail.KEY_FILE)
 LABELS_FOLDER = "labels"
 FOLDERS = (*MODEL_TITLES, "models", LABELS_FOLDER)
 _CHUNK = 1 << 20
@@ -262,9 +262,9 @@ def _write_tables(engine: sa.Engine, add: Any) -> dict[str, int]:
 
     def lines(connection: sa.Connection, table: sa.Table) -> Iterator[bytes]:
         query = sa.select(table).order_by(*table.primary_key.columns)
-        for row in connection.execute(query).mappings():
+        for row in rows_of(connection, query):
             rows[table.name] += 1
-            text = json.dumps(dict(row), ensure_ascii=False, default=datetime.isoformat)
+            text = json.dumps(row, ensure_ascii=False, default=datetime.isoformat)
             yield f"{text}\n".encode()
 
     with transaction(engine, **options) as connection:

@@ -35,20 +35,23 @@ def govern() -> None:
 def verify(outputs: Path | None) -> int:
     """Periksa apakah jejak audit utuh.
 
-    Baris yang diubah, dihapus, atau dipindahkan disebutkan satu per satu.
+    Baris yang diubah, dihapus, dipindahkan, atau ditulis tanpa kuncinya disebutkan satu per satu.
     """
     from judul_lib import audit as trail
     from judul_lib.database import audit, read_table
 
     with opened(outputs) as (config, engine):
         found = trail.verify(engine, config.logs)
-        n = len(read_table(engine, audit))
+        limits = "" if found else trail.unvouched(engine)
+        n = 0 if found else len(read_table(engine, audit))
     for sentence in found:
         say(sentence)
     if found:
-        say("Jejak audit tidak utuh. Bandingkan dengan cadangan terakhir dan cari tahu siapa pelakunya.")
+        say("Jejak audit tidak utuh, atau tidak dapat dipastikan. Bandingkan dengan cadangan terakhir.")
         return 1
     click.echo(f"Jejak audit utuh: {number(n)} baris.")
+    if limits:
+        say(limits)
     return 0
 
 

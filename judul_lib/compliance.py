@@ -232,7 +232,9 @@ def _trail(config: Config, engine: sa.Engine) -> tuple[bool, str]:
                 )
     if found:
         return False, " ".join(found)
-    return True, f"{number(len(read_table(engine, audit)))} baris, semuanya tersambung."
+    limits = trail.unvouched(engine)
+    n = number(len(read_table(engine, audit)))
+    return True, f"{n} baris, semuanya tersambung. {limits}".rstrip()
 
 
 def newest_backup(backups: Path) -> Path | None:

@@ -16,7 +16,7 @@ from judul_lib.errors import LogError
 from judul_lib.sqlite_file import ASIDE_STAMP as ASIDE_STAMP
 from judul_lib.sqlite_file import alone_with, begun, file_engine, is_broken, path_of, set_aside
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 DATABASE_VARIABLE = "JUDUL_DATABASE_URL"
 DATABASE_FILE = "judul.db"
 # Seconds that a statement waits for another process's transaction, or for a server to answer.
@@ -91,6 +91,12 @@ audit = sa.Table(
     sa.Column("details", sa.Text, nullable=False),
     sa.Column("previous", sa.String(64), nullable=False),
     sa.Column("hash", sa.String(64), nullable=False),
+)  # fmt: skip
+audit_head = sa.Table(
+    "audit_head", metadata,
+    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("hash", sa.String(64), nullable=False),
+    sa.Column("mac", sa.String(64), nullable=False),
 )  # fmt: skip
 USAGE_TABLES: Mapping[str, sa.Table] = {t.name: t for t in (predictions, scores, feedback, events)}
 """Tables that hold what users did; the audit trail is kept apart."""
@@ -233,6 +239,10 @@ MIGRATIONS: Mapping[int, tuple[str, ...]] = {
         "ALTER TABLE scores ADD COLUMN unknown_share FLOAT",
         "ALTER TABLE scores ADD COLUMN version VARCHAR(64)",
     ),
+    2: (
+        "CREATE TABLE IF NOT EXISTS audit_head (seq INTEGER NOT NULL PRIMARY KEY, "
+        "hash VARCHAR(64) NOT NULL, mac VARCHAR(64) NOT NULL)",
+    ),
 }
 """What leads from each version of the tables to the next."""
 
@@ -288,4 +298,24 @@ def read_table(
     if "time" in table.c:
         query = query.order_by(table.c.time, *table.primary_key.columns)
     with transaction(engine, reads_only=True) as connection:
-        return [dict(row) for row in connection.execute(query).mappings()]
+        return list(rows_of(connection, query))
+
+
+def rows_of(connection: sa.Connection, query: sa.Select[Any]) -> Iterator[dict[str, Any]]:
+    """Give the rows of a query as dictionaries.
+
+    Raises
+    ------
+    LogError
+        SQLite holds something else than a column is of: somebody wrote it there.
+    """
+    try:
+        for row in connection.execute(query).mappings():
+            if bytes in map(type, row.values()):
+                raise TypeError("bytes")
+            yield dict(row)
+    except (ValueError, TypeError) as error:
+        raise LogError(
+            f"Basis data log memuat nilai yang tidak ditulis oleh judul-lib ({error}). Periksa dengan "
+            "`judul govern verify`, dan pulihkan dari cadangan: `judul govern restore`."
+        ) from error

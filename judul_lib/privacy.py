@@ -230,7 +230,7 @@ def _delete(
     dry_run: bool,
     copies: Sequence[str] = (),
     details: Mapping[str, Any],
-    **noted: str,
+    **noted: Any,
 ) -> tuple[Counts, list[str]]:
     """Delete rows and note it in one transaction; return counts and the predictions' identifiers."""
     # Files first: what another process brings in meanwhile is then found in the tables.
@@ -265,7 +265,7 @@ def _delete(
             connection.execute(scores.delete().where(scores.c.prediction_id.in_(query)))
             for table in _TIMED:
                 connection.execute(table.delete().where(condition(table)))
-            trail.add(connection, details={**details, "counts": counts}, **noted)
+            trail.add(connection, folder, details={**details, "counts": counts}, **noted)
     if not dry_run:
         delete_files(copies)
         trail.advance_head(engine, folder)

@@ -32,26 +32,46 @@ def log_key(folder: Path) -> bytes:
     ...     has_key(Path(folder)), log_key(Path(folder)) == log_key(Path(folder)), has_key(Path(folder))
     (False, True, True)
     """
-    if given := os.environ.get(KEY_VARIABLE):
+    loss = "catatan lama tidak lagi terhubung dengan yang baru"
+    return secret_key(folder / KEY_FILE, KEY_VARIABLE, loss)
+
+
+def secret_key(path: Path, variable: str, loss: str, brought: bytes | None = None) -> bytes:
+    """Return the key that a variable gives, or the one in a file, made on first use.
+
+    Parameters
+    ----------
+    loss : str
+        What is so with another key.
+    brought : bytes
+        Content of the file, where it comes from elsewhere.
+
+    Raises
+    ------
+    OSError
+        The file can be neither read nor made.
+    LogError
+        What is in the file is no key.
+    """
+    if given := os.environ.get(variable):
         return hashlib.sha256(given.encode()).digest()
-    path = folder / KEY_FILE
-    if not path.exists():
+    if brought is None and not path.exists():
         _make_key(path)
     try:
-        key = bytes.fromhex(path.read_text("ascii"))
+        key = bytes.fromhex((path.read_bytes() if brought is None else brought).decode("ascii"))
     except ValueError:
         key = b""
     if len(key) != _KEY_BYTES:
         raise LogError(
             f"{path} rusak: isinya bukan kunci. Pulihkan dengan `judul govern restore`, atau pindahkan "
-            "berkas itu: kunci baru lalu dibuat, dan catatan lama tidak lagi terhubung dengan yang baru."
+            f"berkas itu: kunci baru lalu dibuat, dan {loss}."
         )
     return key
 
 
 def _make_key(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f".{KEY_FILE}.{uuid4().hex}")
+    new = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
         with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
             stream.write(secrets.token_hex(_KEY_BYTES))

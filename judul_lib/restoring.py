@@ -99,10 +99,13 @@ def restore(
                 digest = hashlib.file_digest(stream, "sha256").hexdigest()
             details = {"sha256": digest, "time": manifest.time}
             aside, keeps_trail = _replace_rows(
-                engine, archive, logs, stamp, force=force, actor=actor, reason=reason, details=details
-            )
+                engine, archive, logs, stamp, files[trail.KEY_FILE], force=force, actor=actor,
+                reason=reason, details=details,
+            )  # fmt: skip
             if keeps_trail:
                 del files[trail.HEAD_FILE]
+            if files[trail.KEY_FILE] is None or (keeps_trail and (logs / trail.KEY_FILE).exists()):
+                del files[trail.KEY_FILE]
             aside += _replace_files(logs, files, stamp)
             for name in manifest.folders:
                 recover_folder(models / name)
@@ -127,7 +130,7 @@ def _forgotten(engine: sa.Engine, logs: Path) -> list[str]:
     restored = next(row for row in rows if row["seq"] == last_restore)
     begun = json.loads(restored["details"])["trail_of_backup"]
     noted = {
-        json.loads(row["details"])["user"]
+        trail.read_details(row["details"]).get("user")
         for row in rows if row["action"] == trail.FORGET and row["seq"] > begun
     }  # fmt: skip
     return [user for user in users(engine, logs) if short_hash(user) in noted]
@@ -153,6 +156,7 @@ def _replace_rows(
     archive: zipfile.ZipFile,
     logs: Path,
     stamp: str,
+    key_file: bytes | None,
     *,
     force: bool,
     details: Mapping[str, object],
@@ -192,8 +196,12 @@ def _replace_rows(
                 connection.execute(table.insert(), some)
         head = trail.read_head(logs)
         before = {"seq": head.seq, "hash": head.hash}
+        is_kept = keeps_trail and (logs / trail.KEY_FILE).exists()
+        key = trail.trail_key(logs, None if is_kept else key_file)
+        if not keeps_trail:
+            trail.note_anew(connection, key)
         trail.add(
-            connection, action=trail.RESTORE,
+            connection, logs, key=key, action=trail.RESTORE,
             details={
                 **details, "aside": aside, "head_before": before, "trail_of_backup": last[0],
             },

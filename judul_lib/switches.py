@@ -6,7 +6,6 @@ switched without a row: ``history.json`` knows of it, and the next switch of
 that model brings the row in.
 """
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -58,7 +57,9 @@ class Trail:
             The database cannot be used, or there is no reason.
         """
         with self.transaction() as connection:
-            audit.add(connection, actor=self.actor, action=action, reason=reason, details=details)
+            audit.add(
+                connection, self.folder, actor=self.actor, action=action, reason=reason, details=details
+            )
             yield
 
     @contextmanager
@@ -102,7 +103,7 @@ def without_row(connection: sa.Connection, outputs: Path, name: str) -> dict[str
         return None
     last = {"model": name} | {key: past[-1][key] for key in ("version", "previous", "deployed")}
     query = sa.select(table.c.details).where(table.c.action == past[-1]["action"])
-    rows = (json.loads(text) for text in connection.execute(query).scalars())
+    rows = map(audit.read_details, connection.execute(query).scalars())
     return None if any(last.items() <= row.items() for row in rows) else past[-1]
 
 
@@ -110,8 +111,8 @@ def without_row(connection: sa.Connection, outputs: Path, name: str) -> dict[str
 def _noting(trail: Trail, outputs: Path, name: str, entry: Mapping[str, Any]) -> Iterator[None]:
     with trail.transaction() as connection:
         if late := without_row(connection, outputs, name):
-            audit.add(connection, actor=_UNKNOWN, **_row(outputs, name, late))
-        audit.add(connection, actor=trail.actor, **_row(outputs, name, entry))
+            audit.add(connection, trail.folder, actor=_UNKNOWN, **_row(outputs, name, late))
+        audit.add(connection, trail.folder, actor=trail.actor, **_row(outputs, name, entry))
         yield
 
 

@@ -12,6 +12,7 @@ from judul_lib.config import Config
 from judul_lib.database import (
     DATABASE_FILE,
     DATABASE_VARIABLE,
+    audit_head,
     opened_database,
     read_table,
     sqlite_url,
@@ -77,7 +78,7 @@ def _copy_file(path: Path, target: Path) -> None:
 
 def _copy_tables(source_url: str, target_url: str) -> None:
     with opened_database(source_url) as source, opened_database(target_url) as copy:
-        for table in TABLES:
+        for table in (*TABLES, audit_head):
             if rows := read_table(source, table):
                 with copy.begin() as connection:
                     connection.execute(table.insert(), rows)

@@ -15,8 +15,8 @@ ELSEWHERE = {
         cli cli_govern cli_models cli_parts cli_words notebook_runner pipeline reports""",
     "in a browser: test_page_browser.py": "page proposals_panel serving session title_panel widgets",
     "in an installation, which notebooks 08 and 09 try on a copy": """
-        audit backup compliance database installation_log log_copies monitoring privacy promotions spool
-        sqlite_file storage switches tracking usage_log versions""",
+        audit audit_chain backup compliance database installation_log log_copies monitoring privacy
+        promotions spool sqlite_file storage switches tracking usage_log versions""",
     "within `TitleIndex` and `find_duplicates`, which have examples": """
         archives index index_files meetings pair_blocks record_arrays record_bounds record_features
         record_search records search_engines study_search workers""",

@@ -1,5 +1,6 @@
 """Governance: the trail shows every change, a person's records go wholly, a backup brings all back."""
 
+import hmac
 import json
 import random
 import re
@@ -78,7 +79,6 @@ def execute(engine, *statements):
 
 
 def test_a_trail_that_nobody_touched_is_whole(engine, tmp_path):
-    assert audit.verify(engine, tmp_path) == []
     appended(engine, tmp_path, 30)
     assert audit.verify(engine, tmp_path) == []
     assert [row["seq"] for row in read_table(engine, audit.audit)] == list(range(1, 31))
@@ -134,13 +134,16 @@ def test_rows_written_after_a_cut_do_not_hide_it(engine, tmp_path):
     execute(engine, "DELETE FROM audit WHERE seq = 6")
     appended(engine, tmp_path, 3)
     assert audit.verify(engine, tmp_path) == [
-        f"Baris 6 jejak audit bukan yang tercatat di {audit.HEAD_FILE}."
+        f"Baris 6 jejak audit bukan yang tercatat di {place}."
+        for place in (audit.HEAD_FILE, "Tabel audit_head")
     ]
 
 
 def test_a_trail_written_anew_with_right_hashes_is_found(engine, tmp_path):
     appended(engine, tmp_path)
     execute(engine, "DELETE FROM audit")
+    (tmp_path / "elsewhere").mkdir()
+    shutil.copy(tmp_path / audit.KEY_FILE, tmp_path / "elsewhere")
     appended(engine, tmp_path / "elsewhere")
     assert "bukan yang tercatat" in audit.verify(engine, tmp_path)[0]
 
@@ -151,6 +154,161 @@ def test_a_head_that_is_gone_or_torn_is_said(engine, tmp_path):
     assert "tidak dapat dibaca" in audit.verify(engine, tmp_path)[0]
     (tmp_path / audit.HEAD_FILE).unlink()
     assert "tidak ada" in audit.verify(engine, tmp_path)[0]
+
+
+def forged(engine, key=b"", **changes):
+    """Append a row as anybody can who may write to the database, but has not the key."""
+    rows = in_audit(engine)
+    last = rows[-1] if rows else {"seq": 0, "hash": "0" * 64}
+    row = {
+        "seq": last["seq"] + 1, "time": now(), "actor": "a", "action": audit.PROMOTE, "reason": "palsu",
+        "details": "{}", "previous": last["hash"], **changes,
+    }  # fmt: skip
+    content = json.dumps(
+        {**row, "time": row["time"].isoformat(timespec="microseconds")},
+        sort_keys=True, separators=(",", ":"),
+    ).encode()  # fmt: skip
+    row["hash"] = hmac.new(key, content, "sha256").hexdigest() if key else sha256_of(content)
+    with engine.begin() as connection:
+        connection.execute(audit.audit.insert().values(row))
+
+
+@pytest.mark.parametrize("key", [b"", b"another"])
+def test_a_row_appended_to_the_database_alone_is_found(engine, tmp_path, key):
+    appended(engine, tmp_path)
+    forged(engine, key)
+    (found,) = audit.verify(engine, tmp_path)
+    assert found.startswith("Baris 7 jejak audit")
+    appended(engine, tmp_path, 1)  # Nor does a row behind it hide it.
+    assert found in audit.verify(engine, tmp_path)
+
+
+def test_a_trail_rewritten_without_its_key_is_found(engine, tmp_path):
+    appended(engine, tmp_path)
+    execute(engine, "DELETE FROM audit", "DELETE FROM audit_head")
+    for _ in range(6):
+        forged(engine)
+    audit.write_head(tmp_path, audit.Head(6, in_audit(engine)[-1]["hash"]))
+    assert "tidak dapat dipastikan" in " ".join(audit.verify(engine, tmp_path))
+
+
+def test_a_note_on_the_end_cannot_be_set_back_without_the_key(engine, tmp_path):
+    appended(engine, tmp_path)
+    execute(engine, "DELETE FROM audit WHERE seq > 4")
+    third = in_audit(engine)[3]["hash"]
+    audit.write_head(tmp_path, audit.Head(4, third, "0" * 64))
+    execute(engine, f"UPDATE audit_head SET seq = 4, hash = '{third}'")
+    for _ in range(2):
+        found = " ".join(audit.verify(engine, tmp_path))
+        assert f"{audit.HEAD_FILE} tidak ditulis dengan kunci" in found
+        appended(engine, tmp_path, 1)  # What was done there stays to be seen.
+
+
+def test_where_there_is_no_note_nothing_is_said_to_be_whole(engine, url, tmp_path):
+    models = shutil.copytree(PROJECT / "outputs" / "light", tmp_path / "light").parent
+    logs = models / "logs"
+    verify = "govern", "verify", "--models", models
+
+    def verified():
+        return judul(*verify, JUDUL_DATABASE_URL="" if url.startswith("sqlite") else url)
+
+    with opened_database(sqlite_url(logs) if url.startswith("sqlite") else url) as opened:
+        fresh = verified()
+        assert (fresh.returncode, "tidak dapat dipastikan" in fresh.stderr) == (1, True)
+        appended(opened, logs)
+        assert verified().stdout == "Jejak audit utuh: 6 baris.\n"
+        execute(opened, "DELETE FROM audit")
+        (logs / audit.HEAD_FILE).unlink()
+        assert "Baris 1–6 di ujung jejak audit hilang" in verified().stderr
+        execute(opened, "DELETE FROM audit_head")
+        assert "tidak dapat dipastikan" in verified().stderr
+        assert verified().returncode == 1
+
+
+def test_the_key_is_its_owners_only_comes_back_and_is_not_made_anew(engine, url, tmp_path):
+    models = tmp_path / "outputs"
+    appended(engine, models / "logs")
+    key = models / "logs" / audit.KEY_FILE
+    assert key.stat().st_mode & 0o077 == 0
+    content = key.read_bytes()
+    made(engine, models, tmp_path / "cadangan.zip")
+    key.unlink()
+    assert "audit.key hilang" in audit.verify(engine, models / "logs")[0]
+    with pytest.raises(LogError, match=audit.KEY_FILE):
+        appended(engine, models / "logs", 1)
+    assert not key.exists()
+    put_back(url, models, tmp_path / "cadangan.zip", force=True)
+    assert (key.read_bytes(), key.stat().st_mode & 0o077) == (content, 0)
+    assert audit.verify(engine, models / "logs") == []
+
+
+def test_several_machines_share_a_key_that_is_given(engine, tmp_path, monkeypatch):
+    monkeypatch.setenv(audit.KEY_VARIABLE, "kunci bersama")
+    appended(engine, tmp_path / "a")
+    appended(engine, tmp_path / "b")
+    assert audit.verify(engine, tmp_path / "b") == []
+    assert not (tmp_path / "a" / audit.KEY_FILE).exists()
+
+
+def before_there_was_a_key(engine, folder, n=5):
+    """A trail, and the note on its end, as earlier versions wrote them."""
+    folder.mkdir(exist_ok=True)
+    for _ in range(n):
+        forged(engine)
+    head = {"seq": n, "hash": in_audit(engine)[-1]["hash"]}
+    (folder / audit.HEAD_FILE).write_text(json.dumps(head))
+
+
+def test_a_trail_from_before_there_was_a_key_goes_on_with_one(engine, tmp_path):
+    before_there_was_a_key(engine, tmp_path)
+    (said,) = audit.verify(engine, tmp_path)
+    assert "belum berkunci, jadi tidak dapat dipastikan" in said
+    appended(engine, tmp_path, 3)
+    assert audit.verify(engine, tmp_path) == []
+    assert audit.unvouched(engine).startswith("Baris 1–5 ditulis sebelum jejak audit berkunci")
+    execute(engine, "UPDATE audit SET reason = 'lain' WHERE seq = 5")
+    assert "Baris 5 jejak audit berubah setelah ditulis (pemberlakuan)." in audit.verify(
+        engine, tmp_path
+    )
+
+
+def test_an_old_row_changed_with_its_plain_hash_is_found_by_the_first_with_a_key(engine, tmp_path):
+    before_there_was_a_key(engine, tmp_path)
+    appended(engine, tmp_path, 3)
+    kept = in_audit(engine)[5:]
+    execute(engine, "DELETE FROM audit WHERE seq > 4")
+    forged(engine, reason="lain")
+    with engine.begin() as connection:
+        connection.execute(audit.audit.insert(), kept)
+    assert audit.verify(engine, tmp_path) == [
+        "Baris 6 jejak audit tidak menyambung ke baris sebelumnya."
+    ]
+
+
+def test_a_backup_from_before_there_was_a_key_comes_back(engine, url, tmp_path):
+    models = tmp_path / "outputs"
+    models.mkdir()
+    before_there_was_a_key(engine, models / "logs")
+    made(engine, models, tmp_path / "cadangan.zip")
+    execute(engine, "DELETE FROM audit")
+    put_back(url, models, tmp_path / "cadangan.zip", force=True)
+    assert audit.verify(engine, models / "logs") == []
+    assert audit.unvouched(engine).startswith("Baris 1–5")
+
+
+@pytest.mark.parametrize("value", ["'abc'", "x'00ff'", "12"])
+@pytest.mark.parametrize("column", ["time", "actor", "action", "reason", "details", "previous", "hash"])
+def test_a_value_of_another_kind_is_found_and_said(tmp_path, column, value):
+    models = shutil.copytree(PROJECT / "outputs" / "light", tmp_path / "light").parent
+    with opened_database(sqlite_url(models / "logs")) as engine:
+        appended(engine, models / "logs")
+        execute(engine, f"UPDATE audit SET {column} = {value} WHERE seq = 3")
+    found = judul("govern", "verify", "--models", models)
+    assert (found.returncode, "Baris 3 jejak audit berubah" in found.stderr) == (1, True)
+    for command in (("audit",), ("check",), ("calendar",), ("backup", tmp_path / "x.zip")):
+        done = judul("govern", *command, "--models", models)
+        assert "Traceback" not in done.stderr
+        assert done.returncode in (0, 1)
 
 
 def test_a_clock_that_goes_backwards_breaks_no_trail(engine, tmp_path, monkeypatch):
@@ -750,7 +908,7 @@ def test_the_command_of_the_checklist_fails_where_an_item_does(tmp_path):
     assert done.returncode == 1
     lines = done.stdout.splitlines()
     assert len(lines) == 8
-    assert "LULUS  Jejak audit utuh: 0 baris, semuanya tersambung." in lines
+    assert any(line.startswith("GAGAL  Jejak audit utuh: Jejak audit kosong") for line in lines)
     assert any(line.startswith("GAGAL  Cadangan baru") for line in lines)
 
 

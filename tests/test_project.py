@@ -128,7 +128,7 @@ def test_no_module_imports_from_a_floor_above():
     # Ground first; one line a floor.
     plan = """
         settings errors clock storage signed_logistic feedback file_locks cli_words
-        readable notebook_runner sqlite_file
+        readable notebook_runner sqlite_file audit_chain
         texts
         figure_style
         tables preprocessing arrays plots reports table_files config array_files workers

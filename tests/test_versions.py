@@ -222,7 +222,6 @@ def trail(url, outputs):
 
 def rows(trail):
     with opened_database(trail.url) as engine:
-        assert audit.verify(engine, trail.folder) == []
         found = sorted(read_table(engine, audit.audit), key=lambda row: row["seq"])
     return [(row["action"], row["actor"], json.loads(row["details"])["version"]) for row in found]
 
@@ -237,6 +236,7 @@ def test_a_switch_is_in_the_trail(outputs, made, trail):
         ("rollback", "petugas", made[0]),
     ]
     with opened_database(trail.url) as engine:
+        assert audit.verify(engine, trail.folder) == []
         last = max(read_table(engine, audit.audit), key=lambda row: row["seq"])
     details = json.loads(last["details"])
     assert last["reason"] == WHO["reason"]
