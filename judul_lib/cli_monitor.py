@@ -50,14 +50,14 @@ def monitor(days: int, once: bool, style: str, logs: Path | None, outputs: Path 
     from judul_lib.alerts import find_alerts
     from judul_lib.clock import now
     from judul_lib.model_baselines import read_baselines
-    from judul_lib.monitoring import DRIFT_DAYS, drift_by_day, drift_table
+    from judul_lib.monitoring import drift_by_day, drift_table
     from judul_lib.usage_frames import local_day, read_usage
 
     config = cli_parts.read_config(models=outputs)
     with _opened(logs, config.logs, may_begin=False) as engine:
-        time = now()
-        # Alerts look at a whole week, however few days are shown.
-        usage = read_usage(engine, since=time - timedelta(days=max(days, DRIFT_DAYS)))
+        # Since when something holds does not hang on how many days are shown.
+        usage = read_usage(engine)
+    time = now()
     baselines = read_baselines(config.models, warn=say)
     past, _ = usage.real_if_any().until(time)
     by_day = drift_by_day(past, baselines)

@@ -547,6 +547,23 @@ def test_the_configured_threshold_and_the_kinds_of_errors_are_shown(tmp_path):
     assert json.loads(told.stdout)["error_kinds"] == {"CorpusError": 2, "TimeoutError": 1}
 
 
+def test_since_when_an_alert_holds_does_not_hang_on_the_days_that_are_shown(tmp_path):
+    models, logs = tmp_path / "models", tmp_path / "sim"
+    models.mkdir()
+    (models / "light").symlink_to(PROJECT / "outputs" / "light")
+    options = ("--models", models, "--log", logs)
+    judul("simulate", "--into", logs, "--models", models, "--days", 70, "--drift-from", 20)
+    told = [
+        json.loads(judul("monitor", *options, "--format", "json", "--days", days).stdout)
+        for days in (1, 7, 30, 365)
+    ]
+    since = [{alert["jenis"]: alert["sejak"] for alert in one["alerts"]} for one in told]
+    assert since[0] == since[1] == since[2] == since[3]
+    begun = now().date() - timedelta(days=70 - 20)
+    assert abs((date.fromisoformat(since[0]["bergeser"]) - begun).days) <= 4
+    assert told[0]["n_predictions"] < told[1]["n_predictions"] < told[2]["n_predictions"]
+
+
 def test_the_notebook_shows_a_log_that_has_just_begun(tmp_path):
     outputs, logs = tmp_path / "outputs", tmp_path / "outputs" / "logs"
     for name in ("light", "structured"):
