@@ -83,15 +83,16 @@ def show_audit(outputs: Path | None) -> None:
     "--days", type=click.IntRange(1, 36_500), default=90, help="Masa simpan, dalam hari [bawaan: 90]."
 )
 @option("--dry-run", is_flag=True, help="Hitung saja; tidak ada yang dihapus.")
+@option("--force", is_flag=True, help="Hapus juga bila lebih dari sehari tidak ada yang dicatat.")
 @_REASON
 @MODELS_OPTION
-def retention(days: int, dry_run: bool, reason: str, outputs: Path | None) -> None:
+def retention(days: int, dry_run: bool, force: bool, reason: str, outputs: Path | None) -> None:
     """Hapus catatan penggunaan yang lebih tua dari masa simpannya."""
     from judul_lib import privacy
 
     with opened(outputs) as (config, engine):
         counts = privacy.retention(
-            engine, config.logs, days=days, dry_run=dry_run, reason=reason,
+            engine, config.logs, days=days, dry_run=dry_run, force=force, reason=reason,
             actor=cli_parts.actor(config),
         )  # fmt: skip
     verb = "Akan dihapus" if dry_run else "Dihapus"

@@ -16,10 +16,19 @@ import sqlalchemy as sa
 
 from judul_lib import audit as trail
 from judul_lib.clock import now
-from judul_lib.database import events, feedback, predictions, read_table, scores, transaction
+from judul_lib.database import (
+    audit,
+    events,
+    feedback,
+    predictions,
+    read_table,
+    rows_of,
+    scores,
+    transaction,
+)
 from judul_lib.errors import LogError
 from judul_lib.log_copies import delete_files, delete_schemas, log_copies
-from judul_lib.pseudonyms import HASH_DIGITS
+from judul_lib.pseudonyms import HASH_DIGITS, user_id
 from judul_lib.spool import DAMAGED_FILE, SPOOL_FILE, Unit, edit_spool
 from judul_lib.sqlite_file import empty_journal
 from judul_lib.storage import sha256_of
@@ -27,10 +36,11 @@ from judul_lib.storage import sha256_of
 LAW = "UU No. 27 Tahun 2022 tentang Pelindungan Data Pribadi"
 SPOOL, COPIES = "spool", "copies"
 """Names under which what waits in files, and copies that were set aside, are counted."""
+# A job that runs each day may begin a little later than the day before.
+_SILENCE = timedelta(days=1, hours=1)
 _TIMED = (predictions, feedback, events)
 _TIME = re.compile(r'"time": ?"([0-9T:.-]+)"')
 _USER = re.compile(rf'"user": ?"([0-9a-f]{{{HASH_DIGITS}}})"')
-_ID = re.compile(rf"[0-9a-f]{{{HASH_DIGITS}}}")
 # Values in one IN clause; PostgreSQL and SQLite both take more.
 _MANY = 500
 Counts = Mapping[str, int]
@@ -62,6 +72,7 @@ def retention(
     days: int,
     actor: str,
     dry_run: bool = False,
+    force: bool = False,
     reason: str = "",
 ) -> Counts:
     """Delete what is older than some days: in the tables, in the files that wait, and whole copies.
@@ -74,6 +85,8 @@ def retention(
         Who asked for it: a pseudonym.
     dry_run : bool
         Only count.
+    force : bool
+        Also where nothing was written for more than a day, as with a clock that is ahead.
     reason : str
         For the audit trail.
 
@@ -86,11 +99,14 @@ def retention(
     Raises
     ------
     LogError
-        Fewer than 1 day, or the database cannot be used; nothing is deleted then.
+        Fewer than 1 day, the clock may be ahead, or the database cannot be used;
+        nothing is deleted then.
     """
     if days < 1:
         raise LogError("Masa simpan paling sedikit 1 hari. Berikan bilangan bulat yang lebih besar.")
     limit = now() - timedelta(days=min(days, 100_000))
+    if not (force or dry_run):
+        _require_clock(engine)
 
     def keeps_damaged(line: str) -> bool:
         times = _TIME.findall(line)
@@ -104,6 +120,19 @@ def retention(
         details={"days": days, "before": limit.isoformat()},
     )  # fmt: skip
     return counts
+
+
+def _require_clock(engine: sa.Engine) -> None:
+    """Refuse a time long after the last row: a clock that is ahead would delete what is young."""
+    newest = [sa.select(sa.func.max(table.c.time).label("time")) for table in (*_TIMED, audit)]
+    with transaction(engine, reads_only=True) as connection:
+        times = [row["time"] for query in newest for row in rows_of(connection, query) if row["time"]]
+    last = max(times, default=now())
+    if now() - last > _SILENCE:
+        raise LogError(
+            f"Baris log terbaru berasal dari {last:%d-%m-%Y}, sedangkan jam komputer menunjukkan "
+            f"{now():%d-%m-%Y} (UTC). Periksa jamnya (`date`); bila benar, ulangi dengan --force."
+        )
 
 
 def forget(engine: sa.Engine, folder: Path, user: str, *, actor: str, reason: str = "") -> Forgotten:
@@ -198,28 +227,6 @@ def short_hash(user: str) -> str:
     return sha256_of(user.encode())[:8]
 
 
-def user_id(text: str) -> str:
-    """Return a pseudonym as the log has it.
-
-    Raises
-    ------
-    LogError
-        It is none.
-
-    Examples
-    --------
-    >>> user_id(" 0123456789ABCDEF ")
-    '0123456789abcdef'
-    """
-    user = text.strip().lower()
-    if not _ID.fullmatch(user):
-        raise LogError(
-            f"ID pengguna terdiri dari {HASH_DIGITS} digit heksadesimal (0-9 dan a-f), misalnya "
-            "0123456789abcdef. Periksa ID itu; nama tidak tersimpan di log."
-        )
-    return user
-
-
 def _delete(
     engine: sa.Engine,
     folder: Path,
@@ -252,6 +259,8 @@ def _delete(
         if engine.dialect.name == "sqlite" and not dry_run:
             # Otherwise what is deleted stays in the file until its place is needed.
             connection.exec_driver_sql("PRAGMA secure_delete=ON")
+        if not dry_run:
+            delete_schemas(connection, copies)
         edit_spool(folder, edit, check)
         query = sa.select(predictions.c.id).where(condition(predictions))
         ids = list(connection.execute(query).scalars())
@@ -261,7 +270,6 @@ def _delete(
         if copies:
             counts[COPIES] = len(copies)
         if not dry_run:
-            delete_schemas(connection, copies)
             connection.execute(scores.delete().where(scores.c.prediction_id.in_(query)))
             for table in _TIMED:
                 connection.execute(table.delete().where(condition(table)))

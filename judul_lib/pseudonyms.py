@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from judul_lib.errors import LogError
 KEY_VARIABLE, KEY_FILE = "JUDUL_LOG_KEY", "log.key"
 HASH_DIGITS = 16
 _KEY_BYTES = 32
+_ID = re.compile(rf"[0-9a-f]{{{HASH_DIGITS}}}")
 
 
 def log_key(folder: Path) -> bytes:
@@ -101,6 +103,28 @@ def keyed_hash(key: bytes, text: str) -> str:
     """
     plain = " ".join(text.casefold().split()).encode("utf-8", "surrogatepass")
     return hmac.new(key, plain, hashlib.sha256).hexdigest()[:HASH_DIGITS]
+
+
+def user_id(text: str) -> str:
+    """Return a pseudonym as the log has it.
+
+    Raises
+    ------
+    LogError
+        It is none.
+
+    Examples
+    --------
+    >>> user_id(" 0123456789ABCDEF ")
+    '0123456789abcdef'
+    """
+    user = text.strip().lower()
+    if not _ID.fullmatch(user):
+        raise LogError(
+            f"ID pengguna terdiri dari {HASH_DIGITS} digit heksadesimal (0-9 dan a-f), misalnya "
+            "0123456789abcdef. Periksa ID itu; nama tidak tersimpan di log."
+        )
+    return user
 
 
 def assigned_model(user: str, shares: Mapping[str, float]) -> str:

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -410,7 +410,7 @@ def test_retention_deletes_what_is_older_and_nothing_else(engine, tmp_path, seed
     assert counted == expected
     assert (in_tables(engine), (tmp_path / SPOOL_FILE).read_bytes()) == before
     assert read_table(engine, audit.audit) == []
-    assert privacy.retention(engine, tmp_path, days=90, actor="a") == expected
+    assert privacy.retention(engine, tmp_path, days=90, actor="a", force=True) == expected
     assert in_tables(engine) == flat([unit for unit in kept if owner(unit)["time"] >= limit])
     assert in_spool(tmp_path) == flat([unit for unit in waiting if owner(unit)["time"] >= limit])
     (noted,) = read_table(engine, audit.audit)
@@ -420,6 +420,49 @@ def test_retention_deletes_what_is_older_and_nothing_else(engine, tmp_path, seed
     assert audit.verify(engine, tmp_path) == []
     with pytest.raises(LogError, match="1 hari"):
         privacy.retention(engine, tmp_path, days=0, actor="a")
+
+
+MORNING = datetime(2026, 5, 4, 2)
+
+
+def aged(engine, n):
+    """Write an event on each of some days up to that morning."""
+    rows = [{**event(age), "time": MORNING - timedelta(days=age)} for age in range(n)]
+    insert_units(engine, [{"events": rows}])
+
+
+def test_a_clock_that_is_ahead_deletes_nothing_without_asking(engine, tmp_path):
+    aged(engine, 40)
+    before = in_tables(engine)
+    for days in (2, 3650):
+        with clock_at(MORNING + timedelta(days=days)):
+            with pytest.raises(LogError, match=r"04-05-2026.*Periksa jamnya.*--force"):
+                privacy.retention(engine, tmp_path, days=30, actor="a")
+            privacy.retention(engine, tmp_path, days=30, actor="a", dry_run=True)
+    assert in_tables(engine) == before
+    assert read_table(engine, audit.audit) == []
+    with clock_at(MORNING + timedelta(days=3650)):
+        assert privacy.retention(engine, tmp_path, days=30, actor="a", force=True)["events"] == 40
+
+
+def test_retention_that_runs_each_day_goes_on_where_nobody_asks_anything(engine, tmp_path):
+    aged(engine, 9)
+    left = []
+    for day in range(8):
+        with clock_at(MORNING + timedelta(days=day, seconds=day * day)):
+            privacy.retention(engine, tmp_path, days=5, actor="a")
+        left.append(len(read_table(engine, USAGE_TABLES["events"])))
+    assert left == [6, 4, 3, 2, 1, 0, 0, 0]
+
+
+def test_the_command_asks_before_it_believes_its_clock(tmp_path):
+    models = shutil.copytree(PROJECT / "outputs" / "light", tmp_path / "light").parent
+    with opened_database(sqlite_url(models / "logs")) as engine:
+        insert_units(engine, [{"events": [event(100)]}])
+        retention = "govern", "retention", "--models", models
+        assert_refused(judul(*retention), "--force")
+        assert "1 kejadian" in judul(*retention, "--force").stdout
+        assert read_table(engine, USAGE_TABLES["events"]) == []
 
 
 @pytest.mark.parametrize("user", USERS)
@@ -961,6 +1004,37 @@ def test_copies_that_were_set_aside_are_told_and_go_with_time(engine, url, insta
     assert set(log_copies(engine, logs)) == set(before) - old
     assert json.loads(in_audit(engine)[-1]["details"])["counts"]["copies"] == 4
     assert (logs / "catatan.lama-20200101_000000_000000").exists()
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_retention_deletes_no_schema_that_is_not_ours(engine, url, installation, tmp_path):
+    logs = installation / "logs"
+    made(engine, installation, tmp_path / "cadangan.zip")
+    names = []
+    for age in (130, 120, 110, 100):
+        with clock_at(now() - timedelta(days=age)):
+            done = put_back(url, installation, tmp_path / "cadangan.zip", force=True)
+        names += [name for name in done.aside if name.startswith("judul_lama_")]
+    ours, with_table, with_column, with_view = names
+    execute(
+        engine,
+        "CREATE SCHEMA arsip_lama_20200101_000000_000000",
+        "CREATE TABLE arsip_lama_20200101_000000_000000.surat (isi text)",
+        "CREATE SCHEMA judul_lama_20200101_000000_000000",
+        f"CREATE TABLE {with_table}.surat (isi text)",
+        f"ALTER TABLE {with_column}.events ADD COLUMN catatan text",
+        f"CREATE VIEW {with_view}.laporan AS SELECT 1 AS satu",
+    )
+    before = set(sa.inspect(engine).get_schema_names())
+    assert {name for name in log_copies(engine, logs) if "/" not in name} == {ours}
+    execute(engine, f"CREATE VIEW public.laporan AS SELECT id FROM {ours}.predictions")
+    rows = in_tables(engine), in_spool(logs)
+    with pytest.raises(LogError, match=f"{ours} tidak dihapus, karena ada yang bergantung"):
+        privacy.retention(engine, logs, days=90, actor="a")
+    assert (in_tables(engine), in_spool(logs)) == rows
+    execute(engine, "DROP VIEW public.laporan")
+    privacy.retention(engine, logs, days=90, actor="a")
+    assert set(sa.inspect(engine).get_schema_names()) == before - {ours}
 
 
 def test_the_commands_tell_of_copies_too(installation, tmp_path, monkeypatch):

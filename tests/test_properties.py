@@ -82,9 +82,8 @@ from judul_lib.preprocessing import (
     title_fault,
     title_key,
 )
-from judul_lib.privacy import user_id
 from judul_lib.proposals import NOT_COMPARED, OTHER_ROW, VERDICT, check_proposals
-from judul_lib.pseudonyms import assigned_model, keyed_hash
+from judul_lib.pseudonyms import assigned_model, keyed_hash, user_id
 from judul_lib.records import RecordTable
 from judul_lib.registry import load_model
 from judul_lib.session import objection
