@@ -54,6 +54,11 @@ def secret_key(path: Path, variable: str, loss: str, brought: bytes | None = Non
         The file can be neither read nor made.
     LogError
         What is in the file is no key.
+
+    Examples
+    --------
+    >>> secret_key(Path("nowhere"), "NOT_SET", "", b"0f" * 32) == bytes([15] * 32)
+    True
     """
     if given := os.environ.get(variable):
         return hashlib.sha256(given.encode()).digest()
