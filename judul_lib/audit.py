@@ -304,7 +304,7 @@ def _last(connection: sa.Connection) -> Head:
 
 def _noted(connection: sa.Connection) -> Head | None:
     row = connection.execute(sa.select(audit_head).order_by(audit_head.c.seq.desc())).first()
-    return None if row is None else Head(*row)
+    return None if row is None else Head(row.seq, str(row.hash), str(row.mac))
 
 
 def _rows(connection: sa.Connection, *conditions: sa.ColumnElement[bool]) -> list[dict[str, Any]]:
