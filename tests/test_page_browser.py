@@ -289,6 +289,74 @@ def test_an_empty_title_is_answered_with_a_sentence(visit):
     assert not one.page.get_by_role("alert").filter(has_text="belum").is_visible()
 
 
+def test_an_answer_names_its_title_and_is_grey_while_the_field_holds_another(visit):
+    one = visit(width=360)
+    one.check(TITLE)
+    one.verdict()
+    named = one.page.get_by_text(f"Hasil untuk judul: {TITLE}")
+    another = one.page.get_by_text("Isi kolom judul sudah berbeda")
+    banner = one.page.locator(".judul-vonis").locator("visible=true")
+
+    def colour():
+        return banner.evaluate("element => getComputedStyle(element).backgroundColor")
+
+    red = colour()
+    one.field.fill(f"  {TITLE} ")  # The same words.
+    assert named.is_visible()
+    assert not another.is_visible()
+    for text, said in [(OTHER, ""), ("", "belum diisi"), ("yang di", "Tidak ada kata")]:
+        one.field.fill(text)
+        another.wait_for()
+        if said:
+            one.field.press("Enter")
+            one.page.get_by_role("alert").filter(has_text=said).wait_for()
+        assert another.is_visible()
+        assert named.is_visible()
+        assert colour() != red
+    one.field.fill(TITLE)
+    another.wait_for(state="hidden")
+    assert colour() == red
+    one.check(OTHER)
+    one.page.get_by_text(f"Hasil untuk judul: {OTHER}").wait_for()
+    assert not another.is_visible()
+    long = f"{'x' * 480} Harga Beras"
+    one.check(long)
+    one.page.get_by_text(f"Hasil untuk judul: {long}").wait_for()
+    assert one.page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_figures_stay_when_a_tab_is_left_and_a_phone_is_turned(visit):
+    one = visit(width=360)
+    one.check(TITLE)
+    figures = one.page.locator(".js-plotly-plot").locator("visible=true")
+    figures.nth(1).locator(".gtitle").first.wait_for()
+
+    def settled():
+        """Heights of the figures that are seen, once they no longer change."""
+        found = []
+        while found[-3:] != found[-1:] * 3 or not found:
+            one.page.wait_for_timeout(500)
+            found.append([round(figure.bounding_box()["height"]) for figure in figures.all()])
+        return found[-1]
+
+    heights = settled()
+    assert len(heights) == 2
+    assert min(heights) > 200
+    for _ in range(2):
+        one.tab("Model Ringan")
+        assert min(settled()) > 200
+        one.tab("Model Terstruktur")
+        assert settled() == heights
+    one.page.set_viewport_size({"width": 800, "height": 360})
+    assert settled() == heights
+    one.tab("Banyak judul")
+    one.page.set_viewport_size({"width": 360, "height": 800})
+    one.tab("Satu judul")
+    assert settled() == heights
+    assert one.page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert all(figure.bounding_box()["width"] <= 360 for figure in figures.all())
+
+
 def test_hostile_titles_are_shown_as_typed_and_run_nothing(visit, tmp_path):
     one = visit()
     path = tmp_path / "<b>arsip<img src=x onerror='window.hacked=1'>.csv"
@@ -402,6 +470,8 @@ def test_contrast_names_and_roles_hold(visit):
     one = visit()
     one.check(TITLE)
     one.page.locator(".gtitle").first.wait_for()
+    assert violations() == []
+    one.field.fill(OTHER)
     assert violations() == []
     for tab in ("Perbandingan", "Banyak judul", "Arsip"):
         one.tab(tab)
