@@ -50,6 +50,8 @@ class Config:
         models answer everybody.
     ready_kernels : int
         Kernels started ahead, so that the page is there at once.
+    max_pages : int
+        Pages that may be open at the same time; each has a kernel of about 200 MB.
     token : str
         What a visitor has to know; required where the page is not on loopback.
         Read from ``JUDUL_TOKEN`` only: a secret does not belong in a file that is shared.
@@ -72,6 +74,7 @@ class Config:
     mlflow: bool = False
     ab_test: Mapping[str, float] = field(default_factory=dict)
     ready_kernels: int = 2
+    max_pages: int = 15
     token: str = field(default="", repr=False)
     source: Path | None = None
 
@@ -268,5 +271,6 @@ _READERS: Mapping[str, tuple[Callable[[str], Any], str]] = {
     "language": _one_of(*LANGUAGES),
     **dict.fromkeys(_SWITCHES, (_switch, "Tulis true atau false.")),
     "ready_kernels": _whole(0, 32),
+    "max_pages": _whole(1, 10_000),
     "token": (_word, "Berikan satu kata tanpa spasi."),
 }

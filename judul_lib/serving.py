@@ -34,6 +34,8 @@ _EXTENSIONS = (
     "@jupyter-widgets/jupyterlab-manager", "@voila-dashboards/widgets-manager8",
     "anywidget", "jupyterlab-plotly",
 )  # fmt: skip
+# What a browser may send to a kernel: what widgets need, and no order to run or to stop.
+_MESSAGES = ("comm_open", "comm_close", "comm_msg", "comm_info_request", "kernel_info_request")
 _IDLE_SECONDS = 1_800
 # A socket's path may have some 100 characters: the folder, Voilà's in it, and the kernel's name.
 _LONGEST_FOLDER = 25
@@ -140,6 +142,8 @@ def make_server(config: Config, notebook: Path, folder: str) -> Any:
     from traitlets.config import Config as Traits
     from voila.app import Voila
 
+    from judul_lib.page_handlers import Login, OneToken, with_ours
+
     class HealthHandler(JupyterHandler):
         """Says that the server answers; asks for no token and tells nothing else."""
 
@@ -159,17 +163,21 @@ def make_server(config: Config, notebook: Path, folder: str) -> Any:
             # Without a token, a page of another site must not get here by a name of its own.
             settings["allow_remote_access"] = bool(config.token)
             settings["headers"] = dict(_HEADERS)
+            settings["max_pages"] = config.max_pages
+            self.kernel_manager.allowed_message_types = list(_MESSAGES)
+            self.identity_provider.login_handler_class = Login
             settings["ws_ping_timeout"] = 30_000  # Not longer than the interval, or each visit warns.
             return settings
 
         def init_handlers(self) -> Any:
             health = (url_path_join(self.server_url, "/health"), HealthHandler)
-            return [health, *super().init_handlers()]
+            return [health, *with_ours(super().init_handlers())]
 
     traits = Traits()
     traits.Voila.ip, traits.Voila.port, traits.Voila.port_retries = config.host, config.port, 0
     traits.Voila.open_browser, traits.Voila.log_level = False, "ERROR"
     traits.Voila.token = config.token
+    traits.Voila.identity_provider_class = OneToken
     traits.VoilaConfiguration.template = "judul"
     traits.VoilaConfiguration.file_allowlist = []
     traits.VoilaConfiguration.allow_template_override = "NO"

@@ -38,6 +38,7 @@ class FigurePlace(widgets.VBox):
         """Show a figure in the place of the one before."""
         shown = {**json.loads(figure.to_json()), "config": self._config}
         data = {"application/vnd.plotly.v1+json": shown}
+        self.output.layout.height = f"{figure.layout.height}px"
         self.output.outputs = ({"output_type": "display_data", "data": data, "metadata": {}},)
         self.name.text = figure_label(shown, self._texts)
 
@@ -169,7 +170,7 @@ class TitlePanel(widgets.VBox):
 
     def __init__(self, session: Session, texts: Texts) -> None:
         self._session, self._texts = session, texts
-        self._title = ""
+        self._title = self._typed = ""
         self._answers: dict[str, Answer] = {}
         self.form = TitleForm(
             self.check,
@@ -198,7 +199,9 @@ class TitlePanel(widgets.VBox):
         self.tabs = widgets.Tab(children, titles=titles)
         self.tabs.observe(lambda _: self._draw(), "selected_index")
         sliders = widgets.Box([self.threshold, self.top_k]).add_class("judul-geseran")
-        super().__init__([self.form, sliders, self.tabs, widgets.HTML(self._note())])
+        self.asked = Notice()
+        super().__init__([self.form, sliders, self.asked, self.tabs, widgets.HTML(self._note())])
+        self.add_class("judul-satu")
         self._show()
 
     def check(self, title: str) -> None:
@@ -215,7 +218,7 @@ class TitlePanel(widgets.VBox):
                 self.form.message = self._texts("failed")
                 self._session.tell("error", detail=type(error).__name__)
                 raise
-            self._title = " ".join(title.split())
+            self._title, self._typed = " ".join(title.split()), title
             for panel in self.panels.values():
                 panel.start_anew()
             self._show()
@@ -233,6 +236,8 @@ class TitlePanel(widgets.VBox):
     def _show(self) -> None:
         """Judge the answers by the threshold that is set; nothing is computed again."""
         with self._session.lock:
+            self.form.answered = self._typed if self._answers else ""
+            self.asked.html = self._named() if self._answers else ""
             top, threshold = int(self.top_k.value), self.threshold.value
             shown = {n: a.matches.at(threshold).first(top) for n, a in self._answers.items()}
             for name, panel in self.panels.items():
@@ -259,6 +264,11 @@ class TitlePanel(widgets.VBox):
         chosen = self.tabs.children[self.tabs.selected_index or 0]
         if isinstance(chosen, ModelPanel):
             chosen.draw()
+
+    def _named(self) -> str:
+        """Name the title that the answer is of; the style shows the rest where the field has another."""
+        said = f"{escape(self._texts('answered'))} <q><bdi>{escape(self._title)}</bdi></q>"
+        return f"<p>{said}</p><p class='judul-galat judul-belum'>{escape(self._texts('changed'))}</p>"
 
     def _note(self) -> str:
         missing, texts = self._session.missing, self._texts

@@ -31,12 +31,16 @@ class TitleForm(anywidget.AnyWidget):
         ``label``, ``placeholder``, ``hint``, ``button``, ``busy``.
     max_length : int
         Shown beside the length; longer text can be typed and is refused by Python.
+    answered : str
+        The title that the answer on the page is of, if there is one; the
+        page's ``judul-satu`` is also ``judul-lama`` while the field holds another.
     """
 
     _esm = _SCRIPTS / "title_form.js"
     value = traitlets.Unicode().tag(sync=True)
     message = traitlets.Unicode().tag(sync=True)
     busy = traitlets.Bool(False).tag(sync=True)
+    answered = traitlets.Unicode().tag(sync=True)
     max_length = traitlets.Int(500).tag(sync=True)
     texts = traitlets.Dict().tag(sync=True)
 

@@ -13,7 +13,8 @@ MODULES = {path.stem: path.read_text() for path in sorted((PROJECT / "judul_lib"
 ELSEWHERE = {
     "in the commands of the documents, which test_documents.py runs": """
         cli cli_govern cli_models cli_parts cli_words notebook_runner pipeline reports""",
-    "in a browser: test_page_browser.py": "page proposals_panel serving session title_panel widgets",
+    "in a browser or asked by programs: test_page_browser.py, test_page_server.py": """
+        page page_handlers proposals_panel serving session title_panel widgets""",
     "in an installation, which notebooks 08 and 09 try on a copy": """
         audit audit_chain backup compliance database installation_log log_copies monitoring privacy
         promotions spool sqlite_file storage switches tracking usage_log versions""",

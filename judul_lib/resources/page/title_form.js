@@ -48,6 +48,12 @@ function render({ model, el }) {
     message.hidden = !message.textContent;
     area.setAttribute("aria-invalid", Boolean(message.textContent));
   }
+  const words = (value) => value.split(/\s+/).filter(Boolean).join(" ");
+  function showAge() {
+    const answered = model.get("answered");
+    const isOld = Boolean(answered) && words(area.value) !== words(answered);
+    form.closest(".judul-satu")?.classList.toggle("judul-lama", isOld);
+  }
   function submit() {
     if (button.disabled) return;
     showBusy(true);
@@ -55,7 +61,7 @@ function render({ model, el }) {
   }
 
   form.addEventListener("submit", (event) => { event.preventDefault(); submit(); });
-  area.addEventListener("input", showLength);
+  area.addEventListener("input", () => { showLength(); showAge(); });
   // JupyterLab must not take the keys of someone who types a title.
   area.addEventListener("keydown", (event) => {
     event.stopPropagation();
@@ -66,11 +72,13 @@ function render({ model, el }) {
   });
   model.on("change:busy", () => showBusy(model.get("busy")));
   model.on("change:message", showMessage);
+  model.on("change:answered", showAge);
   // Python answers every check, also when nothing changed.
   model.on("msg:custom", (content) => { if (content.kind === "done") showBusy(false); });
 
   showLength(); showBusy(model.get("busy")); showMessage();
   form.append(label, area, hint, message, button);
   el.append(form);
+  requestAnimationFrame(showAge);
 }
 export default { render };
