@@ -75,6 +75,8 @@ def check(
         cli_parts.require_words(title)
     config = cli_parts.read_config(models=outputs, elsewhere=elsewhere)
     archive = folder or corpus or next(iter(config.corpora.values()), None)
+    if output is not None:
+        cli_parts.require_place(output, config, file, archive)
     model, checker = _make_checker(name, archive, folder is not None, config)
     if title is not None:
         from judul_lib import answers
@@ -190,6 +192,7 @@ def score_pairs(
     from judul_lib.table_files import find_column
 
     config = cli_parts.read_config(models=outputs, elsewhere=elsewhere)
+    cli_parts.require_place(target, config, source)
     chosen = cli_parts.choose_model(name, config.models)
     checker = load_checker(chosen, [], threshold=config.threshold, elsewhere=config.elsewhere)
     pairs = read_table(source, warn=say)

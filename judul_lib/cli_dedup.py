@@ -55,6 +55,9 @@ def dedup(
     from judul_lib.table_files import TITLE_COLUMN
 
     config = cli_parts.read_config(models=outputs)
+    cli_parts.require_place(output, config, source)
+    if groups is not None:
+        cli_parts.require_place(groups, config, source, output)
     model = cli_parts.choose_model(name, config.models)
     catalogue = cli_parts.read_catalogue(source)
     titles, rows = catalogue.titles[TITLE_COLUMN].tolist(), np.array(catalogue.rows)
@@ -94,7 +97,7 @@ def dedup(
 def _kept_for(output: Path) -> Iterator[Path]:
     """Give the folder of finished blocks, to one command at a time; it stays if there are any."""
     kept = output.with_name(f".{output.name}.blocks")
-    kept.mkdir(parents=True, exist_ok=True)
+    kept.mkdir(exist_ok=True)
     refusal = f"Perintah lain sedang mengerjakan {output}. Tunggu sampai selesai, lalu ulangi."
     try:
         with only_one(kept / ".lock", BusyError(refusal)):
