@@ -49,9 +49,8 @@ def dedup(
     import numpy as np
     from tqdm import tqdm
 
-    from judul_lib.corpus import write_frame
     from judul_lib.dedup import find_duplicates, recall
-    from judul_lib.storage import harmless_frame
+    from judul_lib.storage import write_result
     from judul_lib.table_files import TITLE_COLUMN
 
     config = cli_parts.read_config(models=outputs)
@@ -73,10 +72,10 @@ def dedup(
         )  # fmt: skip
         # Rows as a spreadsheet counts them, as in all that is said of a file.
         in_file = {"baris_a": lambda f: rows[f["baris_a"]], "baris_b": lambda f: rows[f["baris_b"]]}
-        write_frame(harmless_frame(found.pairs.assign(**in_file)), output)
+        write_result(found.pairs.assign(**in_file), output)
         if groups is not None:
             numbered = found.groups.assign(baris=lambda f: rows[f["baris"]])
-            write_frame(harmless_frame(numbered), groups)
+            write_result(numbered, groups)
         for path in filter(None, (output, groups)):
             clear_killed(path.parent, escape(path.name))
         shutil.rmtree(kept, ignore_errors=True)

@@ -243,6 +243,47 @@ def test_a_run_does_not_write_over_its_own_data(models, tmp_path, capsys):
     assert data.read_bytes() == before
 
 
+def test_a_row_with_an_unquoted_comma_does_not_keep_the_others_from_being_checked(models, tmp_path):
+    source, target = tmp_path / "usulan.csv", tmp_path / "hasil.csv"
+    source.write_text(
+        f"nim,Judul,Tahun\n1,{QUERY},2024\n2,Harga Beras, Gula, dan Jagung,2024\n3\n4,Hoaks Politik,2025\n"
+    )
+    arguments = ("check", "--file", source, "--output", target, "--models", models, "--model", "light")
+    result = judul(*arguments)
+    assert result.returncode == 0, result.stderr
+    assert "usulan.csv baris 3 dan 1 lainnya tidak diperiksa: jumlah kolom" in result.stderr
+    assert "tidak berisi judul" not in result.stderr
+    rows = list(csv.DictReader(io.StringIO(target.read_text("utf-8-sig"))))
+    assert [row["nim"] for row in rows] == ["1", "2", "3", "4"]
+    assert [row["rf_label"] == "TIDAK DIPERIKSA" for row in rows] == [False, True, True, False]
+    assert [row["penjelasan"] != "" for row in rows] == [False, True, True, False]
+    assert (rows[1]["Judul"], rows[1]["Tahun"]) == ("Harga Beras", "Gula, dan Jagung, 2024")
+
+
+def test_a_result_says_to_a_spreadsheet_in_what_encoding_it_is(models, tmp_path):
+    source, target = tmp_path / "masukan.csv", tmp_path / "hasil.csv"
+    titles = "Analisis Naïve Bayes – Kudus", "Analisis Naïve Bayes – Pati"
+    source.write_text("Judul,judul_a,judul_b\n" + "".join(f"{t},{t},Padi\n" for t in titles))
+    for name in ("check", "score-pairs", "dedup", "dedup, its groups"):
+        arguments = WRITERS[name](source, target)
+        assert judul(*arguments, "--models", models, "--model", "light").returncode == 0
+        assert target.read_bytes().startswith(b"\xef\xbb\xbf"), name
+        assert titles[0] in target.read_text("utf-8-sig")
+        # It is read again as it was written.
+        again = judul("check", QUERY, "--models", models, "--model", "light", "--corpus", target)
+        assert "ï»¿" not in again.stderr
+        target.unlink()
+
+
+def test_every_blank_of_a_title_is_shown_as_a_blank(models, write_csv):
+    path = write_csv(["Deteksi\xa0Hoaks\u202fPolitik\r\ndi\u3000Kudus", "Prediksi Beras"])
+    result = judul("check", "Deteksi Hoaks", "--models", models, "--model", "light", "--corpus", path)
+    assert "Deteksi Hoaks Politik  di Kudus" in result.stdout
+    write_csv(["Padi"], "tanpa.csv").write_text("Judul\xa0Skripsi\nPadi\n")
+    arguments = ("check", QUERY, "--corpus", path.with_name("tanpa.csv"))
+    assert_refused(judul(*arguments, "--models", models, "--model", "light"), "'Judul Skripsi'")
+
+
 def test_control_characters_of_a_title_do_not_reach_the_terminal(models, write_csv):
     path = write_csv(["Deteksi \x1b[2J Hoaks", "Prediksi Beras"])
     result = judul("check", "Deteksi Hoaks", "--models", models, "--model", "light", "--corpus", path)
