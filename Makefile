@@ -31,6 +31,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/python -S scripts/ascii_path_file.py
 	@touch $@
 
 run: $(STAMP) ## Run the notebooks that are out of date (DATA=, OUT=, REPORTS=, PARAMS="-p NAME VALUE")

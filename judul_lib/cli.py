@@ -19,7 +19,7 @@ from judul_lib.cli_parts import say
 from judul_lib.cli_retrain import retrain
 from judul_lib.cli_reviews import calendar, playbook, reviewed
 from judul_lib.cli_words import group, option, usage_sentence
-from judul_lib.errors import JudulError, describe_os_error
+from judul_lib.errors import JudulError, PipelineError, describe_os_error
 
 
 @group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -61,6 +61,12 @@ def run(
         outputs=(out or project / "outputs").resolve(),
         reports=(reports or project / "reports").resolve(),
     )
+    made = [paths.outputs / name for stage in STAGES for name in (*stage.outputs, stage.executed)]
+    if any(map(paths.data.is_relative_to, made)):
+        raise PipelineError(
+            f"{paths.data} akan ditimpa, sebab di tempat itu hasil ditulis. Salin dulu ke folder lain, "
+            "atau pilih --out yang lain."
+        )
     cli_parts.read_catalogue(paths.data, min_titles=2)  # A bad file is refused before anything starts.
     with tqdm(total=len(STAGES), unit="notebook", leave=False, disable=None) as bar:
 

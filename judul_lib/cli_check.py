@@ -75,6 +75,8 @@ def check(
         cli_parts.require_words(title)
     config = cli_parts.read_config(models=outputs, elsewhere=elsewhere)
     archive = folder or corpus or next(iter(config.corpora.values()), None)
+    if output is not None:
+        cli_parts.require_place(output, config, file, archive)
     model, checker = _make_checker(name, archive, folder is not None, config)
     if title is not None:
         from judul_lib import answers
@@ -146,30 +148,24 @@ def _check_file(
     jobs: int,
     scheduler: str | None,
 ) -> None:
-    from judul_lib.corpus import read_table, write_frame
-    from judul_lib.matches import REMARK_COLUMN, RESULT_COLUMNS
+    from judul_lib.matches import RESULT_COLUMNS
     from judul_lib.proposals import decide_readable
-    from judul_lib.storage import harmless_frame
-    from judul_lib.table_files import TITLE_COLUMN, find_column
+    from judul_lib.storage import write_result
+    from judul_lib.table_files import TITLE_COLUMN
 
-    proposals = read_table(file, warn=say)
-    column = find_column(list(proposals.columns), TITLE_COLUMN, file.name)
-    titles = proposals.iloc[:, column].tolist()
-    columns: tuple[str, ...] = RESULT_COLUMNS
-    blank: dict[str, Any] = dict.fromkeys((*RESULT_COLUMNS, REMARK_COLUMN))
+    proposals, (titles,), misfits = _read_columns(file, TITLE_COLUMN)
     usable, answers = decide_readable(titles, checker, n_jobs=jobs, scheduler=scheduler)
+    blank: dict[str, Any] = dict.fromkeys(RESULT_COLUMNS)
     rows = [blank] * len(titles)
     for row, matches in zip(usable, cli_parts.with_progress(answers, len(usable)), strict=True):
         rows[row] = matches.rows()[0]
         batch.add(titles[row], matches)
-    if any(row is not blank and REMARK_COLUMN in row for row in rows):
-        columns = (*RESULT_COLUMNS, REMARK_COLUMN)
-    write_frame(harmless_frame(_with_results(proposals, columns, rows)), output)
+    write_result(_with_results(proposals, RESULT_COLUMNS, rows, misfits), output)
     n, similar, ask = map(
         number, (len(rows), *(sum(row["rf_label"] == k for row in rows) for k in (SIMILAR, ASK)))
     )
     click.echo(f"Dari {n} baris: {similar} MIRIP, {ask} TANYAKAN. Hasil: {output}")
-    _say_blank(sum(row is blank for row in rows))
+    _say_blank(sum(row is blank for row in rows) - len(misfits))
 
 
 @command("score-pairs")
@@ -184,32 +180,56 @@ def score_pairs(
     """Nilai pasangan-pasangan judul, baris demi baris."""
     from judul_lib import batches
     from judul_lib.checkers import load_checker
-    from judul_lib.corpus import read_table, write_frame
     from judul_lib.matches import RESULT_COLUMNS
-    from judul_lib.storage import harmless_frame
-    from judul_lib.table_files import find_column
+    from judul_lib.storage import write_result
 
     config = cli_parts.read_config(models=outputs, elsewhere=elsewhere)
+    cli_parts.require_place(target, config, source)
     chosen = cli_parts.choose_model(name, config.models)
     checker = load_checker(chosen, [], threshold=config.threshold, elsewhere=config.elsewhere)
-    pairs = read_table(source, warn=say)
-    header = list(pairs.columns)
-    left, right = (
-        pairs.iloc[:, find_column(header, column, source.name)].tolist()
-        for column in ("judul_a", "judul_b")
-    )
+    pairs, (left, right), misfits = _read_columns(source, "judul_a", "judul_b")
     rows = batches.score_pairs(left, right, checker)
-    write_frame(harmless_frame(_with_results(pairs, RESULT_COLUMNS[1:], rows)), target)
+    write_result(_with_results(pairs, RESULT_COLUMNS[1:], rows, misfits), target)
     n_blank = sum(row["rf_label"] is None for row in rows)
     click.echo(f"{number(len(rows) - n_blank)} pasangan dinilai: {target}")
-    _say_blank(n_blank)
+    _say_blank(n_blank - len(misfits))
 
 
-def _with_results(frame: "pd.DataFrame", columns: Iterable[str], rows: list[dict[str, Any]]) -> Any:
-    """Put results beside a table; a column of its own that has one of their names gets a number."""
+def _read_columns(file: Path, *names: str) -> tuple["pd.DataFrame", list[list[str]], set[int]]:
+    """Read a table and the titles in some of its columns.
+
+    Also returned are the places of the rows whose fields are not one for each column: nobody can tell
+    what is their title, so it is blank.
+    """
+    from judul_lib.corpus import read_table
+    from judul_lib.table_files import find_column
+
+    misfits = set[int]()
+    table = read_table(file, warn=say, misfits=misfits)
+    titles = []
+    for name in names:
+        column = table.iloc[:, find_column(list(table.columns), name, file.name)].tolist()
+        titles.append([cell if n not in misfits else "" for n, cell in enumerate(column)])
+    return table, titles, misfits
+
+
+def _with_results(
+    frame: "pd.DataFrame", columns: Iterable[str], rows: list[dict[str, Any]], misfits: set[int]
+) -> Any:
+    """Put results beside a table; a column of its own that has one of their names gets a number.
+
+    In ``misfits`` are the places of rows that could not be read, which is said of them.
+    """
+    from judul_lib.corpus import MISFIT
+    from judul_lib.matches import REMARK_COLUMN
+    from judul_lib.proposals import NOT_COMPARED
     from judul_lib.table_files import unique_names
 
-    results = {name: [row[name] for row in rows] for name in columns}
+    said = {"rf_label": NOT_COMPARED, REMARK_COLUMN: MISFIT}
+    rows = [row | said if place in misfits else row for place, row in enumerate(rows)]
+    if any(REMARK_COLUMN in row for row in rows):
+        columns = (*columns, REMARK_COLUMN)
+    results: dict[str, Any] = {name: [row.get(name) for row in rows] for name in columns}
     theirs = iter(unique_names(filter(results.__contains__, frame.columns), [*results, *frame.columns]))
     names = [next(theirs) if name in results else name for name in frame.columns]
     return frame.set_axis(names, axis="columns").assign(**results)

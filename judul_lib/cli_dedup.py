@@ -49,12 +49,14 @@ def dedup(
     import numpy as np
     from tqdm import tqdm
 
-    from judul_lib.corpus import write_frame
     from judul_lib.dedup import find_duplicates, recall
-    from judul_lib.storage import harmless_frame
+    from judul_lib.storage import write_result
     from judul_lib.table_files import TITLE_COLUMN
 
     config = cli_parts.read_config(models=outputs)
+    cli_parts.require_place(output, config, source)
+    if groups is not None:
+        cli_parts.require_place(groups, config, source, output)
     model = cli_parts.choose_model(name, config.models)
     catalogue = cli_parts.read_catalogue(source)
     titles, rows = catalogue.titles[TITLE_COLUMN].tolist(), np.array(catalogue.rows)
@@ -70,10 +72,10 @@ def dedup(
         )  # fmt: skip
         # Rows as a spreadsheet counts them, as in all that is said of a file.
         in_file = {"baris_a": lambda f: rows[f["baris_a"]], "baris_b": lambda f: rows[f["baris_b"]]}
-        write_frame(harmless_frame(found.pairs.assign(**in_file)), output)
+        write_result(found.pairs.assign(**in_file), output)
         if groups is not None:
             numbered = found.groups.assign(baris=lambda f: rows[f["baris"]])
-            write_frame(harmless_frame(numbered), groups)
+            write_result(numbered, groups)
         for path in filter(None, (output, groups)):
             clear_killed(path.parent, escape(path.name))
         shutil.rmtree(kept, ignore_errors=True)
@@ -94,7 +96,7 @@ def dedup(
 def _kept_for(output: Path) -> Iterator[Path]:
     """Give the folder of finished blocks, to one command at a time; it stays if there are any."""
     kept = output.with_name(f".{output.name}.blocks")
-    kept.mkdir(parents=True, exist_ok=True)
+    kept.mkdir(exist_ok=True)
     refusal = f"Perintah lain sedang mengerjakan {output}. Tunggu sampai selesai, lalu ulangi."
     try:
         with only_one(kept / ".lock", BusyError(refusal)):

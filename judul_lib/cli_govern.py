@@ -161,6 +161,8 @@ def export(user: str, output: Path | None, reason: str, outputs: Path | None) ->
     from judul_lib.storage import write_bytes
 
     with opened(outputs) as (config, engine):
+        if output is not None:
+            cli_parts.require_place(output, config)
         text = privacy.export(engine, config.logs, user, reason=reason, actor=cli_parts.actor(config))
     if output is None:
         click.echo(text, nl=False)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from judul_lib.cli_words import option
-from judul_lib.errors import CorpusError, LogError
+from judul_lib.errors import CorpusError, LogError, OutputError
 from judul_lib.readable import number, printable
 from judul_lib.settings import ELSEWHERE_LABELS, MODEL_TITLES
 
@@ -109,6 +109,44 @@ def choose_model(name: str | None, outputs: Path) -> Path:
     if not is_recommended(folder) and (missing := missing_models(found)):
         say(f"Catatan: {', '.join(missing)} belum ada di {outputs}; buat dengan `make run`.")
     return folder
+
+
+def require_place(output: Path, config: "Config", *inputs: Path | None) -> None:
+    """Refuse, before the work, a place for a result that would harm what is read, or is none.
+
+    Parameters
+    ----------
+    config : Config
+        Its models and log are read, too.
+    inputs : path or None
+        Files and folders that are read, by whatever name; None for what is not given.
+
+    Raises
+    ------
+    OutputError
+        The file is an input or in one, its folder does not exist, or it is no file.
+    """
+    from judul_lib.versions import versions_home
+
+    if not output.parent.is_dir():
+        raise OutputError(
+            f"Folder {output.parent} tidak ada. Buat dulu folder itu, atau pilih yang lain."
+        )
+    if output.exists() and not output.is_file():
+        raise OutputError(f"{output} sudah ada dan bukan berkas. Pilih nama lain untuk hasilnya.")
+    ours = (
+        place
+        for name in MODEL_TITLES
+        for place in (config.models / name, versions_home(config.models, name))
+    )
+    for given in filter(None, (*inputs, config.logs, *ours)):
+        # Another name of the same file is seen by its place on the disk.
+        is_same = output.exists() and given.exists() and output.samefile(given)
+        if is_same or output.resolve().is_relative_to(given.resolve()):
+            raise OutputError(
+                f"Hasil tidak ditulis ke {output}, sebab akan menimpa {given} yang dipakai di sini. "
+                "Pilih nama lain untuk hasilnya."
+            )
 
 
 def require_words(title: str) -> None:

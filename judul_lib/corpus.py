@@ -18,6 +18,8 @@ from judul_lib.table_files import TITLE_COLUMN, Warn, find_column, parse_table, 
 CORPUS_FILE, REJECTED_FILE, DATASET_FILE = "corpus.csv", "rejected.csv", "dataset.json"
 PROCESSED_COLUMN = "judul_proc"
 ROW_COLUMN, REASON_COLUMN = "baris", "alasan"
+MISFIT = "jumlah kolom tidak sama dengan judul kolom"
+"""Why a row is set aside whose fields are not one for each column."""
 
 
 @dataclass(frozen=True)
@@ -199,13 +201,21 @@ def load_corpus(folder: str | Path) -> Corpus:
     return Corpus(titles, rejected, sha256, name)
 
 
-def read_table(path: str | Path, *, warn: Warn = lambda text: None) -> pd.DataFrame:
+def read_table(
+    path: str | Path,
+    *,
+    warn: Warn = lambda text: None,
+    misfits: set[int] | None = None,
+) -> pd.DataFrame:
     """Read any table that `read_corpus` could read, all columns as text, no row but blank lines dropped.
 
     Parameters
     ----------
     warn : callable
         See `judul_lib.table_files.parse_table`; told of blank lines too.
+    misfits : set of int
+        Filled with the places (from 0) of the rows that have more or fewer fields than the header; what
+        is too much is put in their last column. Without it such a row is an error.
 
     Returns
     -------
@@ -218,11 +228,16 @@ def read_table(path: str | Path, *, warn: Warn = lambda text: None) -> pd.DataFr
         The file is missing or no table.
     """
     path = Path(path)
-    return table_frame(_read_bytes(path), path.name, warn=warn)
+    return table_frame(_read_bytes(path), path.name, warn=warn, misfits=misfits)
 
 
 def table_frame(
-    content: bytes, name: str, *, max_rows: int | None = None, warn: Warn = lambda text: None
+    content: bytes,
+    name: str,
+    *,
+    max_rows: int | None = None,
+    warn: Warn = lambda text: None,
+    misfits: set[int] | None = None,
 ) -> pd.DataFrame:
     r"""Return the bytes of a table as `read_table` returns a file.
 
@@ -240,13 +255,19 @@ def table_frame(
     numbered = [(n, *record) for n, record in enumerate(records, start=2) if any(record[0])]
     if n_blank := len(records) - len(numbered):
         warn(f"Catatan: {n_blank} baris kosong di {name} dilewati.")
-    for row, _, fits in numbered:
-        if not fits:
-            raise CorpusError(
-                f"{name} baris {row}: jumlah kolom tidak sama dengan judul kolomnya. "
-                "Apit isi yang mengandung pemisah dengan tanda kutip ganda."
-            )
-    rows = [fields for _, fields, _ in numbered]
+    if unfit := [place for place, (_, _, fits) in enumerate(numbered) if not fits]:
+        more = f" dan {number(len(unfit) - 1)} lainnya" if len(unfit) > 1 else ""
+        said = f"{MISFIT}nya. Apit isi yang mengandung pemisah dengan tanda kutip ganda."
+        where = f"{name} baris {numbered[unfit[0]][0]}{more}"
+        if misfits is None:
+            raise CorpusError(f"{where}: {said}")
+        warn(f"Catatan: {where} tidak diperiksa: {said}")
+        misfits.update(unfit)
+    last = len(header) - 1
+    rows = [
+        fields if fits else [*(fields + [""] * last)[:last], ", ".join(map(str.strip, fields[last:]))]
+        for _, fields, fits in numbered
+    ]
     return pd.DataFrame(rows, index=[n for n, *_ in numbered], columns=header, dtype=object)
 
 
@@ -288,7 +309,7 @@ def _validate(
     ):
         key = title_key(title)
         if not fits:
-            rejected.append((row, "jumlah kolom tidak sama dengan judul kolom", title))
+            rejected.append((row, MISFIT, title))
         elif fault := title_fault(title):
             rejected.append((row, fault, title))
         elif not stems:

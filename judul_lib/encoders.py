@@ -46,6 +46,8 @@ def encoder_methods(folder: str | None = None) -> dict[str, Method]:
 def encoder_method(encoder: Any) -> Method:
     """Compare titles by the cosine of their encodings, scaled from [-1, 1] to [0, 1].
 
+    The encoder is given lower case: as typed, titles would seem alike for being typed alike.
+
     Parameters
     ----------
     encoder : object
@@ -65,7 +67,7 @@ def encoder_method(encoder: Any) -> Method:
     """
 
     def score(left: Any, right: Any) -> Any:
-        titles, *sides = distinct_titles(left, right)
+        titles, *sides = distinct_titles(*([t.lower() for t in side] for side in (left, right)))
         vectors = np.asarray(encoder.encode(titles), dtype=float)
         vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
         a, b = (vectors[side] for side in sides)

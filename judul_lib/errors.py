@@ -40,6 +40,10 @@ class IndexFileError(JudulError):
     """An index is missing, damaged, or made by another version or model."""
 
 
+class OutputError(JudulError):
+    """A result may not be written to the place that was asked for."""
+
+
 class WorkerError(JudulError):
     """A process or a cluster that was to do the work is not there or went away."""
 

@@ -193,12 +193,15 @@ def grid_search(search: pd.DataFrame) -> go.Figure:
 
 
 def roc_and_precision_recall(curves: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> go.Figure:
-    """ROC and precision-recall curves of several (labels, scores)."""
+    """ROC and precision-recall curves of several (labels, scores); none where the labels are all one."""
     from sklearn.metrics import precision_recall_curve, roc_curve
 
     figure = make_subplots(1, 2, subplot_titles=["ROC", "Presisi-recall"])
     for row, (name, (labels, scores)) in enumerate(curves.items()):
         line = LOOKS[row % len(LOOKS)].line
+        if len(np.unique(labels)) < 2:
+            figure.add_scatter(x=[None], y=[None], line=line, name=f"{escape(name)} (satu kelas saja)")
+            continue
         false_positive, true_positive, _ = roc_curve(labels, scores)
         precision, recall, _ = precision_recall_curve(labels, scores)
         for column, (x, y) in enumerate(

@@ -110,7 +110,8 @@ class ProposalsPanel(widgets.VBox):
     def _check(self, name: str, content: bytes, stopped: threading.Event) -> str:
         notes: list[str] = []
         most = self._session.config.max_rows
-        frame = table_frame(content, name, max_rows=most, warn=notes.append)
+        misfits = set[int]()
+        frame = table_frame(content, name, max_rows=most, warn=notes.append, misfits=misfits)
         titles = frame.iloc[:, find_column(list(frame.columns), TITLE_COLUMN, name)]
         start = time.perf_counter()
         with self._session.lock:
@@ -120,7 +121,10 @@ class ProposalsPanel(widgets.VBox):
         checker = checkers[model]
         batch = AnswerBatch(self._session.log, checker, model)
         found = proposals.check_proposals(
-            titles.tolist(), checker, on_progress=partial(self._progress, stopped), on_answer=batch.add
+            ["" if place in misfits else title for place, title in enumerate(titles)],
+            checker,
+            on_progress=partial(self._progress, stopped),
+            on_answer=batch.add,
         )
         batch.close()
         seconds = time.perf_counter() - start

@@ -97,9 +97,14 @@ def percent(share: float, decimals: int = 1) -> str:
 def printable(text: str) -> str:
     r"""Show what would steer a terminal, such as in a title or a reason, instead of doing it.
 
+    Every kind of blank, one that may not break a line too, is shown as a blank.
+
     Examples
     --------
     >>> printable("Prediksi\x1b[2J Harga")
     'Prediksi\\x1b[2J Harga'
+    >>> printable("Daun\xa0Padi")
+    'Daun Padi'
     """
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    shown = (c if c.isprintable() else " " if c.isspace() else repr(c)[1:-1] for c in text)
+    return "".join(shown)

@@ -143,6 +143,14 @@ def frame_text(frame: "pd.DataFrame", **options: Any) -> str:
     )
 
 
+def write_result(frame: "pd.DataFrame", path: Path) -> None:
+    """Write a table for people: their spreadsheet runs nothing of it, and reads its accents.
+
+    The mark in front of it says that it is UTF-8.
+    """
+    write_bytes(path, frame_text(harmless_frame(frame)).encode("utf-8-sig"))
+
+
 def _quoted_where_needed(written: Callable[[_Quoting], str]) -> str:
     """Write all texts in quotes where one holds a carriage return.
 

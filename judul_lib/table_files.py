@@ -26,6 +26,7 @@ _UTF8_LETTER = re.compile(
 _BEYOND_ASCII = bytes(range(128, 256))
 _ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 _MOST_UNPACKED = 500_000_000
+_ESCAPED = re.compile("_x00(09|0A|0D|5F)_", re.IGNORECASE)  # As XLSX writes what XML would lose.
 _LEADING_LINES = 100  # Blank lines that may stand before the header.
 _MOST_COLUMNS = 1000
 Row = TypeVar("Row")
@@ -52,7 +53,7 @@ def find_column(header: list[str], name: str, file_name: str) -> int:
         return found[0]
     if found:
         raise CorpusError(f"Kolom '{name}' ada {len(found)} kali di {file_name}. Sisakan satu saja.")
-    shown = ", ".join(repr(cell[:40]) for cell in header[:8])
+    shown = ", ".join(f"'{cell[:40]}'" for cell in header[:8])
     what = "judul" if name.startswith(TITLE_COLUMN.lower()) else name
     raise CorpusError(
         f"Kolom '{name}' tidak ada di {file_name} (yang ada: {shown}). "
@@ -177,11 +178,11 @@ def _sheet_lines(content: bytes, file_name: str, max_rows: int | None, warn: War
                 texts = (_without_end(_cell_text(value) for value in row) for row in rows)
                 lines = [_no_wider(line, file_name) for line in texts]
                 if any(map(any, lines)):
-                    others = [other.title for other in sheets if _has_content(other)]
+                    others = [f"'{other.title}'" for other in sheets if _has_content(other)]
                     if others:
                         warn(
-                            f"Catatan: dari {file_name} hanya lembar {sheet.title!r} yang dibaca; "
-                            f"lembar {', '.join(map(repr, others))} tidak."
+                            f"Catatan: dari {file_name} hanya lembar '{sheet.title}' yang dibaca; "
+                            f"lembar {', '.join(others)} tidak."
                         )
                     return _rectangular(lines)
     except CorpusError:
@@ -221,7 +222,7 @@ def _cell_text(value: object) -> str:
         return ""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    return str(value)
+    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), str(value))
 
 
 def _without_end(cells: Iterable[str]) -> list[str]:

@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+import os
 import re
 import shutil
 from subprocess import CompletedProcess
@@ -158,6 +159,129 @@ def test_an_output_that_cannot_be_written_is_said(models, write_csv):
         "--models", models, "--model", "light",
     )  # fmt: skip
     assert_refused(result, "Periksa")
+
+
+def named_anew(path, way):
+    """Give another name of the same file."""
+    other = path.with_name("nama_lain.csv")
+    if way == "same":
+        return path
+    if way == "roundabout":
+        (path.parent / "sub").mkdir()
+        return path.parent / "sub" / ".." / path.name
+    (other.symlink_to if way == "symlink" else other.hardlink_to)(path)
+    return other
+
+
+WRITERS = {
+    "check": lambda source, target: ("check", "--file", source, "--output", target),
+    "check, the archive": lambda source, target: (
+        "check", "--file", PROJECT / "data" / "dataset_TA.csv", "--output", target, "--corpus", source,
+    ),
+    "score-pairs": lambda source, target: ("score-pairs", source, target),
+    "dedup": lambda source, target: ("dedup", source, "--output", target),
+    "dedup, its groups": lambda source, target: (
+        "dedup", source, "--output", target.with_name("x"), "--groups", target,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("way", ["same", "roundabout", "symlink", "hard link"])
+@pytest.mark.parametrize("command", WRITERS)
+def test_no_result_takes_the_place_of_what_is_read(command, way, models, tmp_path, capsys):
+    source = tmp_path / "masukan.csv"
+    source.write_text(f"Judul,judul_a,judul_b\n{QUERY},{QUERY},Padi\nDeteksi Hoaks,Padi,Kopi\n")
+    before, target = source.read_bytes(), named_anew(source, way)
+    arguments = WRITERS[command](source, target)
+    result = ended([*arguments, "--models", models, "--model", "light"], capsys)
+    assert_refused(result, "menimpa", "Pilih nama lain")
+    assert source.read_bytes() == before
+    assert target.is_symlink() == (way == "symlink")
+
+
+@pytest.mark.parametrize("command", WRITERS)
+def test_a_folder_that_is_missing_is_not_made_for_a_result(command, models, tmp_path, capsys):
+    source = tmp_path / "masukan.csv"
+    source.write_text(f"Judul,judul_a,judul_b\n{QUERY},{QUERY},Padi\nDeteksi Hoaks,Padi,Kopi\n")
+    arguments = WRITERS[command](source, tmp_path / "salah" / "tulis" / "hasil.csv")
+    result = ended([*arguments, "--models", models, "--model", "light"], capsys)
+    assert_refused(result, "Folder ", "tidak ada", "Buat dulu")
+    assert not (tmp_path / "salah").exists()
+
+
+def test_no_result_takes_the_place_of_the_other_one_of_a_model_or_of_the_log(models, write_csv, capsys):
+    source, own = write_csv([QUERY, "Deteksi Hoaks"]), ("--models", models)
+    titles = models / "light" / "titles_preprocessed.csv"
+    before = titles.read_bytes()
+    both = source.with_name("hasil.csv")
+    logged = judul("check", QUERY, *own, "--model", "light", JUDUL_LOG="true")
+    assert logged.returncode == 0, logged.stderr
+    for arguments in (
+        ("check", "--file", source, "--output", titles, "--model", "light"),
+        ("dedup", source, "--output", both, "--groups", both, "--model", "light"),
+        ("govern", "export", "--user", "0" * 16, "--output", models / "logs" / "judul.db"),
+    ):
+        assert_refused(ended([*arguments, *own], capsys), "menimpa")
+    assert titles.read_bytes() == before
+    assert not both.exists()
+
+
+def test_what_is_no_file_is_not_replaced_by_one(models, write_csv, tmp_path, capsys):
+    os.mkfifo(pipe := tmp_path / "pipa")
+    arguments = ("check", "--file", write_csv([QUERY]), "--output", pipe)
+    result = ended([*arguments, "--models", models, "--model", "light"], capsys)
+    assert_refused(result, "bukan berkas")
+    assert pipe.is_fifo()
+
+
+def test_a_run_does_not_write_over_its_own_data(models, tmp_path, capsys):
+    data = models / "corpus.csv"
+    shutil.copy(PROJECT / "data" / "dataset_TA.csv", data)
+    before = data.read_bytes()
+    result = ended(["run", "--data", data, "--out", models, "--reports", tmp_path / "r"], capsys)
+    assert_refused(result, "akan ditimpa", "Salin dulu")
+    assert data.read_bytes() == before
+
+
+def test_a_row_with_an_unquoted_comma_does_not_keep_the_others_from_being_checked(models, tmp_path):
+    source, target = tmp_path / "usulan.csv", tmp_path / "hasil.csv"
+    source.write_text(
+        f"nim,Judul,Tahun\n1,{QUERY},2024\n2,Harga Beras, Gula, dan Jagung,2024\n3\n4,Hoaks,2025\n"
+    )
+    arguments = ("check", "--file", source, "--output", target, "--models", models, "--model", "light")
+    result = judul(*arguments)
+    assert result.returncode == 0, result.stderr
+    assert "usulan.csv baris 3 dan 1 lainnya tidak diperiksa: jumlah kolom" in result.stderr
+    assert "tidak berisi judul" not in result.stderr
+    rows = list(csv.DictReader(io.StringIO(target.read_text("utf-8-sig"))))
+    assert [row["nim"] for row in rows] == ["1", "2", "3", "4"]
+    assert [row["rf_label"] == "TIDAK DIPERIKSA" for row in rows] == [False, True, True, False]
+    assert [row["penjelasan"] != "" for row in rows] == [False, True, True, False]
+    assert (rows[1]["Judul"], rows[1]["Tahun"]) == ("Harga Beras", "Gula, dan Jagung, 2024")
+
+
+def test_a_result_says_to_a_spreadsheet_in_what_encoding_it_is(models, tmp_path):
+    source, target = tmp_path / "masukan.csv", tmp_path / "hasil.csv"
+    titles = "Analisis Naïve Bayes – Kudus", "Analisis Naïve Bayes – Pati"
+    source.write_text("Judul,judul_a,judul_b\n" + "".join(f"{t},{t},Padi\n" for t in titles))
+    for name in ("check", "score-pairs", "dedup", "dedup, its groups"):
+        arguments = WRITERS[name](source, target)
+        assert judul(*arguments, "--models", models, "--model", "light").returncode == 0
+        assert target.read_bytes().startswith(b"\xef\xbb\xbf"), name
+        assert titles[0] in target.read_text("utf-8-sig")
+        # It is read again as it was written.
+        again = judul("check", QUERY, "--models", models, "--model", "light", "--corpus", target)
+        assert "ï»¿" not in again.stderr
+        target.unlink()
+
+
+def test_every_blank_of_a_title_is_shown_as_a_blank(models, write_csv):
+    path = write_csv(["Deteksi\xa0Hoaks\u202fPolitik\r\ndi\u3000Kudus", "Prediksi Beras"])
+    result = judul("check", "Deteksi Hoaks", "--models", models, "--model", "light", "--corpus", path)
+    assert "Deteksi Hoaks Politik  di Kudus" in result.stdout
+    write_csv(["Padi"], "tanpa.csv").write_text("Judul\xa0Skripsi\nPadi\n")
+    arguments = ("check", QUERY, "--corpus", path.with_name("tanpa.csv"))
+    assert_refused(judul(*arguments, "--models", models, "--model", "light"), "'Judul Skripsi'")
 
 
 def test_control_characters_of_a_title_do_not_reach_the_terminal(models, write_csv):

@@ -185,7 +185,7 @@ def test_the_command_says_what_is_wrong(tmp_path):
     assert_refused(judul("dedup", table, "--output", tmp_path / "y.csv"), "Judul")
     table.write_text("Judul\nPrediksi Harga Beras\n")
     assert_refused(
-        judul("dedup", table, "--model", "light", "--output", tmp_path / "no" / "y.csv",
+        judul("dedup", table, "--model", "light", "--output", tmp_path / "y.csv",
               "--models", tmp_path), "light",
     )  # fmt: skip
 

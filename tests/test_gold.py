@@ -1,8 +1,13 @@
+import csv
+import re
+import runpy
+
 import pandas as pd
 import pytest
+from scipy.stats import chi2_contingency
 
 from judul_lib.errors import GoldError
-from judul_lib.gold import GRADES, grade_agreement, read_gold, read_second_grades
+from judul_lib.gold import GRADES, SPLITS, grade_agreement, read_gold, read_second_grades
 from tests.conftest import PROJECT
 
 GOLD = PROJECT / "data" / "gold_pairs.csv"
@@ -53,6 +58,36 @@ def test_shared_words_alone_say_little(gold):
     assert rewordings.quantile(0.9) >= 0.45
     alike = shares[shares["kind"].str.startswith("sulit")]["overlap"]
     assert alike.median() > rewordings.median()
+
+
+def written(title):
+    """Tell how a title is typed: in capitals, in title case, or small."""
+    if title.isupper():
+        return "capitals"
+    words = re.findall(r"[^\W\d_]{4,}", title)
+    return "title" if sum(word[0].isupper() for word in words) > len(words) / 2 else "small"
+
+
+def test_letter_case_says_nothing_about_the_kind(gold):
+    """What reads case alone can't tell kinds apart, neither on the whole nor in a part of the split."""
+    typed = gold["judul_a"].map(written) + " – " + gold["judul_b"].map(written)
+    for split in SPLITS:
+        part = gold["split"] == split
+        assert chi2_contingency(pd.crosstab(gold["kind"][part], typed[part])).pvalue > 0.5
+    mixed = gold["judul_a"].str.isupper() != gold["judul_b"].str.isupper()
+    shares = mixed.groupby(gold["kind"]).mean()
+    assert shares.max() - shares.min() < 0.01
+    assert 0.2 < shares.mean() < 0.4
+
+
+def test_the_case_of_the_pairs_is_what_its_script_makes_of_it():
+    recase = runpy.run_path(str(PROJECT / "scripts" / "recase_gold.py"))["recase"]
+    with GOLD.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert recase(rows) == rows, "run scripts/recase_gold.py"
+    typed = [row | {"judul_b": row["judul_b"].lower()} for row in rows]
+    again = recase(typed)
+    assert [row["judul_b"].lower() for row in again] == [row["judul_b"] for row in typed]
 
 
 def test_the_second_grades_are_those_of_a_sample(gold):

@@ -91,6 +91,19 @@ def test_any_encoder_can_join():
     np.testing.assert_allclose(scores, [1, 0.5, 0.5])
 
 
+def test_an_encoder_does_not_see_how_a_title_is_typed():
+    seen = []
+
+    class Noting(Letters):
+        def encode(self, titles):
+            seen.extend(titles)
+            return super().encode(titles)
+
+    scores = encoder_method(Noting())(["ABC def", "abc"], ["abc DEF", "Abc"])
+    np.testing.assert_allclose(scores, 1)
+    assert seen == ["abc def", "abc"]
+
+
 def test_no_encoder_no_noise(monkeypatch, recwarn):
     monkeypatch.delenv(ENCODER_VARIABLE, raising=False)
     assert encoder_methods() == {}

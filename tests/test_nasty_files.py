@@ -1,5 +1,6 @@
 """Every command that reads a file gets every nasty file: a sentence or all rows, never a traceback."""
 
+import codecs
 import csv
 import io
 import json
@@ -117,9 +118,12 @@ def write(tmp_path) -> Callable[..., Path]:
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
-    """Read a result as any reader of CSV does."""
+    """Read a result as a spreadsheet does: without the mark in front it would show no accents."""
     csv.field_size_limit(10_000_000)
-    return list(csv.DictReader(io.StringIO(path.read_bytes().decode(), newline=""), strict=True))
+    content = path.read_bytes()
+    assert content.startswith(codecs.BOM_UTF8)
+    text = content.decode("utf-8-sig")
+    return list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
 
 
 def count(pattern: str, text: str) -> int:
@@ -290,7 +294,7 @@ def test_the_page_takes_it_as_an_archive(one, write, session):
 
 
 def refusal(one: Nasty) -> str:
-    """Return why a table is refused."""
+    """Return why a table of labels is refused: one that is lost might be the one that counts."""
     return "jumlah kolom tidak sama" if one.fated(RAGGED) else one.refused
 
 
@@ -298,13 +302,25 @@ def assert_answered(one: Nasty, told: Told, rows: list[dict[str, str]], column: 
     """Assert that all rows are there in their order; return how many have an answer."""
     assert told.status == 0, told
     assert [row[column] for row in rows] == [harmless_cell(title) for title, _ in one.table]
-    answered = [bool(row[answer]) for row in rows]
+    answered = [row[answer] not in ("", NOT_COMPARED) for row in rows]
     assert answered == [fate in COMPARED for _, fate in one.table]
+    misfits = [row for row, (_, fate) in enumerate(one.rows, start=2) if fate == RAGGED]
+    assert [f"baris {row} tidak diperiksa: {RAGGED}" in told.err for row in misfits] == [True] * len(
+        misfits
+    )
     n_blank = count(r"(\d+) baris tidak berisi judul", told.err)
-    assert sum(answered) + n_blank == len(rows)
+    assert sum(answered) + n_blank + len(misfits) == len(rows)
     assert len(rows) + count(r"(\d+) baris kosong", told.err) == len(one.rows)
     assert one.noted in told.err
     return sum(answered)
+
+
+def assert_marked(one: Nasty, rows: list[dict[str, str]]) -> None:
+    """A row that does not fit its columns says so; no text of it is lost."""
+    for (title, fate), row in zip(one.table, rows, strict=True):
+        assert (row["rf_label"] == NOT_COMPARED) == (fate == RAGGED)
+        assert (RAGGED in (row.get("penjelasan") or "")) == (fate == RAGGED)
+        assert title.split(";")[0] in ";".join(row.values())
 
 
 def named(rows: list[dict[str, str]], name: str) -> str:
@@ -319,12 +335,13 @@ def test_every_proposal_of_it_is_checked(one, write, installation, tmp_path):
         "check", "--file", write(one), "--output", output, "--model", "light",
         "--models", installation.models,
     )  # fmt: skip
-    if refused := refusal(one):
+    if refused := one.refused:
         assert_refused(told, refused)
         assert not output.exists()
         return
     rows = rows_of(output)
     assert_answered(one, told, rows, named(rows, "Judul"), "rf_label")
+    assert_marked(one, rows)
     assert count(r"Dari (\d+) baris", told.out) == len(rows)
 
 
@@ -333,16 +350,15 @@ def test_the_page_checks_every_proposal_of_it(one, write, panel):
     path = write(one)
     panel.start(path.name, path.read_bytes()).join()
     said = unescape(panel.state.html)
-    if refused := refusal(one):
+    if refused := one.refused:
         assert refused in said
         assert "judul-galat" in said
         return
     rows = list(csv.DictReader(io.StringIO(panel._csv()[1].decode("utf-8-sig"), newline="")))
     told = Told(0, "", said)
-    verdicts = [row | {"answer": row["simpulan"] != NOT_COMPARED or ""} for row in rows]
-    skipped = count(r"dan ([\d.]+) tidak dapat diperiksa", said)
+    skipped = count(r"dan ([\d.]+) tidak dapat diperiksa", said) - len(one.fated(RAGGED))
     told = Told(0, "", f"{said} {skipped} baris tidak berisi judul")
-    assert_answered(one, told, verdicts, named(rows, "Judul"), "answer")
+    assert_answered(one, told, rows, named(rows, "Judul"), "simpulan")
     assert count(r"Dari ([\d.]+) usulan", said) == len(rows)
 
 
@@ -357,12 +373,13 @@ def test_every_pair_of_it_is_scored(one, write, installation, tmp_path):
     told = run(
         "score-pairs", write(one, PAIRS), output, "--model", "light", "--models", installation.models
     )
-    if refused := refusal(one):
+    if refused := one.refused:
         assert_refused(told, refused)
         assert not output.exists()
         return
     rows = rows_of(output)
     n_scored = assert_answered(one, told, rows, named(rows, "judul_a"), "rf_label")
+    assert_marked(one, rows)
     assert count(r"(\d+) pasangan dinilai", told.out) == n_scored
 
 
@@ -370,9 +387,9 @@ def test_columns_of_a_file_that_are_named_like_ours_are_kept(write, installation
     one = next(one for one in NASTY if one.name == "names of our own columns")
     output, models = tmp_path / "hasil.csv", ("--model", "light", "--models", installation.models)
     run("check", "--file", write(one), "--output", output, *models)
-    tables = [output.read_text()]
+    tables = [output.read_text("utf-8-sig")]
     run("score-pairs", write(one, PAIRS), output, *models)
-    tables.append(output.read_text())
+    tables.append(output.read_text("utf-8-sig"))
     panel.start("x.csv", one.content()).join()
     tables.append(panel._csv()[1].decode("utf-8-sig"))
     for table in tables:

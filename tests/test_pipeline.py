@@ -5,12 +5,19 @@ import subprocess
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 import pytest
 
+from judul_lib.corpus import read_corpus, save_corpus, write_frame
 from judul_lib.errors import PipelineError
-from judul_lib.notebook_runner import parameter_names
+from judul_lib.estimators import fit_vectorizer
+from judul_lib.gold import read_gold
+from judul_lib.labeling import label_pairs
+from judul_lib.notebook_runner import parameter_names, run_notebook
 from judul_lib.pipeline import STAGES, Paths, run_notebooks
 from judul_lib.registry import read_metadata
+from judul_lib.settings import FULL, LIGHT
+from judul_lib.training import package_model, train_model
 from tests.conftest import DATA, PROJECT, SMALL_RUN, assert_refused, judul
 
 KERNEL = {"name": "python3", "language": "python", "display_name": "Python 3"}
@@ -213,6 +220,42 @@ def test_titles_without_similar_pairs_are_refused_with_advice(tmp_path):
     path.write_text("Judul\n" + "\n".join(f"Deteksi {a}\nPrediksi {a}{a}" for a in words) + "\n")
     result = judul("run", "--data", path, "--out", tmp_path / "o", "--reports", tmp_path / "r")
     assert_refused(result, "pasangan mirip", "SIMILAR_MIN")
+
+
+def test_a_study_without_a_similar_pair_to_test_on_is_evaluated(tmp_path):
+    """With exactly two similar pairs: what notebook 06 says of the study, and what it writes."""
+    bases = read_gold(PROJECT / "data" / "gold_pairs.csv").drop_duplicates("base_id")["judul_a"].head(30)
+    data = tmp_path / "judul.csv"
+    pd.DataFrame({"Judul": [*bases, *(f"{title} Semarang" for title in bases[:2])]}).to_csv(data)
+    corpus, out = read_corpus(data), tmp_path / "outputs"
+    titles, processed = corpus.titles["Judul"].tolist(), corpus.titles["judul_proc"].tolist()
+    labeled = label_pairs(fit_vectorizer(processed, FULL).transform(processed))
+    assert labeled.n_similar == 2
+    save_corpus(corpus, out)
+    write_frame(labeled.pairs, out / "pairs.csv")
+    for profile in (FULL, LIGHT):
+        package_model(train_model(titles, processed, labeled.pairs, profile), corpus, out / profile.name)
+    notebook = nbformat.read(PROJECT / "notebooks" / "06_evaluation.ipynb", as_version=4)
+    sources = [cell.source for cell in notebook.cells]
+    gold = next(n for n, source in enumerate(sources) if "read_gold(GOLD)" in source)
+    writing = [n for n, source in enumerate(sources) if "results[" in source or "results = {" in source]
+    empty = "board = retrieved = features_worth = resources_worth = cross_board = kappa = pd.DataFrame()"
+    kept = [
+        *notebook.cells[:gold],
+        nbformat.v4.new_code_cell(empty),
+        *(notebook.cells[n] for n in writing),
+    ]
+    notebook.cells = kept
+    nbformat.write(notebook, tmp_path / "06.ipynb")
+    run_notebook(tmp_path / "06.ipynb", tmp_path / "done.ipynb", {"OUT": str(out), "N_RESAMPLES": 20})
+    outputs = [
+        o for cell in nbformat.read(tmp_path / "done.ipynb", 4).cells for o in cell.get("outputs", [])
+    ]
+    assert "hanya berisi 0 pasangan mirip" in str(outputs)
+    assert "(satu kelas saja)" in str(outputs)
+    assert [o["text"] for o in outputs if o["output_type"] == "stream"] == []
+    written = json.loads((out / "evaluation.json").read_text(), parse_constant=pytest.fail)
+    assert written["aturan kosinus"]["roc_auc"] is None
 
 
 def can_mount():

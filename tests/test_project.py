@@ -1,10 +1,13 @@
 """What the project promises about itself: one list of dependencies, two READMEs, small modules."""
 
 import ast
+import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
+import venv
 from importlib.metadata import packages_distributions
 from itertools import chain
 
@@ -94,6 +97,40 @@ def test_every_make_target_is_explained():
         ["make", "help"], cwd=PROJECT, capture_output=True, text=True, check=True
     ).stdout
     assert all(re.search(rf"^  make {target} ", shown, re.MULTILINE) for target in targets)
+
+
+PIP = """
+import sys, sysconfig
+from pathlib import Path
+if "-e" in sys.argv:
+    Path(sysconfig.get_path("purelib"), "judul_lib.pth").write_bytes(str(Path.cwd()).encode())
+"""
+
+
+@pytest.mark.parametrize("name", ["skripsi", "skripsi Ålesund"])
+def test_an_installation_starts_in_every_locale_whatever_its_folder_is_called(name, tmp_path):
+    """With a stand-in for pip, which would fetch all packages; it writes the path file as flit does."""
+    clone = tmp_path / name
+    venv.create(clone / ".venv", symlinks=True)
+    packages = next(clone.glob(".venv/lib/python*/site-packages"))
+    (packages / "pip").mkdir()
+    (packages / "pip" / "__main__.py").write_text(PIP)
+    for file in ("Makefile", "requirements.lock", "pyproject.toml"):
+        shutil.copy(PROJECT / file, clone)
+    shutil.copytree(PROJECT / "scripts", clone / "scripts")
+    (clone / "judul_lib").mkdir()
+    (clone / "judul_lib" / "__init__.py").write_text("")
+    kept = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "CONDA_DEFAULT_ENV")}
+    for locale in ("C", "C.UTF-8"):
+        run = {"cwd": clone, "env": kept | {"LC_ALL": locale}, "capture_output": True, "text": True}
+        made = subprocess.run(["make", "-B", "install"], check=False, **run)
+        assert made.returncode == 0, made.stderr
+        for other in ("C", "C.UTF-8"):
+            run["env"] = kept | {"LC_ALL": other}
+            python = [clone / ".venv" / "bin" / "python", "-P", "-c"]
+            code = "import judul_lib; print(ascii(judul_lib.__file__))"
+            shown = subprocess.run([*python, code], check=False, **run | {"cwd": tmp_path})
+            assert shown.stdout.strip() == ascii(str(clone / "judul_lib" / "__init__.py")), shown.stderr
 
 
 def test_importing_the_package_imports_nothing_else():
