@@ -23,6 +23,13 @@ MOST_LETTERS = 20_000
 
 _NOT_A_LETTER = re.compile(r"[^a-z]+")
 _SHEET_ERROR = re.compile(r"#(?:NULL!|DIV/0!|VALUE!|REF!|NAME\?|NUM!|N/A|SPILL!|CALC!)")
+# Of languages, platforms and search algorithms; a star behind a longer word is a footnote's.
+_NAMED_SIGNS = {
+    re.compile(r"(?<=[^\W_])[#♯]"): "sharp",
+    re.compile(r"(?<=[^\W_])\s?\+\+"): "plusplus",
+    re.compile(r"(?<!\w)\.(?=net\b)", re.IGNORECASE): "dot",
+    re.compile(r"(?<=\b[ad])\*", re.IGNORECASE): "star",
+}
 # No Indonesian word is this long; the stemmer's patterns are slow on endless ones.
 _LONGEST_WORD = 40
 
@@ -89,12 +96,19 @@ def preprocess_titles(titles: Iterable[object]) -> list[str]:
 def title_key(title: str) -> str:
     """Return what titles share that are the same but for case, blanks, punctuation and encoding.
 
+    Signs that are part of a name are read out: *C++* is not *C*.
+
     Examples
     --------
     >>> title_key("Deteksi Hoaks: Studi-Kasus") == title_key(" deteksi hoaks, studi kasus")
     True
+    >>> [title_key(name) for name in ("C", "C++", "C#", ".NET", "A*")]
+    ['c', 'cplusplus', 'csharp', 'dotnet', 'astar']
     """
-    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", title)).casefold()
+    text = unicodedata.normalize("NFKC", title)
+    for sign, name in _NAMED_SIGNS.items():
+        text = sign.sub(name, text)
+    return re.sub(r"[\W_]+", "", text).casefold()
 
 
 def pair_key(left: str, right: str) -> tuple[str, str]:
