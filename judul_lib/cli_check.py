@@ -148,7 +148,7 @@ def _check_file(
 ) -> None:
     from judul_lib.corpus import read_table, write_frame
     from judul_lib.matches import REMARK_COLUMN, RESULT_COLUMNS
-    from judul_lib.proposals import decide_readable
+    from judul_lib.proposals import check_readable
     from judul_lib.storage import harmless_frame
     from judul_lib.table_files import TITLE_COLUMN, find_column
 
@@ -157,10 +157,10 @@ def _check_file(
     titles = proposals.iloc[:, column].tolist()
     columns: tuple[str, ...] = RESULT_COLUMNS
     blank: dict[str, Any] = dict.fromkeys((*RESULT_COLUMNS, REMARK_COLUMN))
-    usable, answers = decide_readable(titles, checker, n_jobs=jobs, scheduler=scheduler)
+    usable, answers = check_readable(titles, checker, n_jobs=jobs, scheduler=scheduler)
     rows = [blank] * len(titles)
     for row, matches in zip(usable, cli_parts.with_progress(answers, len(usable)), strict=True):
-        rows[row] = matches.rows()[0]
+        rows[row] = matches.decision.rows()[0]
         batch.add(titles[row], matches)
     if any(row is not blank and REMARK_COLUMN in row for row in rows):
         columns = (*RESULT_COLUMNS, REMARK_COLUMN)
