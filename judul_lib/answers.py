@@ -37,10 +37,7 @@ def show(title: str, matches: Matches, checker: Checker, model: str, style: str)
     >>> text.splitlines()[0][:36]
     'judul_ref,cosine,jaccard,levenshtein'
     """
-    rows, best = matches.rows(), matches.decision.rows()[0]
-    n_ranked = len(rows)
-    if best not in rows:
-        rows.append(best)  # What decides is shown, wherever it ranks.
+    rows, best = matches.told_rows(), matches.decision.rows()[0]
     if style == "json":
         answer = {
             "judul": title,
@@ -52,7 +49,7 @@ def show(title: str, matches: Matches, checker: Checker, model: str, style: str)
         return json.dumps(answer, indent=2, ensure_ascii=False) + "\n"
     if style == "csv":
         return harmless_csv(rows)
-    return _text_table(rows, best, n_ranked, checker, model)
+    return _text_table(rows, best, len(matches), checker, model)
 
 
 def _text_table(

@@ -129,6 +129,11 @@ class Matches:
             rows = [(*row, remark) for row, remark in zip(rows, remarks, strict=True)]
         return [dict(zip(columns, row, strict=True)) for row in rows]
 
+    def told_rows(self) -> list[dict[str, Any]]:
+        """Return `rows`, and behind them the one that decides where it is not among them."""
+        rows, decision = self.rows(), self.decision.rows()
+        return rows + [row for row in decision if row not in rows]
+
 
 @dataclass(frozen=True)
 class Evidence:

@@ -128,7 +128,7 @@ class ModelPanel(widgets.VBox):
         self._session.tell("download", model=self._name, detail="csv")
         rows = [
             {"judul": self._title, "model": self._name, **row, "ambang": self._shown.threshold}
-            for row in self._shown.rows()
+            for row in self._shown.told_rows()
         ]
         return file_name(self._title, date.today()), harmless_csv(rows).encode("utf-8-sig")
 

@@ -481,6 +481,12 @@ def test_every_surface_tells_the_same_decision(tmp_path):
     session.write_down(title, answers)
     panel = page_parts.verdict(answers["structured"].matches.first(5)).text
     told.append((panel.split(" (")[0], counting in panel))
+    page = CheckPage(config)
+    page.one.top_k.value = 5
+    page.one.check(title)
+    shown = page.one.panels["structured"]
+    assert "judul-mirip" in shown.verdict.html
+    told.append(("MIRIP", counting in shown._csv()[1].decode("utf-8-sig")))
     with opened_database(sqlite_url(tmp_path / "logs")) as engine:
         (logged,) = [row for row in read_table(engine, scores) if row["model"] == "structured"]
     told.append(("MIRIP" if logged["probability"] >= 0.5 else "", logged["match_text"] == counting))
