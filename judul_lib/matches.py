@@ -163,7 +163,13 @@ class Evidence:
 def labels_of(
     probability: FloatArray, without_place: FloatArray, threshold: float, *, elsewhere_label: str
 ) -> list[str]:
-    """Return ``rf_label`` of titles, shape (n,); see `Matches`."""
+    """Return ``rf_label`` of titles, shape (n,); see `Matches`.
+
+    Examples
+    --------
+    >>> labels_of(np.array([0.6, 0.3]), np.array([0.0, 0.9]), 0.5, elsewhere_label="TANYAKAN")
+    ['MIRIP', 'TANYAKAN']
+    """
     labels = [label(p, threshold) for p in probability]
     if len(without_place):
         for row in np.flatnonzero(is_elsewhere(probability, without_place, threshold)).tolist():
@@ -190,6 +196,14 @@ def best_matches(
         The title of a row; what rows share with the query, as in `Matches`.
     features, probability, without_place
         Of all titles that may be shown or decide; as in `Matches`.
+
+    Examples
+    --------
+    >>> titles, chances, elsewhere = ["Padi di Solo", "Padi"], np.array([0.7, 0.6]), np.array([0.9, 0.0])
+    >>> given = titles.__getitem__, np.ones((2, 3)), chances, elsewhere, lambda rows: []
+    >>> found = best_matches(*given, threshold=0.5, top_k=1)
+    >>> found.titles, found.decision.titles
+    (['Padi di Solo'], ['Padi'])
     """
 
     def part(rows: NDArray[np.intp], deciding: Matches | None = None) -> Matches:

@@ -31,6 +31,11 @@ def require_resources(folder: str | Path, metadata: Mapping[str, Any]) -> None:
     ------
     ModelError
         The hash of one is not the one that the metadata tell.
+
+    Examples
+    --------
+    >>> from judul_lib.registry import read_metadata
+    >>> require_resources("outputs/structured", read_metadata("outputs/structured"))
     """
     recorded = metadata.get("resources")
     known = recorded if isinstance(recorded, dict) else {}
