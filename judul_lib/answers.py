@@ -8,9 +8,11 @@ from typing import Any
 from judul_lib.checking import Checker
 from judul_lib.features import FEATURES
 from judul_lib.matches import REMARK_COLUMN, Matches
-from judul_lib.readable import number, printable
+from judul_lib.readable import decimals_to_tell, number, printable
 from judul_lib.settings import FEATURE_TITLES, MODEL_TITLES
 from judul_lib.storage import harmless_csv
+
+ALL_SIMILAR = "ambang 0: setiap judul dihitung MIRIP"
 
 
 def show(title: str, matches: Matches, checker: Checker, model: str, style: str) -> str:
@@ -35,27 +37,28 @@ def show(title: str, matches: Matches, checker: Checker, model: str, style: str)
     >>> text.splitlines()[0][:36]
     'judul_ref,cosine,jaccard,levenshtein'
     """
-    rows = matches.rows()
+    rows, best = matches.told_rows(), matches.decision.rows()[0]
     if style == "json":
         answer = {
             "judul": title,
             "model": model,
             "ambang": checker.threshold,
-            "rf_label": rows[matches.decisive]["rf_label"],
+            "rf_label": best["rf_label"],
             "hasil": rows,
         }
         return json.dumps(answer, indent=2, ensure_ascii=False) + "\n"
     if style == "csv":
         return harmless_csv(rows)
-    return _text_table(rows, matches.decisive, checker, model)
+    return _text_table(rows, best, len(matches), checker, model)
 
 
-def _text_table(rows: list[dict[str, Any]], decisive: int, checker: Checker, model: str) -> str:
-    best = rows[decisive]
-    head = (
-        f"{best['rf_label']} (peluang {number(best['rf_probability'], 2)}, ambang "
-        f"{number(checker.threshold, 2)}; {MODEL_TITLES[model]}, {number(len(checker.titles))} judul)"
-    )
+def _text_table(
+    rows: list[dict[str, Any]], best: dict[str, Any], n_ranked: int, checker: Checker, model: str
+) -> str:
+    threshold, chance = checker.threshold, best["rf_probability"]
+    shown = (number(value, decimals_to_tell(chance, threshold)) for value in (chance, threshold))
+    told = "peluang {}, ambang {}".format(*shown) if threshold else ALL_SIMILAR
+    head = f"{best['rf_label']} ({told}; {MODEL_TITLES[model]}, {number(len(checker.titles))} judul)"
     names = {name: FEATURE_TITLES.get(name, name) for name in FEATURES}
     widths = {name: max(5, len(shown)) for name, shown in names.items()}
     heads = "  ".join(f"{shown:>{widths[name]}}" for name, shown in names.items())
@@ -63,9 +66,11 @@ def _text_table(rows: list[dict[str, Any]], decisive: int, checker: Checker, mod
     lines = [head, "", f"{columns}judul"]
     indent = " " * len(columns)
     width = max(40, shutil.get_terminal_size((120, 24)).columns - len(indent))
-    for rank, row in enumerate(rows, start=1):
+    for place, row in enumerate(rows, start=1):
+        rank = str(place) if place <= n_ranked else "…"
         features = "  ".join(f"{number(row[name]):>{wide}}" for name, wide in widths.items())
-        values = f"{rank:3}  {number(row['rf_probability']):>7}  {features}  {row['rf_label']:<11}  "
+        chance = number(row["rf_probability"], decimals_to_tell(row["rf_probability"], threshold, 3))
+        values = f"{rank:>3}  {chance:>7}  {features}  {row['rf_label']:<11}  "
         wrapped = textwrap.wrap(printable(row["judul_ref"]), width) or [""]
         if remark := row.get(REMARK_COLUMN):
             wrapped += textwrap.wrap(f"({printable(remark)})", width)

@@ -17,7 +17,6 @@ def check_in_batches(
     checker: Checker,
     *,
     top_k: int | None = None,
-    decide: bool = False,
     n_jobs: int = 1,
     scheduler: str | None = None,
 ) -> Iterator[Matches]:
@@ -30,8 +29,6 @@ def check_in_batches(
         Sent to each process once.
     top_k : int
         Number of matches returned; all by default.
-    decide : bool
-        Yield what `Checker.decide_many` yields instead.
     n_jobs : int
         Processes that work at the same time.
     scheduler : str
@@ -51,9 +48,9 @@ def check_in_batches(
     """
     scheduler = known_scheduler(scheduler)
     if n_jobs == 1 and scheduler is None:
-        yield from checker.decide_many(titles) if decide else checker.check_many(titles, top_k=top_k)
+        yield from checker.check_many(titles, top_k=top_k)
         return
-    parts = [(titles[at : at + _TITLES], top_k, decide) for at in range(0, len(titles), _TITLES)]
+    parts = [(titles[at : at + _TITLES], top_k) for at in range(0, len(titles), _TITLES)]
     done: dict[int, list[Matches]] = {}
     following = 0
     for place, matches in run_tasks(_check, parts, checker, n_jobs=n_jobs, scheduler=scheduler):
@@ -63,9 +60,9 @@ def check_in_batches(
             following += 1
 
 
-def _check(checker: Checker, part: tuple[Sequence[str], int | None, bool]) -> list[Matches]:
-    titles, top_k, decide = part
-    return list(checker.decide_many(titles) if decide else checker.check_many(titles, top_k=top_k))
+def _check(checker: Checker, part: tuple[Sequence[str], int | None]) -> list[Matches]:
+    titles, top_k = part
+    return list(checker.check_many(titles, top_k=top_k))
 
 
 def score_pairs(left: Sequence[str], right: Sequence[str], checker: Checker) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """Which models are there, which one to ask, and loading them with a corpus."""
 
-from collections.abc import Collection, Sequence
+import warnings
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from judul_lib.checking import Checker, TitleChecker
@@ -11,24 +12,43 @@ from judul_lib.structured_checking import StructuredChecker
 from judul_lib.versions import model_folder
 
 
-def find_models(outputs: str | Path) -> dict[str, Path]:
+def find_models(
+    outputs: str | Path, *, warn: Callable[[str], object] = warnings.warn
+) -> dict[str, Path]:
     """Return the folders of the models that are there, the one to ask first in front.
 
     That is the structured model if the leaderboard recommends it, then the
     full one, then the light one; of each the current version where one was
     promoted, else ``outputs/<name>``.
 
+    Parameters
+    ----------
+    warn : callable
+        Told of a model that is left out, as its current version is not there
+        or its metadata cannot be read.
+
     Raises
     ------
     ModelError
-        There is none, or the folder of a current version is not there.
+        There is none.
     """
-    folders = {name: model_folder(outputs, name) for name in MODEL_TITLES}
-    names = sorted(folders, key=lambda name: not is_recommended(folders[name]))
-    found = {name: folders[name] for name in names if folders[name].is_dir()}
+    found: dict[str, Path] = {}
+    broken: list[str] = []
+    for name, title in MODEL_TITLES.items():
+        try:
+            folder = model_folder(outputs, name)
+            if folder.is_dir():
+                read_metadata(folder)
+                found[name] = folder
+        except ModelError as error:
+            broken.append(f"{title} tidak dipakai. {error}")
     if not found:
-        raise ModelError(f"Belum ada model di {outputs}. Buat dengan `make run`.")
-    return found
+        raise ModelError(
+            broken[0] if broken else f"Belum ada model di {outputs}. Buat dengan `make run`."
+        )
+    for sentence in broken:
+        warn(sentence)
+    return dict(sorted(found.items(), key=lambda item: not is_recommended(item[1])))
 
 
 def missing_models(found: Collection[str]) -> list[str]:

@@ -13,9 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from judul_lib.features import FEATURES, FloatArray, TitleTable, distinct_titles, pair_features
-from judul_lib.matches import RESULT_COLUMNS, Evidence, Matches, ranking
-from judul_lib.preprocessing import preprocess_titles
+from judul_lib.matches import (
+    RESULT_COLUMNS,
+    Evidence,
+    Matches,
+    best_matches,
+    labels_of,
+    require_threshold,
+    require_top_k,
+)
+from judul_lib.preprocessing import preprocess_titles, require_titles, say_unreadable
 from judul_lib.settings import ASK, DECISION_THRESHOLD
+from judul_lib.top_rows import ranking
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +35,6 @@ if TYPE_CHECKING:
 _BATCH = 64
 # Pairs compared in one call: more of them cost memory, fewer cost time.
 _PAIRS = 4_000
-LOOK_FURTHER = 5
 Rows = NDArray[np.intp]
 
 
@@ -93,18 +101,26 @@ class Checker(ABC):
         title : str
             The title as typed.
         top_k : int
-            Number of matches returned; all by default.
+            Number of matches returned, at least 1; all by default.
 
         Returns
         -------
         Matches
             By probability, then cosine, then Levenshtein ratio, then the
-            corpus's own order.
+            corpus's own order. Their `Matches.decision` is that of the whole
+            corpus, whatever ``top_k`` is.
+
+        Warns
+        -----
+        UserWarning
+            The title holds no word that can be compared, so the answer says nothing.
         """
         return next(self.check_many([title], top_k=top_k))
 
     def check_many(self, titles: Sequence[str], *, top_k: int | None = None) -> Iterator[Matches]:
         """Compare titles with the whole corpus one after the other; each as `check` does."""
+        say_unreadable(titles)
+        require_top_k(top_k)
         n = len(self.titles)
         at_once = max(1, _PAIRS // max(1, n))
         for start in range(0, len(titles), _BATCH):
@@ -118,53 +134,25 @@ class Checker(ABC):
                 for k, query in enumerate(queries):
                     own = slice(k * n, (k + 1) * n)
                     scores = features[own], probability[own]
-                    yield self.best_matches(comparison, query, self.titles, *scores, top_k=top_k)
+                    yield self._best_matches(comparison, query, *scores, top_k)
 
-    def decide_many(self, titles: Sequence[str]) -> Iterator[Matches]:
-        """Find for each title the one match that decides; see `Matches.decisive`.
-
-        Where the closest title is the same study elsewhere, the next
-        `LOOK_FURTHER` are looked at too.
-        """
-        for title, matches in zip(titles, self.check_many(titles, top_k=1), strict=True):
-            if any(matches.elsewhere):
-                further = self.check(title, top_k=LOOK_FURTHER)
-                matches = further.only(further.decisive)
-            yield matches
-
-    def best_matches(
+    def _best_matches(
         self,
         comparison: Comparison,
         query: int,
-        titles: Sequence[str],
         features: FloatArray,
         probability: FloatArray,
-        *,
-        top_k: int | None = None,
+        top_k: int | None,
     ) -> Matches:
-        """Return the best of the titles with which one was compared.
-
-        Parameters
-        ----------
-        comparison : Comparison
-        query : int
-            Row of the title in the comparison; the others are rows 0, 1, 2, ...
-        titles : sequence of str, shape (n,)
-            The others as typed.
-        features : ndarray of float, shape (n, n_features)
-        probability : ndarray of float, shape (n,)
-        """
-        best = ranking(features, probability)[:top_k]
-        features, rows = features[best], np.full_like(best, query)
-        return Matches(
-            [titles[i] for i in best],
-            features[:, : len(FEATURES)],
-            probability[best],
-            self.threshold,
-            comparison.shared(rows, best),
-            comparison.without_place(rows, best, features),
-            self.elsewhere_label,
-        )
+        """Return the best of the titles of the corpus, with which a row of a comparison was compared."""
+        order = ranking(features, probability)
+        features, rows = features[order], np.full_like(order, query)
+        return best_matches(
+            lambda row: self.titles[order[row]], features, probability[order],
+            comparison.without_place(rows, order, features),
+            lambda shown: comparison.shared(rows[shown], order[shown]),
+            threshold=self.threshold, elsewhere_label=self.elsewhere_label, top_k=top_k,
+        )  # fmt: skip
 
     def score(
         self, left: Sequence[str], right: Sequence[str]
@@ -179,15 +167,12 @@ class Checker(ABC):
         """
         comparison, left_rows, right_rows = self._compare_rows(left, right)
         features = comparison.features(left_rows, right_rows)
-        matches = Matches(
-            list(right),
-            features[:, : len(FEATURES)],
-            self.probability(features),
-            self.threshold,
-            without_place=comparison.without_place(left_rows, right_rows, features),
-            elsewhere_label=self.elsewhere_label,
+        probability = self.probability(features)
+        without_place = comparison.without_place(left_rows, right_rows, features)
+        labels = labels_of(
+            probability, without_place, self.threshold, elsewhere_label=self.elsewhere_label
         )
-        return matches.features, matches.probability, matches.labels
+        return features[:, : len(FEATURES)], probability, labels
 
     def pair_features(self, left: Sequence[str], right: Sequence[str]) -> FloatArray:
         """Return what the model sees of row *i* of the one with row *i* of the other."""
@@ -244,8 +229,9 @@ class TitleChecker(Checker):
         *,
         threshold: float = DECISION_THRESHOLD,
     ) -> None:
+        require_titles(titles)
         self.titles = list(titles)
-        self.threshold = threshold
+        self.threshold = require_threshold(threshold)
         self._tfidf, self._scaler, self._forest = tfidf, scaler, forest
         self._table = TitleTable.build(self.titles, processed, tfidf)
 

@@ -149,16 +149,16 @@ def _check_file(
     scheduler: str | None,
 ) -> None:
     from judul_lib.matches import RESULT_COLUMNS
-    from judul_lib.proposals import decide_readable
+    from judul_lib.proposals import check_readable
     from judul_lib.storage import write_result
     from judul_lib.table_files import TITLE_COLUMN
 
     proposals, (titles,), misfits = _read_columns(file, TITLE_COLUMN)
-    usable, answers = decide_readable(titles, checker, n_jobs=jobs, scheduler=scheduler)
+    usable, answers = check_readable(titles, checker, n_jobs=jobs, scheduler=scheduler)
     blank: dict[str, Any] = dict.fromkeys(RESULT_COLUMNS)
     rows = [blank] * len(titles)
     for row, matches in zip(usable, cli_parts.with_progress(answers, len(usable)), strict=True):
-        rows[row] = matches.rows()[0]
+        rows[row] = matches.decision.rows()[0]
         batch.add(titles[row], matches)
     write_result(_with_results(proposals, RESULT_COLUMNS, rows, misfits), output)
     n, similar, ask = map(

@@ -289,7 +289,7 @@ def opened(outputs: Path | None, *, may_begin: bool = False) -> "Iterator[tuple[
     if not may_begin:
         require_log(config.logs, url)
     elif not has_log(config.logs, url):
-        find_models(config.models)
+        find_models(config.models, warn=say)
     with opened_database(url, warn=say, lock_wait=PATIENCE) as engine:
         yield config, engine
 

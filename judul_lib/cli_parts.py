@@ -104,7 +104,7 @@ def choose_model(name: str | None, outputs: Path) -> Path:
 
     if name is not None:
         return model_folder(outputs, name)
-    found = find_models(outputs)
+    found = find_models(outputs, warn=lambda sentence: say(f"Catatan: {sentence}"))
     folder = next(iter(found.values()))
     if not is_recommended(folder) and (missing := missing_models(found)):
         say(f"Catatan: {', '.join(missing)} belum ada di {outputs}; buat dengan `make run`.")

@@ -117,12 +117,13 @@ def _retention(config: Config, engine: sa.Engine) -> tuple[bool, str]:
 def _models(outputs: Path) -> list[Path]:
     """Return the folder of each model, and of each of its versions; the one in use only once."""
     versions = (file.parent for file in sorted((outputs / "models").rglob(METADATA_FILE)))
-    return list(dict.fromkeys([*find_models(outputs).values(), *versions]))
+    return list(dict.fromkeys([*find_models(outputs, warn=lambda sentence: None).values(), *versions]))
 
 
 def _hashes(outputs: Path) -> tuple[bool, str]:
-    good, bad = [], []
-    used = find_models(outputs).values()
+    good: list[str] = []
+    bad: list[str] = []
+    used = find_models(outputs, warn=bad.append).values()
     for folder in _models(outputs):
         name = folder.relative_to(outputs).as_posix()
         metadata = read_metadata(folder)

@@ -8,6 +8,10 @@ class JudulError(Exception):
     """Base of every error the package raises on purpose."""
 
 
+class ArgumentError(JudulError, ValueError):
+    """A value given in Python is none that can be used."""
+
+
 class CorpusError(JudulError):
     """A file of titles cannot be used."""
 

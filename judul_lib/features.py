@@ -17,6 +17,8 @@ from rapidfuzz.distance import Indel
 from rapidfuzz.process import cpdist
 from scipy.sparse import csr_matrix
 
+from judul_lib.preprocessing import require_titles
+
 FloatArray = NDArray[np.float64]
 
 
@@ -62,6 +64,7 @@ class TitleTable:
             title-case query is almost 0 from an upper-case corpus. ``False``
             gives the study's form.
         """
+        require_titles(titles)
         letters = folded(titles) if fold_case else titles
         return cls(
             _objects(letters),
@@ -100,6 +103,8 @@ def distinct_titles(
     >>> titles, left.tolist(), right.tolist()
     (['a', 'b'], [0, 0], [1, 0])
     """
+    require_titles(left)
+    require_titles(right)
     titles = list(dict.fromkeys([*left, *right]))
     row = {title: number for number, title in enumerate(titles)}
     left_rows, right_rows = (

@@ -1,17 +1,16 @@
 """A corpus made ready once, so that a title is checked against a million without comparing it with all.
 
-The answers are those of the plain check (`judul_lib.checking`): the same
-titles, scores and order. The index is a folder of parts that never change;
-titles are added as further parts and removed by a note, and ``index.json``
-names what counts. It is replaced in one step, so that a reader sees the old
-state or the new one.
+The answers are those of the plain check (`judul_lib.checking`): the same titles, scores, order and
+decision. The index is a folder of parts that never change; titles are added as further parts and
+removed by a note, and ``index.json`` names what counts. It is replaced in one step, so that a
+reader sees the old state or the new one.
 """
 
 import os
 from bisect import bisect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache, partial
+from functools import cache
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, overload
@@ -23,12 +22,13 @@ from threadpoolctl import ThreadpoolController
 from judul_lib import index_files
 from judul_lib.checking import Checker, Comparison
 from judul_lib.errors import CorpusError
-from judul_lib.features import FEATURES
 from judul_lib.index_files import StoredPart
-from judul_lib.matches import Evidence, Matches, TopRows
+from judul_lib.matches import Evidence, Matches, best_matches, require_threshold, require_top_k
+from judul_lib.preprocessing import require_titles, say_unreadable
 from judul_lib.registry import read_metadata
 from judul_lib.search_engines import load_engine, make_part
 from judul_lib.settings import DECISION_THRESHOLD, ELSEWHERE
+from judul_lib.top_rows import TopRows
 from judul_lib.workers import run_tasks
 
 PART_ROWS = 131_072
@@ -72,7 +72,7 @@ class TitleIndex(Checker):
         threshold: float = DECISION_THRESHOLD,
         elsewhere: str = ELSEWHERE,
     ) -> None:
-        self.threshold = threshold
+        self.threshold = require_threshold(threshold)
         self._model = Path(model)
         self.name = str(read_metadata(model)["name"])
         self._engine = load_engine(model)
@@ -127,11 +127,7 @@ class TitleIndex(Checker):
 
     @classmethod
     def load(
-        cls,
-        folder: str | Path,
-        *,
-        threshold: float = DECISION_THRESHOLD,
-        elsewhere: str = ELSEWHERE,
+        cls, folder: str | Path, *, threshold: float = DECISION_THRESHOLD, elsewhere: str = ELSEWHERE
     ) -> "TitleIndex":
         """Open a saved index; its arrays are mapped, not read into memory.
 
@@ -194,6 +190,7 @@ class TitleIndex(Checker):
         return count
 
     def _add(self, titles: Sequence[str], part_rows: int, n_jobs: int, on_progress: Progress) -> None:
+        require_titles(titles)
         parts, new = list(self._parts), list(titles)
         # A part that is no larger than what comes is made anew with it, so that parts stay few.
         while parts and parts[-1].n_stored <= min(len(new), part_rows // 2):
@@ -228,26 +225,32 @@ class TitleIndex(Checker):
 
     def check_many(self, titles: Sequence[str], *, top_k: int | None = None) -> Iterator[Matches]:
         """Compare titles with the whole corpus one after the other; each as `check` does."""
-        k = len(self.titles) if top_k is None else min(top_k, len(self.titles))
-        make_top = partial(TopRows, max(k, 1), n_features=self._engine.n_features)
+        say_unreadable(titles)
+        k = min(require_top_k(top_k) or len(self.titles), len(self.titles))
+
+        def make_top(queries: Any, row: int) -> TopRows:
+            keep = self._engine.least_deciding(queries, row)
+            return TopRows(max(k, 1), n_features=self._engine.n_features, keep=keep)
+
         for title, (queries, row, top) in zip(titles, self._searched(titles, make_top), strict=True):
-            yield self._matches(title, queries, row, top)
+            yield self._matches(title, queries, row, top, top_k)
 
     def rows_above(self, titles: Sequence[str], least: float) -> list[NDArray[np.int64]]:
         """Return for each title the rows of the corpus with at least some probability, in order.
 
         Rows are counted as in `titles` of an index from which nothing was removed.
         """
-        make_top = partial(TopRows, max(1, len(self.titles)), least)
-        return [np.sort(top.rows) for _, _, top in self._searched(titles, make_top)]
+        n = max(1, len(self.titles))
+        return [np.sort(top.rows) for *_, top in self._searched(titles, lambda *_: TopRows(n, least))]
 
     def _searched(
-        self, titles: Sequence[str], make_top: Callable[[], TopRows]
+        self, titles: Sequence[str], make_top: Callable[[Any, int], TopRows]
     ) -> Iterator[tuple[Any, int, TopRows]]:
         """Yield for each title the batch that it was read in, its row there, and its best rows."""
         for at in range(0, len(titles), _BATCH):
             batch = titles[at : at + _BATCH]
-            queries, tops = self._engine.read(batch), [make_top() for _ in batch]
+            queries = self._engine.read(batch)
+            tops = [make_top(queries, row) for row in range(len(batch))]
             self._search(queries, tops)
             for row, top in enumerate(tops):
                 yield queries, row, top
@@ -267,20 +270,26 @@ class TitleIndex(Checker):
                     list(pool.map(search, numbers))
         self.n_scored = tops[-1].n_scored
 
-    def _matches(self, title: str, queries: Any, row: int, top: TopRows) -> Matches:
+    def _matches(self, title: str, queries: Any, row: int, top: TopRows, top_k: int | None) -> Matches:
         numbers = np.searchsorted(self._starts, top.rows, side="right") - 1
         within = top.rows - self._starts[numbers]
-        shared: dict[int, str] = {}
-        for number in np.unique(numbers).tolist():
-            own = np.flatnonzero(numbers == number)
-            told = self._engine.shared(self._opened[number], queries, row, within[own])
-            shared.update(zip(own.tolist(), told, strict=False))
-        places = zip(numbers.tolist(), within.tolist(), strict=True)
-        titles = [self._parts[number].titles[place] for number, place in places]
-        return Matches(
-            titles, top.features[:, : len(FEATURES)], top.probability, self.threshold,
-            [text for _, text in sorted(shared.items())],
-            self._engine.without_place(title, titles, top.features), self.elsewhere_label,
+        titles = [self._parts[n].titles[at] for n, at in np.column_stack([numbers, within]).tolist()]
+        without_place = self._engine.without_place(title, titles, top.features)
+        if len(without_place) and without_place.min() > 0 and len(titles) < len(self.titles):
+            # All found are the same study elsewhere: the first that is not may decide as well.
+            return self.check(title, top_k=4 * len(titles)).first(top_k)
+
+        def shared(shown: NDArray[np.intp]) -> list[str]:
+            told: dict[int, str] = {}
+            for number in np.unique(numbers[shown]).tolist():
+                own = shown[numbers[shown] == number]
+                words = self._engine.shared(self._opened[number], queries, row, within[own])
+                told.update(zip(own.tolist(), words, strict=False))
+            return [told[place] for place in shown.tolist() if place in told]
+
+        return best_matches(
+            titles.__getitem__, top.features, top.probability, without_place, shared,
+            threshold=self.threshold, elsewhere_label=self.elsewhere_label, top_k=top_k,
         )  # fmt: skip
 
 

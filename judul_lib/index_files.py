@@ -22,17 +22,14 @@ from numpy.typing import NDArray
 from judul_lib.array_files import Arrays, StringColumn, map_arrays, write_arrays
 from judul_lib.errors import IndexFileError, ModelError
 from judul_lib.file_locks import only_one
+from judul_lib.model_resources import resource_hashes
 from judul_lib.registry import METADATA_FILE, read_metadata, verified_files
-from judul_lib.spelling import SPELLINGS_FILE, STEMS_FILE
 from judul_lib.storage import clear_killed, sha256_of, write_bytes
-from judul_lib.title_parser import LEXICON_FILE, LEXICON_STEMS_FILE
-from judul_lib.word_vectors import VECTORS_FILE
 
 FORMAT = 1
 """Number of the form of index that this version reads; another one is refused."""
 INDEX_FILE, PARTS_FOLDER, _LOCK_FILE = "index.json", "parts", ".lock"
 Made = TypeVar("Made")
-_RESOURCES = (LEXICON_FILE, LEXICON_STEMS_FILE, SPELLINGS_FILE, STEMS_FILE, VECTORS_FILE)
 
 
 @dataclass(frozen=True)
@@ -304,7 +301,7 @@ def model_hash(model: Path) -> str:
 
 def _resources() -> str:
     """Return the hash of the package's own files that a reading of titles depends on."""
-    return sha256_of("".join(sha256_of(path.read_bytes()) for path in _RESOURCES).encode())
+    return sha256_of("".join(resource_hashes().values()).encode())
 
 
 def _facts_hash(facts: Mapping[str, Any]) -> str:

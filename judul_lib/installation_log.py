@@ -115,7 +115,7 @@ def model_versions(models: Path) -> dict[str, str]:
     """Return for each model that is there when it was made and the beginning of its hash."""
     versions = {}
     with suppress(ModelError):
-        for name, folder in find_models(models).items():
+        for name, folder in find_models(models, warn=lambda sentence: None).items():
             with suppress(ModelError):
                 versions[name] = version_of(read_metadata(folder))
     return versions

@@ -1,20 +1,22 @@
 """What a check returns: corpus titles with their scores and labels, best first."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from threading import Lock
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from judul_lib.errors import ArgumentError
 from judul_lib.features import FEATURES, FloatArray
 from judul_lib.settings import ASK, DECISION_THRESHOLD, DIFFERENT, SIMILAR
 
 RESULT_COLUMNS = ("judul_ref", *FEATURES, "rf_probability", "rf_label")
 REMARK_COLUMN = "penjelasan"
 ELSEWHERE_REMARK = "penelitian serupa di tempat lain"
-_COSINE, _LEVENSHTEIN = (list(FEATURES).index(name) for name in ("cosine", "levenshtein"))
+LEAST_ALIKE = 0.1
+"""Probability below which two titles are not the same study, in whatever place."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,10 @@ class Matches:
         not name two places or are plainly different otherwise. Empty where the model knows no places.
     elsewhere_label : str
         Label of the same study in another place.
+    deciding : Matches
+        The titles of the whole corpus that decide at one threshold or another,
+        best first, whether they are among ``titles`` or not; see `decision`.
+        These matches are all there are where it is not given.
 
     Examples
     --------
@@ -54,6 +60,7 @@ class Matches:
     shared: list[str] = field(default_factory=list)
     without_place: FloatArray = field(default_factory=lambda: np.empty(0))
     elsewhere_label: str = ASK
+    deciding: "Matches | None" = None
 
     def __len__(self) -> int:
         return len(self.titles)
@@ -63,15 +70,14 @@ class Matches:
         """Which titles are the same study in another place, shape (n,)."""
         if not len(self.without_place):
             return [False] * len(self)
-        return ((self.without_place > 0) & (self.without_place >= self.threshold)).tolist()
+        return is_elsewhere(self.probability, self.without_place, self.threshold).tolist()
 
     @property
     def labels(self) -> list[str]:
         """``rf_label`` of each title, shape (n,)."""
-        return [
-            self.elsewhere_label if is_elsewhere else label(p, self.threshold)
-            for p, is_elsewhere in zip(self.probability, self.elsewhere, strict=True)
-        ]
+        return labels_of(
+            self.probability, self.without_place, self.threshold, elsewhere_label=self.elsewhere_label
+        )
 
     @property
     def remarks(self) -> list[str]:
@@ -82,26 +88,25 @@ class Matches:
         ]
 
     @property
-    def decisive(self) -> int:
-        """Row that decides: the first that counts as similar, else to be asked about, else the first.
+    def decision(self) -> "Matches":
+        """The one match that decides, of the whole corpus; none where that holds no title.
 
-        The same study elsewhere may rank first and count for nothing; it must
-        not hide one below it that counts.
+        It is the first that counts as similar, else the first to be asked
+        about, else the first: the same study elsewhere may rank first and
+        count for nothing, and must not hide one below it that counts.
         """
-        labels = self.labels
-        return next((labels.index(name) for name in (SIMILAR, ASK) if name in labels), 0)
+        known = self if self.deciding is None else self.deciding.at(self.threshold)
+        labels = known.labels
+        row = next((labels.index(name) for name in (SIMILAR, ASK) if name in labels), 0)
+        return known._part(slice(row, row + 1))
 
     def at(self, threshold: float) -> "Matches":
         """Return the same matches judged by another threshold; nothing is computed again."""
-        return replace(self, threshold=threshold)
+        return replace(self, threshold=require_threshold(threshold))
 
-    def first(self, n: int) -> "Matches":
+    def first(self, n: int | None) -> "Matches":
         """Return the first matches."""
         return self._part(slice(n))
-
-    def only(self, row: int) -> "Matches":
-        """Return one match."""
-        return self._part(slice(row, row + 1))
 
     def _part(self, rows: slice) -> "Matches":
         return replace(
@@ -123,6 +128,11 @@ class Matches:
         if remarks:
             rows = [(*row, remark) for row, remark in zip(rows, remarks, strict=True)]
         return [dict(zip(columns, row, strict=True)) for row in rows]
+
+    def told_rows(self) -> list[dict[str, Any]]:
+        """Return `rows`, and behind them the one that decides where it is not among them."""
+        rows, decision = self.rows(), self.decision.rows()
+        return rows + [row for row in decision if row not in rows]
 
 
 @dataclass(frozen=True)
@@ -150,6 +160,140 @@ class Evidence:
     probability: float
 
 
+def labels_of(
+    probability: FloatArray, without_place: FloatArray, threshold: float, *, elsewhere_label: str
+) -> list[str]:
+    """Return ``rf_label`` of titles, shape (n,); see `Matches`.
+
+    Examples
+    --------
+    >>> labels_of(np.array([0.6, 0.3]), np.array([0.0, 0.9]), 0.5, elsewhere_label="TANYAKAN")
+    ['MIRIP', 'TANYAKAN']
+    """
+    labels = [label(p, threshold) for p in probability]
+    if len(without_place):
+        for row in np.flatnonzero(is_elsewhere(probability, without_place, threshold)).tolist():
+            labels[row] = elsewhere_label
+    return labels
+
+
+def best_matches(
+    title: Callable[[int], str],
+    features: FloatArray,
+    probability: FloatArray,
+    without_place: FloatArray,
+    shared: Callable[[NDArray[np.intp]], list[str]],
+    *,
+    threshold: float,
+    elsewhere_label: str = ASK,
+    top_k: int | None = None,
+) -> Matches:
+    """Return the first of titles in the order of `ranking`, with those of them that decide.
+
+    Parameters
+    ----------
+    title, shared : callable
+        The title of a row; what rows share with the query, as in `Matches`.
+    features, probability, without_place
+        Of all titles that may be shown or decide; as in `Matches`.
+
+    Examples
+    --------
+    >>> titles, chances, elsewhere = ["Padi di Solo", "Padi"], np.array([0.7, 0.6]), np.array([0.9, 0.0])
+    >>> given = titles.__getitem__, np.ones((2, 3)), chances, elsewhere, lambda rows: []
+    >>> found = best_matches(*given, threshold=0.5, top_k=1)
+    >>> found.titles, found.decision.titles
+    (['Padi di Solo'], ['Padi'])
+    """
+
+    def part(rows: NDArray[np.intp], deciding: Matches | None = None) -> Matches:
+        return Matches(
+            list(map(title, rows.tolist())), features[rows, : len(FEATURES)], probability[rows],
+            threshold, shared(rows), without_place[rows] if len(without_place) else without_place,
+            elsewhere_label, deciding,
+        )  # fmt: skip
+
+    return part(np.arange(len(probability))[:top_k], part(_deciding_rows(probability, without_place)))
+
+
+def _deciding_rows(probability: FloatArray, without_place: FloatArray) -> NDArray[np.intp]:
+    """Return the rows that decide at one threshold or another, of titles in the order of `ranking`.
+
+    At any threshold the first that is the same study elsewhere is one that
+    would be more alike without its place than all before it, and the first that is
+    similar where it is one that would be less alike than all before it: those
+    before it are at least as probable.
+    """
+    if not len(without_place):
+        return np.arange(len(probability))[:1]
+    before = np.concatenate([[-np.inf], np.maximum.accumulate(without_place)])[:-1]
+    lowest = np.concatenate([[np.inf], np.minimum.accumulate(without_place)])[:-1]
+    return np.flatnonzero((without_place > before) | (without_place < lowest))
+
+
+def is_elsewhere(
+    probability: FloatArray, without_place: FloatArray, threshold: float
+) -> NDArray[np.bool_]:
+    """Tell which titles are the same study in another place, shape (n,).
+
+    They would be similar without their places, and as they are they are not
+    plainly different: `LEAST_ALIKE` holds at a threshold of 0.5, and the odds
+    that are asked for grow as those of the threshold do.
+
+    Examples
+    --------
+    >>> is_elsewhere(np.array([0.57, 0.05]), np.array([0.99, 0.0]), 0.5).tolist()
+    [True, False]
+    >>> is_elsewhere(np.array([0.57, 0.97]), np.array([0.99, 0.99]), 0.98).tolist()
+    [False, True]
+    """
+    least = (1 - LEAST_ALIKE) / LEAST_ALIKE * probability * (1 - threshold)
+    is_close: NDArray[np.bool_] = least >= threshold * (1 - probability)
+    return is_close & (without_place > 0) & (without_place >= threshold)
+
+
+def require_threshold(threshold: float) -> float:
+    """Return a threshold.
+
+    Raises
+    ------
+    ArgumentError
+        It is no number from 0 to 1.
+
+    Examples
+    --------
+    >>> require_threshold(0.5)
+    0.5
+    """
+    if isinstance(threshold, bool) or not isinstance(threshold, Real) or not 0 <= threshold <= 1:
+        raise ArgumentError(
+            f"Ambang {threshold!r:.40} tidak dapat dipakai. Berikan bilangan 0 sampai 1."
+        )
+    return threshold
+
+
+def require_top_k(top_k: int | None) -> int | None:
+    """Return how many matches are wanted.
+
+    Raises
+    ------
+    ArgumentError
+        It is neither None nor a whole number from 1.
+
+    Examples
+    --------
+    >>> require_top_k(3)
+    3
+    """
+    is_whole = isinstance(top_k, Integral) and not isinstance(top_k, bool)
+    if top_k is not None and not (is_whole and top_k >= 1):
+        raise ArgumentError(
+            f"Jumlah hasil {top_k!r:.40} tidak dapat dipakai. Berikan bilangan bulat mulai dari 1, "
+            "atau None untuk semuanya."
+        )
+    return top_k
+
+
 def label(probability: float, threshold: float = DECISION_THRESHOLD) -> str:
     """Return ``rf_label`` for a probability.
 
@@ -159,95 +303,3 @@ def label(probability: float, threshold: float = DECISION_THRESHOLD) -> str:
     ('MIRIP', 'TIDAK MIRIP')
     """
     return SIMILAR if probability >= threshold else DIFFERENT
-
-
-def ranking(
-    features: FloatArray, probability: FloatArray, rows: NDArray[np.integer] | None = None
-) -> NDArray[np.intp]:
-    """Return the order by probability, then cosine, then Levenshtein ratio, then row; shape (n,).
-
-    Examples
-    --------
-    >>> features = np.array([[0.2, 0.0, 0.9], [0.7, 0.0, 0.1], [0.7, 0.0, 0.3]])
-    >>> ranking(features, np.array([0.9, 0.5, 0.5])).tolist()
-    [0, 2, 1]
-    """
-    keys = -features[:, _LEVENSHTEIN], -features[:, _COSINE], -probability
-    return np.lexsort(keys if rows is None else (rows, *keys))
-
-
-class TopRows:
-    """The best rows of a corpus found so far, in the order of `ranking`.
-
-    Parameters
-    ----------
-    k : int
-        How many are wanted, at least 1.
-    least : float
-        Least probability of a row that is wanted.
-    n_features : int
-        How many features of each row are kept, those of the study first.
-
-    Attributes
-    ----------
-    rows : ndarray of int, shape (at most k,)
-        Best first.
-    probability : ndarray of float, shape (at most k,)
-    features : ndarray of float, shape (at most k, n_features)
-    worst : tuple of float
-        Probability, cosine and Levenshtein ratio of the last of *k* rows; a
-        row that is to follow must not be below it. ``-inf`` while there are
-        fewer.
-    n_scored : int
-        How many rows were offered.
-
-    Examples
-    --------
-    >>> top = TopRows(1, n_features=3)
-    >>> top.offer(np.array([7, 8]), np.array([0.2, 0.9]), np.array([[0.1, 0.1, 0.1], [0.8, 0.7, 0.9]]))
-    >>> top.rows.tolist(), top.may_enter(np.array([0.5]), np.ones(1), np.ones(1)).tolist()
-    ([8], [False])
-    """
-
-    def __init__(self, k: int, least: float = -np.inf, *, n_features: int = len(FEATURES)) -> None:
-        self._k, self._lock = k, Lock()
-        self.rows: NDArray[np.integer] = np.empty(0, dtype=np.int64)
-        self.probability, self.features = np.empty(0), np.empty((0, n_features))
-        self.worst = (least, -np.inf, -np.inf)
-        self.n_scored = 0
-
-    def may_enter(
-        self, probability: FloatArray, cosine: FloatArray, levenshtein: FloatArray
-    ) -> NDArray[np.bool_]:
-        """Tell which rows can be among the best, given their scores or upper bounds, shape (n,).
-
-        A probability of ``-inf`` never can.
-        """
-        least, c, ratio = self.worst
-        level = probability == least
-        may: NDArray[np.bool_] = probability > least
-        may |= level & ((cosine > c) | ((cosine == c) & (levenshtein >= ratio)))
-        return may & (probability > -np.inf)
-
-    def offer(self, rows: NDArray[np.integer], probability: FloatArray, features: FloatArray) -> None:
-        """Take in rows with their scores; several threads may.
-
-        Parameters
-        ----------
-        rows : ndarray of int, shape (n,)
-        probability : ndarray of float, shape (n,)
-        features : ndarray of float, shape (n, at least n_features)
-            The first columns are those of `judul_lib.features.FEATURES`.
-        """
-        with self._lock:
-            self.n_scored += len(rows)
-            wanted = self.may_enter(probability, features[:, _COSINE], features[:, _LEVENSHTEIN])
-            features = features[wanted, : self.features.shape[1]]
-            rows = np.concatenate([self.rows, rows[wanted]])
-            probability = np.concatenate([self.probability, probability[wanted]])
-            features = np.concatenate([self.features, features])
-            best = ranking(features, probability, rows)[: self._k]
-            self.rows, self.probability, self.features = rows[best], probability[best], features[best]
-            if len(best) == self._k:
-                last = self.features[-1]
-                self.worst = float(self.probability[-1]), float(last[_COSINE]), float(last[_LEVENSHTEIN])

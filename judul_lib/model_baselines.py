@@ -26,7 +26,7 @@ def read_baselines(
     """
     found: dict[str, Path] = {}
     try:
-        found = find_models(outputs)
+        found = find_models(outputs, warn=warn)
     except ModelError as error:
         warn(str(error))
     baselines = {}

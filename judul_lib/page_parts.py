@@ -14,7 +14,8 @@ from judul_lib import proposals as columns
 from judul_lib.features import FEATURES
 from judul_lib.matches import Matches
 from judul_lib.preprocessing import preprocess_text
-from judul_lib.settings import ASK, DIFFERENT, SIMILAR
+from judul_lib.readable import decimals_to_tell
+from judul_lib.settings import ASK, DECISION_THRESHOLD, DIFFERENT, SIMILAR
 from judul_lib.tables import Display
 from judul_lib.texts import Texts, read_texts
 
@@ -53,20 +54,28 @@ def verdict(matches: Matches, *, texts: Texts | None = None) -> Display:
     texts = texts or read_texts()
     if not len(matches):
         return Display(f"<p class='judul-petunjuk'>{escape(texts('no_titles'))}</p>", texts("no_titles"))
-    row = matches.decisive
-    name, advice, style, sign = _VERDICTS[matches.labels[row]]
-    chance = texts("probability", p=texts.number(float(matches.probability[row]), 2))
-    remark = matches.remarks[row] if matches.remarks else ""
+    decision = matches.decision
+    name, advice, style, sign = _VERDICTS[decision.labels[0]]
+    chance = _chance(decision, texts)
+    title, remark = decision.titles[0], "".join(decision.remarks)
     html = (
         f"<div class='judul-vonis {style}'><p class='judul-vonis-kata'>"
         f"<span aria-hidden='true'>{sign}</span> <strong>{escape(texts(name))}</strong> "
         f"<span class='judul-vonis-peluang'>{escape(chance)}</span></p>"
-        f"<p>{escape(texts('closest'))}: <q>{_text(matches.titles[row])}</q></p>"
+        f"<p>{escape(texts('closest'))}: <q>{_text(title)}</q></p>"
         + (f"<p class='judul-vonis-sebab'>{_text(remark)}</p>" if remark else "")
         + f"<p>{escape(texts(advice))}</p></div>"
     )
-    lines = [f"{texts(name)} ({chance})", f"{texts('closest')}: {matches.titles[row]}", remark]
+    lines = [f"{texts(name)} ({chance})", f"{texts('closest')}: {title}", remark]
     return Display(html, "\n".join(filter(None, [*lines, texts(advice)])))
+
+
+def _chance(decision: Matches, texts: Texts) -> str:
+    """Say how probable the match that decides is, unless the threshold asks for nothing."""
+    p, threshold = float(decision.probability[0]), decision.threshold
+    if threshold == 0:
+        return texts("all_similar")
+    return texts("probability", p=texts.number(p, decimals_to_tell(p, threshold)))
 
 
 def match_table(
@@ -99,8 +108,8 @@ def match_table(
         cells = "".join(_value_cell(float(value), texts) for value in features)
         lines.append(
             f"<tr data-row='{row}'><td class='angka' data-value='{row}'>{row + 1}</td>"
-            f"<td class='judul-teks'>{marked}{remark}</td>{_bar_cell(float(p), texts)}"
-            f"<td>{_chip(label, texts)}</td>{cells}</tr>"
+            f"<td class='judul-teks'>{marked}{remark}</td>"
+            f"{_bar_cell(float(p), texts, matches.threshold)}<td>{_chip(label, texts)}</td>{cells}</tr>"
         )
     html = f"<table class='judul-tabel judul-hasil'>{head}<tbody>{''.join(lines)}</tbody></table>"
     return Display(html, pd.DataFrame(matches.rows()).round(3).to_string(index=False))
@@ -152,14 +161,15 @@ def comparison(
     names = [("model", False), ("label", False), ("p_column", True), ("closest", False)]
     head = _head([*names, *([("seconds", True)] if seconds else [])], texts, interactive=False)
     lines, plain = [], []
-    deciding = {model: matches.only(matches.decisive) for model, matches in results.items()}
+    deciding = {model: matches.decision for model, matches in results.items()}
     for model, match in deciding.items():
         p, label, title = float(match.probability[0]), match.labels[0], match.titles[0]
         time = texts.number(1000 * seconds[model], 0) if seconds else ""
         cell = f"<td class='angka'>{escape(texts('ms', n=time))}</td>" if seconds else ""
         lines.append(
             f"<tr><th scope='row'>{escape(model)}</th><td>{_chip(label, texts)}</td>"
-            f"{_bar_cell(p, texts)}<td class='judul-teks'>{_text(title)}</td>{cell}</tr>"
+            f"{_bar_cell(p, texts, match.threshold)}"
+            f"<td class='judul-teks'>{_text(title)}</td>{cell}</tr>"
         )
         plain.append(f"{model}: {label} {texts.number(p)} {title}")
     told = _agreement(list(deciding.values()), texts)
@@ -181,7 +191,12 @@ def _agreement(deciding: Sequence[Matches], texts: Texts) -> list[str]:
 
 
 def proposal_table(
-    titles: pd.Series, result: pd.DataFrame, *, texts: Texts | None = None, interactive: bool = False
+    titles: pd.Series,
+    result: pd.DataFrame,
+    *,
+    texts: Texts | None = None,
+    interactive: bool = False,
+    threshold: float = DECISION_THRESHOLD,
 ) -> Display:
     """Show proposals with the closest title of the corpus and the closest other proposal.
 
@@ -191,6 +206,8 @@ def proposal_table(
         The proposals; their index is the row of each as its file counts.
     result : DataFrame, shape (n, 7)
         As from `judul_lib.proposals.check_proposals`.
+    threshold : float
+        By which they were judged.
     """
     texts = texts or read_texts()
     named = [("row", True), ("proposal", False), ("label", False), ("p_column", True)]
@@ -206,9 +223,9 @@ def proposal_table(
         lines.append(
             f"<tr data-row='{row}'><td class='angka' data-value='{row}'>{row}</td>"
             f"<td class='judul-teks'>{_text(title)}</td><td>{_chip(found[columns.VERDICT], texts)}</td>"
-            f"{_bar_cell(found[columns.PROBABILITY], texts)}"
+            f"{_bar_cell(found[columns.PROBABILITY], texts, threshold)}"
             f"<td class='judul-teks'>{_text(closest)}</td>"
-            f"{_bar_cell(found[columns.OTHER_PROBABILITY], texts)}"
+            f"{_bar_cell(found[columns.OTHER_PROBABILITY], texts, threshold)}"
             f"<td class='judul-teks'>{also}</td></tr>"
         )
     head = _head(named, texts, interactive)
@@ -242,11 +259,12 @@ def _value_cell(value: float, texts: Texts) -> str:
     return f"<td class='angka' data-value='{value:.6f}'>{texts.number(value, 2)}</td>"
 
 
-def _bar_cell(value: object, texts: Texts) -> str:
+def _bar_cell(value: object, texts: Texts, threshold: float) -> str:
     if not isinstance(value, float) or value != value:
         return "<td class='angka' data-value='-1'>–</td>"
+    shown = texts.number(value, decimals_to_tell(value, threshold))
     return (
-        f"<td class='angka judul-peluang' data-value='{value:.9f}'>{texts.number(value, 2)}"
+        f"<td class='angka judul-peluang' data-value='{value:.9f}'>{shown}"
         f"<span class='judul-batang'><span style='width:{100 * value:.1f}%'></span></span></td>"
     )
 

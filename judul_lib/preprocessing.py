@@ -6,9 +6,12 @@ tokens of one letter out, and the Sastrawi stemmer on each word that is left.
 
 import re
 import unicodedata
+import warnings
 from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
 from typing import Any
+
+from judul_lib.errors import CorpusError
 
 STOP_WORDS = frozenset(
     "yang dan di ke dari pada untuk dengan sebagai atau oleh sebuah adalah seperti dalam antara "
@@ -23,6 +26,13 @@ MOST_LETTERS = 20_000
 
 _NOT_A_LETTER = re.compile(r"[^a-z]+")
 _SHEET_ERROR = re.compile(r"#(?:NULL!|DIV/0!|VALUE!|REF!|NAME\?|NUM!|N/A|SPILL!|CALC!)")
+# Of languages, platforms and search algorithms; a star behind a longer word is a footnote's.
+_NAMED_SIGNS = {
+    re.compile(r"(?<=[^\W_])[#♯]"): "sharp",
+    re.compile(r"(?<=[^\W_])\s?\+\+"): "plusplus",
+    re.compile(r"(?<!\w)\.(?=net\b)", re.IGNORECASE): "dot",
+    re.compile(r"(?<=\b[ad])\*", re.IGNORECASE): "star",
+}
 # No Indonesian word is this long; the stemmer's patterns are slow on endless ones.
 _LONGEST_WORD = 40
 
@@ -89,12 +99,19 @@ def preprocess_titles(titles: Iterable[object]) -> list[str]:
 def title_key(title: str) -> str:
     """Return what titles share that are the same but for case, blanks, punctuation and encoding.
 
+    Signs that are part of a name are read out: *C++* is not *C*.
+
     Examples
     --------
     >>> title_key("Deteksi Hoaks: Studi-Kasus") == title_key(" deteksi hoaks, studi kasus")
     True
+    >>> [title_key(name) for name in ("C", "C++", "C#", ".NET", "A*")]
+    ['c', 'cplusplus', 'csharp', 'dotnet', 'astar']
     """
-    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", title)).casefold()
+    text = unicodedata.normalize("NFKC", title)
+    for sign, name in _NAMED_SIGNS.items():
+        text = sign.sub(name, text)
+    return re.sub(r"[\W_]+", "", text).casefold()
 
 
 def pair_key(left: str, right: str) -> tuple[str, str]:
@@ -137,12 +154,60 @@ def readable_stems(cells: Sequence[str]) -> list[str]:
     list of str, shape (n,)
         ``""`` also where a cell holds no title; see `title_fault`.
 
+    Raises
+    ------
+    CorpusError
+        A cell is no text.
+
     Examples
     --------
     >>> readable_stems(["#NAME?", "Deteksi Hoaks"])
     ['', 'deteksi hoaks']
     """
+    require_titles(cells)
     return preprocess_titles(None if title_fault(cell) else cell for cell in cells)
+
+
+def require_titles(titles: Sequence[str]) -> None:
+    """Refuse what is no list of titles.
+
+    Raises
+    ------
+    CorpusError
+        It is one text, or something among it is none.
+
+    Examples
+    --------
+    >>> require_titles(["Deteksi Hoaks"])
+    """
+    if isinstance(titles, str):
+        raise CorpusError("Yang diberikan satu teks, bukan daftar judul. Tulis di antara kurung siku.")
+    for number, title in enumerate(titles, start=1):
+        if not isinstance(title, str):
+            raise CorpusError(
+                f"Judul ke-{number} bukan teks, melainkan {title!r:.40}. Isi atau buang dulu."
+            )
+
+
+def say_unreadable(titles: Sequence[str]) -> None:
+    """Warn of titles in which there is nothing to compare: an answer says nothing of them.
+
+    Raises
+    ------
+    CorpusError
+        One of them is no text.
+
+    Examples
+    --------
+    >>> say_unreadable(["Deteksi Hoaks"])
+    """
+    unread = [title for title, stems in zip(titles, readable_stems(titles), strict=True) if not stems]
+    if unread:
+        warnings.warn(
+            f"{len(unread)} judul (misalnya {unread[0]!r:.60}) kosong, terlalu panjang, atau tanpa "
+            "kata Latin yang dapat dibandingkan; simpulan dan peluangnya tidak berarti.",
+            stacklevel=3,
+        )
 
 
 def _words(title: object) -> list[str]:

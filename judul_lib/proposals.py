@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from judul_lib.batches import check_in_batches
 from judul_lib.checking import Checker, Rows
 from judul_lib.features import FEATURES, FloatArray
-from judul_lib.matches import Matches
+from judul_lib.matches import Matches, labels_of
 from judul_lib.preprocessing import readable_stems
-from judul_lib.settings import ASK, SIMILAR
+from judul_lib.settings import ASK, DIFFERENT, SIMILAR
 
 MOST_AMONG_THEMSELVES = 5_000
 """With more proposals than this, they are compared with the corpus only."""
@@ -25,15 +25,16 @@ CLOSE = (SIMILAR, ASK)
 """Verdicts that call for a second look."""
 # Proposals compared with the others at a time: bounds the memory.
 _BATCH = 16
+_WEIGHT = {SIMILAR: 2, ASK: 1, DIFFERENT: 0}
 _TIE_BREAKERS = [list(FEATURES).index(name) for name in ("cosine", "levenshtein")]
 
 Progress = Callable[[int, int], None]
 
 
-def decide_readable(
+def check_readable(
     titles: Sequence[str], checker: Checker, *, n_jobs: int = 1, scheduler: str | None = None
 ) -> tuple[list[int], Iterator[Matches]]:
-    """Find the match that decides for each title with a word that can be compared.
+    """Check each title with a word that can be compared, for the match that decides.
 
     Parameters
     ----------
@@ -47,18 +48,18 @@ def decide_readable(
     rows : list of int
         Places of these titles among all.
     answers : iterator of Matches
-        See `Checker.decide_many`; computed as they are taken.
+        The best match, and the `Matches.decision`; computed as they are taken.
 
     Examples
     --------
     >>> from judul_lib import load_checker
-    >>> rows, answers = decide_readable(["Deteksi Hoaks", "123"], load_checker("outputs/light"))
+    >>> rows, answers = check_readable(["Deteksi Hoaks", "123"], load_checker("outputs/light"))
     >>> rows, len(list(answers))
     ([0], 1)
     """
     rows = [row for row, text in enumerate(readable_stems(titles)) if text]
     readable = [titles[row] for row in rows]
-    return rows, check_in_batches(readable, checker, decide=True, n_jobs=n_jobs, scheduler=scheduler)
+    return rows, check_in_batches(readable, checker, top_k=1, n_jobs=n_jobs, scheduler=scheduler)
 
 
 def check_proposals(
@@ -80,7 +81,7 @@ def check_proposals(
         Told how many comparisons of a title with a list are done, and of how
         many; an exception that it raises ends the work.
     on_answer : callable
-        Given each proposal with the match in the corpus that decides.
+        Given each proposal with its answer from the corpus.
 
     Returns
     -------
@@ -89,18 +90,18 @@ def check_proposals(
         the same and the position (from 1) of the closest other proposal.
         Beyond `MOST_AMONG_THEMSELVES` proposals the latter are empty.
     """
-    usable, answers = decide_readable(titles, checker)
+    usable, answers = check_readable(titles, checker)
     asked = [titles[row] for row in usable]
     among = 1 < len(asked) <= MOST_AMONG_THEMSELVES
     total = len(asked) * (1 + among)
     rows: list[dict[str, Any]] = [{VERDICT: NOT_COMPARED} for _ in titles]
     for done, (row, matches) in enumerate(zip(usable, answers, strict=True)):
         on_answer(titles[row], matches)
-        if len(matches):
+        if len(decision := matches.decision):
             rows[row] = {
-                VERDICT: matches.labels[0],
-                PROBABILITY: float(matches.probability[0]),
-                CLOSEST: matches.titles[0],
+                VERDICT: decision.labels[0],
+                PROBABILITY: float(decision.probability[0]),
+                CLOSEST: decision.titles[0],
             }
         on_progress(done + 1, total)
     if among:
@@ -123,7 +124,7 @@ def check_proposals(
 def nearest_among(
     titles: Sequence[str], checker: Checker, *, on_progress: Progress = lambda done, total: None
 ) -> list[int]:
-    """Find for each title the closest of the others; each pair is compared once.
+    """Find for each title which of the others decides; each pair is compared once.
 
     Parameters
     ----------
@@ -134,7 +135,7 @@ def nearest_among(
     Returns
     -------
     list of int, shape (n,)
-        Row of the closest other title, as `Checker.check` would rank them.
+        Row of the other title that decides, as `Matches.decision` does.
 
     Examples
     --------
@@ -144,7 +145,7 @@ def nearest_among(
     2
     """
     n, known = len(titles), checker.with_titles(titles)
-    best = np.full((n, 3), -np.inf)
+    best = np.full((n, 4), -np.inf)
     nearest = np.zeros(n, dtype=int)
     for start in range(0, n - 1, _BATCH):
         batch = range(start, min(start + _BATCH, n - 1))
@@ -152,7 +153,13 @@ def nearest_among(
         left = np.repeat(batch, [n - 1 - row for row in batch])
         right = np.concatenate([np.arange(row + 1, n) for row in batch])
         features = comparison.features(left - start, right)
-        keys = np.column_stack([checker.probability(features), features[:, _TIE_BREAKERS]])
+        probability = checker.probability(features)
+        without_place = comparison.without_place(left - start, right, features)
+        verdicts = labels_of(
+            probability, without_place, checker.threshold, elsewhere_label=checker.elsewhere_label
+        )
+        ranks = [_WEIGHT[verdict] for verdict in verdicts]
+        keys = np.column_stack([ranks, probability, features[:, _TIE_BREAKERS]])
         for row in batch:
             own = left == row
             _keep_closest(row, right[own], keys[own], best, nearest)

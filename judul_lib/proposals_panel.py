@@ -135,8 +135,9 @@ class ProposalsPanel(widgets.VBox):
         made = {"model": model, "arsip": corpus, "ambang": checker.threshold}
         order = _closest_first(found)[:MOST_SHOWN]
         shown = page_parts.proposal_table(
-            titles.loc[order], found.loc[order], texts=self._texts, interactive=True
-        )
+            titles.loc[order], found.loc[order], texts=self._texts, interactive=True,
+            threshold=checker.threshold,
+        )  # fmt: skip
         with self._session.lock:
             if stopped.is_set():
                 raise _StoppedError

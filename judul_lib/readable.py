@@ -35,6 +35,18 @@ def number(value: Any, decimals: int = 3) -> str:
     return str(value)
 
 
+def decimals_to_tell(value: float, limit: float, least: int = 2) -> int:
+    """Return how many decimals show on which side of a limit a value is.
+
+    Examples
+    --------
+    >>> decimals_to_tell(0.496, 0.5), decimals_to_tell(0.504, 0.5), decimals_to_tell(0.49996, 0.5)
+    (3, 2, 5)
+    """
+    told = (n for n in range(least, 17) if (round(value, n) >= round(limit, n)) == (value >= limit))
+    return next(told, 17)
+
+
 READABLE: Mapping[str, str] = MappingProxyType(
     {
         "accuracy": "akurasi", "f1_weighted": "F1 berbobot", "f1": "F1", "precision": "presisi",

@@ -19,7 +19,6 @@ from scipy.special import logit
 
 from judul_lib.array_files import Arrays, StringColumn
 from judul_lib.features import FloatArray
-from judul_lib.matches import TopRows
 from judul_lib.meetings import Meetings
 from judul_lib.record_arrays import stored_units
 from judul_lib.record_bounds import PartSums, UpperBound
@@ -27,6 +26,7 @@ from judul_lib.record_features import LEAST_EQUAL, NEARLY_EQUAL, record_features
 from judul_lib.records import GROUPS, RecordTable, is_in
 from judul_lib.structured import PreparedTitles, StructuredModel
 from judul_lib.study_search import StudySearch, largest, letters_bound
+from judul_lib.top_rows import TopRows
 
 # Titles of which letters are compared first, and those compared in full at a time: first, and then.
 _FIRST, _SOME, _NEXT = 512, 96, 256

@@ -17,6 +17,7 @@ from typing import Any
 from judul_lib import arrays
 from judul_lib.errors import ModelError
 from judul_lib.features import FEATURES
+from judul_lib.model_resources import require_resources
 from judul_lib.settings import PROFILES
 from judul_lib.storage import recover_folder, replace_folder, sha256_of, write_bytes
 from judul_lib.structured import STRUCTURED_FEATURES, StructuredModel
@@ -99,7 +100,7 @@ def save_model(folder: Path, files: Mapping[str, bytes], metadata: Mapping[str, 
 
 
 def load_model(folder: str | Path) -> Model:
-    """Load a model for checking titles, without scikit-learn and without a pickle.
+    """Load a model of the study for checking titles, without scikit-learn and without a pickle.
 
     Raises
     ------
@@ -146,11 +147,12 @@ def load_structured(folder: str | Path) -> tuple[StructuredModel, list[str]]:
     Raises
     ------
     ModelError
-        The folder is missing, incomplete, its hashes do not hold, or its model
-        takes other features than `STRUCTURED_FEATURES`.
+        The folder is missing, incomplete, its hashes do not hold, or its model takes other
+        features than `STRUCTURED_FEATURES` or another lexicon or vectors than the package has.
     """
     metadata, files = verified_files(folder, (STRUCTURED_FILE, TITLES_FILE))
     _require_features(folder, metadata, STRUCTURED_FEATURES)
+    require_resources(folder, metadata)
     return StructuredModel.from_bytes(files[STRUCTURED_FILE]), _column(files, "Judul")
 
 
@@ -229,9 +231,8 @@ def read_metadata(folder: str | Path) -> dict[str, Any]:
     """
     folder = Path(folder)
     recover_folder(folder)
-    path = folder / METADATA_FILE
     try:
-        metadata = json.loads(path.read_bytes())
+        metadata = json.loads((folder / METADATA_FILE).read_bytes())
     except FileNotFoundError as error:
         raise ModelError(f"Tidak ada model di {folder}. Buat dengan `make run`.") from error
     except (ValueError, RecursionError) as error:
@@ -260,7 +261,7 @@ def verified_files(
     Raises
     ------
     ModelError
-        The folder is missing, incomplete, or its hashes do not hold.
+        The folder is missing, incomplete, its hashes do not hold, or it holds another kind.
     """
     folder = Path(folder)
     metadata = read_metadata(folder)
@@ -268,6 +269,11 @@ def verified_files(
     for name in dict.fromkeys((*metadata["files"], *names)):
         if Path(name).name != name:  # No model has folders, and none reaches out of its own.
             raise _damaged(folder, METADATA_FILE)
+        if name not in metadata["files"] and not (folder / name).exists():
+            raise ModelError(
+                f"Model di {folder} jenisnya lain: tidak berisi {name}. Panggil `load_checker` untuk "
+                "memeriksa judul; untuk modelnya saja, `load_structured` atau `load_model`."
+            )
         try:
             content = (folder / name).read_bytes()
         except FileNotFoundError as error:
@@ -314,8 +320,7 @@ def _metadata_or_none(folder: Path) -> dict[str, Any] | None:
 def _essence(metadata: Mapping[str, Any] | None) -> Any:
     if metadata is None:
         return None
-    kept = {key: value for key, value in metadata.items() if key not in _INCIDENTAL}
-    return json.loads(json.dumps(kept))
+    return json.loads(json.dumps({key: metadata[key] for key in metadata if key not in _INCIDENTAL}))
 
 
 def _holds(folder: Path, metadata: Mapping[str, Any]) -> bool:

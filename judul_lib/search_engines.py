@@ -12,7 +12,7 @@ from judul_lib.checking import Checker, TitleChecker
 from judul_lib.errors import ModelError
 from judul_lib.features import FEATURES, FloatArray, TitleTable
 from judul_lib.forest_table import ForestTable
-from judul_lib.matches import TopRows
+from judul_lib.matches import LEAST_ALIKE
 from judul_lib.preprocessing import preprocess_titles
 from judul_lib.record_arrays import record_arrays
 from judul_lib.record_features import unit_similarity
@@ -21,6 +21,7 @@ from judul_lib.registry import STRUCTURED, Model, load_model, load_structured, r
 from judul_lib.structured import STRUCTURED_FEATURES, PreparedTitles, StructuredModel
 from judul_lib.structured_checking import StructuredChecker, without_place
 from judul_lib.study_search import StudySearch, search, study_arrays
+from judul_lib.top_rows import TopRows
 from judul_lib.verdicts import compare_rows, told
 
 Removed = NDArray[np.int32]
@@ -49,6 +50,12 @@ class Engine(Protocol):
 
     def read(self, titles: Sequence[str]) -> Any:
         """Return titles made ready to be looked for in every part."""
+
+    def least_deciding(self, queries: Any, row: int) -> float:
+        """Return from which probability any title may decide for a query, beside the best of all.
+
+        Infinite where only the best does; see `Matches.decision`.
+        """
 
     def search(
         self, part: Any, queries: Any, tops: Sequence[TopRows], start: int, removed: Removed
@@ -108,6 +115,10 @@ class StudyEngine:
         """Return a part from its arrays, ready to be searched."""
         return StudySearch(arrays, StringColumn.at(arrays, "titles"), self._tfidf)
 
+    def least_deciding(self, queries: TitleTable, row: int) -> float:
+        """Return infinity: to the study's models no title is the same study elsewhere."""
+        return np.inf
+
     def search(
         self,
         part: StudySearch,
@@ -152,6 +163,11 @@ class RecordEngine:
     def open(self, arrays: Arrays) -> RecordSearch:
         """Return a part from its arrays, ready to be searched."""
         return RecordSearch(self._model, arrays, StringColumn.at(arrays, "titles"))
+
+    def least_deciding(self, queries: PreparedTitles, row: int) -> float:
+        """Return from which probability a title may be the same study elsewhere."""
+        names_place = any(unit.field == "place" for unit in queries.records.parse(row))
+        return LEAST_ALIKE if names_place else np.inf
 
     def search(
         self,

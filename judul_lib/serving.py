@@ -56,7 +56,7 @@ def check_config(config: Config) -> None:
             f"Halaman di {config.host} dapat dibuka dari komputer lain, jadi harus dilindungi token. "
             "Berikan `make app TOKEN=…` atau variabel JUDUL_TOKEN, atau sajikan di localhost saja."
         )
-    find_models(config.models)
+    find_models(config.models, warn=lambda sentence: None)  # The page says it.
     for path in config.corpora.values():
         read_archive(path, config)
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET

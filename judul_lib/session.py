@@ -98,7 +98,8 @@ class Session:
         self.log = log
         self._own: dict[str, Checker] = {}
         self.damaged: list[str] = []
-        for name, folder in self._assigned(find_models(config.models)).items():
+        found = find_models(config.models, warn=self.damaged.append)
+        for name, folder in self._assigned(found).items():
             start = time.perf_counter()
             try:
                 self._own[name] = load_checker(

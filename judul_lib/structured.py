@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from judul_lib.arrays import ArrayTfidf
 from judul_lib.features import FEATURES, TitleTable, distinct_titles, pair_features
+from judul_lib.matches import LEAST_ALIKE, is_elsewhere
 from judul_lib.preprocessing import preprocess_titles
 from judul_lib.record_features import RECORD_FEATURES, record_features, unit_similarity
 from judul_lib.records import GROUPS, RecordTable
@@ -31,8 +32,6 @@ FloatArray = NDArray[np.float64]
 
 # Share of a place that is found again in the other title, up to which they are two places.
 _PLACES_APART = 0.6
-# Probability below which two titles are not the same study, in whatever place.
-_LEAST_ALIKE = 0.1
 _LOST = ("min", "max", "gap")
 COPIED_FEATURES = tuple(
     f"{group}_{measure}_{how}" for how in ("copied", "worded") for group in GROUPS for measure in _LOST
@@ -219,8 +218,8 @@ class StructuredModel:
         -------
         ndarray of bool, shape (n,)
         """
-        would_be = self.probability(features_without_place) >= threshold
-        return self.may_be_elsewhere(features) & would_be
+        probability = self.probability(features), self.probability(features_without_place)
+        return self.may_be_elsewhere(features) & is_elsewhere(*probability, threshold)
 
     def may_be_elsewhere(self, features: FloatArray) -> NDArray[np.bool_]:
         """Tell which pairs name two places and are not plainly different otherwise, shape (n,).
@@ -232,7 +231,7 @@ class StructuredModel:
         names = STRUCTURED_FEATURES
         neither, one, alike = (features[:, names.index(f"place_{n}")] for n in ("neither", "one", "max"))
         apart: NDArray[np.bool_] = (neither + one == 0) & (alike <= _PLACES_APART)
-        return apart & (self.probability(features) >= _LEAST_ALIKE)
+        return apart & (self.probability(features) >= LEAST_ALIKE)
 
     def score(self, left: Sequence[str], right: Sequence[str]) -> FloatArray:
         """Score pairs of titles: row *i* of the one with row *i* of the other.

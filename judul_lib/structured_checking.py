@@ -8,7 +8,8 @@ import numpy as np
 
 from judul_lib.checking import Checker, Rows
 from judul_lib.features import FloatArray
-from judul_lib.matches import Evidence
+from judul_lib.matches import Evidence, require_threshold
+from judul_lib.preprocessing import require_titles
 from judul_lib.record_features import unit_similarity
 from judul_lib.settings import DECISION_THRESHOLD, ELSEWHERE, ELSEWHERE_LABELS
 from judul_lib.structured import PreparedTitles, StructuredModel
@@ -91,7 +92,8 @@ class StructuredChecker(Checker):
         threshold: float = DECISION_THRESHOLD,
         elsewhere: str = ELSEWHERE,
     ) -> None:
-        self.titles, self.threshold = list(titles), threshold
+        require_titles(titles)
+        self.titles, self.threshold = list(titles), require_threshold(threshold)
         self.elsewhere_label = ELSEWHERE_LABELS[elsewhere]
         self._elsewhere = elsewhere
         self._model = model

@@ -18,23 +18,22 @@ from judul_lib.corpus import PROCESSED_COLUMN, Corpus
 from judul_lib.corpus_baselines import baseline_of
 from judul_lib.drift import with_baseline
 from judul_lib.estimators import fit_vectorizer
+from judul_lib.model_resources import resource_hashes
 from judul_lib.preprocessing import preprocess_titles
 from judul_lib.settings import FULL, SEED
 from judul_lib.signed_logistic import PENALTY, fit_logistic
-from judul_lib.spelling import SPELLINGS_FILE, STEMS_FILE
 from judul_lib.storage import content_version, frame_text, sha256_of
 from judul_lib.structured import MONOTONE, STRUCTURED_FEATURES, StructuredModel, Weights
 from judul_lib.structured_checking import StructuredChecker
 from judul_lib.structured_pairs import TrainingSet, fit_weights, training_set
 from judul_lib.table_files import TITLE_COLUMN
-from judul_lib.title_parser import LEXICON_FILE, TitleParser
+from judul_lib.title_parser import TitleParser
 from judul_lib.training import recorded_packages
-from judul_lib.word_vectors import VECTORS_FILE, WordVectors
+from judul_lib.word_vectors import WordVectors
 
 FloatArray = NDArray[np.float64]
 
 _FOLDS = 10
-_RESOURCES = (LEXICON_FILE, STEMS_FILE, SPELLINGS_FILE, VECTORS_FILE)
 
 
 def train_structured(
@@ -217,7 +216,7 @@ def package_structured(
         "seed": random_state,
         "recommended": recommended,
         "evaluation": dict(evaluation or {}),
-        "resources": {path.name: sha256_of(path.read_bytes()) for path in _RESOURCES},
+        "resources": resource_hashes(),
         "packages": recorded_packages(),
         **(further or {}),
     }

@@ -32,8 +32,8 @@ from judul_lib.features import (
     share_of,
 )
 from judul_lib.forest_table import ForestTable
-from judul_lib.matches import TopRows
 from judul_lib.preprocessing import preprocess_titles
+from judul_lib.top_rows import TopRows
 
 # Titles whose letters are compared at a time; with more left, their letters are counted first.
 _FIRST, _NEXT, _MANY = 256, 16_384, 1024

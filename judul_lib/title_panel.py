@@ -129,7 +129,7 @@ class ModelPanel(widgets.VBox):
         self._session.tell("download", model=self._name, detail="csv")
         rows = [
             {"judul": self._title, "model": self._name, **row, "ambang": self._shown.threshold}
-            for row in self._shown.rows()
+            for row in self._shown.told_rows()
         ]
         return file_name(self._title, date.today()), harmless_csv(rows).encode("utf-8-sig")
 
@@ -151,10 +151,10 @@ class ModelPanel(widgets.VBox):
         log = self._session.log
         if log is None or self._shown is None or not len(self._shown):
             return
-        row = self._shown.decisive
-        chance = float(self._shown.probability[row])
-        about = (self._name, self._shown.labels[row], chance, self._shown.threshold, is_right, rating)
-        is_kept = log.feedback(Feedback(*about, self._title, self._shown.titles[row]))
+        decision = self._shown.decision
+        chance = float(decision.probability[0])
+        about = (self._name, decision.labels[0], chance, decision.threshold, is_right, rating)
+        is_kept = log.feedback(Feedback(*about, self._title, decision.titles[0]))
         said = self._texts("thanks_text" if self._session.config.log_text else "thanks")
         self.thanks.html = f"<p class='judul-petunjuk'>{said}</p>" if is_kept else ""
 

@@ -219,7 +219,8 @@ class UsageLog:
 
     def _prediction(self, one: Answered, source: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         stamp = self._stamp()
-        found = {name: matches for name, matches in one.matches.items() if len(matches)}
+        answers = {name: matches.decision for name, matches in one.matches.items()}
+        found = {name: matches for name, matches in answers.items() if len(matches)}
         tops = [float(matches.probability[0]) for matches in found.values()]
         title = " ".join(one.title.split())
         row = {
@@ -235,7 +236,7 @@ class UsageLog:
                 **self._text("match", matches.titles[0] if name in found else None),
                 "unknown_share": one.unknown.get(name),
             }
-            for name, matches in one.matches.items()
+            for name, matches in answers.items()
         ]  # fmt: skip
         return row, scores
 

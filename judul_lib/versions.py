@@ -16,9 +16,11 @@ from typing import Any
 
 from judul_lib.errors import ModelError
 from judul_lib.file_locks import locked_file
+from judul_lib.model_resources import require_resources
 from judul_lib.registry import (
     GOVERNANCE_KEY,
     METADATA_FILE,
+    STRUCTURED,
     read_metadata,
     verified_files,
     version_of,
@@ -159,6 +161,8 @@ def add_version(outputs: str | Path, folder: str | Path) -> str:
 def verify_version(outputs: str | Path, name: str, version: str) -> dict[str, Any]:
     """Compare the hashes of a version, and its name with what its metadata give; nothing is opened.
 
+    The structured model's lexicon and vectors must be those it was packaged with.
+
     Returns
     -------
     dict
@@ -169,7 +173,11 @@ def verify_version(outputs: str | Path, name: str, version: str) -> dict[str, An
     ModelError
         There is no such version, it is incomplete, or something does not hold.
     """
-    return verified_version(version_folder(outputs, name, version), name, version)[0]
+    folder = version_folder(outputs, name, version)
+    metadata, _ = verified_version(folder, name, version)
+    if name == STRUCTURED:
+        require_resources(folder, metadata)
+    return metadata
 
 
 def verified_version(folder: Path, name: str, version: str) -> tuple[dict[str, Any], dict[str, bytes]]:
@@ -259,11 +267,22 @@ def versions_home(outputs: str | Path, name: str) -> Path:
 
 
 def stored_current(home: Path) -> str | None:
-    """Return what ``current`` says, without looking whether that is there."""
+    """Return what ``current`` says, without looking whether that is there.
+
+    Raises
+    ------
+    ModelError
+        It is no file that can be read.
+    """
     try:
         return (home / CURRENT_FILE).read_text("utf-8", "replace").strip()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        raise ModelError(
+            f"{home / CURRENT_FILE} tidak dapat dibaca ({error.strerror}). Pulihkan dari cadangan, atau "
+            "hapus, lalu pilih versinya lagi dengan `judul models promote`."
+        ) from error
 
 
 def read_json(path: Path, otherwise: Any) -> Any:

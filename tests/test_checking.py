@@ -1,13 +1,18 @@
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from judul_lib import compute_similarities, score_pairs
+from judul_lib import TitleIndex, compute_similarities, load_checker, score_pairs
 from judul_lib.checking import TitleChecker
+from judul_lib.errors import ArgumentError, CorpusError
 from judul_lib.features import FEATURES, extract_pair_features
 from judul_lib.matches import RESULT_COLUMNS, label
 from judul_lib.preprocessing import preprocess_text
+from judul_lib.proposals import check_proposals
 from judul_lib.registry import load_estimators
+from tests.conftest import PROJECT
 
 QUERY = "Prediksi Harga Beras di Kota Medan Menggunakan Metode LSTM"
 
@@ -83,6 +88,7 @@ def test_ties_keep_the_order_of_the_corpus(trained):
     assert checker.check("Deteksi Hoaks Politik").titles == titles
 
 
+@pytest.mark.filterwarnings("ignore:.*tanpa kata Latin")
 @pytest.mark.parametrize(
     "query", ["", "   ", "yang dan", "🙂", "=1+1", "<script>alert(1)</script>", "x" * 10_000]
 )
@@ -112,3 +118,83 @@ def test_pairs_are_scored_in_order_and_blank_ones_stay_blank(trained):
 
 def test_the_threshold_itself_counts_as_similar():
     assert (label(0.7, 0.7), label(0.69, 0.7)) == ("MIRIP", "TIDAK MIRIP")
+
+
+STRUCTURED = PROJECT / "outputs" / "structured"
+LIGHT = PROJECT / "outputs" / "light"
+MAKERS = {
+    "light": lambda titles, **given: load_checker(LIGHT, titles, **given),
+    "structured": lambda titles, **given: load_checker(STRUCTURED, titles, **given),
+    "index": lambda titles, **given: TitleIndex.build(titles, STRUCTURED, **given),
+}
+made = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+ARCHIVE = ["Deteksi Hoaks Politik", "Prediksi Harga Beras", "Analisis Sentimen"]
+
+
+@made
+@pytest.mark.parametrize("threshold", [float("nan"), float("inf"), -0.1, 1.1, "0.5", None, True])
+def test_a_threshold_that_is_none_is_refused(make, threshold):
+    with pytest.raises(ArgumentError, match="bilangan 0 sampai 1"):
+        make(ARCHIVE, threshold=threshold)
+    with pytest.raises(ArgumentError, match="Ambang"):
+        make(ARCHIVE).check(QUERY).at(threshold)
+
+
+@made
+@pytest.mark.parametrize("top_k", [0, -1, 1.5, "3", float("nan"), True])
+def test_a_number_of_matches_that_is_none_is_refused(make, top_k):
+    checker = make(ARCHIVE)
+    with pytest.raises(ArgumentError, match="bilangan bulat mulai dari 1"):
+        checker.check(QUERY, top_k=top_k)
+    with pytest.raises(ArgumentError, match="Jumlah hasil"):
+        list(checker.check_many([QUERY], top_k=top_k))
+
+
+@made
+def test_bounds_and_numbers_of_numpy_are_taken(make):
+    for threshold in (0, 1, np.float32(0.5), np.float64(0.25)):
+        assert make(ARCHIVE, threshold=threshold).threshold == threshold
+    assert len(make(ARCHIVE).check(QUERY, top_k=np.int64(2))) == 2
+    assert len(make(ARCHIVE).check(QUERY, top_k=99)) == len(make(ARCHIVE).check(QUERY)) == 3
+
+
+@made
+@pytest.mark.parametrize("wrong", [None, 2024, 1.5, float("nan"), b"Deteksi", ["Deteksi"]])
+def test_a_title_that_is_no_text_is_refused_with_its_number(make, wrong):
+    said = "Judul ke-2 bukan teks"
+    with pytest.raises(CorpusError, match=said):
+        make([QUERY, wrong])
+    checker = make(ARCHIVE)
+    with pytest.raises(CorpusError, match="Judul ke-1 bukan teks"):
+        checker.check(wrong)
+    for use in (
+        lambda: list(checker.check_many([QUERY, wrong])),
+        lambda: checker.with_titles([QUERY, wrong]),
+        lambda: checker.score([QUERY, QUERY], [QUERY, wrong]),
+        lambda: checker.score([QUERY, wrong], [QUERY, QUERY]),
+        lambda: score_pairs([QUERY, wrong], [QUERY, QUERY], checker),
+        lambda: check_proposals([QUERY, wrong], checker),
+    ):
+        with pytest.raises(CorpusError, match=said):
+            use()
+
+
+@made
+def test_one_text_is_no_list_of_titles(make):
+    with pytest.raises(CorpusError, match="bukan daftar judul"):
+        make("Deteksi Hoaks")
+    checker = make(ARCHIVE)
+    for use in (lambda: list(checker.check_many(QUERY)), lambda: checker.score(QUERY, QUERY)):
+        with pytest.raises(CorpusError, match="bukan daftar judul"):
+            use()
+
+
+@made
+@pytest.mark.parametrize("title", ["كشف الأخبار الكاذبة", "深度学习", "2024", "", "yang dan"])
+def test_a_title_without_a_word_to_compare_is_not_judged_without_a_word(make, title):
+    checker = make([title, *ARCHIVE])
+    with pytest.warns(UserWarning, match="tanpa kata Latin yang dapat dibandingkan"):
+        checker.check(title)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        checker.check(QUERY)  # An archive may hold such titles.

@@ -383,3 +383,10 @@ def test_without_a_command_the_help_is_shown(capsys):
 
 def test_the_version():
     assert CliRunner().invoke(cli, ["--version"]).output == f"judul {__version__}\n"
+
+
+@pytest.mark.parametrize(("threshold", "said"), [("0", "MIRIP (ambang 0: setiap judul dihitung MIRIP;")])
+def test_a_threshold_of_nothing_is_said(threshold, said):
+    result = judul("check", "Xyzzy Qwerty Asdf", "--model", "light", JUDUL_THRESHOLD=threshold)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith(said)

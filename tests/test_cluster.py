@@ -149,6 +149,7 @@ def assert_same_matches(found, expected):
         assert one.titles == other.titles
         assert np.array_equal(one.features, other.features)
         assert one.rows() == other.rows()
+        assert one.decision.rows() == other.decision.rows()
 
 
 @pytest.mark.parametrize("model", [LIGHT, STRUCTURED], ids=["light", "structured"])
@@ -160,20 +161,19 @@ def test_the_same_near_duplicates_wherever_they_are_computed(address, model):
         assert_same_pairs(find_duplicates(titles, model, n_jobs=2), expected)
 
 
-@pytest.mark.parametrize("decide", [False, True])
-def test_the_same_answers_wherever_they_are_computed(address, monkeypatch, tmp_path, decide):
+@pytest.mark.parametrize("is_index", [False, True])
+def test_the_same_answers_wherever_they_are_computed(address, monkeypatch, tmp_path, is_index):
     checker = load_checker(LIGHT, TITLES[200:600])
-    options = {"decide": decide} if decide else {"top_k": 5}
-    expected = list(check_in_batches(TITLES[:180], checker, **options))
-    if not decide:
-        found = check_in_batches(TITLES[:180], checker, n_jobs=2, **options)
+    expected = list(check_in_batches(TITLES[:180], checker, top_k=5))
+    if not is_index:
+        found = check_in_batches(TITLES[:180], checker, n_jobs=2, top_k=5)
         assert_same_matches(list(found), expected)
     monkeypatch.setenv(SCHEDULER_VARIABLE, address)
-    if decide:
+    if is_index:
         # Its arrays are mapped from files that a worker elsewhere would not have.
         TitleIndex.build(TITLES[200:600], LIGHT).save(tmp_path)
         checker = TitleIndex.load(tmp_path)
-    assert_same_matches(list(check_in_batches(TITLES[:180], checker, **options)), expected)
+    assert_same_matches(list(check_in_batches(TITLES[:180], checker, top_k=5)), expected)
 
 
 def test_the_same_model_is_trained_on_a_cluster(address, monkeypatch):

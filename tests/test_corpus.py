@@ -254,3 +254,8 @@ def test_reading_stops_at_the_first_row_too_many():
 
     with pytest.raises(CorpusError, match="lebih dari 10 baris"):
         parse_table(b"Judul\n" + b"\n" * 2_000_000, "x.csv", max_rows=10)
+
+
+def test_titles_that_differ_in_the_name_of_a_language_are_all_kept(write_csv):
+    titles = [f"Belajar Pemrograman {name} untuk Pemula" for name in ("C", "C++", "C#", "NET", ".NET")]
+    assert read_corpus(write_csv(titles)).titles["Judul"].tolist() == titles

@@ -20,6 +20,7 @@ from judul_lib.features import FEATURES, FURTHER
 from judul_lib.forest_table import ForestTable
 from judul_lib.index_files import INDEX_FILE, PARTS_FOLDER
 from judul_lib.meetings import _splits
+from judul_lib.settings import ELSEWHERE_LABELS
 from judul_lib.study_search import count_letters, letters_bound
 from tests.conftest import PROJECT, gold_titles
 
@@ -63,6 +64,7 @@ def index_of(model, titles, part_rows):
     return index
 
 
+@pytest.mark.filterwarnings("ignore:.*tanpa kata Latin")
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     titles=TITLES, queries=TITLES, part_rows=st.integers(1, 12), top_k=st.sampled_from([1, 3, 10, None])
@@ -73,6 +75,54 @@ def test_the_same_titles_scores_and_order_as_comparing_with_all(
     index = index_of(model, titles, part_rows)
     expected = brute(model[1].with_titles(titles), queries[:6], top_k)
     assert_same(index.check_many(queries[:6], top_k=top_k), expected)
+
+
+STUDIES = (
+    "Klasifikasi Penyakit Daun Padi Menggunakan CNN",
+    "Identifikasi Penyakit Daun Tanaman Padi dengan CNN",
+    "Klasifikasi Penyakit Daun Padi Menggunakan CNN dan SVM", "Sistem Informasi Perpustakaan Sekolah",
+    "Klasifikasi Penyakit Daun Jagung Menggunakan CNN",
+)  # fmt: skip
+WHERE = ("", " di Sleman", " di Kabupaten Bantul", " di Kota Medan", " di Solo", " di Padang")
+PLACED = st.builds("{}{}".format, st.sampled_from(STUDIES), st.sampled_from(WHERE))
+
+
+def decision_of_all(checker, query):
+    """Return title, probability and label of what decides: each title compared by itself, one by one."""
+    compared = []
+    for row, title in enumerate(checker.titles):
+        features, (p,), (label,) = checker.score([query], [title])
+        cosine, levenshtein = (features[0, list(FEATURES).index(n)] for n in ("cosine", "levenshtein"))
+        compared.append((-p, -cosine, -levenshtein, row, title, label))
+    compared.sort()
+    wanted = [row for name in ("MIRIP", "TANYAKAN") for row in compared if row[-1] == name]
+    p, *_, title, label = (wanted or compared)[0]
+    return title, -p, label
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    titles=st.lists(PLACED, min_size=1, max_size=9),
+    query=PLACED,
+    threshold=st.sampled_from([0, 0.05, 0.3, 0.5, 0.8, 0.98, 1]),
+    treatment=st.sampled_from(list(ELSEWHERE_LABELS)),
+    part_rows=st.integers(1, 5),
+    top_k=st.sampled_from([1, 2, 5, None]),
+)
+def test_the_decision_is_that_of_the_whole_corpus_however_much_is_shown(
+    model, titles, query, threshold, treatment, part_rows, top_k
+):
+    checkers = [model[1].with_titles(titles), index_of(model, titles, part_rows)]
+    for checker in checkers:
+        checker.elsewhere_label = ELSEWHERE_LABELS[treatment]
+        before = checker.check(query, top_k=top_k)  # As a page that moves the threshold afterwards.
+        checker.threshold = threshold
+        expected = decision_of_all(checkers[0], query)
+        shown = checker.check(query, top_k=top_k)
+        assert len(shown) == min(top_k or len(titles), len(titles))
+        for matches in (shown, shown.first(1), before.at(threshold), before.first(1).at(threshold)):
+            found = matches.decision
+            assert (found.titles[0], found.probability[0], found.labels[0]) == expected
 
 
 @pytest.mark.parametrize("top_k", [1, 10])
@@ -255,7 +305,7 @@ def test_a_damaged_index_is_whole_again_when_it_is_built_anew(saved, damage):
 
 
 def test_an_index_read_with_another_lexicon_is_refused(saved, monkeypatch):
-    monkeypatch.setattr("judul_lib.index_files._RESOURCES", ())
+    monkeypatch.setattr("judul_lib.model_resources._FILES", ())
     with pytest.raises(IndexFileError, match="kamus atau vektor kata versi lain"):
         TitleIndex.load(saved)
 

@@ -9,18 +9,23 @@ import pandas as pd
 import pytest
 
 from judul_lib import page_parts
+from judul_lib.answers import show
 from judul_lib.config import Config
-from judul_lib.database import events, feedback, opened_database, read_table, sqlite_url
+from judul_lib.database import events, feedback, opened_database, read_table, scores, sqlite_url
 from judul_lib.features import FEATURES
 from judul_lib.index import TitleIndex
 from judul_lib.match_plots import evidence_waterfall, match_bars
 from judul_lib.page import CheckPage
 from judul_lib.proposals import check_proposals
+from judul_lib.readable import decimals_to_tell
+from judul_lib.readable import number as shown_number
 from judul_lib.session import Session, objection
+from judul_lib.structured_checking import StructuredChecker
 from judul_lib.texts import TEXTS_FILE, read_texts
 from judul_lib.title_panel import file_name
+from judul_lib.usage_log import UsageLog
 from judul_lib.widgets import FileInput, TitleForm
-from tests.conftest import PROJECT
+from tests.conftest import PROJECT, judul
 
 MODELS = PROJECT / "outputs"
 TITLE = "Peramalan Harga Rumah di Bekasi dengan Regresi Ridge"
@@ -445,8 +450,86 @@ def test_the_same_study_elsewhere_hides_none_that_counts():
         assert matches.labels == [first, "MIRIP"]
         assert "judul-mirip" in page_parts.verdict(matches).html
         assert archive[1] in page_parts.verdict(matches).text
-        assert next(checker.decide_many([title])).titles == [archive[1]]
+        assert checker.check(title, top_k=1).decision.titles == [archive[1]]
         assert check_proposals([title], checker)["simpulan"].tolist() == ["MIRIP"]
+
+
+def test_every_surface_tells_the_same_decision(tmp_path):
+    """A study elsewhere in many towns hides none that counts, however many rows are asked for."""
+    title = "Klasifikasi Penyakit Daun Padi Menggunakan Convolutional Neural Network di Kabupaten Sleman"
+    towns = ("Bantul", "Solo", "Medan", "Padang", "Malang", "Bogor", "Jember")
+    counting = "Klasifikasi Penyakit Daun Padi Menggunakan CNN dan SVM"
+    archive = [*(f"Identifikasi Penyakit Daun Tanaman Padi dengan CNN di {t}" for t in towns), counting]
+    corpus, file = tmp_path / "arsip.csv", tmp_path / "usulan.csv"
+    corpus.write_text("Judul\n" + "\n".join(archive) + "\n")
+    file.write_text(f"Judul\n{title}\n")
+    TitleIndex.build(archive, MODELS / "structured").save(tmp_path / "indeks")
+    told = []
+    for where in (("--corpus", corpus), ("--index", tmp_path / "indeks")):
+        options = (*where, "--models", MODELS, "--elsewhere", "tidak")
+        for top in (1, 10):
+            shown = judul("check", title, *options, "--top", top, "--format", "json").stdout
+            answer = json.loads(shown)
+            told.append((answer["rf_label"], counting in [row["judul_ref"] for row in answer["hasil"]]))
+        judul("check", "--file", file, "--output", tmp_path / "hasil.csv", *options)
+        row = pd.read_csv(tmp_path / "hasil.csv").iloc[0]
+        told.append((row["rf_label"], row["judul_ref"] == counting))
+    config = Config(models=MODELS, elsewhere="tidak", log=False, corpora={"Arsip": corpus})
+    logs = UsageLog(tmp_path / "logs", log_text=True)
+    session = Session(config, read_texts(), logs)
+    answers = session.check(title)
+    session.write_down(title, answers)
+    panel = page_parts.verdict(answers["structured"].matches.first(5)).text
+    told.append((panel.split(" (")[0], counting in panel))
+    page = CheckPage(config)
+    page.one.top_k.value = 5
+    page.one.check(title)
+    shown = page.one.panels["structured"]
+    assert "judul-mirip" in shown.verdict.html
+    told.append(("MIRIP", counting in shown._csv()[1].decode("utf-8-sig")))
+    with opened_database(sqlite_url(tmp_path / "logs")) as engine:
+        (logged,) = [row for row in read_table(engine, scores) if row["model"] == "structured"]
+    told.append(("MIRIP" if logged["probability"] >= 0.5 else "", logged["match_text"] == counting))
+    assert set(told) == {("MIRIP", True)}
+
+
+def test_a_proposal_elsewhere_hides_no_other_that_counts():
+    from judul_lib.checkers import load_checker
+
+    title = "Klasifikasi Penyakit Daun Padi Menggunakan Convolutional Neural Network di Kabupaten Sleman"
+    others = [
+        "Identifikasi Penyakit Daun Tanaman Padi dengan CNN di Bantul",
+        "Klasifikasi Penyakit Daun Padi Menggunakan CNN dan SVM",
+    ]
+    checker = load_checker(MODELS / "structured", others, elsewhere="tidak")
+    row = check_proposals([title, *others], checker).iloc[0]
+    assert (row["simpulan_antarusulan"], row["usulan_terdekat"]) == ("MIRIP", others[1])
+
+
+@pytest.mark.parametrize("language", ["id", "en"])
+def test_a_threshold_of_nothing_is_said_instead_of_a_probability(session, language):
+    matches = session.checkers["light"].check("Xyzzy Qwerty Asdf").at(0.0)
+    shown = page_parts.verdict(matches, texts=read_texts(language))
+    assert read_texts(language)("all_similar") in shown.html
+    assert "0,00" not in shown.text
+    assert "0.00" not in shown.text
+
+
+def test_so_many_digits_are_shown_that_the_threshold_is_told_from_the_probability(session):
+    matches = session.checkers["structured"].check(TITLE)
+    p = float(matches.probability[0])
+    assert shown_number(p, 2) == shown_number(p + 1e-4, 2)
+    told = shown_number(p, decimals_to_tell(p, p + 1e-4))
+    assert len(told) > len("0,00")
+    judged = matches.at(p + 1e-4)
+    assert f"peluang mirip {told}" in page_parts.verdict(judged).text
+    assert f">{told}<" in page_parts.match_table(TITLE, judged).html
+    assert f">{told}<" in page_parts.comparison({"x": judged}).html
+    checker = StructuredChecker(
+        session.checkers["structured"]._model, session.checkers["structured"].titles, threshold=p + 1e-4
+    )
+    head = show(TITLE, checker.check(TITLE), checker, "structured", "table").splitlines()[0]
+    assert f"peluang {told}, ambang {shown_number(p + 1e-4, len(told) - 2)};" in head
 
 
 def test_a_threshold_of_nothing_calls_everything_similar_and_nothing_elsewhere(session):

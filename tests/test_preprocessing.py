@@ -14,6 +14,7 @@ from judul_lib.preprocessing import (
     preprocess_titles,
     preprocessing_steps,
     stem_word,
+    title_key,
 )
 
 
@@ -93,3 +94,28 @@ def test_the_transformer_is_one_of_scikit_learns():
     pipeline = clone(make_pipeline(TitlePreprocessor(), TfidfVectorizer()))
     assert pipeline.fit_transform(titles).shape == (2, 4)
     assert TitlePreprocessor().transform(titles).tolist() == preprocess_titles(titles)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("C", "C++", "C#"), ("F", "F#"), ("NET", ".NET"), ("A", "A*", "A#"), ("J", "J#"), ("D", "D*"),
+        ("C11", "C++11"), ("VB NET 7", "VB .NET 7"),
+    ],
+)  # fmt: skip
+def test_names_with_signs_are_other_titles(names):
+    titles = [f"Belajar Pemrograman {name} untuk Pemula" for name in names]
+    assert len(set(map(title_key, titles))) == len(names)
+    assert len({title_key(f"Pemrograman {name}.") for name in names}) == len(names)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Deteksi Hoaks*", "Deteksi Hoaks"), ("CNN + SVM", "CNN dan SVM".replace("dan ", "")),
+        ("PHP+MySQL", "PHP MySQL"), ("Kelas #2", "Kelas 2"), ("C Sharp", "c#"), ("C ++", "C++"),
+        ("Ｃ＋＋", "c++"), ("ASP.NET", "asp net"), ("Akhir kalimat.", "akhir kalimat"), ("C♯", "C#"),
+    ],
+)  # fmt: skip
+def test_signs_that_name_nothing_make_no_other_title(one, other):
+    assert title_key(one) == title_key(other)

@@ -172,8 +172,8 @@ def test_no_module_imports_from_a_floor_above():
         database pseudonyms
         spool corpus estimators features spelling leaderboard_plots
         widgets forest_table audit log_copies usage_frames drift ab_testing
-        title_parser word_vectors matches gold labeling
-        evaluation baselines synthetic privacy backup
+        title_parser word_vectors matches top_rows gold labeling
+        evaluation model_resources baselines synthetic privacy backup
         spans restoring fairness
         records encoders leaderboard study_search
         record_features meetings usage_log

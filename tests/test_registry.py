@@ -2,6 +2,7 @@ import json
 import pickle
 import shutil
 
+import numpy as np
 import pytest
 
 from judul_lib import registry
@@ -22,7 +23,8 @@ from judul_lib.registry import (
 from judul_lib.settings import SEED
 from judul_lib.storage import recover_folder, replace_folder
 from judul_lib.training import package_model, train_model
-from tests.conftest import PROJECT
+from judul_lib.versions import add_version
+from tests.conftest import PROJECT, assert_refused, judul_process
 
 
 @pytest.fixture
@@ -208,3 +210,64 @@ def test_a_reader_that_comes_too_late_to_bring_a_folder_back_finds_the_new_one(f
 
     monkeypatch.setattr(type(folder), "rename", late)
     assert read_metadata(folder)["name"] == "light"
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory):
+    """Return a folder with a copy of the package and of the structured model, also as a version."""
+    home = tmp_path_factory.mktemp("package")
+    shutil.copytree(
+        PROJECT / "judul_lib", home / "judul_lib", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    shutil.copytree(PROJECT / "outputs" / "structured", home / "outputs" / "structured")
+    add_version(home / "outputs", home / "outputs" / "structured")
+    return home
+
+
+@pytest.mark.parametrize(
+    "name", ["lexicon.csv", "lexicon_stems.csv", "spellings.csv", "stems.csv", "word_vectors.npz"]
+)
+def test_a_structured_model_is_refused_with_other_resources_than_its_own(package, name):
+    def run(*arguments):
+        return judul_process(
+            *arguments, "--models", package / "outputs", cwd=package, PYTHONPATH=str(package)
+        )
+
+    title = ("check", "Deteksi Berita Bohong dengan CNN", "--top", 1)
+    assert run(*title).returncode == 0
+    assert run("models", "verify").returncode == 0
+    path = package / "judul_lib" / "resources" / name
+    before = path.read_bytes()
+    if name.endswith(".csv"):
+        path.write_bytes(b"".join(before.splitlines(keepends=True)[:-3]))
+    else:
+        with np.load(path) as stored:
+            others = {"words": stored["words"], "vectors": stored["vectors"][::-1]}
+        np.savez_compressed(path, **others)
+    try:
+        assert_refused(run(*title), name, "make run")
+        verified = run("models", "verify")
+        assert verified.returncode == 1
+        assert name in verified.stdout + verified.stderr
+    finally:
+        path.write_bytes(before)
+
+
+def test_a_structured_model_that_names_no_resources_is_refused(tmp_path):
+    folder = shutil.copytree(PROJECT / "outputs" / "structured", tmp_path / "structured")
+    metadata = json.loads((folder / METADATA_FILE).read_text())
+    (folder / METADATA_FILE).write_text(json.dumps(metadata | {"resources": None}))
+    with pytest.raises(ModelError, match="lexicon"):
+        load_structured(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "load"),
+    [("structured", load_model), ("structured", load_estimators), ("light", load_structured)],
+)
+def test_a_model_of_another_kind_is_no_damaged_one(name, load):
+    with pytest.raises(ModelError) as refused:
+        load(PROJECT / "outputs" / name)
+    assert "load_checker" in str(refused.value)
+    assert "load_structured" in str(refused.value)
+    assert "Hapus" not in str(refused.value)

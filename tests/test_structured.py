@@ -173,6 +173,20 @@ def test_the_same_study_elsewhere_is_named_and_counted_as_the_department_says(tr
     assert checker.score(*([title] for title in PLACES))[2] == [label]
 
 
+def test_what_is_plainly_below_a_threshold_is_not_to_be_asked_about(model):
+    checker = load_checker(FOLDER, PLACES[1:])
+    matches = checker.check(PLACES[0])
+    p, elsewhere = float(matches.probability[0]), float(matches.without_place[0])
+    assert p < 0.7 < 0.98 < elsewhere
+    assert matches.labels == ["TANYAKAN"]
+    assert matches.at(0.98).labels == ["TIDAK MIRIP"]
+    sides = ([title] for title in PLACES)
+    with_place = model.pair_features(*sides)
+    without = model.pair_features(*([title] for title in PLACES), with_place=False)
+    assert model.elsewhere(with_place, without).tolist() == [True]
+    assert model.elsewhere(with_place, without, threshold=0.98).tolist() == [False]
+
+
 def test_another_study_or_the_same_place_is_not_elsewhere():
     checker = load_checker(FOLDER, ["Peramalan Curah Hujan di Bantul", PLACES[0].lower()])
     labels = [row["rf_label"] for row in checker.check(PLACES[0]).rows()]

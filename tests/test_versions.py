@@ -10,10 +10,13 @@ import sqlalchemy as sa
 
 from judul_lib import audit, promotions, registry, switches, versions
 from judul_lib.checkers import find_models, load_checker
+from judul_lib.config import Config
 from judul_lib.database import open_database, opened_database, read_table
 from judul_lib.errors import LogError, ModelError
 from judul_lib.promotions import history, promote, promotion, rollback
+from judul_lib.session import Session
 from judul_lib.switches import Trail
+from judul_lib.texts import read_texts
 from judul_lib.versions import (
     add_version,
     candidate,
@@ -378,6 +381,41 @@ def test_a_current_version_that_is_gone_is_said_and_not_passed_over(outputs, mad
     assert [found.version for found in verify(outputs) if found.problem] == [""]
     promote(outputs, "light", made[0], **WHO)  # There is a way out.
     assert find_models(outputs)["light"].name == made[0]
+
+
+def lost(current):
+    current.write_text("20260101-00000000\n")
+
+
+def no_file(current):
+    current.unlink(missing_ok=True)
+    current.mkdir()
+
+
+def no_metadata(current):
+    (current.parent / current.read_text().strip() / "metadata.json").write_text("{")
+
+
+@pytest.mark.parametrize("break_it", [lost, no_file, no_metadata])
+def test_one_broken_current_does_not_take_the_other_models_away(outputs, made, break_it):
+    shutil.copytree(PROJECT / "outputs" / "structured", outputs / "structured")
+    promote(outputs, "light", made[1], **WHO)
+    break_it(outputs / "models" / "light" / "current")
+    notes = []
+    assert list(find_models(outputs, warn=notes.append)) == ["structured"]
+    assert len(notes) == 1
+    assert "Model Ringan tidak dipakai" in notes[0]
+    with pytest.warns(UserWarning, match="Model Ringan tidak dipakai"):
+        find_models(outputs)
+    result = judul("check", "Prediksi Harga Beras", "--models", outputs)
+    assert result.returncode == 0, result.stderr
+    assert result.stderr.startswith("Catatan: Model Ringan tidak dipakai")
+    assert_refused(
+        judul("check", "Prediksi Harga Beras", "--models", outputs, "--model", "light"), "light"
+    )
+    session = Session(Config(models=outputs, log=False), read_texts())
+    assert list(session.checkers) == ["structured"]
+    assert session.damaged == notes
 
 
 def test_a_model_made_later_is_a_candidate(outputs, made):
