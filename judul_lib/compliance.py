@@ -19,7 +19,7 @@ from judul_lib.database import audit, feedback, predictions, read_table, scores,
 from judul_lib.errors import JudulError, LogError, describe_os_error
 from judul_lib.promotions import missing_metadata
 from judul_lib.readable import number, readable
-from judul_lib.registry import METADATA_FILE, STRUCTURED, load_estimators, load_structured, read_metadata
+from judul_lib.registry import METADATA_FILE, STRUCTURED, load_structured, read_metadata
 from judul_lib.settings import MODEL_TITLES, SEED
 from judul_lib.spool import spooled
 from judul_lib.storage import sha256_of
@@ -157,15 +157,11 @@ def _version_control(project: Path) -> tuple[bool, str]:
 
 
 def _seeds(outputs: Path) -> tuple[bool, str]:
-    # What the forests themselves remember counts, and a line that draws without a seed anywhere.
-    seeds = {}
-    for folder in _models(outputs):
-        metadata = read_metadata(folder)
-        name = folder.relative_to(outputs).as_posix()
-        if metadata["name"] != STRUCTURED:
-            seeds[name] = load_estimators(folder)[2].get_params().get("random_state")
-        else:
-            seeds[name] = metadata.get("seed")
+    # What the metadata say: a forest remembers its seed too, but to ask it is to unpickle it.
+    seeds = {
+        folder.relative_to(outputs).as_posix(): read_metadata(folder).get("seed")
+        for folder in _models(outputs)
+    }
     unseeded = [
         f"{path.name}:{line}"
         for path in sorted(Path(__file__).parent.glob("*.py"))

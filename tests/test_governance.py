@@ -677,8 +677,8 @@ def forget_approver(config, engine):
     commit(config.models.parent)
 
 
-def forget_seed(config, engine):
-    path = config.models / "structured" / METADATA_FILE
+def forget_seed(config, engine, name="structured"):
+    path = config.models / name / METADATA_FILE
     metadata = json.loads(path.read_text())
     del metadata["seed"]
     path.write_text(json.dumps(metadata))
@@ -695,6 +695,9 @@ UNDONE = {
     "a promotion": (promoted, []),
     "an approver": (forget_approver, ["Metadata dan hash model cocok"]),
     "a seed": (forget_seed, ["Metadata dan hash model cocok", "Benih acak tetap"]),
+    "a seed of a forest": (
+        lambda c, e: forget_seed(c, e, "light"), ["Metadata dan hash model cocok", "Benih acak tetap"],
+    ),
     "a switch without a row": (promote_silently, ["Jejak audit utuh"]),
     "nothing": (lambda config, engine: None, []),
     "text": (write_text, ["Log tanpa teks asli"]),
@@ -706,7 +709,7 @@ UNDONE = {
     ),
     "a file": (
         lambda c, e: (c.models / "light" / "titles_preprocessed.csv").write_text("x"),
-        ["Metadata dan hash model cocok", "Kode di bawah kendali versi dan bersih", "Benih acak tetap"],
+        ["Metadata dan hash model cocok", "Kode di bawah kendali versi dan bersih"],
     ),
     "another file": (
         lambda c, e: (c.models.parent / "new.py").touch(), ["Kode di bawah kendali versi dan bersih"],
