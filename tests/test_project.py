@@ -127,7 +127,8 @@ def test_what_is_imported_is_declared():
 def test_no_module_imports_from_a_floor_above():
     # Ground first; one line a floor.
     plan = """
-        settings errors clock storage signed_logistic feedback file_locks cli_words
+        settings errors
+        clock storage signed_logistic feedback file_locks cli_words
         readable notebook_runner
         texts
         figure_style
