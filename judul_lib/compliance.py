@@ -3,6 +3,7 @@
 import ast
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -206,14 +207,17 @@ def _importances(outputs: Path) -> tuple[bool, str]:
     told, passed = [], True
     for folder in _models(outputs):
         metadata = read_metadata(folder)
-        features = metadata.get("features") or []
-        if metadata["name"] == STRUCTURED:  # Its weights are the model.
-            known = len(load_structured(folder)[0].coefficients) if features else 0
-        else:
-            weights = metadata.get("importances") or {}
-            known = len(set(weights) & set(features)) if abs(sum(weights.values()) - 1) < 1e-3 else 0
-        passed = passed and known == len(features) > 0
-        told.append(f"{folder.relative_to(outputs).as_posix()} {known} dari {len(features)} fitur")
+        n = known = 0
+        with suppress(TypeError, AttributeError):  # Anybody can edit metadata.
+            features = set(metadata.get("features") or [])
+            n = len(features)
+            if metadata["name"] == STRUCTURED:  # Its weights are the model.
+                known = len(load_structured(folder)[0].coefficients) if features else 0
+            else:
+                weights = metadata.get("importances") or {}
+                known = len(set(weights) & features) if abs(sum(weights.values()) - 1) < 1e-3 else 0
+        passed = passed and known == n > 0
+        told.append(f"{folder.relative_to(outputs).as_posix()} {known} dari {n} fitur")
     return passed, f"{', '.join(told)}."
 
 

@@ -50,7 +50,7 @@ def missing_metadata(metadata: Mapping[str, Any], *, is_promoted: bool = False) 
     governance = tuple(f"{GOVERNANCE_KEY}.{key}" for key in _GOVERNANCE)
     wanted = REQUIRED + (governance if is_promoted else ())
     there = {key: _at(metadata, key) not in _NOTHING for key in wanted}
-    files, sizes = (_mapping(metadata.get(key)) for key in ("files", "sizes"))
+    files, sizes = (mapping(metadata.get(key)) for key in ("files", "sizes"))
     there |= {
         "files": bool(files) and all(files.values()),
         "sizes": bool(files) and all(isinstance(sizes.get(file), int) for file in files),
@@ -67,17 +67,17 @@ def metrics_of(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
     >>> metrics_of({"metrics": {"f1": 0.9}}), metrics_of({"metrics": "none"})
     ({'f1': 0.9}, {})
     """
-    return _mapping(metadata.get("metrics") or metadata.get("evaluation"))
+    return mapping(metadata.get("metrics") or metadata.get("evaluation"))
 
 
 def _at(metadata: Mapping[str, Any], path: str) -> Any:
     value: Any = metadata
     for key in path.split("."):
-        value = _mapping(value).get(key)
+        value = mapping(value).get(key)
     return value
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
+def mapping(value: Any) -> Mapping[str, Any]:
     """Return a part of metadata that should be a mapping, or an empty one: anybody can edit them."""
     return value if isinstance(value, Mapping) else {}
 
@@ -140,7 +140,7 @@ def history(outputs: str | Path, name: str) -> list[dict[str, Any]]:
 
 def _entries(home: Path) -> list[dict[str, Any]]:
     def is_switch(entry: Any) -> bool:
-        told = _mapping(entry)
+        told = mapping(entry)
         is_after = isinstance(told.get("previous", 0), str | None)
         return is_after and all(isinstance(told.get(key), str) for key in _SWITCH)
 

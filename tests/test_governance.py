@@ -901,6 +901,25 @@ def test_the_command_of_the_checklist_fails_where_an_item_does(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "facts",
+    [{"features": 5}, {"features": [[]]}, {"importances": [1]}, {"importances": {"cosine": "1"}},
+     {"dataset": "judul.csv"}],
+)  # fmt: skip
+def test_facts_of_another_form_are_told_as_what_is_wrong(facts, tmp_path):
+    models = tmp_path / "outputs"
+    shutil.copytree(PROJECT / "outputs" / "light", models / "light")
+    with opened_database(sqlite_url(models / "logs")):
+        pass
+    path = models / "light" / METADATA_FILE
+    path.write_text(json.dumps({**json.loads(path.read_text()), **facts}))
+    done = judul("govern", "check", "--models", models)
+    assert (done.returncode, len(done.stdout.splitlines())) == (1, 8)
+    wrong = "Metadata dan hash model cocok" if "dataset" in facts else "Bobot fitur tersedia"
+    assert f"GAGAL  {wrong}: " in done.stdout
+    assert judul("models", "show", "light", "--models", models).returncode == 0
+
+
+@pytest.mark.parametrize(
     "command",
     [
         "govern verify", "govern audit", "govern retention", "govern check", "monitor",
