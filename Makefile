@@ -90,7 +90,7 @@ lock: $(STAMP) ## Pin every dependency anew
 bench: $(STAMP) ## Measure against peers, up to a million titles (ARGS="--quick", "--only NAME", "--help")
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
-clean: ## Remove the environment and what can be made again; logs, labels, versions and backups stay
+clean: ## Remove the environment and what can be made again; logs, labels, versions, backups and what a restore set aside stay
 	rm -rf .venv build reports/*.html .pytest_cache .ruff_cache .mypy_cache
-	find outputs -mindepth 1 -maxdepth 1 ! -name light ! -name structured ! -name logs ! -name 'labels*' ! -name models ! -name backups ! -name mlflow -exec rm -rf {} +
+	find outputs -mindepth 1 -maxdepth 1 ! -name light ! -name structured ! -name logs ! -name 'labels*' ! -name models ! -name backups ! -name mlflow ! -name '*.*_*_*' -exec rm -rf {} +
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

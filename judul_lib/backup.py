@@ -5,6 +5,7 @@ PostgreSQL and the other way. The hash of each member stands in ``manifest.json`
 """
 
 import hashlib
+import io
 import json
 import os
 import tempfile
@@ -12,7 +13,7 @@ import time
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from glob import escape
 from pathlib import Path
@@ -29,17 +30,20 @@ from judul_lib.file_locks import only_one
 from judul_lib.pseudonyms import KEY_FILE
 from judul_lib.settings import MODEL_TITLES
 from judul_lib.spool import DAMAGED_FILE, SPOOL_FILE
-from judul_lib.storage import UNFINISHED, clear_killed, recover_folder
+from judul_lib.storage import UNFINISHED, clear_killed, files_in, recover_folder, require_free
 
-MANIFEST, FORMAT = "manifest.json", 1
+MANIFEST, FORMAT = "manifest.json", 2
 TABLES: tuple[sa.Table, ...] = (*USAGE_TABLES.values(), audit)
 LOG_FILES = (KEY_FILE, SPOOL_FILE, DAMAGED_FILE, trail.HEAD_FILE, trail.KEY_FILE)
 LABELS_FOLDER = "labels"
 FOLDERS = (*MODEL_TITLES, "models", LABELS_FOLDER)
 _CHUNK = 1 << 20
+_LARGEST_MANIFEST = _LONGEST_ROW = 1 << 24
+_MOST_TIMES, _ALWAYS = 20, 1 << 25
+"""How many times its size a backup may unpack to, where that is more than some bytes; ours take 5."""
 _DAMAGES = (
     zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, KeyError,
-    TypeError, AttributeError,
+    TypeError, AttributeError, OverflowError,
 )  # fmt: skip
 
 
@@ -61,6 +65,8 @@ class Manifest:
         SHA-256 of each member.
     format : int
         Of the zip.
+    sizes : mapping of str to int
+        By member, in bytes; the first format had none.
     """
 
     time: str
@@ -69,6 +75,7 @@ class Manifest:
     rows: Mapping[str, int]
     hashes: Mapping[str, str]
     format: int = FORMAT
+    sizes: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def folders(self) -> list[str]:
@@ -78,17 +85,25 @@ class Manifest:
 
 
 def backup(
-    models: Path, engine: sa.Engine, logs: Path, target: Path, *, actor: str, reason: str
+    models: Path,
+    engine: sa.Engine,
+    logs: Path,
+    target: Path,
+    *,
+    actor: str,
+    reason: str,
+    force: bool = False,
 ) -> Manifest:
     """Write a backup, whole or not at all, and note it in the audit trail.
 
     The file can be read by its owner only: the key of the pseudonyms is in it.
+    One that is there is replaced only with ``force``.
 
     Raises
     ------
     LogError
-        Another backup writes that file, the database cannot be used, a model is not
-        what its metadata say, or a link is among the files.
+        The file is there, another backup writes it, the database cannot be used, a
+        model is not what its metadata say, or a link is among the files.
     OSError
         Disk full, no permission.
     """
@@ -99,6 +114,7 @@ def backup(
     refusal = LogError(f"Pencadangan lain sedang menulis {target}. Tunggu sampai selesai, lalu ulangi.")
     with only_one(target.with_name(f".{target.name}.lock"), refusal):
         clear_killed(target.parent, escape(target.name))
+        require_free(target, force=force)
         manifest, digest = _write_zip(target, models, engine, logs)
     trail.append(
         engine, logs, actor=actor, action=trail.BACKUP, reason=reason,
@@ -130,7 +146,8 @@ def verify_backup(path: Path) -> Manifest:
     Raises
     ------
     LogError
-        It is damaged, has members outside its folders, or a newer version made it.
+        It is damaged, has members outside its folders, unpacks to far more than a
+        backup does, or a newer version made it.
     OSError
         The file cannot be read.
     """
@@ -138,19 +155,13 @@ def verify_backup(path: Path) -> Manifest:
         if path.exists() and not path.is_file():  # The end of a device is looked for without end.
             raise ValueError(path)
         with zipfile.ZipFile(path) as archive:
-            content = json.loads(archive.read(MANIFEST))
-            made = int(content["format"]), int(content["schema"])
-            if made[0] > FORMAT or made[1] > SCHEMA_VERSION:
-                raise LogError(
-                    f"Cadangan {path.name} dibuat oleh versi yang lebih baru (skema {made[1]}; versi "
-                    f"ini mengenal {SCHEMA_VERSION}). Perbarui judul-lib, lalu ulangi."
-                )
-            manifest = Manifest(**content)
-            names = archive.namelist()
-            for name in names:
+            sizes = _sizes(path, archive)
+            manifest = _read_manifest(path, archive)
+            for name in sizes:
                 require_safe_name(name)
-            if sorted(names) != sorted({MANIFEST, *manifest.hashes}):
-                raise ValueError(names)
+            is_told = manifest.format == 1 or manifest.sizes == {n: sizes[n] for n in manifest.hashes}
+            if sorted(archive.namelist()) != sorted({MANIFEST, *manifest.hashes}) or not is_told:
+                raise ValueError(sizes)
             for name, digest in manifest.hashes.items():
                 if _digest(archive, name) != digest:
                     raise ValueError(name)
@@ -162,6 +173,32 @@ def verify_backup(path: Path) -> Manifest:
             f"Cadangan {path.name} rusak atau bukan cadangan; pakai cadangan lain."
         ) from error
     return manifest
+
+
+def _sizes(path: Path, archive: zipfile.ZipFile) -> dict[str, int]:
+    """Return how large each member says it is; `zipfile` unpacks no more than that."""
+    bounded = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # Of others it may unpack all at once.
+    if not all(member.compress_type in bounded for member in archive.infolist()):
+        raise ValueError("none of ours")
+    sizes = {member.filename: member.file_size for member in archive.infolist()}
+    most = max(_ALWAYS, _MOST_TIMES * path.stat().st_size)
+    if sizes[MANIFEST] > _LARGEST_MANIFEST or sum(sizes.values()) > most:
+        said = "isinya akan jauh lebih besar daripada isi cadangan yang wajar"
+        raise LogError(f"Cadangan {path.name} ditolak: {said}. Pakai cadangan lain.")
+    return sizes
+
+
+def _read_manifest(path: Path, archive: zipfile.ZipFile) -> Manifest:
+    content = json.loads(archive.read(MANIFEST))
+    made = int(content["format"]), int(content["schema"])
+    if made[0] > FORMAT or made[1] > SCHEMA_VERSION:
+        raise LogError(
+            f"Cadangan {path.name} dibuat oleh versi yang lebih baru (skema {made[1]}; versi "
+            f"ini mengenal {SCHEMA_VERSION}). Perbarui judul-lib, lalu ulangi."
+        )
+    if datetime.fromisoformat(content["time"]).tzinfo is not None:
+        raise ValueError("not in UTC without a zone")
+    return Manifest(**content)
 
 
 def _digest(archive: zipfile.ZipFile, name: str) -> str:
@@ -186,9 +223,7 @@ def require_safe_name(name: str) -> None:
     """
     parts = name.split("/")
     is_plain = not any(part in ("", ".", "..") or set(part) & {"\\", ":", "\0"} for part in parts)
-    in_log = parts[0] == "log" and name in {_member(table) for table in TABLES} | {
-        f"log/{file}" for file in LOG_FILES
-    }
+    in_log = name in {*map(_member, TABLES), *(f"log/{file}" for file in LOG_FILES)}
     in_models = parts[0] == "outputs" and len(parts) > 2 and parts[1] in FOLDERS
     if not (name == MANIFEST or (is_plain and (in_log or in_models))):
         raise LogError(f"Cadangan ditolak: isinya {name!r} mengarah ke luar folder cadangan.")
@@ -200,11 +235,12 @@ def read_rows(archive: zipfile.ZipFile, table: sa.Table) -> Iterator[dict[str, A
     Raises
     ------
     ValueError
-        A row is no JSON, or has a column that the table has not.
+        A row is no JSON, is longer than any of ours, or has a column that the table has not.
     """
     empty = dict.fromkeys(table.c.keys())
-    with archive.open(_member(table)) as stream:
-        for line in stream:
+    with archive.open(_member(table)) as member:
+        stream = io.BufferedReader(member)  # type: ignore[type-var]
+        while line := stream.readline(_LONGEST_ROW):
             row = json.loads(line)
             if "time" in row:
                 row["time"] = datetime.fromisoformat(row["time"])
@@ -218,7 +254,7 @@ def _member(table: sa.Table) -> str:
 
 
 def _write(archive: zipfile.ZipFile, models: Path, engine: sa.Engine, logs: Path) -> Manifest:
-    begun, hashes = now(), {}
+    begun, hashes, sizes = now(), {}, {}
 
     def add(name: str, chunks: Iterable[bytes]) -> None:
         require_safe_name(name)
@@ -229,7 +265,7 @@ def _write(archive: zipfile.ZipFile, models: Path, engine: sa.Engine, logs: Path
             for chunk in chunks:
                 digest.update(chunk)
                 stream.write(chunk)
-        hashes[name] = digest.hexdigest()
+        hashes[name], sizes[name] = digest.hexdigest(), info.file_size
 
     # Files first: what is brought in meanwhile is then in both, and taken in once. The note on
     # the last row of the audit trail must not be later than the trail either.
@@ -239,7 +275,7 @@ def _write(archive: zipfile.ZipFile, models: Path, engine: sa.Engine, logs: Path
     rows = _write_tables(engine, add)
     for name in FOLDERS:
         recover_folder(models / name)
-        for path, member in _files(models / name, f"outputs/{name}"):
+        for path, member in files_in(models / name, f"outputs/{name}"):
             if path.is_symlink():
                 raise LogError(
                     f"Cadangan tidak dibuat: {path} adalah tautan. Ganti dengan berkas biasa."
@@ -248,7 +284,8 @@ def _write(archive: zipfile.ZipFile, models: Path, engine: sa.Engine, logs: Path
     for name in list(hashes):
         if name.endswith("/metadata.json"):
             _require_whole_model(models / name.removeprefix("outputs/"), name, hashes)
-    made = Manifest(begun.isoformat(timespec="seconds"), __version__, SCHEMA_VERSION, rows, hashes)
+    time_of = begun.isoformat(timespec="seconds")
+    made = Manifest(time_of, __version__, SCHEMA_VERSION, rows, hashes, FORMAT, sizes)
     archive.writestr(MANIFEST, json.dumps(asdict(made), indent=2, ensure_ascii=False))
     return made
 
@@ -271,18 +308,6 @@ def _write_tables(engine: sa.Engine, add: Any) -> dict[str, int]:
         for table in TABLES:
             add(_member(table), lines(connection, table))
     return rows
-
-
-def _files(folder: Path, member: str) -> Iterator[tuple[Path, str]]:
-    """Give the files and links of a folder; what begins with a point is being written just now."""
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        name = f"{member}/{path.name}"
-        if path.name.startswith("."):
-            continue
-        if path.is_dir() and not path.is_symlink():
-            yield from _files(path, name)
-        else:
-            yield path, name
 
 
 def _require_whole_model(path: Path, member: str, hashes: Mapping[str, str]) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _USER = option("--user", required=True, metavar="ID", help="ID pengguna: 16 digit heksadesimal.")
 _REASON = option("--reason", default="", help="Alasan yang dicatat di jejak audit.")
+_REPLACE = option("--force", is_flag=True, help="Ganti berkas yang sudah ada.")
 _ZIP = argument("path", type=Path, metavar="CADANGAN.zip", help="Berkas cadangan.")
 
 
@@ -153,13 +154,16 @@ def forget(user: str, reason: str, outputs: Path | None) -> int:
 @govern.command()
 @_USER
 @option("--output", type=Path, help="Berkas JSON [bawaan: tampilkan di sini].")
+@_REPLACE
 @_REASON
 @MODELS_OPTION
-def export(user: str, output: Path | None, reason: str, outputs: Path | None) -> None:
+def export(user: str, output: Path | None, force: bool, reason: str, outputs: Path | None) -> None:
     """Salin semua catatan seorang pengguna sebagai JSON."""
     from judul_lib import privacy
-    from judul_lib.storage import write_bytes
+    from judul_lib.storage import require_free, write_bytes
 
+    if output is not None:
+        require_free(output, force=force)
     with opened(outputs) as (config, engine):
         if output is not None:
             cli_parts.require_place(output, config)
@@ -173,16 +177,17 @@ def export(user: str, output: Path | None, reason: str, outputs: Path | None) ->
 
 @govern.command()
 @_ZIP
+@_REPLACE
 @_REASON
 @MODELS_OPTION
-def backup(path: Path, reason: str, outputs: Path | None) -> None:
+def backup(path: Path, force: bool, reason: str, outputs: Path | None) -> None:
     """Simpan log, kunci, label, dan model dalam satu zip."""
     from judul_lib import backup as backups
 
     with opened(outputs, may_begin=True) as (config, engine):
         manifest = backups.backup(
             config.models, engine, config.logs, path, actor=cli_parts.actor(config),
-            reason=reason or "Pencadangan",
+            reason=reason or "Pencadangan", force=force,
         )  # fmt: skip
     backups.verify_backup(path)
     folders = ", ".join(manifest.folders) or "tidak ada"
@@ -209,6 +214,11 @@ def restore(path: Path, force: bool, reason: str, outputs: Path | None) -> None:
     click.echo(f"Dipulihkan dari {path}: {_listed(done.manifest.rows)}; folder: {folders}.")
     if done.aside:
         say(f"Yang sebelumnya ada disimpan sebagai {', '.join(done.aside)}.")
+    if done.versions:
+        say(
+            f"Versi model yang tidak ada di cadangan ikut disimpan di situ: {', '.join(done.versions)}. "
+            f"Bila masih diperlukan, salin foldernya kembali ke {config.models / 'models'}."
+        )
     if done.forgotten:
         again = number(done.forgotten)
         say(f"Data {again} pengguna yang dihapus setelah cadangan itu dibuat, dihapus lagi.")

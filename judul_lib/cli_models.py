@@ -66,7 +66,7 @@ def show(name: str, version: str | None, outputs: Path | None) -> None:
     version = version or versions.current_version(folder, name)
     where = versions.version_folder(folder, name, version) if version else folder / name
     metadata = read_metadata(where)
-    dataset = metadata.get("dataset", {})
+    dataset = promotions.mapping(metadata.get("dataset"))
     n_titles = number(dataset.get("n_titles"))
     data = (f"{dataset.get('name')} versi {dataset.get('version')}", f"{n_titles} judul")
     facts = {

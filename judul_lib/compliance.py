@@ -3,6 +3,7 @@
 import ast
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +20,7 @@ from judul_lib.database import audit, feedback, predictions, read_table, scores,
 from judul_lib.errors import JudulError, LogError, describe_os_error
 from judul_lib.promotions import missing_metadata
 from judul_lib.readable import number, readable
-from judul_lib.registry import METADATA_FILE, STRUCTURED, load_estimators, load_structured, read_metadata
+from judul_lib.registry import METADATA_FILE, STRUCTURED, load_structured, read_metadata
 from judul_lib.settings import MODEL_TITLES, SEED
 from judul_lib.spool import spooled
 from judul_lib.storage import sha256_of
@@ -158,15 +159,11 @@ def _version_control(project: Path) -> tuple[bool, str]:
 
 
 def _seeds(outputs: Path) -> tuple[bool, str]:
-    # What the forests themselves remember counts, and a line that draws without a seed anywhere.
-    seeds = {}
-    for folder in _models(outputs):
-        metadata = read_metadata(folder)
-        name = folder.relative_to(outputs).as_posix()
-        if metadata["name"] != STRUCTURED:
-            seeds[name] = load_estimators(folder)[2].get_params().get("random_state")
-        else:
-            seeds[name] = metadata.get("seed")
+    # What the metadata say: a forest remembers its seed too, but to ask it is to unpickle it.
+    seeds = {
+        folder.relative_to(outputs).as_posix(): read_metadata(folder).get("seed")
+        for folder in _models(outputs)
+    }
     unseeded = [
         f"{path.name}:{line}"
         for path in sorted(Path(__file__).parent.glob("*.py"))
@@ -211,14 +208,17 @@ def _importances(outputs: Path) -> tuple[bool, str]:
     told, passed = [], True
     for folder in _models(outputs):
         metadata = read_metadata(folder)
-        features = metadata.get("features") or []
-        if metadata["name"] == STRUCTURED:  # Its weights are the model.
-            known = len(load_structured(folder)[0].coefficients) if features else 0
-        else:
-            weights = metadata.get("importances") or {}
-            known = len(set(weights) & set(features)) if abs(sum(weights.values()) - 1) < 1e-3 else 0
-        passed = passed and known == len(features) > 0
-        told.append(f"{folder.relative_to(outputs).as_posix()} {known} dari {len(features)} fitur")
+        n = known = 0
+        with suppress(TypeError, AttributeError):  # Anybody can edit metadata.
+            features = set(metadata.get("features") or [])
+            n = len(features)
+            if metadata["name"] == STRUCTURED:  # Its weights are the model.
+                known = len(load_structured(folder)[0].coefficients) if features else 0
+            else:
+                weights = metadata.get("importances") or {}
+                known = len(set(weights) & features) if abs(sum(weights.values()) - 1) < 1e-3 else 0
+        passed = passed and known == n > 0
+        told.append(f"{folder.relative_to(outputs).as_posix()} {known} dari {n} fitur")
     return passed, f"{', '.join(told)}."
 
 

@@ -212,7 +212,8 @@ def users(engine: sa.Engine, folder: Path) -> list[str]:
             found |= set(connection.execute(sa.select(table.c.user).where(known).distinct()).scalars())
     for name in (SPOOL_FILE, DAMAGED_FILE):
         if (folder / name).exists():
-            found |= set(_USER.findall((folder / name).read_text("utf-8", "replace")))
+            with (folder / name).open(encoding="utf-8", errors="replace") as lines:
+                found |= {user for line in lines for user in _USER.findall(line)}
     return sorted(found)
 
 

@@ -34,6 +34,7 @@ REQUIRED = (
 )  # fmt: skip
 """What the metadata of a model must tell before it is promoted."""
 _GOVERNANCE = ("approver", "reason", "deployed", "next_review")
+_SWITCH = ("action", "version", *_GOVERNANCE)
 _NOTHING: tuple[Any, ...] = (None, "", [], {})
 Noting = Callable[[Mapping[str, Any]], AbstractContextManager[object]]
 
@@ -49,7 +50,7 @@ def missing_metadata(metadata: Mapping[str, Any], *, is_promoted: bool = False) 
     governance = tuple(f"{GOVERNANCE_KEY}.{key}" for key in _GOVERNANCE)
     wanted = REQUIRED + (governance if is_promoted else ())
     there = {key: _at(metadata, key) not in _NOTHING for key in wanted}
-    files, sizes = (_mapping(metadata.get(key)) for key in ("files", "sizes"))
+    files, sizes = (mapping(metadata.get(key)) for key in ("files", "sizes"))
     there |= {
         "files": bool(files) and all(files.values()),
         "sizes": bool(files) and all(isinstance(sizes.get(file), int) for file in files),
@@ -66,17 +67,17 @@ def metrics_of(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
     >>> metrics_of({"metrics": {"f1": 0.9}}), metrics_of({"metrics": "none"})
     ({'f1': 0.9}, {})
     """
-    return _mapping(metadata.get("metrics") or metadata.get("evaluation"))
+    return mapping(metadata.get("metrics") or metadata.get("evaluation"))
 
 
 def _at(metadata: Mapping[str, Any], path: str) -> Any:
     value: Any = metadata
     for key in path.split("."):
-        value = _mapping(value).get(key)
+        value = mapping(value).get(key)
     return value
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
+def mapping(value: Any) -> Mapping[str, Any]:
     """Return a part of metadata that should be a mapping, or an empty one: anybody can edit them."""
     return value if isinstance(value, Mapping) else {}
 
@@ -130,10 +131,20 @@ def rollback(
 def history(outputs: str | Path, name: str) -> list[dict[str, Any]]:
     """Return every promotion and rollback of a model that took place, oldest first."""
     home = versions_home(outputs, name)
-    entries = read_json(home / HISTORY_FILE, [])
+    entries = _entries(home)
     # The history is written before `current`: of a switch that was killed between, nothing counts.
     if entries and entries[-1]["version"] != stored_current(home):
         return entries[:-1]
+    return entries
+
+
+def _entries(home: Path) -> list[dict[str, Any]]:
+    def is_switch(entry: Any) -> bool:
+        told = mapping(entry)
+        is_after = isinstance(told.get("previous", 0), str | None)
+        return is_after and all(isinstance(told.get(key), str) for key in _SWITCH)
+
+    entries: list[dict[str, Any]] = read_json(home / HISTORY_FILE, [], is_entry=is_switch)
     return entries
 
 
@@ -205,7 +216,7 @@ def _put_back_on_failure(*paths: Path) -> Iterator[None]:
 
 def _forget_killed(home: Path, past: Sequence[dict[str, Any]]) -> None:
     """Take out of the metadata what a switch that was killed before it took place wrote there."""
-    entries = read_json(home / HISTORY_FILE, [])
+    entries = _entries(home)
     if len(entries) > len(past):
         with suppress(ModelError):  # That version may be gone by now.
             _govern(home / entries[-1]["version"], past)
@@ -225,7 +236,7 @@ def _before(past: list[dict[str, Any]], name: str) -> str:
     pile: list[str] = []
     for entry in past:
         if entry["action"] == "rollback":
-            pile.pop()
+            del pile[-1:]
         else:
             pile.append(entry["version"])
     if len(pile) < 2:

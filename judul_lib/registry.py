@@ -8,6 +8,7 @@ fitted scikit-learn objects), ``arrays.npz`` (the same, see `judul_lib.arrays`),
 import csv
 import io
 import json
+import re
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from judul_lib import arrays
 from judul_lib.errors import ModelError
 from judul_lib.features import FEATURES
 from judul_lib.model_resources import require_resources
-from judul_lib.settings import PROFILES
+from judul_lib.settings import MODEL_TITLES, PROFILES
 from judul_lib.storage import recover_folder, replace_folder, sha256_of, write_bytes
 from judul_lib.structured import STRUCTURED_FEATURES, StructuredModel
 
@@ -30,6 +31,7 @@ STRUCTURED, STRUCTURED_FILE = "structured", "structured.npz"
 FILES = (*ESTIMATOR_FILES, ARRAYS_FILE, TITLES_FILE)
 # What may differ between two makings of one model; alone it is no reason to write it again.
 _INCIDENTAL = ("created", "packages")
+_FILE_NAME = re.compile(r"[0-9A-Za-z_][0-9A-Za-z_.-]{0,99}")
 
 
 @dataclass(frozen=True)
@@ -237,7 +239,11 @@ def read_metadata(folder: str | Path) -> dict[str, Any]:
         raise ModelError(f"Tidak ada model di {folder}. Buat dengan `make run`.") from error
     except (ValueError, RecursionError) as error:
         raise _damaged(folder, METADATA_FILE) from error
-    if not isinstance(metadata, dict) or not isinstance(metadata.get("files"), dict):
+    files = metadata.get("files") if isinstance(metadata, dict) else None
+    # No model has folders, and none reaches out of its own.
+    if not (isinstance(files, dict) and all(map(_FILE_NAME.fullmatch, files))):
+        raise _damaged(folder, METADATA_FILE)
+    if metadata.get("name") not in list(MODEL_TITLES):
         raise _damaged(folder, METADATA_FILE)
     return metadata
 
@@ -267,8 +273,6 @@ def verified_files(
     metadata = read_metadata(folder)
     contents = {}
     for name in dict.fromkeys((*metadata["files"], *names)):
-        if Path(name).name != name:  # No model has folders, and none reaches out of its own.
-            raise _damaged(folder, METADATA_FILE)
         if name not in metadata["files"] and not (folder / name).exists():
             raise ModelError(
                 f"Model di {folder} jenisnya lain: tidak berisi {name}. Panggil `load_checker` untuk "

@@ -1,27 +1,30 @@
 """A backup put back: checked wholly first, and what it replaces is kept beside it."""
 
+import filecmp
 import hashlib
 import json
+import shutil
 import sqlite3
 import tempfile
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
 from judul_lib import audit as trail
-from judul_lib.backup import LABELS_FOLDER, LOG_FILES, TABLES, Manifest, read_rows, verify_backup
+from judul_lib.backup import LOG_FILES, TABLES, Manifest, read_rows, verify_backup
 from judul_lib.clock import now
 from judul_lib.database import ASIDE_STAMP, PATIENCE, audit, opened_database, read_table, transaction
 from judul_lib.errors import LogError
 from judul_lib.privacy import forget, short_hash, users
 from judul_lib.pseudonyms import KEY_FILE
 from judul_lib.spool import has_spooled
-from judul_lib.storage import recover_folder, replace_folder, sha256_of, write_bytes
+from judul_lib.storage import files_in, recover_folder, replace_folder
 
 _AGAIN = "Sudah dihapus setelah cadangan dibuat, jadi dihapus lagi setelah pemulihan"
 
@@ -35,8 +38,10 @@ class Restored:
     manifest : Manifest
         Of the backup.
     aside : list of str
-        Names of what was there before: files in the log folder, a PostgreSQL schema, or the
-        folder of labels.
+        Names of what was there before: files in the log folder, a PostgreSQL schema, or folders
+        of models or labels, where they held something else than the backup.
+    versions : list of str
+        Model and name of each version that was there and is not in the backup.
     has_key : bool
         Whether the key of the pseudonyms was in the backup.
     forgotten : int
@@ -45,6 +50,7 @@ class Restored:
 
     manifest: Manifest
     aside: list[str]
+    versions: list[str]
     has_key: bool
     forgotten: int
 
@@ -92,31 +98,37 @@ def restore(
         with (
             zipfile.ZipFile(path) as archive,
             tempfile.TemporaryDirectory(dir=models, prefix=".pemulihan.") as staging,
+            tempfile.TemporaryDirectory(dir=logs, prefix=".pemulihan.") as log_staging,
         ):
-            _unpack_models(archive, manifest, Path(staging))
-            files = {file: _log_file(archive, manifest, file) for file in LOG_FILES}
-            with path.open("rb") as stream:
-                digest = hashlib.file_digest(stream, "sha256").hexdigest()
-            details = {"sha256": digest, "time": manifest.time}
+            _unpack(archive, manifest, "outputs", Path(staging))
+            _unpack(archive, manifest, "log", Path(log_staging))
+            key_file = Path(log_staging) / trail.KEY_FILE
+            brought = key_file.read_bytes() if key_file.exists() else None
+            details = {"sha256": _digest(path), "time": manifest.time}
             aside, keeps_trail = _replace_rows(
-                engine, archive, logs, stamp, files[trail.KEY_FILE], force=force, actor=actor,
-                reason=reason, details=details,
+                engine, archive, logs, stamp, brought, force=force, actor=actor, reason=reason,
+                details=details,
             )  # fmt: skip
-            if keeps_trail:
-                del files[trail.HEAD_FILE]
-            if files[trail.KEY_FILE] is None or (keeps_trail and (logs / trail.KEY_FILE).exists()):
-                del files[trail.KEY_FILE]
-            aside += _replace_files(logs, files, stamp)
+            kept = {trail.HEAD_FILE} if keeps_trail else set()
+            if brought is None or (keeps_trail and (logs / trail.KEY_FILE).exists()):
+                kept.add(trail.KEY_FILE)
+            files = [file for file in LOG_FILES if file not in kept]
+            aside += _replace_files(logs, Path(log_staging), files, stamp)
+            versions = []
             for name in manifest.folders:
                 recover_folder(models / name)
-                if name == LABELS_FOLDER and (models / name).is_dir():  # Nobody can make them again.
+                others = _not_in_backup(models / name, manifest)
+                if others:  # Nobody can make them again.
                     aside.append((models / name).rename(models / f"{name}.{stamp}").name)
+                if name == "models":
+                    versions = _new_versions(others, manifest)
                 replace_folder(Path(staging) / name, models / name)
         trail.advance_head(engine, logs)
         forgotten = _forgotten(engine, logs)
         for user in forgotten:
             forget(engine, logs, user, actor=actor, reason=_AGAIN)
-    return Restored(manifest, aside, files[KEY_FILE] is not None, len(forgotten))
+    has_key = f"log/{KEY_FILE}" in manifest.hashes
+    return Restored(manifest, aside, versions, has_key, len(forgotten))
 
 
 def _forgotten(engine: sa.Engine, logs: Path) -> list[str]:
@@ -136,19 +148,36 @@ def _forgotten(engine: sa.Engine, logs: Path) -> list[str]:
     return [user for user in users(engine, logs) if short_hash(user) in noted]
 
 
-def _unpack_models(archive: zipfile.ZipFile, manifest: Manifest, staging: Path) -> None:
+def _unpack(archive: zipfile.ZipFile, manifest: Manifest, folder: str, staging: Path) -> None:
+    """Write the files of a folder of the backup, but for its tables."""
+    tables = {f"log/{table.name}.jsonl" for table in TABLES}
     for member, digest in manifest.hashes.items():
-        if member.startswith("outputs/"):
-            content = archive.read(member)
-            if sha256_of(content) != digest:
-                raise LogError("Cadangan berubah selagi dibaca. Ulangi.")
-            target = staging / member.removeprefix("outputs/")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
+        if not member.startswith(f"{folder}/") or member in tables:
+            continue
+        target = staging / member.removeprefix(f"{folder}/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with archive.open(member) as source, target.open("xb") as stream:
+            shutil.copyfileobj(source, stream)
+        if _digest(target) != digest:
+            raise LogError("Cadangan berubah selagi dibaca. Ulangi.")
 
 
-def _log_file(archive: zipfile.ZipFile, manifest: Manifest, file: str) -> bytes | None:
-    return archive.read(f"log/{file}") if f"log/{file}" in manifest.hashes else None
+def _digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _not_in_backup(folder: Path, manifest: Manifest) -> list[str]:
+    """Return the members that the files of a folder would be, and that are not, or otherwise, there."""
+    return [
+        member for path, member in files_in(folder, f"outputs/{folder.name}")
+        if path.is_symlink() or _digest(path) != manifest.hashes.get(member)
+    ]  # fmt: skip
+
+
+def _new_versions(members: Iterable[str], manifest: Manifest) -> list[str]:
+    parts = (member.split("/") for member in members if member not in manifest.hashes)
+    return [f"{part[2]} {part[3]}" for part in parts if len(part) == 5 and part[4] == "metadata.json"]
 
 
 def _replace_rows(
@@ -156,7 +185,7 @@ def _replace_rows(
     archive: zipfile.ZipFile,
     logs: Path,
     stamp: str,
-    key_file: bytes | None,
+    brought: bytes | None,
     *,
     force: bool,
     details: Mapping[str, object],
@@ -193,11 +222,11 @@ def _replace_rows(
             connection.execute(table.delete())
             rows = read_rows(archive, table)
             while some := list(islice(rows, 1_000)):
-                connection.execute(table.insert(), some)
+                _insert(connection, table, some)
         head = trail.read_head(logs)
         before = {"seq": head.seq, "hash": head.hash}
         is_kept = keeps_trail and (logs / trail.KEY_FILE).exists()
-        key = trail.trail_key(logs, None if is_kept else key_file)
+        key = trail.trail_key(logs, None if is_kept else brought)
         if not keeps_trail:
             trail.note_anew(connection, key)
         trail.add(
@@ -208,6 +237,17 @@ def _replace_rows(
             **noted,
         )  # fmt: skip
     return aside, keeps_trail
+
+
+def _insert(connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
+    try:
+        connection.execute(table.insert(), rows)
+    except sa.exc.DatabaseError:
+        raise
+    except (sa.exc.StatementError, ValueError, OverflowError) as error:
+        raise LogError(
+            f"Cadangan ditolak: barisnya tidak cocok dengan tabel {table.name}. Pakai cadangan lain."
+        ) from error
 
 
 def _has_rows(connection: sa.Connection, *tables: sa.Table) -> bool:
@@ -232,13 +272,14 @@ def _keep_aside(engine: sa.Engine, connection: sa.Connection, stamp: str) -> str
     return schema
 
 
-def _replace_files(logs: Path, files: dict[str, bytes | None], stamp: str) -> list[str]:
+def _replace_files(logs: Path, staging: Path, files: Iterable[str], stamp: str) -> list[str]:
     aside = []
-    for file, content in files.items():
-        path = logs / file
-        if path.exists() and path.read_bytes() != content:
+    for file in files:
+        path, new = logs / file, staging / file
+        if path.exists() and not (new.exists() and filecmp.cmp(path, new, shallow=False)):
             path.rename(kept := path.with_name(f"{file}.lama-{stamp}"))
             aside.append(kept.name)
-        if content is not None and not path.exists():
-            write_bytes(path, content, mode=0o600)
+        if new.exists() and not path.exists():
+            new.chmod(0o600)
+            new.replace(path)
     return aside

@@ -59,8 +59,8 @@ REVIEWS: Mapping[str, Review] = {
     "pergeseran": Review("Pergeseran dari garis dasar", WEEKLY, "judul monitor --days 7"),
     "pendapat": Review("Pendapat pengguna", WEEKLY, "judul run -p LOG ../outputs/logs"),
     BACKUP: Review(
-        "Cadangan", WEEKLY, "judul govern backup outputs/backups/mingguan.zip", (trail.BACKUP,),
-        is_ticked=False,
+        "Cadangan", WEEKLY, "judul govern backup outputs/backups/mingguan.zip --force",
+        (trail.BACKUP,), is_ticked=False,
     ),
     "masa-simpan": Review(
         "Masa simpan", MONTHLY, "judul govern retention --days 90", (trail.RETENTION,), is_ticked=False

@@ -8,9 +8,11 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from judul_lib.errors import LogError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -204,6 +206,37 @@ def replace_folder(new: Path, target: Path) -> None:
         else:
             break
     shutil.rmtree(aside, ignore_errors=True)
+
+
+def files_in(folder: Path, name: str) -> Iterator[tuple[Path, str]]:
+    """Give the files and links of a folder, each with its name below a name for the folder.
+
+    What begins with a point is being written just now, and left out.
+    """
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        below = f"{name}/{path.name}"
+        if path.name.startswith("."):
+            continue
+        if path.is_dir() and not path.is_symlink():
+            yield from files_in(path, below)
+        else:
+            yield path, below
+
+
+def require_free(path: Path, *, force: bool) -> None:
+    """Refuse to write where a file is.
+
+    Raises
+    ------
+    LogError
+        There is one, and nobody said that it may go.
+
+    Examples
+    --------
+    >>> require_free(Path("baru.zip"), force=False)
+    """
+    if path.exists() and not force:
+        raise LogError(f"{path} sudah ada, jadi tidak ditimpa. Pilih nama lain, atau tambahkan --force.")
 
 
 def recover_folder(target: Path) -> None:

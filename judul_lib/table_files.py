@@ -27,6 +27,7 @@ _BEYOND_ASCII = bytes(range(128, 256))
 _ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 _MOST_UNPACKED = 500_000_000
 _ESCAPED = re.compile("_x00(09|0A|0D|5F)_", re.IGNORECASE)  # As XLSX writes what XML would lose.
+_BOUNDED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _LEADING_LINES = 100  # Blank lines that may stand before the header.
 _MOST_COLUMNS = 1000
 Row = TypeVar("Row")
@@ -164,7 +165,9 @@ def _sheet_lines(content: bytes, file_name: str, max_rows: int | None, warn: War
     )
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            # What a small file would unpack to; `zipfile` reads no more than it declares.
+            # What a small file would unpack to; `zipfile` reads no more than it declares of these two.
+            if any(p.compress_type not in _BOUNDED for p in archive.infolist()):
+                raise broken
             if sum(part.file_size for part in archive.infolist()) > _MOST_UNPACKED:
                 raise CorpusError(
                     f"{file_name} terlalu besar setelah dibuka. Simpan hanya lembar yang berisi judul."

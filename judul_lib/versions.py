@@ -9,6 +9,7 @@ import json
 import re
 import shutil
 import tempfile
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -215,7 +216,8 @@ def verify(outputs: str | Path) -> list[Verified]:
 
 def tags(outputs: str | Path, name: str, version: str) -> list[str]:
     """Return the tags of a version."""
-    return read_json(version_folder(outputs, name, version) / TAGS_FILE, [])
+    path = version_folder(outputs, name, version) / TAGS_FILE
+    return read_json(path, [], is_entry=lambda label: isinstance(label, str))
 
 
 def tag(outputs: str | Path, name: str, version: str, label: str, *, remove: bool = False) -> list[str]:
@@ -285,8 +287,15 @@ def stored_current(home: Path) -> str | None:
         ) from error
 
 
-def read_json(path: Path, otherwise: Any) -> Any:
-    """Return the content of a JSON file, or something else of its type where there is none.
+def read_json(
+    path: Path, otherwise: list[Any], *, is_entry: Callable[[Any], bool] = lambda entry: True
+) -> Any:
+    """Return the list in a JSON file, or another where there is none.
+
+    Parameters
+    ----------
+    is_entry : callable
+        Tells whether an entry is one of such a list.
 
     Raises
     ------
@@ -299,7 +308,7 @@ def read_json(path: Path, otherwise: Any) -> Any:
         return otherwise
     except (ValueError, RecursionError) as error:
         raise ModelError(f"{path} rusak. Pulihkan dari cadangan, atau hapus berkas itu.") from error
-    if not isinstance(content, type(otherwise)):
+    if not (isinstance(content, list) and all(map(is_entry, content))):
         raise ModelError(f"{path} rusak. Pulihkan dari cadangan, atau hapus berkas itu.")
     return content
 

@@ -1,7 +1,9 @@
 """What several test files need: a small corpus, a trained model, one full run, a browser."""
 
 import io
+import json
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -21,6 +23,7 @@ from judul_lib.estimators import fit_vectorizer
 from judul_lib.labeling import LabeledPairs, label_pairs
 from judul_lib.registry import Model, load_model
 from judul_lib.settings import FULL, LIGHT
+from judul_lib.storage import sha256_of
 from judul_lib.training import TrainingResult, package_model, train_model
 
 # No test writes a log unless it asks for one.
@@ -88,6 +91,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("run")
 
 
+def spoil(folder: Path, model: str, *, with_hashes: bool = True) -> Path:
+    """Put into a model's place another, each of whose pickles writes a file that is returned."""
+    exploded = folder.parent / "exploded"
+
+    class Bomb:
+        def __reduce__(self) -> tuple[object, ...]:
+            return (open, (str(exploded), "w"))
+
+    shutil.copytree(PROJECT / "outputs" / "light", folder)
+    metadata = json.loads((folder / "metadata.json").read_text())
+    for name in ("tfidf.joblib", "scaler.joblib", "best_rf.joblib"):
+        (folder / name).write_bytes(pickle.dumps(Bomb()))
+        if with_hashes:
+            metadata["files"][name] = sha256_of((folder / name).read_bytes())
+    (folder / "metadata.json").write_text(json.dumps({**metadata, "name": model}))
+    return exploded
+
+
 @dataclass(frozen=True)
 class Trained:
     """A light model trained on the project's titles."""
@@ -125,6 +146,7 @@ class Run:
     outputs: Path
     reports: Path
     stdout: str
+    exploded: Path
 
 
 # What the notebooks measure takes longest; their strict comparison measures it at full size.
@@ -139,10 +161,11 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("run")
     for name in ("light", "structured"):
         shutil.copytree(PROJECT / "outputs" / name, folder / "outputs" / name)
+    exploded = spoil(folder / "outputs" / "full", "full")  # It is made again.
     folders = "--out", folder / "outputs", "--reports", folder / "reports"
     result = judul_process("run", *folders, *SMALL_RUN)
     assert result.returncode == 0, result.stderr
-    return Run(folder / "outputs", folder / "reports", result.stdout)
+    return Run(folder / "outputs", folder / "reports", result.stdout, exploded)
 
 
 @pytest.fixture(scope="session")

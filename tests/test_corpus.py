@@ -1,5 +1,8 @@
 import codecs
 import contextlib
+import io
+import tracemalloc
+import zipfile
 
 import pytest
 from hypothesis import given
@@ -225,6 +228,25 @@ def test_a_workbook_that_would_fill_the_memory_is_refused(monkeypatch):
     monkeypatch.setattr("judul_lib.table_files._MOST_UNPACKED", 1_000)
     with pytest.raises(CorpusError, match="terlalu besar"):
         parse_corpus(workbook([["Judul"], ["Deteksi Hoaks"]]), "x.xlsx")
+
+
+def test_a_workbook_that_says_less_than_it_unpacks_to_is_refused():
+    from judul_lib.corpus import parse_corpus
+
+    content = io.BytesIO(workbook([["Judul"], ["Deteksi Hoaks"]]))
+    with zipfile.ZipFile(content) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    spoiled = io.BytesIO()
+    with zipfile.ZipFile(spoiled, "w", zipfile.ZIP_BZIP2) as archive:
+        for name, part in members.items():
+            archive.writestr(name, part + b" " * (64 << 20) * ("sheet1" in name))
+            archive.getinfo(name).file_size = len(part)
+    tracemalloc.start()
+    with pytest.raises(CorpusError, match=r"x\.xlsx tidak dapat dibaca"):
+        parse_corpus(spoiled.getvalue(), "x.xlsx", min_titles=1)
+    taken = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert taken < 32 << 20
 
 
 @pytest.mark.parametrize("cut", [10, 200, 1500, 3000])

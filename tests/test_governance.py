@@ -7,16 +7,18 @@ import re
 import shutil
 import subprocess
 import sys
+import tracemalloc
 import zipfile
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from judul_lib import audit, load_checker, privacy, promotions, switches
+from judul_lib import audit, load_checker, privacy, promotions, switches, versions
 from judul_lib import compliance as compliance_module
-from judul_lib.backup import backup, verify_backup
+from judul_lib.backup import FORMAT, backup, verify_backup
 from judul_lib.clock import clock_at, now
 from judul_lib.compliance import compliance
 from judul_lib.config import Config
@@ -550,8 +552,8 @@ def in_audit(engine):
     return sorted(read_table(engine, audit.audit), key=lambda row: row["seq"])
 
 
-def made(engine, models, target):
-    return backup(models, engine, models / "logs", target, actor="a", reason="uji")
+def made(engine, models, target, **options):
+    return backup(models, engine, models / "logs", target, actor="a", reason="uji", **options)
 
 
 def put_back(url, models, path, **options):
@@ -594,6 +596,47 @@ def test_labels_come_back_and_newer_ones_are_kept(url, engine, installation, tmp
     assert labels.read_text() == "lama"
     [aside] = [name for name in done.aside if name.startswith("labels.")]
     assert (installation / aside / "label-a.csv").read_text() == "baru"
+
+
+def test_models_made_after_the_backup_are_kept_beside(engine, url, installation, tmp_path):
+    target, models = tmp_path / "cadangan.zip", installation / "models"
+    made(engine, installation, target)
+    files = tree(installation)
+    assert put_back(url, installation, target, force=True).versions == []
+    assert not list(installation.glob("*.*"))  # The same is not kept twice.
+    path = installation / "light" / METADATA_FILE
+    metadata = json.loads(path.read_text()) | {"created": "2027-01-01T00:00:00+00:00"}
+    path.write_text(json.dumps(metadata))
+    version = add_version(installation, installation / "light")
+    promotions.promote(installation, "light", version, reason="diuji", approver="Kaprodi")
+    later = tree(models)
+    done = put_back(url, installation, target, force=True)
+    assert done.versions == [f"light {version}"]
+    kept = {name.split(".")[0]: installation / name for name in done.aside if "lama" not in name}
+    assert set(kept) == {"light", "models"}
+    assert tree(kept["models"]) == later
+    assert json.loads((kept["light"] / METADATA_FILE).read_text()) == metadata
+    for name in ("light", "models"):
+        there = {path for path in tree(installation) if path.parts[0] == name}
+        assert there == {path for path in files if path.parts[0] == name}
+        assert all((installation / path).read_bytes() == files[path] for path in there)
+    shutil.copytree(kept["models"] / "light" / version, models / "light" / version)
+    assert versions.verify_version(installation, "light", version)["name"] == "light"
+
+
+def test_the_command_tells_of_versions_made_after_the_backup(tmp_path):
+    models, target = tmp_path / "outputs", tmp_path / "cadangan.zip"
+    shutil.copytree(PROJECT / "outputs" / "light", models / "light")
+    (models / "models" / "light").mkdir(parents=True)
+    (models / "models" / "light" / "history.json").write_text("[]")
+    assert judul("govern", "backup", target, "--models", models).returncode == 0
+    version = add_version(models, models / "light")
+    told = judul("govern", "restore", target, "--force", "--models", models)
+    assert told.returncode == 0
+    assert f"tidak ada di cadangan ikut disimpan di situ: light {version}" in told.stderr
+    [kept] = models.glob("models.*")
+    assert kept.name in told.stderr
+    assert (kept / "light" / version / METADATA_FILE).is_file()
 
 
 def test_a_log_with_rows_is_replaced_only_when_told_and_then_kept(engine, url, installation, tmp_path):
@@ -668,16 +711,16 @@ def test_a_backup_of_one_database_goes_into_the_other(engine, url, installation,
     assert audit.verify(engine, installation / "logs") == []
 
 
-def rewritten(path, change, extra=()):
-    """Write a zip anew with another manifest and further members, whose hashes are right."""
+def rewritten(path, change, extra=(), *, content=b"x", compression=zipfile.ZIP_STORED):
+    """Write a zip anew with another manifest and further members, of which it tells the truth."""
     with zipfile.ZipFile(path) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     manifest = json.loads(members.pop("manifest.json"))
     for name in extra:
-        members[name] = b"x"
-        manifest["hashes"][name] = sha256_of(b"x")
+        members[name] = content
+        manifest["hashes"][name], manifest["sizes"][name] = sha256_of(content), len(content)
     change(manifest, members)
-    with zipfile.ZipFile(path, "w") as archive:
+    with zipfile.ZipFile(path, "w", compression) as archive:
         for name, content in members.items():
             archive.writestr(name, content)
         archive.writestr("manifest.json", json.dumps(manifest))
@@ -696,12 +739,18 @@ def shorten(path):
 def exchange(name, content):
     def change(manifest, members):
         members[name] = content
+        manifest["sizes"][name] = len(content)
 
     return lambda path: rewritten(path, change)
 
 
 def nothing(manifest, members):
     pass
+
+
+def grow(path, change=nothing, compression=zipfile.ZIP_DEFLATED):
+    zeros = b"\0" * (64 << 20)
+    rewritten(path, change, ["outputs/light/nol"], content=zeros, compression=compression)
 
 
 REFUSED = {
@@ -719,8 +768,37 @@ REFUSED = {
     "elsewhere": (lambda p: rewritten(p, nothing, ["outputs/logs/judul.db"]), "ke luar"),
     "a fact too many": (lambda p: rewritten(p, lambda m, _: m.update(links={})), "rusak"),
     "newer": (lambda p: rewritten(p, lambda m, _: m.update(schema=SCHEMA_VERSION + 1)), "lebih baru"),
-    "newer form": (lambda p: rewritten(p, lambda m, _: m.update(format=2)), "lebih baru"),
+    "newer form": (lambda p: rewritten(p, lambda m, _: m.update(format=FORMAT + 1)), "lebih baru"),
+    "no form": (lambda p: rewritten(p, lambda m, _: m.update(format=float("inf"))), "rusak"),
+    "a time with a zone": (
+        lambda p: rewritten(p, lambda m, _: m.update(time="2026-01-01T00:00:00+07:00")), "rusak",
+    ),
+    "no time": (lambda p: rewritten(p, lambda m, _: m.update(time=None)), "rusak"),
+    "another size": (
+        lambda p: rewritten(p, lambda m, _: m["sizes"].update({"log/log.key": 9})), "rusak",
+    ),
+    "no sizes": (lambda p: rewritten(p, lambda m, _: m.pop("sizes")), "rusak"),
+    "a member that grows": (grow, "jauh lebih besar"),
+    "one that grows, of the first form": (
+        lambda p: grow(p, lambda m, _: m.update(format=1, sizes={})), "jauh lebih besar",
+    ),
+    "one that grows without a bound": (lambda p: grow(p, compression=zipfile.ZIP_BZIP2), "rusak"),
+    "a manifest too large": (
+        lambda p: rewritten(p, lambda m, _: m.update(version="x" * (17 << 20))), "jauh lebih besar",
+    ),
 }  # fmt: skip
+
+
+@contextmanager
+def at_most(n_bytes):
+    """Fail where more than so much memory is taken in between."""
+    tracemalloc.start()
+    try:
+        yield
+    finally:
+        taken = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert taken < n_bytes
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -735,10 +813,75 @@ def test_a_bad_backup_is_refused_and_changes_nothing(tmp_path, name):
     before = (in_tables(engine), in_audit(engine), tree(models), set(tmp_path.iterdir()))
     spoil, said = REFUSED[name]
     spoil(target)
-    with pytest.raises(LogError, match=said):
+    with pytest.raises(LogError, match=said), at_most(16 << 20):
         put_back(database_url(tmp_path), models, target, force=True)
     assert (in_tables(engine), in_audit(engine), tree(models), set(tmp_path.iterdir())) == before
     engine.dispose()
+
+
+def test_a_large_backup_is_put_back_in_pieces(tmp_path):
+    engine = open_database(database_url(tmp_path))
+    large = random.Random(1).randbytes(32 << 20)
+    for path in (tmp_path / "a" / "light" / "large.bin", tmp_path / "a" / "logs" / DAMAGED_FILE):
+        path.parent.mkdir(parents=True)
+        path.write_bytes(large)
+    made(engine, tmp_path / "a", tmp_path / "cadangan.zip")
+    engine.dispose()
+    with at_most(16 << 20):
+        put_back(database_url(tmp_path / "b"), tmp_path / "b", tmp_path / "cadangan.zip")
+    for path in ("light/large.bin", f"logs/{DAMAGED_FILE}"):
+        assert (tmp_path / "b" / path).read_bytes() == large
+    assert (tmp_path / "b" / "logs" / DAMAGED_FILE).stat().st_mode & 0o077 == 0
+    assert not [path.name for path in tmp_path.rglob(".pemulihan.*")]
+
+
+def test_a_backup_of_the_first_form_is_put_back(engine, url, installation, tmp_path):
+    target, rows = tmp_path / "cadangan.zip", in_tables(engine)
+    made(engine, installation, target)
+    rewritten(target, lambda manifest, _: (manifest.pop("sizes"), manifest.update(format=1)))
+    put_back(url, installation, target, force=True)
+    assert in_tables(engine) == rows
+
+
+@pytest.mark.parametrize(
+    ("table", "row"),
+    [
+        ("events", {"simulated": "ya"}), ("events", {"user": "separuh \ud83d"}),
+        ("events", {"user": {"a": 1}}), ("events", {"time": 5}), ("events", {"kind": "x" * (17 << 20)}),
+        ("predictions", {"query_length": 10**30}),
+    ],
+)  # fmt: skip
+def test_a_row_that_no_table_takes_changes_nothing(engine, url, installation, tmp_path, table, row):
+    target = tmp_path / "cadangan.zip"
+    made(engine, installation, target)
+
+    def change(manifest, members):
+        name = f"log/{table}.jsonl"
+        first = json.loads(members[name].splitlines()[0])
+        members[name] += json.dumps({**first, "id": "0" * 32, **row}).encode() + b"\n"
+        manifest["hashes"][name] = sha256_of(members[name])
+        manifest["sizes"][name] = len(members[name])
+        manifest["rows"][table] += 1
+
+    rewritten(target, change)
+    before = (in_tables(engine), in_audit(engine), tree(installation))
+    with pytest.raises(LogError):
+        put_back(url, installation, target, force=True)
+    assert (in_tables(engine), in_audit(engine), tree(installation)) == before
+
+
+def test_a_file_that_is_there_is_replaced_only_when_told(tmp_path):
+    models, there = tmp_path / "outputs", tmp_path / "skripsi.docx"
+    shutil.copytree(PROJECT / "outputs" / "light", models / "light")
+    with opened_database(sqlite_url(models / "logs")):
+        pass
+    for command in (("backup", there), ("export", "--user", USERS[0], "--output", there)):
+        there.write_text("penting")
+        govern = ("govern", *command, "--models", models)
+        assert_refused(judul(*govern), "skripsi.docx sudah ada", "--force")
+        assert there.read_text() == "penting"
+        assert judul(*govern, "--force").returncode == 0
+        assert there.read_bytes() != b"penting"
 
 
 def test_a_backup_is_written_whole_or_not_at_all(tmp_path):
@@ -749,7 +892,7 @@ def test_a_backup_is_written_whole_or_not_at_all(tmp_path):
     content = target.read_bytes()
     (models / "light" / "arrays.npz").write_bytes(b"x")
     with pytest.raises(LogError, match="make run"):
-        made(engine, models, target)
+        made(engine, models, target, force=True)
     with pytest.raises(LogError, match="di dalam folder yang dicadangkan"):
         made(engine, models, models / "light" / "cadangan.zip")
     assert target.read_bytes() == content
@@ -878,8 +1021,8 @@ def forget_approver(config, engine):
     commit(config.models.parent)
 
 
-def forget_seed(config, engine):
-    path = config.models / "structured" / METADATA_FILE
+def forget_seed(config, engine, name="structured"):
+    path = config.models / name / METADATA_FILE
     metadata = json.loads(path.read_text())
     del metadata["seed"]
     path.write_text(json.dumps(metadata))
@@ -896,6 +1039,9 @@ UNDONE = {
     "a promotion": (promoted, []),
     "an approver": (forget_approver, ["Metadata dan hash model cocok"]),
     "a seed": (forget_seed, ["Metadata dan hash model cocok", "Benih acak tetap"]),
+    "a seed of a forest": (
+        lambda c, e: forget_seed(c, e, "light"), ["Metadata dan hash model cocok", "Benih acak tetap"],
+    ),
     "a switch without a row": (promote_silently, ["Jejak audit utuh"]),
     "nothing": (lambda config, engine: None, []),
     "text": (write_text, ["Log tanpa teks asli"]),
@@ -907,7 +1053,7 @@ UNDONE = {
     ),
     "a file": (
         lambda c, e: (c.models / "light" / "titles_preprocessed.csv").write_text("x"),
-        ["Metadata dan hash model cocok", "Kode di bawah kendali versi dan bersih", "Benih acak tetap"],
+        ["Metadata dan hash model cocok", "Kode di bawah kendali versi dan bersih"],
     ),
     "another file": (
         lambda c, e: (c.models.parent / "new.py").touch(), ["Kode di bawah kendali versi dan bersih"],
@@ -953,6 +1099,25 @@ def test_the_command_of_the_checklist_fails_where_an_item_does(tmp_path):
     assert len(lines) == 8
     assert any(line.startswith("GAGAL  Jejak audit utuh: Jejak audit kosong") for line in lines)
     assert any(line.startswith("GAGAL  Cadangan baru") for line in lines)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [{"features": 5}, {"features": [[]]}, {"importances": [1]}, {"importances": {"cosine": "1"}},
+     {"dataset": "judul.csv"}],
+)  # fmt: skip
+def test_facts_of_another_form_are_told_as_what_is_wrong(facts, tmp_path):
+    models = tmp_path / "outputs"
+    shutil.copytree(PROJECT / "outputs" / "light", models / "light")
+    with opened_database(sqlite_url(models / "logs")):
+        pass
+    path = models / "light" / METADATA_FILE
+    path.write_text(json.dumps({**json.loads(path.read_text()), **facts}))
+    done = judul("govern", "check", "--models", models)
+    assert (done.returncode, len(done.stdout.splitlines())) == (1, 8)
+    wrong = "Metadata dan hash model cocok" if "dataset" in facts else "Bobot fitur tersedia"
+    assert f"GAGAL  {wrong}: " in done.stdout
+    assert judul("models", "show", "light", "--models", models).returncode == 0
 
 
 @pytest.mark.parametrize(

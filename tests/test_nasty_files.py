@@ -502,6 +502,9 @@ FACTS = {
     "long": b"9" * 5_000,
     "no hash": b'{"name": "light", "files": {"arrays.npz": 1}}',
     "a path": b'{"name": "light", "files": {"../../etc/hostname": "0"}}',
+    "the folder above": b'{"name": "light", "files": {"..": "0"}}',
+    "no letter": b'{"name": "light", "files": {"a\\u0000b": "0"}}',
+    "half a letter": b'{"name": "light", "files": {"\\ud83d": "0"}}',
 }  # fmt: skip
 
 
@@ -517,6 +520,25 @@ def test_nonsense_in_the_facts_of_a_model_an_index_or_a_backup(name, installatio
     (models / "light" / "metadata.json").write_bytes(FACTS[name])
     assert_refused(run("check", QUERY, "--models", models), "make run")
     assert run("models", "list", "--models", models).status == 0
+
+
+@pytest.mark.parametrize("facts", [{}, {"name": None}, {"name": ["light"]}, {"name": "\0"}])
+def test_a_model_whose_name_is_not_told_is_answered_with_a_sentence(facts, installation, tmp_path):
+    models = shutil.copytree(installation.models, tmp_path / "outputs")
+    path = models / "light" / "metadata.json"
+    metadata = json.loads(path.read_text())
+    del metadata["name"]
+    path.write_text(json.dumps({**metadata, **facts}))
+    for arguments in (
+        ("check", QUERY),
+        ("check", QUERY, "--model", "light"),
+        ("models", "show", "light"),
+    ):
+        assert_refused(run(*arguments, "--models", models), "metadata.json tidak sama")
+    checked = run("govern", "check", "--models", models)
+    assert checked.status == 1
+    assert "metadata.json tidak sama" in checked.out
+    assert "Traceback" not in checked.err
 
 
 DEEP = "a = " + "[" * 100_000

@@ -164,7 +164,8 @@ def test_what_is_imported_is_declared():
 def test_no_module_imports_from_a_floor_above():
     # Ground first; one line a floor.
     plan = """
-        settings errors clock storage signed_logistic feedback file_locks cli_words page_handlers
+        settings errors
+        clock storage signed_logistic feedback file_locks cli_words page_handlers
         readable notebook_runner sqlite_file audit_chain
         texts
         figure_style

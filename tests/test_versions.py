@@ -428,6 +428,26 @@ def test_a_model_made_later_is_a_candidate(outputs, made):
     assert candidate(outputs, "light")["created"].startswith("2026-04")
 
 
+@pytest.mark.parametrize(
+    "entry", [None, 1, [], {}, {"version": "x"}, {"version": [], "action": "promote"}]
+)
+def test_what_is_no_history_and_no_tag_is_answered_with_a_sentence(outputs, made, entry):
+    promote(outputs, "light", made[0], **WHO)
+    past = history(outputs, "light")
+    home = outputs / "models" / "light"
+    for told in ([entry], [{**past[0], "previous": 5}], [{**past[0], "reason": None}]):
+        (home / "history.json").write_text(json.dumps(told))
+        with pytest.raises(ModelError, match="rusak"):
+            rollback(outputs, "light", **WHO)
+    (home / "history.json").write_text(json.dumps([{**past[0], "action": "rollback"}]))
+    with pytest.raises(ModelError, match="yang berlaku sebelum ini"):
+        rollback(outputs, "light", **WHO)
+    (home / made[0] / "tags.json").write_text(json.dumps([entry]))
+    with pytest.raises(ModelError, match="rusak"):
+        tags(outputs, "light", made[0])
+    assert judul("models", "list", "--models", outputs).returncode == 0
+
+
 def test_tags(outputs, made):
     assert tag(outputs, "light", made[0], "semester-1") == ["semester-1"]
     assert tag(outputs, "light", made[0], "arsip") == ["arsip", "semester-1"]
