@@ -30,8 +30,10 @@ def find_models(
     Raises
     ------
     ModelError
-        There is none.
+        There is none, or it is no folder.
     """
+    if Path(outputs).is_file():
+        raise ModelError(f"{outputs} adalah berkas, bukan folder model. Berikan foldernya.")
     found: dict[str, Path] = {}
     broken: list[str] = []
     for name, title in MODEL_TITLES.items():

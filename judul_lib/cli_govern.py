@@ -162,11 +162,10 @@ def export(user: str, output: Path | None, force: bool, reason: str, outputs: Pa
     from judul_lib import privacy
     from judul_lib.storage import require_free, write_bytes
 
-    if output is not None:
-        require_free(output, force=force)
     with opened(outputs) as (config, engine):
         if output is not None:
             cli_parts.require_place(output, config)
+            require_free(output, force=force)
         text = privacy.export(engine, config.logs, user, reason=reason, actor=cli_parts.actor(config))
     if output is None:
         click.echo(text, nl=False)

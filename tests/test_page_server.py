@@ -20,6 +20,12 @@ from tests.test_page_browser import serving
 SECRET = "kata-rahasia-12"
 
 
+def run(coroutine):
+    """Run a coroutine in a thread of its own: the browser of other tests has a loop in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, coroutine).result()
+
+
 @contextmanager
 def small_server(folder, **environment):
     """The page with the models that come with the project, no kernel ahead and no log."""
@@ -99,7 +105,7 @@ async def replies(socket, last):
 def test_a_channel_in_another_subprotocol_is_refused(server, subprotocols):
     kernel = open_page(server)
     with pytest.raises(HTTPClientError) as refused:
-        asyncio.run(connect(server, kernel, subprotocols))
+        run(connect(server, kernel, subprotocols))
     assert refused.value.code == 400
     assert lives(server, kernel)
 
@@ -126,7 +132,7 @@ def test_a_frame_whose_offsets_do_not_fit_is_dropped(server):
         await socket.write_message(framed(message("kernel_info_request", "sound")), binary=True)
         return await replies(socket, "sound")
 
-    assert asyncio.run(talk()) == ["sound"]
+    assert run(talk()) == ["sound"]
     assert [is_sound(frame) for frame in unsound] == [False] * len(unsound)
     assert is_sound(sound)
     assert is_sound(framed([*info, b"x" * 1_000_000]))
@@ -149,7 +155,7 @@ def test_code_from_the_browser_is_not_run(server, tmp_path):
             await socket.write_message(framed(parts), binary=True)
         return await replies(socket, "info")
 
-    assert asyncio.run(talk()) == ["info"]
+    assert run(talk()) == ["info"]
     assert not target.exists()
     assert lives(server, kernel)
 
@@ -160,7 +166,7 @@ def test_nothing_is_told_of_a_visit_without_asking_for_a_token(tmp_path):
 
     given = {"JUDUL_READY_KERNELS": "1", "JUDUL_TOKEN": SECRET}
     with small_server(tmp_path, **given) as url, pytest.raises(HTTPClientError):
-        asyncio.run(connect_to(url))
+        run(connect_to(url))
 
 
 def test_a_full_server_says_so_and_gives_the_place_of_a_page_that_is_gone(tmp_path):
@@ -186,7 +192,7 @@ def test_a_full_server_says_so_and_gives_the_place_of_a_page_that_is_gone(tmp_pa
 
     program = ("-c", f"{at_once}; main()")
     with small_server(tmp_path, program=program, JUDUL_MAX_PAGES="2") as url:
-        asyncio.run(visit())
+        run(visit())
 
 
 def test_pages_that_arrive_at_once_are_counted_too(tmp_path):
