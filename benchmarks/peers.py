@@ -124,14 +124,14 @@ def all_letters_answer(titles: Sequence[str]) -> Callable[[str], Any]:
 def all_units_answer(folder: Path) -> Callable[[str], Any]:
     """Return a function that sums up what the units of every title mean, in all cores.
 
-    What the structured model has to know of each title, whatever its bounds save.
+    What the structured model has to know of each title at least.
     """
     _, parts, _ = read_index(folder, TitleIndex)
     tables = []
     for arrays in (part.arrays for part in parts):
-        numbers, ends = arrays["unit_numbers"], arrays["unit_ends"]
+        numbers, ends = arrays["read.numbers"], arrays["read.ends"]
         ones = np.ones(len(numbers), dtype=np.float32)
-        shape = (len(ends) - 1, len(arrays["weights"]))
+        shape = (len(ends) - 1, int(numbers.max(initial=0)) + 1)
         values = np.ones((shape[1], 2), dtype=np.float32)
         tables.append((csr_matrix((ones, numbers, ends), shape=shape), values))
 

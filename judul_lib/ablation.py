@@ -1,66 +1,89 @@
 """What each part of the structured model is worth: leave it out and look.
 
-To save time, the pairs are not learnt from a second time without their places,
-as the model itself does.
+Only the order of the scores counts here, so nothing is calibrated, and only the
+question of the same study is asked.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score
 
 from judul_lib.evaluation import score_predictions
-from judul_lib.features import FEATURES
+from judul_lib.features import FEATURES, FloatArray
 from judul_lib.gold import HARD_KINDS
 from judul_lib.preprocessing import stem_word
 from judul_lib.settings import SEED
-from judul_lib.structured import COPIED_FEATURES, FREE, STRUCTURED_FEATURES, StructuredModel
-from judul_lib.structured_pairs import stranger_pairs, training_set
-from judul_lib.structured_training import fit_structured, unfitted_model
-from judul_lib.title_parser import Lexicon, TitleParser
-from judul_lib.verdicts import FIELD_NAMES
-from judul_lib.word_vectors import WordVectors
+from judul_lib.structured.boosting import fit_trees
+from judul_lib.structured.explanation import FIELD_NAMES
+from judul_lib.structured.lexicon import Lexicon
+from judul_lib.structured.model import MONOTONE, STRUCTURED_FEATURES, StructuredModel
+from judul_lib.structured.pairs import TrainingSet, real_set, training_set
+from judul_lib.structured.parser import TitleParser
+from judul_lib.structured.real_pairs import RealPairs
+from judul_lib.structured.records import UnitCounts
+from judul_lib.structured.training import learnt_from, unfitted_model
+from judul_lib.structured.vectors import WordVectors
 
+ASPECTS: Mapping[str, str] = {
+    "thing": "benda", "variable": "variabel", "activity": "kegiatan", "method": "metode",
+    "platform": "platform", "audience": "orang", "medium": "data dan media", "task": "tugas",
+    "place": "tempat",
+}  # fmt: skip
+"""Aspects of a study by the names that readers see."""
+
+_OPPOSED = tuple(
+    name for name in STRUCTURED_FEATURES if name.startswith("text_sibling") or name == "text_inversions"
+)
+_CAUSAL = tuple(
+    name for name in STRUCTURED_FEATURES if name.startswith(("text_roles", "text_cause", "text_effect"))
+)
 FEATURE_FAMILIES: Mapping[str, tuple[str, ...]] = {
     "tiga fitur studi": tuple(FEATURES),
     **{
-        name: tuple(n for n in STRUCTURED_FEATURES if n.startswith(f"{field}_"))
-        for field, name in FIELD_NAMES.items()
+        name: tuple(feature for feature in STRUCTURED_FEATURES if feature.startswith(f"{aspect}_"))
+        for aspect, name in ASPECTS.items()
     },
-    "seluruh judul": tuple(n for n in STRUCTURED_FEATURES if n.startswith(("all_", "content_"))),
-    "arah makna": ("meaning", "object_meaning"),
-    "beda dalam teks yang disalin": COPIED_FEATURES,
-}
+    "hal yang saling meniadakan dan urutan": _OPPOSED,
+    "sebab dan akibat": _CAUSAL,
+    "seluruh judul": tuple(
+        name for name in STRUCTURED_FEATURES
+        if name.startswith("text_") and name not in (*_OPPOSED, *_CAUSAL)
+    ),
+}  # fmt: skip
 """Families of features, by the names that readers see."""
 
-_PARTS = {**FIELD_NAMES, "template": "kata templat"}
+_FREE = (0,) * len(STRUCTURED_FEATURES)
 
 
 def feature_ablation(
-    development: pd.DataFrame, test: pd.DataFrame, random_state: int = SEED
+    development: pd.DataFrame, test: pd.DataFrame, real: RealPairs, random_state: int = SEED
 ) -> pd.DataFrame:
-    """Fit without each family of features, with each family alone, and without signs.
+    """Fit without each family of features, with the study's features alone, and without directions.
+
+    What is fitted learns from gold pairs and from the real pairs of the campuses.
 
     Returns
     -------
     DataFrame
-        Index: what was done; ``roc_auc`` and ``roc_auc_hard`` on the test pairs.
+        Index: what was done; ``roc_auc`` and ``roc_auc_hard`` on the test pairs,
+        ``average_precision`` on the drawn real pairs of the one faculty.
     """
-    model = unfitted_model(development)
-    data = training_set(development, model, random_state, placeless=False)
-    features = _test_features(model, test)
+    model = unfitted_model(real.counts)
+    data = real_set(real).take(~real.is_faculty) + training_set(development, model)
     changes: dict[str, dict[str, Any]] = {"semuanya": {}}
-    for name, family in FEATURE_FAMILIES.items():
-        changes[f"tanpa {name}"] = {"without": family}
-    for name, family in FEATURE_FAMILIES.items():
-        changes[f"hanya {name}"] = {"without": [f for f in STRUCTURED_FEATURES if f not in family]}
-    changes["tanda bobot bebas"] = {"directions": FREE}
-    fitted = {
-        name: fit_structured(model, data, calibrate=False, **change) for name, change in changes.items()
-    }
-    return pd.DataFrame({name: _auc(part, features, test) for name, part in fitted.items()}).T
+    changes |= {f"tanpa {name}": {"without": family} for name, family in FEATURE_FAMILIES.items()}
+    others = [name for name in STRUCTURED_FEATURES if name not in FEATURES]
+    changes["hanya tiga fitur studi"] = {"without": others}
+    changes["arah bebas"] = {"directions": _FREE}
+    seen, table = _test_features(model, test), {}
+    for name, change in changes.items():
+        fitted = _fitted(model, data, random_state, **change)
+        table[name] = _judged(fitted, seen, test) | _judged_really(fitted, real)
+    return pd.DataFrame(table).T
 
 
 def resource_ablation(
@@ -68,32 +91,32 @@ def resource_ablation(
 ) -> pd.DataFrame:
     """Train anew without each part of the lexicon, without it, and without word vectors.
 
+    From gold pairs alone: real pairs are numbers already, and cannot be read anew.
+
     Returns
     -------
     DataFrame
-        As from `feature_ablation`.
+        Index: what was done; ``roc_auc`` and ``roc_auc_hard`` on the test pairs.
     """
     lexicon, vectors, empty = Lexicon.read(), WordVectors.read(), Lexicon({})
+    parts = {**FIELD_NAMES, "template": "kata templat"}.items()
     no_vectors = WordVectors(["-"], np.zeros((1, 2), dtype=np.float32))
     settings = {
         "semuanya": (TitleParser(), vectors),
-        **{f"leksikon tanpa {n}": (TitleParser(lexicon.without(f)), vectors) for f, n in _PARTS.items()},
+        **{f"leksikon tanpa {n}": (TitleParser(lexicon.without(f)), vectors) for f, n in parts},
         "leksikon hanya istilah baku": (TitleParser(lexicon.canonical_only()), vectors),
+        "tanpa bobot istilah": (TitleParser(replace(lexicon, terms={})), vectors),
+        "tanpa hal yang saling meniadakan": (TitleParser(replace(lexicon, siblings={})), vectors),
         "tanpa leksikon": (TitleParser(empty), vectors),
         "tanpa vektor kata": (TitleParser(), no_vectors),
         "tanpa leksikon dan vektor": (TitleParser(empty), no_vectors),
         "kata dasar Sastrawi apa adanya": (TitleParser(stem=stem_word), vectors),
-        "tanpa perbaikan ejaan": (TitleParser(correct=False), vectors),
     }
-    model = unfitted_model(development)
-    whole = training_set(development, model, random_state, placeless=False)
-    strangers = stranger_pairs(development, fit_structured(model, whole, calibrate=False), random_state)
     table = {}
     for name, (parser, meaning) in settings.items():
-        model = unfitted_model(development, parser, meaning)
-        data = training_set(development, model, strangers=strangers, placeless=False)
-        fitted = fit_structured(model, data, calibrate=False)
-        table[name] = _auc(fitted, _test_features(model, test), test)
+        model = unfitted_model(_counted(development, parser), parser, meaning)
+        fitted = _fitted(model, training_set(development, model), random_state)
+        table[name] = _judged(fitted, _test_features(model, test), test)
     return pd.DataFrame(table).T
 
 
@@ -105,7 +128,7 @@ def learning_curve(
     draws: int = 2,
     random_state: int = SEED,
 ) -> pd.DataFrame:
-    """Train on some of the development bases, drawn at random, and on all of them.
+    """Train on some of the development bases, drawn at random, and on all of them; no real pairs.
 
     Returns
     -------
@@ -115,25 +138,67 @@ def learning_curve(
     """
     bases = development["base_id"].unique()
     rng = np.random.default_rng(random_state)
+    parser, vectors = TitleParser(), WordVectors.read()
     table = {}
     for size in (*(n for n in sizes if n < len(bases)), len(bases)):
         results = []
         for _ in range(draws if size < len(bases) else 1):
             drawn = rng.choice(bases, size=size, replace=False)
             part = development[development["base_id"].isin(drawn)]
-            model = unfitted_model(part)
-            data = training_set(part, model, random_state, placeless=False)
-            fitted = fit_structured(model, data, calibrate=False)
-            results.append(_auc(fitted, _test_features(model, test), test))
+            model = unfitted_model(_counted(part, parser), parser, vectors)
+            fitted = _fitted(model, training_set(part, model), random_state)
+            results.append(_judged(fitted, _test_features(model, test), test))
         table[size] = pd.DataFrame(results).mean()
     return pd.DataFrame(table).T
 
 
-def _test_features(model: StructuredModel, test: pd.DataFrame) -> NDArray[np.float64]:
+def real_learning_curve(
+    development: pd.DataFrame,
+    test: pd.DataFrame,
+    real: RealPairs,
+    shares: Sequence[float] = (0, 0.1, 0.3, 1),
+    *,
+    random_state: int = SEED,
+) -> pd.DataFrame:
+    """Train on all gold pairs and on a share of the campuses' real pairs, drawn at random.
+
+    Returns
+    -------
+    DataFrame
+        Index: number of real pairs; columns as from `feature_ablation`.
+    """
+    model = unfitted_model(real.counts)
+    gold, seen = training_set(development, model), _test_features(model, test)
+    order = np.random.default_rng(random_state).permutation(np.flatnonzero(~real.is_faculty))
+    table = {}
+    for n in (round(share * len(order)) for share in shares):
+        fitted = _fitted(model, real_set(real).take(order[:n]) + gold, random_state)
+        table[n] = _judged(fitted, seen, test) | _judged_really(fitted, real)
+    return pd.DataFrame(table).T
+
+
+def _fitted(
+    model: StructuredModel,
+    data: TrainingSet,
+    random_state: int,
+    *,
+    without: Sequence[str] = (),
+    directions: Sequence[int] = MONOTONE,
+) -> StructuredModel:
+    features = learnt_from(data.features, without)
+    settings: Mapping[str, Any] = {"weights": data.weights, "random_state": random_state}
+    return replace(model, same=fit_trees(features, data.same, directions=directions, **settings))
+
+
+def _counted(pairs: pd.DataFrame, parser: TitleParser) -> UnitCounts:
+    return UnitCounts.fit([*pairs["judul_a"], *pairs["judul_b"]], parser)
+
+
+def _test_features(model: StructuredModel, test: pd.DataFrame) -> FloatArray:
     return model.pair_features(test["judul_a"].tolist(), test["judul_b"].tolist())
 
 
-def _auc(model: StructuredModel, features: NDArray[np.float64], test: pd.DataFrame) -> dict[str, float]:
+def _judged(model: StructuredModel, features: FloatArray, test: pd.DataFrame) -> dict[str, float]:
     """Return the area over all labelled pairs and over the hard ones."""
     scores = model.probability(features)
     labelled, hard = test["label"].notna(), test["kind"].isin(HARD_KINDS)
@@ -141,3 +206,9 @@ def _auc(model: StructuredModel, features: NDArray[np.float64], test: pd.DataFra
         name: score_predictions(test.loc[rows, "label"].astype(int), scores[rows])["roc_auc"]
         for name, rows in (("roc_auc", labelled), ("roc_auc_hard", hard))
     }
+
+
+def _judged_really(model: StructuredModel, real: RealPairs) -> dict[str, float]:
+    rows = real.is_faculty & real.is_drawn
+    scores = model.log_odds(real.features[rows])
+    return {"average_precision": float(average_precision_score(real.labels[rows], scores))}

@@ -44,8 +44,8 @@ class Comparison(Protocol):
     def features(self, left_rows: Rows, right_rows: Rows) -> FloatArray:
         """Return what the model sees of each pair; its first columns are the study's features."""
 
-    def without_place(self, left_rows: Rows, right_rows: Rows, features: FloatArray) -> FloatArray:
-        """Return `Matches.without_place` of each pair."""
+    def asked(self, left_rows: Rows, right_rows: Rows, features: FloatArray) -> FloatArray:
+        """Return `Matches.asked` of each pair."""
 
     def shared(self, left_rows: Rows, right_rows: Rows) -> list[str]:
         """Return `Matches.shared` of each pair."""
@@ -121,6 +121,21 @@ class Checker(ABC):
         """Compare titles with the whole corpus one after the other; each as `check` does."""
         say_unreadable(titles)
         require_top_k(top_k)
+        for comparison, query, features, probability in self._compared(titles):
+            yield self._best_matches(comparison, query, features, probability, top_k)
+
+    def _compared(
+        self, titles: Sequence[str]
+    ) -> Iterator[tuple[Comparison, int, FloatArray, FloatArray]]:
+        """Compare each title with the whole corpus.
+
+        Yields
+        ------
+        comparison, row : Comparison, int
+            In which it was compared, and its row there.
+        features, probability : ndarray of float
+            One row a title of the corpus.
+        """
         n = len(self.titles)
         at_once = max(1, _PAIRS // max(1, n))
         for start in range(0, len(titles), _BATCH):
@@ -134,7 +149,7 @@ class Checker(ABC):
                 for k, query in enumerate(queries):
                     own = slice(k * n, (k + 1) * n)
                     scores = features[own], probability[own]
-                    yield self._best_matches(comparison, query, *scores, top_k)
+                    yield comparison, query, *scores
 
     def _best_matches(
         self,
@@ -149,7 +164,7 @@ class Checker(ABC):
         features, rows = features[order], np.full_like(order, query)
         return best_matches(
             lambda row: self.titles[order[row]], features, probability[order],
-            comparison.without_place(rows, order, features),
+            comparison.asked(rows, order, features),
             lambda shown: comparison.shared(rows[shown], order[shown]),
             threshold=self.threshold, elsewhere_label=self.elsewhere_label, top_k=top_k,
         )  # fmt: skip
@@ -168,10 +183,8 @@ class Checker(ABC):
         comparison, left_rows, right_rows = self._compare_rows(left, right)
         features = comparison.features(left_rows, right_rows)
         probability = self.probability(features)
-        without_place = comparison.without_place(left_rows, right_rows, features)
-        labels = labels_of(
-            probability, without_place, self.threshold, elsewhere_label=self.elsewhere_label
-        )
+        asked = comparison.asked(left_rows, right_rows, features)
+        labels = labels_of(probability, asked, self.threshold, elsewhere_label=self.elsewhere_label)
         return features[:, : len(FEATURES)], probability, labels
 
     def pair_features(self, left: Sequence[str], right: Sequence[str]) -> FloatArray:
@@ -192,7 +205,7 @@ class _StudyComparison:
     def features(self, left_rows: Rows, right_rows: Rows) -> FloatArray:
         return pair_features(self.left.take(left_rows), self.right.take(right_rows))
 
-    def without_place(self, left_rows: Rows, right_rows: Rows, features: FloatArray) -> FloatArray:
+    def asked(self, left_rows: Rows, right_rows: Rows, features: FloatArray) -> FloatArray:
         return np.empty(0)
 
     def shared(self, left_rows: Rows, right_rows: Rows) -> list[str]:

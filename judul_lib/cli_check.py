@@ -171,22 +171,37 @@ def _check_file(
 @command("score-pairs")
 @argument("source", type=Path, metavar="MASUKAN.csv", help="CSV atau XLSX berkolom judul_a dan judul_b.")
 @argument("target", type=Path, metavar="HASIL.csv", help="CSV yang ditulis.")
+@option(
+    "--corpus",
+    type=Path,
+    metavar="ARSIP.csv",
+    help="Arsip yang menentukan seberapa langka sebuah istilah (model structured).",
+)
 @MODEL_OPTION
 @ELSEWHERE_OPTION
 @MODELS_OPTION
 def score_pairs(
-    source: Path, target: Path, name: str | None, elsewhere: str | None, outputs: Path | None
+    source: Path,
+    target: Path,
+    corpus: Path | None,
+    name: str | None,
+    elsewhere: str | None,
+    outputs: Path | None,
 ) -> None:
     """Nilai pasangan-pasangan judul, baris demi baris."""
     from judul_lib import batches
     from judul_lib.checkers import load_checker
     from judul_lib.matches import RESULT_COLUMNS
     from judul_lib.storage import write_result
+    from judul_lib.table_files import TITLE_COLUMN
 
     config = cli_parts.read_config(models=outputs, elsewhere=elsewhere)
-    cli_parts.require_place(target, config, source)
+    cli_parts.require_place(target, config, source, corpus)
     chosen = cli_parts.choose_model(name, config.models)
-    checker = load_checker(chosen, [], threshold=config.threshold, elsewhere=config.elsewhere)
+    archive: list[str] = []
+    if corpus is not None:
+        archive = cli_parts.read_catalogue(corpus).titles[TITLE_COLUMN].tolist()
+    checker = load_checker(chosen, archive, threshold=config.threshold, elsewhere=config.elsewhere)
     pairs, (left, right), misfits = _read_columns(source, "judul_a", "judul_b")
     rows = batches.score_pairs(left, right, checker)
     write_result(_with_results(pairs, RESULT_COLUMNS[1:], rows, misfits), target)

@@ -52,9 +52,9 @@ def retrain(
     """Latih ulang MODEL dengan label baru, lalu bandingkan.
 
     Labelnya berasal dari pendapat pengguna dan dari CSV; pembandingnya versi yang berlaku.
-    Model structured belajar dari label itu bersama pasangan emas bagian dev, dan dibandingkan pada
-    bagian test; full dan light belajar dari korpusnya, dan dibandingkan pada semua pasangan emas.
-    Studi emas yang judulnya ada di label tidak ikut dibandingkan.
+    Model structured belajar dari label itu bersama pasangan nyata dan pasangan emas bagian dev;
+    pembandingnya bagian test. Full dan light belajar dari korpusnya, dan dibandingkan pada semua
+    pasangan emas. Studi emas yang judulnya ada di label tidak ikut dibandingkan.
 
     Status keluar 1 bila --promote diminta tetapi versi baru tidak diberlakukan.
     """

@@ -20,10 +20,11 @@ from judul_lib.database import audit, feedback, predictions, read_table, scores,
 from judul_lib.errors import JudulError, LogError, describe_os_error
 from judul_lib.promotions import missing_metadata
 from judul_lib.readable import number, readable
-from judul_lib.registry import METADATA_FILE, STRUCTURED, load_structured, read_metadata
+from judul_lib.registry import METADATA_FILE, STRUCTURED, read_metadata
 from judul_lib.settings import MODEL_TITLES, SEED
 from judul_lib.spool import spooled
 from judul_lib.storage import sha256_of
+from judul_lib.structured.model import STRUCTURED_FEATURES
 from judul_lib.switches import without_row
 
 KEPT_DAYS, BACKUP_DAYS = 90, 7
@@ -213,7 +214,7 @@ def _importances(outputs: Path) -> tuple[bool, str]:
             features = set(metadata.get("features") or [])
             n = len(features)
             if metadata["name"] == STRUCTURED:  # Its weights are the model.
-                known = len(load_structured(folder)[0].coefficients) if features else 0
+                known = len(set(STRUCTURED_FEATURES) & features)
             else:
                 weights = metadata.get("importances") or {}
                 known = len(set(weights) & features) if abs(sum(weights.values()) - 1) < 1e-3 else 0

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from rapidfuzz.distance import Indel
 from rapidfuzz.process import cpdist
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, vstack
 
 from judul_lib.preprocessing import require_titles
 
@@ -71,6 +71,14 @@ class TitleTable:
             _objects([frozenset(text.split()) for text in processed]),
             csr_matrix(tfidf.transform(list(processed))),
         )
+
+    @classmethod
+    def joined(cls, tables: Sequence[Self]) -> Self:
+        """Put the titles of at least one table one after the other."""
+        letters, tokens = (
+            np.concatenate([getattr(table, name) for table in tables]) for name in ("letters", "tokens")
+        )
+        return cls(letters, tokens, csr_matrix(vstack([table.tfidf for table in tables])))
 
     def __len__(self) -> int:
         return len(self.letters)

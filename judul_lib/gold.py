@@ -30,6 +30,23 @@ GRADES: Mapping[str, int] = MappingProxyType(
 )
 """Kinds of pairs and their grades; 3 and above is the same study, 2 the same study elsewhere."""
 
+_SAME = (
+    "tempat_ditambah", "platform_ditambah", "metode_ditambah", "urutan_klausa", "sinonim_ahli",
+    "sinonim_sehari", "ubah_kata", "bahasa_lain", "pembuka_lain",
+)  # fmt: skip
+_OTHER = (
+    "arah_dibalik", "versi_lain", "lawan_pembanding", "variabel_lain", "luaran_lain", "objek_saudara",
+    "metode_saudara", "bagian_lain", "kota_sama", "templat_sama", "katalog_beda",
+)  # fmt: skip
+SINGLE_GRADES: Mapping[str, int] = MappingProxyType(
+    {"salah_ketik": 4, "katalog_sama": 4, "tempat_lain_baru": 2}
+    | dict.fromkeys(_SAME, 3)
+    | dict.fromkeys(_OTHER, 1)
+)
+"""Kinds of pairs that differ in one thing, each on a base of its own, and their grades."""
+
+_GRADES = {**GRADES, **SINGLE_GRADES}
+
 HARD_KINDS = ("parafrase", "singkatan_inggris", "sulit_negatif_metode", "sulit_negatif_objek")
 """Rewordings against look-alikes: where comparing words goes wrong."""
 
@@ -58,9 +75,11 @@ def read_gold(path: str | Path) -> pd.DataFrame:
     rows: Any = frame[list(COLUMNS)].to_dict("records")
     for line, row in zip(frame.index, rows, strict=True):
         where = f"{name} baris {line}"
-        if row["kind"] not in GRADES:
-            raise GoldError(f"{where}: jenis {row['kind']!r} tidak dikenal. Pilih: {', '.join(GRADES)}.")
-        grade = str(GRADES[row["kind"]])
+        if row["kind"] not in _GRADES:
+            raise GoldError(
+                f"{where}: jenis {row['kind']!r} tidak dikenal. Pilih: {', '.join(_GRADES)}."
+            )
+        grade = str(_GRADES[row["kind"]])
         if row["grade"] != grade:
             raise GoldError(f"{where}: derajat {row['kind']} harus {grade}, bukan {row['grade']!r}.")
         if row["split"] not in SPLITS:

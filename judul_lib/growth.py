@@ -18,8 +18,8 @@ from judul_lib.index import TitleIndex
 from judul_lib.index_files import read_index
 from judul_lib.matches import Matches
 from judul_lib.preprocessing import preprocess_titles, stem_word
-from judul_lib.record_arrays import record_arrays
 from judul_lib.registry import STRUCTURED, load_model, load_structured, read_metadata
+from judul_lib.structured.records import Reading
 from judul_lib.study_search import study_arrays
 
 P = ParamSpec("P")
@@ -118,14 +118,16 @@ def making_costs(titles: Sequence[str], model: str | Path) -> pd.Series:
     Returns
     -------
     Series
-        Seconds of `READING`, `FEATURES` and `POSTINGS`; the structured model
-        does both of the first two in one step, `READING`.
+        Seconds of `READING`, `FEATURES` and `POSTINGS`; reading titles into
+        their units is the structured model's `FEATURES`.
     """
     stem_word.cache_clear()
     if read_metadata(model).get("name") == STRUCTURED:
-        prepared, reading = timed(load_structured(model)[0].prepare, titles)
-        _, postings = timed(record_arrays, prepared)
-        return pd.Series({READING: reading, FEATURES: np.nan, POSTINGS: postings})
+        own = load_structured(model)[0]
+        table, reading = timed(own.study_table, titles)
+        units, features = timed(Reading.of, titles, own.parser)
+        _, postings = timed(lambda: (study_arrays(table), units.arrays()))
+        return pd.Series({READING: reading, FEATURES: features, POSTINGS: postings})
     tfidf = load_model(model).tfidf
     processed, reading = timed(preprocess_titles, titles)
     table, features = timed(TitleTable.build, titles, processed, tfidf)
@@ -173,15 +175,16 @@ CHECK_STEPS: Mapping[tuple[str, str], str] = {
     ("search_engines", "read"): "membaca judul yang diperiksa",
     ("study_search", "cosine"): "kosinus dan kata bersama",
     ("study_search", "shared_stems"): "kosinus dan kata bersama",
-    ("record_search", "_sums"): "bagian judul yang berpasangan",
+    ("structured_checking", "compare"): "membaca judul yang diperiksa",
+    ("relations", "between"): "bagian judul yang berpasangan",
+    ("comparison", "record_features"): "perbandingan penuh",
+    ("features", "pair_features"): "kemiripan teks",
+    ("boosting", "log_odds"): "pohon keputusan",
     ("forest_table", "cells"): "batas atas",
     ("study_search", "levenshtein_bound"): "batas atas",
-    ("record_bounds", "log_odds"): "batas atas",
-    ("record_bounds", "ceiling"): "batas atas",
     ("study_search", "letters_bound"): "batas atas",
     ("study_search", "levenshtein"): "huruf",
-    ("record_search", "_features"): "perbandingan penuh",
-    ("index", "_matches"): "keterangan hasil",
+    ("matches", "best_matches"): "keterangan hasil",
 }
 """Functions of a check, none of which calls another, and the step that each belongs to."""
 
@@ -214,10 +217,5 @@ _KINDS = {
     "letters": "hitungan huruf judul",
     "terms": "daftar per istilah TF-IDF",
     "stems": "daftar per kata dasar",
-    "unit_rows": "daftar per bagian judul",
-    "unit_numbers": "bagian setiap judul",
-    "initials": "huruf awal kata",
-    "texts": "teks baku",
-    "text_letters": "hitungan huruf teks baku",
-    "vectors": "vektor kata",
+    "read": "bagian setiap judul",
 }

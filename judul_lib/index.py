@@ -1,19 +1,20 @@
-"""A corpus made ready once, so that a title is checked against a million without comparing it with all.
+"""A corpus made ready once: a title is checked against a million without reading them again.
 
-The answers are those of the plain check (`judul_lib.checking`): the same titles, scores, order and
-decision. The index is a folder of parts that never change; titles are added as further parts and
-removed by a note, and ``index.json`` names what counts. It is replaced in one step, so that a
-reader sees the old state or the new one.
+A model of the study does not even compare the title with all of them. The answers are those of the
+plain check (`judul_lib.checking`): the same titles, scores, order and decision. The index is a
+folder of parts that never change; titles are added as further parts and removed by a note, and
+``index.json`` names what counts. It is replaced in one step, so that a reader sees the old state or
+the new one.
 """
 
 import os
 from bisect import bisect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, cached_property
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, overload
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,11 +23,12 @@ from threadpoolctl import ThreadpoolController
 from judul_lib import index_files
 from judul_lib.checking import Checker, Comparison
 from judul_lib.errors import CorpusError
+from judul_lib.features import TitleTable
 from judul_lib.index_files import StoredPart
 from judul_lib.matches import Evidence, Matches, best_matches, require_threshold, require_top_k
 from judul_lib.preprocessing import require_titles, say_unreadable
 from judul_lib.registry import read_metadata
-from judul_lib.search_engines import load_engine, make_part
+from judul_lib.search_engines import RecordEngine, StudyEngine, load_engine, make_part
 from judul_lib.settings import DECISION_THRESHOLD, ELSEWHERE
 from judul_lib.top_rows import TopRows
 from judul_lib.workers import run_tasks
@@ -76,8 +78,10 @@ class TitleIndex(Checker):
         self._model = Path(model)
         self.name = str(read_metadata(model)["name"])
         self._engine = load_engine(model)
-        self._reference = self._engine.checker(threshold=threshold, elsewhere=elsewhere)
-        self.elsewhere_label = self._reference.elsewhere_label
+        self._elsewhere = elsewhere
+        self.elsewhere_label = self._engine.checker(
+            threshold=threshold, elsewhere=elsewhere
+        ).elsewhere_label
         self.n_threads, self.n_scored = os.cpu_count() or 1, 0
         # Where it is saved, and what is saved there.
         self._state: tuple[Path, str] | None = None
@@ -85,7 +89,9 @@ class TitleIndex(Checker):
 
     def _take_over(self, parts: Iterable[StoredPart]) -> None:
         self._parts = list(parts)
-        self._opened = [self._engine.open(part.arrays) for part in self._parts]
+        vars(self).pop("_reference", None)
+        if isinstance(self._engine, StudyEngine):
+            self._opened = [self._engine.open(part.arrays) for part in self._parts]
         self.titles = IndexTitles(self._parts)
         self._starts = np.cumsum([0, *(part.n_stored for part in self._parts)])
 
@@ -203,13 +209,20 @@ class TitleIndex(Checker):
             on_progress(sum(part.n_stored for part in made.values()), len(new))
         self._take_over([*parts, *(made[place] for place in range(len(chunks)))])
 
+    @cached_property
+    def _reference(self) -> Checker:
+        """The same model, as it compares pairs; made when it is needed."""
+        return self._engine.checker(self._parts, threshold=self.threshold, elsewhere=self._elsewhere)
+
     def with_titles(self, titles: Sequence[str]) -> Checker:
         """Return the same model with another corpus, which is compared in full."""
         return self._reference.with_titles(titles)
 
     def compare(self, left: Sequence[str], right: Sequence[str] | None = None) -> Comparison:
         """Make two lists of titles ready; the second is the corpus by default."""
-        return self._reference.compare(left, self.titles if right is None else right)
+        if right is None and isinstance(self._engine, StudyEngine):
+            right = self.titles
+        return self._reference.compare(left, right)
 
     def probability(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the probability of pairs from what the model sees of them, shape (n,)."""
@@ -225,15 +238,14 @@ class TitleIndex(Checker):
 
     def check_many(self, titles: Sequence[str], *, top_k: int | None = None) -> Iterator[Matches]:
         """Compare titles with the whole corpus one after the other; each as `check` does."""
+        if isinstance(self._engine, RecordEngine):
+            self.n_scored = len(self.titles)
+            yield from super().check_many(titles, top_k=top_k)
+            return
         say_unreadable(titles)
         k = min(require_top_k(top_k) or len(self.titles), len(self.titles))
-
-        def make_top(queries: Any, row: int) -> TopRows:
-            keep = self._engine.least_deciding(queries, row)
-            return TopRows(max(k, 1), n_features=self._engine.n_features, keep=keep)
-
-        for title, (queries, row, top) in zip(titles, self._searched(titles, make_top), strict=True):
-            yield self._matches(title, queries, row, top, top_k)
+        for top in self._searched(self._engine, titles, lambda: TopRows(max(k, 1))):
+            yield self._matches(top, top_k)
 
     def rows_above(self, titles: Sequence[str], least: float) -> list[NDArray[np.int64]]:
         """Return for each title the rows of the corpus with at least some probability, in order.
@@ -241,24 +253,28 @@ class TitleIndex(Checker):
         Rows are counted as in `titles` of an index from which nothing was removed.
         """
         n = max(1, len(self.titles))
-        return [np.sort(top.rows) for *_, top in self._searched(titles, lambda *_: TopRows(n, least))]
+        if isinstance(self._engine, RecordEngine):
+            stored = [part.kept_rows + self._starts[number] for number, part in enumerate(self._parts)]
+            rows = np.concatenate([np.empty(0, np.int64), *stored])
+            return [rows[probability >= least] for *_, probability in self._compared(titles)]
+        return [
+            np.sort(top.rows) for top in self._searched(self._engine, titles, lambda: TopRows(n, least))
+        ]
 
     def _searched(
-        self, titles: Sequence[str], make_top: Callable[[Any, int], TopRows]
-    ) -> Iterator[tuple[Any, int, TopRows]]:
-        """Yield for each title the batch that it was read in, its row there, and its best rows."""
+        self, engine: StudyEngine, titles: Sequence[str], make_top: Callable[[], TopRows]
+    ) -> Iterator[TopRows]:
+        """Yield the best rows of each title."""
         for at in range(0, len(titles), _BATCH):
-            batch = titles[at : at + _BATCH]
-            queries = self._engine.read(batch)
-            tops = [make_top(queries, row) for row in range(len(batch))]
-            self._search(queries, tops)
-            for row, top in enumerate(tops):
-                yield queries, row, top
+            queries = engine.read(titles[at : at + _BATCH])
+            tops = [make_top() for _ in range(len(queries))]
+            self._search(engine, queries, tops)
+            yield from tops
 
-    def _search(self, queries: Any, tops: Sequence[TopRows]) -> None:
+    def _search(self, engine: StudyEngine, queries: TitleTable, tops: Sequence[TopRows]) -> None:
         def search(number: int) -> None:
             start, removed = int(self._starts[number]), self._parts[number].removed
-            self._engine.search(self._opened[number], queries, tops, start, removed)
+            engine.search(self._opened[number], queries, tops, start, removed)
 
         numbers = range(len(self._parts))
         # Products of one query are too small for threads of their own, which only wait for each other.
@@ -270,25 +286,12 @@ class TitleIndex(Checker):
                     list(pool.map(search, numbers))
         self.n_scored = tops[-1].n_scored
 
-    def _matches(self, title: str, queries: Any, row: int, top: TopRows, top_k: int | None) -> Matches:
+    def _matches(self, top: TopRows, top_k: int | None) -> Matches:
         numbers = np.searchsorted(self._starts, top.rows, side="right") - 1
         within = top.rows - self._starts[numbers]
         titles = [self._parts[n].titles[at] for n, at in np.column_stack([numbers, within]).tolist()]
-        without_place = self._engine.without_place(title, titles, top.features)
-        if len(without_place) and without_place.min() > 0 and len(titles) < len(self.titles):
-            # All found are the same study elsewhere: the first that is not may decide as well.
-            return self.check(title, top_k=4 * len(titles)).first(top_k)
-
-        def shared(shown: NDArray[np.intp]) -> list[str]:
-            told: dict[int, str] = {}
-            for number in np.unique(numbers[shown]).tolist():
-                own = shown[numbers[shown] == number]
-                words = self._engine.shared(self._opened[number], queries, row, within[own])
-                told.update(zip(own.tolist(), words, strict=False))
-            return [told[place] for place in shown.tolist() if place in told]
-
         return best_matches(
-            titles.__getitem__, top.features, top.probability, without_place, shared,
+            titles.__getitem__, top.features, top.probability, np.empty(0), lambda shown: [],
             threshold=self.threshold, elsewhere_label=self.elsewhere_label, top_k=top_k,
         )  # fmt: skip
 

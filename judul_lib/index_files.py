@@ -26,7 +26,7 @@ from judul_lib.model_resources import resource_hashes
 from judul_lib.registry import METADATA_FILE, read_metadata, verified_files
 from judul_lib.storage import clear_killed, sha256_of, write_bytes
 
-FORMAT = 1
+FORMAT = 2
 """Number of the form of index that this version reads; another one is refused."""
 INDEX_FILE, PARTS_FOLDER, _LOCK_FILE = "index.json", "parts", ".lock"
 Made = TypeVar("Made")
@@ -69,16 +69,17 @@ class StoredPart:
         return self.n_stored - len(self.removed)
 
     @cached_property
-    def _kept(self) -> NDArray[np.intp]:
+    def kept_rows(self) -> NDArray[np.intp]:
+        """Rows that count, in order."""
         return np.setdiff1d(np.arange(self.n_stored), self.removed)
 
     def kept_row(self, number: int) -> int:
         """Return the row of a title by its place among those that count."""
-        return int(self._kept[number]) if len(self.removed) else number
+        return int(self.kept_rows[number]) if len(self.removed) else number
 
     def kept_titles(self) -> list[str]:
         """Return the titles that count."""
-        return self.titles.take(self._kept)
+        return self.titles.take(self.kept_rows)
 
     def without(self, rows: NDArray[np.integer]) -> "StoredPart":
         """Return the same part with fewer rows that count."""

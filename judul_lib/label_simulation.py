@@ -7,6 +7,7 @@ title is in the pool.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,9 +23,11 @@ from judul_lib.gold import crossed_pairs
 from judul_lib.learners import study_pairs
 from judul_lib.registry import Model
 from judul_lib.settings import SEED
-from judul_lib.signed_logistic import fit_logistic
-from judul_lib.structured import MONOTONE
-from judul_lib.structured_training import unfitted_model
+from judul_lib.structured.boosting import fit_trees
+from judul_lib.structured.model import MONOTONE
+from judul_lib.structured.parser import TitleParser
+from judul_lib.structured.records import UnitCounts
+from judul_lib.structured.training import learnt_from, unfitted_model
 
 Labels = NDArray[np.int_]
 Predict = Callable[[FloatArray], FloatArray]
@@ -32,6 +35,8 @@ Predict = Callable[[FloatArray], FloatArray]
 N_LABELS, N_START, STEP = 100, 20, 20
 """Labels chosen, random ones that are there before, and labels after which a model learns again."""
 _NEIGHBOURS = 5
+# A hundred labels feed few trees, and small ones.
+_FEW_TREES: Mapping[str, Any] = {"n_trees": 40, "n_leaves": 4, "rate": 0.1, "min_rows": 3}
 
 
 @dataclass(frozen=True)
@@ -51,18 +56,19 @@ class Learner:
 
 
 def structured_learner(gold: pd.DataFrame) -> Learner:
-    """Return the structured model without weights: it learns from the labels alone.
+    """Return the structured model before it has learnt: it learns from the labels alone.
 
     Parameters
     ----------
     gold : DataFrame
-        Development pairs, whose titles say how rare a word is.
+        Development pairs, whose titles say how rare a term is.
     """
-    model = unfitted_model(gold)
+    parser = TitleParser()
+    model = unfitted_model(UnitCounts.fit([*gold["judul_a"], *gold["judul_b"]], parser), parser)
 
     def fit(features: FloatArray, labels: Labels) -> Predict:
-        centre, coefficients, intercept = fit_logistic(features, labels, MONOTONE)
-        return lambda seen: 1 / (1 + np.exp(-((seen - centre) @ coefficients + intercept)))
+        trees = fit_trees(learnt_from(features), labels, directions=MONOTONE, **_FEW_TREES)
+        return lambda seen: 1 / (1 + np.exp(-trees.log_odds(seen)))
 
     return Learner(lambda pairs: model.pair_features(*_sides(pairs)), fit)
 

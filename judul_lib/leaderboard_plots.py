@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
-from judul_lib.figure_style import GREY, LOOKS, rounded, style
+from judul_lib.figure_style import GREY, LOOKS, Look, rounded, style
 from judul_lib.plots import labelled_cells, metric_intervals
 from judul_lib.readable import number
 
@@ -16,7 +16,12 @@ _BINS = 10
 _COLUMNS = (
     ("roc_auc", "semua pasangan", LOOKS[0]),
     ("roc_auc_hard", "pasangan sulit", LOOKS[1]),
+    ("average_precision", "pasangan nyata, presisi rata-rata", LOOKS[2]),
 )
+
+
+def _columns(table: pd.DataFrame) -> list[tuple[str, str, Look]]:
+    return [column for column in _COLUMNS if column[0] in table]
 
 
 def leaderboard_bars(board: pd.DataFrame) -> go.Figure:
@@ -71,28 +76,28 @@ def reliability(curves: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> go.Figure:
 
 
 def ablation_bars(table: pd.DataFrame, title: str) -> go.Figure:
-    """ROC AUC with a part left out: all pairs, and the hard ones."""
+    """ROC AUC with a part left out: all pairs, the hard ones, and real pairs where they are told."""
     figure = go.Figure()
     names = [escape(str(name)) for name in table.index]
-    for column, name, look in _COLUMNS:
+    for column, name, look in _columns(table):
         figure.add_bar(
             x=rounded(table[column], 3), y=names, orientation="h", name=name, marker=look.bar,
             text=[number(float(value)) for value in table[column]], textposition="outside",
             cliponaxis=False,
         )  # fmt: skip
-    style(figure, title, height=150 + 46 * len(names), barmode="group", bargap=0.25)
+    style(figure, title, height=150 + 23 * len(figure.data) * len(names), barmode="group", bargap=0.25)
     figure.update_yaxes(autorange="reversed", ticksuffix=" ", title="yang diubah")
     return figure.update_xaxes(title="ROC AUC (0,5 = menebak)", range=[0, 1.12])
 
 
-def learning_curve(table: pd.DataFrame) -> go.Figure:
-    """ROC AUC against the number of base studies that were learnt from."""
+def learning_curve(table: pd.DataFrame, *, of: str = "studi dasar") -> go.Figure:
+    """ROC AUC against the number of base studies, or of other things, that were learnt from."""
     figure = go.Figure()
-    for column, name, look in _COLUMNS:
+    for column, name, look in _columns(table):
         figure.add_scatter(
             x=table.index.tolist(), y=rounded(table[column], 3), mode="lines+markers", name=name,
             line=look.line, marker=look.marker(),
         )  # fmt: skip
     style(figure, "Kurva belajar model terstruktur")
-    figure.update_xaxes(title="jumlah studi dasar untuk belajar")
+    figure.update_xaxes(title=f"jumlah {of} untuk belajar")
     return figure.update_yaxes(title="ROC AUC (uji)")

@@ -18,7 +18,7 @@ from judul_lib.labels import LABEL_COLUMNS
 from judul_lib.preprocessing import preprocess_titles, title_key
 from judul_lib.registry import Model, load_model, load_structured, read_metadata
 from judul_lib.settings import FULL, PROFILES, SEED
-from judul_lib.structured_training import package_structured, train_structured
+from judul_lib.structured.training import package_structured, train_structured
 from judul_lib.table_files import TITLE_COLUMN
 from judul_lib.training import package_model, train_model
 
@@ -98,7 +98,7 @@ def learn_study(folder: str | Path, labelled: pd.DataFrame, random_state: int) -
 def learn_structured(
     folder: str | Path, labelled: pd.DataFrame, gold: str | Path, random_state: int
 ) -> Learnt:
-    """Train the structured model on the development part of gold pairs and new labels.
+    """Train the structured model on real pairs, the development part of gold pairs and new labels.
 
     Parameters
     ----------

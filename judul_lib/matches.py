@@ -15,8 +15,7 @@ from judul_lib.settings import ASK, DECISION_THRESHOLD, DIFFERENT, SIMILAR
 RESULT_COLUMNS = ("judul_ref", *FEATURES, "rf_probability", "rf_label")
 REMARK_COLUMN = "penjelasan"
 ELSEWHERE_REMARK = "penelitian serupa di tempat lain"
-LEAST_ALIKE = 0.1
-"""Probability below which two titles are not the same study, in whatever place."""
+PERHAPS_REMARK = "mungkin penelitian yang sama dengan kata lain"
 
 
 @dataclass(frozen=True)
@@ -36,11 +35,11 @@ class Matches:
     shared : list of str, shape (n,) or (0,)
         What each title shares with the query, field by field, where the model
         can tell.
-    without_place : ndarray of float, shape (n,) or (0,)
-        The probability if neither title named its place; 0 where the two do
-        not name two places or are plainly different otherwise. Empty where the model knows no places.
+    asked : ndarray of float, shape (n,) or (0,)
+        The probability that it is the same study, if only elsewhere; empty where the model cannot
+        tell that apart.
     elsewhere_label : str
-        Label of the same study in another place.
+        Label of what is to be asked about: the same study elsewhere, or perhaps in other words.
     deciding : Matches
         The titles of the whole corpus that decide at one threshold or another,
         best first, whether they are among ``titles`` or not; see `decision`.
@@ -58,7 +57,7 @@ class Matches:
     probability: FloatArray
     threshold: float
     shared: list[str] = field(default_factory=list)
-    without_place: FloatArray = field(default_factory=lambda: np.empty(0))
+    asked: FloatArray = field(default_factory=lambda: np.empty(0))
     elsewhere_label: str = ASK
     deciding: "Matches | None" = None
 
@@ -66,34 +65,32 @@ class Matches:
         return len(self.titles)
 
     @property
-    def elsewhere(self) -> list[bool]:
-        """Which titles are the same study in another place, shape (n,)."""
-        if not len(self.without_place):
+    def to_ask(self) -> list[bool]:
+        """Which titles are to be asked about, shape (n,): the same study only in whatever place."""
+        if not len(self.asked):
             return [False] * len(self)
-        return is_elsewhere(self.probability, self.without_place, self.threshold).tolist()
+        return is_to_ask(self.probability, self.asked, self.threshold).tolist()
 
     @property
     def labels(self) -> list[str]:
         """``rf_label`` of each title, shape (n,)."""
         return labels_of(
-            self.probability, self.without_place, self.threshold, elsewhere_label=self.elsewhere_label
+            self.probability, self.asked, self.threshold, elsewhere_label=self.elsewhere_label
         )
 
     @property
     def remarks(self) -> list[str]:
         """What can be told of each title, shape (n,), or nothing at all."""
         return [
-            f"{ELSEWHERE_REMARK}; " * is_elsewhere + told
-            for told, is_elsewhere in zip(self.shared, self.elsewhere, strict=False)
+            f"{_asking_remark(told)}; {told}" if is_to_ask else told
+            for told, is_to_ask in zip(self.shared, self.to_ask, strict=False)
         ]
 
     @property
     def decision(self) -> "Matches":
         """The one match that decides, of the whole corpus; none where that holds no title.
 
-        It is the first that counts as similar, else the first to be asked
-        about, else the first: the same study elsewhere may rank first and
-        count for nothing, and must not hide one below it that counts.
+        It is the first that counts as similar, else the first to be asked about, else the first.
         """
         known = self if self.deciding is None else self.deciding.at(self.threshold)
         labels = known.labels
@@ -115,7 +112,7 @@ class Matches:
             features=self.features[rows],
             probability=self.probability[rows],
             shared=self.shared[rows],
-            without_place=self.without_place[rows],
+            asked=self.asked[rows],
         )
 
     def rows(self) -> list[dict[str, Any]]:
@@ -161,7 +158,7 @@ class Evidence:
 
 
 def labels_of(
-    probability: FloatArray, without_place: FloatArray, threshold: float, *, elsewhere_label: str
+    probability: FloatArray, asked: FloatArray, threshold: float, *, elsewhere_label: str
 ) -> list[str]:
     """Return ``rf_label`` of titles, shape (n,); see `Matches`.
 
@@ -171,8 +168,8 @@ def labels_of(
     ['MIRIP', 'TANYAKAN']
     """
     labels = [label(p, threshold) for p in probability]
-    if len(without_place):
-        for row in np.flatnonzero(is_elsewhere(probability, without_place, threshold)).tolist():
+    if len(asked):
+        for row in np.flatnonzero(is_to_ask(probability, asked, threshold)).tolist():
             labels[row] = elsewhere_label
     return labels
 
@@ -181,7 +178,7 @@ def best_matches(
     title: Callable[[int], str],
     features: FloatArray,
     probability: FloatArray,
-    without_place: FloatArray,
+    asked: FloatArray,
     shared: Callable[[NDArray[np.intp]], list[str]],
     *,
     threshold: float,
@@ -194,7 +191,7 @@ def best_matches(
     ----------
     title, shared : callable
         The title of a row; what rows share with the query, as in `Matches`.
-    features, probability, without_place
+    features, probability, asked
         Of all titles that may be shown or decide; as in `Matches`.
 
     Examples
@@ -209,47 +206,41 @@ def best_matches(
     def part(rows: NDArray[np.intp], deciding: Matches | None = None) -> Matches:
         return Matches(
             list(map(title, rows.tolist())), features[rows, : len(FEATURES)], probability[rows],
-            threshold, shared(rows), without_place[rows] if len(without_place) else without_place,
+            threshold, shared(rows), asked[rows] if len(asked) else asked,
             elsewhere_label, deciding,
         )  # fmt: skip
 
-    return part(np.arange(len(probability))[:top_k], part(_deciding_rows(probability, without_place)))
+    return part(np.arange(len(probability))[:top_k], part(_deciding_rows(probability, asked)))
 
 
-def _deciding_rows(probability: FloatArray, without_place: FloatArray) -> NDArray[np.intp]:
+def _deciding_rows(probability: FloatArray, asked: FloatArray) -> NDArray[np.intp]:
     """Return the rows that decide at one threshold or another, of titles in the order of `ranking`.
 
-    At any threshold the first that is the same study elsewhere is one that
-    would be more alike without its place than all before it, and the first that is
-    similar where it is one that would be less alike than all before it: those
-    before it are at least as probable.
+    At any threshold it is the first of all, or the first to be asked about: one of a higher
+    probability to be asked about than all before it.
     """
-    if not len(without_place):
+    if not len(asked):
         return np.arange(len(probability))[:1]
-    before = np.concatenate([[-np.inf], np.maximum.accumulate(without_place)])[:-1]
-    lowest = np.concatenate([[np.inf], np.minimum.accumulate(without_place)])[:-1]
-    return np.flatnonzero((without_place > before) | (without_place < lowest))
+    before = np.concatenate([[-np.inf], np.maximum.accumulate(asked)])[:-1]
+    return np.flatnonzero(asked > before)
 
 
-def is_elsewhere(
-    probability: FloatArray, without_place: FloatArray, threshold: float
-) -> NDArray[np.bool_]:
-    """Tell which titles are the same study in another place, shape (n,).
+def _asking_remark(told: str) -> str:
+    """Return why a title is to be asked about, given what it shares in words."""
+    places = [part for part in told.split("; ") if part.startswith("tempat ")]
+    return ELSEWHERE_REMARK if any("berbeda" in part for part in places) else PERHAPS_REMARK
 
-    They would be similar without their places, and as they are they are not
-    plainly different: `LEAST_ALIKE` holds at a threshold of 0.5, and the odds
-    that are asked for grow as those of the threshold do.
+
+def is_to_ask(probability: FloatArray, asked: FloatArray, threshold: float) -> NDArray[np.bool_]:
+    """Tell which titles are to be asked about, shape (n,).
 
     Examples
     --------
-    >>> is_elsewhere(np.array([0.57, 0.05]), np.array([0.99, 0.0]), 0.5).tolist()
-    [True, False]
-    >>> is_elsewhere(np.array([0.57, 0.97]), np.array([0.99, 0.99]), 0.98).tolist()
-    [False, True]
+    >>> is_to_ask(np.array([0.4, 0.2, 0.6]), np.array([0.7, 0.3, 0.9]), 0.5).tolist()
+    [True, False, False]
     """
-    least = (1 - LEAST_ALIKE) / LEAST_ALIKE * probability * (1 - threshold)
-    is_close: NDArray[np.bool_] = least >= threshold * (1 - probability)
-    return is_close & (without_place > 0) & (without_place >= threshold)
+    found: NDArray[np.bool_] = (probability < threshold) & (asked >= threshold)
+    return found
 
 
 def require_threshold(threshold: float) -> float:

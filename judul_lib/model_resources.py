@@ -5,12 +5,21 @@ from pathlib import Path
 from typing import Any
 
 from judul_lib.errors import ModelError
-from judul_lib.spelling import SPELLINGS_FILE, STEMS_FILE
 from judul_lib.storage import sha256_of
-from judul_lib.title_parser import LEXICON_FILE, LEXICON_STEMS_FILE
-from judul_lib.word_vectors import VECTORS_FILE
+from judul_lib.structured.lexicon import (
+    LEXICON_FILE,
+    LEXICON_STEMS_FILE,
+    PLACES_FILE,
+    SIBLINGS_FILE,
+    TERMS_FILE,
+)
+from judul_lib.structured.vectors import VECTORS_FILE
+from judul_lib.structured.words import SPELLINGS_FILE, STEMS_FILE
 
-_FILES = (LEXICON_FILE, LEXICON_STEMS_FILE, SPELLINGS_FILE, STEMS_FILE, VECTORS_FILE)
+_FILES = (
+    LEXICON_FILE, LEXICON_STEMS_FILE, TERMS_FILE, SIBLINGS_FILE, PLACES_FILE, SPELLINGS_FILE, STEMS_FILE,
+    VECTORS_FILE,
+)  # fmt: skip
 
 
 def resource_hashes() -> dict[str, str]:

@@ -31,10 +31,11 @@ from judul_lib.forest_table import ForestTable
 from judul_lib.index import TitleIndex
 from judul_lib.preprocessing import preprocess_titles
 from judul_lib.registry import Model
-from judul_lib.structured import StructuredModel
+from judul_lib.structured.model import StructuredModel
+from judul_lib.structured.records import Reading
 from judul_lib.study_search import length_bound, stem_matrix
 
-LEAST_UNITS, LEAST_MEANING = 0.2, 0.4
+LEAST_UNITS, LEAST_MEANING = 0.15, 0.4
 """Cosine of the units' weights, and of the mean vectors, that a candidate of `RecordPairs` reaches."""
 # Most candidates of a title that are expected; with more, the product is computed anew.
 _TOP_N = 1024
@@ -247,19 +248,20 @@ class RecordPairs:
     block_rows = 1_000
 
     def __init__(self, model: StructuredModel, titles: Sequence[str], threshold: float) -> None:
-        self._model, self._threshold = model, threshold
-        self._known = model.prepare(titles)
-        records = self._known.records
-        records.meet_itself()
-        means = [part.means[0].astype(np.float32) for part in records.parts()]
+        reading = Reading.of(titles, model.parser)
+        self._model, self._threshold = model.for_archive(titles, reading), threshold
+        self._known = self._model.weighed(model.study_table(titles), reading)
+        records, units = self._known.records, self._known.records.units
+        means = [part.mean_vectors() for part in records.parts()]
         self._means = np.vstack(means) if means else np.empty((0, 1), np.float32)
-        names, weights = records.units.name_ids[records.numbers], records.units.weights[records.numbers]
-        shape = (len(records), max(1, len(records.units.vectors)))
-        units = csr_matrix((weights.astype(np.float32), names, records.ends), shape=shape)
-        units.sum_duplicates()
-        lengths = np.sqrt(row_sums(units.multiply(units)))
-        units.data /= np.repeat(lengths, np.diff(units.indptr)).astype(np.float32)
-        self._units = units
+        number: dict[str, int] = {}
+        names = np.array([number.setdefault(unit.name, len(number)) for unit in units.units], np.int32)
+        weights = (units.weights * units.rarity).astype(np.float32)[records.numbers]
+        shape = (len(records), max(1, len(number)))
+        self._units = csr_matrix((weights, names[records.numbers], records.ends), shape=shape)
+        self._units.sum_duplicates()
+        lengths = np.sqrt(np.maximum(row_sums(self._units.multiply(self._units)), 1e-9))
+        self._units.data /= np.repeat(lengths, np.diff(self._units.indptr)).astype(np.float32)
 
     def pairs(self, start: int, stop: int) -> Pairs:
         """Return the near-duplicates of which one is in a block and the other comes later."""
@@ -270,11 +272,7 @@ class RecordPairs:
         """Return those of some pairs that reach the threshold."""
         likeness = np.einsum("ij,ij->i", self._means[left], self._means[right])
         left, right = left[likeness >= LEAST_MEANING], right[likeness >= LEAST_MEANING]
-        (lefts, left_rows), (rights, right_rows) = (
-            np.unique(rows, return_inverse=True) for rows in (left, right)
-        )
-        one, other = self._known.take(lefts), self._known.take(rights)
-        features = self._model.features(one, other, left_rows, right_rows)
+        features = self._model.features(self._known, self._known, left, right)
         probability = self._model.probability(features)
         found = Pairs(left, right, features[:, : len(FEATURES)], probability)
         return found.take(probability >= self._threshold)

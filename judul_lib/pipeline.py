@@ -53,7 +53,7 @@ STAGES = (
     Stage("03_feature_analysis", ("features.csv",)),
     Stage("04_train_full", ("full",)),
     Stage("05_train_light", ("light",)),
-    Stage("06_evaluation", ("structured", "evaluation.json")),
+    Stage("06_evaluation", ("structured", "evaluation.json", "real_pairs.json")),
     Stage("07_check_titles", ("check_example.csv",)),
     Stage("08_monitoring", ("monitoring.json",)),
     Stage("09_governance", ("governance.json",)),

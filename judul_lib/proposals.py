@@ -144,19 +144,18 @@ def nearest_among(
     >>> nearest_among(titles, load_checker("outputs/light"))[0]
     2
     """
-    n, known = len(titles), checker.with_titles(titles)
+    n, comparison = len(titles), checker.compare(titles, titles)
     best = np.full((n, 4), -np.inf)
     nearest = np.zeros(n, dtype=int)
     for start in range(0, n - 1, _BATCH):
         batch = range(start, min(start + _BATCH, n - 1))
-        comparison = known.compare(titles[start : batch.stop])
         left = np.repeat(batch, [n - 1 - row for row in batch])
         right = np.concatenate([np.arange(row + 1, n) for row in batch])
-        features = comparison.features(left - start, right)
+        features = comparison.features(left, right)
         probability = checker.probability(features)
-        without_place = comparison.without_place(left - start, right, features)
+        asked = comparison.asked(left, right, features)
         verdicts = labels_of(
-            probability, without_place, checker.threshold, elsewhere_label=checker.elsewhere_label
+            probability, asked, checker.threshold, elsewhere_label=checker.elsewhere_label
         )
         ranks = [_WEIGHT[verdict] for verdict in verdicts]
         keys = np.column_stack([ranks, probability, features[:, _TIE_BREAKERS]])

@@ -21,7 +21,7 @@ from judul_lib.features import FEATURES
 from judul_lib.model_resources import require_resources
 from judul_lib.settings import MODEL_TITLES, PROFILES
 from judul_lib.storage import recover_folder, replace_folder, sha256_of, write_bytes
-from judul_lib.structured import STRUCTURED_FEATURES, StructuredModel
+from judul_lib.structured.model import STRUCTURED_FEATURES, StructuredModel
 
 ESTIMATOR_FILES = ("tfidf.joblib", "scaler.joblib", "best_rf.joblib")
 ARRAYS_FILE, TITLES_FILE, METADATA_FILE = "arrays.npz", "titles_preprocessed.csv", "metadata.json"

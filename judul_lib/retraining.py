@@ -80,8 +80,8 @@ def retrain(
     """Train a model on what it was trained on and new labels, and add it as a version.
 
     Its corpus is that of the model in use. Nothing is promoted. The structured
-    model learns from the development part of the gold pairs, so that the test
-    part alone compares it with the one before.
+    model learns from real pairs and the development part of the gold pairs, so that
+    the test part alone compares it with the one before.
 
     Parameters
     ----------

@@ -7,63 +7,47 @@ from functools import cached_property
 import numpy as np
 
 from judul_lib.checking import Checker, Rows
-from judul_lib.features import FloatArray
+from judul_lib.features import FloatArray, TitleTable
 from judul_lib.matches import Evidence, require_threshold
 from judul_lib.preprocessing import require_titles
-from judul_lib.record_features import unit_similarity
 from judul_lib.settings import DECISION_THRESHOLD, ELSEWHERE, ELSEWHERE_LABELS
-from judul_lib.structured import PreparedTitles, StructuredModel
-from judul_lib.verdicts import compare_rows, told
+from judul_lib.structured.explanation import compare_rows, describe
+from judul_lib.structured.model import PreparedTitles, StructuredModel
+from judul_lib.structured.records import Reading
+from judul_lib.structured.relations import Relations
+
+# Relations of so many pairs of units are kept; they take six bytes each.
+_MOST_CELLS = 20_000_000
 
 
 @dataclass(frozen=True)
 class _RecordComparison:
     model: StructuredModel
-    titles: tuple[Sequence[str], Sequence[str]]
     left: PreparedTitles
     right: PreparedTitles
 
     @cached_property
-    def _alike(self) -> FloatArray:
-        return unit_similarity(self.left.records.units, self.right.records.units)
+    def _relations(self) -> Relations | None:
+        """Of all units with all, unless these would fill the memory."""
+        units = self.left.records.units, self.right.records.units
+        return Relations.between(*units) if len(units[0]) * len(units[1]) <= _MOST_CELLS else None
 
     def features(self, left_rows: Rows, right_rows: Rows) -> FloatArray:
-        return self.model.features(self.left, self.right, left_rows, right_rows, self._alike)
+        return self.model.features(self.left, self.right, left_rows, right_rows, self._relations)
 
-    def without_place(self, left_rows: Rows, right_rows: Rows, features: FloatArray) -> FloatArray:
-        rows = zip(self.titles, (left_rows, right_rows), strict=True)
-        left, right = ([titles[row] for row in of.tolist()] for titles, of in rows)
-        return without_place(self.model, left, right, features)
+    def asked(self, left_rows: Rows, right_rows: Rows, features: FloatArray) -> FloatArray:
+        return self.model.asked_probability(features)
 
     def shared(self, left_rows: Rows, right_rows: Rows) -> list[str]:
-        records = self.left.records, self.right.records
-        return list(map(told, compare_rows(*records, left_rows, right_rows, self._alike)))
-
-
-def without_place(
-    model: StructuredModel, left: Sequence[str], right: Sequence[str], features: FloatArray
-) -> FloatArray:
-    """Return the probability of pairs if neither title named its place; see `Matches.without_place`.
-
-    Parameters
-    ----------
-    left, right : sequence of str, shape (n,)
-    features : ndarray, shape (n, n_features)
-        Of the pairs as they are.
-    """
-    probability = np.zeros(len(features))
-    apart = np.flatnonzero(model.may_be_elsewhere(features))
-    if len(apart):
-        pairs = ([titles[row] for row in apart.tolist()] for titles in (left, right))
-        bare = model.pair_features(*pairs, with_place=False)
-        probability[apart] = model.probability(bare)
-    return probability
+        left, right = self.left.records, self.right.records
+        if self._relations is None:
+            left, right = left.take(left_rows), right.take(right_rows)
+            left_rows = right_rows = np.arange(len(left))
+        return list(map(describe, compare_rows(left, right, left_rows, right_rows, self._relations)))
 
 
 class StructuredChecker(Checker):
-    """The structured model with a corpus.
-
-    The same study in another place is named in the remark of its title.
+    """The structured model with a corpus, whose titles say how rare a term is.
 
     Parameters
     ----------
@@ -73,7 +57,9 @@ class StructuredChecker(Checker):
     threshold : float
         Probability from which a title counts as similar.
     elsewhere : {"mirip", "tidak", "tanyakan"}
-        How the same study in another place counts.
+        How the same study in another place, or perhaps in other words, counts.
+    read : tuple of (TitleTable, Reading)
+        The corpus where it is read already.
 
     Examples
     --------
@@ -91,27 +77,32 @@ class StructuredChecker(Checker):
         *,
         threshold: float = DECISION_THRESHOLD,
         elsewhere: str = ELSEWHERE,
+        read: tuple[TitleTable, Reading] | None = None,
     ) -> None:
         require_titles(titles)
         self.titles, self.threshold = list(titles), require_threshold(threshold)
         self.elsewhere_label = ELSEWHERE_LABELS[elsewhere]
         self._elsewhere = elsewhere
-        self._model = model
-        self._corpus = model.prepare(self.titles)
+        table, reading = read or (
+            model.study_table(self.titles),
+            Reading.of(self.titles, model.parser),
+        )
+        self._model, self._general = model.for_archive(self.titles, reading), model
+        self._corpus = self._model.weighed(table, reading)
 
     def with_titles(self, titles: Sequence[str]) -> "StructuredChecker":
         """Return the same model with another corpus."""
         return StructuredChecker(
-            self._model, titles, threshold=self.threshold, elsewhere=self._elsewhere
+            self._general, titles, threshold=self.threshold, elsewhere=self._elsewhere
         )
 
     def compare(self, left: Sequence[str], right: Sequence[str] | None = None) -> _RecordComparison:
         """Make two lists of titles ready; the second is the corpus by default."""
         read = self._model.prepare(left)
         if right is None:
-            return _RecordComparison(self._model, (left, self.titles), read, self._corpus)
+            return _RecordComparison(self._model, read, self._corpus)
         other = read if right is left else self._model.prepare(right)
-        return _RecordComparison(self._model, (left, right), read, other)
+        return _RecordComparison(self._model, read, other)
 
     def probability(self, features: FloatArray) -> FloatArray:
         """Return the probability that pairs are the same study, shape (n,)."""
@@ -124,11 +115,11 @@ class StructuredChecker(Checker):
     def evidence(self, title: str, other: str) -> Evidence:
         """Take apart the answer for one pair: what each field adds to the log-odds."""
         features = self._model.pair_features([title], [other])
-        parts = {name: float(v[0]) for name, v in self._model.contributions(features).items()}
+        start, parts = self._model.contributions(features)
         total, probability = self._model.log_odds(features), self._model.probability(features)
         return Evidence(
-            float(self._model.intercept),
-            parts,
+            float(start[0]),
+            {name: float(values[0]) for name, values in parts.items()},
             float(total[0]),
             is_probability=False,
             probability=float(probability[0]),

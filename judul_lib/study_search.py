@@ -12,13 +12,14 @@ can still reach the best titles found, best bounds first, and nowhere else.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz.distance import Indel
 from rapidfuzz.process import cdist
-from scipy.sparse import csr_matrix
+from scipy.sparse import csc_matrix, csr_matrix
 
 from judul_lib.array_files import Arrays, StringColumn
 from judul_lib.features import (
@@ -66,6 +67,30 @@ def study_arrays(table: TitleTable) -> dict[str, NDArray]:
         "stems.rows": stems.indices.astype(np.int32),
         **StringColumn.of(words).arrays("words"),
     }
+
+
+def study_table(arrays: Arrays, titles: Sequence[str]) -> TitleTable:
+    """Return the table of which `study_arrays` made arrays.
+
+    Parameters
+    ----------
+    titles : sequence of str, shape (n,)
+        As typed.
+    """
+    words, n = StringColumn.at(arrays, "words")[:], len(titles)
+    stems, terms = (
+        csc_matrix((values, arrays[f"{name}.rows"], arrays[f"{name}.ends"]), shape=(n, n_columns))
+        for name, values, n_columns in (
+            ("stems", np.ones(len(arrays["stems.rows"]), np.int8), len(arrays["stems.ends"]) - 1),
+            ("terms", arrays["terms.values"], len(arrays["terms.ends"]) - 1),
+        )
+    )
+    by_title = stems.tocsr()
+    letters, tokens = np.empty(n, dtype=object), np.empty(n, dtype=object)
+    letters[:] = folded(titles)
+    for row, (start, stop) in enumerate(pairwise(by_title.indptr.tolist())):
+        tokens[row] = frozenset(words[column] for column in by_title.indices[start:stop].tolist())
+    return TitleTable(letters, tokens, terms.tocsr())
 
 
 def stem_matrix(tokens: NDArray[np.object_]) -> tuple[list[str], csr_matrix]:

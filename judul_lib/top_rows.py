@@ -32,12 +32,8 @@ class TopRows:
     ----------
     k : int
         How many are wanted, at least 1.
-    keep : float
-        Probability from which a row is wanted however many there are.
     least : float
         Least probability of a row that is wanted.
-    n_features : int
-        How many features of each row are kept, those of the study first.
 
     Attributes
     ----------
@@ -45,32 +41,25 @@ class TopRows:
         Best first.
     probability : ndarray of float, shape (n,)
     features : ndarray of float, shape (n, n_features)
+        Columns in the order of `judul_lib.features.FEATURES`.
     worst : tuple of float
-        Probability, cosine and Levenshtein ratio of the last of *k* rows, at
-        most ``keep``; a row that is to follow must not be below it. ``-inf``
-        while there are fewer.
+        Probability, cosine and Levenshtein ratio of the last of *k* rows; a row that is to follow
+        must not be below it. ``-inf`` while there are fewer.
     n_scored : int
         How many rows were offered.
 
     Examples
     --------
-    >>> top = TopRows(1, n_features=3)
-    >>> top.offer(np.array([7, 8]), np.array([0.2, 0.9]), np.array([[0.1, 0.1, 0.1], [0.8, 0.7, 0.9]]))
+    >>> top, features = TopRows(1), np.ones((2, len(FEATURES)))
+    >>> top.offer(np.array([7, 8]), np.array([0.2, 0.9]), features)
     >>> top.rows.tolist(), top.may_enter(np.array([0.5]), np.ones(1), np.ones(1)).tolist()
     ([8], [False])
     """
 
-    def __init__(
-        self,
-        k: int,
-        least: float = -np.inf,
-        *,
-        n_features: int = len(FEATURES),
-        keep: float = np.inf,
-    ) -> None:
-        self._k, self._keep, self._lock = k, keep, Lock()
+    def __init__(self, k: int, least: float = -np.inf) -> None:
+        self._k, self._lock = k, Lock()
         self.rows: NDArray[np.integer] = np.empty(0, dtype=np.int64)
-        self.probability, self.features = np.empty(0), np.empty((0, n_features))
+        self.probability, self.features = np.empty(0), np.empty((0, len(FEATURES)))
         self.worst = (least, -np.inf, -np.inf)
         self.n_scored = 0
 
@@ -94,20 +83,16 @@ class TopRows:
         ----------
         rows : ndarray of int, shape (n,)
         probability : ndarray of float, shape (n,)
-        features : ndarray of float, shape (n, at least n_features)
-            The first columns are those of `judul_lib.features.FEATURES`.
+        features : ndarray of float, shape (n, n_features)
         """
         with self._lock:
             self.n_scored += len(rows)
             wanted = self.may_enter(probability, features[:, _COSINE], features[:, _LEVENSHTEIN])
-            features = features[wanted, : self.features.shape[1]]
             rows = np.concatenate([self.rows, rows[wanted]])
             probability = np.concatenate([self.probability, probability[wanted]])
-            features = np.concatenate([self.features, features])
-            n = max(self._k, np.count_nonzero(probability >= self._keep))
-            best = ranking(features, probability, rows)[:n]
+            features = np.concatenate([self.features, features[wanted]])
+            best = ranking(features, probability, rows)[: self._k]
             self.rows, self.probability, self.features = rows[best], probability[best], features[best]
             if len(best) >= self._k:
                 p, last = self.probability[self._k - 1], self.features[self._k - 1]
-                worst = float(p), float(last[_COSINE]), float(last[_LEVENSHTEIN])
-                self.worst = min(worst, (self._keep, -np.inf, -np.inf))
+                self.worst = float(p), float(last[_COSINE]), float(last[_LEVENSHTEIN])

@@ -30,10 +30,10 @@ from english_words import get_english_words_set
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from judul_lib.spelling import STEMS_FILE
 from judul_lib.storage import write_bytes
-from judul_lib.title_parser import Lexicon
-from judul_lib.word_vectors import VECTORS_FILE
+from judul_lib.structured.lexicon import Lexicon
+from judul_lib.structured.vectors import VECTORS_FILE
+from judul_lib.structured.words import STEMS_FILE
 
 DIMENSIONS, BATCH, SHRINKAGE = 128, 256, 0.3
 PASSAGE, QUERY = "skripsi tentang {}", "penelitian mengenai {} di Indonesia"

@@ -5,7 +5,7 @@ import pytest
 
 from judul_lib.baselines import fit_baselines, fit_on_study_features
 from judul_lib.gold import read_gold
-from judul_lib.word_vectors import WordVectors
+from judul_lib.structured.vectors import WordVectors
 from tests.conftest import PROJECT
 
 TITLES = ["Deteksi Hoaks Politik dengan SVM", "Prediksi Harga Beras dengan LSTM", "Klasifikasi Batik"]

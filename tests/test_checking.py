@@ -12,7 +12,7 @@ from judul_lib.matches import RESULT_COLUMNS, label
 from judul_lib.preprocessing import preprocess_text
 from judul_lib.proposals import check_proposals
 from judul_lib.registry import load_estimators
-from tests.conftest import PROJECT
+from tests.conftest import PROJECT, gold_titles
 
 QUERY = "Prediksi Harga Beras di Kota Medan Menggunakan Metode LSTM"
 
@@ -198,3 +198,17 @@ def test_a_title_without_a_word_to_compare_is_not_judged_without_a_word(make, ti
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         checker.check(QUERY)  # An archive may hold such titles.
+
+
+def test_answers_do_not_depend_on_how_many_pairs_are_compared_at_once(monkeypatch):
+    titles = gold_titles()[:700]
+    checker = load_checker(STRUCTURED, titles)
+    queries, pairs = titles[:3], (titles[:40], titles[40:80])
+    whole = [matches.rows() for matches in checker.check_many(queries)], checker.pair_features(*pairs)
+    monkeypatch.setattr("judul_lib.structured_checking._MOST_CELLS", 0)
+    monkeypatch.setattr("judul_lib.structured.model._AT_ONCE", 7)
+    monkeypatch.setattr("judul_lib.structured.boosting._ROWS", 3)
+    monkeypatch.setattr("judul_lib.structured.comparison._FEW", 2)
+    parts = [matches.rows() for matches in checker.check_many(queries)], checker.pair_features(*pairs)
+    assert parts[0] == whole[0]
+    np.testing.assert_array_equal(parts[1], whole[1])

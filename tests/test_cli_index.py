@@ -135,7 +135,7 @@ def test_a_cut_off_part_is_refused(run, index):
 
 def test_an_index_of_another_format_is_refused(run, index):
     facts = json.loads((index / "index.json").read_text())
-    (index / "index.json").write_text(json.dumps(facts | {"format": 2}))
+    (index / "index.json").write_text(json.dumps(facts | {"format": 1}))
     assert_refused(run("check", QUERY, "--corpus", index), "versi lain", "judul index build")
 
 

@@ -28,12 +28,12 @@ TITLES = st.lists(st.lists(st.sampled_from(WORDS), max_size=7).map(" ".join), mi
 
 
 def brute(titles, model, threshold):
-    """Every pair by the plain check."""
+    """Every pair by the plain check of the same titles."""
     pairs = list(combinations(range(len(titles)), 2))
     if not pairs:
         return {}
     left, right = ([titles[pair[k]] for pair in pairs] for k in (0, 1))
-    _, probability, _ = load_checker(model, []).score(left, right)
+    _, probability, _ = load_checker(model, titles).score(left, right)
     return {pair: p for pair, p in zip(pairs, probability.tolist(), strict=True) if p >= threshold}
 
 

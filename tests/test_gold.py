@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import chi2_contingency
 
 from judul_lib.errors import GoldError
-from judul_lib.gold import GRADES, SPLITS, grade_agreement, read_gold, read_second_grades
+from judul_lib.gold import GRADES, SINGLE_GRADES, SPLITS, grade_agreement, read_gold, read_second_grades
 from tests.conftest import PROJECT
 
 GOLD = PROJECT / "data" / "gold_pairs.csv"
@@ -159,3 +159,20 @@ def test_a_file_that_contradicts_itself_is_refused_with_its_line(tmp_path, chang
     change(pd.read_csv(GOLD, dtype={"base_id": str}).head(14)).to_csv(path, index=False)
     with pytest.raises(GoldError, match=words):
         read_gold(path)
+
+
+def test_pairs_that_differ_in_one_thing_are_enough_of_each_kind_and_mix_case_alike():
+    kinds = read_gold(PROJECT / "data" / "gold_kinds.csv")
+    counts = pd.crosstab(kinds["kind"], kinds["split"])
+    assert set(counts.index) == set(SINGLE_GRADES)
+    assert counts.sum(axis=1).min() >= 60
+    assert counts["test"].min() >= 24
+    upper = kinds[["judul_a", "judul_b"]].map(str.isupper)
+    mixed = (upper["judul_a"] != upper["judul_b"]).groupby(kinds["kind"]).mean()
+    assert mixed.between(0.2, 0.5).all(), mixed
+
+
+def test_no_title_of_pairs_that_differ_in_one_thing_is_on_both_sides_of_the_split():
+    gold = pd.concat([read_gold(PROJECT / "data" / f"gold_{name}.csv") for name in ("pairs", "kinds")])
+    sides = gold.melt(id_vars="split", value_vars=["judul_a", "judul_b"])
+    assert sides.groupby(sides["value"].str.casefold())["split"].nunique().max() == 1

@@ -2,12 +2,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from judul_lib.ablation import FEATURE_FAMILIES, feature_ablation, learning_curve
+from judul_lib.ablation import (
+    FEATURE_FAMILIES,
+    feature_ablation,
+    learning_curve,
+    real_learning_curve,
+    resource_ablation,
+)
 from judul_lib.baselines import Method
 from judul_lib.encoders import ENCODER_VARIABLE, encoder_method, encoder_methods
 from judul_lib.gold import crossed_pairs, read_gold
 from judul_lib.leaderboard import best_threshold, costs, leaderboard, leads, retrieval, score_all
-from judul_lib.structured import STRUCTURED_FEATURES
+from judul_lib.structured.model import STRUCTURED_FEATURES
+from judul_lib.structured.real_pairs import RealPairs
+from judul_lib.structured.training import REAL_PAIRS
 from tests.conftest import PROJECT
 
 
@@ -63,19 +71,40 @@ def test_crossed_pairs_join_the_second_titles_of_one_study(gold):
 
 def test_each_feature_belongs_to_one_family():
     names = [name for family in FEATURE_FAMILIES.values() for name in family]
-    assert len(names) >= len(STRUCTURED_FEATURES)
-    assert set(names) == set(STRUCTURED_FEATURES)
+    assert sorted(names) == sorted(STRUCTURED_FEATURES)
 
 
-def test_what_is_left_out_is_measured(gold):
+@pytest.fixture(scope="module")
+def real():
+    pairs, rows = RealPairs.read(REAL_PAIRS), slice(None, None, 8)
+    parts = {name: getattr(pairs, name)[rows] for name in RealPairs.__annotations__ if name != "counts"}
+    return RealPairs(**parts, counts=pairs.counts)
+
+
+def test_what_is_left_out_is_measured(gold, real):
     development, test = parts(gold)
-    table = feature_ablation(development, test)
+    table = feature_ablation(development, test, real)
     assert table.index[0] == "semuanya"
     assert table.to_numpy().min() >= 0
     assert table.to_numpy().max() <= 1
-    assert table["roc_auc_hard"].nunique() > 5
+    assert table["average_precision"].nunique() > 5
+    assert table.loc["hanya tiga fitur studi", "average_precision"] < table["average_precision"].max()
+
+
+def test_what_a_resource_is_worth_is_measured_on_gold_pairs_alone(gold):
+    table = resource_ablation(*parts(gold))
+    assert table.index[0] == "semuanya"
+    assert table.loc["tanpa leksikon dan vektor", "roc_auc"] < table.loc["semuanya", "roc_auc"]
+
+
+def test_learning_curves_count_what_is_learnt_from(gold, real):
+    development, test = parts(gold)
     curve = learning_curve(development, test, [4, 10**6], draws=1)
     assert curve.index.tolist() == [4, development["base_id"].nunique()]
+    curve = real_learning_curve(development, test, real, [0, 0.5, 1])
+    n = int((~real.is_faculty).sum())
+    assert curve.index.tolist() == [0, round(n / 2), n]
+    assert curve["average_precision"].iloc[-1] > curve["average_precision"].iloc[0]
 
 
 class Letters:

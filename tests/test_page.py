@@ -10,6 +10,7 @@ import pytest
 
 from judul_lib import page_parts
 from judul_lib.answers import show
+from judul_lib.checkers import load_checker
 from judul_lib.config import Config
 from judul_lib.database import events, feedback, opened_database, read_table, scores, sqlite_url
 from judul_lib.features import FEATURES
@@ -28,7 +29,7 @@ from judul_lib.widgets import FileInput, TitleForm
 from tests.conftest import PROJECT, judul
 
 MODELS = PROJECT / "outputs"
-TITLE = "Peramalan Harga Rumah di Bekasi dengan Regresi Ridge"
+TITLE = "Peramalan Harga Rumah di Bekasi dengan Regresi Ridge dan Lasso"
 HOSTILE = "<img src=x onerror=alert(1)> Prediksi $x$ {n} & <b>Harga</b>"
 
 
@@ -53,7 +54,7 @@ def test_both_languages_say_the_same_things():
 
 
 def test_every_text_is_used():
-    sources = "".join(path.read_text() for path in (PROJECT / "judul_lib").glob("*.py"))
+    sources = "".join(path.read_text() for path in (PROJECT / "judul_lib").rglob("*.py"))
     import tomllib
 
     for key in tomllib.loads(TEXTS_FILE.read_text())["id"]:
@@ -120,7 +121,6 @@ def test_the_threshold_judges_again_without_computing_again(page, monkeypatch):
 
 
 def test_matches_judged_anew_equal_a_check_with_that_threshold(session):
-    from judul_lib.checkers import load_checker
 
     for name, checker in session.checkers.items():
         matches = checker.check(TITLE)
@@ -299,7 +299,6 @@ def test_a_model_that_only_an_index_brings_gets_a_tab(index_folder, tmp_path):
 
 
 def test_many_proposals_are_compared_with_each_other_as_without_an_index(index_folder):
-    from judul_lib.checkers import load_checker
 
     index = TitleIndex.load(index_folder)
     plain = load_checker(MODELS / "light", list(index.titles))
@@ -436,37 +435,38 @@ def test_a_check_while_an_archive_is_read_answers_for_the_new_one(page, monkeypa
     assert "baru.csv (2 judul)" in page._compared.value
 
 
-def test_the_same_study_elsewhere_hides_none_that_counts():
-    from judul_lib.checkers import load_checker
+PLACED = "Klasifikasi Penyakit Daun Padi Menggunakan Convolutional Neural Network di Kabupaten Sleman"
+ELSEWHERE = "Identifikasi Penyakit Daun Tanaman Padi dengan CNN di Bantul"
+# Other studies in the same place: nearer than one that is to be asked about.
+PLANTS = "Apel", "Tomat", "Cabai", "Jagung", "Kentang", "Teh", "Kopi"
+OTHERS = [f"Klasifikasi Penyakit Daun {p} Menggunakan CNN di Kabupaten Sleman" for p in PLANTS]
 
-    title = "Klasifikasi Penyakit Daun Padi Menggunakan Convolutional Neural Network di Kabupaten Sleman"
-    archive = [
-        "Identifikasi Penyakit Daun Tanaman Padi dengan CNN di Bantul",
-        "Klasifikasi Penyakit Daun Padi Menggunakan CNN dan SVM",
-    ]
-    for treatment, first in [("tidak", "TIDAK MIRIP"), ("tanyakan", "TANYAKAN")]:
+
+def test_the_same_study_elsewhere_hides_none_that_counts():
+
+    archive = [ELSEWHERE, "Klasifikasi Penyakit Daun Padi Menggunakan CNN"]
+    for treatment, last in [("tidak", "TIDAK MIRIP"), ("tanyakan", "TANYAKAN")]:
         checker = load_checker(MODELS / "structured", archive, elsewhere=treatment)
-        matches = checker.check(title)
-        assert matches.labels == [first, "MIRIP"]
+        matches = checker.check(PLACED)
+        assert matches.labels == ["MIRIP", last]
         assert "judul-mirip" in page_parts.verdict(matches).html
         assert archive[1] in page_parts.verdict(matches).text
-        assert checker.check(title, top_k=1).decision.titles == [archive[1]]
-        assert check_proposals([title], checker)["simpulan"].tolist() == ["MIRIP"]
+        assert checker.check(PLACED, top_k=1).decision.titles == [archive[1]]
+        assert check_proposals([PLACED], checker)["simpulan"].tolist() == ["MIRIP"]
 
 
 def test_every_surface_tells_the_same_decision(tmp_path):
-    """A study elsewhere in many towns hides none that counts, however many rows are asked for."""
-    title = "Klasifikasi Penyakit Daun Padi Menggunakan Convolutional Neural Network di Kabupaten Sleman"
-    towns = ("Bantul", "Solo", "Medan", "Padang", "Malang", "Bogor", "Jember")
-    counting = "Klasifikasi Penyakit Daun Padi Menggunakan CNN dan SVM"
-    archive = [*(f"Identifikasi Penyakit Daun Tanaman Padi dengan CNN di {t}" for t in towns), counting]
+    """Nearer titles that do not count hide none to be asked about, however many rows are asked for."""
+    title, counting, archive = PLACED, ELSEWHERE, [*OTHERS, ELSEWHERE]
+    best = load_checker(MODELS / "structured", archive).check(title, top_k=3)
+    assert set(best.labels) == {"TIDAK MIRIP"}
     corpus, file = tmp_path / "arsip.csv", tmp_path / "usulan.csv"
     corpus.write_text("Judul\n" + "\n".join(archive) + "\n")
     file.write_text(f"Judul\n{title}\n")
     TitleIndex.build(archive, MODELS / "structured").save(tmp_path / "indeks")
     told = []
     for where in (("--corpus", corpus), ("--index", tmp_path / "indeks")):
-        options = (*where, "--models", MODELS, "--elsewhere", "tidak")
+        options = (*where, "--models", MODELS, "--elsewhere", "tanyakan")
         for top in (1, 10):
             shown = judul("check", title, *options, "--top", top, "--format", "json").stdout
             answer = json.loads(shown)
@@ -474,36 +474,29 @@ def test_every_surface_tells_the_same_decision(tmp_path):
         judul("check", "--file", file, "--output", tmp_path / "hasil.csv", *options)
         row = pd.read_csv(tmp_path / "hasil.csv").iloc[0]
         told.append((row["rf_label"], row["judul_ref"] == counting))
-    config = Config(models=MODELS, elsewhere="tidak", log=False, corpora={"Arsip": corpus})
+    config = Config(models=MODELS, elsewhere="tanyakan", log=False, corpora={"Arsip": corpus})
     logs = UsageLog(tmp_path / "logs", log_text=True)
     session = Session(config, read_texts(), logs)
     answers = session.check(title)
     session.write_down(title, answers)
-    panel = page_parts.verdict(answers["structured"].matches.first(5)).text
+    panel = page_parts.verdict(answers["structured"].matches.first(3)).text
     told.append((panel.split(" (")[0], counting in panel))
     page = CheckPage(config)
-    page.one.top_k.value = 5
+    page.one.top_k.value = 3
     page.one.check(title)
     shown = page.one.panels["structured"]
-    assert "judul-mirip" in shown.verdict.html
-    told.append(("MIRIP", counting in shown._csv()[1].decode("utf-8-sig")))
+    assert "judul-tanya" in shown.verdict.html
+    told.append(("TANYAKAN", counting in shown._csv()[1].decode("utf-8-sig")))
     with opened_database(sqlite_url(tmp_path / "logs")) as engine:
         (logged,) = [row for row in read_table(engine, scores) if row["model"] == "structured"]
-    told.append(("MIRIP" if logged["probability"] >= 0.5 else "", logged["match_text"] == counting))
-    assert set(told) == {("MIRIP", True)}
+    told.append(("TANYAKAN", logged["match_text"] == counting))
+    assert set(told) == {("TANYAKAN", True)}
 
 
-def test_a_proposal_elsewhere_hides_no_other_that_counts():
-    from judul_lib.checkers import load_checker
-
-    title = "Klasifikasi Penyakit Daun Padi Menggunakan Convolutional Neural Network di Kabupaten Sleman"
-    others = [
-        "Identifikasi Penyakit Daun Tanaman Padi dengan CNN di Bantul",
-        "Klasifikasi Penyakit Daun Padi Menggunakan CNN dan SVM",
-    ]
-    checker = load_checker(MODELS / "structured", others, elsewhere="tidak")
-    row = check_proposals([title, *others], checker).iloc[0]
-    assert (row["simpulan_antarusulan"], row["usulan_terdekat"]) == ("MIRIP", others[1])
+def test_a_nearer_proposal_hides_none_that_is_to_be_asked_about():
+    checker = load_checker(MODELS / "structured", [])
+    row = check_proposals([PLACED, *OTHERS, ELSEWHERE], checker).iloc[0]
+    assert (row["simpulan_antarusulan"], row["usulan_terdekat"]) == ("TANYAKAN", ELSEWHERE)
 
 
 @pytest.mark.parametrize("language", ["id", "en"])
@@ -533,11 +526,10 @@ def test_so_many_digits_are_shown_that_the_threshold_is_told_from_the_probabilit
 
 
 def test_a_threshold_of_nothing_calls_everything_similar_and_nothing_elsewhere(session):
-    matches = session.checkers["structured"].check(TITLE).at(0.0)
-    apart = matches.without_place > 0
-    assert apart.any()
-    assert not apart.all()
-    assert {label for label, a in zip(matches.labels, apart, strict=True) if not a} == {"MIRIP"}
+    matches = session.checkers["structured"].check(TITLE)
+    asked = matches.asked[(matches.probability < 0.5) & (matches.asked >= 0.5)]
+    assert len(asked) == matches.labels.count("TANYAKAN") > 0
+    assert set(matches.at(0.0).labels) == {"MIRIP"}
 
 
 def test_a_batch_without_titles_says_so(page):

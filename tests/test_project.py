@@ -17,6 +17,11 @@ from packaging.requirements import Requirement
 
 from tests.conftest import PROJECT
 
+MODULES = {
+    ".".join(path.relative_to(PROJECT / "judul_lib").with_suffix("").parts): path
+    for path in (PROJECT / "judul_lib").rglob("*.py")
+    if not path.stem.startswith("__")
+}
 PYPROJECT = tomllib.loads((PROJECT / "pyproject.toml").read_text())
 LOCK = (PROJECT / "requirements.lock").read_text()
 
@@ -148,7 +153,7 @@ def test_what_is_imported_is_declared():
     listed = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
     declared = {Requirement(line).name.lower().replace("_", "-") for line in listed}
     providers = packages_distributions()
-    for path in (PROJECT / "judul_lib").glob("*.py"):
+    for path in MODULES.values():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [node.module] if isinstance(node, ast.ImportFrom) and not node.level else []
             names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
@@ -165,27 +170,28 @@ def test_no_module_imports_from_a_floor_above():
     # Ground first; one line a floor.
     plan = """
         settings errors
-        clock storage signed_logistic feedback file_locks cli_words page_handlers
+        clock storage structured.boosting feedback file_locks cli_words page_handlers
         readable notebook_runner sqlite_file audit_chain
         texts
         figure_style
         tables preprocessing arrays plots reports table_files config array_files workers
         database pseudonyms
-        spool corpus estimators features spelling leaderboard_plots
-        widgets forest_table audit log_copies usage_frames drift ab_testing
-        title_parser word_vectors matches top_rows gold labeling
+        spool corpus estimators features structured.words structured.vectors leaderboard_plots
+        structured.title_words
+        structured.lexicon widgets forest_table audit log_copies usage_frames drift ab_testing
+        structured.parser matches top_rows gold labeling
         evaluation model_resources baselines synthetic privacy backup
-        spans restoring fairness
-        records encoders leaderboard study_search
-        record_features meetings usage_log
-        structured
-        registry verdicts record_arrays record_bounds structured_pairs
-        versions
-        checking pipeline record_search index_files promotions
+        structured.records restoring fairness
+        structured.relations encoders leaderboard study_search
+        structured.comparison usage_log
+        structured.model
+        registry structured.explanation structured.real_pairs
+        structured.pairs versions
+        checking pipeline index_files promotions
         structured_checking corpus_baselines batches switches tracking
         training proposals
-        structured_training title_splits
-        active_learning labeling_plots
+        structured.training title_splits
+        structured.evaluation active_learning labeling_plots
         checkers ablation answers page_parts search_engines labels
         index installation_log compliance model_baselines monitoring simulation learners
         labeling_session label_simulation retraining
@@ -204,17 +210,16 @@ def test_no_module_imports_from_a_floor_above():
     """
     floors = [line.split() for line in plan.strip().splitlines()]
     floor = {module: number for number, modules in enumerate(floors) for module in modules}
-    paths = [p for p in (PROJECT / "judul_lib").glob("*.py") if not p.stem.startswith("__")]
-    assert {path.stem for path in paths} == set(floor)
-    for path in paths:
+    assert set(MODULES) == set(floor)
+    for module, path in MODULES.items():
         text = path.read_text()
-        imported = re.findall(r"^ *from judul_lib\.(\w+) import", text, re.MULTILINE)
+        imported = re.findall(r"^ *from judul_lib\.([\w.]+) import", text, re.MULTILINE)
         for line in re.findall(r"^ *from judul_lib import ([\w, ]+)$", text, re.MULTILINE):
             imported += [name for name in line.split(", ") if name in floor]
-        if path.stem != "cli":
-            assert all(floor[name] < floor[path.stem] for name in imported), (path.stem, imported)
+        if module != "cli":
+            assert all(floor[name] < floor[module] for name in imported), (module, imported)
 
 
 def test_modules_stay_short():
-    lengths = {p.name: len(p.read_text().splitlines()) for p in (PROJECT / "judul_lib").glob("*.py")}
+    lengths = {name: len(path.read_text().splitlines()) for name, path in MODULES.items()}
     assert {name: n for name, n in lengths.items() if n > 400} == {}

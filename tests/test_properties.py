@@ -84,19 +84,20 @@ from judul_lib.preprocessing import (
 )
 from judul_lib.proposals import NOT_COMPARED, OTHER_ROW, VERDICT, check_proposals
 from judul_lib.pseudonyms import assigned_model, keyed_hash, user_id
-from judul_lib.records import RecordTable
 from judul_lib.registry import load_model
 from judul_lib.session import objection
-from judul_lib.spans import find_span, unit_keys, word_spans
-from judul_lib.spelling import SpellingCorrector, right_stem, typed_alike, words_of
 from judul_lib.storage import csv_text, frame_text, harmless_cell, harmless_csv
+from judul_lib.structured.explanation import compare_fields, explain
+from judul_lib.structured.lexicon import FIELDS
+from judul_lib.structured.parser import TitleParser
+from judul_lib.structured.records import RecordTable
+from judul_lib.structured.relations import mark_abbreviations
+from judul_lib.structured.words import corrected_stem, is_dictionary_word, standard_words, words_of
 from judul_lib.synthetic import cut_titles
 from judul_lib.table_files import find_column, unique_names
 from judul_lib.texts import read_texts
 from judul_lib.title_panel import file_name
-from judul_lib.title_parser import FIELDS, TitleParser
 from judul_lib.usage_log import Answered, UsageLog
-from judul_lib.verdicts import compare_fields, explain
 from tests import nasty_files
 from tests.conftest import PROJECT
 
@@ -445,22 +446,15 @@ def test_a_title_is_hashed_objected_to_and_measured(text, language):
         assert group.str.contains("kata|istilah", na=False).all()
 
 
-@cache
-def corrector() -> SpellingCorrector:
-    return SpellingCorrector(["deteksi", "prediksi", "padi", "keuangan"])
-
-
 @drawn(100)
-@given(TEXT, TEXT)
-def test_words_are_put_right_one_by_one(first, second):
-    left, right = words_of(first), words_of(second)
-    assert all(word.isascii() and word.isalnum() for word in corrector().words(first))
-    assert len(corrector().words(first)) >= len(left)
-    assert all(right_stem(word) for word in left)
-    assert isinstance(corrector().is_word(first), bool)
-    for a, b in ((left, right), (right, left)):
-        assert 0 <= typed_alike(a, b, corrector().is_word) <= 1
-    assert typed_alike(left, left, corrector().is_word) == 1
+@given(TEXT)
+def test_words_are_put_right_one_by_one(text):
+    words = words_of(text)
+    standard = [word.text for word in standard_words(text, parser().lexicon.places)]
+    assert all(word.isascii() and word.isalnum() for word in standard)
+    assert len(standard) >= len(words)
+    assert all(corrected_stem(word) for word in words)
+    assert all(is_dictionary_word(word) in (True, False) for word in words)
 
 
 @cache
@@ -478,9 +472,11 @@ def test_titles_are_read_into_units_one_by_one(titles):
     for row, title in enumerate(titles):
         assert table.parse(row) == parser().parse(title)[:32]
         assert all(unit.field in FIELDS for unit in table.parse(row))
-        spans = word_spans(table.parse(row))
-        assert all(find_span(table.parse(row), letters) == span for letters, span in spans.items())
-        assert all(letters.isalpha() for letters in unit_keys(table.parse(row)))
+        same = np.zeros((len(table.parse(row)), len(table.parse(0))), dtype=bool)
+        mark_abbreviations(table.parse(row), table.parse(0), same)
+        turned = np.zeros(same.shape[::-1], dtype=bool)
+        mark_abbreviations(table.parse(0), table.parse(row), turned)
+        assert (same == turned.T).all()
         assert all(parser().is_word(word) in (True, False) for word in words_of(title))
     vectors = model.vectors.of(titles)
     lengths = np.linalg.norm(vectors, axis=1)

@@ -3,7 +3,7 @@ import pytest
 
 from judul_lib.checkers import load_checker
 from judul_lib.proposals import CLOSEST, NOT_COMPARED, OTHER_ROW, VERDICT, check_proposals, nearest_among
-from tests.conftest import PROJECT
+from tests.conftest import PROJECT, gold_titles
 
 CORPUS = ["Prediksi Harga Rumah di Bekasi", "Deteksi Hoaks Politik dengan IndoBERT"]
 # Equal titles, nothing in common, one word, other case: what ties and zeros are made of.
@@ -18,15 +18,18 @@ def checker(request):
     return load_checker(PROJECT / "outputs" / request.param, CORPUS)
 
 
-def test_the_closest_other_is_the_one_a_check_against_the_others_finds(checker):
-    nearest = nearest_among(PROPOSALS, checker)
-    for row, title in enumerate(PROPOSALS):
-        others = [k for k in range(len(PROPOSALS)) if k != row]
-        best = checker.with_titles([PROPOSALS[k] for k in others]).check(title)
-        scores = list(zip(best.probability, best.features[:, 0], best.features[:, 2], strict=True))
-        first = [PROPOSALS[k] for k in others].index(best.titles[0])
-        assert PROPOSALS[nearest[row]] == best.titles[0], (row, scores[:2])
-        assert nearest[row] == others[first]
+RANKS = ["TIDAK MIRIP", "TANYAKAN", "MIRIP"]
+
+
+@pytest.mark.parametrize("titles", [PROPOSALS, gold_titles()[:400:10]], ids=["ties", "real"])
+def test_the_closest_other_is_the_one_that_decides_among_all_others(checker, titles):
+    nearest = nearest_among(titles, checker)
+    for row, title in enumerate(titles):
+        others = [k for k in range(len(titles)) if k != row]
+        features, probability, labels = checker.score([title] * len(others), [titles[k] for k in others])
+        ranks = [RANKS.index(label) for label in labels]
+        keys = list(zip(ranks, probability, features[:, 0], features[:, 2], strict=True))
+        assert nearest[row] == others[keys.index(max(keys))]
 
 
 def test_many_at_once_are_answered_as_one_by_one(checker):

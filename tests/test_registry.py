@@ -225,7 +225,17 @@ def package(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    "name", ["lexicon.csv", "lexicon_stems.csv", "spellings.csv", "stems.csv", "word_vectors.npz"]
+    "name",
+    [
+        "lexicon.csv",
+        "lexicon_stems.csv",
+        "terms.csv",
+        "siblings.csv",
+        "places.csv",
+        "spellings.csv",
+        "stems.csv",
+        "word_vectors.npz",
+    ],
 )
 def test_a_structured_model_is_refused_with_other_resources_than_its_own(package, name):
     def run(*arguments):

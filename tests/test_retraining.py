@@ -22,8 +22,9 @@ from judul_lib.registry import load_model, load_structured, load_titles, read_me
 from judul_lib.retraining import TOLERANCE, Retrained, retrain, unseen_gold
 from judul_lib.settings import SEED
 from judul_lib.storage import sha256_of
-from judul_lib.structured_pairs import training_set
-from judul_lib.structured_training import unfitted_model
+from judul_lib.structured.pairs import training_set
+from judul_lib.structured.records import UnitCounts
+from judul_lib.structured.training import unfitted_model
 from judul_lib.switches import Trail
 from judul_lib.usage_log import UsageLog
 from judul_lib.versions import current_version, list_versions, verify
@@ -322,8 +323,15 @@ def structured_outputs(outputs):
     return outputs
 
 
-def test_the_command_teaches_the_structured_model(command, structured_outputs, gold, few, tmp_path):
-    path, pairs = few
+def test_the_command_teaches_the_structured_model(command, structured_outputs, gold, tmp_path):
+    """With the whole development part, as the model before, and some of its pairs as labels."""
+    kept = gold["split"].eq("dev") | gold["base_id"].isin(
+        gold.loc[gold["split"] == "test", "base_id"].unique()[:30]
+    )
+    path = tmp_path / "gold.csv"
+    gold[kept].drop(columns="label").to_csv(path, index=False)
+    labelled = gold[gold["split"].eq("dev") & gold["label"].notna()]
+    pairs = labelled.sample(100, random_state=0)
     seen = gold[(gold["split"] == "test") & (gold["label"] == 1)].iloc[0]
     answers = answers_on(pairs) + Answers([(seen["judul_a"], seen["judul_b"], 1)])
     before = PROJECT / "outputs" / "structured"
@@ -376,7 +384,7 @@ def test_a_development_part_that_teaches_nothing_is_refused(structured_outputs, 
 @pytest.fixture(scope="module")
 def studies(gold):
     some = gold[gold["base_id"].isin(gold.loc[gold["split"] == "dev", "base_id"].unique()[:4])]
-    return some, unfitted_model(some)
+    return some, unfitted_model(UnitCounts())
 
 
 def said(left, right, label):
@@ -384,30 +392,31 @@ def said(left, right, label):
 
 
 def rows_of(data, features):
-    return data.labels[(data.features == features).all(axis=1)].tolist()
+    own = (data.features == features).all(axis=1)
+    return data.grades[own].tolist(), data.weights[own].tolist(), data.groups[own].tolist()
 
 
-def test_a_persons_label_takes_the_place_of_the_golds_and_weighs_as_much(studies):
+def test_a_persons_label_takes_the_place_of_the_golds_and_weighs_more(studies):
     some, model = studies
     pair = some[some["kind"] == "parafrase"].iloc[0]
-    features = model.pair_features([pair["judul_a"]], [pair["judul_b"]])
     plain = training_set(some, model)
-    assert set(rows_of(plain, features)) == {1}
+    before, weights, _ = rows_of(plain, model.pair_features([pair["judul_a"]], [pair["judul_b"]]))
+    assert set(before) == {3}
     # The order of the titles does not count.
     taught = training_set(some, model, labelled=said(pair["judul_b"], pair["judul_a"].upper(), 0))
-    labelled = rows_of(taught, model.pair_features([pair["judul_b"]], [pair["judul_a"].upper()]))
-    each = len(plain.labels) / some["label"].notna().sum()
-    assert set(labelled) == {0}
-    assert len(taught.labels) == len(plain.labels) - 2 + 2 * round(each / 2)
-    assert set(taught.bases) == set(plain.bases)  # So that no fold is calibrated on what it learnt.
+    other = model.pair_features([pair["judul_b"]], [pair["judul_a"].upper()])
+    after, heavier, groups = rows_of(taught, other)
+    assert after == [0]
+    assert heavier[0] > max(weights)
+    assert groups == [pair["base_id"]]  # So that no fold judges what it learnt.
+    assert len(taught.grades) == len(plain.grades)
 
 
 @pytest.mark.parametrize("label", [0, 1])
-def test_two_places_are_no_proof_that_two_studies_differ(studies, label):
+def test_a_label_on_titles_that_nobody_knew_is_a_study_of_its_own(studies, label):
     some, model = studies
     left, right = "Klasifikasi Padi dengan CNN di Sleman", "Klasifikasi Padi dengan CNN di Medan"
     data = training_set(some, model, labelled=said(left, right, label))
-    bare = model.pair_features([left], [right], with_place=False)
-    written = model.pair_features([left], [right])
-    assert set(rows_of(data, written)) == {label}
-    assert (label in rows_of(data, bare)) == bool(label)
+    grades, _, groups = rows_of(data, model.pair_features([left], [right]))
+    assert grades == [4 * label]
+    assert not set(groups) & set(some["base_id"])

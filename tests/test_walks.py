@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from judul_lib import TitleIndex, load_checker, record_search, study_search
+from judul_lib import TitleIndex, load_checker, study_search
 from judul_lib.cli import cli
 from judul_lib.corpus import read_corpus
 from judul_lib.dedup import find_duplicates
@@ -20,7 +20,8 @@ from judul_lib.labeling import label_pairs
 from judul_lib.page_parts import match_table
 from judul_lib.registry import read_metadata, save_model
 from judul_lib.settings import FEATURE_TITLES, FULL, LIGHT
-from judul_lib.structured import MONOTONE, STRUCTURED_FEATURES, StructuredModel
+from judul_lib.structured.boosting import BoostedTrees
+from judul_lib.structured.model import STRUCTURED_FEATURES, StructuredModel
 from judul_lib.training import features_of_pairs, package_model, train_model
 from tests.conftest import DATA, PROJECT
 
@@ -77,7 +78,6 @@ def walked(outputs):
     assert list(result.importances) == read_metadata(outputs / "light")["features"] == list(FEATURES)
     package_structured(outputs)
     # So few titles would all be compared before a bound counts.
-    record_search._FIRST = record_search._SOME = record_search._NEXT = 2
     study_search._FIRST = study_search._NEXT = 2
     for name in ("other", "structured"):
         check_index(outputs / name, titles)
@@ -86,15 +86,29 @@ def walked(outputs):
 def package_structured(outputs):
     folder = PROJECT / "outputs" / "structured"
     stored = StructuredModel.from_bytes((folder / "structured.npz").read_bytes())
-    centre, weights = np.insert(stored.centre, 3, 0.5), np.insert(stored.coefficients, 3, 30)
-    model = replace(stored, centre=centre, coefficients=weights)
+    model = replace(stored, same=asking_the_new(stored.same), asked=asking_the_new(stored.asked))
     files = {path.name: path.read_bytes() for path in folder.glob("*.csv")}
     metadata = read_metadata(folder) | {"features": list(STRUCTURED_FEATURES)}
     save_model(outputs / "structured", files | {"structured.npz": model.to_bytes()}, metadata)
-    assert MONOTONE[3] == 1
-    features = model.pair_features(*(["Deteksi Hoaks", "Deteksi Kantuk"] for _ in range(2)))
-    parts = sum(model.contributions(features).values()) + model.intercept
-    np.testing.assert_allclose(parts, model.log_odds(features))
+    features = model.pair_features(["Deteksi Hoaks", "Padi"], ["Deteksi Hama", "Jagung"])
+    assert (features[:, 3] > 0.3).tolist() == [True, False]
+    start, parts = model.contributions(features)
+    np.testing.assert_allclose(sum(parts.values()) + start, model.log_odds(features))
+
+
+def asking_the_new(trees):
+    """Return trees that know the old features where they stand now, and one more: it asks the new."""
+    shape = 1, trees.feature.shape[1]
+    itself = np.broadcast_to(np.arange(shape[1], dtype=np.int16), shape)
+    own = {
+        name: np.zeros(shape, getattr(trees, name).dtype) for name in ("feature", "threshold", "value")
+    }
+    own |= {"left": itself.copy(), "right": itself.copy()}
+    own["feature"][0, 0], own["threshold"][0, 0] = 3, 0.3
+    own["left"][0, 0], own["right"][0, 0], own["value"][0, 1:3] = 1, 2, (-4, 4)
+    moved = {name: getattr(trees, name) for name in own}
+    moved["feature"] = trees.feature + (trees.feature >= 3)
+    return BoostedTrees(trees.base, **{name: np.vstack([moved[name], own[name]]) for name in own})
 
 
 def check_index(folder, titles):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from judul_lib.preprocessing import stem_word
 
-VECTORS_FILE = Path(__file__).parent / "resources" / "word_vectors.npz"
+VECTORS_FILE = Path(__file__).parents[1] / "resources" / "word_vectors.npz"
 _LEAST_SHARED = 0.6
 
 

@@ -1,0 +1,1 @@
+"""The third model: it reads titles as records and compares them aspect by aspect."""

@@ -1,0 +1,363 @@
+"""Compare two titles aspect by aspect: what both have, what is left over on both sides, on one.
+
+Units that are the same are set aside; what is left over on both sides is a
+conflict, what only one title names narrows it or leaves it open. Weights say
+how decisive a unit is (``terms.csv``) and how rare in the archive.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from judul_lib.structured.parser import Role
+from judul_lib.structured.records import ASPECT_NAMES, RecordTable, UnitTable
+from judul_lib.structured.relations import Relations, abbreviations, mark_abbreviations
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+Rows = NDArray[np.integer]
+
+_CHUNK = 1000
+# A title that meets more others than this meets all of them together.
+_FEW = 20
+_PLACE, _TASK = ASPECT_NAMES.index("place"), ASPECT_NAMES.index("task")
+# Aspects in which a near thing left over on the other side is measured.
+_NEAR = ("thing", "variable", "activity", "method")
+# Tasks that make it another question when only one title has them.
+_QUESTIONS = {
+    "compares": ("perbandingan",),
+    "causes": ("pengaruh", "hubungan"),
+    "builds": ("rancang bangun", "sistem informasi"),
+    "diagnoses": ("sistem pakar",),
+    "decides": ("sistem pendukung keputusan",),
+}
+_MEASURES = ("weight", "rarity", "both")
+
+
+def _names() -> tuple[str, ...]:
+    names = []
+    for aspect in ASPECT_NAMES:
+        names += [f"{aspect}_same", f"{aspect}_left_less", f"{aspect}_left_more"]
+        names += [f"{aspect}_far_less", f"{aspect}_far_more"] if aspect in _NEAR else []
+        names.append(f"{aspect}_named")
+    for measure in _MEASURES:
+        names += [f"text_same_{measure}"]
+        for what in ("left", "share", "worst", "far", "worst_far"):
+            names += [f"text_{what}_{measure}_less", f"text_{what}_{measure}_more"]
+    for weight in (2, 3):
+        names += [f"text_count{weight}_less", f"text_count{weight}_more", f"text_matched{weight}"]
+    names += ["text_siblings", "text_sibling_weight", "text_roles_swapped"]
+    for role in ("cause", "effect"):
+        names += [f"text_{role}_left_less", f"text_{role}_left_more"]
+    for what in ("text_numbers", "place_numbers"):
+        names += [f"{what}_less", f"{what}_more"]
+    return (
+        *names,
+        *(f"task_{name}" for name in _QUESTIONS),
+        "text_inversions",
+        "text_units_less",
+        "text_units_more",
+    )
+
+
+RECORD_FEATURES = _names()
+"""Names of the columns of `record_features`, by the aspect of which they speak.
+
+``same``: weight of what both titles have. ``left``: weight of what has no
+counterpart, on the side where it is less and on the other. ``far``: the same,
+less what is near on the other side. ``worst``: the weightiest unit left over.
+``named``: how many of the titles name the aspect. ``weight`` is `Term.weight`,
+``rarity`` the inverse document frequency, ``both`` a product of the two.
+"""
+
+
+@dataclass(frozen=True)
+class AlignedPairs:
+    """Pairs of titles with their units, as padded arrays; the first axis counts pairs.
+
+    Attributes
+    ----------
+    left, right : _Side
+    same, siblings : ndarray of bool, shape (n, n_left_units, n_right_units)
+    near : ndarray of float32, shape (n, n_left_units, n_right_units)
+        Of units that are left over on both sides, else 0.
+    """
+
+    left: "_Side"
+    right: "_Side"
+    same: BoolArray
+    siblings: BoolArray
+    near: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class _Side:
+    """Units of one side of pairs, shape (n, n_units) each; False or 0 beyond a title's units."""
+
+    units: UnitTable
+    numbers: Rows
+    used: BoolArray
+    roles: NDArray[np.integer]
+    matched: BoolArray
+
+    @property
+    def left_over(self) -> BoolArray:
+        return self.used & ~self.matched
+
+    def of(self, values: NDArray, blank: int = 0) -> NDArray:
+        """Return what is known of each unit; blank beyond a title's units."""
+        if not len(values):  # No title of the table has any.
+            return np.full(self.used.shape, blank, dtype=values.dtype)
+        return np.where(self.used, values[self.numbers], values.dtype.type(blank))
+
+
+def align(
+    left: RecordTable,
+    right: RecordTable,
+    left_rows: Rows,
+    right_rows: Rows,
+    relations: Relations,
+    known: Mapping[int, Rows] = MappingProxyType({}),
+) -> AlignedPairs:
+    """Find what each unit of a title corresponds to in the other title.
+
+    Parameters
+    ----------
+    relations : Relations
+        Between the units of the two tables.
+    known : mapping of int to ndarray
+        The `abbreviations` of some rows of the one table with the other.
+    """
+    numbers = left.padded(left.numbers, left_rows, -1), right.padded(right.numbers, right_rows, -1)
+    used = numbers[0] >= 0, numbers[1] >= 0
+    a, b = (np.maximum(side, 0) for side in numbers)
+    both = used[0][:, :, None] & used[1][:, None, :]
+    cells = a[:, :, None], b[:, None, :]
+    if not both.any():
+        same, siblings, near = both, both, np.zeros(both.shape, dtype=np.float32)
+    else:
+        same, siblings, near = (
+            values[cells] & both if values.dtype == bool else values[cells] * both
+            for values in (relations.same, relations.siblings, relations.near)
+        )
+        _abbreviations(left, right, left_rows, right_rows, same, known)
+    sides = [
+        _Side(
+            table.units,
+            side,
+            used[k],
+            table.padded(table.roles, rows, 0),
+            np.asarray(same.any(axis=2 - k)),
+        )
+        for k, (table, side, rows) in enumerate(((left, a, left_rows), (right, b, right_rows)))
+    ]
+    open_cells = sides[0].left_over[:, :, None] & sides[1].left_over[:, None, :]
+    return AlignedPairs(sides[0], sides[1], same, siblings & open_cells, near * open_cells)
+
+
+def _abbreviations(
+    left: RecordTable,
+    right: RecordTable,
+    left_rows: Rows,
+    right_rows: Rows,
+    same: BoolArray,
+    known: Mapping[int, Rows],
+) -> None:
+    for pair, (i, j) in enumerate(zip(left_rows.tolist(), right_rows.tolist(), strict=True)):
+        if i not in known:
+            mark_abbreviations(left.parse(i), right.parse(j), same[pair])
+    for row, cells in known.items():
+        pairs = np.flatnonzero(left_rows == row)
+        starts, stops = (
+            np.searchsorted(cells[:, 0], right_rows[pairs], side=side) for side in ("left", "right")
+        )
+        for pair, start, stop in zip(pairs.tolist(), starts.tolist(), stops.tolist(), strict=True):
+            for _, first, last, other_first, other_last in cells[start:stop].tolist():
+                same[pair, first : last + 1, other_first : other_last + 1] = True
+
+
+def record_features(
+    left: RecordTable,
+    right: RecordTable,
+    left_rows: Rows,
+    right_rows: Rows,
+    relations: Relations | None = None,
+) -> FloatArray:
+    """Compare pairs of titles aspect by aspect.
+
+    Parameters
+    ----------
+    left, right : RecordTable
+    left_rows, right_rows : ndarray of int, shape (n,)
+        Row ``left_rows[i]`` of the one is compared with row ``right_rows[i]`` of the other.
+    relations : Relations
+        Between the units of the tables, where they are at hand already.
+
+    Returns
+    -------
+    ndarray of float, shape (n, n_features)
+        Columns in the order of `RECORD_FEATURES`.
+    """
+    relations = relations or Relations.between(left.units, right.units)
+    rows, counts = np.unique(left_rows, return_counts=True)
+    known = {row: abbreviations(left, row, right) for row in rows[counts > _FEW].tolist()}
+    parts = []
+    for start in range(0, len(left_rows), _CHUNK):
+        chunk = left_rows[start : start + _CHUNK], right_rows[start : start + _CHUNK]
+        parts.append(_compare(align(left, right, *chunk, relations, known)))
+    return np.vstack(parts) if parts else np.empty((0, len(RECORD_FEATURES)))
+
+
+class _Columns:
+    """Columns of features while they are collected; symmetric in the two sides."""
+
+    def __init__(self, pairs: AlignedPairs) -> None:
+        self.found: dict[str, NDArray] = {}
+        self._sides = pairs.left, pairs.right
+
+    def both(self, name: str, left: NDArray, right: NDArray) -> None:
+        self.found[f"{name}_less"] = np.minimum(left, right)
+        self.found[f"{name}_more"] = np.maximum(left, right)
+
+
+def _compare(pairs: AlignedPairs) -> FloatArray:
+    columns = _Columns(pairs)
+    sides = pairs.left, pairs.right
+    aspects = [side.of(side.units.aspects, -1) for side in sides]
+    weights = [side.of(side.units.weights) for side in sides]
+    rarity = [side.of(side.units.rarity) for side in sides]
+    joint = [w / 3 * (0.4 + 0.6 * r) for w, r in zip(weights, rarity, strict=True)]
+    nearest = [pairs.near.max(axis=2), pairs.near.max(axis=1)]
+    _add_aspects(columns, sides, aspects, joint, nearest)
+    content = [(aspect != _PLACE) & side.used for aspect, side in zip(aspects, sides, strict=True)]
+    for measure, values in zip(_MEASURES, (weights, rarity, joint), strict=True):
+        _add_text(columns, measure, sides, content, values, nearest)
+    _add_counts(columns, sides, content, weights)
+    _add_conflicts(columns, pairs, content, joint)
+    _add_questions(columns, sides)
+    _add_order(columns, pairs, content, aspects)
+    found = columns.found
+    return np.column_stack([np.asarray(found[name], dtype=np.float64) for name in RECORD_FEATURES])
+
+
+def _add_aspects(
+    columns: _Columns,
+    sides: Sequence[_Side],
+    aspects: Sequence[NDArray],
+    joint: Sequence[FloatArray],
+    nearest: Sequence[NDArray],
+) -> None:
+    for number, name in enumerate(ASPECT_NAMES):
+        own = [aspect == number for aspect in aspects]
+        same, left, far, named = ([], [], [], [])
+        for side, is_own, weight, near in zip(sides, own, joint, nearest, strict=True):
+            same.append((weight * (is_own & side.matched)).sum(axis=1))
+            left.append((weight * (is_own & side.left_over)).sum(axis=1))
+            far.append((weight * (is_own & side.left_over) * (1 - near)).sum(axis=1))
+            named.append(is_own.any(axis=1).astype(int))
+        columns.found[f"{name}_same"] = (same[0] + same[1]) / 2
+        columns.both(f"{name}_left", *left)
+        if name in _NEAR:
+            columns.both(f"{name}_far", *far)
+        columns.found[f"{name}_named"] = named[0] + named[1]
+
+
+def _add_text(
+    columns: _Columns,
+    measure: str,
+    sides: Sequence[_Side],
+    content: Sequence[BoolArray],
+    values: Sequence[FloatArray],
+    nearest: Sequence[NDArray],
+) -> None:
+    found: dict[str, list[NDArray]] = {}
+    for side, is_content, value, near in zip(sides, content, values, nearest, strict=True):
+        over = value * (is_content & side.left_over)
+        same, left = (value * (is_content & side.matched)).sum(axis=1), over.sum(axis=1)
+        far = over * (1 - near)
+        for what, column in (
+            ("same", same),
+            ("left", left),
+            ("share", same / np.maximum(same + left, 1e-9)),
+            ("worst", over.max(axis=1)),
+            ("far", far.sum(axis=1)),
+            ("worst_far", far.max(axis=1)),
+        ):
+            found.setdefault(what, []).append(column)
+    columns.found[f"text_same_{measure}"] = np.minimum(*found.pop("same"))
+    for what, (left, right) in found.items():
+        columns.both(f"text_{what}_{measure}", left, right)
+
+
+def _add_counts(
+    columns: _Columns,
+    sides: Sequence[_Side],
+    content: Sequence[BoolArray],
+    weights: Sequence[FloatArray],
+) -> None:
+    for least in (2, 3):
+        decisive = [own & (weight >= least) for own, weight in zip(content, weights, strict=True)]
+        over = [(own & side.left_over).sum(axis=1) for own, side in zip(decisive, sides, strict=True)]
+        columns.both(f"text_count{least}", *over)
+        matched = [(own & side.matched).sum(axis=1) for own, side in zip(decisive, sides, strict=True)]
+        columns.found[f"text_matched{least}"] = np.minimum(*matched)
+    numbers = [side.of(side.units.is_number) & side.left_over for side in sides]
+    for name, wanted in (("text_numbers", content), ("place_numbers", [~own for own in content])):
+        columns.both(name, *((n & own).sum(axis=1) for n, own in zip(numbers, wanted, strict=True)))
+    columns.both("text_units", *(side.used.sum(axis=1) for side in sides))
+
+
+def _add_conflicts(
+    columns: _Columns, pairs: AlignedPairs, content: Sequence[BoolArray], joint: Sequence[FloatArray]
+) -> None:
+    sides = pairs.left, pairs.right
+    cells = content[0][:, :, None] & content[1][:, None, :]
+    siblings = pairs.siblings & cells
+    counts = siblings.any(axis=2).sum(axis=1), siblings.any(axis=1).sum(axis=1)
+    columns.found["text_siblings"] = np.minimum(*counts)
+    lesser = np.minimum(joint[0][:, :, None], joint[1][:, None, :])
+    columns.found["text_sibling_weight"] = (lesser * siblings).max(axis=(1, 2))
+    roles = pairs.left.roles[:, :, None] * pairs.right.roles[:, None, :]
+    swapped = pairs.same & (roles == Role.CAUSE * Role.EFFECT) & cells
+    swapped_weight = [(swapped.any(axis=2 - k) * joint[k]).sum(axis=1) for k in (0, 1)]
+    columns.found["text_roles_swapped"] = np.minimum(*swapped_weight)
+    for name, role in (("cause", Role.CAUSE), ("effect", Role.EFFECT)):
+        columns.both(
+            f"text_{name}_left",
+            *(
+                (weight * (side.left_over & own & (side.roles == role))).sum(axis=1)
+                for weight, side, own in zip(joint, sides, content, strict=True)
+            ),
+        )
+
+
+def _add_questions(columns: _Columns, sides: Sequence[_Side]) -> None:
+    for name, terms in _QUESTIONS.items():
+        asks = []
+        for side in sides:
+            units = np.zeros(len(side.units), dtype=bool)
+            units[[number for term in terms for number in side.units.by_name.get(term, [])]] = True
+            asks.append(side.of(units).any(axis=1))
+        columns.found[f"task_{name}"] = asks[0] != asks[1]
+
+
+def _add_order(
+    columns: _Columns, pairs: AlignedPairs, content: Sequence[BoolArray], aspects: Sequence[NDArray]
+) -> None:
+    """Add the share of matched units, two and two, that stand in the other order."""
+    placed = [own & (aspect != _TASK) for own, aspect in zip(content, aspects, strict=True)]
+    cells = pairs.same & placed[0][:, :, None] & placed[1][:, None, :]
+    columns.found["text_inversions"] = (_inverted(cells) + _inverted(cells.swapaxes(1, 2))) / 2
+
+
+def _inverted(cells: BoolArray) -> FloatArray:
+    """Return the share of the units of one side, two and two, that have changed their order."""
+    is_placed, position = np.asarray(cells.any(axis=2)), cells.argmax(axis=2)
+    n = position.shape[1]
+    both = is_placed[:, :, None] & is_placed[:, None, :] & np.triu(np.ones((n, n), dtype=bool), 1)
+    inverted = (position[:, :, None] > position[:, None, :]) & both
+    share: FloatArray = inverted.sum(axis=(1, 2)) / np.maximum(both.sum(axis=(1, 2)), 1)
+    return share

@@ -1,0 +1,207 @@
+"""How well the structured model judges pairs of real titles that it has not seen.
+
+Each campus is judged by a model that learnt from no title of it, the pairs of
+the one faculty by models that learnt from none of their titles; see
+`judul_lib.structured.real_pairs.RealPairs.folds`. Only pairs that were drawn as
+an archive meets them are judged. Pairs that share a title hang together, so
+titles are drawn anew for the intervals and not pairs.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score, cohen_kappa_score
+
+from judul_lib.evaluation import CONFIDENCE, resampled_weights
+from judul_lib.matches import labels_of
+from judul_lib.settings import ASK, DECISION_THRESHOLD, DIFFERENT, SEED, SIMILAR
+from judul_lib.structured.pairs import training_set
+from judul_lib.structured.real_pairs import ELSEWHERE_GRADE, SAME_GRADE, RealPairs
+from judul_lib.structured.training import (
+    LEAST_ODDS,
+    platt,
+    unfitted_model,
+    unseen_log_odds,
+    with_kinds,
+)
+
+FloatArray = NDArray[np.float64]
+
+DIFFERENCES: Mapping[str, str] = {
+    "": "tidak ada", "t": "tugas", "o": "objek", "m": "metode", "p": "tempat",
+}  # fmt: skip
+"""What differs in a pair, by the letters of the grading guide; a capital where both titles name it."""
+
+_RESAMPLES = 1_000
+
+
+def unseen_answers(
+    gold: pd.DataFrame, real: RealPairs, *, random_state: int = SEED
+) -> tuple[pd.DataFrame, FloatArray]:
+    """Judge each real pair by a model that saw neither its campus nor its titles.
+
+    Parameters
+    ----------
+    gold : DataFrame
+        Development part of the gold pairs, which every one of these models learns from too.
+
+    Returns
+    -------
+    answers : DataFrame, shape (n_drawn, ...)
+        One row a drawn pair: ``grade``, ``second_grade``, ``differs``, ``title`` (the hash of the
+        left one), ``faculty``, ``probability``, ``asked`` (that a committee would at least ask)
+        and ``label`` at the default threshold.
+    log_odds : ndarray of float, shape (n, 2)
+        As from `judul_lib.structured.training.unseen_log_odds`, for training.
+    """
+    model = unfitted_model(real.counts)
+    learnt = training_set(with_kinds(gold), model)
+    log_odds = unseen_log_odds(model, real, learnt, random_state=random_state)
+    return answers_of(real, log_odds), log_odds
+
+
+def answers_of(real: RealPairs, log_odds: FloatArray) -> pd.DataFrame:
+    """Calibrate log-odds of unseen pairs, each fold on the others; see `unseen_answers`."""
+    truth = np.column_stack([real.grade >= SAME_GRADE, real.grade >= ELSEWHERE_GRADE]).astype(int)
+    chances = np.zeros((len(real), 2))
+    for judged, others in real.folds():
+        known = others & real.is_drawn
+        for question in range(2) if judged.any() else ():
+            odds = LEAST_ODDS[question]
+            slope, shift = platt(log_odds[known, question], truth[known, question], odds)
+            chances[judged, question] = 1 / (1 + np.exp(-(slope * log_odds[judged, question] + shift)))
+    same, asked = chances.T
+    found = pd.DataFrame(
+        {
+            "grade": real.grade.astype(int), "second_grade": real.second_grade.astype(int),
+            "differs": real.differs, "title": real.left, "faculty": real.is_faculty,
+            "probability": same, "asked": asked,
+            "label": labels_of(same, asked, DECISION_THRESHOLD, elsewhere_label=ASK),
+        }
+    )  # fmt: skip
+    return found[real.is_drawn].reset_index(drop=True)
+
+
+def groups(answers: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the pairs of the one faculty, of the other campuses, and those that two readers graded."""
+    return {
+        "satu fakultas": answers[answers["faculty"]],
+        "kampus lain": answers[~answers["faculty"]],
+        "dinilai dua kali": answers[answers["second_grade"] >= 0],
+    }
+
+
+def measures(
+    answers: pd.DataFrame, *, n_resamples: int = _RESAMPLES, random_state: int = SEED
+) -> pd.DataFrame:
+    """Measure answers: to the question of the same study, and to that of the same if only elsewhere.
+
+    Parameters
+    ----------
+    answers : DataFrame
+        As from `unseen_answers`, or one of its `groups`.
+
+    Returns
+    -------
+    DataFrame
+        Index: average precision, precision and recall of *MIRIP* and of *MIRIP* or *TANYAKAN*;
+        columns ``estimate``, ``low``, ``high`` (95 %, by title).
+    """
+    draws = resampled_weights(len(answers), answers["title"], n_resamples, random_state)
+    drawn = pd.DataFrame([_measured(answers, weights) for weights in draws])
+    tail = (1 - CONFIDENCE) / 2
+    estimate = pd.Series(_measured(answers, np.ones(len(answers))))
+    bounds = {"low": drawn.quantile(tail), "high": drawn.quantile(1 - tail)}
+    return pd.DataFrame({"estimate": estimate} | bounds).loc[estimate.index]
+
+
+def _measured(answers: pd.DataFrame, weights: FloatArray) -> dict[str, float]:
+    either = answers[["probability", "asked"]].max(axis=1)
+    questions = (
+        ("MIRIP", SAME_GRADE, answers["probability"], (SIMILAR,)),
+        ("MIRIP atau TANYAKAN", ELSEWHERE_GRADE, either, (SIMILAR, ASK)),
+    )
+    found: dict[str, float] = {}
+    for name, grade, scores, labels in questions:
+        truth = (answers["grade"] >= grade).to_numpy()
+        called = answers["label"].isin(labels).to_numpy()
+        hits = float(weights[truth & called].sum())
+        wanted, given = float(weights[truth].sum()), float(weights[called].sum())
+        found |= {
+            f"presisi rata-rata, {name}": float(
+                average_precision_score(truth, scores, sample_weight=weights) if wanted else np.nan
+            ),
+            f"presisi, {name}": hits / given if given else np.nan,
+            f"recall, {name}": hits / wanted if wanted else np.nan,
+        }
+    return found
+
+
+def reader_kappa(answers: pd.DataFrame) -> pd.DataFrame:
+    """Return Cohen's kappa of two readers, and of the first reader and the model.
+
+    Returns
+    -------
+    DataFrame
+        Index: the same study; the same if only elsewhere. Columns: ``dua pembaca``,
+        ``pembaca dan model``.
+    """
+    both = answers[answers["second_grade"] >= 0]
+    rows = {}
+    for name, grade, labels in (
+        ("studi yang sama", SAME_GRADE, [SIMILAR]),
+        ("sama, juga di tempat lain", ELSEWHERE_GRADE, [SIMILAR, ASK]),
+    ):
+        first = both["grade"] >= grade
+        rows[name] = {
+            "dua pembaca": cohen_kappa_score(first, both["second_grade"] >= grade),
+            "pembaca dan model": cohen_kappa_score(first, both["label"].isin(labels)),
+        }
+    return pd.DataFrame(rows).T
+
+
+def grade_confusion(answers: pd.DataFrame) -> pd.DataFrame:
+    """Count pairs: rows the grade, columns the label."""
+    counts = pd.crosstab(answers["grade"], answers["label"])
+    columns = [SIMILAR, ASK, DIFFERENT]
+    return counts.reindex(index=range(4, -1, -1), columns=columns, fill_value=0).rename_axis(
+        index="derajat", columns="label"
+    )
+
+
+def by_difference(answers: pd.DataFrame) -> pd.DataFrame:
+    """Return how many pairs are judged as the readers did, by what differs.
+
+    A pair counts under each letter that its readers wrote; grade 0, of which they told none, is left
+    out.
+
+    Returns
+    -------
+    DataFrame
+        Index: ``yang berbeda`` and whether both titles name it. Columns: how many pairs are the same
+        study, the same elsewhere and another one, and the recall of each: *MIRIP*; *MIRIP* or
+        *TANYAKAN*; *TIDAK MIRIP*.
+    """
+    graded = answers[(answers["grade"] > 0) & (answers["differs"] != "")]
+    written = graded["differs"].replace("-", "")
+    rows = {}
+    for letter, name in DIFFERENCES.items():
+        for sign in dict.fromkeys([letter.upper(), letter]):
+            own = written.str.contains(sign) if sign else written == ""
+            named = " di kedua judul" if sign.isupper() else " di satu judul" if sign else ""
+            rows[f"{name}{named}"] = _recalls(graded[own])
+    return pd.DataFrame(rows).T.rename_axis("yang berbeda")
+
+
+def _recalls(pairs: pd.DataFrame) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for name, rows, labels in (
+        ("sama", pairs["grade"] >= SAME_GRADE, [SIMILAR]),
+        ("sama di tempat lain", pairs["grade"] == ELSEWHERE_GRADE, [SIMILAR, ASK]),
+        ("lain", pairs["grade"] < ELSEWHERE_GRADE, [DIFFERENT]),
+    ):
+        own = pairs.loc[rows, "label"]
+        found |= {name: len(own), f"{name}, recall": float(own.isin(labels).mean())}
+    return found

@@ -1,0 +1,151 @@
+"""Say in words, field by field, what two titles share, what differs and what only one names.
+
+Only what the comparison itself has matched is told as shared.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from judul_lib.structured.comparison import AlignedPairs, align
+from judul_lib.structured.model import StructuredModel
+from judul_lib.structured.parser import Unit
+from judul_lib.structured.records import RecordTable
+from judul_lib.structured.relations import Relations
+
+SAME, PARTLY, DIFFERENT_FIELD, ONE_SIDED, UNNAMED = (
+    "sama",
+    "sebagian sama",
+    "berbeda",
+    "hanya di satu judul",
+    "tidak disebut",
+)
+FIELD_NAMES = {"task": "tugas", "object": "objek", "method": "metode", "place": "tempat"}
+_ORDER = ("object", "method", "task", "place")
+_ONLY = ("hanya di usulan", "hanya di arsip")
+
+
+@dataclass(frozen=True)
+class FieldComparison:
+    """One field of two titles.
+
+    Attributes
+    ----------
+    field : str
+        One of `judul_lib.structured.lexicon.FIELDS`.
+    shared : tuple of str
+        What both titles name, as the lexicon calls it.
+    left, right : tuple of str
+        What only the one or only the other names, as written; without what says nothing of its own.
+    """
+
+    field: str
+    shared: tuple[str, ...]
+    left: tuple[str, ...]
+    right: tuple[str, ...]
+
+    @property
+    def relation(self) -> str:
+        """`SAME`, `PARTLY`, `DIFFERENT_FIELD`, `ONE_SIDED` or `UNNAMED`."""
+        if self.shared:
+            return PARTLY if self.left and self.right else SAME
+        if self.left and self.right:
+            return DIFFERENT_FIELD
+        return ONE_SIDED if self.left or self.right else UNNAMED
+
+    def __str__(self) -> str:
+        """Return an Indonesian phrase, such as *metode berbeda: cnn – svm*."""
+        name, parts = FIELD_NAMES[self.field], []
+        if self.shared:
+            parts.append(f"{name} {self.relation}: {', '.join(self.shared)}")
+        if self.left and self.right:
+            differs = f"berbeda: {', '.join(self.left)} – {', '.join(self.right)}"
+            parts.append(differs if self.shared else f"{name} {differs}")
+        elif self.left or self.right:
+            only = f"{_ONLY[bool(self.right)]}: {', '.join(self.left or self.right)}"
+            parts.append(only if self.shared else f"{name} {only}")
+        return ", ".join(parts)
+
+
+def compare_fields(model: StructuredModel, left: str, right: str) -> list[FieldComparison]:
+    """Compare a proposed title with one of an archive: object, method, task, place.
+
+    Examples
+    --------
+    >>> from judul_lib.registry import load_structured
+    >>> model, _ = load_structured("outputs/structured")
+    >>> a = "Klasifikasi Penyakit Daun Padi dengan CNN di Sleman"
+    >>> b = "Klasifikasi Penyakit Daun Padi dengan SVM di Bantul"
+    >>> for comparison in compare_fields(model, a, b):
+    ...     print(comparison)
+    objek sama: penyakit tanaman, padi
+    metode berbeda: cnn – svm
+    tugas sama: klasifikasi
+    tempat berbeda: sleman – bantul
+    """
+    one, other = model.records([left]), model.records([right])
+    return compare_rows(one, other, np.array([0]), np.array([0]))[0]
+
+
+def compare_rows(
+    left: RecordTable,
+    right: RecordTable,
+    left_rows: NDArray[np.intp],
+    right_rows: NDArray[np.intp],
+    relations: Relations | None = None,
+) -> list[list[FieldComparison]]:
+    """Compare rows of one table with rows of another; for each pair see `compare_fields`.
+
+    Parameters
+    ----------
+    left_rows, right_rows : ndarray of int, shape (n,)
+    relations : Relations
+        Between the units of the tables, where they are at hand already.
+    """
+    if not len(left_rows):
+        return []
+    relations = relations or Relations.between(left.units, right.units)
+    pairs = align(left, right, left_rows, right_rows, relations)
+    rows = zip(left_rows.tolist(), right_rows.tolist(), strict=True)
+    return [
+        _compared(pairs, number, left.parse(one), right.parse(other))
+        for number, (one, other) in enumerate(rows)
+    ]
+
+
+def _compared(
+    pairs: AlignedPairs, number: int, left: Sequence[Unit], right: Sequence[Unit]
+) -> list[FieldComparison]:
+    sides = pairs.left, pairs.right
+    weights = [side.of(side.units.weights)[number] for side in sides]
+    matched = [side.matched[number] for side in sides]
+    compared = []
+    for field in _ORDER:
+        shared = [
+            unit.name
+            for units, found in zip((left, right), matched, strict=True)
+            for unit, is_matched in zip(units, found.tolist(), strict=False)
+            if unit.field == field and is_matched
+        ]
+        alone = [
+            tuple(
+                unit.text
+                for unit, is_matched, weight in zip(units, found.tolist(), weight_of, strict=False)
+                if unit.field == field and not is_matched and weight > 0
+            )
+            for units, found, weight_of in zip((left, right), matched, weights, strict=True)
+        ]
+        compared.append(FieldComparison(field, tuple(dict.fromkeys(shared)), *alone))
+    return compared
+
+
+def explain(model: StructuredModel, left: str, right: str) -> str:
+    """Return one Indonesian sentence on what two titles share, field by field."""
+    return describe(compare_fields(model, left, right))
+
+
+def describe(comparisons: Sequence[FieldComparison]) -> str:
+    """Return comparisons as one sentence; what neither title names is left out."""
+    return "; ".join(str(c) for c in comparisons if c.relation != UNNAMED)

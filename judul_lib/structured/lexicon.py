@@ -1,0 +1,144 @@
+"""What words mean: phrases and their canonical terms, what kind of thing a term is, siblings, places."""
+
+import csv
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from judul_lib.errors import LexiconError
+from judul_lib.structured.words import corrected_stem, words_of
+
+FIELDS = ("task", "object", "method", "place")
+LEXICON_FIELDS = (*FIELDS, "template")
+_RESOURCES = Path(__file__).parents[1] / "resources"
+LEXICON_FILE = _RESOURCES / "lexicon.csv"
+LEXICON_STEMS_FILE = _RESOURCES / "lexicon_stems.csv"
+TERMS_FILE = _RESOURCES / "terms.csv"
+SIBLINGS_FILE = _RESOURCES / "siblings.csv"
+PLACES_FILE = _RESOURCES / "places.csv"
+_COLUMNS = ["canonical", "variants", "field", "language"]
+
+ASPECTS: Mapping[str, str] = {
+    "E": "thing", "T": "thing", "V": "variable", "A": "activity", "M": "method", "G": "method",
+    "I": "method", "L": "platform", "S": "platform", "P": "audience", "D": "medium", "Q": "medium",
+    "K": "task", "N": "place",
+}  # fmt: skip
+"""Kinds of terms, as in ``terms.csv``, and the aspect of a study that each speaks of."""
+
+MAX_WEIGHT = 3
+
+
+@dataclass(frozen=True)
+class Term:
+    """What is known of a term: its kind, a key of `ASPECTS`, and how decisive it is, 0 to `MAX_WEIGHT`.
+
+    0 says nothing of its own (*gejala*), 3 is one thing among siblings: with another in its place
+    it is another study (*jagung*).
+    """
+
+    kind: str
+    weight: int
+
+
+@dataclass(frozen=True)
+class Lexicon:
+    """What is known of words before any title is read.
+
+    Attributes
+    ----------
+    variants : mapping of str to (canonical, field)
+        Lower-case words joined by blanks, canonical terms included.
+    terms : mapping of str to Term
+        By canonical term, or by the stem of a word that has none.
+    siblings : mapping of str to frozenset of int
+        Groups of things that exclude each other, by canonical term.
+    places, ambiguous : frozenset of str
+        Names of places; those that are ordinary words as well.
+
+    Examples
+    --------
+    >>> lexicon = Lexicon.read()
+    >>> lexicon.variants["cnn"], "cnn" in lexicon.without("method").variants
+    (('cnn', 'method'), False)
+    """
+
+    variants: Mapping[str, tuple[str, str]]
+    terms: Mapping[str, Term] = field(default_factory=dict)
+    siblings: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    places: frozenset[str] = frozenset()
+    ambiguous: frozenset[str] = frozenset()
+
+    @classmethod
+    def read(cls, path: Path = LEXICON_FILE) -> "Lexicon":
+        """Read a lexicon, with the package's terms, siblings and places.
+
+        Raises
+        ------
+        LexiconError
+            A column is missing, a field unknown, or a variant stands under two
+            canonical terms; the message names file and line.
+        """
+        places = {row["name"]: row["ambigu"] == "1" for row in _rows(PLACES_FILE)}
+        siblings: dict[str, set[int]] = {}
+        for number, row in enumerate(_rows(SIBLINGS_FILE)):
+            for member in row["members"].split("|"):
+                siblings.setdefault(member, set()).add(number)
+        return cls(
+            read_variants(path),
+            {row["term"]: Term(row["kind"], int(row["weight"])) for row in _rows(TERMS_FILE)},
+            {name: frozenset(groups) for name, groups in siblings.items()},
+            frozenset(places),
+            frozenset(name for name, is_ambiguous in places.items() if is_ambiguous),
+        )
+
+    def without(self, field: str) -> "Lexicon":
+        """Return the lexicon without one of `LEXICON_FIELDS`; its words are then unknown."""
+        kept = {v: entry for v, entry in self.variants.items() if entry[1] != field}
+        if field == "place":
+            return replace(self, variants=kept, places=frozenset(), ambiguous=frozenset())
+        return replace(self, variants=kept)
+
+    def canonical_only(self) -> "Lexicon":
+        """Return the lexicon with one name for each term and no other way to write it."""
+        return replace(self, variants={v: e for v, e in self.variants.items() if v == e[0]})
+
+    def stems(self, stem: Callable[[str], str] = corrected_stem) -> dict[str, str]:
+        """Return the words of the variants whose stem is another, with that stem."""
+        words = sorted({word for variant in self.variants for word in variant.split()})
+        stems = ((word, stem(word)) for word in words)
+        return {word: root for word, root in stems if root != word}
+
+
+def read_variants(path: Path) -> dict[str, tuple[str, str]]:
+    """Read phrases, with the canonical term and the field of each.
+
+    Raises
+    ------
+    LexiconError
+        As for `Lexicon.read`.
+
+    Examples
+    --------
+    >>> read_variants(LEXICON_FILE)["convolutional neural network"]
+    ('cnn', 'method')
+    """
+    variants: dict[str, tuple[str, str]] = {}
+    with path.open(encoding="utf-8", newline="") as stream:
+        reader = csv.DictReader(stream)
+        if reader.fieldnames != _COLUMNS:
+            raise LexiconError(f"{path} baris 1: kolomnya harus {','.join(_COLUMNS)}.")
+        for row in reader:
+            where = f"{path} baris {reader.line_num}"
+            if row["field"] not in LEXICON_FIELDS:
+                raise LexiconError(f"{where}: bidang {row['field']!r} tidak dikenal.")
+            entry = (row["canonical"], row["field"])
+            for variant in (row["canonical"], *filter(None, row["variants"].split("|"))):
+                known = variants.setdefault(" ".join(words_of(variant)), entry)
+                if known != entry:
+                    raise LexiconError(f"{where}: {variant!r} sudah ada di bawah {known[0]!r}.")
+    return variants
+
+
+def _rows(path: Path) -> Iterator[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as stream:
+        yield from csv.DictReader(stream)

@@ -1,0 +1,249 @@
+"""The third model: it reads both titles as records and compares them aspect by aspect.
+
+Boosted trees learn from pairs of real titles, graded by readers, and from gold
+pairs how what two titles have in common, what differs and what only one of
+them names speaks for the same study. Where meaning demands it the answer may
+only rise or only fall with a feature, and each answer is a sum that can be
+shown part by part.
+"""
+
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from judul_lib.arrays import ArrayTfidf
+from judul_lib.features import FEATURES, TitleTable, distinct_titles, pair_features
+from judul_lib.preprocessing import preprocess_titles
+from judul_lib.structured.boosting import BoostedTrees
+from judul_lib.structured.comparison import RECORD_FEATURES, record_features
+from judul_lib.structured.parser import TitleParser
+from judul_lib.structured.records import Reading, RecordTable, UnitCounts, UnitTable
+from judul_lib.structured.relations import Relations
+from judul_lib.structured.vectors import WordVectors
+
+FloatArray = NDArray[np.float64]
+Rows = NDArray[np.integer]
+
+STRUCTURED_FEATURES = (*FEATURES, *RECORD_FEATURES)
+"""Those of `FEATURES`, and those of the record."""
+
+# What only one title names may narrow the study or leave it open, so that it is left free.
+_RISES = ("_same", "_share", "_matched")
+_FALLS = (
+    "_left_less", "_far_less", "_worst", "_count", "_siblings", "_sibling_weight", "_roles_swapped",
+    "_numbers_less",
+)  # fmt: skip
+
+
+def _direction(name: str) -> int:
+    if name in FEATURES or any(part in name for part in _RISES):
+        return 1 if name not in FEATURES else 0
+    if name.endswith("_more"):
+        return 0
+    return -1 if any(part in name for part in _FALLS) else 0
+
+
+MONOTONE = tuple(_direction(name) for name in STRUCTURED_FEATURES)
+"""1 where the answer may only rise with a feature, -1 where it may only fall, 0 where it is free."""
+
+PART_NAMES = ("task", "object", "method", "place", "text")
+_PART_OF = {
+    "task": "task", "thing": "object", "variable": "object", "activity": "object", "audience": "object",
+    "medium": "object", "method": "method", "platform": "method", "place": "place",
+}  # fmt: skip
+PARTS: Mapping[str, tuple[int, ...]] = MappingProxyType(
+    {
+        part: tuple(
+            k
+            for k, name in enumerate(STRUCTURED_FEATURES)
+            if ("text" if name in FEATURES else _PART_OF.get(name.split("_")[0], "text")) == part
+        )
+        for part in PART_NAMES
+    }
+)
+"""Columns that speak of each field, and of the text as a whole."""
+
+_PLACE_NAMED = STRUCTURED_FEATURES.index("place_named")
+
+
+@dataclass(frozen=True)
+class PreparedTitles:
+    """Titles made ready for the structured model, one row a title."""
+
+    table: TitleTable
+    records: RecordTable
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def take(self, rows: NDArray[np.integer]) -> "PreparedTitles":
+        """Return some of the titles, with no unit but theirs."""
+        return PreparedTitles(self.table.take(rows), self.records.take(rows))
+
+
+@dataclass(frozen=True)
+class StructuredModel:
+    """A fitted structured model; numpy only.
+
+    Attributes
+    ----------
+    tfidf : ArrayTfidf
+        For the study's cosine.
+    counts : UnitCounts
+        How often units occur in real titles, and in the archive where that was given.
+    same, asked : BoostedTrees
+        Log-odds that two titles are the same study; that a committee would at
+        least ask, because it is the same study, if only elsewhere.
+    """
+
+    tfidf: ArrayTfidf
+    counts: UnitCounts
+    same: BoostedTrees
+    asked: BoostedTrees
+    parser: TitleParser
+    vectors: WordVectors
+
+    def for_archive(self, titles: Sequence[str], reading: Reading | None = None) -> "StructuredModel":
+        """Return the same model, units weighed by an archive's titles on top of the general counts.
+
+        Parameters
+        ----------
+        reading : Reading
+            Of the titles, where they are read already.
+        """
+        reading = reading or Reading.of(titles, self.parser)
+        return replace(self, counts=self.counts + UnitCounts.of(titles, reading))
+
+    def prepare(self, titles: Sequence[str]) -> PreparedTitles:
+        """Read titles once, for many comparisons."""
+        return self.weighed(self.study_table(titles), Reading.of(titles, self.parser))
+
+    def study_table(self, titles: Sequence[str]) -> TitleTable:
+        """Return titles made ready for the study's features."""
+        return TitleTable.build(titles, preprocess_titles(titles), self.tfidf)
+
+    def weighed(self, table: TitleTable, reading: Reading) -> PreparedTitles:
+        """Return titles that are read already, their units weighed."""
+        units = UnitTable(reading.units, self.parser.lexicon, self.vectors, self.counts)
+        return PreparedTitles(table, RecordTable(units, *reading[1:]))
+
+    def records(self, titles: Sequence[str]) -> RecordTable:
+        """Read titles into their units."""
+        return RecordTable.read(titles, self.parser, self.vectors, self.counts)
+
+    def features(
+        self,
+        left: PreparedTitles,
+        right: PreparedTitles,
+        left_rows: Rows,
+        right_rows: Rows,
+        relations: Relations | None = None,
+    ) -> FloatArray:
+        """Return the features of pairs of rows, columns in the order of `STRUCTURED_FEATURES`.
+
+        Parameters
+        ----------
+        relations : Relations
+            Between the units of the two, where they are at hand already. Without them some pairs
+            are compared after the other: the relations of all units would fill the memory.
+        """
+        if relations is None and len(left_rows) > _AT_ONCE:
+            parts = [slice(at, at + _AT_ONCE) for at in range(0, len(left_rows), _AT_ONCE)]
+            return np.vstack([self.features(left, right, left_rows[p], right_rows[p]) for p in parts])
+        if relations is None:
+            (own, left_rows), (others, right_rows) = (
+                np.unique(rows, return_inverse=True) for rows in (left_rows, right_rows)
+            )
+            left, right = left.take(own), right.take(others)
+        letters = pair_features(left.table.take(left_rows), right.table.take(right_rows))
+        record = record_features(left.records, right.records, left_rows, right_rows, relations)
+        # Processors differ in the last digits of a sum; the fitted model should not.
+        joined: FloatArray = np.column_stack([letters, record])
+        return np.round(joined, 7)
+
+    def log_odds(self, features: FloatArray) -> FloatArray:
+        """Return the log-odds that two titles are the same study, shape (n,)."""
+        return self.same.log_odds(features)
+
+    def probability(self, features: FloatArray) -> FloatArray:
+        """Return the probability that two titles are the same study, shape (n,)."""
+        return 1 / (1 + np.exp(-self.same.log_odds(features)))
+
+    def asked_probability(self, features: FloatArray) -> FloatArray:
+        """Return the probability that they are the same study, in whatever place, shape (n,)."""
+        return 1 / (1 + np.exp(-self.asked.log_odds(features)))
+
+    def contributions(self, features: FloatArray) -> tuple[FloatArray, dict[str, FloatArray]]:
+        """Return where the log-odds of pairs begin, and what each of `PARTS` adds to it.
+
+        Where neither title names a place, the place adds nothing: what the
+        model makes of that belongs to the beginning.
+        """
+        each = self.same.contributions(features)
+        parts = {name: each[:, list(columns)].sum(axis=1) for name, columns in PARTS.items()}
+        start = np.full(len(features), self.same.start)
+        unnamed = features[:, _PLACE_NAMED] == 0
+        start[unnamed] += parts["place"][unnamed]
+        parts["place"][unnamed] = 0.0
+        return start, parts
+
+    def score(self, left: Sequence[str], right: Sequence[str]) -> FloatArray:
+        """Score pairs of titles: row *i* of the one with row *i* of the other.
+
+        Examples
+        --------
+        >>> from judul_lib.registry import load_structured
+        >>> model, _ = load_structured("outputs/structured")
+        >>> a = "Klasifikasi Penyakit Daun Padi Menggunakan Convolutional Neural Network"
+        >>> b = "Penerapan CNN untuk Mengenali Penyakit pada Daun Tanaman Padi"
+        >>> c = "Klasifikasi Motif Kain Batik Menggunakan Convolutional Neural Network"
+        >>> same, other = model.score([a, a], [b, c])
+        >>> bool(same > other)
+        True
+        """
+        return self.probability(self.pair_features(left, right))
+
+    def pair_features(self, left: Sequence[str], right: Sequence[str]) -> FloatArray:
+        """Return the features of pairs of titles; a title that repeats is read once."""
+        titles, left_rows, right_rows = distinct_titles(left, right)
+        prepared = self.prepare(titles)
+        return self.features(prepared, prepared, left_rows, right_rows)
+
+    def to_bytes(self) -> bytes:
+        """Write the fitted parts as one compressed ``.npz`` without pickles."""
+        stream = io.BytesIO()
+        facts = {
+            "terms": self.tfidf.terms,
+            "counts": dict(sorted(self.counts.counts.items())),
+            "n_titles": self.counts.n_titles,
+        }
+        text = json.dumps(facts, ensure_ascii=False).encode("utf-8")
+        arrays: dict[str, Any] = self.same.arrays("same") | self.asked.arrays("asked")
+        np.savez_compressed(
+            stream, facts=np.frombuffer(text, dtype=np.uint8), idf=self.tfidf.idf,
+            **arrays,
+        )  # fmt: skip
+        return stream.getvalue()
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> "StructuredModel":
+        """Read what `to_bytes` wrote, with the package's own lexicon and vectors."""
+        with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+            facts: dict[str, Any] = json.loads(stored["facts"].tobytes())
+            return cls(
+                ArrayTfidf(facts["terms"], stored["idf"]),
+                UnitCounts(facts["counts"], facts["n_titles"]),
+                BoostedTrees.from_arrays(stored, "same"),
+                BoostedTrees.from_arrays(stored, "asked"),
+                TitleParser(),
+                WordVectors.read(),
+            )
+
+
+_AT_ONCE = 500

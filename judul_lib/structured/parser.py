@@ -1,0 +1,380 @@
+"""Read a title as a record: task, object, method, place, and the part that each plays in a cause.
+
+The lexicon says which phrases mean one thing. What it does not know is
+content, never lost: such a word takes its field from the part of the title in
+which it stands. The name of a school, firm or village is a place up to where
+the next part begins, whatever words it is made of.
+"""
+
+import csv
+from collections.abc import Callable, Sequence
+from enum import IntEnum
+from typing import NamedTuple
+
+from judul_lib.structured.lexicon import LEXICON_STEMS_FILE, Lexicon
+from judul_lib.structured.words import (
+    FUNCTION_WORDS,
+    Word,
+    corrected_stem,
+    is_dictionary_word,
+    standard_words,
+)
+
+# A phrase of at least this many letters is known too when its blanks stand elsewhere or nowhere.
+_MIN_GLUED, _MAX_GLUED = 7, 3
+
+# Words after which a part of the title begins, and the field of what is unknown there.
+_METHOD_OPENERS = frozenset(
+    "menggunakan metode algoritma memakai using arsitektur teknik berbantuan".split()
+)
+_OBJECT_OPENERS = frozenset("untuk terhadap pada tentang dalam antara for on of".split())
+_AT = frozenset("di pada at in".split())
+_CASE = frozenset("kasus case".split())
+# A name follows these wherever they stand ...
+_NAME_HEADS = frozenset(
+    "pt cv ud po pd sd sdn sdit smp smpn smpit sma sman smk smkn smks mts mtsn man mi min tk paud "
+    "universitas institut politeknik stmik stikes akademi rsud rsu rsia puskesmas polres polsek "
+    "polda kua kspps ksps ksp bmt bpr bprs kelurahan kecamatan kabupaten kab kec provinsi dusun "
+    "jalan jl dinas kementerian kodim ponpes ra perum perumda pdam sdlb slb slbn smplb unit "
+    "sanggar lsm pmi pln rri tvri stain iain uin kelas pn pa lapas bappeda kpu".split()
+)
+# ... and these only after "di" or "pada", or before a word that is a name.
+_LOCATIONS = frozenset(
+    "toko bank koperasi yayasan hotel restoran restaurant kedai warung cafe kafe apotek apotik "
+    "klinik bengkel salon laundry percetakan desa kota pasar pantai gunung sungai danau pulau "
+    "taman masjid gereja pondok pesantren rumah balai badan kantor sekolah madrasah perpustakaan "
+    "perusahaan kampus fakultas prodi jurusan komunitas studio butik pabrik peternakan perkebunan "
+    "kebun museum lembaga pengadilan dealer cabang gudang outlet minimarket swalayan kampung rt "
+    "rw air gua hutan kawasan wilayah daerah".split()
+)
+# A name ends before these.
+_NAME_ENDS = frozenset(
+    "menggunakan dengan berbasis untuk terhadap melalui sebagai metode algoritma memakai using "
+    "based berdasarkan dalam tentang agar guna yang mata materi memanfaatkan berbantuan "
+    "berbantukan ditinjau secara method with for pembelajaran teknik model".split()
+)
+_MEANS = frozenset(["menggunakan", "berbasis", "menggunakan metode"])  # Canonical templates.
+_PERIODS = frozenset("tahun periode ta tp".split())
+_CAUSES = frozenset(
+    "pengaruh dampak efek effect influence impact hubungan peran kontribusi peranan".split()
+)
+_EFFECTS = frozenset("terhadap toward towards".split())
+_ITS_EFFECTS = frozenset("pengaruhnya dampaknya efeknya kontribusinya perannya".split())
+_EXCHANGES = frozenset("substitusi penggantian mengganti pengganti konversi".split())
+_TARGETS = frozenset("ke menjadi menuju into".split())
+_IMPROVES = frozenset("meningkatkan peningkatan tingkatkan improving increase improve".split())
+
+
+class Role(IntEnum):
+    """Part in *pengaruh X terhadap Y*, in *X untuk meningkatkan Y*, or in *dari X ke Y*."""
+
+    NONE = 0
+    CAUSE = 1
+    EFFECT = 2
+
+
+class Unit(NamedTuple):
+    """A piece of a title that means one thing.
+
+    Attributes
+    ----------
+    name : str
+        Canonical term of the lexicon, or the stem of an unknown word; a name is not stemmed.
+    field : str
+        One of `judul_lib.structured.lexicon.FIELDS`.
+    text : str
+        The words as they stand in the title, lower case, in standard spelling.
+    known : bool
+        Whether the lexicon has it.
+    role : Role
+    is_head : bool
+        Whether it only announces a name: *SMK*, *kecamatan*.
+    """
+
+    name: str
+    field: str
+    text: str
+    known: bool
+    role: Role = Role.NONE
+    is_head: bool = False
+
+
+class _Phrase(NamedTuple):
+    """The longest phrase at some word, with its canonical term and field where it is known."""
+
+    words: list[str]
+    entry: tuple[str, str] | None
+
+    @property
+    def field(self) -> str:
+        return self.entry[1] if self.entry else ""
+
+    @property
+    def name(self) -> str:
+        return self.entry[0] if self.entry else ""
+
+
+class TitleParser:
+    """Reads titles with a lexicon; the longest phrase wins.
+
+    Parameters
+    ----------
+    lexicon : Lexicon
+        The project's own by default.
+    stem : callable
+        Word to stem; Sastrawi's with its mistakes put right by default.
+
+    Examples
+    --------
+    >>> [(unit.field, unit.name) for unit in TitleParser().parse("Deteksi Hoaks Menggunakan CNN")]
+    [('task', 'deteksi'), ('object', 'berita palsu'), ('method', 'cnn')]
+    """
+
+    def __init__(
+        self, lexicon: Lexicon | None = None, *, stem: Callable[[str], str] = corrected_stem
+    ) -> None:
+        is_own = lexicon is None and stem is corrected_stem
+        self.lexicon = lexicon or Lexicon.read()
+        self.stem = stem
+        stems = _own_stems() if is_own else self.lexicon.stems(stem)
+        self._stemmed: dict[str, tuple[str, str]] = {}
+        self._glued: dict[str, tuple[str, str]] = {}
+        for variant, entry in self.lexicon.variants.items():
+            stemmed = " ".join(stems.get(word, word) for word in variant.split())
+            # "penilaian" must not make every "nilai" an evaluation.
+            if " " in variant or stemmed == variant:
+                self._stemmed.setdefault(stemmed, entry)
+            glued = variant.replace(" ", "")
+            if len(glued) >= _MIN_GLUED and entry[1] != "template":
+                self._glued.setdefault(glued, entry)
+        # How many words the longest phrase has that begins with a word.
+        self._reach: dict[str, int] = {}
+        for phrase in (*self.lexicon.variants, *self._stemmed, *self.lexicon.places):
+            first, length = phrase.split(" ", 1)[0], phrase.count(" ") + 1
+            self._reach[first] = max(self._reach.get(first, 0), length)
+
+    def parse(self, title: str) -> list[Unit]:
+        """Return the distinct units of a title in their order.
+
+        Template words and function words are left out; every other word is in
+        exactly one unit.
+        """
+        words = standard_words(title, self.lexicon.places)
+        reading, at = _Reading(self, words), 0
+        while at < len(words):
+            at += reading.read(at)
+        seen: set[tuple[str, bool]] = set()
+        units = []
+        for unit in reading.units:
+            key = unit.name, unit.field == "place"
+            if key not in seen:
+                seen.add(key)
+                units.append(unit)
+        return units
+
+    def is_doubtful_place(self, phrase: _Phrase) -> bool:
+        """Tell whether a phrase is a place only after *di*, *pada* or a word such as *kota*."""
+        return phrase.field == "place" and " ".join(phrase.words) in self.lexicon.ambiguous
+
+    def phrase_at(self, words: Sequence[str], stems: Sequence[str], start: int) -> _Phrase:
+        """Return the longest known phrase that begins at a word, else the word."""
+        length, entry = self._longest(words, stems, start)
+        if length > 1 and entry is not None and entry[1] == "template":
+            # "menggunakan algoritma | semut" must not hide "algoritma semut".
+            last = start + length - 1
+            longer, other = self._longest(words, stems, last)
+            if longer > 1 and other is not None and other[1] != "template":
+                length, entry = last - start, ("", "template")
+        return _Phrase(list(words[start : start + length]), entry)
+
+    def _longest(
+        self, words: Sequence[str], stems: Sequence[str], start: int
+    ) -> tuple[int, tuple[str, str] | None]:
+        lexicon = self.lexicon
+        reach = max(self._reach.get(words[start], 0), self._reach.get(stems[start], 0))
+        for length in range(min(reach, len(words) - start), 0, -1):
+            phrase = " ".join(words[start : start + length])
+            entry = lexicon.variants.get(phrase)
+            if entry is None and (length > 1 or words[start] not in FUNCTION_WORDS):
+                entry = self._stemmed.get(" ".join(stems[start : start + length]))
+            if entry is None and self.is_place(phrase):
+                entry = phrase, "place"
+            if entry is not None:
+                return length, entry
+        for length in range(min(_MAX_GLUED, len(words) - start), 0, -1):
+            entry = self._glued.get("".join(words[start : start + length]))
+            if entry is not None:
+                return length, entry
+        return 1, None
+
+    def is_place(self, phrase: str) -> bool:
+        """Tell whether a phrase is a place wherever it stands."""
+        return phrase in self.lexicon.places and phrase not in self.lexicon.ambiguous
+
+    def is_word(self, word: str) -> bool:
+        """Tell whether a word is in a dictionary or the lexicon, so hardly a typing error."""
+        return not self.is_unknown(word, self.stem(word)) or is_dictionary_word(word)
+
+    def is_unknown(self, word: str, stem: str) -> bool:
+        """Tell whether a word may be a name: it is in no phrase of the lexicon by itself."""
+        return word not in self.lexicon.variants and stem not in self._stemmed
+
+
+class _Reading:
+    """A title while it is read from left to right."""
+
+    def __init__(self, parser: TitleParser, words: Sequence[Word]) -> None:
+        self.units: list[Unit] = []
+        self._parser, self._words = parser, words
+        self._texts = [word.text for word in words]
+        self._stems = [parser.stem(text) for text in self._texts]
+        self._part = "object"  # Field of what is unknown.
+        self._in_name = self._in_case = False
+        self._role, self._is_causal, self._is_at = Role.NONE, False, False
+        self._is_exchange = False
+
+    def read(self, at: int) -> int:
+        """Read the phrase at a word; return how many words it has."""
+        phrase = self._parser.phrase_at(self._texts, self._stems, at)
+        if self._parser.is_doubtful_place(phrase) and not (self._in_name or self._is_at):
+            phrase = phrase._replace(entry=None)
+        length = len(phrase.words)
+        self._leave_name(at, phrase)
+        if self._opens_case(at, phrase):
+            self._in_case = self._in_name = True
+            return length
+        self._assign_role(at, phrase)
+        first, last = phrase.words[0], phrase.words[-1]
+        if first in _NAME_HEADS and not (length > 1 and phrase.field in {"object", "method"}):
+            self._add(phrase, at, "place", is_head=True)
+            self._in_name, self._part = True, "place"
+        elif first in _PERIODS and self._is_period(at + 1):
+            self._in_name = True
+        elif self._begins_location(at, phrase):
+            self._read_location(at, phrase)
+        else:
+            self._read_other(at, phrase)
+        is_kept = self._is_at and phrase.field == "template"
+        self._is_at = last in _AT or is_kept
+        if last in _METHOD_OPENERS:
+            self._part = "method"
+        return length
+
+    def _begins_location(self, at: int, phrase: _Phrase) -> bool:
+        is_location = phrase.words[0] in _LOCATIONS or phrase.field == "place"
+        return is_location and (not self._in_name or (at > 0 and self._texts[at - 1] == "di"))
+
+    def _leave_name(self, at: int, phrase: _Phrase) -> None:
+        word = self._words[at]
+        if self._in_case:
+            if word.is_after_closing or (phrase.name in _MEANS and not word.is_after_opening):
+                self._in_case = self._in_name = False
+                self._part = "object"
+        elif self._in_name and (word.is_after_break or word.text in _NAME_ENDS or phrase.name in _MEANS):
+            self._in_name, self._part = False, "object"
+
+    def _opens_case(self, at: int, phrase: _Phrase) -> bool:
+        is_named = phrase.name == "studi kasus" or phrase.words == ["study", "kasus"]
+        return is_named and bool(_CASE & set(phrase.words) or self._words[at].is_after_opening)
+
+    def _is_period(self, at: int) -> bool:
+        following = self._texts[at] if at < len(self._texts) else ""
+        return following.isdecimal() or following in {"ajaran", "pelajaran", "akademik"}
+
+    def _assign_role(self, at: int, phrase: _Phrase) -> None:
+        first, last = phrase.words[0], phrase.words[-1]
+        if first in _CAUSES:
+            self._is_causal, self._role = True, Role.CAUSE
+        elif first in _ITS_EFFECTS:
+            self._is_causal = True
+            self._were_causes()
+        elif (self._is_causal and first in _EFFECTS) or _IMPROVES & set(phrase.words):
+            self._role = Role.EFFECT
+        elif first in _EXCHANGES:
+            self._is_exchange, self._role = True, Role.CAUSE
+        elif last == "dari" and _TARGETS & set(self._texts[at:]):
+            self._role = Role.CAUSE
+        elif last in _TARGETS or (self._is_exchange and last == "dengan"):
+            if self._role == Role.NONE:
+                self._were_causes()
+            self._role, self._is_exchange = Role.EFFECT, False
+        elif not self._is_causal and self._role and (last in _AT or phrase.name in _MEANS):
+            self._role = Role.NONE
+
+    def _were_causes(self) -> None:
+        """Take what was read so far for the cause of what follows."""
+        self.units = [unit._replace(role=Role.CAUSE) for unit in self.units]
+
+    def _read_location(self, at: int, phrase: _Phrase) -> None:
+        """Read a kind of place, or a place: it begins a name, or is what the study is about."""
+        after = at + len(phrase.words)
+        following = self._texts[after] if after < len(self._texts) else ""
+        is_before_name = (
+            following != ""
+            and following not in FUNCTION_WORDS
+            and following not in _NAME_ENDS
+            and (
+                following in self._parser.lexicon.places
+                or self._parser.is_unknown(following, self._stems[after])
+            )
+        )
+        is_place = self._parser.is_place(" ".join(phrase.words))
+        self._in_name = self._is_at or is_before_name or is_place
+        field = "place" if self._in_name else phrase.field or "object"
+        if phrase.field != "template":
+            self._add(phrase, at, field, is_head=phrase.words[0] in _LOCATIONS)
+        self._part = "place" if self._in_name else self._part
+
+    def _read_other(self, at: int, phrase: _Phrase) -> None:
+        first, last = phrase.words[0], phrase.words[-1]
+        if first == "di" and not self._in_case:
+            self._in_name = True
+        if phrase.entry is None:
+            self._read_unknown(at, phrase)
+        elif phrase.field == "template":
+            if phrase.name in {"menggunakan", "menggunakan metode"}:
+                self._part = "method"
+            elif last in _OBJECT_OPENERS:
+                self._part = "object"
+        else:
+            field = phrase.field
+            if self._in_name and not self._in_case:
+                # What follows "di" and is known is not where, but what; a method ends a name.
+                is_what = at > 0 and self._texts[at - 1] == "di" and field != "place"
+                if is_what or field in {"task", "method"}:
+                    self._in_name = False
+            if self._in_name and (self._in_case or field == "object") and field != "method":
+                field = "place"  # A firm called after what it sells.
+            self._add(phrase, at, field)
+            self._part = "place" if field == "place" else self._part
+
+    def _read_unknown(self, at: int, phrase: _Phrase) -> None:
+        word = phrase.words[0]
+        if word in FUNCTION_WORDS or (len(word) == 1 and word.isalpha()):
+            if word in _OBJECT_OPENERS:
+                self._part = "object"
+            return
+        if self._words[at].is_decimal and self.units:
+            last = self.units[-1]
+            if last.text.split()[-1].isdecimal() and not last.known:
+                # "2.0" and "2.2" are two versions, and neither is "2".
+                longer = f"{last.name} {word}"
+                self.units[-1] = last._replace(name=longer, text=longer)
+                return
+        is_year = word.isdecimal() and len(word) == 4 and word[:2] in {"19", "20"}
+        is_place = self._in_name or is_year or self._parser.is_place(word)
+        self._add(phrase, at, "place" if is_place else self._part)
+
+    def _add(self, phrase: _Phrase, at: int, field: str, *, is_head: bool = False) -> None:
+        text, is_known = " ".join(phrase.words), phrase.entry is not None
+        if phrase.entry is not None and phrase.field != "template":
+            name = phrase.name
+        else:
+            name = text if field == "place" else self._stems[at]
+        self.units.append(Unit(name, field, text, is_known or is_head, self._role, is_head))
+
+
+def _own_stems() -> dict[str, str]:
+    """Return what `Lexicon.stems` gives for the own lexicon, kept because it takes a second."""
+    with LEXICON_STEMS_FILE.open(encoding="utf-8", newline="") as stream:
+        return {row["word"]: row["stem"] for row in csv.DictReader(stream)}

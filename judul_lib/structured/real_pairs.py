@@ -1,0 +1,184 @@
+"""Pairs of real titles as numbers: what the model sees of them, and how readers graded them.
+
+The titles are not part of the project. ``data/real_pairs.npz`` holds the
+features of each pair, its grades, and the hashes of its two titles, so that
+the model can be trained and judged without a title; ``data/README.md`` says
+how the pairs were drawn and graded. ``scripts/real_pairs.py`` makes it anew
+where the titles are.
+"""
+
+import hashlib
+import io
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from judul_lib.errors import GoldError
+from judul_lib.preprocessing import title_key
+from judul_lib.structured.model import STRUCTURED_FEATURES
+from judul_lib.structured.records import UnitCounts
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+
+REAL_PAIRS_FILE = "real_pairs.npz"
+SAME_GRADE, ELSEWHERE_GRADE = 3, 2
+FACULTY = "kampus"
+"""Source of the pairs of one faculty; the others are campuses, and ``a+b`` is a pair of two of them."""
+
+N_FACULTY_FOLDS = 8
+_MIN_COUNT = 3  # A word that stands in fewer titles could be a name of somebody.
+
+
+@dataclass(frozen=True)
+class RealPairs:
+    """Graded pairs of real titles, one row a pair.
+
+    Attributes
+    ----------
+    features : ndarray of float, shape (n, n_features)
+        Columns in the order of `judul_lib.structured.model.STRUCTURED_FEATURES`.
+    grade : ndarray of int, shape (n,)
+        0 to 4; from 3 up the same study, 2 the same elsewhere.
+    second_grade : ndarray of int, shape (n,)
+        By another reader, -1 where there was none.
+    is_drawn : ndarray of bool, shape (n,)
+        Drawn as an archive meets them; the others were chosen because a model found them alike.
+    differs : ndarray of str, shape (n,)
+        What differs, in the letters of the grading guide.
+    source : ndarray of str, shape (n,)
+    left, right : ndarray of str, shape (n,)
+        Hashes of the titles.
+    counts : UnitCounts
+        In how many titles of the archives each term stands.
+    """
+
+    features: FloatArray
+    grade: NDArray[np.int8]
+    second_grade: NDArray[np.int8]
+    is_drawn: BoolArray
+    differs: NDArray[np.str_]
+    source: NDArray[np.str_]
+    left: NDArray[np.str_]
+    right: NDArray[np.str_]
+    counts: UnitCounts
+
+    @classmethod
+    def read(cls, path: str | Path) -> "RealPairs":
+        """Read the file.
+
+        Raises
+        ------
+        GoldError
+            It is missing, damaged, or was made for other features.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                found: dict[str, Any] = {name: stored[name] for name in stored.files}
+            facts = json.loads(found.pop("facts").tobytes())
+        except (OSError, ValueError, EOFError, KeyError, BadZipFile) as error:
+            raise GoldError(f"{path} tidak ada atau rusak. Ambil lagi dari repositori.") from error
+        if tuple(facts["features"]) != STRUCTURED_FEATURES:
+            raise GoldError(
+                f"{path} dibuat untuk fitur lain. Buat lagi dengan scripts/real_pairs.py, atau ambil "
+                "berkas dari versi yang sama."
+            )
+        found["features"] = found["features"].astype(np.float64) / facts["scale"]
+        return cls(**found, counts=UnitCounts(facts["counts"], facts["n_titles"]))
+
+    def to_bytes(self) -> bytes:
+        """Write what `read` reads."""
+        scale = 10_000_000
+        facts = {
+            "features": STRUCTURED_FEATURES,
+            "counts": dict(sorted(self.counts.counts.items())),
+            "n_titles": self.counts.n_titles,
+            "scale": scale,
+        }
+        text = json.dumps(facts, ensure_ascii=False).encode()
+        arrays = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "counts"}
+        arrays["features"] = np.round(self.features * scale).astype(np.int32)
+        stream = io.BytesIO()
+        np.savez_compressed(stream, facts=np.frombuffer(text, dtype=np.uint8), **arrays)
+        return stream.getvalue()
+
+    def __len__(self) -> int:
+        return len(self.grade)
+
+    @cached_property
+    def labels(self) -> NDArray[np.int_]:
+        """1 where the pair is the same study, shape (n,)."""
+        return (self.grade >= SAME_GRADE).astype(int)
+
+    @cached_property
+    def is_faculty(self) -> BoolArray:
+        """Which pairs are of the one faculty, shape (n,)."""
+        return self.source == FACULTY
+
+    def folds(self) -> Iterator[tuple[BoolArray, BoolArray]]:
+        """Yield which pairs are judged, and which may be learnt from meanwhile.
+
+        Each campus is left out in turn, with all pairs in which it has a title.
+        Pairs of the one faculty are judged in parts, without any pair that has a title of theirs.
+        Every pair is judged once.
+        """
+        campuses = [source.split("+") for source in self.source.tolist()]
+        for campus in sorted({names[0] for names in campuses} - {FACULTY}):
+            touched = np.array([campus in names for names in campuses])
+            yield np.array([names[0] == campus for names in campuses]), ~touched
+        part = np.array([int(title[:8], 16) % N_FACULTY_FOLDS for title in self.left.tolist()])
+        for number in range(N_FACULTY_FOLDS):
+            judged = self.is_faculty & (part == number)
+            titles = np.union1d(self.left[judged], self.right[judged])
+            yield judged, ~(np.isin(self.left, titles) | np.isin(self.right, titles))
+
+
+def title_hash(title: str) -> str:
+    """Return what a title is known by without being told.
+
+    Examples
+    --------
+    >>> title_hash("Deteksi Hoaks") == title_hash(" DETEKSI  hoaks")
+    True
+    """
+    return hashlib.sha256(title_key(title).encode()).hexdigest()[:16]
+
+
+def published_counts(counts: UnitCounts, known: Collection[str]) -> UnitCounts:
+    """Return the counts of known terms and places, and of single words that stand in several titles."""
+    kept = {
+        name: count
+        for name, count in counts.counts.items()
+        if name in known or (count >= _MIN_COUNT and " " not in name)
+    }
+    return UnitCounts(kept, counts.n_titles)
+
+
+def from_table(rows: Mapping[str, Sequence[Any]], features: FloatArray, counts: UnitCounts) -> RealPairs:
+    """Return graded pairs from columns ``judul_a``, ``judul_b``, ``grade``, ``grade2``, ``diff``, ...
+
+    Parameters
+    ----------
+    rows : mapping of str to sequence
+        Also ``id`` (from 20001 on not drawn) and ``sumber``.
+    features : ndarray, shape (n, n_features)
+    """
+    second = np.array([-1 if value != value else int(value) for value in rows["grade2"]])
+    return RealPairs(
+        features=features,
+        grade=np.array(rows["grade"], dtype=np.int8),
+        second_grade=second.astype(np.int8),
+        is_drawn=np.array(rows["id"]) <= 20_000,
+        differs=np.array([value if isinstance(value, str) else "" for value in rows["diff"]]),
+        source=np.array([str(value) for value in rows["sumber"]]),
+        left=np.array([title_hash(title) for title in rows["judul_a"]]),
+        right=np.array([title_hash(title) for title in rows["judul_b"]]),
+        counts=counts,
+    )
