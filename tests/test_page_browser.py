@@ -253,6 +253,7 @@ def test_a_batch_is_checked_against_the_archive_and_itself(visit, tmp_path):
     one.page.get_by_text("Dari 4 usulan").wait_for()
     assert one.page.get_by_text("1 tidak dapat diperiksa").is_visible()
     first = one.page.locator(".judul-hasil:visible tbody tr").first
+    first.locator(".judul-label").first.wait_for()  # The sentence above it is there before the table.
     assert first.locator(".judul-label").all_text_contents() == ["▲ MIRIP", "▲ MIRIP"]
     with one.page.expect_download() as waiting:
         one.page.get_by_role("button", name="Unduh hasil").locator("visible=true").click()
