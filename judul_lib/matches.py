@@ -196,11 +196,11 @@ def best_matches(
 
     Examples
     --------
-    >>> titles, chances, elsewhere = ["Padi di Solo", "Padi"], np.array([0.7, 0.6]), np.array([0.9, 0.0])
-    >>> given = titles.__getitem__, np.ones((2, 3)), chances, elsewhere, lambda rows: []
+    >>> titles, chances, asked = ["Padi", "Padi di Solo"], np.array([0.3, 0.2]), np.array([0.1, 0.9])
+    >>> given = titles.__getitem__, np.ones((2, 3)), chances, asked, lambda rows: []
     >>> found = best_matches(*given, threshold=0.5, top_k=1)
     >>> found.titles, found.decision.titles
-    (['Padi di Solo'], ['Padi'])
+    (['Padi'], ['Padi di Solo'])
     """
 
     def part(rows: NDArray[np.intp], deciding: Matches | None = None) -> Matches:

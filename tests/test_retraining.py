@@ -370,7 +370,8 @@ def test_the_structured_model_does_not_learn_what_is_wrong(structured_outputs, f
     path, pairs = few
     made = retrain(structured_outputs, "structured", settle(answers_on(pairs, wrong=True)), path)
     assert made.doubtful == ["roc_auc", "accuracy"]
-    assert made.comparison.loc["roc_auc", "high"] < -0.1  # Which few studies alone do not explain.
+    # With right labels the few studies alone cost at most 0.02.
+    assert made.comparison.loc["roc_auc", "high"] < -0.03
     assert current_version(structured_outputs, "structured") is None
 
 
