@@ -173,7 +173,7 @@ class StructuredModel:
 
     def probability(self, features: FloatArray) -> FloatArray:
         """Return the probability that two titles are the same study, shape (n,)."""
-        return 1 / (1 + np.exp(-self.same.log_odds(features)))
+        return 1 / (1 + np.exp(-self.log_odds(features)))
 
     def asked_probability(self, features: FloatArray) -> FloatArray:
         """Return the probability that they are the same study, in whatever place, shape (n,)."""

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from judul_lib.structured.lexicon import ASPECTS, FIELDS, Lexicon, Term
+from judul_lib.structured.lexicon import ASPECTS, Lexicon, Term
 from judul_lib.structured.parser import Role, TitleParser, Unit
 from judul_lib.structured.title_words import TitleWords
 from judul_lib.structured.vectors import WordVectors
@@ -376,8 +376,3 @@ class RecordTable:
         rows = np.repeat(np.arange(len(self)), np.diff(self.ends))
         np.add.at(flat, rows, weights[:, None] * self.units.vectors[self.numbers])
         return flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-9)
-
-
-def field_number(unit: Unit) -> int:
-    """Return the number of a unit's field in `FIELDS`."""
-    return FIELDS.index(unit.field)

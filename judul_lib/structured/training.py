@@ -17,10 +17,12 @@ from judul_lib import arrays, registry
 from judul_lib.corpus import PROCESSED_COLUMN, Corpus
 from judul_lib.corpus_baselines import baseline_of
 from judul_lib.drift import with_baseline
+from judul_lib.estimators import fit_vectorizer
 from judul_lib.features import FEATURES
 from judul_lib.gold import read_gold
 from judul_lib.model_resources import resource_hashes
-from judul_lib.settings import SEED
+from judul_lib.preprocessing import preprocess_titles
+from judul_lib.settings import FULL, SEED
 from judul_lib.storage import content_version, frame_text, sha256_of
 from judul_lib.structured.boosting import BoostedTrees, fit_trees
 from judul_lib.structured.model import MONOTONE, STRUCTURED_FEATURES, StructuredModel
@@ -109,13 +111,14 @@ def train_structured(
     real = real if real is not None else RealPairs.read(REAL_PAIRS)
     model = _with_vocabulary(unfitted_model(real.counts, parser, vectors), gold)
     extra = training_set(with_kinds(gold, kinds), model, labelled=labelled)
-    fitted = fit_structured(model, real_set(real) + extra, directions=directions, without=without,
-                            random_state=random_state)  # fmt: skip
+    truth = real_set(real)
+    fitted = fit_structured(
+        model, truth + extra, directions=directions, without=without, random_state=random_state
+    )
     if not calibrate:
         return fitted
     if unseen is None:
         unseen = unseen_log_odds(model, real, extra, random_state=random_state)
-    truth = real_set(real)
     return replace(
         fitted,
         same=_calibrated(fitted.same, unseen[:, 0], truth.same, real.is_drawn),
@@ -134,10 +137,6 @@ def with_kinds(gold: pd.DataFrame, kinds: pd.DataFrame | None = None) -> pd.Data
 
 def _with_vocabulary(model: StructuredModel, gold: pd.DataFrame) -> StructuredModel:
     """Give a model the vocabulary of gold titles, for the cosine that is shown."""
-    from judul_lib.estimators import fit_vectorizer
-    from judul_lib.preprocessing import preprocess_titles
-    from judul_lib.settings import FULL
-
     titles = list(dict.fromkeys([*gold["judul_a"], *gold["judul_b"]]))
     tfidf = fit_vectorizer(preprocess_titles(titles), FULL)
     return replace(model, tfidf=arrays.ArrayTfidf(list(tfidf.get_feature_names_out()), tfidf.idf_))
