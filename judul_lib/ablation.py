@@ -17,15 +17,14 @@ from judul_lib.features import FEATURES, FloatArray
 from judul_lib.gold import HARD_KINDS
 from judul_lib.preprocessing import stem_word
 from judul_lib.settings import SEED
-from judul_lib.structured.boosting import fit_trees
 from judul_lib.structured.explanation import FIELD_NAMES
 from judul_lib.structured.lexicon import Lexicon
-from judul_lib.structured.model import MONOTONE, STRUCTURED_FEATURES, StructuredModel
+from judul_lib.structured.model import STRUCTURED_FEATURES, StructuredModel
 from judul_lib.structured.pairs import TrainingSet, real_set, training_set
 from judul_lib.structured.parser import TitleParser
 from judul_lib.structured.real_pairs import RealPairs
 from judul_lib.structured.records import UnitCounts
-from judul_lib.structured.training import learnt_from, unfitted_model
+from judul_lib.structured.training import fit_structured, unfitted_model
 from judul_lib.structured.vectors import WordVectors
 
 ASPECTS: Mapping[str, str] = {
@@ -178,16 +177,9 @@ def real_learning_curve(
 
 
 def _fitted(
-    model: StructuredModel,
-    data: TrainingSet,
-    random_state: int,
-    *,
-    without: Sequence[str] = (),
-    directions: Sequence[int] = MONOTONE,
+    model: StructuredModel, data: TrainingSet, random_state: int, **change: Any
 ) -> StructuredModel:
-    features = learnt_from(data.features, without)
-    settings: Mapping[str, Any] = {"weights": data.weights, "random_state": random_state}
-    return replace(model, same=fit_trees(features, data.same, directions=directions, **settings))
+    return fit_structured(model, data, random_state=random_state, questions=["same"], **change)
 
 
 def _counted(pairs: pd.DataFrame, parser: TitleParser) -> UnitCounts:

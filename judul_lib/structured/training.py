@@ -149,17 +149,15 @@ def fit_structured(
     directions: Sequence[int] | None = MONOTONE,
     without: Sequence[str] = (),
     random_state: int = SEED,
+    questions: Sequence[str] = ("same", "asked"),
 ) -> StructuredModel:
-    """Fit both questions on a training set; not calibrated."""
+    """Fit some questions of a model on a training set, both by default; not calibrated."""
     features = learnt_from(data.features, without)
     settings: Mapping[str, Any] = {
         "directions": directions, "weights": data.weights, "random_state": random_state,
     }  # fmt: skip
-    return replace(
-        model,
-        same=fit_trees(features, data.same, **settings),
-        asked=fit_trees(features, data.asked, **settings),
-    )
+    fitted: Any = {name: fit_trees(features, getattr(data, name), **settings) for name in questions}
+    return replace(model, **fitted)
 
 
 def learnt_from(features: FloatArray, without: Sequence[str] = ()) -> FloatArray:
@@ -206,7 +204,8 @@ def unseen_gold_scores(
     scores = np.zeros(len(gold))
     features = model.pair_features(gold["judul_a"].tolist(), gold["judul_b"].tolist())
     for seen, bases in _gold_folds(data, gold):
-        part = fit_structured(model, real_set(real) + data.take(seen), random_state=random_state)
+        learnt = real_set(real) + data.take(seen)
+        part = fit_structured(model, learnt, random_state=random_state, questions=["same"])
         if unseen is not None:
             same = _calibrated(part.same, unseen[:, 0], real.labels, real.is_drawn)
             part = replace(part, same=same)
