@@ -1,5 +1,7 @@
 """The archive to compare with: a file of titles, or the folder of an index."""
 
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 from judul_lib.config import Config
@@ -21,8 +23,16 @@ def is_index(path: Path) -> bool:
         raise CorpusError(describe_os_error(error)) from error
 
 
-def load_index(folder: Path, config: Config) -> TitleIndex:
+def load_index(
+    folder: Path, config: Config, *, say: Callable[[str], object] | None = None
+) -> TitleIndex:
     """Open an index to check titles with.
+
+    Parameters
+    ----------
+    say : callable
+        Told of the threshold that is kept with the archive, which then counts where none was asked
+        for; without it that of the configuration counts.
 
     Raises
     ------
@@ -31,8 +41,12 @@ def load_index(folder: Path, config: Config) -> TitleIndex:
     ModelError
         Its copy of the model is damaged.
     """
+    takes_kept = say is not None and not config.asked_threshold
     try:
-        index = TitleIndex.load(folder, threshold=config.threshold, elsewhere=config.elsewhere)
+        index = TitleIndex.load(
+            folder, threshold=None if takes_kept else config.threshold, elsewhere=config.elsewhere,
+            say=say or warnings.warn,
+        )  # fmt: skip
     except OSError as error:
         raise IndexFileError(describe_os_error(error)) from error
     if not len(index.titles):

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import click
 
 from judul_lib import __version__, cli_parts
+from judul_lib.cli_archive import archive
 from judul_lib.cli_check import check, score_pairs
 from judul_lib.cli_dedup import dedup
 from judul_lib.cli_govern import govern
@@ -95,7 +96,7 @@ def _value(text: str) -> Any:
         return text
 
 
-_COMMANDS = (check, score_pairs, index, dedup, models, retrain, monitor, simulate, govern)
+_COMMANDS = (check, score_pairs, archive, index, dedup, models, retrain, monitor, simulate, govern)
 for one in _COMMANDS:
     cli.add_command(one)
 for one in (calendar, reviewed, playbook):

@@ -46,6 +46,10 @@ if TYPE_CHECKING:
     help="Bentuk keluaran [bawaan: table].",
 )  # fmt: skip
 @ELSEWHERE_OPTION
+@option(
+    "--threshold", type=click.FloatRange(0, 1),
+    help="Ambang MIRIP, dengan titik desimal [bawaan: dari hasil ukur arsip itu, atau 0.5].",
+)  # fmt: skip
 @MODELS_OPTION
 @JOBS_OPTION
 @SCHEDULER_OPTION
@@ -59,6 +63,7 @@ def check(
     top: int,
     style: str,
     elsewhere: str | None,
+    threshold: float | None,
     outputs: Path | None,
     jobs: int,
     scheduler: str | None,
@@ -73,7 +78,7 @@ def check(
     _refuse_ignored(is_file=file is not None)
     if title is not None:
         cli_parts.require_words(title)
-    config = cli_parts.read_config(models=outputs, elsewhere=elsewhere)
+    config = cli_parts.read_config(models=outputs, elsewhere=elsewhere, threshold=threshold)
     archive = folder or corpus or next(iter(config.corpora.values()), None)
     if output is not None:
         cli_parts.require_place(output, config, file, archive)
@@ -120,7 +125,7 @@ def _make_checker(
         from judul_lib import archives
 
         if is_index or archives.is_index(archive):
-            opened = archives.load_index(archive, config)
+            opened = archives.load_index(archive, config, say=say)
             if name not in (None, opened.name):
                 raise ModelError(
                     f"Indeks {archive} dibangun dengan model {opened.name}, bukan {name}. "
@@ -132,11 +137,17 @@ def _make_checker(
     from judul_lib.registry import read_metadata
 
     model, titles = cli_parts.choose_model(name, config.models), None
+    threshold = config.threshold
     if archive is not None:
+        from judul_lib.kept_gauge import kept_threshold
         from judul_lib.table_files import TITLE_COLUMN
 
-        titles = cli_parts.read_catalogue(archive).titles[TITLE_COLUMN].tolist()
-    checker = load_checker(model, titles, threshold=config.threshold, elsewhere=config.elsewhere)
+        read = cli_parts.read_catalogue(archive)
+        titles = read.titles[TITLE_COLUMN].tolist()
+        if not config.asked_threshold:
+            kept = kept_threshold(archive, model, read.sha256, say=say)
+            threshold = threshold if kept is None else kept
+    checker = load_checker(model, titles, threshold=threshold, elsewhere=config.elsewhere)
     return str(read_metadata(model)["name"]), checker
 
 

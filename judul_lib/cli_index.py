@@ -11,7 +11,7 @@ from judul_lib.cli_parts import JOBS_OPTION, MODEL_OPTION, MODELS_OPTION
 from judul_lib.cli_words import argument, group, option
 from judul_lib.errors import IndexFileError
 from judul_lib.readable import number
-from judul_lib.settings import MODEL_TITLES
+from judul_lib.settings import DECISION_THRESHOLD, MODEL_TITLES
 
 _FOLDER = argument("folder", type=Path, metavar="INDEKS", help="Folder indeks.")
 
@@ -78,7 +78,7 @@ def add(folder: Path, catalogue: Path | None, title: str | None) -> None:
         titles = cli_parts.read_catalogue(catalogue).titles[TITLE_COLUMN].tolist()
     else:
         raise click.UsageError('Berikan KATALOG.csv, atau satu judul dengan --title "…".')
-    opened = TitleIndex.load(folder)
+    opened = TitleIndex.load(folder, threshold=DECISION_THRESHOLD)
     known = set(map(title_key, opened.titles))
     new = [title for title in titles if title_key(title) not in known]
     if new:
@@ -97,7 +97,7 @@ def remove(folder: Path, title: str) -> None:
     """Hapus JUDUL dari indeks."""
     from judul_lib.index import TitleIndex
 
-    opened = TitleIndex.load(folder)
+    opened = TitleIndex.load(folder, threshold=DECISION_THRESHOLD)
     count = opened.remove(title.strip())
     opened.save(folder)
     times = f" (ada {number(count)} kali)" if count > 1 else ""

@@ -29,6 +29,9 @@ class Config:
         model has its own corpus.
     threshold : float
         Probability from which a title counts as similar, in [0, 1].
+    asked_threshold : bool
+        Whether somebody set it; else the one that is kept with an archive counts more in
+        ``judul check`` (`judul_lib.kept_gauge`).
     elsewhere : {"mirip", "tidak", "tanyakan"}
         How the same study in another place counts.
     top_k : int
@@ -76,6 +79,7 @@ class Config:
     ready_kernels: int = 2
     max_pages: int = 15
     token: str = field(default="", repr=False)
+    asked_threshold: bool = False
     source: Path | None = None
 
     @property
@@ -151,7 +155,7 @@ def load_config(
     values |= {
         name: _read(name, str(value), name) for name, value in overrides.items() if value is not None
     }
-    config = Config(**values)
+    config = Config(**values, asked_threshold="threshold" in values)
     corpora = {name: folder / corpus for name, corpus in config.corpora.items()}
     return replace(config, models=folder / config.models, corpora=corpora, source=path)
 
@@ -166,7 +170,7 @@ def _from_file(path: Path) -> dict[str, Any]:
     # The parser lets numbers without end and nesting without end through as they are.
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path} bukan TOML yang benar ({error}). Perbaiki baris itu.") from error
-    known = [f.name for f in fields(Config) if f.name not in {"token", "source"}]
+    known = [f.name for f in fields(Config) if f.name not in {"token", "asked_threshold", "source"}]
     if "token" in content:
         raise ConfigError(f"{path}: token tidak disimpan di berkas. Berikan lewat JUDUL_TOKEN.")
     if unknown := sorted(set(content) - set(known)):

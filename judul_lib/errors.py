@@ -36,6 +36,10 @@ class LabelError(JudulError):
     """A file of labelled pairs is not in its form, or there is no label to learn from."""
 
 
+class GaugeError(JudulError):
+    """What is kept of an archive's own gauge is damaged or in the way, or labels do not belong to it."""
+
+
 class PipelineError(JudulError):
     """A notebook failed, or the folder that a run needs is not there."""
 

@@ -8,6 +8,7 @@ the new one.
 """
 
 import os
+import warnings
 from bisect import bisect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,7 @@ from judul_lib.checking import Checker, Comparison
 from judul_lib.errors import CorpusError
 from judul_lib.features import TitleTable
 from judul_lib.index_files import StoredPart
+from judul_lib.kept_gauge import kept_threshold
 from judul_lib.matches import Evidence, Matches, best_matches, require_threshold, require_top_k
 from judul_lib.preprocessing import require_titles, say_unreadable
 from judul_lib.registry import read_metadata
@@ -131,11 +133,34 @@ class TitleIndex(Checker):
         index._add(titles, part_rows, n_jobs, on_progress)
         return index
 
+    @property
+    def model(self) -> Path:
+        """Folder of the model; that of its copy where the index was loaded."""
+        return self._model
+
+    @property
+    def state(self) -> str | None:
+        """Hash of what is saved; None where the index is not."""
+        return self._state[1] if self._state else None
+
     @classmethod
     def load(
-        cls, folder: str | Path, *, threshold: float = DECISION_THRESHOLD, elsewhere: str = ELSEWHERE
+        cls,
+        folder: str | Path,
+        *,
+        threshold: float | None = None,
+        elsewhere: str = ELSEWHERE,
+        say: Callable[[str], object] = warnings.warn,
     ) -> "TitleIndex":
         """Open a saved index; its arrays are mapped, not read into memory.
+
+        Parameters
+        ----------
+        threshold : float
+            That of the archive's own gauge by default, where one is kept that still counts (see
+            `judul_lib.kept_gauge`), else 0.5.
+        say : callable
+            Told of a gauge: that its threshold is used, or why it is not.
 
         Raises
         ------
@@ -144,11 +169,15 @@ class TitleIndex(Checker):
         ModelError
             The copy of the model is damaged.
         """
+        first = DECISION_THRESHOLD if threshold is None else threshold
         index, parts, state = index_files.read_index(
-            Path(folder), lambda model: cls(model, threshold=threshold, elsewhere=elsewhere)
+            Path(folder), lambda model: cls(model, threshold=first, elsewhere=elsewhere)
         )
         index._take_over(parts)
         index._state = Path(folder), state
+        if threshold is None:
+            kept = kept_threshold(folder, index.model, state, say=say)
+            index.threshold = first if kept is None else kept
         return index
 
     def save(self, folder: str | Path, *, is_held: bool = False) -> None:

@@ -1,7 +1,7 @@
 """The tool in which a person judges pairs of titles: two titles, three answers, one step back."""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from html import escape
@@ -13,7 +13,7 @@ from judul_lib import page_parts
 from judul_lib.active_learning import select_pairs
 from judul_lib.checking import Checker
 from judul_lib.errors import JudulError, describe_os_error
-from judul_lib.labeling_session import ANSWERS, LabelingSession
+from judul_lib.labeling_session import ANSWERS, LabelingSession, Pair
 from judul_lib.readable import number
 from judul_lib.settings import SEED
 from judul_lib.texts import read_texts
@@ -41,6 +41,8 @@ class LabelingPanel(widgets.VBox):
         Pairs of a queue.
     strategy, random_state
         As for `judul_lib.active_learning.select_pairs`.
+    pairs : sequence of (str, str)
+        The queue, where it is drawn already: then none is chosen.
 
     Examples
     --------
@@ -57,7 +59,9 @@ class LabelingPanel(widgets.VBox):
         n: int = 50,
         strategy: str = "beragam",
         random_state: int = SEED,
+        pairs: Sequence[Pair] = (),
     ) -> None:
+        self._given = pairs
         self._checker, self._folder, self._n = checker, Path(folder), n
         self._choose = partial(select_pairs, strategy=strategy, random_state=random_state)
         self._texts = texts = read_texts()
@@ -142,6 +146,9 @@ class LabelingPanel(widgets.VBox):
 
     def _fill(self, session: LabelingSession, *, at_least: int = 1) -> None:
         """Ask queue after queue until one is not answered: each depends on those before it alone."""
+        if self._given:
+            session.extend(self._given)
+            return
         while session.total < at_least or session.current is None:
             chosen = self._choose(self._checker, self._n, labelled=session.queue)
             before = session.total

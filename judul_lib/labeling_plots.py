@@ -1,4 +1,4 @@
-"""Figures of the labelling tool: what is chosen, and what the chosen labels are worth."""
+"""Figures of the labelling tool: what is chosen, what that is worth, what an archive is told."""
 
 from collections.abc import Mapping
 from html import escape
@@ -74,3 +74,28 @@ def strategy_curves(compared: pd.DataFrame) -> go.Figure:
     figure.update_xaxes(title="label yang dipilih")
     figure.update_layout(legend={"y": -0.25, "yanchor": "top"}, margin={"b": 110})
     return figure.update_yaxes(title="ROC AUC", col=1)
+
+
+def alarm_curves(shares: pd.DataFrame) -> go.Figure:
+    """How many of 100 titles of an archive get each answer, by the threshold.
+
+    Parameters
+    ----------
+    shares : DataFrame
+        As from `judul_lib.archive_gauge.Survey.shares`: bands are its intervals.
+    """
+    figure = go.Figure()
+    for (label, of), look in zip(shares.groupby("simpulan", sort=False), LOOKS, strict=False):
+        x = of["ambang"].tolist()
+        bounds = [*(100 * of["high"]), *(100 * of["low"][::-1])]
+        figure.add_scatter(
+            x=[*x, *x[::-1]], y=rounded(bounds, 2), mode="lines", line={"width": 0}, fill="toself",
+            fillcolor=look.color + _LIGHT, hoverinfo="skip", showlegend=False, legendgroup=label,
+        )  # fmt: skip
+        figure.add_scatter(
+            x=x, y=rounded(100 * of["estimate"], 2), mode="lines+markers", name=escape(str(label)),
+            legendgroup=label, line=look.line, marker=look.marker(8),
+        )  # fmt: skip
+    style(figure, "Judul arsip yang mendapat MIRIP dan TANYAKAN, menurut ambang")
+    figure.update_xaxes(title="ambang")
+    return figure.update_yaxes(title="dari 100 judul", rangemode="tozero")

@@ -58,7 +58,7 @@ STAGES = (
     Stage("08_monitoring", ("monitoring.json",)),
     Stage("09_governance", ("governance.json",)),
     Stage("10_large_corpus", ("large_corpus.json",)),
-    Stage("11_labeling_tool", ("labeling.json",)),
+    Stage("11_labeling_tool", ("labeling.json", "gauge_sample.csv")),
 )
 
 

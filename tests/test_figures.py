@@ -28,6 +28,10 @@ STRATEGIES = pd.DataFrame(
         for s in ("beragam", "acak", "ragu") for n in (20, 40) for k in range(3)
     ]
 )  # fmt: skip
+ALARMS = pd.DataFrame(
+    [(t, s, 0.2, 0.1, 0.3) for t in (0.4, 0.6) for s in ("MIRIP", "TANYAKAN")],
+    columns=["ambang", "simpulan", "estimate", "low", "high"],
+)
 FIGURES = {
     "lengths": lambda: p.length_histogram({"sebelum": [1, 2], "sesudah": [1, 1]}),
     "features": lambda: p.features_by_class(SAMPLES, ["cosine", "jaccard"]),
@@ -42,6 +46,7 @@ FIGURES = {
     "growth": lambda: growth_plots.time_growth(dict.fromkeys("abcd", pd.Series({1000: 1.0, 3000: 2.0}))),
     "stages": lambda: growth_plots.stage_bars(DAILY.reset_index(drop=True), 1000),
     "chosen": lambda: labeling_plots.chosen_bars({key: [0.1, 0.9] for key in "abc"}),
+    "alarms": lambda: labeling_plots.alarm_curves(ALARMS),
     "strategies": lambda: labeling_plots.strategy_curves(STRATEGIES),
 }
 

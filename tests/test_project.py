@@ -186,16 +186,16 @@ def test_no_module_imports_from_a_floor_above():
         structured.comparison usage_log
         structured.model
         registry structured.explanation structured.real_pairs
-        structured.pairs versions
+        structured.pairs versions kept_gauge
         checking pipeline index_files promotions
-        structured_checking corpus_baselines batches switches tracking
+        structured_checking corpus_baselines batches switches tracking archive_gauge gauge_estimates
         training proposals
         structured.training title_splits
         structured.evaluation active_learning labeling_plots
         checkers ablation answers page_parts search_engines labels
         index installation_log compliance model_baselines monitoring simulation learners
         labeling_session label_simulation retraining
-        label_agreement labeling_panel
+        label_agreement labeling_panel gauge_sample
         archives pair_blocks alerts monitoring_plots review_calendar trial
         monitoring_tables incident_playbook
         governance_tables governance_plots
@@ -205,7 +205,7 @@ def test_no_module_imports_from_a_floor_above():
         page
         cli_parts
         cli_check cli_index cli_dedup cli_govern cli_monitor cli_models
-        cli_retrain cli_reviews
+        cli_retrain cli_reviews cli_archive
         cli
     """
     floors = [line.split() for line in plan.strip().splitlines()]
