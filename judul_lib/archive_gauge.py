@@ -24,7 +24,7 @@ from judul_lib.evaluation import CONFIDENCE
 from judul_lib.features import FEATURES, FloatArray
 from judul_lib.matches import require_threshold
 from judul_lib.preprocessing import title_key
-from judul_lib.settings import ASK, SEED, SIMILAR
+from judul_lib.settings import ASK, DECISION_THRESHOLD, SEED, SIMILAR
 
 Rows = NDArray[np.intp]
 N_TITLES, N_SAMPLE, FEWEST_TITLES = 300, 50, 20
@@ -70,7 +70,7 @@ class Survey:
         """
         rows = []
         for threshold in map(require_threshold, thresholds):
-            same, asked = (self.best >= threshold).T
+            same, asked = (self.best >= [threshold, min(threshold, DECISION_THRESHOLD)]).T
             for label, called in ((SIMILAR, same), (ASK, asked & ~same)):
                 exact = binomtest(int(called.sum()), len(called))
                 bounds = exact.proportion_ci(CONFIDENCE, method="wilson")

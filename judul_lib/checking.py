@@ -151,6 +151,10 @@ class Checker(ABC):
                     scores = features[own], probability[own]
                     yield comparison, query, *scores
 
+    def order(self, features: FloatArray, probability: FloatArray, asked: FloatArray) -> Rows:
+        """Return the rows of titles that were compared with one, as a list shows them."""
+        return ranking(features, probability)
+
     def _best_matches(
         self,
         comparison: Comparison,
@@ -160,11 +164,13 @@ class Checker(ABC):
         top_k: int | None,
     ) -> Matches:
         """Return the best of the titles of the corpus, with which a row of a comparison was compared."""
-        order = ranking(features, probability)
+        everything = np.arange(len(probability))
+        asked = comparison.asked(np.full_like(everything, query), everything, features)
+        order = self.order(features, probability, asked)
         features, rows = features[order], np.full_like(order, query)
         return best_matches(
             lambda row: self.titles[order[row]], features, probability[order],
-            comparison.asked(rows, order, features),
+            asked[order] if len(asked) else asked,
             lambda shown: comparison.shared(rows[shown], order[shown]),
             threshold=self.threshold, elsewhere_label=self.elsewhere_label, top_k=top_k,
         )  # fmt: skip

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 
 # A loss of recall that is worth a sentence.
-_LESS_FOUND = 0.1
 
 
 @group()
@@ -233,17 +232,6 @@ def _judged_text(judged: "JudgedSample", suggested: "Suggestion | None", thresho
             f"tepat sedikitnya {goal}: {number(suggested.threshold, 2)}. "
             f"Peluang bahwa itu benar: {percent(suggested.sure, 0)}."
         )
-        either = "recall, MIRIP atau TANYAKAN"
-        before, after = (
-            float(judged.measures(level)["estimate"][either])
-            for level in (threshold, suggested.threshold)
-        )
-        if after < before - _LESS_FOUND:
-            lines.append(
-                "Perhatikan: ambang yang lebih tinggi juga mengurangi TANYAKAN. MIRIP atau TANYAKAN "
-                f"lalu menemukan {percent(after, 0)}, bukan {percent(before, 0)}. Bila itu terlalu "
-                "sedikit, hapus berkas hasil ukur di bawah ini."
-            )
         if suggested.sure < SURE:
             surer = judged.precisions().query("sure >= @SURE").index[:1]
             than = "".join(

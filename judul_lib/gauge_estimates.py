@@ -131,9 +131,13 @@ class JudgedSample:
         """
         scores, grade, *_ = self._rows
         rows = {}
-        questions = (("MIRIP", SIMILAR_GRADE), ("MIRIP atau TANYAKAN", ELSEWHERE_GRADE))
-        for score, (name, least) in zip(scores, questions, strict=True):
-            true, called = grade >= least, score >= threshold
+        asking = min(threshold, DECISION_THRESHOLD)
+        questions = (
+            ("MIRIP", SIMILAR_GRADE, threshold),
+            ("MIRIP atau TANYAKAN", ELSEWHERE_GRADE, asking),
+        )
+        for score, (name, least, from_here) in zip(scores, questions, strict=True):
+            true, called = grade >= least, score >= from_here
             for measure, whole in (("presisi", called), ("recall", true)):
                 estimate, drawn = self._ratios(true & called, whole)
                 tail = (1 - CONFIDENCE) / 2

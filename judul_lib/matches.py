@@ -185,7 +185,7 @@ def best_matches(
     elsewhere_label: str = ASK,
     top_k: int | None = None,
 ) -> Matches:
-    """Return the first of titles in the order of `ranking`, with those of them that decide.
+    """Return the first of titles in the order given, with those of them that decide.
 
     Parameters
     ----------
@@ -214,15 +214,20 @@ def best_matches(
 
 
 def _deciding_rows(probability: FloatArray, asked: FloatArray) -> NDArray[np.intp]:
-    """Return the rows that decide at one threshold or another, of titles in the order of `ranking`.
+    """Return the rows that decide at one threshold or another, of titles in their order.
 
-    At any threshold it is the first of all, or the first to be asked about: one of a higher
-    probability to be asked about than all before it.
+    At any threshold it is the first that counts as similar, or the first to be asked about: one of
+    a higher probability than all before it. Where there is neither, it is the first of all.
     """
-    if not len(asked):
-        return np.arange(len(probability))[:1]
-    before = np.concatenate([[-np.inf], np.maximum.accumulate(asked)])[:-1]
-    return np.flatnonzero(asked > before)
+    rows: NDArray[np.intp] = _records(probability)
+    if len(asked):
+        rows = np.union1d(rows, _records(np.maximum(probability, asked)))
+    return rows
+
+
+def _records(values: FloatArray) -> NDArray[np.intp]:
+    before = np.concatenate([[-np.inf], np.maximum.accumulate(values)])[:-1]
+    return np.flatnonzero(values > before)
 
 
 def _asking_remark(told: str) -> str:
@@ -234,12 +239,18 @@ def _asking_remark(told: str) -> str:
 def is_to_ask(probability: FloatArray, asked: FloatArray, threshold: float) -> NDArray[np.bool_]:
     """Tell which titles are to be asked about, shape (n,).
 
+    They do not count as similar, but are the same study elsewhere, or perhaps in other words. A
+    higher threshold for *MIRIP* is none for asking: what it no longer counts is asked about.
+
     Examples
     --------
     >>> is_to_ask(np.array([0.4, 0.2, 0.6]), np.array([0.7, 0.3, 0.9]), 0.5).tolist()
     [True, False, False]
+    >>> is_to_ask(np.array([0.4, 0.2, 0.6]), np.array([0.7, 0.3, 0.6]), 0.9).tolist()
+    [True, False, True]
     """
-    found: NDArray[np.bool_] = (probability < threshold) & (asked >= threshold)
+    enough = np.maximum(probability, asked) >= min(threshold, DECISION_THRESHOLD)
+    found: NDArray[np.bool_] = (probability < threshold) & enough
     return found
 
 

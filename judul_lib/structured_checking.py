@@ -15,6 +15,7 @@ from judul_lib.structured.explanation import compare_rows, describe
 from judul_lib.structured.model import PreparedTitles, StructuredModel
 from judul_lib.structured.records import Reading
 from judul_lib.structured.relations import Relations
+from judul_lib.top_rows import ranking
 
 # Relations of so many pairs of units are kept; they take six bytes each.
 _MOST_CELLS = 20_000_000
@@ -107,6 +108,13 @@ class StructuredChecker(Checker):
     def probability(self, features: FloatArray) -> FloatArray:
         """Return the probability that pairs are the same study, shape (n,)."""
         return self._model.probability(features)
+
+    def order(self, features: FloatArray, probability: FloatArray, asked: FloatArray) -> Rows:
+        """Return the rows of titles: those that count first, then by relatedness."""
+        level = np.maximum(2 * (probability >= DECISION_THRESHOLD), asked >= DECISION_THRESHOLD)
+        order = ranking(features, probability)
+        related = self._model.relatedness(features, probability, asked)[order]
+        return order[np.lexsort((-related, -level[order]))]
 
     def is_known(self, stem: str) -> bool:
         """Tell whether a stem is in a dictionary or the lexicon."""

@@ -1,7 +1,8 @@
 """Make `data/real_pairs.npz` anew where the titles are: ``python scripts/real_pairs.py FOLDER``.
 
 The folder holds ``pasangan_nyata.csv`` and the archives ``judul_nyata.csv`` and
-``judul_kampus.csv``; none of them is part of the project.
+``judul_kampus.csv``; none of them is part of the project. The pairs that were
+graded for the project are in `data/real_grades.csv`.
 """
 
 import sys
@@ -10,18 +11,25 @@ from pathlib import Path
 import pandas as pd
 
 from judul_lib.storage import write_bytes
-from judul_lib.structured.real_pairs import REAL_PAIRS_FILE, from_table, published_counts
+from judul_lib.structured.real_pairs import (
+    REAL_GRADES_FILE,
+    REAL_PAIRS_FILE,
+    from_table,
+    published_counts,
+    with_titles,
+)
 from judul_lib.structured.records import UnitCounts
 from judul_lib.structured.training import unfitted_model
 
-folder = Path(sys.argv[1])
+folder, data = Path(sys.argv[1]), Path(__file__).parents[1] / "data"
 archives = [pd.read_csv(folder / name) for name in ("judul_nyata.csv", "judul_kampus.csv")]
 titles = pd.concat(archives)["Judul"].astype(str).tolist()
 reader = unfitted_model(UnitCounts())
 known = {canonical for canonical, _ in reader.parser.lexicon.variants.values()}
 counts = published_counts(UnitCounts.fit(titles, reader.parser), known | reader.parser.lexicon.places)
-pairs = pd.read_csv(folder / "pasangan_nyata.csv")
+own = with_titles(pd.read_csv(data / REAL_GRADES_FILE), titles)
+pairs = pd.concat([pd.read_csv(folder / "pasangan_nyata.csv"), own], ignore_index=True)
 features = unfitted_model(counts).pair_features(pairs["judul_a"].tolist(), pairs["judul_b"].tolist())
-target = Path(__file__).parents[1] / "data" / REAL_PAIRS_FILE
+target = data / REAL_PAIRS_FILE
 write_bytes(target, from_table(pairs.to_dict("list"), features, counts).to_bytes())
 print(f"{len(pairs)} pairs, {len(counts.counts)} terms, {target.stat().st_size} bytes")

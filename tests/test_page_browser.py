@@ -340,7 +340,8 @@ def test_figures_stay_when_a_tab_is_left_and_a_phone_is_turned(visit):
             # In one look: figures that leave the page meanwhile cannot be asked one by one.
             found.append(
                 one.page.locator(".js-plotly-plot").evaluate_all(
-                    "all => all.map(one => Math.round(one.getBoundingClientRect().height)).filter(Boolean)"
+                    "all => all.map(one => Math.round(one.getBoundingClientRect().height))"
+                    ".filter(Boolean)"
                 )
             )
         return found[-1]

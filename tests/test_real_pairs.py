@@ -23,7 +23,15 @@ from judul_lib.structured.explanation import compare_rows
 from judul_lib.structured.lexicon import Lexicon
 from judul_lib.structured.model import STRUCTURED_FEATURES
 from judul_lib.structured.pairs import TrainingSet, real_set, swapped_pairs, training_set
-from judul_lib.structured.real_pairs import FACULTY, RealPairs, from_table, published_counts, title_hash
+from judul_lib.structured.real_pairs import (
+    FACULTY,
+    REAL_GRADES_FILE,
+    RealPairs,
+    from_table,
+    published_counts,
+    title_hash,
+    with_titles,
+)
 from judul_lib.structured.records import UnitCounts
 from judul_lib.structured.relations import Relations
 from judul_lib.structured.training import REAL_PAIRS, unfitted_model, unseen_log_odds
@@ -58,6 +66,7 @@ def table(n=60):
         "grade": [4 if k % 3 == 0 else (2 if k % 3 == 1 else 0) for k in range(n)],
         "grade2": [float("nan") if k % 4 else float(4 * (k % 3 == 0)) for k in range(n)],
         "diff": [float("nan"), "P", "X"] * (n // 3),
+        "doubt": [int(k % 7 == 0) for k in range(n)],
     }
     features = np.round(rng.random((n, len(STRUCTURED_FEATURES))), 7)
     features[:, STRUCTURED_FEATURES.index("text_share_both_less")] = np.array(rows["grade"]) / 4
@@ -273,7 +282,8 @@ def titles():
 
 @NO_TITLES
 def test_the_numbers_are_what_is_read_from_the_titles(real):
-    pairs = pd.read_csv(SHARED / "pasangan_nyata.csv")
+    own = with_titles(pd.read_csv(REAL_PAIRS.with_name(REAL_GRADES_FILE)), titles())
+    pairs = pd.concat([pd.read_csv(SHARED / "pasangan_nyata.csv"), own], ignore_index=True)
     assert real.left.tolist() == [title_hash(title) for title in pairs["judul_a"]]
     rows = np.random.default_rng(0).choice(len(pairs), 400, replace=False)
     sample = pairs.iloc[rows]
@@ -282,7 +292,7 @@ def test_the_numbers_are_what_is_read_from_the_titles(real):
     )
     np.testing.assert_allclose(read, real.features[rows], atol=2e-7)
     again = from_table(sample.to_dict("list"), read, real.counts)
-    for name in ("grade", "second_grade", "is_drawn", "differs", "source"):
+    for name in ("grade", "second_grade", "is_drawn", "is_doubted", "differs", "source"):
         assert getattr(again, name).tolist() == getattr(some(real, rows), name).tolist()
 
 

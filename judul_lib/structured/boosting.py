@@ -151,6 +151,8 @@ def fit_trees(
     rate: float = 0.05,
     min_rows: int = 20,
     penalty: float = 5.0,
+    n_bins: int = 31,
+    share: float = 0.4,
     random_state: int = 0,
 ) -> BoostedTrees:
     """Fit trees by gradient boosting on the log-loss.
@@ -163,6 +165,10 @@ def fit_trees(
         Whether the answer may only fall, move freely, or only rise with a feature.
     weights : ndarray of float, shape (n,)
         How much each row counts.
+    n_bins : int
+        Number of steps in which a feature is seen: few of them fit no noise, and are fast.
+    share : float in (0, 1]
+        Of the features, drawn anew for each split.
 
     References
     ----------
@@ -173,8 +179,8 @@ def fit_trees(
 
     learner = HistGradientBoostingClassifier(
         max_iter=n_trees, learning_rate=rate, max_leaf_nodes=n_leaves, min_samples_leaf=min_rows,
-        l2_regularization=penalty, monotonic_cst=directions, early_stopping=False,
-        random_state=random_state,
+        l2_regularization=penalty, monotonic_cst=directions, early_stopping=False, max_bins=n_bins,
+        max_features=share, random_state=random_state,
     )  # fmt: skip
     # Trees this small are done before a second thread has begun.
     with threadpool_limits(limits=1, user_api="openmp"):

@@ -24,43 +24,34 @@ _CHUNK = 1000
 # A title that meets more others than this meets all of them together.
 _FEW = 20
 _PLACE, _TASK = ASPECT_NAMES.index("place"), ASPECT_NAMES.index("task")
-# Aspects in which a near thing left over on the other side is measured.
-_NEAR = ("thing", "variable", "activity", "method")
+# Aspects that decide by themselves; the others count in the subject and in the whole.
+_DECISIVE = ("thing", "variable", "method")
 # Tasks that make it another question when only one title has them.
-_QUESTIONS = {
-    "compares": ("perbandingan",),
-    "causes": ("pengaruh", "hubungan"),
-    "builds": ("rancang bangun", "sistem informasi"),
-    "diagnoses": ("sistem pakar",),
-    "decides": ("sistem pendukung keputusan",),
-}
+_QUESTIONS = {"compares": ("perbandingan",), "builds": ("rancang bangun", "sistem informasi")}
 _MEASURES = ("weight", "rarity", "both")
+_WHOLE = ("share", "far", "worst_far")
+_ROLES = {"cause": Role.CAUSE, "effect": Role.EFFECT, "part": Role.PART}
+# Of these a title speaks; task, method and platform are how it does so.
+_SUBJECT = [ASPECT_NAMES.index(name) for name in ("thing", "variable", "activity", "audience", "medium")]
+# A word that says little elsewhere is all that a short title has: "klasifikasi buku dengan SVM".
+_LEAST_WEIGHT = 0.5
 
 
 def _names() -> tuple[str, ...]:
+    sides = ("less", "more")
     names = []
-    for aspect in ASPECT_NAMES:
-        names += [f"{aspect}_same", f"{aspect}_left_less", f"{aspect}_left_more"]
-        names += [f"{aspect}_far_less", f"{aspect}_far_more"] if aspect in _NEAR else []
-        names.append(f"{aspect}_named")
+    for aspect in _DECISIVE:
+        names += [f"{aspect}_same", *(f"{aspect}_far_{side}" for side in sides)]
+    names += ["place_same", "place_left_less", "place_left_more", "place_named", "subject_same"]
+    names += [f"subject_{what}_{side}" for what in ("share", "near_share") for side in sides]
     for measure in _MEASURES:
         names += [f"text_same_{measure}"]
-        for what in ("left", "share", "worst", "far", "worst_far"):
-            names += [f"text_{what}_{measure}_less", f"text_{what}_{measure}_more"]
-    for weight in (2, 3):
-        names += [f"text_count{weight}_less", f"text_count{weight}_more", f"text_matched{weight}"]
+        names += [f"text_{what}_{measure}_{side}" for what in _WHOLE for side in sides]
     names += ["text_siblings", "text_sibling_weight", "text_roles_swapped"]
-    for role in ("cause", "effect"):
-        names += [f"text_{role}_left_less", f"text_{role}_left_more"]
-    for what in ("text_numbers", "place_numbers"):
-        names += [f"{what}_less", f"{what}_more"]
-    return (
-        *names,
-        *(f"task_{name}" for name in _QUESTIONS),
-        "text_inversions",
-        "text_units_less",
-        "text_units_more",
-    )
+    names += [f"text_{role}_left" for role in _ROLES]
+    names += [f"{what}_{side}" for what in ("text_numbers", "place_numbers") for side in sides]
+    names += [f"task_{name}" for name in _QUESTIONS]
+    return (*names, "text_inversions", "text_units_less", "text_units_more")
 
 
 RECORD_FEATURES = _names()
@@ -68,8 +59,10 @@ RECORD_FEATURES = _names()
 
 ``same``: weight of what both titles have. ``left``: weight of what has no
 counterpart, on the side where it is less and on the other. ``far``: the same,
-less what is near on the other side. ``worst``: the weightiest unit left over.
-``named``: how many of the titles name the aspect. ``weight`` is `Term.weight`,
+less what is near on the other side. ``worst_far``: the weightiest unit of it.
+``share``: what has a counterpart, as a share of the title.
+``named``: how many of the titles name the aspect. The subject is what a title speaks of, apart
+from task, method and place. ``weight`` is `Term.weight`,
 ``rarity`` the inverse document frequency, ``both`` a product of the two.
 """
 
@@ -105,7 +98,7 @@ class _Side:
 
     @property
     def left_over(self) -> BoolArray:
-        return self.used & ~self.matched
+        return self.used & ~self.matched & (self.roles != Role.IMPLIED)
 
     def of(self, values: NDArray, blank: int = 0) -> NDArray:
         """Return what is known of each unit; blank beyond a title's units."""
@@ -232,10 +225,11 @@ def _compare(pairs: AlignedPairs) -> FloatArray:
     joint = [w / 3 * (0.4 + 0.6 * r) for w, r in zip(weights, rarity, strict=True)]
     nearest = [pairs.near.max(axis=2), pairs.near.max(axis=1)]
     _add_aspects(columns, sides, aspects, joint, nearest)
+    _add_subject(columns, sides, aspects, (weights, rarity), nearest)
     content = [(aspect != _PLACE) & side.used for aspect, side in zip(aspects, sides, strict=True)]
     for measure, values in zip(_MEASURES, (weights, rarity, joint), strict=True):
         _add_text(columns, measure, sides, content, values, nearest)
-    _add_counts(columns, sides, content, weights)
+    _add_counts(columns, sides, content)
     _add_conflicts(columns, pairs, content, joint)
     _add_questions(columns, sides)
     _add_order(columns, pairs, content, aspects)
@@ -250,19 +244,45 @@ def _add_aspects(
     joint: Sequence[FloatArray],
     nearest: Sequence[NDArray],
 ) -> None:
-    for number, name in enumerate(ASPECT_NAMES):
-        own = [aspect == number for aspect in aspects]
-        same, left, far, named = ([], [], [], [])
+    for name in (*_DECISIVE, "place"):
+        own = [np.asarray(aspect == ASPECT_NAMES.index(name)) for aspect in aspects]
+        same, left, far = [], [], []
         for side, is_own, weight, near in zip(sides, own, joint, nearest, strict=True):
+            over = weight * (is_own & side.left_over)
             same.append((weight * (is_own & side.matched)).sum(axis=1))
-            left.append((weight * (is_own & side.left_over)).sum(axis=1))
-            far.append((weight * (is_own & side.left_over) * (1 - near)).sum(axis=1))
-            named.append(is_own.any(axis=1).astype(int))
-        columns.found[f"{name}_same"] = (same[0] + same[1]) / 2
+            left.append(over.sum(axis=1))
+            far.append((over * (1 - near)).sum(axis=1))
+        columns.found[f"{name}_same"] = np.minimum(*same)
         columns.both(f"{name}_left", *left)
-        if name in _NEAR:
-            columns.both(f"{name}_far", *far)
-        columns.found[f"{name}_named"] = named[0] + named[1]
+        columns.both(f"{name}_far", *far)
+        columns.found[f"{name}_named"] = np.sum([is_own.any(axis=1) for is_own in own], axis=0)
+
+
+def _add_subject(
+    columns: _Columns,
+    sides: Sequence[_Side],
+    aspects: Sequence[NDArray],
+    measures: tuple[Sequence[FloatArray], Sequence[FloatArray]],
+    nearest: Sequence[NDArray],
+) -> None:
+    found: dict[str, list[NDArray]] = {}
+    for side, aspect, weight, rarity, near in zip(sides, aspects, *measures, nearest, strict=True):
+        is_subject = np.isin(aspect, _SUBJECT) & side.used
+        # Where nothing else is spoken of, the institution is it: "klasifikasi tipe rumah sakit".
+        bare = ~(is_subject & (weight >= 1)).any(axis=1, keepdims=True)
+        is_subject |= bare & (aspect == _PLACE) & side.used
+        value = is_subject * np.maximum(weight, _LEAST_WEIGHT) / 3 * (0.4 + 0.6 * rarity)
+        same, left = (value * side.matched).sum(axis=1), value * side.left_over
+        whole = np.maximum(same + left.sum(axis=1), 1e-9)
+        for what, column in (
+            ("same", same),
+            ("share", same / whole),
+            ("near_share", (same + (left * near).sum(axis=1)) / whole),
+        ):
+            found.setdefault(what, []).append(column)
+    columns.found["subject_same"] = np.minimum(*found.pop("same"))
+    for what, (one, other) in found.items():
+        columns.both(f"subject_{what}", one, other)
 
 
 def _add_text(
@@ -276,34 +296,24 @@ def _add_text(
     found: dict[str, list[NDArray]] = {}
     for side, is_content, value, near in zip(sides, content, values, nearest, strict=True):
         over = value * (is_content & side.left_over)
-        same, left = (value * (is_content & side.matched)).sum(axis=1), over.sum(axis=1)
-        far = over * (1 - near)
+        same, left, far = (
+            (value * (is_content & side.matched)).sum(axis=1),
+            over.sum(axis=1),
+            over * (1 - near),
+        )
         for what, column in (
             ("same", same),
-            ("left", left),
             ("share", same / np.maximum(same + left, 1e-9)),
-            ("worst", over.max(axis=1)),
             ("far", far.sum(axis=1)),
             ("worst_far", far.max(axis=1)),
         ):
             found.setdefault(what, []).append(column)
     columns.found[f"text_same_{measure}"] = np.minimum(*found.pop("same"))
-    for what, (left, right) in found.items():
-        columns.both(f"text_{what}_{measure}", left, right)
+    for what, (one, other) in found.items():
+        columns.both(f"text_{what}_{measure}", one, other)
 
 
-def _add_counts(
-    columns: _Columns,
-    sides: Sequence[_Side],
-    content: Sequence[BoolArray],
-    weights: Sequence[FloatArray],
-) -> None:
-    for least in (2, 3):
-        decisive = [own & (weight >= least) for own, weight in zip(content, weights, strict=True)]
-        over = [(own & side.left_over).sum(axis=1) for own, side in zip(decisive, sides, strict=True)]
-        columns.both(f"text_count{least}", *over)
-        matched = [(own & side.matched).sum(axis=1) for own, side in zip(decisive, sides, strict=True)]
-        columns.found[f"text_matched{least}"] = np.minimum(*matched)
+def _add_counts(columns: _Columns, sides: Sequence[_Side], content: Sequence[BoolArray]) -> None:
     numbers = [side.of(side.units.is_number) & side.left_over for side in sides]
     for name, wanted in (("text_numbers", content), ("place_numbers", [~own for own in content])):
         columns.both(name, *((n & own).sum(axis=1) for n, own in zip(numbers, wanted, strict=True)))
@@ -324,14 +334,12 @@ def _add_conflicts(
     swapped = pairs.same & (roles == Role.CAUSE * Role.EFFECT) & cells
     swapped_weight = [(swapped.any(axis=2 - k) * joint[k]).sum(axis=1) for k in (0, 1)]
     columns.found["text_roles_swapped"] = np.minimum(*swapped_weight)
-    for name, role in (("cause", Role.CAUSE), ("effect", Role.EFFECT)):
-        columns.both(
-            f"text_{name}_left",
-            *(
-                (weight * (side.left_over & own & (side.roles == role))).sum(axis=1)
-                for weight, side, own in zip(joint, sides, content, strict=True)
-            ),
-        )
+    for name, role in _ROLES.items():
+        left = [
+            (weight * (side.left_over & own & (side.roles == role))).sum(axis=1)
+            for weight, side, own in zip(joint, sides, content, strict=True)
+        ]
+        columns.found[f"text_{name}_left"] = np.maximum(*left)
 
 
 def _add_questions(columns: _Columns, sides: Sequence[_Side]) -> None:

@@ -12,13 +12,14 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score, cohen_kappa_score
+from sklearn.metrics import average_precision_score, cohen_kappa_score, ndcg_score
 
 from judul_lib.evaluation import CONFIDENCE, resampled_weights
 from judul_lib.matches import labels_of
 from judul_lib.settings import ASK, DECISION_THRESHOLD, DIFFERENT, SEED, SIMILAR
+from judul_lib.structured.model import QUESTIONS
 from judul_lib.structured.pairs import training_set
-from judul_lib.structured.real_pairs import ELSEWHERE_GRADE, SAME_GRADE, RealPairs
+from judul_lib.structured.real_pairs import ELSEWHERE_GRADE, RELATED_GRADE, SAME_GRADE, RealPairs
 from judul_lib.structured.training import (
     LEAST_ODDS,
     platt,
@@ -50,10 +51,10 @@ def unseen_answers(
     Returns
     -------
     answers : DataFrame, shape (n_drawn, ...)
-        One row a drawn pair: ``grade``, ``second_grade``, ``differs``, ``title`` (the hash of the
-        left one), ``faculty``, ``probability``, ``asked`` (that a committee would at least ask)
-        and ``label`` at the default threshold.
-    log_odds : ndarray of float, shape (n, 2)
+        One row a drawn pair: ``grade``, ``second_grade``, ``differs``, ``title`` and ``other``
+        (hashes of the two), ``faculty``, ``doubted``, ``probability``, ``asked`` (that a committee
+        would at least ask), ``relatedness`` and ``label`` at the default threshold.
+    log_odds : ndarray of float, shape (n, 3)
         As from `judul_lib.structured.training.unseen_log_odds`, for training.
     """
     model = unfitted_model(real.counts)
@@ -64,20 +65,23 @@ def unseen_answers(
 
 def answers_of(real: RealPairs, log_odds: FloatArray) -> pd.DataFrame:
     """Calibrate log-odds of unseen pairs, each fold on the others; see `unseen_answers`."""
-    truth = np.column_stack([real.grade >= SAME_GRADE, real.grade >= ELSEWHERE_GRADE]).astype(int)
-    chances = np.zeros((len(real), 2))
+    least = (SAME_GRADE, ELSEWHERE_GRADE, RELATED_GRADE)
+    truth = np.column_stack([real.grade >= grade for grade in least]).astype(int)
+    chances = np.zeros((len(real), len(QUESTIONS)))
     for judged, others in real.folds():
         known = others & real.is_drawn
-        for question in range(2) if judged.any() else ():
+        for question in range(len(QUESTIONS)) if judged.any() else ():
             odds = LEAST_ODDS[question]
             slope, shift = platt(log_odds[known, question], truth[known, question], odds)
             chances[judged, question] = 1 / (1 + np.exp(-(slope * log_odds[judged, question] + shift)))
-    same, asked = chances.T
+    same, asked, _ = chances.T
+    stricter = np.maximum.accumulate(chances, axis=1)
     found = pd.DataFrame(
         {
             "grade": real.grade.astype(int), "second_grade": real.second_grade.astype(int),
             "differs": real.differs, "title": real.left, "faculty": real.is_faculty,
-            "probability": same, "asked": asked,
+            "other": real.right, "doubted": real.is_doubted,
+            "probability": same, "asked": asked, "relatedness": stricter.sum(axis=1),
             "label": labels_of(same, asked, DECISION_THRESHOLD, elsewhere_label=ASK),
         }
     )  # fmt: skip
@@ -85,11 +89,15 @@ def answers_of(real: RealPairs, log_odds: FloatArray) -> pd.DataFrame:
 
 
 def groups(answers: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return the pairs of the one faculty, of the other campuses, and those that two readers graded."""
+    """Return the pairs of the one faculty, of the other campuses, and those that two readers graded.
+
+    Of the other campuses also those about which no reader was in doubt.
+    """
     return {
         "satu fakultas": answers[answers["faculty"]],
         "kampus lain": answers[~answers["faculty"]],
         "dinilai dua kali": answers[answers["second_grade"] >= 0],
+        "kampus lain, tanpa ragu": answers[~answers["faculty"] & ~answers["doubted"]],
     }
 
 
@@ -137,6 +145,34 @@ def _measured(answers: pd.DataFrame, weights: FloatArray) -> dict[str, float]:
             f"recall, {name}": hits / wanted if wanted else np.nan,
         }
     return found
+
+
+def list_gain(answers: pd.DataFrame, order: str = "relatedness", *, n_least: int = 6) -> pd.Series:
+    """Return how well lists are ordered: the gain of their first ten, discounted by rank.
+
+    A list holds the drawn pairs of one title; those with fewer than some, or in which nothing is
+    related, are left out.
+
+    Parameters
+    ----------
+    order : str
+        Column of answers by which the lists are ordered.
+
+    Returns
+    -------
+    Series of float in [0, 1]
+        Index: title.
+
+    References
+    ----------
+    Järvelin, K., & Kekäläinen, J. (2002). *Cumulated gain-based evaluation of IR techniques*.
+    """
+    one, other = answers.assign(own=answers["title"]), answers.assign(own=answers["other"])
+    gains = {}
+    for title, rows in pd.concat([one, other]).groupby("own"):
+        if len(rows) >= n_least and rows["grade"].max() > 0:
+            gains[title] = ndcg_score([2.0 ** rows["grade"] - 1], [rows[order]], k=10)
+    return pd.Series(gains, dtype=float)
 
 
 def reader_kappa(answers: pd.DataFrame) -> pd.DataFrame:

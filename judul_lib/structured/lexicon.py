@@ -16,6 +16,8 @@ LEXICON_STEMS_FILE = _RESOURCES / "lexicon_stems.csv"
 TERMS_FILE = _RESOURCES / "terms.csv"
 SIBLINGS_FILE = _RESOURCES / "siblings.csv"
 PLACES_FILE = _RESOURCES / "places.csv"
+RELATIONS_FILE = _RESOURCES / "relations.csv"
+IMPLICATIONS_FILE = _RESOURCES / "implications.csv"
 _COLUMNS = ["canonical", "variants", "field", "language"]
 
 ASPECTS: Mapping[str, str] = {
@@ -26,6 +28,8 @@ ASPECTS: Mapping[str, str] = {
 """Kinds of terms, as in ``terms.csv``, and the aspect of a study that each speaks of."""
 
 MAX_WEIGHT = 3
+SAME, NEAR, SIBLING = RELATIONS = ("same", "near", "sibling")
+"""How two terms may relate: one thing; exchanged without another study; two things of one kind."""
 
 
 @dataclass(frozen=True)
@@ -54,10 +58,18 @@ class Lexicon:
         Groups of things that exclude each other, by canonical term.
     places, ambiguous : frozenset of str
         Names of places; those that are ordinary words as well.
+    relations : mapping of str to mapping of str to str
+        What two canonical terms are to each other, one of `RELATIONS`; each pair stands under both.
+    implied : mapping of str to frozenset of str
+        What a canonical term says already: *simple additive weighting* is a decision support.
 
     Examples
     --------
     >>> lexicon = Lexicon.read()
+    >>> lexicon.relations["motivasi"]["motivasi kerja"], lexicon.relations["motivasi kerja"]["motivasi"]
+    ('near', 'near')
+    >>> "sistem pendukung keputusan" in lexicon.implied["saw"]
+    True
     >>> lexicon.variants["cnn"], "cnn" in lexicon.without("method").variants
     (('cnn', 'method'), False)
     """
@@ -67,6 +79,8 @@ class Lexicon:
     siblings: Mapping[str, frozenset[int]] = field(default_factory=dict)
     places: frozenset[str] = frozenset()
     ambiguous: frozenset[str] = frozenset()
+    relations: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    implied: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @classmethod
     def read(cls, path: Path = LEXICON_FILE) -> "Lexicon":
@@ -89,6 +103,8 @@ class Lexicon:
             {name: frozenset(groups) for name, groups in siblings.items()},
             frozenset(places),
             frozenset(name for name, is_ambiguous in places.items() if is_ambiguous),
+            _read_relations(),
+            {row["term"]: frozenset(row["implied"].split("|")) for row in _rows(IMPLICATIONS_FILE)},
         )
 
     def without(self, field: str) -> "Lexicon":
@@ -137,6 +153,21 @@ def read_variants(path: Path) -> dict[str, tuple[str, str]]:
                 if known != entry:
                     raise LexiconError(f"{where}: {variant!r} sudah ada di bawah {known[0]!r}.")
     return variants
+
+
+def own_stems() -> dict[str, str]:
+    """Return what `Lexicon.stems` gives for the own lexicon, kept because it takes a second."""
+    with LEXICON_STEMS_FILE.open(encoding="utf-8", newline="") as stream:
+        return {row["word"]: row["stem"] for row in csv.DictReader(stream)}
+
+
+def _read_relations() -> dict[str, dict[str, str]]:
+    relations: dict[str, dict[str, str]] = {}
+    for row in _rows(RELATIONS_FILE):
+        one, other = row["term"], row["other"]
+        relations.setdefault(one, {})[other] = row["relation"]
+        relations.setdefault(other, {})[one] = row["relation"]
+    return relations
 
 
 def _rows(path: Path) -> Iterator[dict[str, str]]:

@@ -34,10 +34,10 @@ STRUCTURED_FEATURES = (*FEATURES, *RECORD_FEATURES)
 """Those of `FEATURES`, and those of the record."""
 
 # What only one title names may narrow the study or leave it open, so that it is left free.
-_RISES = ("_same", "_share", "_matched")
+_RISES = ("_same", "_share")
 _FALLS = (
-    "_left_less", "_far_less", "_worst", "_count", "_siblings", "_sibling_weight", "_roles_swapped",
-    "_numbers_less",
+    "_left_less", "_far_less", "_worst", "_siblings", "_sibling_weight", "_roles_swapped",
+    "_numbers_less", "_compares",
 )  # fmt: skip
 
 
@@ -52,10 +52,13 @@ def _direction(name: str) -> int:
 MONOTONE = tuple(_direction(name) for name in STRUCTURED_FEATURES)
 """1 where the answer may only rise with a feature, -1 where it may only fall, 0 where it is free."""
 
+QUESTIONS = ("same", "asked", "related")
+"""What the model is asked of two titles, the strictest question first."""
+
 PART_NAMES = ("task", "object", "method", "place", "text")
 _PART_OF = {
     "task": "task", "thing": "object", "variable": "object", "activity": "object", "audience": "object",
-    "medium": "object", "method": "method", "platform": "method", "place": "place",
+    "medium": "object", "subject": "object", "method": "method", "platform": "method", "place": "place",
 }  # fmt: skip
 PARTS: Mapping[str, tuple[int, ...]] = MappingProxyType(
     {
@@ -97,15 +100,16 @@ class StructuredModel:
         For the study's cosine.
     counts : UnitCounts
         How often units occur in real titles, and in the archive where that was given.
-    same, asked : BoostedTrees
+    same, asked, related : BoostedTrees
         Log-odds that two titles are the same study; that a committee would at
-        least ask, because it is the same study, if only elsewhere.
+        least ask, because it is the same study, if only elsewhere; that they are related at all.
     """
 
     tfidf: ArrayTfidf
     counts: UnitCounts
     same: BoostedTrees
     asked: BoostedTrees
+    related: BoostedTrees
     parser: TitleParser
     vectors: WordVectors
 
@@ -179,6 +183,23 @@ class StructuredModel:
         """Return the probability that they are the same study, in whatever place, shape (n,)."""
         return 1 / (1 + np.exp(-self.asked.log_odds(features)))
 
+    def relatedness(
+        self, features: FloatArray, probability: FloatArray, asked: FloatArray
+    ) -> FloatArray:
+        """Return how related titles are, in [0, 3], shape (n,): the grade that a reader would give.
+
+        It is the sum of the probabilities of the three questions, none of which is less than
+        that of a stricter one.
+
+        Parameters
+        ----------
+        probability, asked : ndarray of float, shape (n,)
+            As from `probability` and `asked_probability`.
+        """
+        related = 1 / (1 + np.exp(-self.related.log_odds(features)))
+        chances = np.maximum.accumulate([probability, asked, related])
+        return np.round(chances.sum(axis=0), 9)
+
     def contributions(self, features: FloatArray) -> tuple[FloatArray, dict[str, FloatArray]]:
         """Return where the log-odds of pairs begin, and what each of `PARTS` adds to it.
 
@@ -224,7 +245,9 @@ class StructuredModel:
             "n_titles": self.counts.n_titles,
         }
         text = json.dumps(facts, ensure_ascii=False).encode("utf-8")
-        arrays: dict[str, Any] = self.same.arrays("same") | self.asked.arrays("asked")
+        arrays: dict[str, Any] = {}
+        for question in QUESTIONS:
+            arrays |= getattr(self, question).arrays(question)
         np.savez_compressed(
             stream, facts=np.frombuffer(text, dtype=np.uint8), idf=self.tfidf.idf,
             **arrays,
@@ -236,11 +259,13 @@ class StructuredModel:
         """Read what `to_bytes` wrote, with the package's own lexicon and vectors."""
         with np.load(io.BytesIO(content), allow_pickle=False) as stored:
             facts: dict[str, Any] = json.loads(stored["facts"].tobytes())
+            same, asked, related = (BoostedTrees.from_arrays(stored, name) for name in QUESTIONS)
             return cls(
                 ArrayTfidf(facts["terms"], stored["idf"]),
                 UnitCounts(facts["counts"], facts["n_titles"]),
-                BoostedTrees.from_arrays(stored, "same"),
-                BoostedTrees.from_arrays(stored, "asked"),
+                same,
+                asked,
+                related,
                 TitleParser(),
                 WordVectors.read(),
             )

@@ -11,13 +11,18 @@ from numpy.typing import NDArray
 from judul_lib.gold import crossed_pairs
 from judul_lib.preprocessing import pair_key, title_key
 from judul_lib.structured.model import STRUCTURED_FEATURES, StructuredModel
-from judul_lib.structured.real_pairs import ELSEWHERE_GRADE, SAME_GRADE, RealPairs
+from judul_lib.structured.real_pairs import ELSEWHERE_GRADE, RELATED_GRADE, SAME_GRADE, RealPairs
 
 FloatArray = NDArray[np.float64]
 
 _PLACE_NAMED = STRUCTURED_FEATURES.index("place_named")
 # What a person said weighs more than a pair that was graded for everybody.
 _PERSONS_WEIGHT = 5.0
+# Pairs that were written teach what is rare in archives; real ones say how archives are.
+_WRITTEN_WEIGHT = 0.5
+_COMPARES = re.compile(
+    r"\b(?:perbandingan|komparasi|komparatif|comparison|comparative)\b", re.IGNORECASE
+)
 
 _EFFECT = re.compile(
     r"(.*?\b(?:pengaruh|dampak|efek|kontribusi|peran)\s)(.+?)(\sterhadap\s)(.+?)"
@@ -66,6 +71,11 @@ class TrainingSet:
         """1 where it is the same study in whatever place, shape (n,)."""
         return (self.grades >= ELSEWHERE_GRADE).astype(int)
 
+    @property
+    def related(self) -> NDArray[np.int_]:
+        """1 where the two have anything to do with each other, shape (n,)."""
+        return (self.grades >= RELATED_GRADE).astype(int)
+
 
 def training_set(
     gold: pd.DataFrame, model: StructuredModel, *, labelled: pd.DataFrame | None = None
@@ -73,8 +83,8 @@ def training_set(
     """Turn gold pairs and people's labels into features.
 
     The pairs as written are joined by `crossed_pairs`, by each base title
-    with itself, and by `swapped_pairs`. What a person says of a pair takes the place of what is said
-    of it here.
+    with itself, by `swapped_pairs` and by `compared_pairs`. What a person says of a pair takes the
+    place of what is said of it here.
 
     Parameters
     ----------
@@ -84,8 +94,9 @@ def training_set(
     itself = gold.drop_duplicates("base_id").assign(judul_b=lambda bases: bases["judul_a"], grade=4)
     crossed = crossed_pairs(gold).assign(grade=lambda pairs: np.where(pairs["label"] == 1, 3, 1))
     swapped = swapped_pairs(gold).assign(grade=1)
-    pairs = _without(pd.concat([gold, crossed, itself, swapped]), labelled)
-    own = _set(pairs, model, pairs["grade"].to_numpy(dtype=int), pairs["base_id"], 1.0)
+    compared = compared_pairs(gold).assign(grade=1)
+    pairs = _without(pd.concat([gold, crossed, itself, swapped, compared]), labelled)
+    own = _set(pairs, model, pairs["grade"].to_numpy(dtype=int), pairs["base_id"], _WRITTEN_WEIGHT)
     # Where only one title names a place it is the same study by the guide; some pairs are older.
     is_open = (own.grades == ELSEWHERE_GRADE) & (own.features[:, _PLACE_NAMED] < 2)
     own = own.take(np.flatnonzero(~is_open))
@@ -119,6 +130,25 @@ def swapped_pairs(gold: pd.DataFrame) -> pd.DataFrame:
                 rows[title] = (base, f"{start}{effect}{on}{cause}{rest}")
     pairs = [(base, title, other) for title, (base, other) in rows.items()]
     return pd.DataFrame(pairs, columns=["base_id", "judul_a", "judul_b"])
+
+
+def compared_pairs(gold: pd.DataFrame) -> pd.DataFrame:
+    """Pair base titles with a comparison in their words.
+
+    Returns
+    -------
+    DataFrame
+        ``base_id``, ``judul_a``, ``judul_b``.
+
+    Examples
+    --------
+    >>> gold = pd.DataFrame({"base_id": ["1"], "judul_a": ["Deteksi Hoaks dengan CNN"]})
+    >>> compared_pairs(gold)["judul_b"].tolist()
+    ['Perbandingan Deteksi Hoaks dengan CNN']
+    """
+    bases = gold.drop_duplicates("base_id")[["base_id", "judul_a"]]
+    bases = bases[~bases["judul_a"].str.contains(_COMPARES)]
+    return bases.assign(judul_b="Perbandingan " + bases["judul_a"]).reset_index(drop=True)
 
 
 def real_set(real: RealPairs) -> TrainingSet:

@@ -6,17 +6,17 @@ which it stands. The name of a school, firm or village is a place up to where
 the next part begins, whatever words it is made of.
 """
 
-import csv
 from collections.abc import Callable, Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
-from judul_lib.structured.lexicon import LEXICON_STEMS_FILE, Lexicon
+from judul_lib.structured.lexicon import Lexicon, own_stems
 from judul_lib.structured.words import (
     FUNCTION_WORDS,
     Word,
     corrected_stem,
     is_dictionary_word,
+    phrases_within,
     standard_words,
 )
 
@@ -63,14 +63,23 @@ _ITS_EFFECTS = frozenset("pengaruhnya dampaknya efeknya kontribusinya perannya".
 _EXCHANGES = frozenset("substitusi penggantian mengganti pengganti konversi".split())
 _TARGETS = frozenset("ke menjadi menuju into".split())
 _IMPROVES = frozenset("meningkatkan peningkatan tingkatkan improving increase improve".split())
+_PARTS = frozenset("modul modular submodul fitur menu halaman module feature page".split())
+_MAKES = frozenset("pembuatan pengembangan perancangan desain implementasi penerapan".split())
+_PRODUCTS = frozenset("aplikasi sistem game permainan media website web platform video film".split())
 
 
 class Role(IntEnum):
-    """Part in *pengaruh X terhadap Y*, in *X untuk meningkatkan Y*, or in *dari X ke Y*."""
+    """Part in *pengaruh X terhadap Y*, in *X untuk meningkatkan Y*, or in *dari X ke Y*.
+
+    PART is what a title makes of a larger product: *modul X*, *pembuatan X pada aplikasi Y*. What
+    another unit of the title says already is IMPLIED: with *kinerja karyawan*, *karyawan*.
+    """
 
     NONE = 0
     CAUSE = 1
     EFFECT = 2
+    PART = 3
+    IMPLIED = 4
 
 
 class Unit(NamedTuple):
@@ -136,7 +145,7 @@ class TitleParser:
         is_own = lexicon is None and stem is corrected_stem
         self.lexicon = lexicon or Lexicon.read()
         self.stem = stem
-        stems = _own_stems() if is_own else self.lexicon.stems(stem)
+        stems = own_stems() if is_own else self.lexicon.stems(stem)
         self._stemmed: dict[str, tuple[str, str]] = {}
         self._glued: dict[str, tuple[str, str]] = {}
         for variant, entry in self.lexicon.variants.items():
@@ -170,7 +179,17 @@ class TitleParser:
             if key not in seen:
                 seen.add(key)
                 units.append(unit)
-        return units
+        return self._with_implied(units)
+
+    def _with_implied(self, units: list[Unit]) -> list[Unit]:
+        said = {name for unit in units for name in self.lexicon.implied.get(unit.name, ())}
+        said.update(*(phrases_within(unit.name) for unit in units if unit.field != "place"))
+        return [
+            unit._replace(role=Role.IMPLIED)
+            if unit.name in said and unit.role == Role.NONE and unit.field != "place"
+            else unit
+            for unit in units
+        ]
 
     def is_doubtful_place(self, phrase: _Phrase) -> bool:
         """Tell whether a phrase is a place only after *di*, *pada* or a word such as *kota*."""
@@ -298,8 +317,15 @@ class _Reading:
             if self._role == Role.NONE:
                 self._were_causes()
             self._role, self._is_exchange = Role.EFFECT, False
+        elif first in _PARTS or (first in _MAKES and at == 0 and self._is_of_product()):
+            self._role = Role.PART
         elif not self._is_causal and self._role and (last in _AT or phrase.name in _MEANS):
             self._role = Role.NONE
+
+    def _is_of_product(self) -> bool:
+        """Tell whether what is made is part of a product that the title names."""
+        pairs = zip(self._texts, self._texts[1:], strict=False)
+        return any(one in {"pada", "dalam"} and other in _PRODUCTS for one, other in pairs)
 
     def _were_causes(self) -> None:
         """Take what was read so far for the cause of what follows."""
@@ -372,9 +398,3 @@ class _Reading:
         else:
             name = text if field == "place" else self._stems[at]
         self.units.append(Unit(name, field, text, is_known or is_head, self._role, is_head))
-
-
-def _own_stems() -> dict[str, str]:
-    """Return what `Lexicon.stems` gives for the own lexicon, kept because it takes a second."""
-    with LEXICON_STEMS_FILE.open(encoding="utf-8", newline="") as stream:
-        return {row["word"]: row["stem"] for row in csv.DictReader(stream)}

@@ -3,14 +3,15 @@
 The titles are not part of the project. ``data/real_pairs.npz`` holds the
 features of each pair, its grades, and the hashes of its two titles, so that
 the model can be trained and judged without a title; ``data/README.md`` says
-how the pairs were drawn and graded. ``scripts/real_pairs.py`` makes it anew
-where the titles are.
+how the pairs were drawn and graded. Pairs that were graded for the project
+itself stand in ``data/real_grades.csv``, by the hashes of their titles.
+``scripts/real_pairs.py`` makes the numbers anew where the titles are.
 """
 
 import hashlib
 import io
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from judul_lib.errors import GoldError
@@ -29,11 +31,14 @@ FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
 REAL_PAIRS_FILE = "real_pairs.npz"
-SAME_GRADE, ELSEWHERE_GRADE = 3, 2
+REAL_GRADES_FILE = "real_grades.csv"
+SAME_GRADE, ELSEWHERE_GRADE, RELATED_GRADE = 3, 2, 1
 FACULTY = "kampus"
 """Source of the pairs of one faculty; the others are campuses, and ``a+b`` is a pair of two of them."""
 
 N_FACULTY_FOLDS = 8
+_LAST_DRAWN = 20_000
+_SIDES = (("left", "a"), ("right", "b"))
 _MIN_COUNT = 3  # A word that stands in fewer titles could be a name of somebody.
 
 
@@ -51,6 +56,8 @@ class RealPairs:
         By another reader, -1 where there was none.
     is_drawn : ndarray of bool, shape (n,)
         Drawn as an archive meets them; the others were chosen because a model found them alike.
+    is_doubted : ndarray of bool, shape (n,)
+        The reader would not be surprised by a colleague's other answer to *the same study*.
     differs : ndarray of str, shape (n,)
         What differs, in the letters of the grading guide.
     source : ndarray of str, shape (n,)
@@ -64,6 +71,7 @@ class RealPairs:
     grade: NDArray[np.int8]
     second_grade: NDArray[np.int8]
     is_drawn: BoolArray
+    is_doubted: BoolArray
     differs: NDArray[np.str_]
     source: NDArray[np.str_]
     left: NDArray[np.str_]
@@ -161,13 +169,42 @@ def published_counts(counts: UnitCounts, known: Collection[str]) -> UnitCounts:
     return UnitCounts(kept, counts.n_titles)
 
 
+def with_titles(grades: pd.DataFrame, titles: Iterable[str]) -> pd.DataFrame:
+    """Give the pairs of ``real_grades.csv`` their titles again.
+
+    Parameters
+    ----------
+    grades : DataFrame
+        Columns ``left`` and ``right``, hashes, and what `from_table` asks for.
+    titles : iterable of str
+        Where the titles of these hashes are among.
+
+    Raises
+    ------
+    GoldError
+        One is not.
+
+    Examples
+    --------
+    >>> grades = pd.DataFrame({"left": [title_hash("Padi")], "right": [title_hash("Jagung")]})
+    >>> with_titles(grades, ["Jagung", "Padi"])[["judul_a", "judul_b"]].to_numpy().tolist()
+    [['Padi', 'Jagung']]
+    """
+    known = {title_hash(title): title for title in titles}
+    try:
+        found = {f"judul_{end}": [known[key] for key in grades[side]] for side, end in _SIDES}
+    except KeyError as error:
+        raise GoldError(f"Judul dengan sidik {error.args[0]} tidak ada di arsip.") from error
+    return grades.drop(columns=["left", "right"]).assign(**found)
+
+
 def from_table(rows: Mapping[str, Sequence[Any]], features: FloatArray, counts: UnitCounts) -> RealPairs:
     """Return graded pairs from columns ``judul_a``, ``judul_b``, ``grade``, ``grade2``, ``diff``, ...
 
     Parameters
     ----------
     rows : mapping of str to sequence
-        Also ``id`` (from 20001 on not drawn) and ``sumber``.
+        Also ``id`` (from 20001 on not drawn), ``doubt`` and ``sumber``.
     features : ndarray, shape (n, n_features)
     """
     second = np.array([-1 if value != value else int(value) for value in rows["grade2"]])
@@ -175,7 +212,8 @@ def from_table(rows: Mapping[str, Sequence[Any]], features: FloatArray, counts: 
         features=features,
         grade=np.array(rows["grade"], dtype=np.int8),
         second_grade=second.astype(np.int8),
-        is_drawn=np.array(rows["id"]) <= 20_000,
+        is_drawn=np.array(rows["id"]) <= _LAST_DRAWN,
+        is_doubted=np.array(rows["doubt"]) == 1,
         differs=np.array([value if isinstance(value, str) else "" for value in rows["diff"]]),
         source=np.array([str(value) for value in rows["sumber"]]),
         left=np.array([title_hash(title) for title in rows["judul_a"]]),

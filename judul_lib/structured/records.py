@@ -21,6 +21,7 @@ Rows = NDArray[np.integer]
 Key = TypeVar("Key", str, int)
 
 _MAX_UNITS, _PART = 32, 4096
+_MIN_TYPO = 5  # Shorter words have too many neighbours.
 ASPECT_NAMES = tuple(dict.fromkeys(ASPECTS.values()))
 """Aspects of a study, in the order of their numbers in `UnitTable.aspects`."""
 
@@ -213,6 +214,8 @@ class UnitTable:
     is_number, is_place, is_known : ndarray of bool, shape (n_units,)
     groups : list of frozenset of int, shape (n_units,)
         As in `Lexicon.siblings`.
+    related : list of mapping of str to str, shape (n_units,)
+        As in `Lexicon.relations`.
     """
 
     def __init__(
@@ -229,6 +232,7 @@ class UnitTable:
         self.is_place = np.array([unit.field == "place" for unit in units], dtype=bool)
         self.is_known = np.array([unit.known for unit in units], dtype=bool)
         self.groups = [lexicon.siblings.get(unit.name, frozenset()) for unit in units]
+        self.related = [lexicon.relations.get(unit.name, {}) for unit in units]
 
     def take(self, numbers: Rows) -> "UnitTable":
         """Return the table of some units."""
@@ -244,6 +248,17 @@ class UnitTable:
     def abbreviations(self) -> list[str]:
         """The `abbreviation` of each, shape (n_units,)."""
         return list(map(abbreviation, self.units))
+
+    @cached_property
+    def by_abbreviation(self) -> Mapping[str, list[int]]:
+        """Numbers of the units that may abbreviate others, by their letters."""
+        return _places_of((text,) if text else () for text in self.abbreviations)
+
+    @cached_property
+    def long_words(self) -> tuple[int, ...]:
+        """Numbers of the single words that are long enough for a typing error to be told."""
+        texts = [unit.text for unit in self.units]
+        return tuple(k for k, text in enumerate(texts) if len(text) >= _MIN_TYPO and text.isalpha())
 
     @cached_property
     def by_name(self) -> Mapping[str, list[int]]:

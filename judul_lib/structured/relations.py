@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from rapidfuzz.distance import OSA
 from rapidfuzz.process import cdist
 
+from judul_lib.structured.lexicon import NEAR, RELATIONS, SAME, SIBLING
 from judul_lib.structured.parser import Unit
 from judul_lib.structured.records import (
     RecordTable,
@@ -27,10 +28,10 @@ from judul_lib.structured.words import is_dictionary_word
 
 BoolArray = NDArray[np.bool_]
 
-# Shorter words have too many neighbours; in long ones two letters may be wrong.
-_MIN_TYPO, _LONG = 5, 9
+# In long words two letters may be wrong.
+_LONG = 9
 _MAX_INITIALS, _MAX_JOINED = 7, 4
-_PART_OF = 0.8
+_PART_OF, _TOLD_NEAR = 0.8, 0.9
 # However alike their names: another one makes another study.
 _NEAR_SIBLING = 0.3
 
@@ -53,7 +54,8 @@ class Relations:
     @classmethod
     def between(cls, left: UnitTable, right: UnitTable) -> "Relations":
         """Compare all units of two tables."""
-        same = _equal(left, right)
+        told = _told(left, right)
+        same = _equal(left, right) | told[SAME]
         if len(left) and len(right):
             _mark_typos(left, right, same)
         # The number of a school is no version.
@@ -62,7 +64,8 @@ class Relations:
         near = np.clip(left.vectors @ right.vectors.T, 0, 1)
         _mark_parts(left, right, near)
         near[left.is_place[:, None] & right.is_place] = 0
-        siblings = _siblings(left, right) & ~same
+        near[told[NEAR]] = np.maximum(near[told[NEAR]], _TOLD_NEAR)
+        siblings = (_siblings(left, right) | told[SIBLING]) & ~same & ~told[NEAR]
         near[siblings] = np.minimum(near[siblings], _NEAR_SIBLING)
         return cls(same, siblings, near)
 
@@ -75,9 +78,18 @@ def _equal(left: UnitTable, right: UnitTable) -> BoolArray:
     return same
 
 
+def _told(left: UnitTable, right: UnitTable) -> dict[str, BoolArray]:
+    """Mark what the lexicon says of two terms."""
+    marks = {relation: np.zeros((len(left), len(right)), dtype=bool) for relation in RELATIONS}
+    for row, related in enumerate(left.related):
+        for name in related.keys() & right.by_name.keys():
+            marks[related[name]][row, right.by_name[name]] = True
+    return marks
+
+
 def _mark_typos(left: UnitTable, right: UnitTable, same: BoolArray) -> None:
     """Mark words of which one is hardly a word and differs from the other in a letter or two."""
-    rows, columns = _long_words(left.units), _long_words(right.units)
+    rows, columns = left.long_words, right.long_words
     if not rows or not columns:
         return
     words = [left.units[row].text for row in rows]
@@ -104,10 +116,6 @@ def _mark_parts(left: UnitTable, right: UnitTable, near: NDArray[np.float32]) ->
             other = set(right.units[column].name.split())
             if words < other or words > other:
                 near[row, column] = max(near[row, column], _PART_OF)
-
-
-def _long_words(units: Sequence[Unit]) -> list[int]:
-    return [row for row, unit in enumerate(units) if len(unit.text) >= _MIN_TYPO and unit.text.isalpha()]
 
 
 def _siblings(left: UnitTable, right: UnitTable) -> BoolArray:
@@ -192,8 +200,10 @@ def abbreviations(left: RecordTable, left_row: int, right: RecordTable) -> Rows:
     own = left.take(np.array([left_row])).words
     spans = [
         (number, first[0], last[0])
-        for number, unit in enumerate(right.units.units)
-        for rows, first, last in _in_words(own, unit, right.units.abbreviations[number])
+        for text, numbers in right.units.by_abbreviation.items()
+        if text in own.initials or text in own.letters
+        for number in numbers
+        for rows, first, last in _in_words(own, right.units.units[number], text)
         if len(rows)
     ]
     for number, first_unit, last_unit in spans:

@@ -1,6 +1,8 @@
 """Fit the structured model on real pairs and on the development part of the gold pairs; package it."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +27,7 @@ from judul_lib.preprocessing import preprocess_titles
 from judul_lib.settings import FULL, SEED
 from judul_lib.storage import content_version, frame_text, sha256_of
 from judul_lib.structured.boosting import BoostedTrees, fit_trees
-from judul_lib.structured.model import MONOTONE, STRUCTURED_FEATURES, StructuredModel
+from judul_lib.structured.model import MONOTONE, QUESTIONS, STRUCTURED_FEATURES, StructuredModel
 from judul_lib.structured.pairs import TrainingSet, real_set, training_set
 from judul_lib.structured.parser import TitleParser
 from judul_lib.structured.real_pairs import REAL_PAIRS_FILE, RealPairs
@@ -43,11 +45,11 @@ REAL_PAIRS = Path(__file__).parents[2] / "data" / REAL_PAIRS_FILE
 GOLD_KINDS = REAL_PAIRS.with_name("gold_kinds.csv")
 """The project's own gold pairs of further kinds: what decides, and what does not."""
 
-LEAST_ODDS = (1.0, 3.0)
-"""Odds at which a probability of 0.5 stands: same study, and the same in whatever place.
+LEAST_ODDS = (1.0, 5.0, 1.0)
+"""Odds at which a probability of 0.5 stands: same study, the same in whatever place, related.
 
 To ask about every title that is as likely as not the same elsewhere would be to ask about one title
-in five; at three to one it is near one in ten.
+in five; at five to one it is one in ten.
 """
 
 _GOLD_FOLDS = 5
@@ -63,7 +65,9 @@ def unfitted_model(
     """Return a model that can read titles and knows how rare terms are, but has learnt nothing yet."""
     parser = parser or TitleParser()
     tfidf = arrays.ArrayTfidf([], np.empty(0))
-    return StructuredModel(tfidf, counts, _NO_TREES, _NO_TREES, parser, vectors or WordVectors.read())
+    return StructuredModel(
+        tfidf, counts, _NO_TREES, _NO_TREES, _NO_TREES, parser, vectors or WordVectors.read()
+    )
 
 
 def train_structured(
@@ -101,7 +105,7 @@ def train_structured(
         As for `training_set`.
     calibrate : bool
         False saves time where only the order of the scores counts.
-    unseen : ndarray of float, shape (n_real, 2)
+    unseen : ndarray of float, shape (n_real, 3)
         As from `unseen_log_odds`, where it is at hand already.
 
     References
@@ -119,13 +123,13 @@ def train_structured(
         return fitted
     if unseen is None:
         unseen = unseen_log_odds(model, real, extra, random_state=random_state)
-    return replace(
-        fitted,
-        same=_calibrated(fitted.same, unseen[:, 0], truth.same, real.is_drawn),
-        asked=_calibrated(
-            fitted.asked, unseen[:, 1], truth.asked, real.is_drawn, least_odds=LEAST_ODDS[1]
-        ),
-    )
+    calibrated: Any = {
+        name: _calibrated(
+            getattr(fitted, name), log_odds, getattr(truth, name), real.is_drawn, least_odds=odds
+        )
+        for name, log_odds, odds in zip(QUESTIONS, unseen.T, LEAST_ODDS, strict=True)
+    }
+    return replace(fitted, **calibrated)
 
 
 def with_kinds(gold: pd.DataFrame, kinds: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -149,9 +153,9 @@ def fit_structured(
     directions: Sequence[int] | None = MONOTONE,
     without: Sequence[str] = (),
     random_state: int = SEED,
-    questions: Sequence[str] = ("same", "asked"),
+    questions: Sequence[str] = QUESTIONS,
 ) -> StructuredModel:
-    """Fit some questions of a model on a training set, both by default; not calibrated."""
+    """Fit some questions of a model on a training set, all by default; not calibrated."""
     features = learnt_from(data.features, without)
     settings: Mapping[str, Any] = {
         "directions": directions, "weights": data.weights, "random_state": random_state,
@@ -172,15 +176,20 @@ def unseen_log_odds(
 
     Returns
     -------
-    ndarray of float, shape (n, 2)
-        That they are the same study, and that they are in whatever place.
+    ndarray of float, shape (n, 3)
+        Columns in the order of `QUESTIONS`.
     """
     whole = real_set(real)
-    unseen = np.zeros((len(real), 2))
-    for judged, seen in real.folds():
-        if judged.any():
-            part = fit_structured(model, whole.take(seen) + extra, random_state=random_state)
-            unseen[judged] = _both(part, real.features[judged])
+    unseen = np.zeros((len(real), len(QUESTIONS)))
+
+    def judge(fold: tuple[NDArray[np.bool_], NDArray[np.bool_]]) -> None:
+        judged, seen = fold
+        part = fit_structured(model, whole.take(seen) + extra, random_state=random_state)
+        answers = [getattr(part, name).log_odds(real.features[judged]) for name in QUESTIONS]
+        unseen[judged] = np.column_stack(answers)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(judge, [fold for fold in real.folds() if fold[0].any()]))
     return unseen
 
 
@@ -195,7 +204,7 @@ def unseen_gold_scores(
 
     Parameters
     ----------
-    unseen : ndarray of float, shape (n_real, 2)
+    unseen : ndarray of float, shape (n_real, 3)
         As for `train_structured`; the probabilities are calibrated by it where it is given.
     """
     real = real if real is not None else RealPairs.read(REAL_PAIRS)
@@ -218,10 +227,6 @@ def _gold_folds(data: TrainingSet, gold: pd.DataFrame) -> Iterator[tuple[NDArray
     folds = GroupKFold(min(_GOLD_FOLDS, gold["base_id"].nunique()))
     for seen, judged in folds.split(data.features, groups=data.groups):
         yield seen, set(data.groups[judged])
-
-
-def _both(model: StructuredModel, features: FloatArray) -> FloatArray:
-    return np.column_stack([model.same.log_odds(features), model.asked.log_odds(features)])
 
 
 def _calibrated(

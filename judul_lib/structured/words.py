@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Container, Mapping
 from functools import cache
+from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,6 +43,8 @@ _STUDENT_NUMBER = re.compile(r"\(?\b(?:[A-Z]?\d{1,2}\.\d{4}\.\d{4,6}|[A-Z]{0,3}\
 _INITIALS = re.compile(r"\b(?:[A-Za-z]\.){2,}(?:[A-Za-z]\b)?")
 # "qur'an" and "sya'ban" are one word, "e-learning" is two.
 _APOSTROPHE = re.compile(r"(?<=\w)['’`‘´ʼ](?=\w)")
+# "J&T", "R&D": a name of letters.
+_AND = re.compile(r"(?<=\b\w)&(?=\w\b)")
 # Accents taken off their letters, and what PDFs leave where a word was broken.
 _INVISIBLE = re.compile("[\u0300-\u036f\u00ad\u200b-\u200d\u2060\ufeff]")
 _LETTERS = re.compile(r"[^\W\d_]{3}")
@@ -115,6 +118,7 @@ def _cleaned(title: str) -> str:
         # A title that is nothing else is left as it is.
         text = part.sub(" ", text) if _LETTERS.search(part.sub(" ", text)) else text
     text = _APOSTROPHE.sub("", text)
+    text = _AND.sub("n", text)
     text = _INITIALS.sub(lambda found: found[0].replace(".", "") + " ", text)
     return _INVISIBLE.sub("", unicodedata.normalize("NFKD", text.casefold()))
 
@@ -200,3 +204,16 @@ def standard_words(title: str, places: Container[str] = frozenset()) -> list[Wor
         first, *further = standard.split()
         result += [word._replace(text=first), *map(Word, further)]
     return result
+
+
+def phrases_within(name: str) -> set[str]:
+    """Return the words of a name, and its longer parts; a single word has none.
+
+    Examples
+    --------
+    >>> sorted(phrases_within("kinerja guru honorer"))
+    ['guru', 'guru honorer', 'honorer', 'kinerja', 'kinerja guru']
+    """
+    words = name.split()
+    spans = combinations(range(len(words) + 1), 2)
+    return {" ".join(words[start:stop]) for start, stop in spans if stop - start < len(words)}
