@@ -7,9 +7,11 @@ from typing import Any
 from judul_lib.errors import ModelError
 from judul_lib.storage import sha256_of
 from judul_lib.structured.lexicon import (
+    IMPLICATIONS_FILE,
     LEXICON_FILE,
     LEXICON_STEMS_FILE,
     PLACES_FILE,
+    RELATIONS_FILE,
     SIBLINGS_FILE,
     TERMS_FILE,
 )
@@ -18,7 +20,7 @@ from judul_lib.structured.words import SPELLINGS_FILE, STEMS_FILE
 
 _FILES = (
     LEXICON_FILE, LEXICON_STEMS_FILE, TERMS_FILE, SIBLINGS_FILE, PLACES_FILE, SPELLINGS_FILE, STEMS_FILE,
-    VECTORS_FILE,
+    RELATIONS_FILE, IMPLICATIONS_FILE, VECTORS_FILE,
 )  # fmt: skip
 
 

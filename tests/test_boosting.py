@@ -29,7 +29,7 @@ TREES = fit_trees(FEATURES, LABELS, directions=DIRECTIONS, weights=WEIGHTS, **SE
 def test_the_answer_is_scikit_learns_own():
     learner = HistGradientBoostingClassifier(
         max_iter=30, learning_rate=0.2, max_leaf_nodes=6, min_samples_leaf=5, l2_regularization=5.0,
-        monotonic_cst=DIRECTIONS, early_stopping=False, random_state=0,
+        monotonic_cst=DIRECTIONS, early_stopping=False, max_bins=31, max_features=0.4, random_state=0,
     )  # fmt: skip
     learner.fit(FEATURES, LABELS, sample_weight=WEIGHTS)
     others = np.random.default_rng(1).normal(size=(300, N_FEATURES))

@@ -16,11 +16,12 @@ from judul_lib.structured.evaluation import (
     by_difference,
     grade_confusion,
     groups,
+    list_gain,
     measures,
     reader_kappa,
 )
 from judul_lib.structured.explanation import compare_rows
-from judul_lib.structured.lexicon import Lexicon
+from judul_lib.structured.lexicon import SAME, Lexicon
 from judul_lib.structured.model import STRUCTURED_FEATURES
 from judul_lib.structured.pairs import TrainingSet, real_set, swapped_pairs, training_set
 from judul_lib.structured.real_pairs import (
@@ -144,14 +145,16 @@ def test_unseen_scores_come_from_other_pairs(real, monkeypatch):
     pairs = from_table(rows, features, UnitCounts({"padi": 3}, 60))
     learnt = []
 
-    def noting(model, data, **settings):
-        learnt.append({row.tobytes() for row in data.features})
-        return model
+    class Knowing:
+        def __init__(self, data):
+            self.known = {row.tobytes() for row in data.features}
+            self.same = self.asked = self.related = self
+            learnt.append(self)
 
-    monkeypatch.setattr(training, "fit_structured", noting)
-    monkeypatch.setattr(training, "_both", lambda model, rows: np.array(
-        [[float(row.tobytes() in learnt[-1])] * 2 for row in rows]
-    ))  # fmt: skip
+        def log_odds(self, rows):
+            return np.array([float(row.tobytes() in self.known) for row in rows])
+
+    monkeypatch.setattr(training, "fit_structured", lambda model, data, **settings: Knowing(data))
     none = TrainingSet(np.empty((0, features.shape[1])), *(np.empty(0) for _ in range(3)))
     assert not unseen_log_odds(None, pairs, none).any()
     assert len(learnt) > 2
@@ -162,9 +165,11 @@ def test_rare_words_that_nobody_knows_are_not_published():
     assert published_counts(counts, ["padi"]).counts == {"padi": 1, "harga": 3}
 
 
-def test_grades_teach_two_questions(real):
+def test_grades_teach_three_questions(real):
     data = real_set(real)
     assert (data.same <= data.asked).all()
+    assert (data.asked <= data.related).all()
+    assert data.related.sum() - data.asked.sum() == (real.grade == 1).sum()
     assert data.asked.sum() - data.same.sum() == (real.grade == 2).sum()
 
 
@@ -176,6 +181,8 @@ def answers(n=120):
             "grade": grade, "second_grade": np.where(rng.random(n) < 0.5, grade, -1),
             "differs": rng.choice(["-", "m", "MO", "P", "X", ""], n),
             "title": rng.integers(0, n // 2, n).astype(str), "faculty": rng.random(n) < 0.5,
+            "other": rng.integers(n, 2 * n, n).astype(str), "doubted": rng.random(n) < 0.2,
+            "relatedness": grade + rng.random(n) / 2,
             "probability": np.where(grade >= 3, 0.9, 0.1), "asked": np.where(grade >= 2, 0.8, 0.2),
         }
     )  # fmt: skip
@@ -213,6 +220,38 @@ def test_groups_are_the_faculty_the_campuses_and_those_graded_twice():
     parts = groups(told)
     assert len(parts["satu fakultas"]) + len(parts["kampus lain"]) == len(told)
     assert (parts["dinilai dua kali"]["second_grade"] >= 0).all()
+    sure = parts["kampus lain, tanpa ragu"]
+    assert not sure["doubted"].any()
+    assert len(sure) == (~told["faculty"] & ~told["doubted"]).sum()
+
+
+def test_a_list_is_worth_as_much_as_its_order():
+    told = pd.DataFrame(
+        {"title": "a", "other": list("bcdefg"), "grade": [0, 0, 1, 2, 3, 4],
+         "relatedness": [0.1, 0.2, 0.9, 1.5, 2.4, 2.8], "probability": [0.5] * 6}
+    )  # fmt: skip
+    assert list_gain(told).to_dict() == {"a": 1}
+    turned = told.assign(relatedness=-told["relatedness"])
+    assert 0 < list_gain(turned)["a"] < list_gain(told, "probability")["a"] < 1
+    assert list_gain(told.head(5)).empty
+    assert list_gain(told.assign(grade=0)).empty
+
+
+def test_grades_by_hash_find_their_titles_again():
+    grades = pd.DataFrame({"left": [title_hash("Padi")], "right": ["0" * 16], "grade": [1]})
+    with pytest.raises(GoldError, match="0000"):
+        with_titles(grades, ["Padi", "Jagung"])
+
+
+def test_the_grades_of_the_project_tell_no_title():
+    grades = pd.read_csv(REAL_PAIRS.with_name(REAL_GRADES_FILE))
+    assert grades.columns.tolist() == [
+        "id", "sumber", "left", "right", "grade", "diff", "doubt", "grade2"
+    ]  # fmt: skip
+    assert pd.concat([grades["left"], grades["right"]]).str.fullmatch("[0-9a-f]{16}").all()
+    assert grades["diff"].str.fullmatch("-|X|[tTmMoOpP]+").all()
+    assert len(grades) > 2000
+    assert grades["grade2"].notna().mean() > 0.3
 
 
 def test_recall_is_told_by_what_differs():
@@ -230,7 +269,8 @@ def test_answers_are_calibrated_on_others_and_only_drawn_pairs_are_judged():
     rows, features = table()
     pairs = from_table(rows, features, UnitCounts())
     rng = np.random.default_rng(0)
-    odds = np.column_stack([pairs.labels, pairs.grade >= 2]) * 2.0 - 1 + rng.normal(size=(60, 2))
+    truth = np.column_stack([pairs.labels, pairs.grade >= 2, pairs.grade >= 1])
+    odds = truth * 2.0 - 1 + rng.normal(size=(60, 3))
     told = answers_of(pairs, odds)
     assert len(told) == pairs.is_drawn.sum()
     assert told["probability"].between(0, 1).all()
@@ -253,7 +293,7 @@ def test_the_package_judges_unseen_pairs_in_one_go(monkeypatch):
         columns=["base_id", "kind", "grade", "judul_a", "judul_b"],
     )  # fmt: skip
     told, odds = evaluation.unseen_answers(gold, pairs)
-    assert (len(told), odds.shape) == (pairs.is_drawn.sum(), (60, 2))
+    assert (len(told), odds.shape) == (pairs.is_drawn.sum(), (60, 3))
     assert np.isfinite(odds).all()
 
 
@@ -341,6 +381,9 @@ def has_counterpart(name, left, right):
     all_own = [word for unit in own.values() for word in unit.text.split()]
     own_joined, own_initials = "".join(all_own), "".join(word[0] for word in all_own)
     if text.replace(" ", "") in joined or text.replace(" ", "") in initials:
+        return True
+    told = Lexicon.read().relations
+    if any(told.get(own[name].name, {}).get(unit.name) == SAME for unit in others.values()):
         return True
     for unit in others.values():
         letters = unit.text.replace(" ", "")

@@ -231,6 +231,8 @@ def package(tmp_path_factory):
         "lexicon_stems.csv",
         "terms.csv",
         "siblings.csv",
+        "relations.csv",
+        "implications.csv",
         "places.csv",
         "spellings.csv",
         "stems.csv",

@@ -7,7 +7,7 @@ an archive meets them are judged. Pairs that share a title hang together, so
 titles are drawn anew for the intervals and not pairs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -61,6 +61,36 @@ def unseen_answers(
     learnt = training_set(with_kinds(gold), model)
     log_odds = unseen_log_odds(model, real, learnt, random_state=random_state)
     return answers_of(real, log_odds), log_odds
+
+
+def learning_curve(
+    gold: pd.DataFrame, real: RealPairs, shares: Sequence[float], *, random_state: int = SEED
+) -> dict[int, pd.DataFrame]:
+    """Judge pairs of unseen campuses by models that learnt from a part of the real pairs.
+
+    Parameters
+    ----------
+    gold : DataFrame
+        As for `unseen_answers`.
+    shares : sequence of float in (0, 1)
+        Of the real pairs; the titles of a smaller part are among those of a larger one.
+
+    Returns
+    -------
+    dict of int to DataFrame
+        How many real pairs were learnt from at most, and the answers about the other campuses.
+        Only the question of the same study is asked.
+    """
+    model = unfitted_model(real.counts)
+    extra = training_set(with_kinds(gold), model)
+    place = np.array([int(title[8:12], 16) / 16**4 for title in real.left.tolist()])
+    found = {}
+    for share in shares:
+        log_odds = unseen_log_odds(
+            model, real, extra, random_state=random_state, questions=["same"], learnt=place < share
+        )
+        found[int((place < share).sum())] = groups(answers_of(real, log_odds))["kampus lain"]
+    return found
 
 
 def answers_of(real: RealPairs, log_odds: FloatArray) -> pd.DataFrame:

@@ -156,7 +156,13 @@ def read_variants(path: Path) -> dict[str, tuple[str, str]]:
 
 
 def own_stems() -> dict[str, str]:
-    """Return what `Lexicon.stems` gives for the own lexicon, kept because it takes a second."""
+    """Return what `Lexicon.stems` gives for the own lexicon, kept because it takes a second.
+
+    Examples
+    --------
+    >>> own_stems()["aduan"]
+    'adu'
+    """
     with LEXICON_STEMS_FILE.open(encoding="utf-8", newline="") as stream:
         return {row["word"]: row["stem"] for row in csv.DictReader(stream)}
 

@@ -170,9 +170,22 @@ def learnt_from(features: FloatArray, without: Sequence[str] = ()) -> FloatArray
 
 
 def unseen_log_odds(
-    model: StructuredModel, real: RealPairs, extra: TrainingSet, *, random_state: int = SEED
+    model: StructuredModel,
+    real: RealPairs,
+    extra: TrainingSet,
+    *,
+    random_state: int = SEED,
+    questions: Sequence[str] = QUESTIONS,
+    learnt: NDArray[np.bool_] | None = None,
 ) -> FloatArray:
     """Return the log-odds of real pairs by models that saw neither their campus nor their titles.
+
+    Parameters
+    ----------
+    questions : sequence of str
+        Those that are asked; the log-odds of the others are 0.
+    learnt : ndarray of bool, shape (n,)
+        Which of the real pairs may be learnt from, all by default.
 
     Returns
     -------
@@ -184,9 +197,10 @@ def unseen_log_odds(
 
     def judge(fold: tuple[NDArray[np.bool_], NDArray[np.bool_]]) -> None:
         judged, seen = fold
-        part = fit_structured(model, whole.take(seen) + extra, random_state=random_state)
-        answers = [getattr(part, name).log_odds(real.features[judged]) for name in QUESTIONS]
-        unseen[judged] = np.column_stack(answers)
+        data = whole.take(seen if learnt is None else seen & learnt) + extra
+        part = fit_structured(model, data, random_state=random_state, questions=questions)
+        for name in questions:
+            unseen[judged, QUESTIONS.index(name)] = getattr(part, name).log_odds(real.features[judged])
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(judge, [fold for fold in real.folds() if fold[0].any()]))
