@@ -11,7 +11,6 @@ import pytest
 
 from judul_lib.archive_gauge import draw_sample, strata, survey
 from judul_lib.checkers import load_checker
-from judul_lib.cli_archive import _judged_text
 from judul_lib.corpus import read_corpus
 from judul_lib.errors import CorpusError, GaugeError
 from judul_lib.gauge_estimates import FEWEST_LABELS, GOAL, THRESHOLDS, JudgedSample

@@ -13,11 +13,12 @@ from judul_lib.structured.comparison import AlignedPairs, align
 from judul_lib.structured.model import StructuredModel
 from judul_lib.structured.parser import Unit
 from judul_lib.structured.records import RecordTable
-from judul_lib.structured.relations import Relations
+from judul_lib.structured.relations import TOLD_NEAR, Relations
 
-SAME, PARTLY, DIFFERENT_FIELD, ONE_SIDED, UNNAMED = (
+SAME, PARTLY, ALIKE, DIFFERENT_FIELD, ONE_SIDED, UNNAMED = (
     "sama",
     "sebagian sama",
+    "serupa",
     "berbeda",
     "hanya di satu judul",
     "tidak disebut",
@@ -38,35 +39,40 @@ class FieldComparison:
     shared : tuple of str
         What both titles name, as the lexicon calls it.
     left, right : tuple of str
-        What only the one or only the other names, as written; without what says nothing of its own.
+        What only the one or only the other names, as written; without what says nothing of its own,
+        and what another unit of the title says already.
+    alike_left, alike_right : tuple of str
+        What may stand for the other without making another study, as written.
     """
 
     field: str
     shared: tuple[str, ...]
     left: tuple[str, ...]
     right: tuple[str, ...]
+    alike_left: tuple[str, ...] = ()
+    alike_right: tuple[str, ...] = ()
 
     @property
     def relation(self) -> str:
-        """`SAME`, `PARTLY`, `DIFFERENT_FIELD`, `ONE_SIDED` or `UNNAMED`."""
+        """`SAME`, `PARTLY`, `ALIKE`, `DIFFERENT_FIELD`, `ONE_SIDED` or `UNNAMED`."""
         if self.shared:
             return PARTLY if self.left and self.right else SAME
+        if self.alike_left:
+            return PARTLY if self.left and self.right else ALIKE
         if self.left and self.right:
             return DIFFERENT_FIELD
         return ONE_SIDED if self.left or self.right else UNNAMED
 
     def __str__(self) -> str:
         """Return an Indonesian phrase, such as *metode berbeda: cnn – svm*."""
-        name, parts = FIELD_NAMES[self.field], []
-        if self.shared:
-            parts.append(f"{name} {self.relation}: {', '.join(self.shared)}")
+        parts = [f"{self.relation}: {', '.join(self.shared)}"] if self.shared else []
+        if self.alike_left:
+            parts.append(f"{ALIKE}: {', '.join(self.alike_left)} – {', '.join(self.alike_right)}")
         if self.left and self.right:
-            differs = f"berbeda: {', '.join(self.left)} – {', '.join(self.right)}"
-            parts.append(differs if self.shared else f"{name} {differs}")
+            parts.append(f"{DIFFERENT_FIELD}: {', '.join(self.left)} – {', '.join(self.right)}")
         elif self.left or self.right:
-            only = f"{_ONLY[bool(self.right)]}: {', '.join(self.left or self.right)}"
-            parts.append(only if self.shared else f"{name} {only}")
-        return ", ".join(parts)
+            parts.append(f"{_ONLY[bool(self.right)]}: {', '.join(self.left or self.right)}")
+        return f"{FIELD_NAMES[self.field]} {', '.join(parts)}" if parts else ""
 
 
 def compare_fields(model: StructuredModel, left: str, right: str) -> list[FieldComparison]:
@@ -118,26 +124,28 @@ def compare_rows(
 def _compared(
     pairs: AlignedPairs, number: int, left: Sequence[Unit], right: Sequence[Unit]
 ) -> list[FieldComparison]:
-    sides = pairs.left, pairs.right
-    weights = [side.of(side.units.weights)[number] for side in sides]
-    matched = [side.matched[number] for side in sides]
+    sides, titles = (pairs.left, pairs.right), (left, right)
+    fields = [np.array([_ORDER.index(unit.field) for unit in units], dtype=int) for units in titles]
+    n_left, n_right = map(len, titles)
+    is_alike = pairs.near[number, :n_left, :n_right] >= TOLD_NEAR
+    is_alike &= fields[0][:, None] == fields[1]
+    alike = is_alike.any(axis=1), is_alike.any(axis=0)
     compared = []
-    for field in _ORDER:
-        shared = [
-            unit.name
-            for units, found in zip((left, right), matched, strict=True)
-            for unit, is_matched in zip(units, found.tolist(), strict=False)
-            if unit.field == field and is_matched
-        ]
-        alone = [
-            tuple(
-                unit.text
-                for unit, is_matched, weight in zip(units, found.tolist(), weight_of, strict=False)
-                if unit.field == field and not is_matched and weight > 0
-            )
-            for units, found, weight_of in zip((left, right), matched, weights, strict=True)
-        ]
-        compared.append(FieldComparison(field, tuple(dict.fromkeys(shared)), *alone))
+    for place, field in enumerate(_ORDER):
+        shared: list[str] = []
+        texts: list[tuple[str, ...]] = []
+        for side, units, own, near in zip(sides, titles, fields, alike, strict=True):
+            within, n = own == place, len(units)
+            matched, left_over = side.matched[number, :n], side.left_over[number, :n]
+            counts = side.of(side.units.weights)[number, :n] > 0
+            shared += [units[k].name for k in np.flatnonzero(within & matched).tolist()]
+            texts += [
+                tuple(units[k].text for k in np.flatnonzero(within & chosen).tolist())
+                for chosen in (left_over & ~near & counts, near)
+            ]
+        one, one_alike, other, other_alike = texts
+        names = tuple(dict.fromkeys(shared))
+        compared.append(FieldComparison(field, names, one, other, one_alike, other_alike))
     return compared
 
 

@@ -31,7 +31,10 @@ BoolArray = NDArray[np.bool_]
 # In long words two letters may be wrong.
 _LONG = 9
 _MAX_INITIALS, _MAX_JOINED = 7, 4
-_PART_OF, _TOLD_NEAR = 0.8, 0.9
+_PART_OF = 0.8
+TOLD_NEAR = 0.9
+"""Nearness of two terms of which the lexicon says that one may stand for the other."""
+
 # However alike their names: another one makes another study.
 _NEAR_SIBLING = 0.3
 
@@ -64,7 +67,7 @@ class Relations:
         near = np.clip(left.vectors @ right.vectors.T, 0, 1)
         _mark_parts(left, right, near)
         near[left.is_place[:, None] & right.is_place] = 0
-        near[told[NEAR]] = np.maximum(near[told[NEAR]], _TOLD_NEAR)
+        near[told[NEAR]] = np.maximum(near[told[NEAR]], TOLD_NEAR)
         siblings = (_siblings(left, right) | told[SIBLING]) & ~same & ~told[NEAR]
         near[siblings] = np.minimum(near[siblings], _NEAR_SIBLING)
         return cls(same, siblings, near)
