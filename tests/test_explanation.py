@@ -67,3 +67,18 @@ def test_comparing_the_other_way_round_says_the_same(model):
     assert [(c.relation, c.left, c.right) for c in forward] == [
         (c.relation, c.right, c.left) for c in backward
     ]
+
+
+def test_what_may_stand_for_the_other_is_told_as_alike(model):
+    one = "Pengaruh Motivasi terhadap Kinerja Karyawan"
+    other = "Pengaruh Motivasi Kerja terhadap Kinerja Karyawan"
+    comparison = compare_fields(model, one, other)[0]
+    assert (comparison.alike_left, comparison.alike_right) == (("motivasi",), ("motivasi kerja",))
+    assert str(comparison) == "objek sama: kinerja karyawan, serupa: motivasi – motivasi kerja"
+
+
+def test_what_another_unit_says_already_is_not_told(model):
+    told = explain(
+        model, "Sistem Pendukung Keputusan Siswa Teladan dengan SAW", "Siswa Teladan dengan SAW"
+    )
+    assert "sistem pendukung keputusan" not in told

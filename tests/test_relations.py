@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from judul_lib.structured.comparison import RECORD_FEATURES, align, record_features
-from judul_lib.structured.lexicon import Lexicon, Term
+from judul_lib.structured.lexicon import RELATIONS, RELATIONS_FILE, Lexicon, Term
 from judul_lib.structured.parser import TitleParser
 from judul_lib.structured.records import RecordTable, UnitCounts
-from judul_lib.structured.relations import Relations, abbreviations, mark_abbreviations
+from judul_lib.structured.relations import TOLD_NEAR, Relations, abbreviations, mark_abbreviations
 from judul_lib.structured.vectors import WordVectors
 
 PARSER, VECTORS = TitleParser(), WordVectors.read()
@@ -168,3 +168,64 @@ def test_what_is_the_cause_in_the_one_and_the_effect_in_the_other_is_seen():
     assert features(one, other)["text_roles_swapped"] > 0
     assert features(one, other)["text_inversions"] == 1
     assert features(one, one)["text_roles_swapped"] == features(one, one)["text_inversions"] == 0
+
+
+def relation(one, other):
+    left, right = read(one), read(other)
+    found = Relations.between(left.units, right.units)
+    return tuple(values[0, 0] for values in (found.same, found.siblings, found.near))
+
+
+def test_what_the_lexicon_says_of_two_terms_holds_both_ways():
+    for one, other in (("Motivasi", "Motivasi Kerja"), ("Motivasi Kerja", "Motivasi")):
+        same, siblings, near = relation(one, other)
+        assert (same, siblings) == (False, False)
+        assert near == np.float32(TOLD_NEAR)
+    assert relation("Diversitas", "Keanekaragaman")[0]
+    told = Lexicon.read().relations
+    one, other = next((a, b) for a, row in told.items() for b, what in row.items() if what == "sibling")
+    assert told[other][one] == "sibling"
+
+
+def test_the_relations_are_known_terms_once_and_no_place():
+    lexicon = Lexicon.read()
+    for one, row in lexicon.relations.items():
+        assert set(row.values()) <= set(RELATIONS)
+        assert one not in row
+    rows = RELATIONS_FILE.read_text(encoding="utf-8").splitlines()[1:]
+    pairs = [tuple(row.rsplit(",", 1)[0].split(",")) for row in rows]
+    assert len(pairs) == len({frozenset(pair) for pair in pairs}) > 7000
+    assert pairs == sorted(pairs)
+
+
+def test_no_two_terms_say_each_other_already():
+    implied = Lexicon.read().implied
+    assert all(term not in implied.get(other, ()) for term, row in implied.items() for other in row)
+    assert all(term not in row for term, row in implied.items())
+
+
+def test_what_another_unit_says_already_is_not_left_over():
+    plain = "Pemilihan Siswa Teladan dengan Simple Additive Weighting"
+    found = features(f"Sistem Pendukung Keputusan {plain}", plain)
+    assert found["text_far_weight_more"] == 0
+    # Without the method in the title it says something of its own.
+    found = features("Sistem Pendukung Keputusan Pemilihan Siswa Teladan", "Siswa Teladan")
+    assert found["text_far_weight_more"] > 0
+
+
+def test_the_subject_is_what_a_title_speaks_of_not_how():
+    found = features(
+        "Klasifikasi Buku Menggunakan Naive Bayes",
+        "Klasifikasi Tipe Rumah Sakit Menggunakan Naive Bayes",
+    )
+    assert found["subject_share_more"] == 0  # The institution is what the second title speaks of.
+    assert found["text_share_both_less"] > 0
+    found = features("Klasifikasi Penyakit Padi dengan SVM", "Prediksi Penyakit Padi dengan CNN")
+    assert found["subject_share_less"] == 1
+
+
+def test_another_part_of_one_product_is_seen():
+    found = features("Pembuatan Animasi pada Aplikasi Otoku", "Pembuatan Maskot pada Aplikasi Otoku")
+    assert found["text_part_left"] > 0
+    assert features("Aplikasi Otoku Modul Kasir", "Aplikasi Otoku Modul Gudang")["text_part_left"] > 0
+    assert features("Animasi Otoku", "Maskot Otoku")["text_part_left"] == 0

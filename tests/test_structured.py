@@ -278,8 +278,28 @@ def test_the_checker_ranks_as_single_scores_do(model):
     query = ["Pengenalan Penyakit Daun Padi dengan CNN"] * 3
     expected = model.for_archive(titles).score(query, matches.titles)
     np.testing.assert_allclose(matches.probability, expected)
-    assert (np.diff(matches.probability) <= 0).all()
     assert matches.titles[0] == BASE
+
+
+def test_a_list_begins_with_what_counts_and_goes_on_by_relatedness(model):
+    titles = (
+        read_gold(PROJECT / "data" / "gold_pairs.csv")
+        .query("split == 'test'")["judul_a"]
+        .drop_duplicates()
+        .tolist()
+    )
+    checker = load_checker(FOLDER, [*titles, *PLACES[1:]])
+    for query in (PLACES[0], titles[0], titles[0].split(" di ")[0]):
+        matches = checker.check(query)
+        level = {"MIRIP": 0, "TANYAKAN": 1, "TIDAK MIRIP": 2}
+        levels = [level[name] for name in matches.labels]
+        assert levels == sorted(levels)
+        own = model.for_archive(checker.titles)
+        features = own.pair_features([query] * len(matches), matches.titles)
+        related = own.relatedness(features, matches.probability, matches.asked)
+        assert ((related >= 0) & (related <= 3)).all()
+        for wanted in set(levels):
+            assert (np.diff(related[np.array(levels) == wanted]) <= 1e-9).all()
 
 
 PLACES = [
@@ -305,7 +325,9 @@ def test_what_is_plainly_below_a_threshold_is_not_to_be_asked_about(model):
     p, asked = float(matches.probability[0]), float(matches.asked[0])
     assert p < 0.5 < asked < 1
     assert matches.labels == ["TANYAKAN"]
-    assert matches.at((1 + asked) / 2).labels == ["TIDAK MIRIP"]
+    assert matches.at((1 + asked) / 2).labels == ["TANYAKAN"]  # Who counts less still asks.
+    other = checker.check("Peramalan Curah Hujan dengan ARIMA")
+    assert [other.at(level).labels for level in (0.5, 0.9)] == [["TIDAK MIRIP"]] * 2
     assert matches.at(p / 2).labels == ["MIRIP"]
 
 

@@ -79,3 +79,7 @@ def test_no_spelling_is_corrected_twice():
 def test_a_word_of_a_dictionary_is_no_typing_error(word):
     assert is_dictionary_word(word)
     assert not is_dictionary_word("kelompkk")
+
+
+def test_letters_joined_by_an_ampersand_are_a_name():
+    assert words_of("Ulasan J&T, R&D; A & B") == ["ulasan", "jnt", "rnd", "a", "b"]
