@@ -253,6 +253,15 @@ class TitleIndex(Checker):
             right = self.titles
         return self._reference.compare(left, right)
 
+    def order(
+        self,
+        features: NDArray[np.float64],
+        probability: NDArray[np.float64],
+        asked: NDArray[np.float64],
+    ) -> NDArray[np.intp]:
+        """Return the rows of titles that were compared with one, as a list shows them."""
+        return self._reference.order(features, probability, asked)
+
     def probability(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the probability of pairs from what the model sees of them, shape (n,)."""
         return self._reference.probability(features)

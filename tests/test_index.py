@@ -21,6 +21,7 @@ from judul_lib.forest_table import ForestTable
 from judul_lib.index_files import INDEX_FILE, PARTS_FOLDER
 from judul_lib.settings import ELSEWHERE_LABELS
 from judul_lib.study_search import count_letters, letters_bound
+from judul_lib.structured_checking import StructuredChecker
 from tests.conftest import PROJECT, gold_titles
 
 LIGHT, STRUCTURED = PROJECT / "outputs" / "light", PROJECT / "outputs" / "structured"
@@ -92,10 +93,18 @@ def decision_of_all(checker, query):
     for row, title in enumerate(checker.titles):
         features, (p,), (label,) = checker.score([query], [title])
         cosine, levenshtein = (features[0, list(FEATURES).index(n)] for n in ("cosine", "levenshtein"))
-        compared.append((-p, -cosine, -levenshtein, row, title, label))
+        first = ()
+        if isinstance(checker, StructuredChecker):
+            comparison, one = checker.compare([query], [title]), np.array([0])
+            seen = comparison.features(one, one)
+            (asked,) = comparison.asked(one, one, seen)
+            level = 2 if p >= 0.5 else 1 if asked >= 0.5 else 0
+            (related,) = checker._model.relatedness(seen, np.array([p]), np.array([asked]))
+            first = (-level, -related)
+        compared.append((*first, -p, -cosine, -levenshtein, row, title, label))
     compared.sort()
     wanted = [row for name in ("MIRIP", "TANYAKAN") for row in compared if row[-1] == name]
-    p, *_, title, label = (wanted or compared)[0]
+    *_, p, _, _, _, title, label = (wanted or compared)[0]
     return title, -p, label
 
 
