@@ -20,8 +20,8 @@ from judul_lib.features import FEATURES, FURTHER
 from judul_lib.forest_table import ForestTable
 from judul_lib.index_files import INDEX_FILE, PARTS_FOLDER
 from judul_lib.settings import ELSEWHERE_LABELS
-from judul_lib.study_search import count_letters, letters_bound
 from judul_lib.structured_checking import StructuredChecker
+from judul_lib.study_search import count_letters, letters_bound
 from tests.conftest import PROJECT, gold_titles
 
 LIGHT, STRUCTURED = PROJECT / "outputs" / "light", PROJECT / "outputs" / "structured"
