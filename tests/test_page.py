@@ -113,7 +113,7 @@ def test_the_threshold_judges_again_without_computing_again(page, monkeypatch):
     assert "judul-mirip" in panel.verdict.html
     monkeypatch.setattr(page.session, "check", lambda title: pytest.fail("computed again"))
     page.one.threshold.value = 1.0
-    assert "judul-beda" in panel.verdict.html
+    assert "judul-tanya" in panel.verdict.html  # What counts no longer is asked about.
     page.one.top_k.value = 5
     assert panel.table.html.count("<tr data-row") == 5
     page.one.threshold.value = 0.5
@@ -456,10 +456,10 @@ def test_the_same_study_elsewhere_hides_none_that_counts():
 
 
 def test_every_surface_tells_the_same_decision(tmp_path):
-    """Nearer titles that do not count hide none to be asked about, however many rows are asked for."""
+    """Alike titles that do not count hide none to be asked about, however many rows are asked for."""
     title, counting, archive = PLACED, ELSEWHERE, [*OTHERS, ELSEWHERE]
     best = load_checker(MODELS / "structured", archive).check(title, top_k=3)
-    assert set(best.labels) == {"TIDAK MIRIP"}
+    assert best.labels == ["TANYAKAN", "TIDAK MIRIP", "TIDAK MIRIP"]
     corpus, file = tmp_path / "arsip.csv", tmp_path / "usulan.csv"
     corpus.write_text("Judul\n" + "\n".join(archive) + "\n")
     file.write_text(f"Judul\n{title}\n")

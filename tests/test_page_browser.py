@@ -443,7 +443,7 @@ def test_two_visitors_at_once_have_their_own_answers(visit):
     assert "HARGA RUMAH" in first.verdict()
     assert "HARGA RUMAH" not in second.verdict()
     first.page.get_by_label("Ambang MIRIP").press("End")
-    first.page.locator(".judul-vonis", has_text="TIDAK MIRIP").first.wait_for()
+    first.page.locator(".judul-vonis", has_text="TANYAKAN").first.wait_for()
     assert second.page.get_by_label("Ambang MIRIP").input_value() == "0.5"
 
 
