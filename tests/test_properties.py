@@ -529,7 +529,9 @@ def test_a_check_answers_every_title_with_every_title(name, titles, queries):
     for query, matches in zip(queries, checker.check_many(queries), strict=True):
         assert sorted(matches.titles) == sorted(titles)
         assert ((matches.probability >= 0) & (matches.probability <= 1)).all()
-        assert (np.diff(matches.probability) <= 0).all()
+        # The structured model lists by relatedness what does not count.
+        if name != "structured":
+            assert (np.diff(matches.probability) <= 0).all()
         assert matches.rows() == checker.check(query).rows()
         assert 0 <= checker.unknown_share(query) <= 1
     decided = [matches.decision for matches in checker.check_many(queries, top_k=1)]
