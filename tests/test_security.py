@@ -74,6 +74,7 @@ WHO = "--reason uji --approver Kaprodi"
 USED = {
     "check": f"check '{TITLE}' --model light --models OUT",
     "score-pairs": "score-pairs pairs.csv scored.csv --model light --models OUT",
+    "archive gauge": "archive gauge data/dataset_TA.csv --titles 20 --model light --models OUT",
     "index build": "index build titles.csv indeks --model light --models OUT",
     "index info": "index info indeks --models OUT",
     "index add": f"index add indeks --title '{TITLE}'",
