@@ -9,7 +9,7 @@ from click.core import ParameterSource
 from judul_lib import cli_parts
 from judul_lib.cli_parts import MODEL_OPTION, MODELS_OPTION, say
 from judul_lib.cli_words import argument, group, option
-from judul_lib.errors import ModelError, OutputError
+from judul_lib.errors import OutputError
 from judul_lib.readable import number, percent
 from judul_lib.settings import ASK, MODEL_TITLES, SEED, SIMILAR
 
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from judul_lib.checking import Checker
     from judul_lib.config import Config
     from judul_lib.gauge_estimates import JudgedSample, Suggestion
-
-
-# A loss of recall that is worth a sentence.
 
 
 @group()
@@ -51,7 +48,7 @@ def gauge(
     seed: int,
     force: bool,
 ) -> None:
-    """Ukur ARSIP: seberapa sering judul disebut MIRIP, dan seberapa sering itu tepat.
+    """Ukur seberapa tepat MIRIP di sebuah arsip.
 
     Tanpa --labels: judul yang diundi diperiksa terhadap semua judul lain di arsip, dan --output
     menyimpan sampel pasangan untuk Anda nilai. Dengan --labels: presisi, recall, dan ambang yang
@@ -103,12 +100,7 @@ def _open(source: Path, name: str | None, config: "Config") -> tuple[Path, "Chec
     from judul_lib import archives
 
     if archives.is_index(source):
-        opened = archives.load_index(source, config)
-        if name not in (None, opened.name):
-            raise ModelError(
-                f"Indeks {source} dibangun dengan model {opened.name}, bukan {name}. Hapus --model."
-            )
-        cli_parts.note_other_model(source, opened.name, config.models)
+        opened = cli_parts.open_index(source, name, config)
         return opened.model, opened, opened.state or ""
     from judul_lib.checkers import load_checker
     from judul_lib.table_files import TITLE_COLUMN

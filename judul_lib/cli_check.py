@@ -18,7 +18,6 @@ from judul_lib.cli_parts import (
     say,
 )
 from judul_lib.cli_words import argument, command, option
-from judul_lib.errors import ModelError
 from judul_lib.readable import number
 from judul_lib.settings import ASK, SIMILAR
 
@@ -125,13 +124,7 @@ def _make_checker(
         from judul_lib import archives
 
         if is_index or archives.is_index(archive):
-            opened = archives.load_index(archive, config, say=say)
-            if name not in (None, opened.name):
-                raise ModelError(
-                    f"Indeks {archive} dibangun dengan model {opened.name}, bukan {name}. "
-                    f"Hapus --model, atau bangun indeks lain: `judul index build … --model {name}`."
-                )
-            cli_parts.note_other_model(archive, opened.name, config.models)
+            opened = cli_parts.open_index(archive, name, config, say=say)
             return opened.name, opened
     from judul_lib.checkers import load_checker
     from judul_lib.registry import read_metadata

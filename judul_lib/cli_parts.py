@@ -1,7 +1,7 @@
 """What several of the ``judul`` commands need: where things are, which model, what is said aside."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from judul_lib.settings import ELSEWHERE_LABELS, MODEL_TITLES
 if TYPE_CHECKING:
     from judul_lib.config import Config
     from judul_lib.corpus import Corpus
+    from judul_lib.index import TitleIndex
     from judul_lib.usage_log import UsageLog
 
 MODEL_OPTION = option(
@@ -179,6 +180,36 @@ def read_catalogue(path: Path, *, min_titles: int = 1) -> "Corpus":
         which = read.first_rejected()
         say(f"Catatan: {left_out} dari {every} baris {path.name} tidak dipakai: {which}.")
     return read
+
+
+def open_index(
+    folder: Path, name: str | None, config: "Config", *, say: Callable[[str], object] | None = None
+) -> "TitleIndex":
+    """Open an index to check titles with; see `judul_lib.archives.load_index`.
+
+    Parameters
+    ----------
+    name : str
+        The model that was asked for, if any.
+
+    Raises
+    ------
+    ModelError
+        The index was built with another one, or its copy of the model is damaged.
+    IndexFileError
+        The index cannot be used.
+    """
+    from judul_lib import archives
+    from judul_lib.errors import ModelError
+
+    opened = archives.load_index(folder, config, say=say)
+    if name not in (None, opened.name):
+        raise ModelError(
+            f"Indeks {folder} dibangun dengan model {opened.name}, bukan {name}. "
+            f"Hapus --model, atau bangun indeks lain: `judul index build … --model {name}`."
+        )
+    note_other_model(folder, opened.name, config.models)
+    return opened
 
 
 def note_other_model(folder: Path, name: str, outputs: Path) -> None:
