@@ -207,17 +207,22 @@ def record_features(
 class _Columns:
     """Columns of features while they are collected; symmetric in the two sides."""
 
-    def __init__(self, pairs: AlignedPairs) -> None:
+    def __init__(self) -> None:
         self.found: dict[str, NDArray] = {}
-        self._sides = pairs.left, pairs.right
 
     def both(self, name: str, left: NDArray, right: NDArray) -> None:
         self.found[f"{name}_less"] = np.minimum(left, right)
         self.found[f"{name}_more"] = np.maximum(left, right)
 
+    def shares(self, start: str, found: dict[str, list[NDArray]], end: str = "") -> None:
+        """Enter what was found on either side: of what is the same the lesser, of the rest both."""
+        self.found[f"{start}_same{end}"] = np.minimum(*found.pop("same"))
+        for what, (left, right) in found.items():
+            self.both(f"{start}_{what}{end}", left, right)
+
 
 def _compare(pairs: AlignedPairs) -> FloatArray:
-    columns = _Columns(pairs)
+    columns = _Columns()
     sides = pairs.left, pairs.right
     aspects = [side.of(side.units.aspects, -1) for side in sides]
     weights = [side.of(side.units.weights) for side in sides]
@@ -246,16 +251,14 @@ def _add_aspects(
 ) -> None:
     for name in (*_DECISIVE, "place"):
         own = [np.asarray(aspect == ASPECT_NAMES.index(name)) for aspect in aspects]
-        same, left, far = [], [], []
+        same, over = [], []
         for side, is_own, weight, near in zip(sides, own, joint, nearest, strict=True):
-            over = weight * (is_own & side.left_over)
+            left = weight * (is_own & side.left_over)
             same.append((weight * (is_own & side.matched)).sum(axis=1))
-            left.append(over.sum(axis=1))
-            far.append((over * (1 - near)).sum(axis=1))
+            over.append((left * (1 - near) if name in _DECISIVE else left).sum(axis=1))
         columns.found[f"{name}_same"] = np.minimum(*same)
-        columns.both(f"{name}_left", *left)
-        columns.both(f"{name}_far", *far)
-        columns.found[f"{name}_named"] = np.sum([is_own.any(axis=1) for is_own in own], axis=0)
+        columns.both(f"{name}_far" if name in _DECISIVE else f"{name}_left", *over)
+    columns.found["place_named"] = np.sum([(aspect == _PLACE).any(axis=1) for aspect in aspects], axis=0)
 
 
 def _add_subject(
@@ -280,9 +283,7 @@ def _add_subject(
             ("near_share", (same + (left * near).sum(axis=1)) / whole),
         ):
             found.setdefault(what, []).append(column)
-    columns.found["subject_same"] = np.minimum(*found.pop("same"))
-    for what, (one, other) in found.items():
-        columns.both(f"subject_{what}", one, other)
+    columns.shares("subject", found)
 
 
 def _add_text(
@@ -308,9 +309,7 @@ def _add_text(
             ("worst_far", far.max(axis=1)),
         ):
             found.setdefault(what, []).append(column)
-    columns.found[f"text_same_{measure}"] = np.minimum(*found.pop("same"))
-    for what, (one, other) in found.items():
-        columns.both(f"text_{what}_{measure}", one, other)
+    columns.shares("text", found, f"_{measure}")
 
 
 def _add_counts(columns: _Columns, sides: Sequence[_Side], content: Sequence[BoolArray]) -> None:

@@ -17,9 +17,9 @@ from sklearn.metrics import average_precision_score, cohen_kappa_score, ndcg_sco
 from judul_lib.evaluation import CONFIDENCE, resampled_weights
 from judul_lib.matches import labels_of
 from judul_lib.settings import ASK, DECISION_THRESHOLD, DIFFERENT, SEED, SIMILAR
-from judul_lib.structured.model import QUESTIONS
-from judul_lib.structured.pairs import training_set
-from judul_lib.structured.real_pairs import ELSEWHERE_GRADE, RELATED_GRADE, SAME_GRADE, RealPairs
+from judul_lib.structured.model import QUESTIONS, expected_grade
+from judul_lib.structured.pairs import real_set, training_set
+from judul_lib.structured.real_pairs import ELSEWHERE_GRADE, SAME_GRADE, RealPairs
 from judul_lib.structured.training import (
     LEAST_ODDS,
     platt,
@@ -95,8 +95,8 @@ def learning_curve(
 
 def answers_of(real: RealPairs, log_odds: FloatArray) -> pd.DataFrame:
     """Calibrate log-odds of unseen pairs, each fold on the others; see `unseen_answers`."""
-    least = (SAME_GRADE, ELSEWHERE_GRADE, RELATED_GRADE)
-    truth = np.column_stack([real.grade >= grade for grade in least]).astype(int)
+    graded = real_set(real)
+    truth = np.column_stack([getattr(graded, name) for name in QUESTIONS])
     chances = np.zeros((len(real), len(QUESTIONS)))
     for judged, others in real.folds():
         known = others & real.is_drawn
@@ -104,14 +104,13 @@ def answers_of(real: RealPairs, log_odds: FloatArray) -> pd.DataFrame:
             odds = LEAST_ODDS[question]
             slope, shift = platt(log_odds[known, question], truth[known, question], odds)
             chances[judged, question] = 1 / (1 + np.exp(-(slope * log_odds[judged, question] + shift)))
-    same, asked, _ = chances.T
-    stricter = np.maximum.accumulate(chances, axis=1)
+    same, asked, related = chances.T
     found = pd.DataFrame(
         {
             "grade": real.grade.astype(int), "second_grade": real.second_grade.astype(int),
             "differs": real.differs, "title": real.left, "faculty": real.is_faculty,
             "other": real.right, "doubted": real.is_doubted,
-            "probability": same, "asked": asked, "relatedness": stricter.sum(axis=1),
+            "probability": same, "asked": asked, "relatedness": expected_grade(same, asked, related),
             "label": labels_of(same, asked, DECISION_THRESHOLD, elsewhere_label=ASK),
         }
     )  # fmt: skip

@@ -163,8 +163,7 @@ def own_stems() -> dict[str, str]:
     >>> own_stems()["aduan"]
     'adu'
     """
-    with LEXICON_STEMS_FILE.open(encoding="utf-8", newline="") as stream:
-        return {row["word"]: row["stem"] for row in csv.DictReader(stream)}
+    return {row["word"]: row["stem"] for row in _rows(LEXICON_STEMS_FILE)}
 
 
 def _read_relations() -> dict[str, dict[str, str]]:

@@ -75,6 +75,20 @@ PARTS: Mapping[str, tuple[int, ...]] = MappingProxyType(
 _PLACE_NAMED = STRUCTURED_FEATURES.index("place_named")
 
 
+def expected_grade(*chances: FloatArray) -> FloatArray:
+    """Return the sum of the probabilities of `QUESTIONS`, shape (n,).
+
+    None of them counts less than that of a stricter question.
+
+    Examples
+    --------
+    >>> expected_grade(np.array([0.5]), np.array([0.25]), np.array([1.0])).tolist()
+    [2.0]
+    """
+    total: FloatArray = np.maximum.accumulate(chances).sum(axis=0)
+    return total
+
+
 @dataclass(frozen=True)
 class PreparedTitles:
     """Titles made ready for the structured model, one row a title."""
@@ -188,17 +202,13 @@ class StructuredModel:
     ) -> FloatArray:
         """Return how related titles are, in [0, 3], shape (n,): the grade that a reader would give.
 
-        It is the sum of the probabilities of the three questions, none of which is less than
-        that of a stricter one.
-
         Parameters
         ----------
         probability, asked : ndarray of float, shape (n,)
             As from `probability` and `asked_probability`.
         """
         related = 1 / (1 + np.exp(-self.related.log_odds(features)))
-        chances = np.maximum.accumulate([probability, asked, related])
-        return np.round(chances.sum(axis=0), 9)
+        return np.round(expected_grade(probability, asked, related), 9)
 
     def contributions(self, features: FloatArray) -> tuple[FloatArray, dict[str, FloatArray]]:
         """Return where the log-odds of pairs begin, and what each of `PARTS` adds to it.
