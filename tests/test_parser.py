@@ -13,7 +13,8 @@ from judul_lib.structured.lexicon import (
     MAX_WEIGHT,
     Lexicon,
 )
-from judul_lib.structured.parser import Role, TitleParser
+from judul_lib.structured.parser import TitleParser
+from judul_lib.structured.units import Role
 from judul_lib.structured.words import standard_words
 from tests.conftest import PROJECT
 

@@ -12,9 +12,9 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from judul_lib.structured.parser import Role
 from judul_lib.structured.records import ASPECT_NAMES, RecordTable, UnitTable
 from judul_lib.structured.relations import Relations, abbreviations, mark_abbreviations
+from judul_lib.structured.units import Role
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]

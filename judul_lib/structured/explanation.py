@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from judul_lib.structured.comparison import AlignedPairs, align
 from judul_lib.structured.model import StructuredModel
-from judul_lib.structured.parser import Unit
 from judul_lib.structured.records import RecordTable
 from judul_lib.structured.relations import TOLD_NEAR, Relations
+from judul_lib.structured.units import Unit
 
 SAME, PARTLY, ALIKE, DIFFERENT_FIELD, ONE_SIDED, UNNAMED = (
     "sama",

@@ -7,10 +7,11 @@ the next part begins, whatever words it is made of.
 """
 
 from collections.abc import Callable, Sequence
-from enum import IntEnum
 from typing import NamedTuple
 
 from judul_lib.structured.lexicon import Lexicon, own_stems
+from judul_lib.structured.phrase_spelling import PhraseSpelling
+from judul_lib.structured.units import Role, Unit
 from judul_lib.structured.words import (
     FUNCTION_WORDS,
     Word,
@@ -68,46 +69,6 @@ _MAKES = frozenset("pembuatan pengembangan perancangan desain implementasi pener
 _PRODUCTS = frozenset("aplikasi sistem game permainan media website web platform video film".split())
 
 
-class Role(IntEnum):
-    """Part in *pengaruh X terhadap Y*, in *X untuk meningkatkan Y*, or in *dari X ke Y*.
-
-    PART is what a title makes of a larger product: *modul X*, *pembuatan X pada aplikasi Y*. What
-    another unit of the title says already is IMPLIED: with *kinerja karyawan*, *karyawan*.
-    """
-
-    NONE = 0
-    CAUSE = 1
-    EFFECT = 2
-    PART = 3
-    IMPLIED = 4
-
-
-class Unit(NamedTuple):
-    """A piece of a title that means one thing.
-
-    Attributes
-    ----------
-    name : str
-        Canonical term of the lexicon, or the stem of an unknown word; a name is not stemmed.
-    field : str
-        One of `judul_lib.structured.lexicon.FIELDS`.
-    text : str
-        The words as they stand in the title, lower case, in standard spelling.
-    known : bool
-        Whether the lexicon has it.
-    role : Role
-    is_head : bool
-        Whether it only announces a name: *SMK*, *kecamatan*.
-    """
-
-    name: str
-    field: str
-    text: str
-    known: bool
-    role: Role = Role.NONE
-    is_head: bool = False
-
-
 class _Phrase(NamedTuple):
     """The longest phrase at some word, with its canonical term and field where it is known."""
 
@@ -156,9 +117,11 @@ class TitleParser:
             glued = variant.replace(" ", "")
             if len(glued) >= _MIN_GLUED and entry[1] != "template":
                 self._glued.setdefault(glued, entry)
+        phrases = *self.lexicon.variants, *self.lexicon.places
+        self._spelling = PhraseSpelling(phrases, is_dictionary_word)
         # How many words the longest phrase has that begins with a word.
         self._reach: dict[str, int] = {}
-        for phrase in (*self.lexicon.variants, *self._stemmed, *self.lexicon.places):
+        for phrase in (*phrases, *self._stemmed):
             first, length = phrase.split(" ", 1)[0], phrase.count(" ") + 1
             self._reach[first] = max(self._reach.get(first, 0), length)
 
@@ -168,7 +131,7 @@ class TitleParser:
         Template words and function words are left out; every other word is in
         exactly one unit.
         """
-        words = standard_words(title, self.lexicon.places)
+        words = self._spelling.mended(standard_words(title, self.lexicon.places))
         reading, at = _Reading(self, words), 0
         while at < len(words):
             at += reading.read(at)
@@ -297,8 +260,11 @@ class _Reading:
         return is_named and bool(_CASE & set(phrase.words) or self._words[at].is_after_opening)
 
     def _is_period(self, at: int) -> bool:
-        following = self._texts[at] if at < len(self._texts) else ""
+        following = self._text_at(at)
         return following.isdecimal() or following in {"ajaran", "pelajaran", "akademik"}
+
+    def _text_at(self, at: int) -> str:
+        return self._texts[at] if at < len(self._texts) else ""
 
     def _assign_role(self, at: int, phrase: _Phrase) -> None:
         first, last = phrase.words[0], phrase.words[-1]
@@ -334,7 +300,7 @@ class _Reading:
     def _read_location(self, at: int, phrase: _Phrase) -> None:
         """Read a kind of place, or a place: it begins a name, or is what the study is about."""
         after = at + len(phrase.words)
-        following = self._texts[after] if after < len(self._texts) else ""
+        following = self._text_at(after)
         is_before_name = (
             following != ""
             and following not in FUNCTION_WORDS

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from judul_lib.structured.lexicon import ASPECTS, Lexicon, Term
-from judul_lib.structured.parser import Role, TitleParser, Unit
+from judul_lib.structured.parser import TitleParser
 from judul_lib.structured.title_words import TitleWords
+from judul_lib.structured.units import Role, Unit
 from judul_lib.structured.vectors import WordVectors
 
 FloatArray = NDArray[np.float64]

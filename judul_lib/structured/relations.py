@@ -15,7 +15,6 @@ from rapidfuzz.distance import OSA
 from rapidfuzz.process import cdist
 
 from judul_lib.structured.lexicon import NEAR, RELATIONS, SAME, SIBLING
-from judul_lib.structured.parser import Unit
 from judul_lib.structured.records import (
     RecordTable,
     Rows,
@@ -24,6 +23,7 @@ from judul_lib.structured.records import (
     without_numbers,
 )
 from judul_lib.structured.title_words import TitleWords
+from judul_lib.structured.units import Unit
 from judul_lib.structured.words import is_dictionary_word
 
 BoolArray = NDArray[np.bool_]
