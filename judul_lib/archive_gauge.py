@@ -115,7 +115,7 @@ def survey(
         batch = drawn[start : start + _BATCH]
         comparison = checker.compare([titles[row] for row in batch])
         for place, row in enumerate(batch.tolist()):
-            scores = _scores(checker, comparison.features, comparison.asked, place)
+            scores = _scores(checker, comparison.features, place)
             others = np.flatnonzero(keys != keys[row])
             scores = scores[others]
             best[start + place] = scores[:, -2:].max(axis=0)
@@ -128,7 +128,6 @@ def survey(
 def _scores(
     checker: Checker,
     features_of: Callable[[Rows, Rows], FloatArray],
-    asked_of: Callable[[Rows, Rows, FloatArray], FloatArray],
     query: int,
 ) -> FloatArray:
     """Return what a title has with each of the archive: the study's features, probability, asked."""
@@ -137,8 +136,8 @@ def _scores(
         right = np.arange(start, min(start + _AT_ONCE, len(checker.titles)))
         left = np.full_like(right, query)
         features = features_of(left, right)
-        asked = asked_of(left, right, features)
         letters, chances = features[:, : len(FEATURES)], checker.probability(features)
+        asked = checker.asked(features, chances)
         parts.append(np.column_stack([letters, chances, asked if len(asked) else np.zeros(len(right))]))
     return np.vstack(parts)
 

@@ -44,9 +44,6 @@ class Comparison(Protocol):
     def features(self, left_rows: Rows, right_rows: Rows) -> FloatArray:
         """Return what the model sees of each pair; its first columns are the study's features."""
 
-    def asked(self, left_rows: Rows, right_rows: Rows, features: FloatArray) -> FloatArray:
-        """Return `Matches.asked` of each pair."""
-
     def shared(self, left_rows: Rows, right_rows: Rows) -> list[str]:
         """Return `Matches.shared` of each pair."""
 
@@ -79,6 +76,15 @@ class Checker(ABC):
     @abstractmethod
     def probability(self, features: FloatArray) -> FloatArray:
         """Return the probability of pairs from what the model sees of them, shape (n,)."""
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences on what the model makes of the corpus that a reader should know."""
+        return []
+
+    def asked(self, features: FloatArray, probability: FloatArray) -> FloatArray:
+        """Return `Matches.asked` of pairs; a model that cannot tell returns an empty array."""
+        return np.empty(0)
 
     @abstractmethod
     def evidence(self, title: str, other: str) -> Evidence:
@@ -164,8 +170,7 @@ class Checker(ABC):
         top_k: int | None,
     ) -> Matches:
         """Return the best of the titles of the corpus, with which a row of a comparison was compared."""
-        everything = np.arange(len(probability))
-        asked = comparison.asked(np.full_like(everything, query), everything, features)
+        asked = self.asked(features, probability)
         order = self.order(features, probability, asked)
         features, rows = features[order], np.full_like(order, query)
         return best_matches(
@@ -189,7 +194,7 @@ class Checker(ABC):
         comparison, left_rows, right_rows = self._compare_rows(left, right)
         features = comparison.features(left_rows, right_rows)
         probability = self.probability(features)
-        asked = comparison.asked(left_rows, right_rows, features)
+        asked = self.asked(features, probability)
         labels = labels_of(probability, asked, self.threshold, elsewhere_label=self.elsewhere_label)
         return features[:, : len(FEATURES)], probability, labels
 
@@ -210,9 +215,6 @@ class _StudyComparison:
 
     def features(self, left_rows: Rows, right_rows: Rows) -> FloatArray:
         return pair_features(self.left.take(left_rows), self.right.take(right_rows))
-
-    def asked(self, left_rows: Rows, right_rows: Rows, features: FloatArray) -> FloatArray:
-        return np.empty(0)
 
     def shared(self, left_rows: Rows, right_rows: Rows) -> list[str]:
         return []

@@ -82,6 +82,8 @@ def check(
     if output is not None:
         cli_parts.require_place(output, config, file, archive)
     model, checker = _make_checker(name, archive, folder is not None, config)
+    for note in checker.notes:
+        say(note)
     if title is not None:
         from judul_lib import answers
 

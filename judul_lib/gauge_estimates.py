@@ -216,8 +216,7 @@ def judged_sample(checker: Checker, read: pd.DataFrame) -> JudgedSample:
     left, right = ([checker.titles[row] for row in read[side]] for side in ("left", "right"))
     comparison, rows = checker.compare(left, right), np.arange(len(read))
     features = comparison.features(rows, rows)
-    asked = comparison.asked(rows, rows, features)
+    probability = checker.probability(features)
+    asked = checker.asked(features, probability)
     values = (read[column].to_numpy() for column in ("grade", "stratum", "weight"))
-    return JudgedSample(
-        checker.probability(features), asked if len(asked) else np.zeros(len(rows)), *values
-    )
+    return JudgedSample(probability, asked if len(asked) else np.zeros(len(rows)), *values)

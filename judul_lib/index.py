@@ -266,9 +266,20 @@ class TitleIndex(Checker):
         """Return the probability of pairs from what the model sees of them, shape (n,)."""
         return self._reference.probability(features)
 
+    def asked(
+        self, features: NDArray[np.float64], probability: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return how much speaks for asking about pairs, as the model itself does."""
+        return self._reference.asked(features, probability)
+
     def evidence(self, title: str, other: str) -> Evidence:
         """Take apart the answer for one pair."""
         return self._reference.evidence(title, other)
+
+    @property
+    def notes(self) -> list[str]:
+        """As of the model with the same corpus."""
+        return self._reference.notes
 
     def is_known(self, stem: str) -> bool:
         """Tell whether the model has ever seen a stem."""

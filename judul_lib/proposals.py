@@ -153,7 +153,7 @@ def nearest_among(
         right = np.concatenate([np.arange(row + 1, n) for row in batch])
         features = comparison.features(left, right)
         probability = checker.probability(features)
-        asked = comparison.asked(left, right, features)
+        asked = checker.asked(features, probability)
         verdicts = labels_of(
             probability, asked, checker.threshold, elsewhere_label=checker.elsewhere_label
         )

@@ -10,7 +10,9 @@ from judul_lib.checking import Checker, Rows
 from judul_lib.features import FloatArray, TitleTable
 from judul_lib.matches import Evidence, require_threshold
 from judul_lib.preprocessing import require_titles
+from judul_lib.readable import percent
 from judul_lib.settings import DECISION_THRESHOLD, ELSEWHERE, ELSEWHERE_LABELS
+from judul_lib.structured.boilerplate import Boilerplate
 from judul_lib.structured.explanation import compare_rows, describe
 from judul_lib.structured.model import PreparedTitles, StructuredModel
 from judul_lib.structured.records import Reading
@@ -36,15 +38,20 @@ class _RecordComparison:
     def features(self, left_rows: Rows, right_rows: Rows) -> FloatArray:
         return self.model.features(self.left, self.right, left_rows, right_rows, self._relations)
 
-    def asked(self, left_rows: Rows, right_rows: Rows, features: FloatArray) -> FloatArray:
-        return self.model.asked_probability(features)
-
     def shared(self, left_rows: Rows, right_rows: Rows) -> list[str]:
         left, right = self.left.records, self.right.records
         if self._relations is None:
             left, right = left.take(left_rows), right.take(right_rows)
             left_rows = right_rows = np.arange(len(left))
         return list(map(describe, compare_rows(left, right, left_rows, right_rows, self._relations)))
+
+
+def _boilerplate_note(found: Boilerplate) -> str:
+    where = "akhir" if found.at_end else "awal"
+    return (
+        f'Catatan: "{found.text}" di {where} {percent(found.share, 0)} judul arsip dianggap tambahan '
+        "katalog dan tidak ikut dibandingkan."
+    )
 
 
 class StructuredChecker(Checker):
@@ -108,6 +115,15 @@ class StructuredChecker(Checker):
     def probability(self, features: FloatArray) -> FloatArray:
         """Return the probability that pairs are the same study, shape (n,)."""
         return self._model.probability(features)
+
+    @property
+    def notes(self) -> list[str]:
+        """What the archive's catalogue adds to its titles and is left out of the comparison."""
+        return list(map(_boilerplate_note, self._model.boilerplate))
+
+    def asked(self, features: FloatArray, probability: FloatArray) -> FloatArray:
+        """Return how much speaks for asking about pairs, shape (n,)."""
+        return self._model.asked_probability(features, probability)
 
     def order(self, features: FloatArray, probability: FloatArray, asked: FloatArray) -> Rows:
         """Return the rows of titles: those that count first, then by relatedness."""

@@ -95,9 +95,9 @@ def decision_of_all(checker, query):
         cosine, levenshtein = (features[0, list(FEATURES).index(n)] for n in ("cosine", "levenshtein"))
         first = ()
         if isinstance(checker, StructuredChecker):
-            comparison, one = checker.compare([query], [title]), np.array([0])
-            seen = comparison.features(one, one)
-            (asked,) = comparison.asked(one, one, seen)
+            one = np.array([0])
+            seen = checker.compare([query], [title]).features(one, one)
+            (asked,) = checker.asked(seen, checker.probability(seen))
             level = 2 if p >= 0.5 else 1 if asked >= 0.5 else 0
             (related,) = checker._model.relatedness(seen, np.array([p]), np.array([asked]))
             first = (-level, -related)

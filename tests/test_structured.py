@@ -12,7 +12,7 @@ from judul_lib.checkers import load_checker
 from judul_lib.errors import ModelError
 from judul_lib.gold import read_gold
 from judul_lib.registry import load_structured, read_metadata
-from judul_lib.structured.model import MONOTONE, PARTS, STRUCTURED_FEATURES
+from judul_lib.structured.model import MONOTONE, PARTS, STRUCTURED_FEATURES, chance_to_ask
 from judul_lib.structured.pairs import real_set, training_set
 from judul_lib.structured.real_pairs import RealPairs
 from judul_lib.structured.training import (
@@ -87,7 +87,7 @@ def test_what_differs_decides(model, left, right, label):
 def test_same_study_in_other_words_beats_the_same_template(model):
     rewordings = [
         "PENERAPAN CNN UNTUK MENGENALI PENYAKIT PADA DAUN TANAMAN PADI",
-        "Paddy Leaf Disease Classification Using Convolutional Neural Network",
+        "Rice Leaf Disease Classification Using Convolutional Neural Network",
     ]
     others = [
         "Klasifikasi Motif Kain Batik Menggunakan Convolutional Neural Network (CNN)",
@@ -257,8 +257,19 @@ def test_a_saved_model_answers_the_same(model):
     sides = [BASE, BASE], ["CNN padi", "Klasifikasi Padi di Solo"]
     features = model.pair_features(*sides)
     np.testing.assert_array_equal(again.pair_features(*sides), features)
-    np.testing.assert_array_equal(again.probability(features), model.probability(features))
-    np.testing.assert_array_equal(again.asked_probability(features), model.asked_probability(features))
+    chances = model.probability(features)
+    np.testing.assert_array_equal(again.probability(features), chances)
+    asked = model.asked_probability(features, chances)
+    np.testing.assert_array_equal(again.asked_probability(features, chances), asked)
+
+
+def test_one_asks_about_the_same_elsewhere_and_about_what_may_be_the_same():
+    same, elsewhere = np.array([0.0, 0.15, 0.14, 0.6]), np.array([0.9, 0.0, 0.4, 0.0])
+    asked = chance_to_ask(same, elsewhere)
+    assert (asked >= 0.5 - 1e-9).tolist() == [True, True, False, True]
+    assert (asked >= elsewhere).all()
+    rising = chance_to_ask(np.linspace(0, 1, 50), np.zeros(50))
+    assert (np.diff(rising) > 0).all()
 
 
 def test_the_folder_is_small_and_its_hashes_hold(tmp_path):

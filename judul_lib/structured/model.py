@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from judul_lib.arrays import ArrayTfidf
 from judul_lib.features import FEATURES, TitleTable, distinct_titles, pair_features
 from judul_lib.preprocessing import preprocess_titles
+from judul_lib.structured.boilerplate import Boilerplate, find_boilerplate, without_boilerplate
 from judul_lib.structured.boosting import BoostedTrees
 from judul_lib.structured.comparison import RECORD_FEATURES, record_features
 from judul_lib.structured.parser import TitleParser
@@ -75,6 +76,32 @@ PARTS: Mapping[str, tuple[int, ...]] = MappingProxyType(
 _PLACE_NAMED = STRUCTURED_FEATURES.index("place_named")
 
 
+PERHAPS = 0.15
+"""Probability of the same study from which one asks whether it is that in other words."""
+
+
+def chance_to_ask(same: FloatArray, elsewhere: FloatArray) -> FloatArray:
+    """Return how much speaks for asking, in [0, 1], shape (n,); 0.5 is where one asks.
+
+    One asks where it is the same study elsewhere, and where it may be the same in other words.
+
+    Parameters
+    ----------
+    same : ndarray of float, shape (n,)
+        Probability of the same study; 0.5 is reached at `PERHAPS`.
+    elsewhere : ndarray of float, shape (n,)
+        That it is the same study in whatever place, 0.5 where one asks.
+
+    Examples
+    --------
+    >>> chance_to_ask(np.array([0.15, 0.0]), np.array([0.1, 0.9])).round(2).tolist()
+    [0.5, 0.9]
+    """
+    perhaps = same * (1 - PERHAPS) / (same * (1 - PERHAPS) + (1 - same) * PERHAPS)
+    asked: FloatArray = np.maximum(perhaps, elsewhere)
+    return asked
+
+
 def expected_grade(*chances: FloatArray) -> FloatArray:
     """Return the sum of the probabilities of `QUESTIONS`, shape (n,).
 
@@ -117,6 +144,8 @@ class StructuredModel:
     same, asked, related : BoostedTrees
         Log-odds that two titles are the same study; that a committee would at
         least ask, because it is the same study, if only elsewhere; that they are related at all.
+    boilerplate : tuple of Boilerplate
+        What the archive's catalogue adds to its titles.
     """
 
     tfidf: ArrayTfidf
@@ -126,9 +155,12 @@ class StructuredModel:
     related: BoostedTrees
     parser: TitleParser
     vectors: WordVectors
+    boilerplate: tuple[Boilerplate, ...] = ()
 
     def for_archive(self, titles: Sequence[str], reading: Reading | None = None) -> "StructuredModel":
-        """Return the same model, units weighed by an archive's titles on top of the general counts.
+        """Return the same model, made ready for an archive.
+
+        Its titles weigh the units, on top of the general counts, and its boilerplate is left out.
 
         Parameters
         ----------
@@ -136,7 +168,9 @@ class StructuredModel:
             Of the titles, where they are read already.
         """
         reading = reading or Reading.of(titles, self.parser)
-        return replace(self, counts=self.counts + UnitCounts.of(titles, reading))
+        found = find_boilerplate(reading, self.parser.lexicon)
+        counts = UnitCounts.of(titles, without_boilerplate(reading, found))
+        return replace(self, counts=self.counts + counts, boilerplate=found)
 
     def prepare(self, titles: Sequence[str]) -> PreparedTitles:
         """Read titles once, for many comparisons."""
@@ -148,12 +182,16 @@ class StructuredModel:
 
     def weighed(self, table: TitleTable, reading: Reading) -> PreparedTitles:
         """Return titles that are read already, their units weighed."""
-        units = UnitTable(reading.units, self.parser.lexicon, self.vectors, self.counts)
-        return PreparedTitles(table, RecordTable(units, *reading[1:]))
+        return PreparedTitles(table, self._records(reading))
 
     def records(self, titles: Sequence[str]) -> RecordTable:
         """Read titles into their units."""
-        return RecordTable.read(titles, self.parser, self.vectors, self.counts)
+        return self._records(Reading.of(titles, self.parser))
+
+    def _records(self, reading: Reading) -> RecordTable:
+        reading = without_boilerplate(reading, self.boilerplate)
+        units = UnitTable(reading.units, self.parser.lexicon, self.vectors, self.counts)
+        return RecordTable(units, *reading[1:])
 
     def features(
         self,
@@ -193,9 +231,10 @@ class StructuredModel:
         """Return the probability that two titles are the same study, shape (n,)."""
         return 1 / (1 + np.exp(-self.log_odds(features)))
 
-    def asked_probability(self, features: FloatArray) -> FloatArray:
-        """Return the probability that they are the same study, in whatever place, shape (n,)."""
-        return 1 / (1 + np.exp(-self.asked.log_odds(features)))
+    def asked_probability(self, features: FloatArray, probability: FloatArray) -> FloatArray:
+        """Return the `chance_to_ask` of pairs, shape (n,), given the probability of the same study."""
+        elsewhere = 1 / (1 + np.exp(-self.asked.log_odds(features)))
+        return chance_to_ask(probability, elsewhere)
 
     def relatedness(
         self, features: FloatArray, probability: FloatArray, asked: FloatArray
