@@ -46,6 +46,9 @@ FEATURE_FAMILIES: Mapping[str, tuple[str, ...]] = {
         name: tuple(feature for feature in STRUCTURED_FEATURES if feature.startswith(f"{aspect}_"))
         for aspect, name in ASPECTS.items()
     },
+    "pokok judul sebagai keseluruhan": tuple(
+        name for name in STRUCTURED_FEATURES if name.startswith("subject_")
+    ),
     "hal yang saling meniadakan dan urutan": _OPPOSED,
     "sebab dan akibat": _CAUSAL,
     "seluruh judul": tuple(

@@ -76,17 +76,18 @@ def strategy_curves(compared: pd.DataFrame) -> go.Figure:
     return figure.update_yaxes(title="ROC AUC", col=1)
 
 
-def alarm_curves(shares: pd.DataFrame) -> go.Figure:
-    """How many of 100 titles of an archive get each answer, by the threshold.
+def alarm_curves(shares: pd.DataFrame, by: str = "ambang") -> go.Figure:
+    """How many of 100 titles of an archive get each answer, by the threshold or by another column.
 
     Parameters
     ----------
     shares : DataFrame
         As from `judul_lib.archive_gauge.Survey.shares`: bands are its intervals.
+    by : {"ambang", "judul dalam arsip"}
     """
     figure = go.Figure()
     for (label, of), look in zip(shares.groupby("simpulan", sort=False), LOOKS, strict=False):
-        x = of["ambang"].tolist()
+        x = of[by].tolist()
         bounds = [*(100 * of["high"]), *(100 * of["low"][::-1])]
         figure.add_scatter(
             x=[*x, *x[::-1]], y=rounded(bounds, 2), mode="lines", line={"width": 0}, fill="toself",
@@ -96,6 +97,6 @@ def alarm_curves(shares: pd.DataFrame) -> go.Figure:
             x=x, y=rounded(100 * of["estimate"], 2), mode="lines+markers", name=escape(str(label)),
             legendgroup=label, line=look.line, marker=look.marker(8),
         )  # fmt: skip
-    style(figure, "Judul arsip yang mendapat MIRIP dan TANYAKAN, menurut ambang")
-    figure.update_xaxes(title="ambang")
+    style(figure, f"Judul yang mendapat MIRIP dan TANYAKAN, menurut {by}")
+    figure.update_xaxes(title=by, type="linear" if by == "ambang" else "log")
     return figure.update_yaxes(title="dari 100 judul", rangemode="tozero")

@@ -27,7 +27,7 @@ ELSEWHERE = {
     "within models and figures that examples and notebooks show": """
         arrays figure_style registry structured.boosting structured.explanation""",
     "in the training of notebooks 04 to 06, which takes its time": """
-        labels learners structured.evaluation structured.pairs structured.real_pairs
+        alarm_share labels learners structured.evaluation structured.pairs structured.real_pairs
         structured.training""",
 }
 # Errors say when they are raised; protocols and records of results are made by what has an example.

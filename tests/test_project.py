@@ -177,12 +177,12 @@ def test_no_module_imports_from_a_floor_above():
         tables preprocessing arrays plots reports table_files config array_files workers
         database pseudonyms
         spool corpus estimators features structured.words structured.vectors leaderboard_plots
-        structured.title_words
+        structured.title_words structured.phrase_spelling structured.units
         structured.lexicon widgets forest_table audit log_copies usage_frames drift ab_testing
         structured.parser matches top_rows gold labeling
         evaluation model_resources baselines synthetic privacy backup
         structured.records restoring fairness
-        structured.relations encoders leaderboard study_search
+        structured.relations structured.boilerplate encoders leaderboard study_search
         structured.comparison usage_log
         structured.model
         registry structured.explanation structured.real_pairs
@@ -191,7 +191,7 @@ def test_no_module_imports_from_a_floor_above():
         structured_checking corpus_baselines batches switches tracking archive_gauge gauge_estimates
         training proposals
         structured.training title_splits
-        structured.evaluation active_learning labeling_plots
+        structured.evaluation active_learning labeling_plots alarm_share
         checkers ablation answers page_parts search_engines labels
         index installation_log compliance model_baselines monitoring simulation learners
         labeling_session label_simulation retraining

@@ -65,8 +65,9 @@ def labels(model, left, right):
         # Both name a place.
         ("Rancang Bangun Sistem Informasi Inventaris Barang di SMK Negeri 1 Tegal",
          "Rancang Bangun Sistem Informasi Inventaris Barang di SMK Negeri 3 Malang", "TANYAKAN"),
-        # Another platform, method, learning model or crop.
-        ("Aplikasi Kasir Berbasis Android", "Aplikasi Kasir Berbasis Web", "TIDAK MIRIP"),
+        # On another platform: a person is to look.
+        ("Aplikasi Kasir Berbasis Android", "Aplikasi Kasir Berbasis Web", "TANYAKAN"),
+        # Another method, learning model or crop.
         ("Analisis Sentimen Ulasan Belanja dengan Naive Bayes",
          "Analisis Sentimen Ulasan Belanja dengan Support Vector Machine", "TIDAK MIRIP"),
         ("Pengaruh Model Problem Based Learning terhadap Hasil Belajar Siswa SMA Negeri 1 Kendal",

@@ -17,7 +17,7 @@ from sklearn.metrics import average_precision_score, cohen_kappa_score, ndcg_sco
 from judul_lib.evaluation import CONFIDENCE, resampled_weights
 from judul_lib.matches import labels_of
 from judul_lib.settings import ASK, DECISION_THRESHOLD, DIFFERENT, SEED, SIMILAR
-from judul_lib.structured.model import QUESTIONS, expected_grade
+from judul_lib.structured.model import QUESTIONS, chance_to_ask, expected_grade
 from judul_lib.structured.pairs import real_set, training_set
 from judul_lib.structured.real_pairs import ELSEWHERE_GRADE, SAME_GRADE, RealPairs
 from judul_lib.structured.training import (
@@ -34,6 +34,9 @@ DIFFERENCES: Mapping[str, str] = {
     "": "tidak ada", "t": "tugas", "o": "objek", "m": "metode", "p": "tempat",
 }  # fmt: skip
 """What differs in a pair, by the letters of the grading guide; a capital where both titles name it."""
+
+FOUND_OR_ASKED = "recall studi yang sama, MIRIP atau TANYAKAN"
+"""Name of the share of the same studies of which a person hears, as in `measures`."""
 
 _RESAMPLES = 1_000
 
@@ -104,7 +107,8 @@ def answers_of(real: RealPairs, log_odds: FloatArray) -> pd.DataFrame:
             odds = LEAST_ODDS[question]
             slope, shift = platt(log_odds[known, question], truth[known, question], odds)
             chances[judged, question] = 1 / (1 + np.exp(-(slope * log_odds[judged, question] + shift)))
-    same, asked, related = chances.T
+    same, elsewhere, related = chances.T
+    asked = chance_to_ask(same, elsewhere)
     found = pd.DataFrame(
         {
             "grade": real.grade.astype(int), "second_grade": real.second_grade.astype(int),
@@ -143,8 +147,8 @@ def measures(
     Returns
     -------
     DataFrame
-        Index: average precision, precision and recall of *MIRIP* and of *MIRIP* or *TANYAKAN*;
-        columns ``estimate``, ``low``, ``high`` (95 %, by title).
+        Index: average precision, precision and recall of *MIRIP* and of *MIRIP* or *TANYAKAN*, and
+        `FOUND_OR_ASKED`; columns ``estimate``, ``low``, ``high`` (95 %, by title).
     """
     draws = resampled_weights(len(answers), answers["title"], n_resamples, random_state)
     drawn = pd.DataFrame([_measured(answers, weights) for weights in draws])
@@ -173,6 +177,11 @@ def _measured(answers: pd.DataFrame, weights: FloatArray) -> dict[str, float]:
             f"presisi, {name}": hits / given if given else np.nan,
             f"recall, {name}": hits / wanted if wanted else np.nan,
         }
+    same = (answers["grade"] >= SAME_GRADE).to_numpy()
+    told = answers["label"].isin([SIMILAR, ASK]).to_numpy()
+    found[FOUND_OR_ASKED] = (
+        float(weights[same & told].sum() / weights[same].sum()) if same.any() else np.nan
+    )
     return found
 
 

@@ -18,8 +18,6 @@ FloatArray = NDArray[np.float64]
 _PLACE_NAMED = STRUCTURED_FEATURES.index("place_named")
 # What a person said weighs more than a pair that was graded for everybody.
 _PERSONS_WEIGHT = 5.0
-# Pairs that were written teach what is rare in archives; real ones say how archives are.
-_WRITTEN_WEIGHT = 0.5
 _COMPARES = re.compile(
     r"\b(?:perbandingan|komparasi|komparatif|comparison|comparative)\b", re.IGNORECASE
 )
@@ -96,7 +94,7 @@ def training_set(
     swapped = swapped_pairs(gold).assign(grade=1)
     compared = compared_pairs(gold).assign(grade=1)
     pairs = _without(pd.concat([gold, crossed, itself, swapped, compared]), labelled)
-    own = _set(pairs, model, pairs["grade"].to_numpy(dtype=int), pairs["base_id"], _WRITTEN_WEIGHT)
+    own = _set(pairs, model, pairs["grade"].to_numpy(dtype=int), pairs["base_id"], 1.0)
     # Where only one title names a place it is the same study by the guide; some pairs are older.
     is_open = (own.grades == ELSEWHERE_GRADE) & (own.features[:, _PLACE_NAMED] < 2)
     own = own.take(np.flatnonzero(~is_open))

@@ -1,0 +1,24 @@
+"""Count alarms in real archives anew, where the titles are: ``python scripts/alarm_share.py FOLDER``.
+
+To be run after `scripts/real_pairs.py`; the folder is the same. It takes some minutes.
+"""
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from judul_lib.alarm_share import ALARM_SHARE, alarm_counts
+from judul_lib.gold import read_gold
+from judul_lib.storage import sha256_of, write_bytes
+from judul_lib.structured.real_pairs import RealPairs
+from judul_lib.structured.training import REAL_PAIRS, campus_models
+
+folder = Path(sys.argv[1])
+archives = [pd.read_csv(folder / name) for name in ("judul_nyata.csv", "judul_kampus.csv")]
+gold = read_gold(REAL_PAIRS.with_name("gold_pairs.csv")).query("split == 'dev'")
+models = dict(campus_models(RealPairs.read(REAL_PAIRS), gold))
+counts = alarm_counts(pd.concat(archives, ignore_index=True), models)
+counts["pasangan_nyata"] = sha256_of(REAL_PAIRS.read_bytes())  # What the models learnt from.
+write_bytes(ALARM_SHARE, counts.to_csv(index=False, lineterminator="\n").encode())
+print(counts.to_string(index=False))
