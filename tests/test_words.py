@@ -1,10 +1,13 @@
 """The words of a title, and what is put right in them: only what is listed."""
 
+import csv
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from judul_lib.preprocessing import stem_word
+from judul_lib.structured.lexicon import LEXICON_FILE, Lexicon
 from judul_lib.structured.words import (
     corrected_stem,
     is_dictionary_word,
@@ -83,3 +86,11 @@ def test_a_word_of_a_dictionary_is_no_typing_error(word):
 
 def test_letters_joined_by_an_ampersand_are_a_name():
     assert words_of("Ulasan J&T, R&D; A & B") == ["ulasan", "jnt", "rnd", "a", "b"]
+
+
+def test_a_phrase_of_the_lexicon_is_read_as_a_title_would_be():
+    """Plain ones are not cut into words first; that must make no difference."""
+    with LEXICON_FILE.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    written = [v for row in rows for v in (row["canonical"], *filter(None, row["variants"].split("|")))]
+    assert {" ".join(words_of(variant)) for variant in written} == set(Lexicon.read().variants)

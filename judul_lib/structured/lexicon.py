@@ -1,6 +1,7 @@
 """What words mean: phrases and their canonical terms, what kind of thing a term is, siblings, places."""
 
 import csv
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,6 +19,8 @@ SIBLINGS_FILE = _RESOURCES / "siblings.csv"
 PLACES_FILE = _RESOURCES / "places.csv"
 RELATIONS_FILE = _RESOURCES / "relations.csv"
 IMPLICATIONS_FILE = _RESOURCES / "implications.csv"
+# Of such a phrase `words_of` makes nothing else, which saves a second with 47,000 of them.
+_PLAIN = re.compile(r"[a-z]+(?: (?:[a-z]+|[1-9][0-9]*))*")
 _COLUMNS = ["canonical", "variants", "field", "language"]
 
 ASPECTS: Mapping[str, str] = {
@@ -149,7 +152,9 @@ def read_variants(path: Path) -> dict[str, tuple[str, str]]:
                 raise LexiconError(f"{where}: bidang {row['field']!r} tidak dikenal.")
             entry = (row["canonical"], row["field"])
             for variant in (row["canonical"], *filter(None, row["variants"].split("|"))):
-                known = variants.setdefault(" ".join(words_of(variant)), entry)
+                is_plain = _PLAIN.fullmatch(variant) is not None
+                phrase = variant if is_plain else " ".join(words_of(variant))
+                known = variants.setdefault(phrase, entry)
                 if known != entry:
                     raise LexiconError(f"{where}: {variant!r} sudah ada di bawah {known[0]!r}.")
     return variants
