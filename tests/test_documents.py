@@ -193,7 +193,7 @@ def test_the_page_is_served_as_the_documents_say(command, copy, tmp_path):
 
 
 def answer(url, process):
-    for _ in range(300):
+    for _ in range(900):
         assert process.poll() is None
         try:
             with urllib.request.urlopen(url, timeout=5) as response:
