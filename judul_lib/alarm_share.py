@@ -7,11 +7,9 @@ in the archive. What is kept of it are counts: see ``data/alarm_share.csv``.
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from scipy.stats import binomtest
 
-from judul_lib.evaluation import CONFIDENCE
+from judul_lib.evaluation import share_interval
 from judul_lib.settings import ASK, SEED, SIMILAR
 from judul_lib.structured.model import StructuredModel
 from judul_lib.structured.training import REAL_PAIRS
@@ -85,13 +83,10 @@ def read_alarm_shares(path: str | Path = ALARM_SHARE) -> pd.DataFrame:
     >>> bool(read_alarm_shares()["estimate"].between(0, 1).all())
     True
     """
-    rows = []
     read = pd.read_csv(path)[["arsip", "judul", "mirip", "tanyakan"]]
-    for size, n_checked, *counts in read.to_numpy(dtype=int).tolist():
-        for label, count in zip((SIMILAR, ASK), counts, strict=True):
-            exact = binomtest(count, n_checked)
-            bounds = exact.proportion_ci(CONFIDENCE, method="wilson")
-            rows.append((size, label, exact.statistic, bounds.low, bounds.high))
-    columns = ["judul dalam arsip", "simpulan", "estimate", "low", "high"]
-    found = pd.DataFrame(rows, columns=columns)
-    return found.astype(dict.fromkeys(columns[2:], np.float64))
+    rows = [
+        (size, label, *share_interval(count, n_checked))
+        for size, n_checked, *counts in read.to_numpy(dtype=int).tolist()
+        for label, count in zip((SIMILAR, ASK), counts, strict=True)
+    ]
+    return pd.DataFrame(rows, columns=["judul dalam arsip", "simpulan", "estimate", "low", "high"])

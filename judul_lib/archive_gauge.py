@@ -16,11 +16,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
 from judul_lib.checking import Checker
 from judul_lib.errors import CorpusError
-from judul_lib.evaluation import CONFIDENCE
+from judul_lib.evaluation import share_interval
 from judul_lib.features import FEATURES, FloatArray
 from judul_lib.matches import require_threshold
 from judul_lib.preprocessing import title_key
@@ -72,9 +71,7 @@ class Survey:
         for threshold in map(require_threshold, thresholds):
             same, asked = (self.best >= [threshold, min(threshold, DECISION_THRESHOLD)]).T
             for label, called in ((SIMILAR, same), (ASK, asked & ~same)):
-                exact = binomtest(int(called.sum()), len(called))
-                bounds = exact.proportion_ci(CONFIDENCE, method="wilson")
-                rows.append((threshold, label, float(called.mean()), bounds.low, bounds.high))
+                rows.append((threshold, label, *share_interval(int(called.sum()), len(called))))
         return pd.DataFrame(rows, columns=["ambang", "simpulan", "estimate", "low", "high"])
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from judul_lib.settings import DECISION_THRESHOLD, DIFFERENT, SEED, SIMILAR
@@ -220,6 +221,19 @@ def resampled_weights(
     rng = np.random.default_rng(random_state)
     drawn = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=n_resamples)
     return (times[member].astype(float) for times in drawn)
+
+
+def share_interval(count: int, n: int) -> tuple[float, float, float]:
+    """Return a share, and the bounds of Wilson's interval.
+
+    Examples
+    --------
+    >>> [round(value, 3) for value in share_interval(1, 10)]
+    [0.1, 0.018, 0.404]
+    """
+    exact = binomtest(count, n)
+    bounds = exact.proportion_ci(CONFIDENCE, method="wilson")
+    return float(exact.statistic), float(bounds.low), float(bounds.high)
 
 
 def _intervals(estimates: Mapping[str, float], resampled: pd.DataFrame) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from judul_lib.structured.comparison import RECORD_FEATURES, align, record_features
 from judul_lib.structured.lexicon import RELATIONS, RELATIONS_FILE, Lexicon, Term
 from judul_lib.structured.parser import TitleParser
-from judul_lib.structured.records import RecordTable, UnitCounts
+from judul_lib.structured.records import Reading, RecordTable, UnitCounts
 from judul_lib.structured.relations import TOLD_NEAR, Relations, abbreviations, mark_abbreviations
 from judul_lib.structured.vectors import WordVectors
 
@@ -20,8 +20,8 @@ WORDS = (
 TITLES = st.lists(st.sampled_from(WORDS), max_size=9).map(" ".join)
 
 
-def read(*titles):
-    return RecordTable.read(titles, PARSER, VECTORS)
+def read(*titles, parser=PARSER, counts=None):
+    return RecordTable.of(Reading.of(titles, parser), parser.lexicon, VECTORS, counts)
 
 
 def matched(left, right):
@@ -99,7 +99,7 @@ def test_siblings_exclude_each_other_and_are_never_the_same():
         {"aaaaa": Term("E", 3)},
         {"aaaaa": frozenset([0]), "aaaab": frozenset([0])},
     )
-    table = RecordTable.read(["aaaaa", "aaaab", "aaaac"], TitleParser(lexicon), VECTORS)
+    table = read("aaaaa", "aaaab", "aaaac", parser=TitleParser(lexicon))
     relations = Relations.between(table.units, table.units)
     assert relations.siblings.tolist() == (~relations.same & relations.siblings).tolist()
     assert not (relations.same & relations.siblings).any()
@@ -150,7 +150,7 @@ def test_what_is_rare_in_the_archive_weighs_more():
     assert counts.rarity("padi") < counts.rarity("kopi") < counts.rarity("jambu") == 1
     joined = counts + UnitCounts.fit(["Kopi"] * 3, PARSER)
     assert (joined.counts["kopi"], joined.n_titles) == (2, 5 - 1 + 0)
-    rare, common = (RecordTable.read([title], PARSER, VECTORS, counts) for title in ("Jambu", "Padi"))
+    rare, common = (read(title, counts=counts) for title in ("Jambu", "Padi"))
     assert rare.units.rarity[0] > common.units.rarity[0]
 
 

@@ -24,7 +24,7 @@ from judul_lib.structured.boilerplate import Boilerplate, find_boilerplate, with
 from judul_lib.structured.boosting import BoostedTrees
 from judul_lib.structured.comparison import RECORD_FEATURES, record_features
 from judul_lib.structured.parser import TitleParser
-from judul_lib.structured.records import Reading, RecordTable, UnitCounts, UnitTable
+from judul_lib.structured.records import Reading, RecordTable, UnitCounts
 from judul_lib.structured.relations import Relations
 from judul_lib.structured.vectors import WordVectors
 
@@ -190,8 +190,7 @@ class StructuredModel:
 
     def _records(self, reading: Reading) -> RecordTable:
         reading = without_boilerplate(reading, self.boilerplate)
-        units = UnitTable(reading.units, self.parser.lexicon, self.vectors, self.counts)
-        return RecordTable(units, *reading[1:])
+        return RecordTable.of(reading, self.parser.lexicon, self.vectors, self.counts)
 
     def features(
         self,

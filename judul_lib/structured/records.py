@@ -43,7 +43,7 @@ class Reading(NamedTuple):
     numbers : ndarray of int, shape (ends[-1],)
         Title *i* has the units ``numbers[ends[i]:ends[i + 1]]``, in its order.
     roles : ndarray of int, shape (ends[-1],)
-        The `judul_lib.structured.parser.Role` of each.
+        The `judul_lib.structured.units.Role` of each.
 
     Examples
     --------
@@ -309,12 +309,13 @@ class RecordTable:
     numbers : ndarray of int, shape (ends[-1],)
         Title *i* has the units ``numbers[ends[i]:ends[i + 1]]``, in its order.
     roles : ndarray of int, shape (ends[-1],)
-        The `judul_lib.structured.parser.Role` of each.
+        The `judul_lib.structured.units.Role` of each.
 
     Examples
     --------
-    >>> from judul_lib.structured.lexicon import Lexicon
-    >>> table = RecordTable.read(["Deteksi Hoaks dengan CNN", "Padi"], TitleParser(), WordVectors.read())
+    >>> parser = TitleParser()
+    >>> reading = Reading.of(["Deteksi Hoaks dengan CNN", "Padi"], parser)
+    >>> table = RecordTable.of(reading, parser.lexicon, WordVectors.read())
     >>> len(table), [unit.name for unit in table.parse(0)]
     (2, ['deteksi', 'berita palsu', 'cnn'])
     """
@@ -323,16 +324,15 @@ class RecordTable:
         self.units, self.ends, self.numbers, self.roles = units, ends, numbers, roles
 
     @classmethod
-    def read(
+    def of(
         cls,
-        titles: Sequence[str],
-        parser: TitleParser,
+        reading: Reading,
+        lexicon: Lexicon,
         vectors: WordVectors,
         counts: UnitCounts | None = None,
     ) -> "RecordTable":
-        """Read titles; without counts every unit counts as rare."""
-        read = Reading.of(titles, parser)
-        return cls(UnitTable(read.units, parser.lexicon, vectors, counts or UnitCounts()), *read[1:])
+        """Weigh the units of titles; without counts every unit counts as rare."""
+        return cls(UnitTable(reading.units, lexicon, vectors, counts or UnitCounts()), *reading[1:])
 
     def __len__(self) -> int:
         return len(self.ends) - 1

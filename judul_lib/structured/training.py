@@ -124,10 +124,14 @@ def train_structured(
         return fitted
     if unseen is None:
         unseen = unseen_log_odds(model, real, extra, random_state=random_state)
+    return _all_calibrated(fitted, unseen, truth, real.is_drawn)
+
+
+def _all_calibrated(
+    fitted: StructuredModel, unseen: FloatArray, truth: TrainingSet, judged: NDArray[np.bool_]
+) -> StructuredModel:
     calibrated: Any = {
-        name: _calibrated(
-            getattr(fitted, name), log_odds, getattr(truth, name), real.is_drawn, least_odds=odds
-        )
+        name: _calibrated(getattr(fitted, name), log_odds, getattr(truth, name), judged, least_odds=odds)
         for name, log_odds, odds in zip(QUESTIONS, unseen.T, LEAST_ODDS, strict=True)
     }
     return replace(fitted, **calibrated)
@@ -227,14 +231,8 @@ def campus_models(
         if (real.is_faculty & judged).any() or not judged.any():
             continue
         part = fit_structured(model, truth.take(np.flatnonzero(seen)) + extra, random_state=random_state)
-        known = seen & real.is_drawn
-        calibrated: Any = {
-            name: _calibrated(
-                getattr(part, name), unseen[:, k], getattr(truth, name), known, least_odds=LEAST_ODDS[k]
-            )
-            for k, name in enumerate(QUESTIONS)
-        }
-        yield str(real.source[judged][0]).split("+")[0], replace(part, **calibrated)
+        campus = str(real.source[judged][0]).split("+")[0]
+        yield campus, _all_calibrated(part, unseen, truth, seen & real.is_drawn)
 
 
 def unseen_gold_scores(
