@@ -68,6 +68,7 @@ lint: $(STAMP) ## Style and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache --no-logo
 
 format: $(STAMP) ## Put the code in the house style
 	$(BIN)/ruff check --fix

@@ -24,9 +24,9 @@ from benchmarks.measuring import (
     timed_peer,
     usual_queries,
 )
-from judul_lib.growth import growth_exponent
-from judul_lib.index import TitleIndex
-from judul_lib.registry import load_estimators
+from judul_lib.checking.registry import load_estimators
+from judul_lib.search.growth import growth_exponent
+from judul_lib.search.index import TitleIndex
 
 # Titles of the study's loop, of which a larger catalogue's time is made.
 _STUDY_TITLES = 100

@@ -22,7 +22,7 @@ from benchmarks.measuring import (
     timed,
     timed_peer,
 )
-from judul_lib.settings import PAIR_THRESHOLD
+from judul_lib.core.settings import PAIR_THRESHOLD
 
 # Titles of the loop with Sastrawi, of which a larger catalogue's time is made.
 _SAMPLE = 2_000
@@ -31,7 +31,7 @@ _HIGH_THRESHOLD = 0.8
 
 _OPEN = """
 import json, resource, sys, time
-from judul_lib.index import TitleIndex
+from judul_lib.search.index import TitleIndex
 start = time.perf_counter()
 index = TitleIndex.load(sys.argv[1])
 opened = time.perf_counter()
@@ -53,7 +53,7 @@ def preprocess(case: Case) -> Measured:
     """Preprocess titles, no word of which has been seen."""
     from Sastrawi.Stemmer.StemmerFactory import StemmerFactory
 
-    from judul_lib.preprocessing import preprocess_titles, stem_word
+    from judul_lib.study.preprocessing import preprocess_titles, stem_word
 
     def anew() -> None:
         stem_word.cache_clear()
@@ -86,7 +86,7 @@ def preprocess(case: Case) -> Measured:
 
 def build(case: Case, *, n_jobs: int, rounds: int) -> Measured:
     """Make an index of a list of titles and save it."""
-    from judul_lib.index import TitleIndex
+    from judul_lib.search.index import TitleIndex
 
     seconds = []
     with peak_memory() as peak:
@@ -160,7 +160,7 @@ def duplicates_kept(case: Case) -> Measured:
 
 
 def _duplicates(case: Case, threshold: float, *, rounds: int, kept: bool) -> Measured:
-    from judul_lib.dedup import find_duplicates
+    from judul_lib.search.dedup import find_duplicates
 
     seconds, n_pairs = [], 0
     folder = case.work / f"blocks-{case.model}-{case.size}" if kept else None

@@ -11,7 +11,7 @@ from threading import Event, Thread
 from time import perf_counter
 from typing import Any
 
-from judul_lib.synthetic import KINDS, read_pieces, synthetic_titles
+from judul_lib.study.synthetic import KINDS, read_pieces, synthetic_titles
 
 PROJECT = Path(__file__).parent.parent
 DATA, OUTPUTS = PROJECT / "data", PROJECT / "outputs"
@@ -118,7 +118,7 @@ class Case:
 
     def prepare_index(self) -> None:
         """Build and save the index, unless a benchmark did."""
-        from judul_lib.index import TitleIndex
+        from judul_lib.search.index import TitleIndex
 
         if not (self.index_folder / "index.json").exists():
             TitleIndex.build(self.titles(), self.folder, n_jobs=2).save(self.index_folder)

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from judul_lib.features import FURTHER, extract_pair_features, folded
-from judul_lib.index import TitleIndex
-from judul_lib.index_files import read_index
-from judul_lib.preprocessing import STOP_WORDS, preprocess_text, preprocess_titles
-from judul_lib.registry import load_estimators
+from judul_lib.checking.registry import load_estimators
+from judul_lib.search.index import TitleIndex
+from judul_lib.search.index_files import read_index
+from judul_lib.study.features import FURTHER, extract_pair_features, folded
+from judul_lib.study.preprocessing import STOP_WORDS, preprocess_text, preprocess_titles
 
 TOP = 10
 

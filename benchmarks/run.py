@@ -123,7 +123,7 @@ def _with_earlier(target: Path, found: Mapping[str, Any], quick: bool) -> dict[s
 
 def _write(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
-    from judul_lib.storage import write_bytes
+    from judul_lib.core.storage import write_bytes
 
     write_bytes(path, text.encode())
 

@@ -18,10 +18,10 @@ from benchmarks.measuring import (
     timed,
     timed_peer,
 )
-from judul_lib.checking import TitleChecker
-from judul_lib.proposals import check_proposals
-from judul_lib.registry import load_estimators, load_model, load_structured
-from judul_lib.structured_checking import StructuredChecker
+from judul_lib.checking.checker import TitleChecker
+from judul_lib.checking.proposals import check_proposals
+from judul_lib.checking.registry import load_estimators, load_model, load_structured
+from judul_lib.checking.structured_checker import StructuredChecker
 
 QUERY = "Prediksi Harga Beras di Kota Medan Menggunakan Metode LSTM"
 _COPIES = 10

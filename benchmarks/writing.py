@@ -13,11 +13,11 @@ from typing import Any
 
 from benchmarks import peers
 from benchmarks.measuring import SEED, Case, Measured, Peer, p95, peak_memory, seconds_of, usual_queries
-from judul_lib.checkers import load_checker
-from judul_lib.checking import Checker
-from judul_lib.database import sqlite_url
-from judul_lib.matches import Matches
-from judul_lib.usage_log import Answered, UsageLog
+from judul_lib.checking.checker import Checker
+from judul_lib.checking.loading import load_checker
+from judul_lib.checking.matches import Matches
+from judul_lib.usage.database import sqlite_url
+from judul_lib.usage.log import Answered, UsageLog
 
 POSTGRES = "JUDUL_TEST_POSTGRES"
 """Variable with the URL of a server on which a database may be made and dropped."""

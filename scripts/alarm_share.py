@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from judul_lib.alarm_share import ALARM_SHARE, alarm_counts
-from judul_lib.gold import read_gold
-from judul_lib.storage import sha256_of, write_bytes
+from judul_lib.core.storage import sha256_of, write_bytes
+from judul_lib.evaluation.alarm_share import ALARM_SHARE, alarm_counts
+from judul_lib.structured.gold import read_gold
 from judul_lib.structured.real_pairs import RealPairs
-from judul_lib.structured.training import REAL_PAIRS, campus_models
+from judul_lib.training.structured import REAL_PAIRS, campus_models
 
 folder = Path(sys.argv[1])
 archives = [pd.read_csv(folder / name) for name in ("judul_nyata.csv", "judul_kampus.csv")]

@@ -1,9 +1,9 @@
-"""Make `judul_lib/resources/word_vectors.npz`: a static vector for each word.
+"""Make `judul_lib/structured/resources/word_vectors.npz`: a static vector for each word.
 
 Words: Sastrawi's root words and what its affixes make of them, English words
 (the public-domain list web2 of the package ``english-words``), each as far as
 the encoder's tokenizer keeps it in one piece, a sign that it is in use, roots
-also in few long pieces, as loan words are; the stems of `resources/stems.csv`;
+also in few long pieces, as loan words are; the stems of `structured/resources/stems.csv`;
 the lexicon's canonical terms and all single words of its variants.
 
 Each word is encoded in short sentences by multilingual-e5-small (the package
@@ -30,7 +30,7 @@ from english_words import get_english_words_set
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from judul_lib.storage import write_bytes
+from judul_lib.core.storage import write_bytes
 from judul_lib.structured.lexicon import Lexicon
 from judul_lib.structured.vectors import VECTORS_FILE
 from judul_lib.structured.words import STEMS_FILE

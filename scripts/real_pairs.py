@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from judul_lib.storage import write_bytes
+from judul_lib.core.storage import write_bytes
 from judul_lib.structured.real_pairs import (
     REAL_GRADES_FILE,
     REAL_PAIRS_FILE,
@@ -19,7 +19,7 @@ from judul_lib.structured.real_pairs import (
     with_titles,
 )
 from judul_lib.structured.records import UnitCounts
-from judul_lib.structured.training import unfitted_model
+from judul_lib.training.structured import unfitted_model
 
 folder, data = Path(sys.argv[1]), Path(__file__).parents[1] / "data"
 archives = [pd.read_csv(folder / name) for name in ("judul_nyata.csv", "judul_kampus.csv")]

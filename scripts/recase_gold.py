@@ -13,7 +13,7 @@ import re
 from collections import defaultdict
 from pathlib import Path
 
-from judul_lib.storage import csv_text, sha256_of, write_bytes
+from judul_lib.core.storage import csv_text, sha256_of, write_bytes
 
 GOLD_FILE = Path(__file__).parent.parent / "data" / "gold_pairs.csv"
 SEED = 42

@@ -1,6 +1,6 @@
-"""Make `judul_lib/resources/lexicon_stems.csv` anew after a change of the lexicon or of `stems.csv`."""
+"""Make `lexicon_stems.csv` anew after a change of the lexicon or of `stems.csv`."""
 
-from judul_lib.storage import csv_text, write_bytes
+from judul_lib.core.storage import csv_text, write_bytes
 from judul_lib.structured.lexicon import LEXICON_STEMS_FILE, Lexicon
 
 rows = [{"word": word, "stem": stem} for word, stem in Lexicon.read().stems().items()]

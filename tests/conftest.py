@@ -16,15 +16,15 @@ import hypothesis
 import pandas as pd
 import pytest
 
-from judul_lib.cli import main
-from judul_lib.corpus import Corpus, read_corpus
-from judul_lib.database import database_url
-from judul_lib.estimators import fit_vectorizer
-from judul_lib.labeling import LabeledPairs, label_pairs
-from judul_lib.registry import Model, load_model
-from judul_lib.settings import FULL, LIGHT
-from judul_lib.storage import sha256_of
-from judul_lib.training import TrainingResult, package_model, train_model
+from judul_lib.checking.registry import Model, load_model
+from judul_lib.cli.main import main
+from judul_lib.core.settings import FULL, LIGHT
+from judul_lib.core.storage import sha256_of
+from judul_lib.study.corpus import Corpus, read_corpus
+from judul_lib.study.estimators import fit_vectorizer
+from judul_lib.study.labeling import LabeledPairs, label_pairs
+from judul_lib.training.forest import TrainingResult, package_model, train_model
+from judul_lib.usage.database import database_url
 
 # No test writes a log unless it asks for one.
 os.environ["JUDUL_LOG"] = "false"

@@ -24,10 +24,18 @@ import nbformat
 import papermill
 import sklearn.ensemble  # noqa: F401
 
-from judul_lib import TitleIndex, audit, pipeline
-from judul_lib.cli import main
-from judul_lib.clock import now
-from judul_lib.database import (
+from judul_lib import TitleIndex
+from judul_lib.checking.registry import load_model
+from judul_lib.checking.versions import add_version, verify
+from judul_lib.cli.main import main
+from judul_lib.core.clock import now
+from judul_lib.core.errors import LogError, describe_os_error
+from judul_lib.governance import audit
+from judul_lib.reports import pipeline
+from judul_lib.search.dedup import find_duplicates  # noqa: F401
+from judul_lib.search.index_files import INDEX_FILE
+from judul_lib.search.pair_blocks import StudyPairs
+from judul_lib.usage.database import (
     PATIENCE,
     USAGE_TABLES,
     open_database,
@@ -37,15 +45,9 @@ from judul_lib.database import (
     scores,
     sqlite_url,
 )
-from judul_lib.database import audit as audit_table
-from judul_lib.dedup import find_duplicates  # noqa: F401
-from judul_lib.errors import LogError, describe_os_error
-from judul_lib.index_files import INDEX_FILE
-from judul_lib.pair_blocks import StudyPairs
-from judul_lib.registry import load_model
-from judul_lib.spool import DAMAGED_FILE, append_to_spool, has_spooled
-from judul_lib.usage_log import UsageLog
-from judul_lib.versions import add_version, verify
+from judul_lib.usage.database import audit as audit_table
+from judul_lib.usage.log import UsageLog
+from judul_lib.usage.spool import DAMAGED_FILE, append_to_spool, has_spooled
 from tests.conftest import PROJECT, gold_titles
 
 LIGHT = PROJECT / "outputs" / "light"
@@ -67,7 +69,7 @@ _ = (Path(OUT) / "pairs.csv").write_text((Path(OUT) / "corpus.csv").read_text() 
     "05_train_light": f"""
 import json
 from pathlib import Path
-from judul_lib.registry import METADATA_FILE, TITLES_FILE, save_model
+from judul_lib.checking.registry import METADATA_FILE, TITLES_FILE, save_model
 light = Path({str(LIGHT)!r})
 files = {{path.name: path.read_bytes() for path in light.iterdir()}}
 metadata = json.loads(files.pop(METADATA_FILE))

@@ -14,7 +14,7 @@ import urllib.request
 import pytest
 
 from tests.conftest import PROJECT
-from tests.test_page_browser import free_port
+from tests.web.test_page_browser import free_port
 
 INSTRUCTION = re.compile(r"^([A-Z]+) +((?:.*\\\n)*.*)$", re.MULTILINE)
 

@@ -21,8 +21,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from judul_lib.file_locks import locked_file
-from judul_lib.pipeline import MANIFEST_FILE
+from judul_lib.core.locks import locked_file
+from judul_lib.reports.pipeline import MANIFEST_FILE
 from tests import faults
 from tests.conftest import NO_POSTGRES, POSTGRES, PROJECT
 from tests.faults import WORKS, Work
@@ -330,7 +330,7 @@ def test_processes_of_a_killed_command_end_by_themselves(tmp_path):
     script = tmp_path / "tasks.py"
     script.write_text(
         "import time\n"
-        "from judul_lib.workers import run_tasks\n\n"
+        "from judul_lib.core.parallel import run_tasks\n\n"
         "def wait(seconds, task):\n    time.sleep(seconds)\n    return task\n\n"
         "if __name__ == '__main__':\n"
         "    for place, _ in run_tasks(wait, range(400), 0.05, n_jobs=2):\n"

@@ -25,42 +25,29 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from judul_lib import answers, match_plots, page_parts, tables
-from judul_lib.active_learning import select_pairs
-from judul_lib.array_files import StringColumn
-from judul_lib.backup import require_safe_name
-from judul_lib.baselines import fit_baselines
-from judul_lib.batches import score_pairs
-from judul_lib.checkers import load_checker
-from judul_lib.checking import compute_similarities
-from judul_lib.cli_parts import say
-from judul_lib.config import Config, load_config
-from judul_lib.corpus import load_corpus, parse_corpus, save_corpus, table_frame, write_frame
-from judul_lib.database import (
-    events,
-    feedback,
-    open_database,
-    opened_database,
-    predictions,
-    read_table,
-    sqlite_url,
-)
-from judul_lib.dedup import find_duplicates
-from judul_lib.errors import ConfigError, JudulError, LabelError, LogError
-from judul_lib.estimators import TitlePreprocessor
-from judul_lib.fairness import foreign_share, language_class, length_class
-from judul_lib.features import (
-    FEATURES,
-    TitleTable,
-    distinct_titles,
-    extract_pair_features,
-    pair_features,
-)
-from judul_lib.feedback import Feedback
-from judul_lib.gold import COLUMNS, GRADES, crossed_pairs, read_gold, read_second_grades
-from judul_lib.index import TitleIndex
-from judul_lib.label_agreement import compare_answers
-from judul_lib.labeling_session import (
+from judul_lib.checking import answers
+from judul_lib.checking.batches import score_pairs
+from judul_lib.checking.checker import compute_similarities
+from judul_lib.checking.loading import load_checker
+from judul_lib.checking.matches import Matches
+from judul_lib.checking.proposals import NOT_COMPARED, OTHER_ROW, VERDICT, check_proposals
+from judul_lib.checking.registry import load_model
+from judul_lib.cli.parts import say
+from judul_lib.core.array_files import StringColumn
+from judul_lib.core.config import Config, load_config
+from judul_lib.core.errors import ConfigError, JudulError, LabelError, LogError
+from judul_lib.core.pseudonyms import assigned_model, keyed_hash, user_id
+from judul_lib.core.storage import csv_text, frame_text, harmless_cell, harmless_csv
+from judul_lib.core.tables import find_column, unique_names
+from judul_lib.core.texts import read_texts
+from judul_lib.evaluation.baselines import fit_baselines
+from judul_lib.evaluation.fairness import foreign_share, language_class, length_class
+from judul_lib.figures import match_plots, result_html, tables
+from judul_lib.governance.backup import require_safe_name
+from judul_lib.labeling.active_learning import select_pairs
+from judul_lib.labeling.agreement import compare_answers
+from judul_lib.labeling.labels import LABEL_COLUMNS, Answers, feedback_answers, read_label_file, settle
+from judul_lib.labeling.session import (
     ANSWER_COLUMNS,
     ANSWERS,
     LabelingSession,
@@ -68,9 +55,25 @@ from judul_lib.labeling_session import (
     labeller_id,
     read_answers,
 )
-from judul_lib.labels import LABEL_COLUMNS, Answers, feedback_answers, read_label_file, settle
-from judul_lib.matches import Matches
-from judul_lib.preprocessing import (
+from judul_lib.search.dedup import find_duplicates
+from judul_lib.search.index import TitleIndex
+from judul_lib.structured.explanation import compare_fields, explain
+from judul_lib.structured.gold import COLUMNS, GRADES, crossed_pairs, read_gold, read_second_grades
+from judul_lib.structured.lexicon import FIELDS
+from judul_lib.structured.parser import TitleParser
+from judul_lib.structured.records import RecordTable
+from judul_lib.structured.relations import mark_abbreviations
+from judul_lib.structured.words import corrected_stem, is_dictionary_word, standard_words, words_of
+from judul_lib.study.corpus import load_corpus, parse_corpus, save_corpus, table_frame, write_frame
+from judul_lib.study.estimators import TitlePreprocessor
+from judul_lib.study.features import (
+    FEATURES,
+    TitleTable,
+    distinct_titles,
+    extract_pair_features,
+    pair_features,
+)
+from judul_lib.study.preprocessing import (
     MOST_LETTERS,
     is_root_word,
     pair_key,
@@ -82,22 +85,20 @@ from judul_lib.preprocessing import (
     title_fault,
     title_key,
 )
-from judul_lib.proposals import NOT_COMPARED, OTHER_ROW, VERDICT, check_proposals
-from judul_lib.pseudonyms import assigned_model, keyed_hash, user_id
-from judul_lib.registry import load_model
-from judul_lib.session import objection
-from judul_lib.storage import csv_text, frame_text, harmless_cell, harmless_csv
-from judul_lib.structured.explanation import compare_fields, explain
-from judul_lib.structured.lexicon import FIELDS
-from judul_lib.structured.parser import TitleParser
-from judul_lib.structured.records import RecordTable
-from judul_lib.structured.relations import mark_abbreviations
-from judul_lib.structured.words import corrected_stem, is_dictionary_word, standard_words, words_of
-from judul_lib.synthetic import cut_titles
-from judul_lib.table_files import find_column, unique_names
-from judul_lib.texts import read_texts
-from judul_lib.title_panel import file_name
-from judul_lib.usage_log import Answered, UsageLog
+from judul_lib.study.synthetic import cut_titles
+from judul_lib.usage.database import (
+    events,
+    feedback,
+    open_database,
+    opened_database,
+    predictions,
+    read_table,
+    sqlite_url,
+)
+from judul_lib.usage.feedback import Feedback
+from judul_lib.usage.log import Answered, UsageLog
+from judul_lib.web.session import objection
+from judul_lib.web.title_panel import file_name
 from tests import nasty_files
 from tests.conftest import PROJECT
 
@@ -684,11 +685,11 @@ def test_titles_are_text_on_the_page(name, query, titles):
     found = check_proposals([query, *titles], checker_of(name).with_titles(titles))
     series = pd.Series([query, *titles], index=range(2, len(titles) + 3))
     for shown, expected in (
-        (page_parts.verdict(matches), matches.decision.titles),
-        (page_parts.match_table(query, matches, interactive=True), titles),
-        (page_parts.title_pair(query, titles[0]), [query, titles[0]]),
-        (page_parts.comparison({"x": matches, "<y>": matches}), matches.decision.titles),
-        (page_parts.proposal_table(series, found), [query]),
+        (result_html.verdict(matches), matches.decision.titles),
+        (result_html.match_table(query, matches, interactive=True), titles),
+        (result_html.title_pair(query, titles[0]), [query, titles[0]]),
+        (result_html.comparison({"x": matches, "<y>": matches}), matches.decision.titles),
+        (result_html.proposal_table(series, found), [query]),
         (tables.table(pd.DataFrame({query: titles})), titles),
         (tables.summary({query: titles[0]}, titles[-1]), [query, titles[0], titles[-1]]),
     ):
@@ -789,5 +790,8 @@ def test_settings_are_read_or_refused_with_a_sentence(name, value, form):
 def test_an_address_of_a_database_is_used_or_refused(address):
     if address.startswith("sqlite") or "\0" in address:
         return
-    with mock.patch("judul_lib.database._server", side_effect=ImportError), pytest.raises(LogError):
+    with (
+        mock.patch("judul_lib.usage.database._server", side_effect=ImportError),
+        pytest.raises(LogError),
+    ):
         open_database(address)

@@ -11,14 +11,14 @@ import urllib.request
 import click
 import pytest
 
-from judul_lib.cli import cli
-from judul_lib.database import events, opened_database, read_table, sqlite_url
-from judul_lib.gold import read_gold
-from judul_lib.promotions import promote
-from judul_lib.registry import load_estimators, load_model
-from judul_lib.versions import add_version
+from judul_lib.checking.registry import load_estimators, load_model
+from judul_lib.checking.versions import add_version
+from judul_lib.cli.main import cli
+from judul_lib.governance.promotions import promote
+from judul_lib.structured.gold import read_gold
+from judul_lib.usage.database import events, opened_database, read_table, sqlite_url
 from tests.conftest import PROJECT, judul, spoil
-from tests.test_page_browser import serving
+from tests.web.test_page_browser import serving
 
 PAGE = (PROJECT / "docs" / "security.md").read_text(encoding="utf-8")
 TITLE = "Deteksi Kantuk Pengemudi Truk Tambang dengan YOLO"
@@ -36,7 +36,8 @@ def test_every_threat_has_a_test_that_is_there():
         assert named, threat
         assert answer
         for file, name in named:
-            assert f"\ndef {name}(" in (PROJECT / "tests" / file).read_text(), (threat, file, name)
+            (path,) = (PROJECT / "tests").rglob(file)
+            assert f"\ndef {name}(" in path.read_text(), (threat, file, name)
 
 
 def test_no_secret_is_in_what_is_written(tmp_path):

@@ -10,19 +10,20 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from judul_lib import TitleIndex, load_checker, study_search
-from judul_lib.cli import cli
-from judul_lib.corpus import read_corpus
-from judul_lib.dedup import find_duplicates
-from judul_lib.estimators import fit_vectorizer
-from judul_lib.features import FEATURES, TitleTable
-from judul_lib.labeling import label_pairs
-from judul_lib.page_parts import match_table
-from judul_lib.registry import read_metadata, save_model
-from judul_lib.settings import FEATURE_TITLES, FULL, LIGHT
+from judul_lib import TitleIndex, load_checker
+from judul_lib.checking.registry import read_metadata, save_model
+from judul_lib.cli.main import cli
+from judul_lib.core.settings import FEATURE_TITLES, FULL, LIGHT
+from judul_lib.figures.result_html import match_table
+from judul_lib.search import study_search
+from judul_lib.search.dedup import find_duplicates
 from judul_lib.structured.boosting import BoostedTrees
 from judul_lib.structured.model import STRUCTURED_FEATURES, StructuredModel
-from judul_lib.training import features_of_pairs, package_model, train_model
+from judul_lib.study.corpus import read_corpus
+from judul_lib.study.estimators import fit_vectorizer
+from judul_lib.study.features import FEATURES, TitleTable
+from judul_lib.study.labeling import label_pairs
+from judul_lib.training.forest import features_of_pairs, package_model, train_model
 from tests.conftest import DATA, PROJECT
 
 FEATURE = '''
@@ -44,12 +45,12 @@ def change(path, old, new):
 def test_a_similarity_feature_is_a_function_and_its_name(tmp_path):
     package = tmp_path / "judul_lib"
     shutil.copytree(PROJECT / "judul_lib", package, ignore=shutil.ignore_patterns("__py*"))
-    module, words = package / "features.py", package / "resources" / "page" / "texts.toml"
+    module, words = package / "study" / "features.py", package / "core" / "texts.toml"
     change(module, "import numpy as np\n", "from os.path import commonprefix\nimport numpy as np\n")
     change(module, "FEATURES: Mapping", FEATURE)
     change(module, '"levenshtein": levenshtein', '"levenshtein": levenshtein, "same_start": same_start')
     change(words, '\njaccard = "Jaccard"', '\njaccard = "Jaccard"\nsame_start = "Awal sama"')
-    change(package / "settings.py", '"Levenshtein"}', '"Levenshtein", "same_start": "awal"}')
+    change(package / "core" / "settings.py", '"Levenshtein"}', '"Levenshtein", "same_start": "awal"}')
     done = subprocess.run(
         [sys.executable, __file__, tmp_path / "outputs"], cwd=tmp_path, capture_output=True, text=True,
         env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{PROJECT}"}, check=False,

@@ -80,7 +80,7 @@ def compare_fields(model: StructuredModel, left: str, right: str) -> list[FieldC
 
     Examples
     --------
-    >>> from judul_lib.registry import load_structured
+    >>> from judul_lib.checking.registry import load_structured
     >>> model, _ = load_structured("outputs/structured")
     >>> a = "Klasifikasi Penyakit Daun Padi dengan CNN di Sleman"
     >>> b = "Klasifikasi Penyakit Daun Padi dengan SVM di Bantul"

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from judul_lib.errors import LexiconError
+from judul_lib.core.errors import LexiconError
 from judul_lib.structured.words import corrected_stem, words_of
 
 FIELDS = ("task", "object", "method", "place")
 LEXICON_FIELDS = (*FIELDS, "template")
-_RESOURCES = Path(__file__).parents[1] / "resources"
+_RESOURCES = Path(__file__).parent / "resources"
 LEXICON_FILE = _RESOURCES / "lexicon.csv"
 LEXICON_STEMS_FILE = _RESOURCES / "lexicon_stems.csv"
 TERMS_FILE = _RESOURCES / "terms.csv"

@@ -17,9 +17,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from judul_lib.arrays import ArrayTfidf
-from judul_lib.features import FEATURES, TitleTable, distinct_titles, pair_features
-from judul_lib.preprocessing import preprocess_titles
 from judul_lib.structured.boilerplate import Boilerplate, find_boilerplate, without_boilerplate
 from judul_lib.structured.boosting import BoostedTrees
 from judul_lib.structured.comparison import RECORD_FEATURES, record_features
@@ -27,6 +24,9 @@ from judul_lib.structured.parser import TitleParser
 from judul_lib.structured.records import Reading, RecordTable, UnitCounts
 from judul_lib.structured.relations import Relations
 from judul_lib.structured.vectors import WordVectors
+from judul_lib.study.arrays import ArrayTfidf
+from judul_lib.study.features import FEATURES, TitleTable, distinct_titles, pair_features
+from judul_lib.study.preprocessing import preprocess_titles
 
 FloatArray = NDArray[np.float64]
 Rows = NDArray[np.integer]
@@ -267,7 +267,7 @@ class StructuredModel:
 
         Examples
         --------
-        >>> from judul_lib.registry import load_structured
+        >>> from judul_lib.checking.registry import load_structured
         >>> model, _ = load_structured("outputs/structured")
         >>> a = "Klasifikasi Penyakit Daun Padi Menggunakan Convolutional Neural Network"
         >>> b = "Penerapan CNN untuk Mengenali Penyakit pada Daun Tanaman Padi"

@@ -22,10 +22,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from judul_lib.errors import GoldError
-from judul_lib.preprocessing import title_key
+from judul_lib.core.errors import GoldError
 from judul_lib.structured.model import STRUCTURED_FEATURES
 from judul_lib.structured.records import UnitCounts
+from judul_lib.study.preprocessing import title_key
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]

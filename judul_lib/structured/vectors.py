@@ -1,7 +1,7 @@
 """Static vectors of words: what a word means when the lexicon does not know it.
 
-``resources/word_vectors.npz`` holds some 20,000 words and phrases with 128
-numbers of one byte each; ``resources/word_vectors.md`` says how they were made
+``structured/resources/word_vectors.npz`` holds some 20,000 words and phrases with 128
+numbers of one byte each; ``structured/resources/word_vectors.md`` says how they were made
 and under which licence. Reading them needs numpy only.
 """
 
@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from judul_lib.preprocessing import stem_word
+from judul_lib.study.preprocessing import stem_word
 
-VECTORS_FILE = Path(__file__).parents[1] / "resources" / "word_vectors.npz"
+VECTORS_FILE = Path(__file__).parent / "resources" / "word_vectors.npz"
 _LEAST_SHARED = 0.6
 
 

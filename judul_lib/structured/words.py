@@ -10,9 +10,9 @@ from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
 
-from judul_lib.preprocessing import STOP_WORDS, is_root_word, stem_word
+from judul_lib.study.preprocessing import STOP_WORDS, is_root_word, stem_word
 
-_RESOURCES = Path(__file__).parents[1] / "resources"
+_RESOURCES = Path(__file__).parent / "resources"
 SPELLINGS_FILE = _RESOURCES / "spellings.csv"
 STEMS_FILE = _RESOURCES / "stems.csv"
 FUNCTION_WORDS = STOP_WORDS | frozenset(

@@ -1,0 +1,1 @@
+"""Check a title against an archive; the folders of models and their versions."""

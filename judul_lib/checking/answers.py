@@ -1,0 +1,78 @@
+"""The answer to one check as the command shows it: a table, JSON or CSV."""
+
+import json
+import shutil
+import textwrap
+from typing import Any
+
+from judul_lib.checking.checker import Checker
+from judul_lib.checking.matches import REMARK_COLUMN, Matches
+from judul_lib.core.formatting import decimals_to_tell, number, printable
+from judul_lib.core.settings import FEATURE_TITLES, MODEL_TITLES
+from judul_lib.core.storage import harmless_csv
+from judul_lib.study.features import FEATURES
+
+ALL_SIMILAR = "ambang 0: setiap judul dihitung MIRIP"
+
+
+def show(title: str, matches: Matches, checker: Checker, model: str, style: str) -> str:
+    """Write the matches of a title.
+
+    Parameters
+    ----------
+    title : str
+        As typed.
+    matches : Matches
+    checker
+        What made them.
+    model : str
+        Name of the model's folder.
+    style : {"table", "json", "csv"}
+
+    Examples
+    --------
+    >>> from judul_lib import load_checker
+    >>> checker = load_checker("outputs/light", ["Deteksi Hoaks", "Prediksi Harga Beras"])
+    >>> text = show("Deteksi Hoaks", checker.check("Deteksi Hoaks"), checker, "light", "csv")
+    >>> text.splitlines()[0][:36]
+    'judul_ref,cosine,jaccard,levenshtein'
+    """
+    rows, best = matches.told_rows(), matches.decision.rows()[0]
+    if style == "json":
+        answer = {
+            "judul": title,
+            "model": model,
+            "ambang": checker.threshold,
+            "rf_label": best["rf_label"],
+            "hasil": rows,
+        }
+        return json.dumps(answer, indent=2, ensure_ascii=False) + "\n"
+    if style == "csv":
+        return harmless_csv(rows)
+    return _text_table(rows, best, len(matches), checker, model)
+
+
+def _text_table(
+    rows: list[dict[str, Any]], best: dict[str, Any], n_ranked: int, checker: Checker, model: str
+) -> str:
+    threshold, chance = checker.threshold, best["rf_probability"]
+    shown = (number(value, decimals_to_tell(chance, threshold)) for value in (chance, threshold))
+    told = "peluang {}, ambang {}".format(*shown) if threshold else ALL_SIMILAR
+    head = f"{best['rf_label']} ({told}; {MODEL_TITLES[model]}, {number(len(checker.titles))} judul)"
+    names = {name: FEATURE_TITLES.get(name, name) for name in FEATURES}
+    widths = {name: max(5, len(shown)) for name, shown in names.items()}
+    heads = "  ".join(f"{shown:>{widths[name]}}" for name, shown in names.items())
+    columns = f" no  peluang  {heads}  simpulan     "
+    lines = [head, "", f"{columns}judul"]
+    indent = " " * len(columns)
+    width = max(40, shutil.get_terminal_size((120, 24)).columns - len(indent))
+    for place, row in enumerate(rows, start=1):
+        rank = str(place) if place <= n_ranked else "…"
+        features = "  ".join(f"{number(row[name]):>{wide}}" for name, wide in widths.items())
+        chance = number(row["rf_probability"], decimals_to_tell(row["rf_probability"], threshold, 3))
+        values = f"{rank:>3}  {chance:>7}  {features}  {row['rf_label']:<11}  "
+        wrapped = textwrap.wrap(printable(row["judul_ref"]), width) or [""]
+        if remark := row.get(REMARK_COLUMN):
+            wrapped += textwrap.wrap(f"({printable(remark)})", width)
+        lines.append(values + f"\n{indent}".join(wrapped))
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,336 @@
+"""Compare proposed titles with every title of a corpus.
+
+Nothing here needs scikit-learn or pandas until a table is asked for: the first
+answer of the ``judul check`` command depends on it.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from judul_lib.checking.matches import (
+    RESULT_COLUMNS,
+    Evidence,
+    Matches,
+    best_matches,
+    labels_of,
+    require_threshold,
+    require_top_k,
+)
+from judul_lib.checking.ranking import ranking
+from judul_lib.core.settings import ASK, DECISION_THRESHOLD
+from judul_lib.study.features import FEATURES, FloatArray, TitleTable, distinct_titles, pair_features
+from judul_lib.study.preprocessing import preprocess_titles, require_titles, say_unreadable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from judul_lib.checking.registry import Model
+
+# Titles that are made ready at once: what they share is computed once.
+_BATCH = 64
+# Pairs compared in one call: more of them cost memory, fewer cost time.
+_PAIRS = 4_000
+Rows = NDArray[np.intp]
+
+
+class Comparison(Protocol):
+    """Two lists of titles, made ready to compare rows of the one with rows of the other."""
+
+    def features(self, left_rows: Rows, right_rows: Rows) -> FloatArray:
+        """Return what the model sees of each pair; its first columns are the study's features."""
+
+    def shared(self, left_rows: Rows, right_rows: Rows) -> list[str]:
+        """Return `Matches.shared` of each pair."""
+
+
+class Checker(ABC):
+    """A model with a corpus made ready once, to check many titles.
+
+    Attributes
+    ----------
+    titles : sequence of str, shape (n,)
+        The corpus as typed.
+    threshold : float
+        Probability from which a title counts as similar.
+    elsewhere_label : str
+        Label of the same study in another place, where the model knows places.
+    """
+
+    titles: Sequence[str]
+    threshold: float
+    elsewhere_label: str = ASK
+
+    @abstractmethod
+    def with_titles(self, titles: Sequence[str]) -> "Checker":
+        """Return the same model with another corpus."""
+
+    @abstractmethod
+    def compare(self, left: Sequence[str], right: Sequence[str] | None = None) -> Comparison:
+        """Make two lists of titles ready; the second is the corpus by default."""
+
+    @abstractmethod
+    def probability(self, features: FloatArray) -> FloatArray:
+        """Return the probability of pairs from what the model sees of them, shape (n,)."""
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences on what the model makes of the corpus that a reader should know."""
+        return []
+
+    def asked(self, features: FloatArray, probability: FloatArray) -> FloatArray:
+        """Return `Matches.asked` of pairs; a model that cannot tell returns an empty array."""
+        return np.empty(0)
+
+    @abstractmethod
+    def evidence(self, title: str, other: str) -> Evidence:
+        """Take apart the answer for one pair."""
+
+    @abstractmethod
+    def is_known(self, stem: str) -> bool:
+        """Tell whether the model has ever seen a stem."""
+
+    def unknown_share(self, title: str) -> float:
+        """Return the share of a title's distinct stems that the model has never seen; 0 without any."""
+        stems = set(preprocess_titles([title])[0].split())
+        return sum(not self.is_known(stem) for stem in stems) / len(stems) if stems else 0.0
+
+    def check(self, title: str, *, top_k: int | None = None) -> Matches:
+        """Compare one title with the whole corpus.
+
+        Parameters
+        ----------
+        title : str
+            The title as typed.
+        top_k : int
+            Number of matches returned, at least 1; all by default.
+
+        Returns
+        -------
+        Matches
+            By probability, then cosine, then Levenshtein ratio, then the
+            corpus's own order. Their `Matches.decision` is that of the whole
+            corpus, whatever ``top_k`` is.
+
+        Warns
+        -----
+        UserWarning
+            The title holds no word that can be compared, so the answer says nothing.
+        """
+        return next(self.check_many([title], top_k=top_k))
+
+    def check_many(self, titles: Sequence[str], *, top_k: int | None = None) -> Iterator[Matches]:
+        """Compare titles with the whole corpus one after the other; each as `check` does."""
+        say_unreadable(titles)
+        require_top_k(top_k)
+        for comparison, query, features, probability in self._compared(titles):
+            yield self._best_matches(comparison, query, features, probability, top_k)
+
+    def _compared(
+        self, titles: Sequence[str]
+    ) -> Iterator[tuple[Comparison, int, FloatArray, FloatArray]]:
+        """Compare each title with the whole corpus.
+
+        Yields
+        ------
+        comparison, row : Comparison, int
+            In which it was compared, and its row there.
+        features, probability : ndarray of float
+            One row a title of the corpus.
+        """
+        n = len(self.titles)
+        at_once = max(1, _PAIRS // max(1, n))
+        for start in range(0, len(titles), _BATCH):
+            comparison = self.compare(titles[start : start + _BATCH])
+            batch = range(len(titles[start : start + _BATCH]))
+            for first in batch[::at_once]:
+                queries = batch[first : first + at_once]
+                left, right = np.repeat(queries, n), np.tile(np.arange(n), len(queries))
+                features = comparison.features(left, right)
+                probability = self.probability(features)
+                for k, query in enumerate(queries):
+                    own = slice(k * n, (k + 1) * n)
+                    scores = features[own], probability[own]
+                    yield comparison, query, *scores
+
+    def order(self, features: FloatArray, probability: FloatArray, asked: FloatArray) -> Rows:
+        """Return the rows of titles that were compared with one, as a list shows them."""
+        return ranking(features, probability)
+
+    def _best_matches(
+        self,
+        comparison: Comparison,
+        query: int,
+        features: FloatArray,
+        probability: FloatArray,
+        top_k: int | None,
+    ) -> Matches:
+        """Return the best of the titles of the corpus, with which a row of a comparison was compared."""
+        asked = self.asked(features, probability)
+        order = self.order(features, probability, asked)
+        features, rows = features[order], np.full_like(order, query)
+        return best_matches(
+            lambda row: self.titles[order[row]], features, probability[order],
+            asked[order] if len(asked) else asked,
+            lambda shown: comparison.shared(rows[shown], order[shown]),
+            threshold=self.threshold, elsewhere_label=self.elsewhere_label, top_k=top_k,
+        )  # fmt: skip
+
+    def score(
+        self, left: Sequence[str], right: Sequence[str]
+    ) -> tuple[FloatArray, FloatArray, list[str]]:
+        """Compare row *i* of the one with row *i* of the other.
+
+        Returns
+        -------
+        features : ndarray of float, shape (n, n_features)
+        probability : ndarray of float, shape (n,)
+        labels : list of str, shape (n,)
+        """
+        comparison, left_rows, right_rows = self._compare_rows(left, right)
+        features = comparison.features(left_rows, right_rows)
+        probability = self.probability(features)
+        asked = self.asked(features, probability)
+        labels = labels_of(probability, asked, self.threshold, elsewhere_label=self.elsewhere_label)
+        return features[:, : len(FEATURES)], probability, labels
+
+    def pair_features(self, left: Sequence[str], right: Sequence[str]) -> FloatArray:
+        """Return what the model sees of row *i* of the one with row *i* of the other."""
+        comparison, left_rows, right_rows = self._compare_rows(left, right)
+        return comparison.features(left_rows, right_rows)
+
+    def _compare_rows(self, left: Sequence[str], right: Sequence[str]) -> tuple[Comparison, Rows, Rows]:
+        titles, left_rows, right_rows = distinct_titles(left, right)
+        return self.compare(titles, titles), left_rows, right_rows
+
+
+@dataclass(frozen=True)
+class _StudyComparison:
+    left: TitleTable
+    right: TitleTable
+
+    def features(self, left_rows: Rows, right_rows: Rows) -> FloatArray:
+        return pair_features(self.left.take(left_rows), self.right.take(right_rows))
+
+    def shared(self, left_rows: Rows, right_rows: Rows) -> list[str]:
+        return []
+
+
+class TitleChecker(Checker):
+    """One of the study's models with a corpus.
+
+    Parameters
+    ----------
+    tfidf, scaler, forest
+        Fitted parts: scikit-learn's, or those of `judul_lib.study.arrays`.
+    titles, processed : sequence of str, shape (n,)
+        The corpus as typed and preprocessed.
+    threshold : float
+        Probability from which a title counts as similar.
+
+    Examples
+    --------
+    >>> from judul_lib import load_model
+    >>> checker = TitleChecker.from_model(load_model("outputs/light"))
+    >>> len(checker.check("Prediksi Harga Beras dengan LSTM", top_k=3))
+    3
+    """
+
+    def __init__(
+        self,
+        tfidf: Any,
+        scaler: Any,
+        forest: Any,
+        titles: Sequence[str],
+        processed: Sequence[str],
+        *,
+        threshold: float = DECISION_THRESHOLD,
+    ) -> None:
+        require_titles(titles)
+        self.titles = list(titles)
+        self.threshold = require_threshold(threshold)
+        self._tfidf, self._scaler, self._forest = tfidf, scaler, forest
+        self._table = TitleTable.build(self.titles, processed, tfidf)
+
+    @classmethod
+    def from_model(
+        cls,
+        model: "Model",
+        titles: Sequence[str] | None = None,
+        *,
+        threshold: float = DECISION_THRESHOLD,
+    ) -> "TitleChecker":
+        """Take a model's parts, and its own corpus unless other titles are given."""
+        processed = model.processed if titles is None else preprocess_titles(titles)
+        known = model.titles if titles is None else titles
+        return cls(model.tfidf, model.scaler, model.forest, known, processed, threshold=threshold)
+
+    def with_titles(self, titles: Sequence[str]) -> "TitleChecker":
+        """Return the same model with another corpus."""
+        parts = self._tfidf, self._scaler, self._forest
+        return TitleChecker(*parts, titles, preprocess_titles(titles), threshold=self.threshold)
+
+    def compare(self, left: Sequence[str], right: Sequence[str] | None = None) -> Comparison:
+        """Make two lists of titles ready; the second is the corpus by default."""
+        return _StudyComparison(self._read(left), self._table if right is None else self._read(right))
+
+    def _read(self, titles: Sequence[str]) -> TitleTable:
+        return TitleTable.build(titles, preprocess_titles(titles), self._tfidf)
+
+    def probability(self, features: FloatArray) -> FloatArray:
+        """Return the forest's probability of pairs, shape (n,)."""
+        if not len(features):
+            return np.empty(0)
+        return self._forest.predict_proba(self._scaler.transform(features))[:, 1]
+
+    def evidence(self, title: str, other: str) -> Evidence:
+        """Take apart the answer for one pair; see `judul_lib.study.arrays.ArrayForest.contributions`."""
+        features, probability, _ = self.score([title], [other])
+        base, parts = self._forest.contributions(self._scaler.transform(features))
+        named = dict(zip(FEATURES, map(float, parts[0]), strict=True))
+        p = float(probability[0])
+        return Evidence(base, named, p, is_probability=True, probability=p)
+
+    def is_known(self, stem: str) -> bool:
+        """Tell whether a stem is one of the model's terms."""
+        return stem in self._tfidf.vocabulary_
+
+
+def compute_similarities(
+    query: str, tfidf: Any, scaler: Any, rf_model: Any, df_corpus: "pd.DataFrame"
+) -> "pd.DataFrame":
+    """Compare a title with every title of a corpus, with the study's signature.
+
+    Parameters
+    ----------
+    query : str
+        The title as typed.
+    tfidf, scaler, rf_model
+        Fitted parts of a model.
+    df_corpus : DataFrame, shape (n, 1 or more)
+        Column ``Judul``; ``judul_proc`` is computed where it is missing.
+
+    Returns
+    -------
+    DataFrame, shape (n, 3 + n_features)
+        Columns `RESULT_COLUMNS`, best first; ``rf_probability`` is in [0, 1].
+
+    Examples
+    --------
+    >>> from pandas import DataFrame
+    >>> from judul_lib import load_model
+    >>> model, corpus = load_model("outputs/light"), DataFrame({"Judul": ["Deteksi Hoaks", "Padi"]})
+    >>> compute_similarities("Hoaks", model.tfidf, model.scaler, model.forest, corpus)["judul_ref"][0]
+    'Deteksi Hoaks'
+    """
+    import pandas as pd
+
+    titles = df_corpus["Judul"].tolist()
+    known = "judul_proc" in df_corpus.columns
+    processed = df_corpus["judul_proc"].tolist() if known else preprocess_titles(titles)
+    matches = TitleChecker(tfidf, scaler, rf_model, titles, processed).check(query)
+    return pd.DataFrame(matches.rows(), columns=list(RESULT_COLUMNS))

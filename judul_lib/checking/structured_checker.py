@@ -1,0 +1,150 @@
+"""Compare proposed titles with every title of a corpus, by the structured model."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from judul_lib.checking.checker import Checker, Rows
+from judul_lib.checking.matches import Evidence, require_threshold
+from judul_lib.checking.ranking import ranking
+from judul_lib.core.formatting import percent
+from judul_lib.core.settings import DECISION_THRESHOLD, ELSEWHERE, ELSEWHERE_LABELS
+from judul_lib.structured.boilerplate import Boilerplate
+from judul_lib.structured.explanation import compare_rows, describe
+from judul_lib.structured.model import PreparedTitles, StructuredModel
+from judul_lib.structured.records import Reading
+from judul_lib.structured.relations import Relations
+from judul_lib.study.features import FloatArray, TitleTable
+from judul_lib.study.preprocessing import require_titles
+
+# Relations of so many pairs of units are kept; they take six bytes each.
+_MOST_CELLS = 20_000_000
+
+
+@dataclass(frozen=True)
+class _RecordComparison:
+    model: StructuredModel
+    left: PreparedTitles
+    right: PreparedTitles
+
+    @cached_property
+    def _relations(self) -> Relations | None:
+        """Of all units with all, unless these would fill the memory."""
+        units = self.left.records.units, self.right.records.units
+        return Relations.between(*units) if len(units[0]) * len(units[1]) <= _MOST_CELLS else None
+
+    def features(self, left_rows: Rows, right_rows: Rows) -> FloatArray:
+        return self.model.features(self.left, self.right, left_rows, right_rows, self._relations)
+
+    def shared(self, left_rows: Rows, right_rows: Rows) -> list[str]:
+        left, right = self.left.records, self.right.records
+        if self._relations is None:
+            left, right = left.take(left_rows), right.take(right_rows)
+            left_rows = right_rows = np.arange(len(left))
+        return list(map(describe, compare_rows(left, right, left_rows, right_rows, self._relations)))
+
+
+def _boilerplate_note(found: Boilerplate) -> str:
+    where = "akhir" if found.at_end else "awal"
+    return (
+        f'Catatan: "{found.text}" di {where} {percent(found.share, 0)} judul arsip dianggap tambahan '
+        "katalog dan tidak ikut dibandingkan."
+    )
+
+
+class StructuredChecker(Checker):
+    """The structured model with a corpus, whose titles say how rare a term is.
+
+    Parameters
+    ----------
+    model : StructuredModel
+    titles : sequence of str, shape (n,)
+        The corpus as typed.
+    threshold : float
+        Probability from which a title counts as similar.
+    elsewhere : {"mirip", "tidak", "tanyakan"}
+        How the same study in another place, or perhaps in other words, counts.
+    read : tuple of (TitleTable, Reading)
+        The corpus where it is read already.
+
+    Examples
+    --------
+    >>> from judul_lib.checking.registry import load_structured
+    >>> model, _ = load_structured("outputs/structured")
+    >>> checker = StructuredChecker(model, ["Deteksi Hoaks dengan CNN di Medan"])
+    >>> checker.check("Deteksi Berita Bohong dengan CNN di Solo").remarks[0].split("; ")[0]
+    'penelitian serupa di tempat lain'
+    """
+
+    def __init__(
+        self,
+        model: StructuredModel,
+        titles: Sequence[str],
+        *,
+        threshold: float = DECISION_THRESHOLD,
+        elsewhere: str = ELSEWHERE,
+        read: tuple[TitleTable, Reading] | None = None,
+    ) -> None:
+        require_titles(titles)
+        self.titles, self.threshold = list(titles), require_threshold(threshold)
+        self.elsewhere_label = ELSEWHERE_LABELS[elsewhere]
+        self._elsewhere = elsewhere
+        table, reading = read or (
+            model.study_table(self.titles),
+            Reading.of(self.titles, model.parser),
+        )
+        self._model, self._general = model.for_archive(self.titles, reading), model
+        self._corpus = self._model.weighed(table, reading)
+
+    def with_titles(self, titles: Sequence[str]) -> "StructuredChecker":
+        """Return the same model with another corpus."""
+        return StructuredChecker(
+            self._general, titles, threshold=self.threshold, elsewhere=self._elsewhere
+        )
+
+    def compare(self, left: Sequence[str], right: Sequence[str] | None = None) -> _RecordComparison:
+        """Make two lists of titles ready; the second is the corpus by default."""
+        read = self._model.prepare(left)
+        if right is None:
+            return _RecordComparison(self._model, read, self._corpus)
+        other = read if right is left else self._model.prepare(right)
+        return _RecordComparison(self._model, read, other)
+
+    def probability(self, features: FloatArray) -> FloatArray:
+        """Return the probability that pairs are the same study, shape (n,)."""
+        return self._model.probability(features)
+
+    @property
+    def notes(self) -> list[str]:
+        """What the archive's catalogue adds to its titles and is left out of the comparison."""
+        return list(map(_boilerplate_note, self._model.boilerplate))
+
+    def asked(self, features: FloatArray, probability: FloatArray) -> FloatArray:
+        """Return how much speaks for asking about pairs, shape (n,)."""
+        return self._model.asked_probability(features, probability)
+
+    def order(self, features: FloatArray, probability: FloatArray, asked: FloatArray) -> Rows:
+        """Return the rows of titles: those that count first, then by relatedness."""
+        level = np.maximum(2 * (probability >= DECISION_THRESHOLD), asked >= DECISION_THRESHOLD)
+        order = ranking(features, probability)
+        related = self._model.relatedness(features, probability, asked)[order]
+        return order[np.lexsort((-related, -level[order]))]
+
+    def is_known(self, stem: str) -> bool:
+        """Tell whether a stem is in a dictionary or the lexicon."""
+        return self._model.parser.is_word(stem)
+
+    def evidence(self, title: str, other: str) -> Evidence:
+        """Take apart the answer for one pair: what each field adds to the log-odds."""
+        features = self._model.pair_features([title], [other])
+        start, parts = self._model.contributions(features)
+        total, probability = self._model.log_odds(features), self._model.probability(features)
+        return Evidence(
+            float(start[0]),
+            {name: float(values[0]) for name, values in parts.items()},
+            float(total[0]),
+            is_probability=False,
+            probability=float(probability[0]),
+        )

@@ -1,0 +1,1 @@
+"""The ``judul`` command, one module a group."""

@@ -1,0 +1,132 @@
+"""``judul index``: build an index of a catalogue, keep it up to date, tell what it holds."""
+
+import tempfile
+import time
+from pathlib import Path
+
+import click
+
+from judul_lib.cli import parts as cli_parts
+from judul_lib.cli.parts import JOBS_OPTION, MODEL_OPTION, MODELS_OPTION
+from judul_lib.cli.words import argument, group, option
+from judul_lib.core.errors import IndexFileError
+from judul_lib.core.formatting import number
+from judul_lib.core.settings import DECISION_THRESHOLD, MODEL_TITLES
+
+_FOLDER = argument("folder", type=Path, metavar="INDEKS", help="Folder indeks.")
+
+
+@group()
+def index() -> None:
+    """Siapkan arsip besar sekali saja, sebagai indeks.
+
+    Sesudah itu judul diperiksa tanpa dibandingkan dengan semua judul satu per satu.
+    """
+
+
+@index.command()
+@argument("catalogue", type=Path, metavar="KATALOG.csv", help="CSV atau XLSX berkolom Judul.")
+@_FOLDER
+@MODEL_OPTION
+@MODELS_OPTION
+@JOBS_OPTION
+def build(catalogue: Path, folder: Path, name: str | None, outputs: Path | None, jobs: int) -> None:
+    """Bangun indeks dari KATALOG.csv di folder INDEKS."""
+    from tqdm import tqdm
+
+    from judul_lib.core.tables import TITLE_COLUMN
+    from judul_lib.search.index import TitleIndex
+    from judul_lib.search.index_files import can_hold_index, only_writer
+
+    start = time.perf_counter()
+    if not can_hold_index(folder):
+        raise IndexFileError(
+            f"Folder {folder} berisi hal lain, jadi tidak ditimpa. Pilih folder yang baru atau kosong."
+        )
+    config = cli_parts.read_config(models=outputs)
+    model = cli_parts.choose_model(name, config.models)
+    titles = cli_parts.read_catalogue(catalogue).titles[TITLE_COLUMN].tolist()
+    with only_writer(folder):
+        with tempfile.TemporaryFile(dir=folder):
+            pass  # A folder that cannot be written to is refused before the work, not after it.
+        with tqdm(total=len(titles), unit="judul", leave=False, disable=None) as bar:
+            made = TitleIndex.build(
+                titles, model, n_jobs=jobs, on_progress=lambda done, _: bar.update(done - bar.n)
+            )
+        made.save(folder, is_held=True)
+    seconds = number(time.perf_counter() - start, 1)
+    facts = f"{number(len(made.titles))} judul, {_size(folder)}, {seconds} detik"
+    click.echo(f"Indeks {folder} siap ({MODEL_TITLES[made.name]}): {facts}.")
+
+
+@index.command()
+@_FOLDER
+@argument(
+    "catalogue", type=Path, required=False, metavar="[KATALOG.csv]", help="CSV atau XLSX berkolom Judul."
+)
+@option("--title", help="Satu judul, sebagai ganti KATALOG.csv.")
+def add(folder: Path, catalogue: Path | None, title: str | None) -> None:
+    """Tambahkan judul yang belum ada di indeks."""
+    from judul_lib.core.tables import TITLE_COLUMN
+    from judul_lib.search.index import TitleIndex
+    from judul_lib.study.preprocessing import title_key
+
+    if catalogue is None and title is not None:
+        cli_parts.require_words(title)
+        titles = [title.strip()]
+    elif title is None and catalogue is not None:
+        titles = cli_parts.read_catalogue(catalogue).titles[TITLE_COLUMN].tolist()
+    else:
+        raise click.UsageError('Berikan KATALOG.csv, atau satu judul dengan --title "…".')
+    opened = TitleIndex.load(folder, threshold=DECISION_THRESHOLD)
+    known = set(map(title_key, opened.titles))
+    new = [title for title in titles if title_key(title) not in known]
+    if new:
+        opened.add(new)
+        opened.save(folder)
+    click.echo(
+        f"{number(len(new))} judul ditambahkan, {number(len(titles) - len(new))} dilewati karena sudah "
+        f"ada. Indeks {folder} kini berisi {number(len(opened.titles))} judul."
+    )
+
+
+@index.command()
+@_FOLDER
+@argument("title", metavar="JUDUL", help="Judul yang dihapus, persis seperti di arsip.")
+def remove(folder: Path, title: str) -> None:
+    """Hapus JUDUL dari indeks."""
+    from judul_lib.search.index import TitleIndex
+
+    opened = TitleIndex.load(folder, threshold=DECISION_THRESHOLD)
+    count = opened.remove(title.strip())
+    opened.save(folder)
+    times = f" (ada {number(count)} kali)" if count > 1 else ""
+    click.echo(
+        f"Judul itu dihapus{times}. Indeks {folder} kini berisi {number(len(opened.titles))} judul."
+    )
+
+
+@index.command()
+@_FOLDER
+@MODELS_OPTION
+def info(folder: Path, outputs: Path | None) -> None:
+    """Tampilkan isi indeks: model, judul, bagian, ukuran."""
+    from judul_lib.checking.registry import read_metadata
+    from judul_lib.search.index_files import read_index
+
+    model, parts, _ = read_index(folder, Path)
+    name = str(read_metadata(model)["name"])
+    facts = {
+        "model": f"{name} ({MODEL_TITLES[name]})",
+        "judul": number(sum(part.n_kept for part in parts)),
+        "dihapus": number(sum(len(part.removed) for part in parts)),
+        "bagian": number(len(parts)),
+        "ukuran": _size(folder),
+    }
+    click.echo("\n".join(f"{label:<8} {value}" for label, value in facts.items()))
+    cli_parts.note_other_model(folder, name, cli_parts.read_config(models=outputs).models)
+
+
+def _size(folder: Path) -> str:
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return f"{number(size / 1_000_000, 1)} MB" if size >= 1_000_000 else f"{number(size / 1_000, 0)} KB"

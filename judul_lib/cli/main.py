@@ -1,0 +1,160 @@
+"""The ``judul`` command. Heavy modules are imported by the commands that need them."""
+
+import io
+import json
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from judul_lib import __version__
+from judul_lib.cli import parts
+from judul_lib.cli.archive import archive
+from judul_lib.cli.check import check, score_pairs
+from judul_lib.cli.dedup import dedup
+from judul_lib.cli.govern import govern
+from judul_lib.cli.index import index
+from judul_lib.cli.models import models
+from judul_lib.cli.monitor import monitor, simulate
+from judul_lib.cli.parts import say
+from judul_lib.cli.retrain import retrain
+from judul_lib.cli.reviews import calendar, playbook, reviewed
+from judul_lib.cli.words import group, option, usage_sentence
+from judul_lib.core.errors import JudulError, PipelineError, describe_os_error
+
+
+@group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="judul %(version)s", help="Tampilkan versi.")
+def cli() -> None:
+    """Periksa apakah judul tugas akhir terlalu mirip dengan judul yang sudah ada."""
+
+
+@cli.command()
+@option("--data", type=Path, help="CSV berkolom Judul [bawaan: data/dataset_TA.csv].")
+@option("--out", type=Path, metavar="FOLDER", help="Folder artefak [bawaan: outputs].")
+@option("--reports", type=Path, metavar="FOLDER", help="Folder laporan HTML [bawaan: reports].")
+@option("--notebooks", type=Path, metavar="FOLDER", help="Folder notebook [bawaan: notebooks].")
+@option(
+    "-p", "--parameter", "parameters", nargs=2, multiple=True, metavar="NAMA NILAI",
+    help="Nilai untuk sel parameters sebuah notebook; boleh berulang.",
+)  # fmt: skip
+@option("--force", is_flag=True, help="Jalankan semuanya walau tidak ada yang berubah.")
+def run(
+    data: Path | None,
+    out: Path | None,
+    reports: Path | None,
+    notebooks: Path | None,
+    parameters: tuple[tuple[str, str], ...],
+    force: bool,
+) -> None:
+    """Jalankan semua notebook yang belum mutakhir.
+
+    Artefak (model dan hasil) ditulis ke outputs/, laporan ke reports/.
+    """
+    from tqdm import tqdm
+
+    from judul_lib.reports.pipeline import STAGES, Paths, Stage, run_notebooks
+
+    project = parts.project_folder()
+    paths = Paths(
+        data=(data or project / "data" / "dataset_TA.csv").resolve(),
+        notebooks=(notebooks or project / "notebooks").resolve(),
+        outputs=(out or project / "outputs").resolve(),
+        reports=(reports or project / "reports").resolve(),
+    )
+    made = [paths.outputs / name for stage in STAGES for name in (*stage.outputs, stage.executed)]
+    if any(map(paths.data.is_relative_to, made)):
+        raise PipelineError(
+            f"{paths.data} akan ditimpa, sebab di tempat itu hasil ditulis. Salin dulu ke folder lain, "
+            "atau pilih --out yang lain."
+        )
+    parts.read_catalogue(paths.data, min_titles=2)  # A bad file is refused before anything starts.
+    with tqdm(total=len(STAGES), unit="notebook", leave=False, disable=None) as bar:
+
+        def show(stage: Stage, seconds: float | None) -> None:
+            if seconds is None:
+                bar.set_description(stage.notebook)
+                bar.n = STAGES.index(stage)
+                bar.refresh()
+            else:
+                bar.clear()
+                click.echo(f"{stage.notebook:<22} {seconds:6.1f} s".replace(".", ","))
+
+        done = run_notebooks(
+            paths, parameters={n: _value(v) for n, v in parameters}, force=force, on_stage=show
+        )
+    if not done:
+        click.echo("Semua sudah mutakhir; tidak ada yang perlu dijalankan.")
+    click.echo(f"Laporan: {paths.reports / 'index.html'}")
+
+
+def _value(text: str) -> Any:
+    """Read a parameter as JSON (numbers, true, false, lists), else as text."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+_COMMANDS = (check, score_pairs, archive, index, dedup, models, retrain, monitor, simulate, govern)
+for one in _COMMANDS:
+    cli.add_command(one)
+for one in (calendar, reviewed, playbook):
+    govern.add_command(one)
+
+
+@cli.command()
+@option("--port", type=int, help="Port halaman [bawaan: 8866, atau dari judul.toml].")
+@option("--host", metavar="ALAMAT", help="Alamat tempat halaman disajikan [bawaan: localhost].")
+@parts.MODELS_OPTION
+def app(port: int | None, host: str | None, outputs: Path | None) -> None:
+    """Sajikan halaman pemeriksaan judul.
+
+    Tokennya diberikan lewat JUDUL_TOKEN.
+    """
+    from judul_lib.web.serving import PAGE_NOTEBOOK, serve
+
+    project = parts.project_folder()
+    config = parts.read_config(port=port, host=host, models=outputs)
+    where = f"http://{config.host}:{config.port}/" + (" (dengan token)" if config.token else "")
+    serve(
+        config, project / "notebooks" / PAGE_NOTEBOOK,
+        on_start=lambda: say(f"Halaman: {where}. Tekan Ctrl+C untuk menghentikannya."),
+    )  # fmt: skip
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command; end with one line on standard error when something is wrong.
+
+    The exit status is 0 when all went well, 2 for a wrong command line, 130
+    when interrupted, and 1 for everything else.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # A file name may be no text.
+    try:
+        status = cli.main(arguments, prog_name="judul", standalone_mode=False)
+        sys.exit(status if isinstance(status, int) else 0)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        sys.exit(2)
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "judul"
+        say(f"Galat: {usage_sentence(error)} Lihat `{command} --help`.")
+        sys.exit(2)
+    except JudulError as error:
+        say(f"Galat: {error}")
+    except BrokenPipeError:
+        sys.stderr.close()
+    except OSError as error:
+        say(f"Galat: {describe_os_error(error)}")
+    except RuntimeError as error:  # Python before 3.13 says so of links that lead to themselves.
+        if not str(error).startswith("Symlink loop"):
+            raise
+        say(
+            f"Galat: Tautan itu menunjuk dirinya sendiri ({error}). Berikan nama berkas yang sebenarnya."
+        )
+    except (click.Abort, KeyboardInterrupt):
+        say("Dihentikan; hasil sebelumnya tidak berubah.")
+        sys.exit(130)
+    sys.exit(1)

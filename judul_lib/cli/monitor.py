@@ -1,0 +1,252 @@
+"""``judul monitor`` and ``judul simulate``: look at the log, and fill one with made-up usage."""
+
+import json
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from judul_lib.cli import parts as cli_parts
+from judul_lib.cli.parts import MODELS_OPTION, say
+from judul_lib.cli.words import command, option
+from judul_lib.core.formatting import number, percent
+from judul_lib.core.settings import SEED
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import sqlalchemy as sa
+
+    from judul_lib.usage.frames import Usage
+
+
+# Words shown in the summary; JSON has more.
+_COMMON = 8
+
+
+@command()
+@option("--days", type=click.IntRange(min=1), default=30, help="Jumlah hari yang dilihat [bawaan: 30].")
+@option("--once", is_flag=True, help="Status keluar 1 bila ada peringatan (untuk cron).")
+@option(
+    "--format", "style", type=click.Choice(["table", "json"]), default="table",
+    help="Bentuk keluaran [bawaan: table].",
+)  # fmt: skip
+@option(
+    "--log",
+    "logs",
+    type=Path,
+    metavar="FOLDER",
+    help="Folder log lain, misalnya hasil `judul simulate --into`.",
+)
+@MODELS_OPTION
+def monitor(days: int, once: bool, style: str, logs: Path | None, outputs: Path | None) -> int:
+    """Ringkas penggunaan, dan tampilkan peringatan.
+
+    Ada peringatan bila jawaban lambat atau gagal, atau bila data bergeser dari garis dasar.
+    """
+    from datetime import timedelta
+
+    from judul_lib.core.clock import now
+    from judul_lib.usage.alerts import find_alerts
+    from judul_lib.usage.frames import local_day, read_usage
+    from judul_lib.usage.model_baselines import read_baselines
+    from judul_lib.usage.monitoring import drift_by_day, drift_table
+
+    config = cli_parts.read_config(models=outputs)
+    with _opened(logs, config.logs, may_begin=False) as engine:
+        # Since when something holds does not hang on how many days are shown.
+        usage = read_usage(engine)
+    time = now()
+    baselines = read_baselines(config.models, warn=say)
+    past, _ = usage.real_if_any().until(time)
+    by_day = drift_by_day(past, baselines)
+    alerts = find_alerts(usage, baselines, time, by_day)
+    drift = drift_table(past, baselines, local_day(time), by_day)
+    shown = past.where(lambda frame: frame["time"] >= time - timedelta(days=days))
+    if style == "json":
+        click.echo(_json(shown, drift, alerts, days, config.threshold))
+    else:
+        parts = (
+            _summary(shown, drift, days, config.threshold),
+            _correlation_lines(shown),
+            _alert_lines(alerts),
+        )
+        click.echo("\n\n".join("\n".join(lines) for lines in parts if lines))
+    return int(once and len(alerts) > 0)
+
+
+@contextmanager
+def _opened(logs: Path | None, usual: Path, *, may_begin: bool = True) -> "Iterator[sa.Engine]":
+    """Give the log of this installation, or the one in a folder; what was spooled is taken in first."""
+    from judul_lib.usage.database import database_url, opened_database, sqlite_url
+    from judul_lib.usage.installation import require_log
+    from judul_lib.usage.log import UsageLog
+
+    url = database_url(usual) if logs is None else sqlite_url(logs)
+    if not may_begin:
+        require_log(logs or usual, url)
+    with closing(UsageLog(logs or usual, url=url, warn=say)) as log:
+        log.bring_in()
+    with opened_database(url, warn=say) as engine:
+        yield engine
+
+
+def _summary(usage: "Usage", drift: "pd.DataFrame", days: int, threshold: float) -> list[str]:
+    from judul_lib.core.settings import MODEL_TITLES
+    from judul_lib.usage import monitoring
+
+    made_up = " (data simulasi)" if usage.is_simulated else ""
+    head = f"Penggunaan {number(days)} hari terakhir{made_up}"
+    n_asked = len(usage.predictions)
+    if not n_asked and usage.events.empty:
+        return [f"{head}: belum ada catatan."]
+    counts = monitoring.shares(usage)
+    facts = {"pemeriksaan": number(n_asked), "unduhan": number(counts["downloads"])}
+    if n_asked:
+        hours = monitoring.queries_per_hour(usage)
+        times = monitoring.response_times(usage)
+        facts["per hari"] = number(float(monitoring.queries_per_day(usage).mean()), 1)
+        facts["jam tersibuk"] = f"{hours.to_numpy().argmax():02d}.00 WIB"
+        facts["waktu jawab"] = ", ".join(
+            f"{name} {number(times[name], 2)} detik" for name in ("p50", "p95", "p99")
+        )
+        facts["dalam sasaran"] = (
+            f"{percent(times['within_target'])} di bawah {number(monitoring.TARGET_SECONDS, 0)} detik"
+        )
+        facts["tanpa hasil"] = percent(counts["empty_share"])
+        lengths = monitoring.query_lengths(usage).loc["mean"]
+        facts["panjang judul"] = (
+            f"rata-rata {number(lengths['query_words'], 1)} kata, "
+            f"{number(lengths['query_length'], 0)} karakter"
+        )
+        words = monitoring.common_words(usage, _COMMON)
+        if len(words):
+            facts["kata tersering"] = ", ".join(f"{word} ({number(n)})" for word, n in words.items())
+    if n_asked or counts["error_rate"] > 0:
+        facts["galat"] = percent(counts["error_rate"])
+    if len(kinds := monitoring.error_kinds(usage)):
+        facts["jenis galat"] = ", ".join(f"{kind} ({number(n)})" for kind, n in kinds.items())
+    for name, row in monitoring.availability(usage).iterrows():
+        title = MODEL_TITLES.get(str(name), str(name))
+        facts[title] = (
+            f"{percent(row['share'])} berhasil dimuat, {number(int(row['failed']))} kali gagal"
+        )
+    agreement = monitoring.agreement(usage, threshold)
+    for one, other, n, same, apart in agreement.itertuples(index=False):
+        facts[f"{MODEL_TITLES.get(one, one)} dan {MODEL_TITLES.get(other, other)}"] = (
+            f"sependapat pada {percent(same)} dari {number(n)} judul, selisih rata-rata {number(apart)}"
+        )
+    for model, measured, shift, psi, _, p_value, found in drift.itertuples(index=False):
+        facts[f"{monitoring.MEASURED[measured]}, {MODEL_TITLES.get(model, model)}"] = (
+            f"{'bergeser' if found else 'tetap'}: rata-rata {number(shift)}, PSI {number(psi)}, "
+            f"p {number(p_value)}"
+        )
+    width = max(map(len, facts))
+    return [head, *(f"  {name:<{width}}  {fact}" for name, fact in facts.items())]
+
+
+def _correlation_lines(usage: "Usage") -> list[str]:
+    from judul_lib.figures.monitoring_tables import correlation_table
+    from judul_lib.figures.tables import table
+
+    if usage.predictions.empty:
+        return []
+    return [
+        "Korelasi peringkat (Spearman) antara panjang judul, jumlah kata, dan peluang teratas:",
+        table(correlation_table(usage), decimals=2).text,
+    ]
+
+
+def _alert_lines(alerts: "pd.DataFrame") -> list[str]:
+    from judul_lib.figures.tables import table
+
+    if alerts.empty:
+        return ["Tidak ada peringatan."]
+    shown = alerts[["tingkat", "apa", "sejak", "nilai", "batas", "tanggapan"]]
+    kinds = alerts.drop_duplicates("jenis")
+    to_do = kinds[["tingkat", "jenis", "tindakan"]].itertuples(index=False)
+    return [
+        f"{number(len(alerts))} peringatan:",
+        table(shown, index=False).text,
+        "",
+        "Yang perlu dilakukan:",
+        *(f"  {level}  {sentence} (`judul govern playbook {kind}`)" for level, kind, sentence in to_do),
+    ]
+
+
+def _json(
+    usage: "Usage", drift: "pd.DataFrame", alerts: "pd.DataFrame", days: int, threshold: float
+) -> str:
+    from judul_lib.usage import monitoring
+
+    per_day = monitoring.queries_per_day(usage)
+    found: dict[str, Any] = {
+        "days": days,
+        "simulated": usage.is_simulated,
+        "n_predictions": len(usage.predictions),
+        **monitoring.shares(usage),
+        "response_times": monitoring.response_times(usage),
+        "queries_per_day": {f"{day:%Y-%m-%d}": int(n) for day, n in per_day.items()},
+        "queries_per_hour": monitoring.queries_per_hour(usage).tolist(),
+        "availability": monitoring.availability(usage).reset_index().to_dict("records"),
+        "error_kinds": monitoring.error_kinds(usage).to_dict(),
+        "agreement": monitoring.agreement(usage, threshold).to_dict("records"),
+        "query_lengths": monitoring.query_lengths(usage).loc["mean"].to_dict(),
+        "common_words": monitoring.common_words(usage).to_dict(),
+        "correlations": monitoring.correlations(usage).to_dict(),
+        "drift": drift.to_dict("records"),
+        "alerts": alerts.to_dict("records"),
+    }
+    return json.dumps(_without_nan(found), ensure_ascii=False, indent=2, default=str)
+
+
+def _without_nan(value: Any) -> Any:
+    """Put null where there is no number: NaN is not JSON."""
+    if isinstance(value, dict):
+        return {key: _without_nan(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(part) for part in value]
+    return None if isinstance(value, float) and value != value else value
+
+
+@command()
+@option("--seed", type=click.IntRange(min=0), default=SEED, help=f"Benih acak [bawaan: {SEED}].")
+@option("--days", type=click.IntRange(min=1), default=60, help="Jumlah hari [bawaan: 60].")
+@option(
+    "--per-day", type=click.FloatRange(min=0), default=40,
+    help="Rata-rata pemeriksaan per hari [bawaan: 40].",
+)  # fmt: skip
+@option(
+    "--drift-from", type=click.IntRange(min=0), metavar="HARI",
+    help="Hari (dari 0) sejak peluang bergeser [bawaan: tidak pernah].",
+)  # fmt: skip
+@option("--into", type=Path, metavar="FOLDER", help="Folder log lain [bawaan: log pemasangan ini].")
+@MODELS_OPTION
+def simulate(
+    seed: int, days: int, per_day: float, drift_from: int | None, into: Path | None, outputs: Path | None
+) -> None:
+    """Isi log dengan penggunaan buatan sampai kemarin.
+
+    Barisnya ditandai sebagai simulasi.
+    """
+    from datetime import timedelta
+
+    from judul_lib.core.clock import now
+    from judul_lib.usage.frames import local_day
+    from judul_lib.usage.model_baselines import read_baselines
+    from judul_lib.usage.simulation import simulate_usage
+
+    config = cli_parts.read_config(models=outputs)
+    baselines = read_baselines(config.models, warn=say)
+    with _opened(into, config.logs) as engine:
+        count = simulate_usage(
+            engine, seed=seed, days=days, n_per_day=per_day, drift_from=drift_from, baselines=baselines,
+            end=(local_day(now()) - timedelta(days=1)).date(),
+            **({"models": tuple(baselines)} if baselines else {}),
+        )  # fmt: skip
+    where = f" --log {into}" if into else ""
+    click.echo(
+        f"{number(count)} pemeriksaan buatan selama {number(days)} hari ditulis sebagai data simulasi. "
+        f"Lihat dengan `judul monitor{where}`."
+    )

@@ -1,0 +1,145 @@
+"""Numbers, days, names and strange characters as a reader sees them: Indonesian, and harmless."""
+
+from collections.abc import Mapping
+from datetime import date
+from numbers import Integral, Real
+from types import MappingProxyType
+from typing import Any
+
+from judul_lib.core.settings import FEATURE_TITLES
+
+_MARKS = str.maketrans({",": ".", ".": ",", "-": "−"})
+
+
+def number(value: Any, decimals: int = 3) -> str:
+    """Write a number with a decimal comma and points between thousands, a day with its year last.
+
+    What is not there is a dash.
+
+    Examples
+    --------
+    >>> number(12345), number(-0.5), number(float("nan")), number("LSTM")
+    ('12.345', '−0,500', '–', 'LSTM')
+    """
+    if value is None or (isinstance(value, Real) and value != value):
+        return "–"
+    if isinstance(value, date):
+        return f"{value:%d-%m-%Y}" if value == value else "–"
+    if type(value).__name__ == "bool":  # NumPy's too.
+        return "ya" if value else "tidak"
+    if isinstance(value, Integral):
+        return f"{int(value):,}".translate(_MARKS)
+    if isinstance(value, Real):
+        shown = f"{float(value):,.{decimals}f}"
+        return (shown if shown.strip("-0.,") else shown.lstrip("-")).translate(_MARKS)
+    return str(value)
+
+
+def decimals_to_tell(value: float, limit: float, least: int = 2) -> int:
+    """Return how many decimals show on which side of a limit a value is.
+
+    Examples
+    --------
+    >>> decimals_to_tell(0.496, 0.5), decimals_to_tell(0.504, 0.5), decimals_to_tell(0.49996, 0.5)
+    (3, 2, 5)
+    """
+    told = (n for n in range(least, 17) if (round(value, n) >= round(limit, n)) == (value >= limit))
+    return next(told, 17)
+
+
+READABLE: Mapping[str, str] = MappingProxyType(
+    {
+        "accuracy": "akurasi", "f1_weighted": "F1 berbobot", "f1": "F1", "precision": "presisi",
+        "support": "pasangan", "roc_auc": "ROC AUC", "roc_auc_hard": "ROC AUC (sulit)",
+        "average_precision": "presisi rata-rata", "threshold": "ambang", "brier": "skor Brier",
+        "paraphrase_recall": "recall parafrase", "milliseconds": "milidetik", "kilobytes": "kilobyte",
+        **FEATURE_TITLES,
+        "rf_probability": "peluang mirip", "rf_label": "simpulan", "judul_ref": "judul dalam arsip",
+        "judul_a": "judul A", "judul_b": "judul B", "kind": "jenis",
+        "singkatan_inggris": "singkatan/Inggris", "tempat_lain": "tempat lain",
+        "sulit_negatif_metode": "tampak sama: metode", "sulit_negatif_objek": "tampak sama: objek",
+        "salah_ketik": "salah ketik",
+        "katalog_sama": "sama, dengan imbuhan katalog",
+        "tempat_ditambah": "tempat ditambah",
+        "platform_ditambah": "platform ditambah",
+        "metode_ditambah": "metode ditambah",
+        "urutan_klausa": "urutan klausa lain",
+        "sinonim_ahli": "sinonim ahli",
+        "sinonim_sehari": "sinonim sehari-hari",
+        "ubah_kata": "kata-kata lain",
+        "bahasa_lain": "bahasa lain",
+        "pembuka_lain": "pembuka lain",
+        "tempat_lain_baru": "tempat lain (baru)",
+        "arah_dibalik": "sebab dan akibat bertukar",
+        "versi_lain": "versi lain",
+        "lawan_pembanding": "perbandingan dengan yang lain",
+        "variabel_lain": "variabel lain",
+        "luaran_lain": "luaran lain",
+        "objek_saudara": "objek bersaudara",
+        "metode_saudara": "metode bersaudara",
+        "bagian_lain": "bagian lain dari satu produk",
+        "kota_sama": "kota sama, studi lain",
+        "templat_sama": "templat sama, fungsi lain",
+        "katalog_beda": "studi lain, imbuhan katalog sama",
+        "n_estimators": "banyak pohon (n_estimators)", "max_depth": "kedalaman (max_depth)",
+        "min_samples_split": "isi cabang (min_samples_split)",
+        "min_samples_leaf": "isi daun (min_samples_leaf)",
+        "predictions": "pemeriksaan", "scores": "skor", "feedback": "pendapat", "events": "kejadian",
+        "spool": "yang menunggu di berkas", "copies": "salinan yang disisihkan",
+        "audit": "baris jejak audit",
+    }
+)  # fmt: skip
+"""Names of columns, measures, settings and tables as readers see them; files keep their own."""
+
+
+def readable(name: object) -> str:
+    """Return a name as readers see it; names joined by a plus, one by one.
+
+    Examples
+    --------
+    >>> readable("roc_auc"), readable("cosine + jaccard"), readable("ambang")
+    ('ROC AUC', 'kosinus + Jaccard', 'ambang')
+    """
+    return " + ".join(READABLE.get(part, part) for part in str(name).split(" + "))
+
+
+def setting(value: Any) -> str:
+    """Write a setting of a model.
+
+    Examples
+    --------
+    >>> setting(None), setting(10.0), setting([100, 200])
+    ('tanpa batas', '10', '100, 200')
+    """
+    if isinstance(value, list | tuple):
+        return ", ".join(map(setting, value))
+    if value is None or value != value:
+        return "tanpa batas"
+    return number(int(value)) if isinstance(value, float) and value.is_integer() else number(value)
+
+
+def percent(share: float, decimals: int = 1) -> str:
+    """Write a share as a percentage.
+
+    Examples
+    --------
+    >>> percent(0.125)
+    '12,5 %'
+    """
+    return f"{number(100 * share, decimals)} %"
+
+
+def printable(text: str) -> str:
+    r"""Show what would steer a terminal, such as in a title or a reason, instead of doing it.
+
+    Every kind of blank, one that may not break a line too, is shown as a blank.
+
+    Examples
+    --------
+    >>> printable("Prediksi\x1b[2J Harga")
+    'Prediksi\\x1b[2J Harga'
+    >>> printable("Daun\xa0Padi")
+    'Daun Padi'
+    """
+    shown = (c if c.isprintable() else " " if c.isspace() else repr(c)[1:-1] for c in text)
+    return "".join(shown)

@@ -1,0 +1,209 @@
+"""What each part of the structured model is worth: leave it out and look.
+
+Only the order of the scores counts here, so nothing is calibrated, and only the
+question of the same study is asked.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import average_precision_score
+
+from judul_lib.core.settings import SEED
+from judul_lib.structured.explanation import FIELD_NAMES
+from judul_lib.structured.gold import HARD_KINDS
+from judul_lib.structured.lexicon import Lexicon
+from judul_lib.structured.model import STRUCTURED_FEATURES, StructuredModel
+from judul_lib.structured.parser import TitleParser
+from judul_lib.structured.real_pairs import RealPairs
+from judul_lib.structured.records import UnitCounts
+from judul_lib.structured.vectors import WordVectors
+from judul_lib.study.features import FEATURES, FloatArray
+from judul_lib.study.metrics import score_predictions
+from judul_lib.study.preprocessing import stem_word
+from judul_lib.training.pairs import TrainingSet, real_set, training_set
+from judul_lib.training.structured import fit_structured, unfitted_model
+
+ASPECTS: Mapping[str, str] = {
+    "thing": "benda", "variable": "variabel", "activity": "kegiatan", "method": "metode",
+    "platform": "platform", "audience": "orang", "medium": "data dan media", "task": "tugas",
+    "place": "tempat",
+}  # fmt: skip
+"""Aspects of a study by the names that readers see."""
+
+_OPPOSED = tuple(
+    name for name in STRUCTURED_FEATURES if name.startswith("text_sibling") or name == "text_inversions"
+)
+_CAUSAL = tuple(
+    name for name in STRUCTURED_FEATURES if name.startswith(("text_roles", "text_cause", "text_effect"))
+)
+FEATURE_FAMILIES: Mapping[str, tuple[str, ...]] = {
+    "tiga fitur studi": tuple(FEATURES),
+    **{
+        name: tuple(feature for feature in STRUCTURED_FEATURES if feature.startswith(f"{aspect}_"))
+        for aspect, name in ASPECTS.items()
+    },
+    "pokok judul sebagai keseluruhan": tuple(
+        name for name in STRUCTURED_FEATURES if name.startswith("subject_")
+    ),
+    "hal yang saling meniadakan dan urutan": _OPPOSED,
+    "sebab dan akibat": _CAUSAL,
+    "seluruh judul": tuple(
+        name for name in STRUCTURED_FEATURES
+        if name.startswith("text_") and name not in (*_OPPOSED, *_CAUSAL)
+    ),
+}  # fmt: skip
+"""Families of features, by the names that readers see."""
+
+_FREE = (0,) * len(STRUCTURED_FEATURES)
+
+
+def feature_ablation(
+    development: pd.DataFrame, test: pd.DataFrame, real: RealPairs, random_state: int = SEED
+) -> pd.DataFrame:
+    """Fit without each family of features, with the study's features alone, and without directions.
+
+    What is fitted learns from gold pairs and from the real pairs of the campuses.
+
+    Returns
+    -------
+    DataFrame
+        Index: what was done; ``roc_auc`` and ``roc_auc_hard`` on the test pairs,
+        ``average_precision`` on the drawn real pairs of the one faculty.
+    """
+    model = unfitted_model(real.counts)
+    data = real_set(real).take(~real.is_faculty) + training_set(development, model)
+    changes: dict[str, dict[str, Any]] = {"semuanya": {}}
+    changes |= {f"tanpa {name}": {"without": family} for name, family in FEATURE_FAMILIES.items()}
+    others = [name for name in STRUCTURED_FEATURES if name not in FEATURES]
+    changes["hanya tiga fitur studi"] = {"without": others}
+    changes["arah bebas"] = {"directions": _FREE}
+    seen, table = _test_features(model, test), {}
+    for name, change in changes.items():
+        fitted = _fitted(model, data, random_state, **change)
+        table[name] = _judged(fitted, seen, test) | _judged_really(fitted, real)
+    return pd.DataFrame(table).T
+
+
+def resource_ablation(
+    development: pd.DataFrame, test: pd.DataFrame, random_state: int = SEED
+) -> pd.DataFrame:
+    """Train anew without each part of the lexicon, without it, and without word vectors.
+
+    From gold pairs alone: real pairs are numbers already, and cannot be read anew.
+
+    Returns
+    -------
+    DataFrame
+        Index: what was done; ``roc_auc`` and ``roc_auc_hard`` on the test pairs.
+    """
+    lexicon, vectors, empty = Lexicon.read(), WordVectors.read(), Lexicon({})
+    parts = {**FIELD_NAMES, "template": "kata templat"}.items()
+    no_vectors = WordVectors(["-"], np.zeros((1, 2), dtype=np.float32))
+    settings = {
+        "semuanya": (TitleParser(), vectors),
+        **{f"leksikon tanpa {n}": (TitleParser(lexicon.without(f)), vectors) for f, n in parts},
+        "leksikon hanya istilah baku": (TitleParser(lexicon.canonical_only()), vectors),
+        "tanpa bobot istilah": (TitleParser(replace(lexicon, terms={})), vectors),
+        "tanpa hal yang saling meniadakan": (TitleParser(replace(lexicon, siblings={})), vectors),
+        "tanpa leksikon": (TitleParser(empty), vectors),
+        "tanpa vektor kata": (TitleParser(), no_vectors),
+        "tanpa leksikon dan vektor": (TitleParser(empty), no_vectors),
+        "kata dasar Sastrawi apa adanya": (TitleParser(stem=stem_word), vectors),
+    }
+    table = {}
+    for name, (parser, meaning) in settings.items():
+        model = unfitted_model(_counted(development, parser), parser, meaning)
+        fitted = _fitted(model, training_set(development, model), random_state)
+        table[name] = _judged(fitted, _test_features(model, test), test)
+    return pd.DataFrame(table).T
+
+
+def learning_curve(
+    development: pd.DataFrame,
+    test: pd.DataFrame,
+    sizes: Sequence[int] = (10, 20, 40, 80),
+    *,
+    draws: int = 2,
+    random_state: int = SEED,
+) -> pd.DataFrame:
+    """Train on some of the development bases, drawn at random, and on all of them; no real pairs.
+
+    Returns
+    -------
+    DataFrame
+        Index: number of bases; the mean of ``roc_auc`` and ``roc_auc_hard``
+        over the draws.
+    """
+    bases = development["base_id"].unique()
+    rng = np.random.default_rng(random_state)
+    parser, vectors = TitleParser(), WordVectors.read()
+    table = {}
+    for size in (*(n for n in sizes if n < len(bases)), len(bases)):
+        results = []
+        for _ in range(draws if size < len(bases) else 1):
+            drawn = rng.choice(bases, size=size, replace=False)
+            part = development[development["base_id"].isin(drawn)]
+            model = unfitted_model(_counted(part, parser), parser, vectors)
+            fitted = _fitted(model, training_set(part, model), random_state)
+            results.append(_judged(fitted, _test_features(model, test), test))
+        table[size] = pd.DataFrame(results).mean()
+    return pd.DataFrame(table).T
+
+
+def real_learning_curve(
+    development: pd.DataFrame,
+    test: pd.DataFrame,
+    real: RealPairs,
+    shares: Sequence[float] = (0, 0.1, 0.3, 1),
+    *,
+    random_state: int = SEED,
+) -> pd.DataFrame:
+    """Train on all gold pairs and on a share of the campuses' real pairs, drawn at random.
+
+    Returns
+    -------
+    DataFrame
+        Index: number of real pairs; columns as from `feature_ablation`.
+    """
+    model = unfitted_model(real.counts)
+    gold, seen = training_set(development, model), _test_features(model, test)
+    order = np.random.default_rng(random_state).permutation(np.flatnonzero(~real.is_faculty))
+    table = {}
+    for n in (round(share * len(order)) for share in shares):
+        fitted = _fitted(model, real_set(real).take(order[:n]) + gold, random_state)
+        table[n] = _judged(fitted, seen, test) | _judged_really(fitted, real)
+    return pd.DataFrame(table).T
+
+
+def _fitted(
+    model: StructuredModel, data: TrainingSet, random_state: int, **change: Any
+) -> StructuredModel:
+    return fit_structured(model, data, random_state=random_state, questions=["same"], **change)
+
+
+def _counted(pairs: pd.DataFrame, parser: TitleParser) -> UnitCounts:
+    return UnitCounts.fit([*pairs["judul_a"], *pairs["judul_b"]], parser)
+
+
+def _test_features(model: StructuredModel, test: pd.DataFrame) -> FloatArray:
+    return model.pair_features(test["judul_a"].tolist(), test["judul_b"].tolist())
+
+
+def _judged(model: StructuredModel, features: FloatArray, test: pd.DataFrame) -> dict[str, float]:
+    """Return the area over all labelled pairs and over the hard ones."""
+    scores = model.probability(features)
+    labelled, hard = test["label"].notna(), test["kind"].isin(HARD_KINDS)
+    return {
+        name: score_predictions(test.loc[rows, "label"].astype(int), scores[rows])["roc_auc"]
+        for name, rows in (("roc_auc", labelled), ("roc_auc_hard", hard))
+    }
+
+
+def _judged_really(model: StructuredModel, real: RealPairs) -> dict[str, float]:
+    rows = real.is_faculty & real.is_drawn
+    scores = model.log_odds(real.features[rows])
+    return {"average_precision": float(average_precision_score(real.labels[rows], scores))}

@@ -1,0 +1,110 @@
+"""Evaluate with no title, and no family of titles, on both sides of a split."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+from sklearn.model_selection import GroupKFold
+
+from judul_lib.core.errors import TrainingError
+from judul_lib.core.settings import FULL, SEED, LabelingSettings, Profile
+from judul_lib.study.estimators import fit_vectorizer, make_classifier
+from judul_lib.study.features import FEATURES, TitleTable
+from judul_lib.study.labeling import label_pairs
+from judul_lib.training.forest import features_of_pairs
+
+
+def title_disjoint_predictions(
+    titles: Sequence[str],
+    processed: Sequence[str],
+    profile: Profile,
+    forest_params: dict[str, Any],
+    *,
+    features: Sequence[str] = tuple(FEATURES),
+    settings: LabelingSettings | None = None,
+    n_splits: int = 5,
+    random_state: int = SEED,
+) -> pd.DataFrame:
+    """Predict every fold of titles with a model that has seen none of its titles.
+
+    Titles that are connected by similar pairs form a family and stay in one
+    fold, so that no similar pair is torn. Vectorizer, scaler and forest are
+    fitted on the other folds only; pairs between folds are not used, nor is a
+    fold that would leave no similar pair to learn from.
+
+    Parameters
+    ----------
+    features : sequence of str
+        Names out of `FEATURES` that the forest may see.
+    n_splits : int
+        Folds; fewer where there are fewer families.
+
+    Returns
+    -------
+    DataFrame
+        The pairs of all folds: ``left``, ``right``, features, ``label``,
+        ``probability`` and ``family`` (of the left title, for a bootstrap).
+
+    Raises
+    ------
+    TrainingError
+        The similar pairs are all in one family.
+    """
+    rows = fit_vectorizer(processed, FULL).transform(processed)
+    truth = label_pairs(rows, settings=settings, random_state=random_state).pairs
+    families = title_families(truth, len(titles))
+    groups = GroupKFold(min(n_splits, len(np.unique(families))), shuffle=True, random_state=random_state)
+    parts = []
+    for known, unseen in groups.split(np.zeros(len(titles)), groups=families):
+        tfidf = fit_vectorizer([processed[i] for i in known], profile)
+        table = TitleTable.build(titles, processed, tfidf)
+        train, test = (
+            _label_subset(rows, subset, table, settings, random_state) for subset in (known, unseen)
+        )
+        if train["label"].nunique() < 2 or test.empty:
+            continue
+        model = make_classifier(random_state, **forest_params)
+        model.fit(train[list(features)].to_numpy(), train["label"].to_numpy())
+        probability = model.predict_proba(test[list(features)].to_numpy())[:, 1]
+        parts.append(test.assign(probability=probability))
+    if not parts:
+        raise TrainingError(
+            "Semua pasangan mirip ada dalam satu keluarga judul: tidak ada yang tersisa untuk dilatih "
+            "bila keluarga itu disisihkan. Tambahkan judul ke korpus."
+        )
+    result = pd.concat(parts, ignore_index=True)
+    return result.assign(family=families[result["left"]])
+
+
+def _label_subset(
+    rows: Any,
+    subset: NDArray[np.int_],
+    table: TitleTable,
+    settings: LabelingSettings | None,
+    random_state: int,
+) -> pd.DataFrame:
+    pairs = label_pairs(rows[subset], settings=settings, random_state=random_state).pairs
+    pairs = pairs.assign(left=subset[pairs["left"]], right=subset[pairs["right"]])
+    return features_of_pairs(table, pairs)
+
+
+def title_families(pairs: pd.DataFrame, n_titles: int) -> NDArray[np.int32]:
+    """Give each title the number of its family, a connected component of the similar pairs.
+
+    Returns
+    -------
+    ndarray of int, shape (n_titles,)
+
+    Examples
+    --------
+    >>> pairs = pd.DataFrame({"left": [0, 1], "right": [1, 2], "label": [1, 0]})
+    >>> title_families(pairs, 3).tolist()
+    [0, 0, 1]
+    """
+    similar = pairs[pairs["label"] == 1]
+    edges = (np.ones(len(similar)), (similar["left"], similar["right"]))
+    return connected_components(coo_matrix(edges, shape=(n_titles, n_titles)), directed=False)[1]

@@ -1,0 +1,109 @@
+"""Figures of governance: what is due when, and how often a model errs in each group."""
+
+from collections.abc import Sequence
+from html import escape
+
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from judul_lib.core.formatting import number
+from judul_lib.figures.style import ACCENT, BLUE, GREY, LOOKS, PRIMARY, rounded, style
+from judul_lib.governance.review_calendar import LATE, LATER, NEVER, TODAY, Due
+
+_KINDS = ("alarm palsu", "luput")
+# Full and hollow, round and pointed: a grey print tells them apart.
+_MARKS = {
+    LATE: (ACCENT, "x"),
+    NEVER: (BLUE, "diamond-open"),
+    TODAY: (PRIMARY, "diamond"),
+    LATER: (PRIMARY, "circle"),
+}
+
+
+def review_timeline(reviews: Sequence[Due]) -> go.Figure:
+    """When each review was last done and when it is due, in days from today.
+
+    Parameters
+    ----------
+    reviews : sequence of Due
+        As from `judul_lib.governance.review_calendar.due`.
+    """
+    names = [f"{escape(one.review.title)} ({one.review.days} hari)" for one in reviews]
+    by = [(one.by - one.today).days for one in reviews]
+    last = [(one.last - one.today).days if one.last else None for one in reviews]
+    figure = go.Figure()
+    for name, start, end in zip(names, last, by, strict=True):
+        figure.add_scatter(
+            x=[0 if start is None else start, end], y=[name, name], mode="lines", showlegend=False,
+            line={"color": GREY, "width": 2, "dash": "dot" if start is None else "solid"},
+            hoverinfo="skip",
+        )  # fmt: skip
+    done = [(day, name) for day, name in zip(last, names, strict=True) if day is not None]
+    figure.add_scatter(
+        x=[day for day, _ in done], y=[name for _, name in done], mode="markers",
+        name="terakhir dilakukan", marker={"color": PRIMARY, "symbol": "line-ns-open", "size": 11},
+    )  # fmt: skip
+    for status, (color, symbol) in _MARKS.items():
+        rows = [number for number, one in enumerate(reviews) if one.status == status]
+        if rows:
+            figure.add_scatter(
+                x=[by[row] for row in rows], y=[names[row] for row in rows], mode="markers",
+                name=f"paling lambat: {status}",
+                marker={"color": color, "symbol": symbol, "size": 11, "line": {"color": color}},
+            )  # fmt: skip
+    figure.add_vline(0, line={"color": PRIMARY, "dash": "dash"}, annotation_text="hari ini")
+    style(figure, "Kalender tinjauan", height=190 + 30 * len(names))
+    figure.update_yaxes(
+        categoryorder="array", categoryarray=names, autorange="reversed", ticksuffix=" ",
+        title="yang ditinjau",
+    )  # fmt: skip
+    return figure.update_xaxes(title="hari dari hari ini (negatif: sudah lewat)")
+
+
+def error_rate_intervals(rates: pd.DataFrame, title: str) -> go.Figure:
+    """Both error rates of each group with their 95 % intervals; a dashed line is that of all pairs.
+
+    Parameters
+    ----------
+    rates : DataFrame
+        As from `judul_lib.evaluation.fairness.error_rates`.
+    title : str
+    """
+    groups = rates.drop("semua")
+    names = [
+        f"{escape(str(name))}<br>({number(int(n))} pasangan)" for name, n in groups["pasangan"].items()
+    ]
+    figure = make_subplots(
+        1, 2, shared_yaxes=True, horizontal_spacing=0.06,
+        subplot_titles=[
+            "alarm palsu: studi lain disebut mirip", "luput: studi yang sama tidak ditemukan",
+        ],
+    )  # fmt: skip
+    for column, (kind, look) in enumerate(zip(_KINDS, LOOKS, strict=False), start=1):
+        share = 100 * groups[[kind, f"{kind}, dari", f"{kind}, sampai"]].astype(float)
+        known = share[kind].notna().to_numpy()
+        shown = share[known].to_numpy().T
+        figure.add_scatter(
+            x=rounded(shown[0], 1), y=[name for name, kept in zip(names, known, strict=True) if kept],
+            mode="markers", name=kind, showlegend=False,
+            marker=look.marker(11),
+            error_x={
+                "type": "data", "symmetric": False, "color": look.color, "thickness": 2, "width": 6,
+                "array": rounded(shown[2] - shown[0], 1),
+                "arrayminus": rounded(shown[0] - shown[1], 1),
+            },
+            hovertemplate="%{y}: %{x} %<extra></extra>", row=1, col=column,
+        )  # fmt: skip
+        overall = 100 * float(rates[kind].to_numpy(dtype=float)[rates.index.get_loc("semua")])
+        if overall == overall:  # Too few pairs have no rate.
+            line = {"color": GREY, "dash": "dash"}
+            figure.add_vline(round(overall, 1), line=line, row=1, col=column)
+    style(figure, escape(title), height=190 + 60 * len(names))
+    figure.update_annotations(font_size=13)
+    ends = groups[[f"{kind}, sampai" for kind in _KINDS]].astype(float)
+    most = max(100 * float(ends.fillna(0).to_numpy().max()), 1.0)
+    # Both halves alike, and room for a mark at 0.
+    figure.update_xaxes(title="persen pasangan", range=rounded([-0.03 * most, 1.05 * most], 1))
+    figure.update_yaxes(categoryorder="array", categoryarray=names, autorange="reversed", ticksuffix=" ")
+    return figure.update_yaxes(title="kelompok judul", col=1)

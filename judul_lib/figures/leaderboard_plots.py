@@ -1,0 +1,103 @@
+"""Figures of the leaderboard: who tells the same study from look-alikes, and why."""
+
+from collections.abc import Mapping
+from html import escape
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import ArrayLike
+
+from judul_lib.core.formatting import number
+from judul_lib.figures.plots import labelled_cells, metric_intervals
+from judul_lib.figures.style import GREY, LOOKS, Look, rounded, style
+
+_BINS = 10
+_COLUMNS = (
+    ("roc_auc", "semua pasangan", LOOKS[0]),
+    ("roc_auc_hard", "pasangan sulit", LOOKS[1]),
+    ("average_precision", "pasangan nyata, presisi rata-rata", LOOKS[2]),
+)
+
+
+def _columns(table: pd.DataFrame) -> list[tuple[str, str, Look]]:
+    return [column for column in _COLUMNS if column[0] in table]
+
+
+def leaderboard_bars(board: pd.DataFrame) -> go.Figure:
+    """ROC AUC of each method with its interval: all pairs, and the hard ones."""
+    every, hard = ["roc_auc", "low", "high"], ["roc_auc_hard", "hard_low", "hard_high"]
+    columns = {"semua pasangan": board[every], "pasangan sulit": board[hard]}
+    tables = {n: part.set_axis(["estimate", "low", "high"], axis=1) for n, part in columns.items()}
+    figure = metric_intervals(tables, "ROC AUC pada pasangan emas (uji), selang 95 %", row=40)
+    return figure.update_xaxes(title="ROC AUC (0,5 = menebak)", range=[0, 1.02])
+
+
+def share_heatmap(shares: pd.DataFrame, title: str) -> go.Figure:
+    """Shares in [0, 1], written into the cells."""
+    figure = labelled_cells(shares, title, low=0, decimals=2)
+    return figure.update_xaxes(tickangle=-40)
+
+
+def reliability(curves: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> go.Figure:
+    """Reliability diagram: stated probability against observed share.
+
+    Parameters
+    ----------
+    curves : mapping of str to (labels, probabilities)
+        Pairs are put into ten bins of equal width; a bin shows where its mean
+        probability and its share of similar pairs lie, the larger the more pairs.
+
+    References
+    ----------
+    Niculescu-Mizil, A., & Caruana, R. (2005). *Predicting good probabilities
+    with supervised learning*.
+    """
+    figure = go.Figure()
+    line = {"color": GREY, "dash": "longdash"}
+    figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line=line, name="terkalibrasi sempurna")
+    for (name, (labels, scores)), look in zip(curves.items(), LOOKS, strict=False):
+        labels, scores = np.asarray(labels, dtype=float), np.asarray(scores, dtype=float)
+        bins = np.minimum((scores * _BINS).astype(int), _BINS - 1)
+        counts = np.bincount(bins, minlength=_BINS)
+        filled = counts > 0
+        sizes = counts[filled]
+        means = np.bincount(bins, scores, _BINS)[filled] / sizes
+        shares = np.bincount(bins, labels, _BINS)[filled] / sizes
+        figure.add_scatter(
+            x=rounded(means, 3), y=rounded(shares, 3), mode="lines+markers", name=escape(name),
+            line=look.line, marker=look.marker(size=rounded(6 + 1.2 * np.sqrt(sizes), 1)),
+            text=[f"{number(count)} pasangan" for count in sizes],
+            hovertemplate="peluang %{x}, mirip %{y}<br>%{text}<extra></extra>",
+        )  # fmt: skip
+    style(figure, "Kalibrasi: peluang yang disebut dan bagian yang benar mirip", height=480)
+    figure.update_xaxes(title="peluang yang disebut", range=[-0.03, 1.03])
+    return figure.update_yaxes(title="bagian yang benar mirip", range=[-0.03, 1.03])
+
+
+def ablation_bars(table: pd.DataFrame, title: str) -> go.Figure:
+    """ROC AUC with a part left out: all pairs, the hard ones, and real pairs where they are told."""
+    figure = go.Figure()
+    names = [escape(str(name)) for name in table.index]
+    for column, name, look in _columns(table):
+        figure.add_bar(
+            x=rounded(table[column], 3), y=names, orientation="h", name=name, marker=look.bar,
+            text=[number(float(value)) for value in table[column]], textposition="outside",
+            cliponaxis=False,
+        )  # fmt: skip
+    style(figure, title, height=150 + 23 * len(figure.data) * len(names), barmode="group", bargap=0.25)
+    figure.update_yaxes(autorange="reversed", ticksuffix=" ", title="yang diubah")
+    return figure.update_xaxes(title="ROC AUC (0,5 = menebak)", range=[0, 1.12])
+
+
+def learning_curve(table: pd.DataFrame, *, of: str = "studi dasar") -> go.Figure:
+    """ROC AUC against the number of base studies, or of other things, that were learnt from."""
+    figure = go.Figure()
+    for column, name, look in _columns(table):
+        figure.add_scatter(
+            x=table.index.tolist(), y=rounded(table[column], 3), mode="lines+markers", name=name,
+            line=look.line, marker=look.marker(),
+        )  # fmt: skip
+    style(figure, "Kurva belajar model terstruktur")
+    figure.update_xaxes(title=f"jumlah {of} untuk belajar")
+    return figure.update_yaxes(title="ROC AUC (uji)")

@@ -1,0 +1,137 @@
+"""Figures of one check: how close the first titles are, and what speaks for and against one."""
+
+from collections.abc import Sequence
+from html import escape
+from itertools import takewhile
+
+import numpy as np
+import plotly.graph_objects as go
+
+from judul_lib.checking.matches import Evidence, Matches
+from judul_lib.core.settings import ASK, DIFFERENT, SIMILAR
+from judul_lib.core.texts import Texts, read_texts
+from judul_lib.figures.result_html import part_title, verdict_title
+from judul_lib.figures.style import (
+    ACCENT,
+    ASKED,
+    BLUE,
+    DANGER,
+    FALL,
+    GRID,
+    PRIMARY,
+    RISE,
+    rounded,
+    style,
+)
+
+_LABEL_STYLE = {SIMILAR: (DANGER, ""), ASK: (ASKED, "."), DIFFERENT: (BLUE, "/")}
+_PATTERN = {"fillmode": "overlay", "fgcolor": "#ffffff"}
+# Short enough to leave room for bars on a phone.
+_LONGEST = 20
+_SMALL = {"size": 12}
+
+
+def plain(title: str, longest: int = _LONGEST) -> str:
+    """Return a title for a figure: short, and neither markup nor a formula.
+
+    Examples
+    --------
+    >>> plain("<b>$x$</b>")
+    '&lt;b&gt;&#36;x&#36;&lt;/b&gt;'
+    """
+    title = " ".join(title.split())
+    short = title if len(title) <= longest else title[: longest - 1].rstrip() + "…"
+    return escape(short).replace("$", "&#36;")
+
+
+def told_apart(titles: Sequence[str]) -> list[str]:
+    """Return short names for titles: those of one family leave out the words that all of it begins with.
+
+    Examples
+    --------
+    >>> told_apart(["Prediksi Harga Rumah di Bekasi", "Prediksi Harga Rumah di Depok", "Deteksi Hoaks"])
+    ['…Bekasi', '…Depok', 'Deteksi Hoaks']
+    """
+    shorts = [plain(title) for title in titles]
+    families: dict[str, list[list[str]]] = {}
+    for short, title in zip(shorts, titles, strict=True):
+        families.setdefault(short.casefold(), []).append(title.casefold().split())
+    names = []
+    for short, title in zip(shorts, titles, strict=True):
+        together = zip(*families[short.casefold()], strict=False)
+        shared = sum(1 for _ in takewhile(lambda words: len(set(words)) == 1, together))
+        rest = title.split()[shared:]
+        names.append(plain("…" + " ".join(rest), _LONGEST - 2) if shared and rest else short)
+    return names
+
+
+def match_bars(matches: Matches, *, texts: Texts | None = None) -> go.Figure:
+    """Probability of each match, the likeliest on top, the threshold drawn."""
+    texts = texts or read_texts()
+    names = [f"{k + 1}. {name}" for k, name in enumerate(told_apart(matches.titles))]
+    figure = go.Figure()
+    for label, (colour, pattern) in _LABEL_STYLE.items():
+        rows = [k for k, own in enumerate(matches.labels) if own == label]
+        if rows:
+            figure.add_bar(
+                x=rounded(matches.probability[rows], 3), y=rows, orientation="h",
+                name=verdict_title(label, texts=texts),
+                marker={"color": colour, "pattern": {"shape": pattern, **_PATTERN}},
+                text=[texts.number(float(p), 2) for p in matches.probability[rows]],
+                textposition="outside", cliponaxis=False,
+                customdata=[plain(matches.titles[k], 120) for k in rows],
+                hovertemplate="%{customdata}: %{x}<extra></extra>",
+            )  # fmt: skip
+    height = 150 + 26 * len(matches)
+    layout = {"barmode": "overlay", "separators": texts.separators}
+    style(figure, texts("bars_title", n=len(matches)), height=height, **layout)
+    figure.add_vline(x=matches.threshold, line={"color": PRIMARY, "dash": "dash"})
+    below = {"y": 0, "yref": "container", "yanchor": "bottom", "x": 0, "xref": "container"}
+    figure.update_layout(showlegend=True, legend=below, margin={"t": 50, "b": 95})
+    # Room for the numbers, and no tick above 1.
+    figure.update_xaxes(title=texts("chance_axis"), title_font=_SMALL, range=[0, 1.19])
+    return figure.update_yaxes(
+        tickvals=list(range(len(names))), ticktext=names, range=[len(names) - 0.4, -0.6],
+        ticksuffix=" ", tickfont=_SMALL, gridcolor="rgba(0,0,0,0)",
+    )  # fmt: skip
+
+
+def evidence_waterfall(evidence: Evidence, title: str, *, texts: Texts | None = None) -> go.Figure:
+    """Walk from where the model starts to its answer for one title, part by part.
+
+    Parameters
+    ----------
+    evidence : Evidence
+    title : str
+        The title that is compared with the proposed one.
+    """
+    texts = texts or read_texts()
+    parts = dict(sorted(evidence.parts.items(), key=lambda part: -abs(part[1])))
+    values = rounded([evidence.base, *parts.values(), evidence.total], 4)
+    names = [texts("base"), *(part_title(name, texts=texts) for name in parts), texts("total")]
+    signed = [f"{value:+.2f}".replace("-", "−") for value in values]
+    shown = [f"{name} ({value})" for name, value in zip(names, signed, strict=True)]
+    figure = go.Figure(
+        go.Waterfall(
+            orientation="h", x=values, cliponaxis=False,
+            y=[text.replace(".", texts.separators[0]) for text in shown],
+            measure=["absolute", *["relative"] * len(parts), "total"],
+            # A waterfall takes no pattern: three tones, and the sign beside each name.
+            increasing={"marker": {"color": RISE, "line": {"color": PRIMARY, "width": 1}}},
+            decreasing={"marker": {"color": FALL, "line": {"color": PRIMARY, "width": 1}}},
+            totals={"marker": {"color": PRIMARY}}, connector={"line": {"color": GRID}},
+            hovertemplate="%{y}<extra></extra>",
+        )
+    )  # fmt: skip
+    answer = texts("probability", p=texts.number(evidence.probability, 2))
+    heading = f"{texts('why_title')}<br><sub>{answer}<br>{plain(title, 38)}</sub>"
+    style(figure, heading, height=130 + 34 * len(names), separators=texts.separators)
+    ends = np.cumsum([evidence.base, *parts.values()])
+    low, high = min(0, ends.min()), max(0, ends.max())
+    room = 0.04 * (high - low)
+    figure.update_xaxes(range=rounded([low - room, high + room], 3), title=texts("chance_axis"))
+    figure.update_xaxes(title_font=_SMALL).update_yaxes(tickfont=_SMALL)
+    if not evidence.is_probability:
+        figure.add_vline(x=0, line={"color": ACCENT, "dash": "dot"})
+        figure.update_xaxes(title_text=texts("odds_axis"))
+    return figure.update_yaxes(autorange="reversed", ticksuffix=" ")

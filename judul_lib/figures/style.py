@@ -1,0 +1,176 @@
+"""How every figure looks and speaks: tones, dashes and marks, numbers and words as readers know them.
+
+A series is told from the next by its dash, its mark or its pattern and by how
+dark it is, never by its hue alone: reports are printed in grey.
+"""
+
+import re
+from collections.abc import Mapping
+from html import unescape
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import plotly.graph_objects as go
+import plotly.io as pio
+from numpy.typing import ArrayLike
+
+from judul_lib.core.texts import Texts, read_texts
+
+STYLE_FILE = Path(__file__).parent / "resources" / "style.css"
+PRIMARY, ACCENT, BLUE, PURPLE = "#2c3e50", "#d27d2d", "#5d8aa8", "#74527a"
+GREY, GRID = "#7b8794", "#dfe4ea"
+RISE, FALL, ASKED, DANGER = "#cf6f5b", "#a9c9dd", "#9a6a00", "#a93226"
+SHADES = [[0.0, "#ffffff"], [0.5, "#8fb3cc"], [1.0, PRIMARY]]
+
+
+class Look(NamedTuple):
+    """How one series of a figure is drawn."""
+
+    color: str
+    dash: str
+    symbol: str
+    pattern: str
+
+    @property
+    def line(self) -> dict[str, str]:
+        """The line of a scatter."""
+        return {"color": self.color, "dash": self.dash}
+
+    @property
+    def bar(self) -> dict[str, Any]:
+        """The marker of bars."""
+        return {"color": self.color, "pattern": {"shape": self.pattern}}
+
+    def marker(self, size: float | list[float] = 10, **more: Any) -> dict[str, Any]:
+        """Return the marker of a scatter; its size in pixels."""
+        return {"color": self.color, "symbol": self.symbol, "size": size, **more}
+
+
+LOOKS = (
+    Look(PRIMARY, "solid", "circle", ""),
+    Look(ACCENT, "dash", "x", "/"),
+    Look(BLUE, "dot", "square", "."),
+    Look(PURPLE, "dashdot", "diamond", "x"),
+)
+"""The looks of the series of a figure, in their order."""
+
+_AXIS = {
+    "gridcolor": GRID, "linecolor": GRID, "zeroline": False, "automargin": True,
+    "title": {"standoff": 15}, "exponentformat": "none", "separatethousands": True,
+}  # fmt: skip
+_INDONESIAN = {
+    "dictionary": {
+        "Autoscale": "Skala otomatis",
+        "Double-click on legend to isolate one trace": "Klik dua kali pada legenda: satu seri saja",
+        "Double-click to zoom back out": "Klik dua kali untuk kembali ke ukuran semula",
+        "Download plot": "Unduh gambar",
+        "Download plot as a PNG": "Unduh gambar (PNG)",
+        "Image download succeeded": "Gambar terunduh",
+        "Pan": "Geser",
+        "Preparing image - this may take a few seconds": "Menyiapkan gambar, tunggu sebentar",
+        "Reset": "Kembalikan",
+        "Reset axes": "Kembalikan sumbu",
+        "Sorry, there was a problem downloading your image!": "Gambar tidak dapat diunduh.",
+        "Zoom": "Perbesar sebagian",
+        "Zoom in": "Perbesar",
+        "Zoom out": "Perkecil",
+    },
+}
+
+
+def figure_config(language: str = "id") -> dict[str, Any]:
+    """Return how plotly shows a figure: its buttons in a language, and none that sends it away.
+
+    Parameters
+    ----------
+    language : {"id", "en"}
+
+    Examples
+    --------
+    >>> figure_config()["locale"], "locale" in figure_config("en")
+    ('id', False)
+    """
+    words = {"locale": "id", "locales": {"id": _INDONESIAN}} if language == "id" else {}
+    return {
+        "responsive": True, "displaylogo": False, "showSendToCloud": False, "plotlyServerURL": "",
+        "modeBarButtonsToRemove": ["select2d", "lasso2d"], **words,
+    }  # fmt: skip
+
+
+def use_in_notebook() -> None:
+    """Store figures as data instead of scripts: notebooks stay small and comparable."""
+    pio.renderers["plotly_mimetype"].config = figure_config()
+    pio.renderers.default = "plotly_mimetype"
+
+
+def figure_label(figure: Mapping[str, Any], texts: Texts | None = None) -> str:
+    """Say what a figure shows, for whoever cannot see it: title, axes, series.
+
+    Parameters
+    ----------
+    figure : mapping
+        With ``data`` and ``layout``, as plotly writes it in JSON.
+
+    Examples
+    --------
+    >>> bars = go.Figure(go.Bar(x=[1], y=[2], name="a"), {"title": {"text": "Panjang"}})
+    >>> figure_label(bars.update_xaxes(title="kata").to_dict())
+    'Panjang. Sumbu mendatar: kata. Isi: a.'
+    """
+    texts = texts or read_texts()
+    layout = figure["layout"]
+    series = [one.get("name") for one in figure["data"] if one.get("showlegend") is not False]
+    parts = [_plain(layout)]
+    for key, found in (
+        ("figure_across", [_plain(axis) for name, axis in layout.items() if name.startswith("xaxis")]),
+        ("figure_up", [_plain(axis) for name, axis in layout.items() if name.startswith("yaxis")]),
+        ("figure_series", [_words(name) for name in series if name]),
+    ):
+        names = list(dict.fromkeys(filter(None, found)))
+        if names:
+            parts.append(texts(key, names=", ".join(names)))
+    return ". ".join(filter(None, parts)) + "."
+
+
+def _plain(titled: Mapping[str, Any]) -> str:
+    """Return the title of a figure or an axis as text."""
+    title = titled.get("title") or ""
+    return _words(title.get("text") or "" if isinstance(title, Mapping) else title)
+
+
+def _words(html: str) -> str:
+    text = re.sub(r"<[^>]+>", " ", html.replace("<br>", ": "))
+    return " ".join(unescape(text).split()).replace(" :", ":")
+
+
+def style(figure: go.Figure, title: str, *, height: int = 400, **layout: Any) -> go.Figure:
+    """Give a figure its title and the look of all figures."""
+    # Assigned: an update would keep what a figure starts with.
+    figure.layout.template = {"layout": {"xaxis": _AXIS, "yaxis": _AXIS}}
+    figure.update_layout(
+        title={
+            "text": title, "x": 0.01, "xref": "container", "y": 1, "pad": {"t": 14},
+            "yanchor": "top", "font": {"size": 16},
+        },
+        height=height,
+        margin={"l": 60, "r": 20, "t": 95, "b": 60},
+        font={"family": "system-ui, Segoe UI, Roboto, sans-serif", "size": 13, "color": PRIMARY},
+        colorway=[look.color for look in LOOKS],
+        separators=layout.pop("separators", ",."),
+        hoverlabel={"namelength": -1},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        **layout,
+    )  # fmt: skip
+    return figure
+
+
+def rounded(values: ArrayLike, decimals: int = 4) -> list[Any]:
+    """Return values as a list that prints the same everywhere.
+
+    Examples
+    --------
+    >>> rounded([1 / 3, 1])
+    [0.3333, 1.0]
+    """
+    return np.round(np.asarray(values, dtype=float), decimals).tolist()

@@ -1,0 +1,1 @@
+"""Audit trail, privacy, backup, promotion of models, reviews."""

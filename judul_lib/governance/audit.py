@@ -1,0 +1,315 @@
+"""The audit trail: who did what to models and records, and why, as a chain that shows every change.
+
+Each row carries the hash of the one before, keyed: only who has ``audit.key``
+can write one. The hash of the last one stands in ``audit.head.json`` and in a
+table of its own too, so that rows cut off at the end are missed. Rows from
+before there was a key are held by the first keyed one: who wrote them is not
+known, but nothing in them was changed since.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import sqlalchemy as sa
+
+from judul_lib.core.clock import now
+from judul_lib.core.errors import LogError
+from judul_lib.core.locks import locked_file
+from judul_lib.core.pseudonyms import secret_key
+from judul_lib.core.storage import write_bytes
+from judul_lib.governance.audit_chain import (
+    BEGINNING,
+    Head,
+    canonical,
+    check_hashes,
+    check_head,
+    check_order,
+    is_unkeyed,
+    row_hash,
+    sealed,
+)
+from judul_lib.usage.database import audit, audit_head, transaction
+
+TRAIN, PROMOTE, ROLLBACK = "train", "promote", "rollback"
+RETENTION, FORGET, EXPORT, BACKUP, RESTORE = "retention", "forget", "export", "backup", "restore"
+REVIEW = "review"
+ACTIONS = (TRAIN, PROMOTE, ROLLBACK, RETENTION, FORGET, EXPORT, BACKUP, RESTORE, REVIEW)
+ACTION_NAMES: Mapping[str, str] = MappingProxyType(
+    {
+        TRAIN: "pelatihan", PROMOTE: "pemberlakuan", ROLLBACK: "pengembalian",
+        RETENTION: "masa simpan", FORGET: "penghapusan data", EXPORT: "penyalinan",
+        BACKUP: "pencadangan", RESTORE: "pemulihan", REVIEW: "tinjauan",
+    }
+)  # fmt: skip
+"""What readers call each action."""
+
+HEAD_FILE, KEY_FILE, _LOCK_FILE = "audit.head.json", "audit.key", ".audit.lock"
+KEY_VARIABLE = "JUDUL_AUDIT_KEY"
+_ADVISORY_LOCK = 7484
+
+
+def append(
+    engine: sa.Engine,
+    folder: Path,
+    *,
+    actor: str,
+    action: str,
+    reason: str,
+    details: Mapping[str, Any] | None = None,
+) -> Head:
+    """Add a row to the trail.
+
+    Parameters
+    ----------
+    engine : Engine
+        As `judul_lib.usage.database.open_database` returns it.
+    folder : path
+        The log's, where ``audit.head.json`` is.
+    actor : str
+        Who did it: a pseudonym.
+    action : str
+        One of `ACTIONS`.
+    reason : str
+        Why; not empty.
+    details : mapping
+        Anything that JSON can hold, such as old and new metrics.
+
+    Returns
+    -------
+    Head
+        Of the row that was added.
+
+    Raises
+    ------
+    LogError
+        No reason, or the database cannot be used.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from judul_lib.usage.database import database_url, opened_database
+    >>> with TemporaryDirectory() as name, opened_database(database_url(folder := Path(name))) as engine:
+    ...     head = append(engine, folder, actor="0f", action="retention", reason="90 hari")
+    ...     head.seq, read_head(folder) == head, verify(engine, folder)
+    (1, True, [])
+    """
+    with transaction(engine) as connection:
+        added = add(connection, folder, actor=actor, action=action, reason=reason, details=details)
+    advance_head(engine, folder)
+    return added
+
+
+def trail_key(folder: Path, brought: bytes | None = None) -> bytes:
+    """Return the key of the trail: ``JUDUL_AUDIT_KEY``, or a file made on first use.
+
+    Parameters
+    ----------
+    brought : bytes
+        Content of such a file in a backup, in the place of the one in the folder.
+
+    Raises
+    ------
+    OSError
+        The file can be neither read nor made.
+    LogError
+        What is in the file is no key.
+    """
+    loss = "jejak audit sebelumnya tidak lagi dapat dipastikan"
+    return secret_key(folder / KEY_FILE, KEY_VARIABLE, loss, brought)
+
+
+def add(
+    connection: sa.Connection,
+    folder: Path,
+    *,
+    actor: str,
+    action: str,
+    reason: str,
+    details: Mapping[str, Any] | None = None,
+    key: bytes | None = None,
+) -> Head:
+    """Add a row within a transaction that does what it tells of; `advance_head` comes after it.
+
+    Parameters
+    ----------
+    folder : path
+        The log's.
+    key : bytes
+        As `trail_key` returns it by default.
+
+    Raises
+    ------
+    LogError
+        No reason, no such action, or the key of the rows that are there is gone.
+    """
+    # Neither database takes a zero byte or half a character, which no reason needs.
+    reason = " ".join(reason.replace("\0", " ").encode("utf-8", "replace").decode().split())
+    if not reason:
+        raise LogError("Jejak audit memerlukan alasan. Tuliskan mengapa hal ini dilakukan.")
+    if action not in ACTIONS:
+        raise LogError(f"Tindakan '{action}' tidak dikenal jejak audit. Pilih: {', '.join(ACTIONS)}.")
+    if connection.dialect.name == "postgresql":
+        # Held until the transaction ends; SQLite's writers are alone from its beginning.
+        connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
+    noted, last = _noted(connection), _last(connection)
+    if key is None:
+        if noted and not _has_key(folder):
+            raise LogError(
+                f"Kunci jejak audit tidak ada di {folder}. Salin `log/{KEY_FILE}` dari cadangan ke "
+                f"sana, atau berikan lewat {KEY_VARIABLE}."
+            )
+        key = trail_key(folder)
+    is_first = last.seq == 0 or is_unkeyed(_rows(connection, audit.c.seq == last.seq)[0])
+    row: dict[str, Any] = {
+        "seq": last.seq + 1, "time": now(), "actor": actor[:64], "action": action, "reason": reason,
+        "details": canonical(dict(details or {})), "previous": last.hash,
+    }  # fmt: skip
+    row["hash"] = row_hash(row, key)
+    connection.execute(audit.insert().values(row))
+    added = sealed(key, row["seq"], row["hash"])
+    # A note that the rows contradict, or one that is gone, is evidence until a backup is restored.
+    if (noted.seq, noted.hash) == (last.seq, last.hash) if noted else is_first:
+        _note(connection, added)
+    return added
+
+
+def note_anew(connection: sa.Connection, key: bytes) -> None:
+    """Note in the database that the rows that were put there just now are the trail."""
+    last = _last(connection)
+    connection.execute(audit_head.delete())
+    if last.seq:
+        _note(connection, sealed(key, last.seq, last.hash))
+
+
+def _note(connection: sa.Connection, head: Head) -> None:
+    connection.execute(audit_head.delete())
+    connection.execute(audit_head.insert().values(seq=head.seq, hash=head.hash, mac=head.mac))
+
+
+def advance_head(engine: sa.Engine, folder: Path) -> None:
+    """Write down which row is the last one, unless the table contradicts the earlier note.
+
+    Such a note is evidence, and stays until a backup is restored.
+
+    Raises
+    ------
+    LogError
+        The database cannot be reached.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked_file(folder / _LOCK_FILE):  # A late writer must not put an earlier row in it.
+        known = read_head(folder)
+        with transaction(engine, reads_only=True) as connection:
+            last = _last(connection)
+            rows = _rows(connection, audit.c.seq == known.seq)
+        key = trail_key(folder)
+        if last.seq > known.seq and not check_head(HEAD_FILE, known, rows, key):
+            write_head(folder, sealed(key, last.seq, last.hash))
+
+
+def read_details(text: Any) -> dict[str, Any]:
+    """Return the details of a row; none where somebody changed them, which `verify` says."""
+    try:
+        return dict(json.loads(text))
+    except (ValueError, TypeError, RecursionError):
+        return {}
+
+
+def hash_at(connection: sa.Connection, seq: int) -> str | None:
+    """Return the hash of a row, or None where there is no such row."""
+    return connection.execute(sa.select(audit.c.hash).where(audit.c.seq == seq)).scalar()
+
+
+def read_head(folder: Path) -> Head:
+    """Return the note on the last row; number 0 where there is none.
+
+    A note that cannot be read has a number that no row has.
+    """
+    try:
+        text = (folder / HEAD_FILE).read_text("utf-8")
+    except FileNotFoundError:
+        return Head(0, BEGINNING)
+    except (OSError, UnicodeDecodeError):
+        return Head(-1, "")
+    try:
+        content = json.loads(text)
+        return Head(int(content["seq"]), str(content["hash"]), str(content.get("mac", "")))
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
+        return Head(-1, "")
+
+
+def write_head(folder: Path, head: Head) -> None:
+    """Write the note on the last row, whole or not at all."""
+    content = json.dumps({"seq": head.seq, "hash": head.hash, "mac": head.mac}) + "\n"
+    write_bytes(folder / HEAD_FILE, content.encode())
+
+
+def verify(engine: sa.Engine, folder: Path) -> list[str]:
+    """Return a sentence for each row that was changed, removed or moved, and for what cannot be told.
+
+    Returns
+    -------
+    list of str
+        Empty when all is whole; see `unvouched` too.
+
+    Raises
+    ------
+    LogError
+        The database cannot be used, or the key is none.
+    """
+    # The notes first: rows may be added meanwhile, but none of those they count may be gone.
+    head = read_head(folder)
+    with transaction(engine, reads_only=True) as connection:
+        noted = _noted(connection)
+        rows = _rows(connection)
+    key = trail_key(folder) if _has_key(folder) else None
+    if not rows and head.seq == 0 and noted is None:
+        return [
+            "Jejak audit kosong dan ujungnya tidak tercatat, jadi tidak dapat dipastikan apakah ada "
+            "yang dihapus."
+        ]
+    found = check_order(rows) + check_hashes(rows, key, ACTION_NAMES, was_keyed=bool(noted or head.mac))
+    found += check_head(HEAD_FILE, head, rows, key)
+    noted = noted or Head(0, BEGINNING)
+    found += check_head(f"Tabel {audit_head.name}", noted, rows, key, is_old=False)
+    return list(dict.fromkeys(found))
+
+
+def unvouched(engine: sa.Engine) -> str:
+    """Return a sentence on the rows from before there was a key, or nothing where there are none."""
+    with transaction(engine, reads_only=True) as connection:
+        rows = _rows(connection)
+    n = sum(map(is_unkeyed, rows))
+    if not n:
+        return ""
+    return (
+        f"Baris 1–{n} ditulis sebelum jejak audit berkunci: sejak baris {n + 1} ditulis, tidak ada yang "
+        "berubah; apa yang terjadi sebelum itu tidak dapat dipastikan."
+    )
+
+
+def _has_key(folder: Path) -> bool:
+    return bool(os.environ.get(KEY_VARIABLE)) or (folder / KEY_FILE).exists()
+
+
+def _last(connection: sa.Connection) -> Head:
+    query = sa.select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1)
+    row = connection.execute(query).first()
+    return Head(0, BEGINNING) if row is None else Head(row.seq, str(row.hash))
+
+
+def _noted(connection: sa.Connection) -> Head | None:
+    row = connection.execute(sa.select(audit_head).order_by(audit_head.c.seq.desc())).first()
+    return None if row is None else Head(row.seq, str(row.hash), str(row.mac))
+
+
+def _rows(connection: sa.Connection, *conditions: sa.ColumnElement[bool]) -> list[dict[str, Any]]:
+    """Return rows in their order, with what stands in the place of their time, whatever that is."""
+    time = sa.type_coerce(audit.c.time, sa.Text).label("time")
+    others = [column for column in audit.c if column is not audit.c.time]
+    query = sa.select(*others, time).where(*conditions).order_by(audit.c.seq)
+    return [dict(row) for row in connection.execute(query).mappings()]

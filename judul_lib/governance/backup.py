@@ -1,0 +1,330 @@
+"""Everything that an installation cannot make again in one zip: log, key, labels, and the models.
+
+The tables are JSON lines, so that a backup of SQLite can be restored into
+PostgreSQL and the other way. The hash of each member stands in ``manifest.json``.
+"""
+
+import hashlib
+import io
+import json
+import os
+import tempfile
+import time
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from glob import escape
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from judul_lib import __version__
+from judul_lib.core.clock import now
+from judul_lib.core.errors import LogError
+from judul_lib.core.locks import only_one
+from judul_lib.core.pseudonyms import KEY_FILE
+from judul_lib.core.settings import MODEL_TITLES
+from judul_lib.core.storage import UNFINISHED, clear_killed, files_in, recover_folder, require_free
+from judul_lib.governance import audit as trail
+from judul_lib.usage.database import SCHEMA_VERSION, USAGE_TABLES, audit, rows_of, transaction
+from judul_lib.usage.spool import DAMAGED_FILE, SPOOL_FILE
+
+MANIFEST, FORMAT = "manifest.json", 2
+TABLES: tuple[sa.Table, ...] = (*USAGE_TABLES.values(), audit)
+LOG_FILES = (KEY_FILE, SPOOL_FILE, DAMAGED_FILE, trail.HEAD_FILE, trail.KEY_FILE)
+LABELS_FOLDER = "labels"
+FOLDERS = (*MODEL_TITLES, "models", LABELS_FOLDER)
+_CHUNK = 1 << 20
+_LARGEST_MANIFEST = _LONGEST_ROW = 1 << 24
+_MOST_TIMES, _ALWAYS = 20, 1 << 25
+"""How many times its size a backup may unpack to, where that is more than some bytes; ours take 5."""
+_DAMAGES = (
+    zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, KeyError,
+    TypeError, AttributeError, OverflowError,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What is in a backup.
+
+    Attributes
+    ----------
+    time : str
+        When it was begun, in UTC.
+    version : str
+        Of the package that made it.
+    schema : int
+        Version of the tables.
+    rows : mapping of str to int
+        By table.
+    hashes : mapping of str to str
+        SHA-256 of each member.
+    format : int
+        Of the zip.
+    sizes : mapping of str to int
+        By member, in bytes; the first format had none.
+    """
+
+    time: str
+    version: str
+    schema: int
+    rows: Mapping[str, int]
+    hashes: Mapping[str, str]
+    format: int = FORMAT
+    sizes: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def folders(self) -> list[str]:
+        """The folders of models and labels that are in it."""
+        parts = (name.split("/") for name in self.hashes)
+        return sorted({part[1] for part in parts if part[0] == "outputs"})
+
+
+def backup(
+    models: Path,
+    engine: sa.Engine,
+    logs: Path,
+    target: Path,
+    *,
+    actor: str,
+    reason: str,
+    force: bool = False,
+) -> Manifest:
+    """Write a backup, whole or not at all, and note it in the audit trail.
+
+    The file can be read by its owner only: the key of the pseudonyms is in it.
+    One that is there is replaced only with ``force``.
+
+    Raises
+    ------
+    LogError
+        The file is there, another backup writes it, the database cannot be used, a
+        model is not what its metadata say, or a link is among the files.
+    OSError
+        Disk full, no permission.
+    """
+    folders = [models / name for name in FOLDERS if (models / name).is_dir()]
+    if any(target.resolve().is_relative_to(folder.resolve()) for folder in folders):
+        raise LogError(f"{target} ada di dalam folder yang dicadangkan. Simpan cadangan di tempat lain.")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    refusal = LogError(f"Pencadangan lain sedang menulis {target}. Tunggu sampai selesai, lalu ulangi.")
+    with only_one(target.with_name(f".{target.name}.lock"), refusal):
+        clear_killed(target.parent, escape(target.name))
+        require_free(target, force=force)
+        manifest, digest = _write_zip(target, models, engine, logs)
+    trail.append(
+        engine, logs, actor=actor, action=trail.BACKUP, reason=reason,
+        details={"sha256": digest, "rows": manifest.rows, "folders": manifest.folders},
+    )  # fmt: skip
+    return manifest
+
+
+def _write_zip(target: Path, models: Path, engine: sa.Engine, logs: Path) -> tuple[Manifest, str]:
+    handle, temporary = tempfile.mkstemp(UNFINISHED, f".{target.name}.", target.parent)
+    try:
+        with os.fdopen(handle, "w+b") as stream:
+            with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+                manifest = _write(archive, models, engine, logs)
+            stream.flush()
+            os.fsync(stream.fileno())
+            stream.seek(0)
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        Path(temporary).replace(target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return manifest, digest
+
+
+def verify_backup(path: Path) -> Manifest:
+    """Read a backup from end to end and compare every hash; nothing is unpacked.
+
+    Raises
+    ------
+    LogError
+        It is damaged, has members outside its folders, unpacks to far more than a
+        backup does, or a newer version made it.
+    OSError
+        The file cannot be read.
+    """
+    try:
+        if path.exists() and not path.is_file():  # The end of a device is looked for without end.
+            raise ValueError(path)
+        with zipfile.ZipFile(path) as archive:
+            sizes = _sizes(path, archive)
+            manifest = _read_manifest(path, archive)
+            for name in sizes:
+                require_safe_name(name)
+            is_told = manifest.format == 1 or manifest.sizes == {n: sizes[n] for n in manifest.hashes}
+            if sorted(archive.namelist()) != sorted({MANIFEST, *manifest.hashes}) or not is_told:
+                raise ValueError(sizes)
+            for name, digest in manifest.hashes.items():
+                if _digest(archive, name) != digest:
+                    raise ValueError(name)
+            for table in TABLES:
+                if sum(1 for _ in read_rows(archive, table)) != manifest.rows[table.name]:
+                    raise ValueError(table.name)
+    except _DAMAGES as error:
+        raise LogError(
+            f"Cadangan {path.name} rusak atau bukan cadangan; pakai cadangan lain."
+        ) from error
+    return manifest
+
+
+def _sizes(path: Path, archive: zipfile.ZipFile) -> dict[str, int]:
+    """Return how large each member says it is; `zipfile` unpacks no more than that."""
+    bounded = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # Of others it may unpack all at once.
+    if not all(member.compress_type in bounded for member in archive.infolist()):
+        raise ValueError("none of ours")
+    sizes = {member.filename: member.file_size for member in archive.infolist()}
+    most = max(_ALWAYS, _MOST_TIMES * path.stat().st_size)
+    if sizes[MANIFEST] > _LARGEST_MANIFEST or sum(sizes.values()) > most:
+        said = "isinya akan jauh lebih besar daripada isi cadangan yang wajar"
+        raise LogError(f"Cadangan {path.name} ditolak: {said}. Pakai cadangan lain.")
+    return sizes
+
+
+def _read_manifest(path: Path, archive: zipfile.ZipFile) -> Manifest:
+    content = json.loads(archive.read(MANIFEST))
+    made = int(content["format"]), int(content["schema"])
+    if made[0] > FORMAT or made[1] > SCHEMA_VERSION:
+        raise LogError(
+            f"Cadangan {path.name} dibuat oleh versi yang lebih baru (skema {made[1]}; versi "
+            f"ini mengenal {SCHEMA_VERSION}). Perbarui judul-lib, lalu ulangi."
+        )
+    if datetime.fromisoformat(content["time"]).tzinfo is not None:
+        raise ValueError("not in UTC without a zone")
+    return Manifest(**content)
+
+
+def _digest(archive: zipfile.ZipFile, name: str) -> str:
+    with archive.open(name) as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
+
+
+def require_safe_name(name: str) -> None:
+    """Refuse a member that would not lie where the members of a backup lie.
+
+    Raises
+    ------
+    LogError
+        Such as for an absolute path, or one with ``..``.
+
+    Examples
+    --------
+    >>> require_safe_name("outputs/light/metadata.json")
+    >>> require_safe_name("../a")
+    Traceback (most recent call last):
+    judul_lib.core.errors.LogError: Cadangan ditolak: isinya '../a' mengarah ke luar folder cadangan.
+    """
+    parts = name.split("/")
+    is_plain = not any(part in ("", ".", "..") or set(part) & {"\\", ":", "\0"} for part in parts)
+    in_log = name in {*map(_member, TABLES), *(f"log/{file}" for file in LOG_FILES)}
+    in_models = parts[0] == "outputs" and len(parts) > 2 and parts[1] in FOLDERS
+    if not (name == MANIFEST or (is_plain and (in_log or in_models))):
+        raise LogError(f"Cadangan ditolak: isinya {name!r} mengarah ke luar folder cadangan.")
+
+
+def read_rows(archive: zipfile.ZipFile, table: sa.Table) -> Iterator[dict[str, Any]]:
+    """Give the rows of a table in a backup, with each column that the table has.
+
+    Raises
+    ------
+    ValueError
+        A row is no JSON, is longer than any of ours, or has a column that the table has not.
+    """
+    empty = dict.fromkeys(table.c.keys())
+    with archive.open(_member(table)) as member:
+        stream = io.BufferedReader(member)  # type: ignore[type-var]
+        while line := stream.readline(_LONGEST_ROW):
+            row = json.loads(line)
+            if "time" in row:
+                row["time"] = datetime.fromisoformat(row["time"])
+            if not set(row) <= set(empty):
+                raise ValueError(line)
+            yield empty | row
+
+
+def _member(table: sa.Table) -> str:
+    return f"log/{table.name}.jsonl"
+
+
+def _write(archive: zipfile.ZipFile, models: Path, engine: sa.Engine, logs: Path) -> Manifest:
+    begun, hashes, sizes = now(), {}, {}
+
+    def add(name: str, chunks: Iterable[bytes]) -> None:
+        require_safe_name(name)
+        info = zipfile.ZipInfo(name, time.gmtime()[:6])
+        info.compress_type = zipfile.ZIP_DEFLATED
+        digest = hashlib.sha256()
+        with archive.open(info, "w", force_zip64=True) as stream:
+            for chunk in chunks:
+                digest.update(chunk)
+                stream.write(chunk)
+        hashes[name], sizes[name] = digest.hexdigest(), info.file_size
+
+    # Files first: what is brought in meanwhile is then in both, and taken in once. The note on
+    # the last row of the audit trail must not be later than the trail either.
+    for file in LOG_FILES:
+        if (logs / file).is_file():
+            add(f"log/{file}", _chunks(logs / file))
+    rows = _write_tables(engine, add)
+    for name in FOLDERS:
+        recover_folder(models / name)
+        for path, member in files_in(models / name, f"outputs/{name}"):
+            if path.is_symlink():
+                raise LogError(
+                    f"Cadangan tidak dibuat: {path} adalah tautan. Ganti dengan berkas biasa."
+                )
+            add(member, _chunks(path))
+    for name in list(hashes):
+        if name.endswith("/metadata.json"):
+            _require_whole_model(models / name.removeprefix("outputs/"), name, hashes)
+    time_of = begun.isoformat(timespec="seconds")
+    made = Manifest(time_of, __version__, SCHEMA_VERSION, rows, hashes, FORMAT, sizes)
+    archive.writestr(MANIFEST, json.dumps(asdict(made), indent=2, ensure_ascii=False))
+    return made
+
+
+def _write_tables(engine: sa.Engine, add: Any) -> dict[str, int]:
+    rows = dict.fromkeys((table.name for table in TABLES), 0)
+    # All tables as they were at one moment.
+    options: dict[str, Any] = {"reads_only": True, "yield_per": 1_000}
+    if engine.dialect.name == "postgresql":
+        options["isolation_level"] = "REPEATABLE READ"
+
+    def lines(connection: sa.Connection, table: sa.Table) -> Iterator[bytes]:
+        query = sa.select(table).order_by(*table.primary_key.columns)
+        for row in rows_of(connection, query):
+            rows[table.name] += 1
+            text = json.dumps(row, ensure_ascii=False, default=datetime.isoformat)
+            yield f"{text}\n".encode()
+
+    with transaction(engine, **options) as connection:
+        for table in TABLES:
+            add(_member(table), lines(connection, table))
+    return rows
+
+
+def _require_whole_model(path: Path, member: str, hashes: Mapping[str, str]) -> None:
+    folder = member.rpartition("/")[0]
+    try:
+        recorded = json.loads(path.read_bytes())["files"]
+        whole = all(hashes.get(f"{folder}/{name}") == digest for name, digest in recorded.items())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        whole = False
+    if not whole:
+        raise LogError(
+            f"Model di {path.parent} rusak atau diganti saat dicadangkan. Ulangi; bila tetap begitu, "
+            "buat lagi model itu dengan `make run`."
+        )
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            yield chunk

@@ -1,0 +1,256 @@
+"""The study's compliance checklist, each item checked by looking and shown with what was seen."""
+
+import ast
+import subprocess
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from judul_lib.checking.loading import find_models
+from judul_lib.checking.registry import METADATA_FILE, STRUCTURED, read_metadata
+from judul_lib.core.clock import now
+from judul_lib.core.config import Config
+from judul_lib.core.errors import JudulError, LogError, describe_os_error
+from judul_lib.core.formatting import number, readable
+from judul_lib.core.settings import MODEL_TITLES, SEED
+from judul_lib.core.storage import sha256_of
+from judul_lib.governance import audit as trail
+from judul_lib.governance import privacy
+from judul_lib.governance.backup import verify_backup
+from judul_lib.governance.promotions import missing_metadata
+from judul_lib.governance.switches import without_row
+from judul_lib.structured.model import STRUCTURED_FEATURES
+from judul_lib.usage.database import audit, feedback, predictions, read_table, scores, transaction
+from judul_lib.usage.spool import spooled
+
+KEPT_DAYS, BACKUP_DAYS = 90, 7
+"""The study's retention period; the age from which a backup is too old (ours)."""
+_TEXTS = {predictions: ("query_text",), scores: ("match_text",), feedback: ("query_text", "match_text")}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One item of the checklist.
+
+    Attributes
+    ----------
+    name : str
+    passed : bool
+    evidence : str
+        What was seen.
+    """
+
+    name: str
+    passed: bool
+    evidence: str
+
+
+def compliance(
+    config: Config, engine: sa.Engine, project: Path, backups: Path, *, backup_days: int = BACKUP_DAYS
+) -> list[Check]:
+    """Go through the checklist; an item that cannot be looked at has not passed.
+
+    Parameters
+    ----------
+    config : Config
+    engine : Engine
+        Of the log.
+    project : path
+        Folder that should be under version control.
+    backups : path
+        A backup, or a folder of them.
+    backup_days : int
+        Age from which the newest backup is too old.
+    """
+    looks: dict[str, Callable[[], tuple[bool, str]]] = {
+        "Log tanpa teks asli": lambda: _no_text(config, engine),
+        "Masa simpan dipatuhi": lambda: _retention(config, engine),
+        "Metadata dan hash model cocok": lambda: _hashes(config.models),
+        "Kode di bawah kendali versi dan bersih": lambda: _version_control(project),
+        "Benih acak tetap": lambda: _seeds(config.models),
+        "Bobot fitur tersedia": lambda: _importances(config.models),
+        "Jejak audit utuh": lambda: _trail(config, engine),
+        "Cadangan baru dan dapat dipulihkan": lambda: _backup(backups, backup_days),
+    }
+    return [_look(name, look) for name, look in looks.items()]
+
+
+def _look(name: str, look: Callable[[], tuple[bool, str]]) -> Check:
+    try:
+        return Check(name, *look())
+    except JudulError as error:
+        return Check(name, False, str(error))
+    except OSError as error:
+        return Check(name, False, describe_os_error(error))
+
+
+def _no_text(config: Config, engine: sa.Engine) -> tuple[bool, str]:
+    seen = found = 0
+    with spooled(config.logs) as (units, _, _):
+        waiting = [row for unit in units for rows in unit.values() for row in rows]
+    for table, columns in _TEXTS.items():
+        rows = read_table(engine, table)
+        seen += len(rows)
+        found += sum(any(row[column] is not None for column in columns) for row in rows)
+    seen += len(waiting)
+    found += sum(bool(row.get("query_text") or row.get("match_text")) for row in waiting)
+    if config.log_text:
+        return (
+            True,
+            f"log_text = true: teks disimpan dengan sengaja; {number(found)} dari {number(seen)} baris "
+            "memuatnya.",
+        )
+    return not found, f"{number(found)} dari {number(seen)} baris memuat teks."
+
+
+def _retention(config: Config, engine: sa.Engine) -> tuple[bool, str]:
+    counts = privacy.retention(engine, config.logs, days=KEPT_DAYS, actor="", dry_run=True)
+    n_copies = counts.get(privacy.COPIES, 0)
+    old = sum(counts.values()) - n_copies
+    copies = f" dan {number(n_copies)} salinan yang disisihkan" if n_copies else ""
+    advice = " Jalankan `judul govern retention`." if old or n_copies else ""
+    return not advice, f"{number(old)} baris{copies} lebih tua dari {KEPT_DAYS} hari.{advice}"
+
+
+def _models(outputs: Path) -> list[Path]:
+    """Return the folder of each model, and of each of its versions; the one in use only once."""
+    versions = (file.parent for file in sorted((outputs / "models").rglob(METADATA_FILE)))
+    return list(dict.fromkeys([*find_models(outputs, warn=lambda sentence: None).values(), *versions]))
+
+
+def _hashes(outputs: Path) -> tuple[bool, str]:
+    good: list[str] = []
+    bad: list[str] = []
+    used = find_models(outputs, warn=bad.append).values()
+    for folder in _models(outputs):
+        name = folder.relative_to(outputs).as_posix()
+        metadata = read_metadata(folder)
+        # What `make run` puts beside the versions answers without having been promoted.
+        wrong = missing_metadata(metadata, is_promoted=folder in used and folder.parent != outputs)
+        for file, digest in metadata["files"].items():
+            path = folder / file
+            if not path.is_file() or sha256_of(path.read_bytes()) != digest:
+                wrong.append(file)
+        if wrong:
+            bad.append(f"{name}: {', '.join(wrong)}")
+        else:
+            good.append(f"{name} ({len(metadata['files'])} berkas)")
+    return not bad, f"Tidak cocok: {'; '.join(bad)}." if bad else f"Cocok: {', '.join(good)}."
+
+
+def _version_control(project: Path) -> tuple[bool, str]:
+    def git(*arguments: str) -> str:
+        done = subprocess.run(  # noqa: S603
+            ["git", "-C", str(project), *arguments], capture_output=True, text=True, check=False  # noqa: S607
+        )  # fmt: skip
+        if done.returncode:
+            raise LogError(f"{project} tidak berada di bawah kendali versi (git).")
+        return done.stdout.rstrip()
+
+    commit = git("rev-parse", "--short=12", "HEAD")
+    changed = [line[3:] for line in git("status", "--porcelain").splitlines()]
+    if changed:
+        more = f" dan {len(changed) - 3} lagi" if len(changed) > 3 else ""
+        return False, f"Belum disimpan sejak {commit}: {', '.join(changed[:3])}{more}."
+    return True, f"Versi {commit}, tanpa perubahan yang belum disimpan."
+
+
+def _seeds(outputs: Path) -> tuple[bool, str]:
+    # What the metadata say: a forest remembers its seed too, but to ask it is to unpickle it.
+    seeds = {
+        folder.relative_to(outputs).as_posix(): read_metadata(folder).get("seed")
+        for folder in _models(outputs)
+    }
+    package = Path(__file__).parents[1]
+    unseeded = [
+        f"{path.relative_to(package).as_posix()}:{line}"
+        for path in sorted(package.rglob("*.py"))
+        for line in unseeded_lines(path.read_text("utf-8"))
+    ]
+    told = ", ".join(f"{name} {'–' if seed is None else seed}" for name, seed in seeds.items())
+    where = ", ".join(unseeded) or "tidak ada"
+    return all(seed == SEED for seed in seeds.values()) and not unseeded, (
+        f"Benih {SEED}; pada model: {told}; pengacakan tanpa benih di kode: {where}."
+    )
+
+
+def unseeded_lines(code: str) -> list[int]:
+    """Return the lines that draw at random without a seed.
+
+    Examples
+    --------
+    >>> unseeded_lines("default_rng(42)")
+    []
+    >>> unseeded_lines("np.random.default_rng().normal() + np.random.rand(3)")
+    [1, 1]
+    """
+    lines = []
+    nodes = list(ast.walk(ast.parse(code)))
+    imported = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    shared = {"np.random", "numpy.random", *({"random"} & imported)}
+    for node in nodes:
+        if not isinstance(node, ast.Call):
+            continue
+        owner, _, name = ast.unparse(node.func).rpartition(".")
+        makes = name in ("default_rng", "RandomState", "Random")
+        is_none = any(
+            keyword.arg == "random_state" and ast.unparse(keyword.value) == "None"
+            for keyword in node.keywords
+        )
+        if (makes and not (node.args or node.keywords)) or is_none or (owner in shared and not makes):
+            lines.append(node.lineno)
+    return lines
+
+
+def _importances(outputs: Path) -> tuple[bool, str]:
+    told, passed = [], True
+    for folder in _models(outputs):
+        metadata = read_metadata(folder)
+        n = known = 0
+        with suppress(TypeError, AttributeError):  # Anybody can edit metadata.
+            features = set(metadata.get("features") or [])
+            n = len(features)
+            if metadata["name"] == STRUCTURED:  # Its weights are the model.
+                known = len(set(STRUCTURED_FEATURES) & features)
+            else:
+                weights = metadata.get("importances") or {}
+                known = len(set(weights) & features) if abs(sum(weights.values()) - 1) < 1e-3 else 0
+        passed = passed and known == n > 0
+        told.append(f"{folder.relative_to(outputs).as_posix()} {known} dari {n} fitur")
+    return passed, f"{', '.join(told)}."
+
+
+def _trail(config: Config, engine: sa.Engine) -> tuple[bool, str]:
+    found = trail.verify(engine, config.logs)
+    with transaction(engine, reads_only=True) as connection:
+        for name in MODEL_TITLES:
+            if switch := without_row(connection, config.models, name):
+                found.append(
+                    f"Pemberlakuan versi {switch['version']} dari model {name} belum ada di jejak "
+                    "audit; pemberlakuan berikutnya memasukkannya."
+                )
+    if found:
+        return False, " ".join(found)
+    limits = trail.unvouched(engine)
+    n = number(len(read_table(engine, audit)))
+    return True, f"{n} baris, semuanya tersambung. {limits}".rstrip()
+
+
+def newest_backup(backups: Path) -> Path | None:
+    """Return the backup written last in a folder, or the one that is named itself."""
+    paths = backups.glob("*.zip") if backups.is_dir() else [backups] if backups.is_file() else []
+    return max(paths, key=lambda path: path.stat().st_mtime, default=None)
+
+
+def _backup(backups: Path, days: int) -> tuple[bool, str]:
+    newest = newest_backup(backups)
+    if newest is None:
+        return False, f"Tidak ada cadangan di {backups}. Buat dengan `judul govern backup`."
+    manifest = verify_backup(newest)
+    age = (now() - datetime.fromisoformat(manifest.time)).total_seconds() / 86_400
+    content = ", ".join(f"{number(n)} {readable(name)}" for name, n in manifest.rows.items())
+    return age <= days, f"{newest.name}, {max(age, 0):.0f} hari, semua hash cocok ({content})."

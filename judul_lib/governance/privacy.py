@@ -1,0 +1,329 @@
+"""What Indonesia's law on personal data asks of the log (UU PDP, Law No. 27 of 2022).
+
+Records are kept for a limited time; a person can have theirs deleted and can
+have a copy. A person is known only by a pseudonym of 16 hexadecimal digits.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from judul_lib.core.clock import now
+from judul_lib.core.errors import LogError
+from judul_lib.core.pseudonyms import HASH_DIGITS, user_id
+from judul_lib.core.sqlite import empty_journal
+from judul_lib.core.storage import sha256_of
+from judul_lib.governance import audit as trail
+from judul_lib.governance.log_copies import delete_files, delete_schemas, log_copies
+from judul_lib.usage.database import (
+    audit,
+    events,
+    feedback,
+    predictions,
+    read_table,
+    rows_of,
+    scores,
+    transaction,
+)
+from judul_lib.usage.spool import DAMAGED_FILE, SPOOL_FILE, Unit, edit_spool
+
+LAW = "UU No. 27 Tahun 2022 tentang Pelindungan Data Pribadi"
+SPOOL, COPIES = "spool", "copies"
+"""Names under which what waits in files, and copies that were set aside, are counted."""
+# A job that runs each day may begin a little later than the day before.
+_SILENCE = timedelta(days=1, hours=1)
+_TIMED = (predictions, feedback, events)
+_TIME = re.compile(r'"time": ?"([0-9T:.-]+)"')
+_USER = re.compile(rf'"user": ?"([0-9a-f]{{{HASH_DIGITS}}})"')
+# Values in one IN clause; PostgreSQL and SQLite both take more.
+_MANY = 500
+Counts = Mapping[str, int]
+_Condition = Callable[[sa.Table], sa.ColumnElement[bool]]
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """What was deleted of a person, and what a query found afterwards.
+
+    Attributes
+    ----------
+    deleted, remaining : mapping of str to int
+        Rows by table; ``spool`` counts those in files.
+    copies : tuple of str
+        Copies of the log that were set aside, as `judul_lib.governance.log_copies.log_copies`
+        finds them: they are left as they are, and may hold that person's rows.
+    """
+
+    deleted: Counts
+    remaining: Counts
+    copies: tuple[str, ...]
+
+
+def retention(
+    engine: sa.Engine,
+    folder: Path,
+    *,
+    days: int,
+    actor: str,
+    dry_run: bool = False,
+    force: bool = False,
+    reason: str = "",
+) -> Counts:
+    """Delete what is older than some days: in the tables, in the files that wait, and whole copies.
+
+    Parameters
+    ----------
+    days : int
+        At least 1.
+    actor : str
+        Who asked for it: a pseudonym.
+    dry_run : bool
+        Only count.
+    force : bool
+        Also where nothing was written for more than a day, as with a clock that is ahead.
+    reason : str
+        For the audit trail.
+
+    Returns
+    -------
+    mapping of str to int
+        Rows by table; ``spool`` counts those in files, ``copies`` the copies of the
+        log that were set aside so long ago, where there are some.
+
+    Raises
+    ------
+    LogError
+        Fewer than 1 day, the clock may be ahead, or the database cannot be used;
+        nothing is deleted then.
+    """
+    if days < 1:
+        raise LogError("Masa simpan paling sedikit 1 hari. Berikan bilangan bulat yang lebih besar.")
+    limit = now() - timedelta(days=min(days, 100_000))
+    if not (force or dry_run):
+        _require_clock(engine)
+
+    def keeps_damaged(line: str) -> bool:
+        times = _TIME.findall(line)
+        return not times or max(times) >= limit.isoformat()
+
+    copies = [name for name, since in log_copies(engine, folder).items() if since < limit]
+    counts, _ = _delete(
+        engine, folder, lambda table: table.c.time < limit, lambda row: row["time"] < limit,
+        keeps_damaged, copies=copies, dry_run=dry_run, actor=actor, action=trail.RETENTION,
+        reason=reason or f"Masa simpan {days} hari ({LAW})",
+        details={"days": days, "before": limit.isoformat()},
+    )  # fmt: skip
+    return counts
+
+
+def _require_clock(engine: sa.Engine) -> None:
+    """Refuse a time long after the last row: a clock that is ahead would delete what is young."""
+    newest = [sa.select(sa.func.max(table.c.time).label("time")) for table in (*_TIMED, audit)]
+    with transaction(engine, reads_only=True) as connection:
+        times = [row["time"] for query in newest for row in rows_of(connection, query) if row["time"]]
+    last = max(times, default=now())
+    if now() - last > _SILENCE:
+        raise LogError(
+            f"Baris log terbaru berasal dari {last:%d-%m-%Y}, sedangkan jam komputer menunjukkan "
+            f"{now():%d-%m-%Y} (UTC). Periksa jamnya (`date`); bila benar, ulangi dengan --force."
+        )
+
+
+def forget(engine: sa.Engine, folder: Path, user: str, *, actor: str, reason: str = "") -> Forgotten:
+    """Delete everything of one person, in every table and in the files that wait.
+
+    The audit trail keeps the counts and a short hash of the pseudonym, nothing else.
+
+    Raises
+    ------
+    LogError
+        That is no pseudonym, or the database cannot be used.
+    """
+    user = user_id(user)
+    counts, ids = _delete(
+        engine, folder, lambda table: table.c.user == user, lambda row: row.get("user") == user,
+        lambda line: not _mentions(line, user), dry_run=False, actor=actor, action=trail.FORGET,
+        reason=reason or f"Permintaan subjek data pribadi ({LAW})",
+        details={"user": short_hash(user)},
+    )  # fmt: skip
+    return Forgotten(counts, remaining(engine, folder, user, ids), tuple(log_copies(engine, folder)))
+
+
+def remaining(engine: sa.Engine, folder: Path, user: str, ids: list[str] | None = None) -> Counts:
+    """Count the rows of a person.
+
+    Parameters
+    ----------
+    ids : list of str
+        Of predictions that were theirs: scores of these count too.
+    """
+    counts = {}
+    with transaction(engine, reads_only=True) as connection:
+        for table in _TIMED:
+            counts[table.name] = _count(connection, table, table.c.user == user)
+        theirs = sa.select(predictions.c.id).where(predictions.c.user == user)
+        counts[scores.name] = _count(connection, scores, scores.c.prediction_id.in_(theirs))
+        for start in range(0, len(ids or []), _MANY):
+            among = scores.c.prediction_id.in_((ids or [])[start : start + _MANY])
+            counts[scores.name] += _count(connection, scores, among)
+    units, damaged = _waiting(folder, user)
+    return {**counts, SPOOL: sum(map(_size, units)) + len(damaged)}
+
+
+def export(engine: sa.Engine, folder: Path, user: str, *, actor: str, reason: str = "") -> str:
+    """Return everything that the log has of one person as JSON.
+
+    Raises
+    ------
+    LogError
+        That is no pseudonym, or the database cannot be used.
+    """
+    user = user_id(user)
+    # Files first: what is brought in meanwhile is then there twice, and not missing.
+    units, damaged = _waiting(folder, user)
+    tables = {table.name: read_table(engine, table, table.c.user == user) for table in _TIMED}
+    theirs = sa.select(predictions.c.id).where(predictions.c.user == user)
+    tables[scores.name] = read_table(engine, scores, scores.c.prediction_id.in_(theirs))
+    counts = {name: len(rows) for name, rows in tables.items()}
+    counts[SPOOL] = sum(map(_size, units)) + len(damaged)
+    trail.append(
+        engine, folder, actor=actor, action=trail.EXPORT,
+        reason=reason or f"Permintaan subjek data pribadi ({LAW})",
+        details={"user": short_hash(user), "counts": counts},
+    )  # fmt: skip
+    content = {
+        "user": user, "time": now(), "law": LAW, "tables": tables, "waiting": units, "damaged": damaged,
+    }  # fmt: skip
+    return json.dumps(content, ensure_ascii=False, indent=2, default=datetime.isoformat) + "\n"
+
+
+def users(engine: sa.Engine, folder: Path) -> list[str]:
+    """Return the pseudonyms that have records, in the tables or in the files that wait."""
+    found: set[str] = set()
+    with transaction(engine, reads_only=True) as connection:
+        for table in _TIMED:
+            known = table.c.user.is_not(None)
+            found |= set(connection.execute(sa.select(table.c.user).where(known).distinct()).scalars())
+    for name in (SPOOL_FILE, DAMAGED_FILE):
+        if (folder / name).exists():
+            with (folder / name).open(encoding="utf-8", errors="replace") as lines:
+                found |= {user for line in lines for user in _USER.findall(line)}
+    return sorted(found)
+
+
+def short_hash(user: str) -> str:
+    """Return what the audit trail has of a pseudonym: enough to know it again, not to find it out.
+
+    Examples
+    --------
+    >>> short_hash("0123456789abcdef")
+    '9f9f5111'
+    """
+    return sha256_of(user.encode())[:8]
+
+
+def _delete(
+    engine: sa.Engine,
+    folder: Path,
+    condition: _Condition,
+    goes: Callable[[Mapping[str, Any]], bool],
+    keeps_damaged: Callable[[str], bool],
+    *,
+    dry_run: bool,
+    copies: Sequence[str] = (),
+    details: Mapping[str, Any],
+    **noted: Any,
+) -> tuple[Counts, list[str]]:
+    """Delete rows and note it in one transaction; return counts and the predictions' identifiers."""
+    # Files first: what another process brings in meanwhile is then found in the tables.
+    spool = 0
+
+    def edit(unit: Unit) -> Unit:
+        nonlocal spool
+        kept = _without(unit, goes)
+        spool += _size(unit) - _size(kept)
+        return unit if dry_run else kept
+
+    def check(line: str) -> bool:
+        nonlocal spool
+        kept = keeps_damaged(line)
+        spool += not kept
+        return kept or dry_run
+
+    with transaction(engine, reads_only=dry_run) as connection:
+        if engine.dialect.name == "sqlite" and not dry_run:
+            # Otherwise what is deleted stays in the file until its place is needed.
+            connection.exec_driver_sql("PRAGMA secure_delete=ON")
+        if not dry_run:
+            delete_schemas(connection, copies)
+        edit_spool(folder, edit, check)
+        query = sa.select(predictions.c.id).where(condition(predictions))
+        ids = list(connection.execute(query).scalars())
+        counts = {table.name: _count(connection, table, condition(table)) for table in _TIMED}
+        counts[scores.name] = _count(connection, scores, scores.c.prediction_id.in_(query))
+        counts[SPOOL] = spool
+        if copies:
+            counts[COPIES] = len(copies)
+        if not dry_run:
+            connection.execute(scores.delete().where(scores.c.prediction_id.in_(query)))
+            for table in _TIMED:
+                connection.execute(table.delete().where(condition(table)))
+            trail.add(connection, folder, details={**details, "counts": counts}, **noted)
+    if not dry_run:
+        delete_files(copies)
+        trail.advance_head(engine, folder)
+        empty_journal(engine)
+    return counts, ids
+
+
+def _without(unit: Unit, goes: Callable[[Mapping[str, Any]], bool]) -> Unit:
+    gone = {row["id"] for row in unit.get(predictions.name, []) if goes(row)}
+    return {
+        name: [
+            row for row in rows
+            if not (row["prediction_id"] in gone if name == scores.name else goes(row))
+        ]
+        for name, rows in unit.items()
+    }  # fmt: skip
+
+
+def _waiting(folder: Path, user: str) -> tuple[list[Unit], list[str]]:
+    units: list[Unit] = []
+    damaged: list[str] = []
+
+    def look(unit: Unit) -> Unit:
+        others = _without(unit, lambda row: row.get("user") == user)
+        if theirs := {
+            name: [row for row in rows if row not in others[name]] for name, rows in unit.items()
+        }:
+            units.append(theirs)
+        return unit
+
+    def look_at_damaged(line: str) -> bool:
+        if _mentions(line, user):
+            damaged.append(line)
+        return True
+
+    edit_spool(folder, look, look_at_damaged)
+    return [unit for unit in units if _size(unit)], damaged
+
+
+def _mentions(line: str, user: str) -> bool:
+    """Tell whether a torn line is of a person, also where it is torn within the pseudonym."""
+    end = re.search(r'"user": ?"([0-9a-f]+)$', line)
+    return user in line or (end is not None and user.startswith(end[1]))
+
+
+def _size(unit: Unit) -> int:
+    return sum(map(len, unit.values()))
+
+
+def _count(connection: sa.Connection, table: sa.Table, condition: sa.ColumnElement[bool]) -> int:
+    query = sa.select(sa.func.count()).select_from(table).where(condition)
+    return int(connection.execute(query).scalar_one())

@@ -1,0 +1,247 @@
+"""Which version of a model answers: promoted with a reason and an approver, or rolled back.
+
+``history.json`` beside the versions has every switch that took place, and the
+metadata of a version the last one that led to it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from datetime import UTC, timedelta
+from pathlib import Path
+from typing import Any
+
+from judul_lib.checking.registry import GOVERNANCE_KEY, METADATA_FILE, read_metadata
+from judul_lib.checking.versions import (
+    CURRENT_FILE,
+    locked,
+    read_json,
+    stored_current,
+    verify_version,
+    versions_home,
+    write_json,
+)
+from judul_lib.core.clock import now
+from judul_lib.core.errors import ModelError
+from judul_lib.core.storage import write_bytes
+
+HISTORY_FILE = "history.json"
+REVIEW_DAYS = 90
+"""Days after which a version in use is looked at again (the study reviews its models quarterly)."""
+
+REQUIRED = (
+    "name", "version", "type", "created", "dataset.name", "dataset.version", "dataset.sha256",
+    "dataset.n_titles", "features", "seed", "files", "sizes", "metrics", "baseline",
+)  # fmt: skip
+"""What the metadata of a model must tell before it is promoted."""
+_GOVERNANCE = ("approver", "reason", "deployed", "next_review")
+_SWITCH = ("action", "version", *_GOVERNANCE)
+_NOTHING: tuple[Any, ...] = (None, "", [], {})
+Noting = Callable[[Mapping[str, Any]], AbstractContextManager[object]]
+
+
+def missing_metadata(metadata: Mapping[str, Any], *, is_promoted: bool = False) -> list[str]:
+    """Return what a model's metadata lack: to be promoted, or as those of a version that was.
+
+    Examples
+    --------
+    >>> missing_metadata({key: 1 for key in REQUIRED} | {"dataset": {"name": "judul.csv"}, "files": {}})
+    ['dataset.version', 'dataset.sha256', 'dataset.n_titles', 'files', 'sizes', 'metrics']
+    """
+    governance = tuple(f"{GOVERNANCE_KEY}.{key}" for key in _GOVERNANCE)
+    wanted = REQUIRED + (governance if is_promoted else ())
+    there = {key: _at(metadata, key) not in _NOTHING for key in wanted}
+    files, sizes = (mapping(metadata.get(key)) for key in ("files", "sizes"))
+    there |= {
+        "files": bool(files) and all(files.values()),
+        "sizes": bool(files) and all(isinstance(sizes.get(file), int) for file in files),
+        "metrics": any(isinstance(value, int | float) for value in metrics_of(metadata).values()),
+    }
+    return [key for key, is_there in there.items() if not is_there]
+
+
+def metrics_of(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return how well a model did; the structured one is measured on the gold pairs alone.
+
+    Examples
+    --------
+    >>> metrics_of({"metrics": {"f1": 0.9}}), metrics_of({"metrics": "none"})
+    ({'f1': 0.9}, {})
+    """
+    return mapping(metadata.get("metrics") or metadata.get("evaluation"))
+
+
+def _at(metadata: Mapping[str, Any], path: str) -> Any:
+    value: Any = metadata
+    for key in path.split("."):
+        value = mapping(value).get(key)
+    return value
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """Return a part of metadata that should be a mapping, or an empty one: anybody can edit them."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def promote(
+    outputs: str | Path,
+    name: str,
+    version: str,
+    *,
+    reason: str,
+    approver: str,
+    noting: Noting = nullcontext,
+) -> dict[str, Any]:
+    """Make a version the one that answers.
+
+    Parameters
+    ----------
+    noting : callable
+        Takes what is returned, and gives a context in which the switch takes
+        place: if that fails on the way in, nothing is switched, and on the way
+        out, it is switched back.
+
+    Returns
+    -------
+    dict
+        What the history holds of it: ``version``, ``previous``, ``action``,
+        ``approver``, ``reason``, ``deployed``, ``next_review``.
+
+    Raises
+    ------
+    ModelError
+        There is no such version, it is current already, its hashes do not
+        hold, its metadata are incomplete, or reason or approver is blank.
+    """
+    return _switch(outputs, name, version, "promote", reason, approver, noting)
+
+
+def rollback(
+    outputs: str | Path, name: str, *, reason: str, approver: str, noting: Noting = nullcontext
+) -> dict[str, Any]:
+    """Make the version current again that was so before this one; see `promote`.
+
+    Raises
+    ------
+    ModelError
+        There was none before, or as in `promote`.
+    """
+    return _switch(outputs, name, None, "rollback", reason, approver, noting)
+
+
+def history(outputs: str | Path, name: str) -> list[dict[str, Any]]:
+    """Return every promotion and rollback of a model that took place, oldest first."""
+    home = versions_home(outputs, name)
+    entries = _entries(home)
+    # The history is written before `current`: of a switch that was killed between, nothing counts.
+    if entries and entries[-1]["version"] != stored_current(home):
+        return entries[:-1]
+    return entries
+
+
+def _entries(home: Path) -> list[dict[str, Any]]:
+    def is_switch(entry: Any) -> bool:
+        told = mapping(entry)
+        is_after = isinstance(told.get("previous", 0), str | None)
+        return is_after and all(isinstance(told.get(key), str) for key in _SWITCH)
+
+    entries: list[dict[str, Any]] = read_json(home / HISTORY_FILE, [], is_entry=is_switch)
+    return entries
+
+
+def promotion(outputs: str | Path, name: str, version: str) -> dict[str, Any]:
+    """Return what was last decided about a version, or an empty dict."""
+    return _last(history(outputs, name), version)
+
+
+def _last(entries: Sequence[dict[str, Any]], version: str) -> dict[str, Any]:
+    return next((entry for entry in reversed(entries) if entry["version"] == version), {})
+
+
+def _switch(
+    outputs: str | Path,
+    name: str,
+    version: str | None,
+    action: str,
+    reason: str,
+    approver: str,
+    noting: Noting,
+) -> dict[str, Any]:
+    if not reason.strip() or not approver.strip():
+        raise ModelError("Alasan dan penyetuju harus disebut; keduanya dicatat bersama versi itu.")
+    home = versions_home(outputs, name)
+    if not home.is_dir():
+        raise ModelError(f"Belum ada versi model {name} di {home}. Buat dengan `judul retrain`.")
+    with locked(home):
+        past, current = history(outputs, name), stored_current(home)
+        version = _before(past, name) if version is None else version
+        metadata = verify_version(outputs, name, version)
+        if missing := missing_metadata(metadata):
+            raise ModelError(
+                f"Versi {version} dari model {name} tidak dapat diberlakukan: metadata.json belum "
+                f"memuat {', '.join(missing)}. Latih ulang model itu agar catatannya lengkap."
+            )
+        if version == current:
+            raise ModelError(f"Versi {version} dari model {name} sudah berlaku.")
+        time = now().replace(tzinfo=UTC)
+        entry = {
+            "action": action, "version": version, "previous": current,
+            "approver": approver.strip(), "reason": reason.strip(),
+            "deployed": time.isoformat(timespec="seconds"),
+            "next_review": (time + timedelta(days=REVIEW_DAYS)).date().isoformat(),
+        }  # fmt: skip
+        _forget_killed(home, past)
+        files = home / HISTORY_FILE, home / version / METADATA_FILE, home / CURRENT_FILE
+        with _put_back_on_failure(*files), noting(entry):
+            # `current` last: a process that dies before that has changed nothing of what answers.
+            write_json(home / HISTORY_FILE, [*past, entry])
+            _govern(home / version, [*past, entry])
+            write_bytes(home / CURRENT_FILE, f"{version}\n".encode())
+    return entry
+
+
+@contextmanager
+def _put_back_on_failure(*paths: Path) -> Iterator[None]:
+    """Give files what they held before a block that fails, the last one first."""
+    before = {path: path.read_bytes() if path.exists() else None for path in paths}
+    try:
+        yield
+    except BaseException:
+        for path, content in reversed(before.items()):
+            if content is None:
+                path.unlink(missing_ok=True)
+            else:
+                write_bytes(path, content)
+        raise
+
+
+def _forget_killed(home: Path, past: Sequence[dict[str, Any]]) -> None:
+    """Take out of the metadata what a switch that was killed before it took place wrote there."""
+    entries = _entries(home)
+    if len(entries) > len(past):
+        with suppress(ModelError):  # That version may be gone by now.
+            _govern(home / entries[-1]["version"], past)
+
+
+def _govern(folder: Path, entries: Sequence[dict[str, Any]]) -> None:
+    """Write in the metadata of a version what was last decided about it."""
+    metadata, last = read_metadata(folder), _last(entries, folder.name)
+    metadata.pop(GOVERNANCE_KEY, None)
+    if last:
+        metadata[GOVERNANCE_KEY] = {key: last[key] for key in _GOVERNANCE}
+    write_json(folder / METADATA_FILE, metadata)
+
+
+def _before(past: list[dict[str, Any]], name: str) -> str:
+    """Return the version under the current one: a promotion puts one on top, a rollback takes it off."""
+    pile: list[str] = []
+    for entry in past:
+        if entry["action"] == "rollback":
+            del pile[-1:]
+        else:
+            pile.append(entry["version"])
+    if len(pile) < 2:
+        raise ModelError(
+            f"Tidak ada versi model {name} yang berlaku sebelum ini. Pilih satu dengan "
+            f"`judul models promote`; daftarnya ada di `judul models list`."
+        )
+    return pile[-2]

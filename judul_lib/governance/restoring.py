@@ -1,0 +1,292 @@
+"""A backup put back: checked wholly first, and what it replaces is kept beside it."""
+
+import filecmp
+import hashlib
+import json
+import shutil
+import sqlite3
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from judul_lib.core.clock import now
+from judul_lib.core.errors import LogError
+from judul_lib.core.pseudonyms import KEY_FILE
+from judul_lib.core.storage import files_in, recover_folder, replace_folder
+from judul_lib.governance import audit as trail
+from judul_lib.governance.backup import LOG_FILES, TABLES, Manifest, read_rows, verify_backup
+from judul_lib.governance.privacy import forget, short_hash, users
+from judul_lib.usage.database import (
+    ASIDE_STAMP,
+    PATIENCE,
+    audit,
+    opened_database,
+    read_table,
+    transaction,
+)
+from judul_lib.usage.spool import has_spooled
+
+_AGAIN = "Sudah dihapus setelah cadangan dibuat, jadi dihapus lagi setelah pemulihan"
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What was put back.
+
+    Attributes
+    ----------
+    manifest : Manifest
+        Of the backup.
+    aside : list of str
+        Names of what was there before: files in the log folder, a PostgreSQL schema, or folders
+        of models or labels, where they held something else than the backup.
+    versions : list of str
+        Model and name of each version that was there and is not in the backup.
+    has_key : bool
+        Whether the key of the pseudonyms was in the backup.
+    forgotten : int
+        People in the backup who have been forgotten since, and were so again.
+    """
+
+    manifest: Manifest
+    aside: list[str]
+    versions: list[str]
+    has_key: bool
+    forgotten: int
+
+
+def restore(
+    path: Path,
+    models: Path,
+    url: str,
+    logs: Path,
+    *,
+    actor: str,
+    reason: str,
+    force: bool = False,
+    warn: Callable[[str], None] = lambda sentence: None,
+) -> Restored:
+    """Put back the log, its key, the labels and the models of a backup.
+
+    An audit trail that goes on from the backup's is kept, so that none of it is
+    lost, and nobody comes back who was forgotten since.
+
+    Parameters
+    ----------
+    path : path
+        The zip.
+    models, logs : path
+        Folder of the model folders; folder of the log.
+    url : str
+        Of the database; either kind.
+    actor, reason : str
+        For the audit trail.
+    force : bool
+        Replace a log that has rows; it is kept beside the new one.
+
+    Raises
+    ------
+    LogError
+        The backup is damaged, unsafe or newer, or there are rows in the log.
+        Nothing is changed then.
+    """
+    manifest = verify_backup(path)
+    stamp = f"{now():{ASIDE_STAMP}}"
+    models.mkdir(parents=True, exist_ok=True)
+    logs.mkdir(parents=True, exist_ok=True)
+    with opened_database(url, warn=warn, lock_wait=PATIENCE) as engine:
+        with (
+            zipfile.ZipFile(path) as archive,
+            tempfile.TemporaryDirectory(dir=models, prefix=".pemulihan.") as staging,
+            tempfile.TemporaryDirectory(dir=logs, prefix=".pemulihan.") as log_staging,
+        ):
+            _unpack(archive, manifest, "outputs", Path(staging))
+            _unpack(archive, manifest, "log", Path(log_staging))
+            key_file = Path(log_staging) / trail.KEY_FILE
+            brought = key_file.read_bytes() if key_file.exists() else None
+            details = {"sha256": _digest(path), "time": manifest.time}
+            aside, keeps_trail = _replace_rows(
+                engine, archive, logs, stamp, brought, force=force, actor=actor, reason=reason,
+                details=details,
+            )  # fmt: skip
+            kept = {trail.HEAD_FILE} if keeps_trail else set()
+            if brought is None or (keeps_trail and (logs / trail.KEY_FILE).exists()):
+                kept.add(trail.KEY_FILE)
+            files = [file for file in LOG_FILES if file not in kept]
+            aside += _replace_files(logs, Path(log_staging), files, stamp)
+            versions = []
+            for name in manifest.folders:
+                recover_folder(models / name)
+                others = _not_in_backup(models / name, manifest)
+                if others:  # Nobody can make them again.
+                    aside.append((models / name).rename(models / f"{name}.{stamp}").name)
+                if name == "models":
+                    versions = _new_versions(others, manifest)
+                replace_folder(Path(staging) / name, models / name)
+        trail.advance_head(engine, logs)
+        forgotten = _forgotten(engine, logs)
+        for user in forgotten:
+            forget(engine, logs, user, actor=actor, reason=_AGAIN)
+    has_key = f"log/{KEY_FILE}" in manifest.hashes
+    return Restored(manifest, aside, versions, has_key, len(forgotten))
+
+
+def _forgotten(engine: sa.Engine, logs: Path) -> list[str]:
+    """Return who has records, although the audit trail says that they were forgotten before now.
+
+    Somebody who came back after being forgotten has only records that are
+    younger, and they are in no backup that is older.
+    """
+    rows = read_table(engine, audit)
+    last_restore = max(row["seq"] for row in rows if row["action"] == trail.RESTORE)
+    restored = next(row for row in rows if row["seq"] == last_restore)
+    begun = json.loads(restored["details"])["trail_of_backup"]
+    noted = {
+        trail.read_details(row["details"]).get("user")
+        for row in rows if row["action"] == trail.FORGET and row["seq"] > begun
+    }  # fmt: skip
+    return [user for user in users(engine, logs) if short_hash(user) in noted]
+
+
+def _unpack(archive: zipfile.ZipFile, manifest: Manifest, folder: str, staging: Path) -> None:
+    """Write the files of a folder of the backup, but for its tables."""
+    tables = {f"log/{table.name}.jsonl" for table in TABLES}
+    for member, digest in manifest.hashes.items():
+        if not member.startswith(f"{folder}/") or member in tables:
+            continue
+        target = staging / member.removeprefix(f"{folder}/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with archive.open(member) as source, target.open("xb") as stream:
+            shutil.copyfileobj(source, stream)
+        if _digest(target) != digest:
+            raise LogError("Cadangan berubah selagi dibaca. Ulangi.")
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _not_in_backup(folder: Path, manifest: Manifest) -> list[str]:
+    """Return the members that the files of a folder would be, and that are not, or otherwise, there."""
+    return [
+        member for path, member in files_in(folder, f"outputs/{folder.name}")
+        if path.is_symlink() or _digest(path) != manifest.hashes.get(member)
+    ]  # fmt: skip
+
+
+def _new_versions(members: Iterable[str], manifest: Manifest) -> list[str]:
+    parts = (member.split("/") for member in members if member not in manifest.hashes)
+    return [f"{part[2]} {part[3]}" for part in parts if len(part) == 5 and part[4] == "metadata.json"]
+
+
+def _replace_rows(
+    engine: sa.Engine,
+    archive: zipfile.ZipFile,
+    logs: Path,
+    stamp: str,
+    brought: bytes | None,
+    *,
+    force: bool,
+    details: Mapping[str, object],
+    **noted: str,
+) -> tuple[list[str], bool]:
+    """Put the rows of a backup in the place of those that are there, in one transaction.
+
+    Returns
+    -------
+    aside : list of str
+        Name of the copy of what was there.
+    keeps_trail : bool
+        Whether the audit trail that was there goes on from the backup's.
+    """
+    aside: list[str] = []
+    with transaction(engine) as connection:
+        if engine.dialect.name == "postgresql":
+            names = ", ".join(table.name for table in TABLES)
+            connection.execute(sa.text(f"LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE"))
+        if has_spooled(logs) or _has_rows(connection, *TABLES):
+            if not force:
+                raise LogError(
+                    "Log di sini tidak kosong, jadi tidak ditimpa. Dengan --force, isinya disimpan "
+                    "di sampingnya lalu diganti."
+                )
+            aside = [_keep_aside(engine, connection, stamp)]
+        last = max(((row["seq"], row["hash"]) for row in read_rows(archive, audit)), default=(0, ""))
+        keeps_trail = _has_rows(connection, audit) and (
+            last[0] == 0 or trail.hash_at(connection, last[0]) == last[1]
+        )
+        for table in TABLES:
+            if table is audit and keeps_trail:
+                continue
+            connection.execute(table.delete())
+            rows = read_rows(archive, table)
+            while some := list(islice(rows, 1_000)):
+                _insert(connection, table, some)
+        head = trail.read_head(logs)
+        before = {"seq": head.seq, "hash": head.hash}
+        is_kept = keeps_trail and (logs / trail.KEY_FILE).exists()
+        key = trail.trail_key(logs, None if is_kept else brought)
+        if not keeps_trail:
+            trail.note_anew(connection, key)
+        trail.add(
+            connection, logs, key=key, action=trail.RESTORE,
+            details={
+                **details, "aside": aside, "head_before": before, "trail_of_backup": last[0],
+            },
+            **noted,
+        )  # fmt: skip
+    return aside, keeps_trail
+
+
+def _insert(connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
+    try:
+        connection.execute(table.insert(), rows)
+    except sa.exc.DatabaseError:
+        raise
+    except (sa.exc.StatementError, ValueError, OverflowError) as error:
+        raise LogError(
+            f"Cadangan ditolak: barisnya tidak cocok dengan tabel {table.name}. Pakai cadangan lain."
+        ) from error
+
+
+def _has_rows(connection: sa.Connection, *tables: sa.Table) -> bool:
+    return any(
+        connection.execute(sa.select(*table.primary_key.columns).limit(1)).first() for table in tables
+    )
+
+
+def _keep_aside(engine: sa.Engine, connection: sa.Connection, stamp: str) -> str:
+    """Copy the rows that are there; nobody else writes meanwhile."""
+    if engine.dialect.name == "sqlite":
+        path = Path(str(engine.url.database))
+        copy = path.with_name(f"{path.name}.lama-{stamp}")
+        copy.touch(mode=0o600)  # Its owner's only, as the log itself.
+        with closing(sqlite3.connect(path)) as old, closing(sqlite3.connect(copy)) as new:
+            old.backup(new)
+        return copy.name
+    schema = f"judul_lama_{stamp}"
+    connection.execute(sa.text(f"CREATE SCHEMA {schema}"))
+    for table in TABLES:
+        connection.execute(sa.text(f"CREATE TABLE {schema}.{table.name} AS TABLE {table.name}"))
+    return schema
+
+
+def _replace_files(logs: Path, staging: Path, files: Iterable[str], stamp: str) -> list[str]:
+    aside = []
+    for file in files:
+        path, new = logs / file, staging / file
+        if path.exists() and not (new.exists() and filecmp.cmp(path, new, shallow=False)):
+            path.rename(kept := path.with_name(f"{file}.lama-{stamp}"))
+            aside.append(kept.name)
+        if new.exists() and not path.exists():
+            new.chmod(0o600)
+            new.replace(path)
+    return aside

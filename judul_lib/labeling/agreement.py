@@ -1,0 +1,152 @@
+"""Whether two people who judge the same pairs of titles say the same."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from judul_lib.core.settings import SEED
+from judul_lib.labeling.session import ANSWERS, Answer, read_answers
+from judul_lib.structured.gold import ELSEWHERE_GRADE, SIMILAR_GRADE
+from judul_lib.study.metrics import FloatArray, resampled_weights
+
+UNSURE = "ragu"
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """What two labellers say of the pairs that both were shown.
+
+    Attributes
+    ----------
+    n_shared : int
+        Pairs that both answered.
+    n_unsure : int
+        Those of them of which one or both are unsure.
+    share : float
+        Share of the shared pairs with the same answer; NaN without any.
+    kappa, low, high : float
+        Cohen's kappa of the three answers and its 95 % bootstrap interval. NaN
+        where kappa is not defined: no pair, or both gave one answer to all.
+    differing : DataFrame
+        ``judul_a``, ``judul_b``, ``pertama``, ``kedua``: the shared pairs with
+        two different answers.
+    """
+
+    n_shared: int
+    n_unsure: int
+    share: float
+    kappa: float
+    low: float
+    high: float
+    differing: pd.DataFrame
+
+    @property
+    def sentence(self) -> str:
+        """What to make of it, in Indonesian."""
+        if not self.n_shared:
+            return "Belum ada pasangan yang dinilai keduanya. Minta keduanya menilai antrean yang sama."
+        if np.isnan(self.kappa):
+            return (
+                "Semua jawaban keduanya sama dan hanya satu macam, sehingga kappa tidak terdefinisi. "
+                "Nilai lebih banyak pasangan."
+            )
+        return next(text for least, text in _READINGS if self.kappa >= least)
+
+
+_READINGS = (
+    (0.8, "Keduanya sangat sejalan; label mereka dapat digabung."),
+    (0.6, "Keduanya cukup sejalan; bahas pasangan yang jawabannya berbeda sebelum labelnya dipakai."),
+    (-1.0, "Keduanya belum sejalan; sepakati dulu apa yang disebut mirip, lalu nilai lagi."),
+)
+
+
+def agreement(first: str | Path, second: str | Path, *, random_state: int = SEED) -> Agreement:
+    """Compare two files of answers, as `judul_lib.labeling.session.LabelingSession` keeps them.
+
+    Raises
+    ------
+    LabelError
+        A file is damaged.
+    """
+    files = read_answers(first), read_answers(second)
+    return compare_answers(*files, random_state=random_state)
+
+
+def compare_answers(
+    first: Sequence[Answer],
+    second: Sequence[Answer],
+    *,
+    n_resamples: int = 1000,
+    random_state: int = SEED,
+) -> Agreement:
+    """Compare two people's answers.
+
+    References
+    ----------
+    Cohen, J. (1960). *A coefficient of agreement for nominal scales*; the
+    bounds 0.6 and 0.8 are those of Landis, J. R., & Koch, G. G. (1977).
+    """
+    others = {answer.key: answer.label for answer in second}
+    shared = [
+        (answer.pair, answer.label, others[answer.key]) for answer in first if answer.key in others
+    ]
+    words = np.array([(one, two) for _, one, two in shared], dtype=str).reshape(-1, 2)
+    kappa = low = high = float("nan")
+    if shared:
+        cells = np.searchsorted(sorted(ANSWERS), words) @ [len(ANSWERS), 1]
+        one_hot = np.eye(len(ANSWERS) ** 2)[cells]
+        draws = resampled_weights(len(shared), None, n_resamples, random_state)
+        counts = np.vstack([one_hot.sum(axis=0), np.array(list(draws)) @ one_hot])
+        kappa, *resampled = _kappas(counts.reshape(-1, len(ANSWERS), len(ANSWERS)))
+        if not np.isnan(kappa):
+            low, high = np.nanquantile(resampled, [0.025, 0.975])
+    rows = [(*pair, one, two) for pair, one, two in shared if one != two]
+    return Agreement(
+        n_shared=len(shared),
+        n_unsure=int((words == UNSURE).any(axis=1).sum()),
+        share=float((words[:, 0] == words[:, 1]).mean()) if shared else float("nan"),
+        kappa=float(kappa),
+        low=float(low),
+        high=float(high),
+        differing=pd.DataFrame(rows, columns=["judul_a", "judul_b", "pertama", "kedua"]),
+    )
+
+
+def gold_answers(second: pd.DataFrame) -> tuple[list[Answer], list[Answer]]:
+    """Return the two gradings of gold pairs as answers: from grade 3 up similar, grade 2 unsure.
+
+    Parameters
+    ----------
+    second : DataFrame
+        As from `judul_lib.structured.gold.read_second_grades`.
+    """
+    pairs = list(zip(second["judul_a"], second["judul_b"], strict=True))
+    sides = []
+    for who, column in (("pertama", "grade"), ("kedua", "second_grade")):
+        answers = zip(pairs, second[column].map(_word), strict=True)
+        sides.append([Answer(pair, word, who, "") for pair, word in answers])
+    return sides[0], sides[1]
+
+
+def _word(grade: int) -> str:
+    if grade == ELSEWHERE_GRADE:
+        return UNSURE
+    return "mirip" if grade >= SIMILAR_GRADE else "tidak"
+
+
+def _kappas(tables: FloatArray) -> FloatArray:
+    """Return the kappa of each table of counts; NaN where there is but one answer.
+
+    Parameters
+    ----------
+    tables : ndarray, shape (n, k, k)
+        How often the one said what stands in the row and the other what stands in the column.
+    """
+    shares = tables / tables.sum(axis=(1, 2), keepdims=True)
+    same = np.trace(shares, axis1=1, axis2=2)
+    by_chance = (shares.sum(axis=1) * shares.sum(axis=2)).sum(axis=1)
+    nothing = np.full(len(tables), np.nan)
+    return np.divide(same - by_chance, 1 - by_chance, out=nothing, where=by_chance < 1)

@@ -1,0 +1,201 @@
+"""The sample of an archive's gauge as a file: written to be judged without scores, read when it is.
+
+A column ``kode`` keeps how many pairs each stands for: as a plain number it would tell what the model
+thinks. It also notices titles that no longer stand beside their own code.
+"""
+
+import base64
+import struct
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+import pandas as pd
+
+from judul_lib.core.errors import CorpusError, GaugeError
+from judul_lib.core.formatting import number
+from judul_lib.core.storage import sha256_of
+from judul_lib.core.tables import Warn, find_column
+from judul_lib.labeling.session import Answer
+from judul_lib.study.corpus import read_table
+from judul_lib.study.preprocessing import pair_key, title_key
+
+COLUMNS = ("id", "judul_a", "judul_b", "nilai", "kode")
+GRADES: Mapping[str, int] = MappingProxyType(
+    {"sama": 3, "sama di tempat lain": 2, "beda": 1, **{str(grade): grade for grade in range(5)}}
+)
+"""What may be written of a pair, and the grade that it means."""
+BUTTONS: Mapping[str, str] = MappingProxyType(
+    {"mirip": "sama", "ragu": "sama di tempat lain", "tidak": "beda"}
+)
+"""What the answers of the labelling tool mean here."""
+_LAYOUT = ">Bf"  # Stratum and weight.
+_CHECK = 4
+
+
+def sample_frame(sample: pd.DataFrame, titles: Sequence[str], archive: str) -> pd.DataFrame:
+    """Return a sample as it is given to be judged.
+
+    Parameters
+    ----------
+    sample : DataFrame
+        As from `judul_lib.evaluation.gauge.draw_sample`.
+    titles : sequence of str
+        The archive.
+    archive : str
+        Its SHA-256.
+
+    Returns
+    -------
+    DataFrame
+        Columns `COLUMNS`; ``nilai`` is empty.
+
+    Examples
+    --------
+    >>> sample = pd.DataFrame({"left": [0], "right": [1], "stratum": [2], "weight": [1.5]})
+    >>> frame = sample_frame(sample, ["Deteksi Hoaks", "Harga Beras"], "0" * 64)
+    >>> read_code(frame["kode"][0], "harga beras", "Deteksi Hoaks")
+    (2, 1.5)
+    """
+    lefts, rights = ([titles[row] for row in sample[side]] for side in ("left", "right"))
+    parts = zip(sample["stratum"], sample["weight"], lefts, rights, strict=True)
+    codes = [_code(int(stratum), float(weight), left, right) for stratum, weight, left, right in parts]
+    # Samples of one archive differ, and so do their numbers.
+    head = f"{archive[:8]}-{sha256_of(''.join(codes).encode())[:4]}"
+    ids = [f"{head}-{n:03d}" for n in range(1, len(sample) + 1)]
+    cells = zip(ids, lefts, rights, [""] * len(sample), codes, strict=True)
+    return pd.DataFrame(list(cells), columns=list(COLUMNS), dtype=object)
+
+
+def with_answers(frame: pd.DataFrame, answers: Iterable[Answer]) -> pd.DataFrame:
+    """Fill a sample with what somebody answered in the labelling tool.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        As from `sample_frame`.
+    answers : iterable of Answer
+        As from `judul_lib.labeling.session.read_answers`; *mirip* means *sama*, *ragu* *sama di
+        tempat lain*, *tidak* *beda*.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"judul_a": ["Hoaks"], "judul_b": ["Padi"], "nilai": [""]})
+    >>> with_answers(frame, [Answer(("padi", "hoaks"), "tidak", "p1", "")])["nilai"].tolist()
+    ['beda']
+    """
+    said = {answer.key: BUTTONS[answer.label] for answer in answers}
+    keys = map(pair_key, frame["judul_a"], frame["judul_b"])
+    return frame.assign(nilai=[said.get(key, "") for key in keys])
+
+
+def read_sample(
+    path: str | Path, titles: Sequence[str], *, warn: Warn = lambda text: None
+) -> pd.DataFrame:
+    """Read a sample that somebody has judged.
+
+    Parameters
+    ----------
+    titles : sequence of str
+        The archive, which may have grown since the sample was drawn.
+    warn : callable
+        See `judul_lib.study.corpus.read_table`.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``left``, ``right`` (rows of the archive), ``stratum``, ``weight``, ``grade`` (NaN
+        where nothing is written), ``archive`` (how the archive's SHA-256 began then).
+
+    Raises
+    ------
+    GaugeError
+        A value is unknown, a row does not belong to its code, to this archive or to the same sample
+        as the others, or nothing is filled in; the message says where.
+    CorpusError
+        The file is missing, no table, or a column is missing.
+    """
+    path = Path(path)
+    frame = read_table(path, warn=warn)
+    try:
+        places = [find_column(list(frame.columns), name, path.name) for name in COLUMNS]
+    except CorpusError as error:
+        raise GaugeError(
+            f"{error} Berkas label harus berupa sampel dari `judul archive gauge ARSIP --output`."
+        ) from error
+    row_of: dict[str, int] = {}
+    for row, title in enumerate(titles):
+        row_of.setdefault(title_key(title), row)
+    rows = list[tuple[int, int, int, float, float, str]]()
+    seen = dict[str, int]()
+    for line, cells in zip(frame.index, frame.iloc[:, places].itertuples(index=False), strict=True):
+        name, left, right, word, code = (str(cell).strip() for cell in cells)
+        where = f"{path.name} baris {line}"
+        decoded = read_code(code, left, right)
+        if decoded is None:
+            raise GaugeError(
+                f"{where}: judul dan kodenya tidak cocok. Hanya kolom nilai yang boleh diisi; salin "
+                "baris itu dari sampel aslinya."
+            )
+        if name in seen:
+            raise GaugeError(
+                f"{where}: id {name[:40]} sudah ada di baris {seen[name]}. Hapus salah satu."
+            )
+        if seen and name.rpartition("-")[0] != next(iter(seen)).rpartition("-")[0]:
+            raise GaugeError(f"{where}: id {name[:40]} dari sampel lain. Pakai satu sampel saja.")
+        seen[name] = line
+        keys = title_key(left), title_key(right)
+        if not all(key in row_of for key in keys):
+            raise GaugeError(
+                f"{where}: judulnya tidak ada di arsip ini. Berikan arsip yang menjadi asal sampel itu."
+            )
+        left_row, right_row = (row_of[key] for key in keys)
+        rows.append((left_row, right_row, *decoded, _grade(word, where), name.partition("-")[0]))
+    columns = ["left", "right", "stratum", "weight", "grade", "archive"]
+    found = pd.DataFrame(rows, columns=columns)
+    if found["grade"].isna().all():
+        raise GaugeError(
+            f"Kolom nilai di {path.name} masih kosong. Isi dengan sama, sama di tempat lain, atau beda."
+        )
+    return found
+
+
+def _grade(word: str, where: str) -> float:
+    if not word:
+        return np.nan
+    plain = " ".join(word.casefold().split()).removesuffix(",0").removesuffix(".0")
+    if plain not in GRADES:
+        raise GaugeError(
+            f"{where}: nilai {word[:40]!r} tidak dikenal. Tulis sama, sama di tempat lain, atau beda "
+            f"(boleh juga derajat {number(0)} sampai {number(4)})."
+        )
+    return GRADES[plain]
+
+
+def _code(stratum: int, weight: float, left: str, right: str) -> str:
+    check, mask = _marks(left, right)
+    told = struct.pack(_LAYOUT, stratum, weight)
+    hidden = bytes(a ^ b for a, b in zip(told, mask, strict=False))
+    return "k" + base64.b32encode(check + hidden).decode().rstrip("=").lower()
+
+
+def read_code(code: str, left: str, right: str) -> tuple[int, float] | None:
+    """Return stratum and weight of a pair from its code; None where the code is of other titles."""
+    check, mask = _marks(left, right)
+    letters = code.removeprefix("k").upper()
+    try:
+        content = base64.b32decode(letters + "=" * (-len(letters) % 8))
+    except ValueError:
+        return None
+    hidden = content[_CHECK:]
+    if content[:_CHECK] != check or len(hidden) != struct.calcsize(_LAYOUT):
+        return None
+    stratum, weight = struct.unpack(_LAYOUT, bytes(a ^ b for a, b in zip(hidden, mask, strict=False)))
+    return int(stratum), float(weight)
+
+
+def _marks(left: str, right: str) -> tuple[bytes, bytes]:
+    """Return what a pair is checked by, and what its code is hidden with."""
+    mark = bytes.fromhex(sha256_of("\n".join(pair_key(left, right)).encode()))
+    return mark[:_CHECK], mark[_CHECK:]

@@ -1,0 +1,182 @@
+"""Pairs of titles that people have judged, from the log's feedback and from CSV files."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from judul_lib.core.errors import LabelError
+from judul_lib.core.pseudonyms import keyed_hash
+from judul_lib.core.settings import DIFFERENT, SIMILAR
+from judul_lib.core.tables import Warn, find_column
+from judul_lib.study.corpus import read_table
+from judul_lib.study.preprocessing import pair_key, preprocess_titles, readable_stems
+
+LABEL_COLUMNS = ("judul_a", "judul_b", "label")
+_LABELS: Mapping[str, int | None] = {
+    "mirip": 1, "1": 1, "tidak": 0, "tidak mirip": 0, "0": 0, "ragu": None,
+}  # fmt: skip
+_VERDICTS: Mapping[tuple[str, bool], int] = {
+    (SIMILAR, True): 1, (SIMILAR, False): 0, (DIFFERENT, True): 0, (DIFFERENT, False): 1,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What people said of pairs, each answer a row.
+
+    Attributes
+    ----------
+    rows : list of (str, str, int)
+        Two titles, and 1 where someone finds them similar, else 0.
+    n_unsure : int
+        Answers that say neither.
+    n_unreadable : int
+        Answers on titles of which only a hash is kept that no known title has.
+    """
+
+    rows: list[tuple[str, str, int]] = field(default_factory=list)
+    n_unsure: int = 0
+    n_unreadable: int = 0
+
+    def __add__(self, other: "Answers") -> "Answers":
+        return Answers(
+            self.rows + other.rows,
+            self.n_unsure + other.n_unsure,
+            self.n_unreadable + other.n_unreadable,
+        )
+
+
+@dataclass(frozen=True)
+class Labels:
+    """One label for each pair that was judged.
+
+    Attributes
+    ----------
+    pairs : DataFrame
+        ``judul_a``, ``judul_b``, ``label`` (1 similar, 0 not).
+    n_answers : int
+        Answers that they come from, ties included.
+    n_ties : int
+        Pairs left out because as many say one thing as the other.
+    """
+
+    pairs: pd.DataFrame
+    n_answers: int
+    n_ties: int
+
+
+def feedback_answers(rows: Iterable[Mapping[str, Any]], known: Sequence[str], key: bytes) -> Answers:
+    """Read what users say of verdicts.
+
+    The verdict *MIRIP* that is right means similar, one that is wrong means
+    not; *TIDAK MIRIP* the other way round. Of one user's answers on a pair the
+    last counts. Simulated rows do not.
+
+    Parameters
+    ----------
+    rows : iterable of mapping
+        Of the table ``feedback``, in the order of their time.
+    known : sequence of str
+        Titles that a hash may stand for.
+    key : bytes
+        Of the hashes, as from `judul_lib.core.pseudonyms.log_key`.
+    """
+    titles = {keyed_hash(key, title): title for title in known}
+    last: dict[Any, tuple[str, str, int]] = {}
+    n_unsure = n_unreadable = 0
+    for number, row in enumerate(rows):
+        if row["is_right"] is None or row["simulated"]:
+            continue
+        label = _VERDICTS.get((row["label"], bool(row["is_right"])))
+        sides = [row[f"{side}_text"] or titles.get(row[f"{side}_hash"]) for side in ("query", "match")]
+        if label is None:  # The department was to be asked.
+            n_unsure += 1
+        elif not all(sides) or not all(preprocess_titles(sides)):
+            n_unreadable += 1
+        else:
+            left, right = map(str, sides)
+            # Whoever is not known by a pseudonym cannot have changed their mind.
+            who = row["user"] or number
+            last[who, pair_key(left, right)] = left, right, label
+    return Answers(list(last.values()), n_unsure, n_unreadable)
+
+
+def read_label_file(path: str | Path, *, warn: Warn = lambda text: None) -> Answers:
+    r"""Read a CSV or XLSX with ``judul_a``, ``judul_b`` and ``label`` (mirip, tidak, ragu; 1, 0).
+
+    Parameters
+    ----------
+    warn : callable
+        See `judul_lib.study.corpus.read_table`.
+
+    Raises
+    ------
+    LabelError
+        A title is blank or a label unknown; the message names the row.
+    CorpusError
+        The file is missing, no table, or a column is missing.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "label.csv"
+    ...     _ = path.write_text("judul_a,judul_b,label\nHoaks,Berita Bohong,mirip\nHoaks,Padi,ragu\n")
+    ...     read_label_file(path)
+    Answers(rows=[('Hoaks', 'Berita Bohong', 1)], n_unsure=1, n_unreadable=0)
+    """
+    path = Path(path)
+    frame = read_table(path, warn=warn)
+    positions = [find_column(list(frame.columns), name, path.name) for name in LABEL_COLUMNS]
+    lefts, rights, words = (frame.iloc[:, position].str.strip().tolist() for position in positions)
+    usable = readable_stems([*lefts, *rights])
+    sides = zip(usable[: len(lefts)], usable[len(lefts) :], strict=True)
+    rows, n_unsure = [], 0
+    for line, left, right, word, stems in zip(frame.index, lefts, rights, words, sides, strict=True):
+        for column, text in zip(LABEL_COLUMNS, stems, strict=False):
+            if not text:
+                raise LabelError(
+                    f"{path.name} baris {line}: {column} kosong atau tidak berisi kata yang dapat "
+                    "dibandingkan. Tulis judul lengkapnya, atau hapus baris itu."
+                )
+        if word.casefold() not in _LABELS:
+            raise LabelError(
+                f"{path.name} baris {line}: label {word[:40]!r} tidak dikenal. Tulis mirip, tidak, "
+                "atau ragu (boleh juga 1 atau 0)."
+            )
+        label = _LABELS[word.casefold()]
+        if label is None:
+            n_unsure += 1
+        else:
+            rows.append((left, right, label))
+    return Answers(rows, n_unsure)
+
+
+def settle(answers: Answers) -> Labels:
+    """Give each pair the label that most answers give; the order of its titles does not count.
+
+    Examples
+    --------
+    >>> settled = settle(Answers([("A x", "B y", 1), ("b Y", "a X", 1), ("A x", "B y", 0)]))
+    >>> settled.pairs.to_numpy().tolist(), settled.n_answers
+    ([['A x', 'B y', 1]], 3)
+    """
+    votes: defaultdict[tuple[str, str], Counter[int]] = defaultdict(Counter)
+    sides: dict[tuple[str, str], tuple[str, str]] = {}
+    for left, right, label in answers.rows:
+        key = pair_key(left, right)
+        sides.setdefault(key, (left, right))
+        votes[key][label] += 1
+    decided = {key: int(count[1] > count[0]) for key, count in votes.items() if count[0] != count[1]}
+    pairs = pd.DataFrame(
+        [(*sides[key], label) for key, label in decided.items()], columns=list(LABEL_COLUMNS)
+    )
+    return Labels(
+        pairs=pairs.astype({"label": int}),
+        n_answers=len(answers.rows),
+        n_ties=len(votes) - len(decided),
+    )

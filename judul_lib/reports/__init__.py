@@ -1,0 +1,1 @@
+"""Run the notebooks in their order and render them as reports."""

@@ -1,0 +1,146 @@
+"""Render executed notebooks as single HTML files that ask the network for nothing."""
+
+import json
+import re
+from collections.abc import Mapping
+from copy import deepcopy
+from html import escape, unescape
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Template
+from markupsafe import Markup
+from nbconvert import HTMLExporter
+from nbconvert.filters import markdown2html
+from plotly.offline import get_plotlyjs
+from pygments.formatters import HtmlFormatter
+
+from judul_lib.figures.style import STYLE_FILE, figure_config, figure_label
+
+PLOTLY_MIMETYPE = "application/vnd.plotly.v1+json"
+_WIDGET_MIMETYPE = "application/vnd.jupyter.widget-view+json"
+SUMMARY_TAG = "ringkasan"
+_TEMPLATES = Path(__file__).parent / "resources"
+_HEADING = re.compile(r'<h2 id="([^"]+)">(.*?)<a class="anchor-link"')
+
+
+def render_report(notebook: Any) -> str:
+    """Render one executed notebook as a page.
+
+    The cell tagged ``ringkasan`` and the heading before it come first; code is
+    hidden behind one switch.
+
+    Parameters
+    ----------
+    notebook : NotebookNode
+
+    Returns
+    -------
+    str
+        HTML with styles, Plotly and data inside; its content security policy
+        forbids every request.
+    """
+    lead, body = _split(notebook)
+    cells = _cells_html(body)
+    summary = _cells_html(lead)
+    return _page(
+        title=_title(notebook),
+        lead=summary,
+        body=cells,
+        sections=_HEADING.findall(cells),
+        with_plotly=PLOTLY_MIMETYPE in json.dumps([*lead.cells, *body.cells]),
+    )
+
+
+def render_index(notebooks: Mapping[str, Any], data_name: str) -> str:
+    """Render the page that lists all reports, each with its summary.
+
+    Parameters
+    ----------
+    notebooks : mapping of str to NotebookNode
+        File name of the report to its executed notebook.
+    data_name : str
+        File name of the titles that the run used.
+    """
+    items = []
+    for name, notebook in notebooks.items():
+        shown = [_html_output(cell) for cell in notebook.cells if _is_summary(cell)]
+        items.append(
+            f'<li><h2><a href="{escape(name)}">{escape(_title(notebook))}</a></h2>{"".join(shown)}</li>'
+        )
+    return _page(
+        title="Laporan kemiripan judul tugas akhir",
+        lead=(
+            "<h1>Laporan kemiripan judul tugas akhir</h1>"
+            f"<p>Dihitung dari <code>{escape(data_name)}</code>. Setiap laporan adalah satu berkas yang "
+            "dapat dibuka, dicetak dan dikirim tanpa jaringan.</p>"
+        ),
+        body=f'<ul class="laporan">{"".join(items)}</ul>',
+    )
+
+
+def _page(*, title: str, lead: str, body: str, sections: Any = (), with_plotly: bool = False) -> str:
+    styles = (_TEMPLATES / "style.css", STYLE_FILE)
+    style = "".join(path.read_text(encoding="utf-8") for path in styles)
+    return Template((_TEMPLATES / "page.html.j2").read_text(encoding="utf-8")).render(
+        title=escape(title),
+        lead=lead,
+        body=body,
+        sections=sections,
+        style=style + HtmlFormatter(style="default").get_style_defs(".highlight"),
+        plotly_js=get_plotlyjs().replace("</script", "<\\/script") if with_plotly else "",
+        figure_config=json.dumps(figure_config(), ensure_ascii=False),
+    )
+
+
+def _split(notebook: Any) -> tuple[Any, Any]:
+    """Return two notebooks: title and summary, and the rest without Papermill's own cell."""
+    lead, body = _without_widgets(notebook), _without_widgets(notebook)
+    cells = [cell for cell in body.cells if "injected-parameters" not in cell.metadata.get("tags", [])]
+    first = [cells.pop(0)]
+    position = next((i for i, cell in enumerate(cells) if _is_summary(cell)), None)
+    if position is not None:
+        start = position - 1 if cells[position - 1].cell_type == "markdown" else position
+        first += cells[start : position + 1]
+        del cells[start : position + 1]
+    lead.cells, body.cells = first, cells
+    return lead, body
+
+
+def _without_widgets(notebook: Any) -> Any:
+    """Copy a notebook; a widget without its kernel is told by its text."""
+    copy = deepcopy(notebook)
+    copy.metadata.pop("widgets", None)
+    for cell in copy.cells:
+        for output in cell.get("outputs", []):
+            output.get("data", {}).pop(_WIDGET_MIMETYPE, None)
+    return copy
+
+
+def _is_summary(cell: Any) -> bool:
+    return SUMMARY_TAG in cell.metadata.get("tags", [])
+
+
+def _html_output(cell: Any) -> str:
+    return "".join(output.get("data", {}).get("text/html", "") for output in cell.get("outputs", []))
+
+
+def _title(notebook: Any) -> str:
+    heading = notebook.cells[0].source.splitlines()[0].lstrip("# ")
+    return unescape(re.sub(r"<[^>]+>", "", markdown2html(heading))).strip()
+
+
+def _cells_html(notebook: Any) -> str:
+    exporter = HTMLExporter(
+        template_name="report",
+        extra_template_basedirs=[str(_TEMPLATES.parent)],
+        filters={"figure_json": _figure_json, "figure_label": figure_label},
+    )
+    html, _ = exporter.from_notebook_node(notebook)
+    return str(html)
+
+
+def _figure_json(figure: Mapping[str, Any]) -> Markup:
+    """Return a figure as JSON that no title in it can end early."""
+    kept = {"data": figure["data"], "layout": figure["layout"]}
+    return Markup(json.dumps(kept, separators=(",", ":")).replace("<", "\\u003c"))  # noqa: S704

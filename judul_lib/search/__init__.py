@@ -1,0 +1,1 @@
+"""Archives of any size: an index that answers exactly, and near-duplicates."""

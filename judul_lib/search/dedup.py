@@ -1,0 +1,287 @@
+"""All near-duplicates of a catalogue, and the groups that they form.
+
+The catalogue is compared with itself block by block. Each finished block is
+kept in a folder, so that a run that was stopped goes on where it stood.
+"""
+
+import io
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import connected_components
+
+from judul_lib import __version__
+from judul_lib.checking.registry import STRUCTURED, load_model, load_structured, read_metadata
+from judul_lib.core.errors import CorpusError
+from judul_lib.core.formatting import number
+from judul_lib.core.parallel import known_scheduler, run_tasks
+from judul_lib.core.settings import PAIR_THRESHOLD
+from judul_lib.core.storage import sha256_of, write_bytes
+from judul_lib.search.index import Progress, TitleIndex
+from judul_lib.search.pair_blocks import Catalogue, IndexPairs, Pairs, RecordPairs, StudyPairs
+from judul_lib.study.features import FEATURES
+from judul_lib.study.preprocessing import title_key
+
+MOST_COPIES = 5_000
+"""A catalogue with more copies of one title is refused."""
+MOST_PAIRS = 30_000_000
+"""More pairs are refused: nobody reads them, and they need 120 bytes of memory each."""
+_PLAN_FILE = "plan.json"
+
+
+@dataclass(frozen=True)
+class Duplicates:
+    """The near-duplicates of a catalogue.
+
+    Attributes
+    ----------
+    titles : sequence of str, shape (n,)
+    found : Pairs
+        By probability, then cosine, then Levenshtein ratio, then their rows.
+    complete : bool
+        Whether nothing can be missing.
+    """
+
+    titles: Sequence[str]
+    found: Pairs
+    complete: bool
+
+    def __len__(self) -> int:
+        return len(self.found)
+
+    @cached_property
+    def pairs(self) -> pd.DataFrame:
+        """One row a pair: ``baris_a``, ``baris_b`` (from 0), the titles, features and probability."""
+        found = self.found
+        frame = pd.DataFrame({"baris_a": found.left, "baris_b": found.right})
+        for name in ("a", "b"):
+            frame[f"judul_{name}"] = [self.titles[row] for row in frame[f"baris_{name}"].tolist()]
+        frame[list(FEATURES)] = found.features
+        frame["rf_probability"] = found.probability
+        return frame
+
+    @cached_property
+    def groups(self) -> pd.DataFrame:
+        """One row a title that has a pair: ``kelompok`` (from 1), ``baris`` (from 0), ``Judul``."""
+        rows = np.unique(np.concatenate([self.found.left, self.found.right]))
+        frame = pd.DataFrame({"kelompok": self.clusters[rows], "baris": rows})
+        frame["kelompok"] = frame["kelompok"].rank(method="dense").astype(int)
+        frame["Judul"] = [self.titles[row] for row in rows.tolist()]
+        return frame.sort_values(["kelompok", "baris"], ignore_index=True)
+
+    @cached_property
+    def clusters(self) -> NDArray[np.int32]:
+        """Group of each title, shape (n,): joined by pairs directly or through others.
+
+        Numbered in the order of their first titles; a title without a pair is alone.
+        """
+        n = len(self.titles)
+        links = (np.ones(len(self)), (self.found.left, self.found.right))
+        labels = connected_components(csr_matrix(links, shape=(n, n)), directed=False)[1]
+        first = np.unique(labels, return_index=True)[1]
+        order = np.empty(len(first), dtype=np.int32)
+        order[np.argsort(first)] = np.arange(len(first))
+        return order[labels]
+
+
+def find_duplicates(
+    titles: Sequence[str],
+    model: str | Path,
+    *,
+    threshold: float = PAIR_THRESHOLD,
+    exact: bool = False,
+    folder: str | Path | None = None,
+    n_jobs: int = 1,
+    scheduler: str | None = None,
+    on_progress: Progress = lambda done, total: None,
+) -> Duplicates:
+    """Find all near-duplicates of a catalogue.
+
+    For the models of the study nothing is lost; for the structured model only
+    titles that share units are compared, unless `exact`; see `recall`.
+
+    Parameters
+    ----------
+    titles : sequence of str, shape (n,)
+    model : path
+        Folder of a model.
+    threshold : float
+        Least probability of a pair, above 0.
+    exact : bool
+        Look up each title in an index: slower, but nothing is lost by any model.
+    folder : path
+        Where finished blocks are kept. Those of an earlier run with the same
+        titles, model, threshold and `exact` are not computed again.
+    n_jobs : int
+        Processes that work at the same time.
+    scheduler : str
+        Address of a Dask scheduler, that in ``JUDUL_SCHEDULER`` by default;
+        its workers do the work instead.
+    on_progress : callable
+        Called with the number of blocks done and of all.
+
+    Raises
+    ------
+    CorpusError
+        One title occurs more than `MOST_COPIES` times, or there are more than
+        `MOST_PAIRS` pairs.
+    ModelError
+        The model cannot be loaded, or compares even titles without a common word.
+    WorkerError
+        A process died, or the scheduler is not there or went away.
+    """
+    _refuse_many_copies(titles)
+    catalogue = _catalogue(titles, Path(model), threshold, exact=exact)
+    starts = range(0, len(titles), catalogue.block_rows)
+    blocks = [(start, min(start + catalogue.block_rows, len(titles))) for start in starts]
+    plan = _plan(titles, Path(model), threshold, catalogue)
+    kept = _KeptBlocks(None if folder is None else Path(folder), plan)
+    todo = [block for block in blocks if block not in kept]
+    on_progress(len(blocks) - len(todo), len(blocks))
+    found = run_tasks(_block, todo, catalogue, n_jobs=n_jobs, scheduler=known_scheduler(scheduler))
+    for done, (place, pairs) in enumerate(found, start=len(blocks) - len(todo) + 1):
+        kept.keep(todo[place], pairs)
+        _refuse_many_pairs(kept.n_pairs, threshold)
+        on_progress(done, len(blocks))
+    pairs = Pairs.joined([kept.pairs(block) for block in blocks])
+    cosine, _, ratio, *_ = pairs.features.T
+    order = np.lexsort((pairs.right, pairs.left, -ratio, -cosine, -pairs.probability))
+    return Duplicates(titles, pairs.take(order), not isinstance(catalogue, RecordPairs))
+
+
+def recall(
+    duplicates: Duplicates,
+    model: str | Path,
+    *,
+    threshold: float = PAIR_THRESHOLD,
+    n_titles: int = 200,
+    seed: int = 0,
+) -> tuple[int, int]:
+    """Measure on drawn titles how many of their near-duplicates were found.
+
+    Returns
+    -------
+    found, all : int
+        Pairs of the drawn titles that were found, and all there are by an
+        exact search.
+    """
+    titles = duplicates.titles
+    drawn = np.random.default_rng(seed).permutation(len(titles))[:n_titles]
+    index = TitleIndex.build(titles, model)
+    every = index.rows_above([titles[row] for row in drawn], threshold)
+    known = set(zip(duplicates.found.left.tolist(), duplicates.found.right.tolist(), strict=True))
+    pairs = {
+        (min(row, other), max(row, other))
+        for row, others in zip(drawn.tolist(), every, strict=True)
+        for other in others.tolist()
+        if row != other
+    }
+    return len(pairs & known), len(pairs)
+
+
+def _refuse_many_copies(titles: Sequence[str]) -> None:
+    """Refuse copies of one title that are as many pairs as their number squared."""
+    title, copies = max(Counter(map(title_key, titles)).items(), key=itemgetter(1), default=("", 0))
+    if copies > MOST_COPIES:
+        shown = next(known for known in titles if title_key(known) == title)
+        raise CorpusError(
+            f"Katalog itu berisi {copies} salinan dari satu judul ({shown[:60]!r}). Buang dulu "
+            "salinannya, misalnya dengan `read_corpus`, lalu ulangi."
+        )
+
+
+def _refuse_many_pairs(n_pairs: int, threshold: float) -> None:
+    if n_pairs > MOST_PAIRS:
+        raise CorpusError(
+            f"Lebih dari {number(MOST_PAIRS)} pasangan mencapai ambang {number(threshold)}. "
+            "Naikkan --threshold, atau bagi katalognya lalu ulangi."
+        )
+
+
+def _catalogue(titles: Sequence[str], model: Path, threshold: float, *, exact: bool) -> Catalogue:
+    if exact:
+        return IndexPairs(model, titles, threshold)
+    if read_metadata(model).get("name") == STRUCTURED:
+        return RecordPairs(load_structured(model)[0], titles, threshold)
+    return StudyPairs(load_model(model), titles, threshold)
+
+
+def _block(catalogue: Catalogue, block: tuple[int, int]) -> Pairs:
+    return catalogue.pairs(*block)
+
+
+def _plan(titles: Sequence[str], model: Path, threshold: float, catalogue: Catalogue) -> dict[str, Any]:
+    """Return what finished blocks depend on."""
+    return {
+        "titles": sha256_of(json.dumps(list(titles)).encode()),
+        "model": read_metadata(model)["files"],
+        "threshold": threshold,
+        "way": type(catalogue).__name__,
+        "rows": catalogue.block_rows,
+        "version": __version__,
+    }
+
+
+class _KeptBlocks:
+    """Finished blocks, in a folder or, without one, in memory.
+
+    The name of a file ends in the hash of what it holds; one that holds something else does not count.
+    """
+
+    def __init__(self, folder: Path | None, plan: dict[str, Any]) -> None:
+        self._folder, self._blocks = folder, dict[int, Path | Pairs]()
+        self.n_pairs = 0
+        if folder is None:
+            return
+        text = json.dumps(plan, indent=1, sort_keys=True).encode()
+        path = folder / _PLAN_FILE
+        if not path.is_file() or path.read_bytes() != text:
+            for old in folder.glob("*.npz"):
+                old.unlink()
+            write_bytes(path, text)
+        for known in folder.glob("*.npz"):
+            try:
+                self.n_pairs += len(_read_block(known))
+                self._blocks[int(known.stem.partition("-")[0])] = known
+            except ValueError:
+                known.unlink()
+
+    def __contains__(self, block: tuple[int, int]) -> bool:
+        return block[0] in self._blocks
+
+    def keep(self, block: tuple[int, int], pairs: Pairs) -> None:
+        self.n_pairs += len(pairs)
+        self._blocks[block[0]] = (
+            pairs if self._folder is None else _write_block(self._folder, block[0], pairs)
+        )
+
+    def pairs(self, block: tuple[int, int]) -> Pairs:
+        stored = self._blocks[block[0]]
+        return stored if isinstance(stored, Pairs) else _read_block(stored)
+
+
+def _write_block(folder: Path, start: int, pairs: Pairs) -> Path:
+    stream = io.BytesIO()
+    np.savez(stream, **vars(pairs))
+    content = stream.getvalue()
+    path = folder / f"{start:09d}-{sha256_of(content)}.npz"
+    write_bytes(path, content)
+    return path
+
+
+def _read_block(path: Path) -> Pairs:
+    content = path.read_bytes()
+    if sha256_of(content) != path.stem.partition("-")[2]:
+        raise ValueError(path)
+    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+        return Pairs(**stored)

@@ -1,0 +1,382 @@
+"""A corpus made ready once: a title is checked against a million without reading them again.
+
+A model of the study does not even compare the title with all of them. The answers are those of the
+plain check (`judul_lib.checking.checker`): the same titles, scores, order and decision. The index is a
+folder of parts that never change; titles are added as further parts and removed by a note, and
+``index.json`` names what counts. It is replaced in one step, so that a reader sees the old state or
+the new one.
+"""
+
+import os
+import warnings
+from bisect import bisect
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, cached_property
+from itertools import accumulate
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
+
+from judul_lib.checking.checker import Checker, Comparison
+from judul_lib.checking.kept_gauge import kept_threshold
+from judul_lib.checking.matches import Evidence, Matches, best_matches, require_threshold, require_top_k
+from judul_lib.checking.ranking import TopRows
+from judul_lib.checking.registry import read_metadata
+from judul_lib.core.errors import CorpusError
+from judul_lib.core.parallel import run_tasks
+from judul_lib.core.settings import DECISION_THRESHOLD, ELSEWHERE
+from judul_lib.search import index_files
+from judul_lib.search.engines import RecordEngine, StudyEngine, load_engine, make_part
+from judul_lib.search.index_files import StoredPart
+from judul_lib.study.features import TitleTable
+from judul_lib.study.preprocessing import require_titles, say_unreadable
+
+PART_ROWS = 131_072
+"""Titles in a part: so many that the arrays of one query stay in a processor's cache."""
+# Queries that are read at once.
+_BATCH = 16
+Progress = Callable[[int, int], None]
+
+
+class TitleIndex(Checker):
+    """A model with a corpus of any size; it answers as `Checker` does, exactly.
+
+    Use `build` or `load`.
+
+    Attributes
+    ----------
+    titles : sequence of str, shape (n,)
+        The corpus as typed, read from the index where it is asked for.
+    name : str
+        Name of the model.
+    n_threads : int
+        Threads that search parts at the same time; as many as there are processors by default.
+    n_scored : int
+        How many titles the last check compared in full; with several threads and parts it
+        differs from one time to the next.
+
+    Examples
+    --------
+    >>> index = TitleIndex.build(["Prediksi Harga Beras", "Klasifikasi Daun Padi"], "outputs/light")
+    >>> index.check("Prediksi Harga Cabai", top_k=1).titles
+    ['Prediksi Harga Beras']
+    """
+
+    titles: "IndexTitles"
+
+    def __init__(
+        self,
+        model: str | Path,
+        parts: Iterable[StoredPart] = (),
+        *,
+        threshold: float = DECISION_THRESHOLD,
+        elsewhere: str = ELSEWHERE,
+    ) -> None:
+        self.threshold = require_threshold(threshold)
+        self._model = Path(model)
+        self.name = str(read_metadata(model)["name"])
+        self._engine = load_engine(model)
+        self._elsewhere = elsewhere
+        self.elsewhere_label = self._engine.checker(
+            threshold=threshold, elsewhere=elsewhere
+        ).elsewhere_label
+        self.n_threads, self.n_scored = os.cpu_count() or 1, 0
+        # Where it is saved, and what is saved there.
+        self._state: tuple[Path, str] | None = None
+        self._take_over(parts)
+
+    def _take_over(self, parts: Iterable[StoredPart]) -> None:
+        self._parts = list(parts)
+        vars(self).pop("_reference", None)
+        if isinstance(self._engine, StudyEngine):
+            self._opened = [self._engine.open(part.arrays) for part in self._parts]
+        self.titles = IndexTitles(self._parts)
+        self._starts = np.cumsum([0, *(part.n_stored for part in self._parts)])
+
+    @classmethod
+    def build(
+        cls,
+        titles: Sequence[str],
+        model: str | Path,
+        *,
+        threshold: float = DECISION_THRESHOLD,
+        elsewhere: str = ELSEWHERE,
+        part_rows: int = PART_ROWS,
+        n_jobs: int = 1,
+        on_progress: Progress = lambda done, total: None,
+    ) -> "TitleIndex":
+        """Make an index of a corpus.
+
+        Parameters
+        ----------
+        titles : sequence of str, shape (n,)
+            The corpus as typed; a title may occur again.
+        model : path
+            Folder of a model; a copy of it is saved with the index.
+        part_rows : int
+            Titles in each part.
+        n_jobs : int
+            Processes that make parts at the same time.
+        on_progress : callable
+            Called with the number of titles done and of all.
+
+        Raises
+        ------
+        ModelError
+            The model cannot be loaded or indexed.
+        """
+        index = cls(model, threshold=threshold, elsewhere=elsewhere)
+        index._add(titles, part_rows, n_jobs, on_progress)
+        return index
+
+    @property
+    def model(self) -> Path:
+        """Folder of the model; that of its copy where the index was loaded."""
+        return self._model
+
+    @property
+    def state(self) -> str | None:
+        """Hash of what is saved; None where the index is not."""
+        return self._state[1] if self._state else None
+
+    @classmethod
+    def load(
+        cls,
+        folder: str | Path,
+        *,
+        threshold: float | None = None,
+        elsewhere: str = ELSEWHERE,
+        say: Callable[[str], object] = warnings.warn,
+    ) -> "TitleIndex":
+        """Open a saved index; its arrays are mapped, not read into memory.
+
+        Parameters
+        ----------
+        threshold : float
+            That of the archive's own gauge by default, where one is kept that still counts (see
+            `judul_lib.checking.kept_gauge`), else 0.5.
+        say : callable
+            Told of a gauge: that its threshold is used, or why it is not.
+
+        Raises
+        ------
+        IndexFileError
+            It is missing or damaged, or another version of the package made it.
+        ModelError
+            The copy of the model is damaged.
+        """
+        first = DECISION_THRESHOLD if threshold is None else threshold
+        index, parts, state = index_files.read_index(
+            Path(folder), lambda model: cls(model, threshold=first, elsewhere=elsewhere)
+        )
+        index._take_over(parts)
+        index._state = Path(folder), state
+        if threshold is None:
+            kept = kept_threshold(folder, index.model, state, say=say)
+            index.threshold = first if kept is None else kept
+        return index
+
+    def save(self, folder: str | Path, *, is_held: bool = False) -> None:
+        """Write the index to a folder; parts that are there already are left alone.
+
+        Parameters
+        ----------
+        is_held : bool
+            The caller keeps other writers out, with `judul_lib.search.index_files.only_writer`.
+
+        Raises
+        ------
+        IndexFileError
+            Another process is writing, or has changed the folder since this index was loaded from it.
+        OSError
+            Disk full, no permission; an earlier index is then as it was.
+        """
+        folder = Path(folder)
+        known = self._state[1] if self._state and self._state[0] == folder else None
+        parts, state = index_files.write_index(folder, self._model, self._parts, known, is_held=is_held)
+        self._state = folder, state
+        self._take_over(parts)
+
+    def add(self, titles: Sequence[str]) -> None:
+        """Add titles behind those that are there."""
+        self._add(titles, PART_ROWS, 1, lambda done, total: None)
+
+    def remove(self, title: str) -> int:
+        """Take a title out, as often as it occurs; return how often.
+
+        Raises
+        ------
+        CorpusError
+            The index has no such title.
+        """
+        count = 0
+        for number, part in enumerate(self._parts):
+            rows = np.setdiff1d(part.titles.rows_of(title), part.removed)
+            if len(rows):
+                count += len(rows)
+                self._parts[number] = part.without(rows)
+        if not count:
+            raise CorpusError("Judul itu tidak ada di indeks. Salin judulnya persis seperti di arsip.")
+        self._take_over(self._parts)
+        return count
+
+    def _add(self, titles: Sequence[str], part_rows: int, n_jobs: int, on_progress: Progress) -> None:
+        require_titles(titles)
+        parts, new = list(self._parts), list(titles)
+        # A part that is no larger than what comes is made anew with it, so that parts stay few.
+        while parts and parts[-1].n_stored <= min(len(new), part_rows // 2):
+            last = parts.pop()
+            new = [*last.kept_titles(), *new]
+        chunks = [new[at : at + part_rows] for at in range(0, len(new), part_rows)]
+        made: dict[int, StoredPart] = {}
+        for place, arrays in run_tasks(make_part, chunks, self._engine, n_jobs=n_jobs):
+            made[place] = StoredPart(arrays)
+            on_progress(sum(part.n_stored for part in made.values()), len(new))
+        self._take_over([*parts, *(made[place] for place in range(len(chunks)))])
+
+    @cached_property
+    def _reference(self) -> Checker:
+        """The same model, as it compares pairs; made when it is needed."""
+        return self._engine.checker(self._parts, threshold=self.threshold, elsewhere=self._elsewhere)
+
+    def with_titles(self, titles: Sequence[str]) -> Checker:
+        """Return the same model with another corpus, which is compared in full."""
+        return self._reference.with_titles(titles)
+
+    def compare(self, left: Sequence[str], right: Sequence[str] | None = None) -> Comparison:
+        """Make two lists of titles ready; the second is the corpus by default."""
+        if right is None and isinstance(self._engine, StudyEngine):
+            right = self.titles
+        return self._reference.compare(left, right)
+
+    def order(
+        self,
+        features: NDArray[np.float64],
+        probability: NDArray[np.float64],
+        asked: NDArray[np.float64],
+    ) -> NDArray[np.intp]:
+        """Return the rows of titles that were compared with one, as a list shows them."""
+        return self._reference.order(features, probability, asked)
+
+    def probability(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the probability of pairs from what the model sees of them, shape (n,)."""
+        return self._reference.probability(features)
+
+    def asked(
+        self, features: NDArray[np.float64], probability: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return how much speaks for asking about pairs, as the model itself does."""
+        return self._reference.asked(features, probability)
+
+    def evidence(self, title: str, other: str) -> Evidence:
+        """Take apart the answer for one pair."""
+        return self._reference.evidence(title, other)
+
+    @property
+    def notes(self) -> list[str]:
+        """As of the model with the same corpus."""
+        return self._reference.notes
+
+    def is_known(self, stem: str) -> bool:
+        """Tell whether the model has ever seen a stem."""
+        return self._reference.is_known(stem)
+
+    def check_many(self, titles: Sequence[str], *, top_k: int | None = None) -> Iterator[Matches]:
+        """Compare titles with the whole corpus one after the other; each as `check` does."""
+        if isinstance(self._engine, RecordEngine):
+            self.n_scored = len(self.titles)
+            yield from super().check_many(titles, top_k=top_k)
+            return
+        say_unreadable(titles)
+        k = min(require_top_k(top_k) or len(self.titles), len(self.titles))
+        for top in self._searched(self._engine, titles, lambda: TopRows(max(k, 1))):
+            yield self._matches(top, top_k)
+
+    def rows_above(self, titles: Sequence[str], least: float) -> list[NDArray[np.int64]]:
+        """Return for each title the rows of the corpus with at least some probability, in order.
+
+        Rows are counted as in `titles` of an index from which nothing was removed.
+        """
+        n = max(1, len(self.titles))
+        if isinstance(self._engine, RecordEngine):
+            stored = [part.kept_rows + self._starts[number] for number, part in enumerate(self._parts)]
+            rows = np.concatenate([np.empty(0, np.int64), *stored])
+            return [rows[probability >= least] for *_, probability in self._compared(titles)]
+        return [
+            np.sort(top.rows) for top in self._searched(self._engine, titles, lambda: TopRows(n, least))
+        ]
+
+    def _searched(
+        self, engine: StudyEngine, titles: Sequence[str], make_top: Callable[[], TopRows]
+    ) -> Iterator[TopRows]:
+        """Yield the best rows of each title."""
+        for at in range(0, len(titles), _BATCH):
+            queries = engine.read(titles[at : at + _BATCH])
+            tops = [make_top() for _ in range(len(queries))]
+            self._search(engine, queries, tops)
+            yield from tops
+
+    def _search(self, engine: StudyEngine, queries: TitleTable, tops: Sequence[TopRows]) -> None:
+        def search(number: int) -> None:
+            start, removed = int(self._starts[number]), self._parts[number].removed
+            engine.search(self._opened[number], queries, tops, start, removed)
+
+        numbers = range(len(self._parts))
+        # Products of one query are too small for threads of their own, which only wait for each other.
+        with _libraries().limit(limits=1, user_api="blas"):
+            if min(self.n_threads, len(numbers)) <= 1:
+                list(map(search, numbers))
+            else:
+                with ThreadPoolExecutor(self.n_threads) as pool:
+                    list(pool.map(search, numbers))
+        self.n_scored = tops[-1].n_scored
+
+    def _matches(self, top: TopRows, top_k: int | None) -> Matches:
+        numbers = np.searchsorted(self._starts, top.rows, side="right") - 1
+        within = top.rows - self._starts[numbers]
+        titles = [self._parts[n].titles[at] for n, at in np.column_stack([numbers, within]).tolist()]
+        return best_matches(
+            titles.__getitem__, top.features, top.probability, np.empty(0), lambda shown: [],
+            threshold=self.threshold, elsewhere_label=self.elsewhere_label, top_k=top_k,
+        )  # fmt: skip
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    # Looking for them takes milliseconds, and they cannot be sent to another process.
+    return ThreadpoolController()
+
+
+class IndexTitles(Sequence[str]):
+    """The titles of an index in their order, without those removed.
+
+    Parameters
+    ----------
+    parts : sequence of StoredPart
+    """
+
+    def __init__(self, parts: Sequence[StoredPart]) -> None:
+        self._parts = parts
+        self._ends = [0, *accumulate(part.n_kept for part in parts)]
+
+    def __len__(self) -> int:
+        return self._ends[-1]
+
+    def __iter__(self) -> Iterator[str]:
+        return (title for part in self._parts for title in part.kept_titles())
+
+    @overload
+    def __getitem__(self, row: int) -> str: ...
+    @overload
+    def __getitem__(self, row: slice) -> list[str]: ...
+    def __getitem__(self, row: int | slice) -> str | list[str]:
+        places = range(len(self))[row]
+        if isinstance(places, range):
+            return [self[place] for place in places]
+        number = bisect(self._ends, places) - 1
+        part = self._parts[number]
+        return part.titles[part.kept_row(places - self._ends[number])]

@@ -1,0 +1,315 @@
+"""The folder of an index: parts that never change, a copy of the model, and ``index.json``.
+
+``index.json`` is replaced in one step and names the parts, their SHA-256 and
+the rows removed from each. A part that it does not name does not count.
+"""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import numpy as np
+from numpy.typing import NDArray
+
+from judul_lib.checking.registry import METADATA_FILE, read_metadata, verified_files
+from judul_lib.core.array_files import Arrays, StringColumn, map_arrays, write_arrays
+from judul_lib.core.errors import IndexFileError, ModelError
+from judul_lib.core.locks import only_one
+from judul_lib.core.storage import clear_killed, sha256_of, write_bytes
+from judul_lib.structured.resource_files import resource_hashes
+
+FORMAT = 2
+"""Number of the form of index that this version reads; another one is refused."""
+INDEX_FILE, PARTS_FOLDER, _LOCK_FILE = "index.json", "parts", ".lock"
+Made = TypeVar("Made")
+
+
+@dataclass(frozen=True)
+class StoredPart:
+    """A part of a corpus that never changes, but for the rows that no longer count.
+
+    Attributes
+    ----------
+    arrays : mapping of str to ndarray
+    removed : ndarray of int
+        Rows that do not count.
+    name, sha256 : str
+        File in the folder of parts and its hash; empty while it is not saved.
+    folder : path
+        Folder of the index in which it is saved.
+    """
+
+    arrays: Arrays
+    removed: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, dtype=np.int32))
+    name: str = ""
+    sha256: str = ""
+    folder: Path | None = None
+
+    @cached_property
+    def titles(self) -> StringColumn:
+        """All titles as typed, those removed too."""
+        return StringColumn.at(self.arrays, "titles")
+
+    @property
+    def n_stored(self) -> int:
+        """Number of titles, those removed too."""
+        return len(self.titles)
+
+    @property
+    def n_kept(self) -> int:
+        """Number of titles that count."""
+        return self.n_stored - len(self.removed)
+
+    @cached_property
+    def kept_rows(self) -> NDArray[np.intp]:
+        """Rows that count, in order."""
+        return np.setdiff1d(np.arange(self.n_stored), self.removed)
+
+    def kept_row(self, number: int) -> int:
+        """Return the row of a title by its place among those that count."""
+        return int(self.kept_rows[number]) if len(self.removed) else number
+
+    def kept_titles(self) -> list[str]:
+        """Return the titles that count."""
+        return self.titles.take(self.kept_rows)
+
+    def without(self, rows: NDArray[np.integer]) -> "StoredPart":
+        """Return the same part with fewer rows that count."""
+        return replace(self, removed=np.union1d(self.removed, rows).astype(np.int32))
+
+
+def read_index(folder: Path, open_model: Callable[[Path], Made]) -> tuple[Made, list[StoredPart], str]:
+    """Return what is made of an index's model, its parts, and its state; every hash is compared.
+
+    The state is the hash of ``index.json``, for `write_index`.
+
+    Parameters
+    ----------
+    folder : path
+    open_model : callable
+        Called with the folder of the model, whose hash holds, while the parts are hashed.
+
+    Raises
+    ------
+    IndexFileError
+        The index is missing, damaged, or made by another version.
+    """
+    try:
+        return _read(folder, open_model)
+    except IndexFileError:
+        # Between reading what counts and opening it, a writer may have replaced both.
+        return _read(folder, open_model)
+
+
+def _read(folder: Path, open_model: Callable[[Path], Made]) -> tuple[Made, list[StoredPart], str]:
+    facts = _read_facts(folder)
+    model = folder / Path(facts["model"]["name"]).name
+    if not model.is_dir() or model_hash(model) != facts["model"]["sha256"]:
+        raise _damaged(model)
+    if _resources() != facts["resources"]:
+        raise IndexFileError(
+            f"Indeks {folder} dibangun dengan kamus atau vektor kata versi lain, sehingga jawabannya "
+            "bisa berbeda. Bangun lagi dengan `judul index build`."
+        )
+    with ThreadPoolExecutor() as pool:  # Hashing leaves the interpreter to the other threads.
+        parts = pool.map(lambda fact: _read_part(folder, fact), facts["parts"])
+        made = open_model(model)
+        return made, list(parts), _facts_hash(facts)
+
+
+def _read_part(folder: Path, fact: dict[str, Any]) -> StoredPart:
+    arrays = map_arrays(folder / PARTS_FOLDER / Path(fact["name"]).name, fact["sha256"])
+    removed = np.array(fact["removed"], dtype=np.int32)
+    return StoredPart(arrays, removed, fact["name"], fact["sha256"], folder)
+
+
+def _read_facts(folder: Path) -> dict[str, Any]:
+    path = folder / INDEX_FILE
+    try:
+        facts = json.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        raise IndexFileError(
+            f"Tidak ada indeks di folder {folder}. Bangun dengan "
+            f"`judul index build KATALOG.csv {folder}`."
+        ) from error
+    except NotADirectoryError as error:
+        raise IndexFileError(
+            f"{folder} adalah berkas, bukan folder indeks. Berikan folder yang dibuat dengan "
+            "`judul index build`."
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path) from error
+    if not isinstance(facts, dict) or facts.get("format") != FORMAT:
+        raise IndexFileError(
+            f"Indeks {folder} dibangun oleh versi lain dari judul_lib. Bangun lagi dengan "
+            "`judul index build`."
+        )
+    if facts.pop("sha256", None) != _facts_hash(facts):
+        raise _damaged(path)
+    return facts
+
+
+def can_hold_index(folder: Path) -> bool:
+    """Tell whether an index may be written to a folder: it is empty, or holds one, finished or not."""
+    names = {path.name for path in folder.iterdir()} if folder.exists() else set()
+    is_begun = names <= {_LOCK_FILE}
+    return is_begun or (PARTS_FOLDER in names and bool(names & {INDEX_FILE, _LOCK_FILE}))
+
+
+def answers_with_other_model(folder: Path, model: Path) -> bool:
+    """Tell whether an index answers with a copy of other files than a model's folder holds by now."""
+    return _read_facts(folder)["model"]["sha256"] != model_hash(model)
+
+
+def write_index(
+    folder: Path,
+    model: Path,
+    parts: Sequence[StoredPart],
+    state: str | None,
+    *,
+    is_held: bool = False,
+) -> tuple[list[StoredPart], str]:
+    """Write an index; what is saved there already is left alone.
+
+    Parameters
+    ----------
+    state : str
+        What the folder's index must be, as from `read_index`; None overwrites any.
+    is_held : bool
+        The caller is within `only_writer` of this folder.
+
+    Returns
+    -------
+    parts : list of StoredPart
+        The same parts, as saved.
+    state : str
+        What the folder's index is now.
+
+    Raises
+    ------
+    IndexFileError
+        Another process is writing, or has changed the folder since the parts were read from it.
+    OSError
+        Disk full, no permission; an earlier index is then as it was.
+    """
+    with nullcontext() if is_held else only_writer(folder):
+        (folder / PARTS_FOLDER).mkdir(exist_ok=True)
+        if state is not None and _facts_hash(_read_facts(folder)) != state:
+            raise IndexFileError(
+                f"Indeks {folder} sementara itu diganti oleh proses lain. Buka lagi, lalu ulangi."
+            )
+        fresh: list[Path] = []
+        try:
+            saved = [_saved(folder, part, fresh) for part in parts]
+            facts: dict[str, Any] = {
+                "format": FORMAT,
+                "n_titles": sum(part.n_kept for part in saved),
+                "model": _copy_model(model, folder),
+                "resources": _resources(),
+                "parts": [
+                    {"name": part.name, "sha256": part.sha256, "removed": part.removed.tolist()}
+                    for part in saved
+                ],
+            }
+            state = _facts_hash(facts)
+            text = json.dumps({**facts, "sha256": state}, indent=1) + "\n"
+            write_bytes(folder / INDEX_FILE, text.encode())
+        except BaseException:
+            for path in fresh:
+                path.unlink(missing_ok=True)
+            raise
+        _clear(folder, {part.name for part in saved}, facts["model"]["name"])
+        return saved, state
+
+
+def _clear(folder: Path, parts: Collection[str], model: str) -> None:
+    """Remove what no longer counts, and what a killed writer left."""
+    for path in (folder / PARTS_FOLDER).iterdir():
+        if path.name not in parts:
+            path.unlink(missing_ok=True)
+    for path in folder.glob("*model-*"):
+        if path.name != model:
+            shutil.rmtree(path, ignore_errors=True)
+    clear_killed(folder)
+
+
+def _saved(folder: Path, part: StoredPart, fresh: list[Path]) -> StoredPart:
+    """Write a part under the name of its hash, unless it is there already."""
+    if part.folder == folder:
+        return part
+    temporary = folder / PARTS_FOLDER / f".{uuid4().hex}"
+    fresh.append(temporary)
+    sha256 = write_arrays(temporary, part.arrays)
+    path = temporary.with_name(f"{sha256[:16]}.bin")
+    if not path.exists():
+        fresh.append(path)
+    temporary.replace(path)
+    return replace(part, arrays=map_arrays(path), name=path.name, sha256=sha256, folder=folder)
+
+
+def only_writer(folder: Path) -> AbstractContextManager[None]:
+    """Make a folder, and keep other writers of an index out; the lock goes when the process goes.
+
+    Raises
+    ------
+    IndexFileError
+        There is another writer.
+    OSError
+        No permission.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    refusal = f"Indeks {folder} sedang ditulis oleh proses lain. Tunggu, lalu ulangi."
+    return only_one(folder / _LOCK_FILE, IndexFileError(refusal), stays=True)
+
+
+def _copy_model(model: Path, folder: Path) -> dict[str, str]:
+    """Copy a model into an index, unless it is there already; return its name and hash."""
+    sha256 = model_hash(model)
+    target = folder / f"model-{sha256[:16]}"
+    if not _is_copy(target, sha256):
+        metadata, files = verified_files(model)
+        shutil.rmtree(target, ignore_errors=True)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".model-") as staging:
+            new = Path(staging) / "model"
+            for name, content in files.items():
+                write_bytes(new / name, content)
+            write_bytes(new / METADATA_FILE, json.dumps(metadata).encode())
+            new.rename(target)
+    return {"name": target.name, "sha256": sha256}
+
+
+def _is_copy(model: Path, sha256: str) -> bool:
+    """Tell whether a copy is there and whole: a damaged one must not outlast a new build."""
+    try:
+        verified_files(model)
+        return model_hash(model) == sha256
+    except ModelError:
+        return False
+
+
+def model_hash(model: Path) -> str:
+    """Return the hash of what a model answers with: its files, not when it was made."""
+    return sha256_of(json.dumps(read_metadata(model)["files"], sort_keys=True).encode())
+
+
+def _resources() -> str:
+    """Return the hash of the package's own files that a reading of titles depends on."""
+    return sha256_of("".join(resource_hashes().values()).encode())
+
+
+def _facts_hash(facts: Mapping[str, Any]) -> str:
+    return sha256_of(json.dumps(facts, sort_keys=True).encode())
+
+
+def _damaged(path: Path) -> IndexFileError:
+    return IndexFileError(
+        f"Indeks ditolak: {path} rusak atau hilang. Bangun lagi dengan `judul index build`."
+    )

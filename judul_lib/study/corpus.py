@@ -1,0 +1,328 @@
+"""Read a file of titles: validate every row, keep what is usable, set the rest aside with a reason."""
+
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from stat import S_ISDIR, S_ISFIFO, S_ISREG
+from typing import Any
+
+import pandas as pd
+
+from judul_lib.core.errors import CorpusError, describe_os_error
+from judul_lib.core.formatting import number
+from judul_lib.core.storage import content_version, frame_text, sha256_of, write_bytes
+from judul_lib.core.tables import TITLE_COLUMN, Warn, find_column, parse_table, unique_names
+from judul_lib.study.preprocessing import readable_stems, title_fault, title_key
+
+CORPUS_FILE, REJECTED_FILE, DATASET_FILE = "corpus.csv", "rejected.csv", "dataset.json"
+PROCESSED_COLUMN = "judul_proc"
+ROW_COLUMN, REASON_COLUMN = "baris", "alasan"
+MISFIT = "jumlah kolom tidak sama dengan judul kolom"
+"""Why a row is set aside whose fields are not one for each column."""
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A validated corpus.
+
+    Attributes
+    ----------
+    titles : DataFrame, shape (n, 2 or more)
+        ``Judul`` (as typed, outer blanks removed), ``judul_proc`` and the
+        file's other columns.
+    rejected : DataFrame
+        ``baris`` (the row as a spreadsheet counts it, the header being 1),
+        ``alasan`` and ``Judul``.
+    sha256 : str
+        Hash of the file's bytes.
+    name : str
+        Name of the file, without its folder.
+    """
+
+    titles: pd.DataFrame
+    rejected: pd.DataFrame
+    sha256: str
+    name: str
+
+    @property
+    def rows(self) -> list[int]:
+        """Row of each title as a spreadsheet counts, the header being 1; shape (n,)."""
+        set_aside = set(self.rejected[ROW_COLUMN].astype(int))
+        return [row for row in range(2, self.n_rows + 2) if row not in set_aside]
+
+    @property
+    def version(self) -> str:
+        """Version of the file; see `content_version`."""
+        return content_version(self.sha256)
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows in the file: kept and rejected."""
+        return len(self.titles) + len(self.rejected)
+
+    def first_rejected(self, most: int = 3) -> str:
+        r"""Say in Indonesian which rows are set aside, and why; ``""`` where none is.
+
+        Examples
+        --------
+        >>> corpus = parse_corpus(b"Judul\nDeteksi Hoaks\n?\nPadi\nPADI\n", "a.csv")
+        >>> corpus.first_rejected(most=1)
+        'baris 3 (tidak ada kata yang tersisa setelah prapemrosesan), dan 1 lainnya'
+        """
+        rows = zip(self.rejected[ROW_COLUMN][:most], self.rejected[REASON_COLUMN], strict=False)
+        said = [f"baris {number(int(row))} ({reason})" for row, reason in rows]
+        further = len(self.rejected) - len(said)
+        return ", ".join([*said, *([f"dan {number(further)} lainnya"] if further else [])])
+
+
+def read_corpus(
+    path: str | Path,
+    *,
+    drop_duplicates: bool = True,
+    min_titles: int = 2,
+    warn: Warn = lambda text: None,
+) -> Corpus:
+    """Read and validate a file of titles.
+
+    Parameters
+    ----------
+    path : path
+        CSV with a column ``Judul``, separated by comma, semicolon or tab, in
+        UTF-8, UTF-16 (with byte-order mark) or Windows-1252; or XLSX.
+    drop_duplicates : bool
+        Set aside titles that equal an earlier one up to case, blanks and
+        punctuation.
+    min_titles : int
+        Fewer usable titles than this are an error.
+    warn : callable
+        See `judul_lib.core.tables.parse_table`.
+
+    Returns
+    -------
+    Corpus
+        Every row of the file is in ``titles`` or in ``rejected``.
+
+    Raises
+    ------
+    CorpusError
+        The file is missing, no table of titles, or has too few usable titles.
+
+    Examples
+    --------
+    >>> corpus = read_corpus("data/dataset_TA.csv")
+    >>> len(corpus.titles), len(corpus.rejected)
+    (123, 0)
+    """
+    path = Path(path)
+    return parse_corpus(
+        _read_bytes(path), path.name, drop_duplicates=drop_duplicates, min_titles=min_titles, warn=warn
+    )
+
+
+def parse_corpus(
+    content: bytes,
+    name: str,
+    *,
+    drop_duplicates: bool = True,
+    min_titles: int = 2,
+    max_rows: int | None = None,
+    warn: Warn = lambda text: None,
+) -> Corpus:
+    r"""Validate the bytes of a file of titles; see `read_corpus`.
+
+    Parameters
+    ----------
+    name : str
+        Name of the file, for error messages.
+    max_rows : int
+        More rows than this are an error.
+
+    Raises
+    ------
+    CorpusError
+        As `read_corpus` does, or there are too many rows.
+
+    Examples
+    --------
+    >>> corpus = parse_corpus(b"Judul\nDeteksi Hoaks\ndeteksi  HOAKS\nPrediksi Beras\n", "a.csv")
+    >>> corpus.titles["judul_proc"].tolist(), corpus.rejected["alasan"].tolist()
+    (['deteksi hoaks', 'prediksi beras'], ['duplikat baris 2'])
+    """
+    header, records = parse_table(content, name, max_rows=max_rows, warn=warn)
+    column = find_column(header, TITLE_COLUMN, name)
+    titles, rejected = _validate(header, records, column, drop_duplicates=drop_duplicates)
+    if len(titles) < min_titles:
+        usable, rows = number(len(titles)), number(len(records))
+        raise CorpusError(
+            f"{name} hanya berisi {usable} judul yang dapat dipakai (dari {rows} baris); "
+            f"perlu sedikitnya {min_titles} judul yang berbeda. Tambahkan judul ke berkas itu."
+        )
+    return Corpus(titles, rejected, sha256_of(content), name)
+
+
+def save_corpus(corpus: Corpus, folder: str | Path) -> None:
+    """Write ``corpus.csv``, ``rejected.csv`` and ``dataset.json`` to a folder."""
+    folder = Path(folder)
+    write_frame(corpus.titles, folder / CORPUS_FILE)
+    write_frame(corpus.rejected, folder / REJECTED_FILE)
+    hashes = {name: sha256_of((folder / name).read_bytes()) for name in (CORPUS_FILE, REJECTED_FILE)}
+    facts = {"name": corpus.name, "sha256": corpus.sha256, "files": hashes}
+    write_bytes(folder / DATASET_FILE, (json.dumps(facts, indent=2) + "\n").encode())
+
+
+def load_corpus(folder: str | Path) -> Corpus:
+    """Read what `save_corpus` wrote.
+
+    Raises
+    ------
+    CorpusError
+        Notebook 01 has not run for this folder yet, or a file is not what it wrote.
+    """
+    folder = Path(folder)
+    try:
+        facts = json.loads((folder / DATASET_FILE).read_bytes())
+        name, sha256, hashes = facts["name"], facts["sha256"], facts["files"]
+        contents = [(folder / file).read_bytes() for file in (CORPUS_FILE, REJECTED_FILE)]
+        if [sha256_of(content) for content in contents] != [hashes[CORPUS_FILE], hashes[REJECTED_FILE]]:
+            raise ValueError(folder)
+    except FileNotFoundError as error:
+        raise CorpusError(
+            f"Korpus belum disiapkan di {folder}. Jalankan notebook 01 dulu, atau `make run`."
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise CorpusError(
+            f"Korpus di {folder} ditolak: {CORPUS_FILE}, {REJECTED_FILE} atau {DATASET_FILE} bukan yang "
+            "ditulis notebook 01. Jalankan notebook 01 lagi, atau `make run`."
+        ) from error
+    titles, rejected = (
+        pd.read_csv(io.BytesIO(content), dtype=object, keep_default_na=False) for content in contents
+    )
+    return Corpus(titles, rejected, sha256, name)
+
+
+def read_table(
+    path: str | Path,
+    *,
+    warn: Warn = lambda text: None,
+    misfits: set[int] | None = None,
+) -> pd.DataFrame:
+    """Read any table that `read_corpus` could read, all columns as text, no row but blank lines dropped.
+
+    Parameters
+    ----------
+    warn : callable
+        See `judul_lib.core.tables.parse_table`; told of blank lines too.
+    misfits : set of int
+        Filled with the places (from 0) of the rows that have more or fewer fields than the header; what
+        is too much is put in their last column. Without it such a row is an error.
+
+    Returns
+    -------
+    DataFrame
+        Its index is the row of each as a spreadsheet counts, the header being 1.
+
+    Raises
+    ------
+    CorpusError
+        The file is missing or no table.
+    """
+    path = Path(path)
+    return table_frame(_read_bytes(path), path.name, warn=warn, misfits=misfits)
+
+
+def table_frame(
+    content: bytes,
+    name: str,
+    *,
+    max_rows: int | None = None,
+    warn: Warn = lambda text: None,
+    misfits: set[int] | None = None,
+) -> pd.DataFrame:
+    r"""Return the bytes of a table as `read_table` returns a file.
+
+    Raises
+    ------
+    CorpusError
+        As `parse_table` does, or a row has more or fewer fields than the header.
+
+    Examples
+    --------
+    >>> table_frame(b"judul_a;judul_b\nx;y\n", "pasangan.csv").columns.tolist()
+    ['judul_a', 'judul_b']
+    """
+    header, records = parse_table(content, name, max_rows=max_rows, warn=warn)
+    numbered = [(n, *record) for n, record in enumerate(records, start=2) if any(record[0])]
+    if n_blank := len(records) - len(numbered):
+        warn(f"Catatan: {n_blank} baris kosong di {name} dilewati.")
+    if unfit := [place for place, (_, _, fits) in enumerate(numbered) if not fits]:
+        more = f" dan {number(len(unfit) - 1)} lainnya" if len(unfit) > 1 else ""
+        said = f"{MISFIT}nya. Apit isi yang mengandung pemisah dengan tanda kutip ganda."
+        where = f"{name} baris {numbered[unfit[0]][0]}{more}"
+        if misfits is None:
+            raise CorpusError(f"{where}: {said}")
+        warn(f"Catatan: {where} tidak diperiksa: {said}")
+        misfits.update(unfit)
+    last = len(header) - 1
+    rows = [
+        fields if fits else [*(fields + [""] * last)[:last], ", ".join(map(str.strip, fields[last:]))]
+        for _, fields, fits in numbered
+    ]
+    return pd.DataFrame(rows, index=[n for n, *_ in numbered], columns=header, dtype=object)
+
+
+def write_frame(frame: pd.DataFrame, path: str | Path, **options: Any) -> None:
+    """Write a table as UTF-8 CSV, whole or not at all, with the same bytes on every system."""
+    write_bytes(Path(path), frame_text(frame, **options).encode("utf-8"))
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        kind = path.stat().st_mode
+        if S_ISDIR(kind):
+            raise CorpusError(f"{path} adalah folder, bukan berkas CSV. Berikan nama berkasnya.")
+        if not (S_ISREG(kind) or S_ISFIFO(kind)):  # A device may never end.
+            raise CorpusError(f"{path} bukan berkas. Berikan nama berkas CSV atau XLSX.")
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise CorpusError(f"Berkas {path} tidak ditemukan. Periksa nama dan foldernya.") from error
+    except PermissionError as error:
+        raise CorpusError(f"Tidak ada izin membaca {path}. Periksa hak aksesnya.") from error
+    except OSError as error:
+        raise CorpusError(describe_os_error(error)) from error
+
+
+def _validate(
+    header: list[str],
+    records: list[tuple[list[str], bool]],
+    column: int,
+    *,
+    drop_duplicates: bool,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    first_seen: dict[str, int] = {}
+    kept: list[list[str]] = []
+    rejected: list[tuple[int, str, str]] = []
+    titles = [fields[column].strip() if column < len(fields) else "" for fields, _ in records]
+    processed = readable_stems(titles)
+    for row, ((fields, fits), title, stems) in enumerate(
+        zip(records, titles, processed, strict=True), start=2
+    ):
+        key = title_key(title)
+        if not fits:
+            rejected.append((row, MISFIT, title))
+        elif fault := title_fault(title):
+            rejected.append((row, fault, title))
+        elif not stems:
+            rejected.append((row, "tidak ada kata yang tersisa setelah prapemrosesan", title))
+        elif drop_duplicates and key in first_seen:
+            rejected.append((row, f"duplikat baris {first_seen[key]}", title))
+        else:
+            first_seen.setdefault(key, row)
+            kept.append([*fields[:column], title, *fields[column + 1 :], stems])
+    ours = (TITLE_COLUMN, PROCESSED_COLUMN)
+    names = unique_names((name or "kolom" for name in header[:column] + header[column + 1 :]), ours)
+    names = [*names[:column], TITLE_COLUMN, *names[column:], PROCESSED_COLUMN]
+    frame = pd.DataFrame(kept, columns=names, dtype=object)
+    first = [TITLE_COLUMN, PROCESSED_COLUMN]
+    frame = frame[[*first, *(name for name in frame.columns if name not in first)]]
+    return frame, pd.DataFrame(rejected, columns=[ROW_COLUMN, REASON_COLUMN, TITLE_COLUMN])

@@ -1,0 +1,289 @@
+"""The study's three similarities of a pair of titles, computed for many pairs at once.
+
+Each feature is one function of two `TitleTable` objects of equal length: row *i*
+of the one is compared with row *i* of the other. `FEATURES` names them in the
+order in which the models take them; a new feature is one function and one line,
+after the study's own.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from rapidfuzz.distance import Indel
+from rapidfuzz.process import cpdist
+from scipy.sparse import csr_matrix, vstack
+
+from judul_lib.study.preprocessing import require_titles
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class TitleTable:
+    """Titles made ready for comparison, one row a title.
+
+    Attributes
+    ----------
+    letters : ndarray of str objects, shape (n,)
+        The titles as typed, case folded.
+    tokens : ndarray of frozenset objects, shape (n,)
+        The distinct stems of each title.
+    tfidf : csr_matrix, shape (n, n_terms)
+        Their TF-IDF rows.
+    """
+
+    letters: NDArray[np.object_]
+    tokens: NDArray[np.object_]
+    tfidf: csr_matrix
+
+    @classmethod
+    def build(
+        cls,
+        titles: Sequence[str],
+        processed: Sequence[str],
+        tfidf: Any,
+        *,
+        fold_case: bool = True,
+    ) -> Self:
+        """Make a table of titles.
+
+        Parameters
+        ----------
+        titles : sequence of str, shape (n,)
+            Titles as typed.
+        processed : sequence of str, shape (n,)
+            The same titles after `preprocess_titles`.
+        tfidf : fitted vectorizer
+            Anything with ``transform``.
+        fold_case : bool
+            The study compared the letters with their case, so that a
+            title-case query is almost 0 from an upper-case corpus. ``False``
+            gives the study's form.
+        """
+        require_titles(titles)
+        letters = folded(titles) if fold_case else titles
+        return cls(
+            _objects(letters),
+            _objects([frozenset(text.split()) for text in processed]),
+            csr_matrix(tfidf.transform(list(processed))),
+        )
+
+    @classmethod
+    def joined(cls, tables: Sequence[Self]) -> Self:
+        """Put the titles of at least one table one after the other."""
+        letters, tokens = (
+            np.concatenate([getattr(table, name) for table in tables]) for name in ("letters", "tokens")
+        )
+        return cls(letters, tokens, csr_matrix(vstack([table.tfidf for table in tables])))
+
+    def __len__(self) -> int:
+        return len(self.letters)
+
+    def take(self, rows: ArrayLike) -> "TitleTable":
+        """Return the table of some rows, in the order given; rows may repeat."""
+        rows = np.asarray(rows, dtype=np.intp)
+        return TitleTable(self.letters[rows], self.tokens[rows], self.tfidf[rows])
+
+
+def folded(titles: Iterable[str]) -> list[str]:
+    """Return the letters of titles as they are compared: without outer blanks, case folded.
+
+    Examples
+    --------
+    >>> folded([" Deteksi HOAKS "])
+    ['deteksi hoaks']
+    """
+    return [title.strip().casefold() for title in titles]
+
+
+def distinct_titles(
+    left: Sequence[str], right: Sequence[str]
+) -> tuple[list[str], NDArray[np.intp], NDArray[np.intp]]:
+    """Return the distinct titles of pairs, and the row of each side's titles among them.
+
+    Examples
+    --------
+    >>> titles, left, right = distinct_titles(["a", "a"], ["b", "a"])
+    >>> titles, left.tolist(), right.tolist()
+    (['a', 'b'], [0, 0], [1, 0])
+    """
+    require_titles(left)
+    require_titles(right)
+    titles = list(dict.fromkeys([*left, *right]))
+    row = {title: number for number, title in enumerate(titles)}
+    left_rows, right_rows = (
+        np.array([row[title] for title in side], dtype=np.intp) for side in (left, right)
+    )
+    return titles, left_rows, right_rows
+
+
+def _objects(values: Sequence[Any]) -> NDArray[np.object_]:
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
+
+
+def cosine(left: TitleTable, right: TitleTable) -> FloatArray:
+    """Cosine of the TF-IDF rows, in [0, 1], shape (n,); 0 where a title has no known term."""
+    dots = row_sums(left.tfidf.multiply(right.tfidf))
+    squares = row_sums(left.tfidf.multiply(left.tfidf)) * row_sums(right.tfidf.multiply(right.tfidf))
+    return cosine_of(dots, squares)
+
+
+def cosine_of(dots: FloatArray, squares: FloatArray) -> FloatArray:
+    """Return the cosine from dot products and the products of both squared lengths, shape (n,).
+
+    Examples
+    --------
+    >>> cosine_of(np.array([0.5, 0.0]), np.array([1.0, 0.0])).tolist()
+    [0.5, 0.0]
+    """
+    return np.clip(share_of(dots, np.sqrt(squares)), 0.0, 1.0)
+
+
+def share_of(part: NDArray, whole: NDArray) -> FloatArray:
+    """Divide, shape (n,); 0 where the whole is 0.
+
+    Examples
+    --------
+    >>> share_of(np.array([1, 0]), np.array([4, 0])).tolist()
+    [0.25, 0.0]
+    """
+    return np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)
+
+
+def row_sums(matrix: csr_matrix) -> FloatArray:
+    """Add up each row from left to right, as an index over terms does, to the last digit; shape (n,).
+
+    Examples
+    --------
+    >>> row_sums(csr_matrix([[0.5, 0.25], [0, 0]])).tolist()
+    [0.75, 0.0]
+    """
+    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    # Of nothing at all, integers are counted.
+    return np.bincount(rows, weights=matrix.data, minlength=matrix.shape[0]).astype(np.float64)
+
+
+def jaccard(left: TitleTable, right: TitleTable) -> FloatArray:
+    """Share of the distinct stems of both titles that both have, in [0, 1], shape (n,); 0 if none."""
+    pairs = zip(left.tokens, right.tokens, strict=True)
+    shares = (len(a & b) / len(a | b) if a or b else 0.0 for a, b in pairs)
+    return np.fromiter(shares, dtype=np.float64, count=len(left))
+
+
+def levenshtein(left: TitleTable, right: TitleTable) -> FloatArray:
+    """Levenshtein ratio of the titles as typed, in [0, 1], shape (n,).
+
+    As ``Levenshtein.ratio`` has it: ``1 - d / (len(a) + len(b))``, where *d*
+    counts insertions and deletions and a substitution is one of each (the Indel
+    distance in RapidFuzz's documentation).
+    """
+    return cpdist(
+        left.letters.tolist(),
+        right.letters.tolist(),
+        scorer=Indel.normalized_similarity,
+        dtype=np.float64,
+    )
+
+
+FEATURES: Mapping[str, Callable[[TitleTable, TitleTable], FloatArray]] = MappingProxyType(
+    {"cosine": cosine, "jaccard": jaccard, "levenshtein": levenshtein}
+)
+FURTHER = tuple(FEATURES)[3:]
+"""Features beyond the study's own: an index knows no bound of them, and computes them last."""
+
+
+def pair_features(
+    left: TitleTable, right: TitleTable, names: Sequence[str] = tuple(FEATURES)
+) -> FloatArray:
+    """Compute features for the pairs (left[i], right[i]).
+
+    Parameters
+    ----------
+    left, right : TitleTable
+        Tables of the same length *n*.
+    names : sequence of str
+        Which of `FEATURES`; all by default.
+
+    Returns
+    -------
+    ndarray of float, shape (n, n_features)
+        Similarities in [0, 1], 1 = same, columns in the order of *names*.
+
+    Raises
+    ------
+    ValueError
+        The tables differ in length.
+
+    Examples
+    --------
+    >>> from judul_lib.study.arrays import ArrayTfidf
+    >>> titles, stems = ["Deteksi Hoaks", "Deteksi Padi"], ["deteksi hoaks", "deteksi padi"]
+    >>> table = TitleTable.build(titles, stems, ArrayTfidf(["deteksi", "hoaks"], np.ones(2)))
+    >>> row = pair_features(table.take([0]), table.take([1]), ["cosine", "jaccard"])
+    >>> row.round(3).tolist()
+    [[0.707, 0.333]]
+    """
+    if len(left) != len(right):
+        raise ValueError(f"tables of {len(left)} and {len(right)} titles cannot be paired")
+    values = np.empty((len(left), len(names)))
+    if len(left):
+        for column, name in enumerate(names):
+            values[:, column] = FEATURES[name](left, right)
+    return values
+
+
+def extract_pair_features(
+    vec1: Any,
+    vec2: Any,
+    text1: str,
+    text2: str,
+    raw1: str,
+    raw2: str,
+    *,
+    fold_case: bool = True,
+) -> FloatArray:
+    """Compute the features of one pair, with the study's signature.
+
+    Parameters
+    ----------
+    vec1, vec2 : sparse or dense row, shape (1, n_terms) or (n_terms,)
+        TF-IDF rows of the titles.
+    text1, text2 : str
+        Preprocessed titles.
+    raw1, raw2 : str
+        Titles as typed.
+    fold_case : bool
+        ``False`` compares letters with their case, as the study did.
+
+    Returns
+    -------
+    ndarray of float, shape (n_features,)
+        Cosine, Jaccard, Levenshtein ratio, and what else `FEATURES` names.
+
+    Examples
+    --------
+    >>> row = [[0.6, 0.8]]
+    >>> extract_pair_features(row, row, "deteksi hoaks", "deteksi", "Deteksi Hoaks", "DETEKSI")[:3]
+    array([1. , 0.5, 0.7])
+    """
+    left, right = (
+        TitleTable.build([raw], [text], _FixedRow(vec), fold_case=fold_case)
+        for raw, text, vec in ((raw1, text1, vec1), (raw2, text2, vec2))
+    )
+    return pair_features(left, right)[0]
+
+
+class _FixedRow:
+    """A 'vectorizer' that returns the row it was given."""
+
+    def __init__(self, row: Any) -> None:
+        self._row = row
+
+    def transform(self, _: Sequence[str]) -> csr_matrix:
+        return csr_matrix(self._row)

@@ -1,0 +1,118 @@
+"""Label pairs of titles by their cosine, as the study does.
+
+The label is a threshold on a number that is also a feature, so a model that is
+tested on such labels can only show that it found the threshold again. Notebook
+06 says what that means.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from judul_lib.core.errors import TrainingError
+from judul_lib.core.settings import SEED, LabelingSettings
+
+# Cells of the dense similarity block held at once: 160 MB.
+_BLOCK_CELLS = 20_000_000
+
+
+@dataclass(frozen=True)
+class LabeledPairs:
+    """Pairs of titles with labels.
+
+    Attributes
+    ----------
+    pairs : DataFrame
+        ``left``, ``right`` (row numbers in the corpus), ``cosine`` and
+        ``label`` (1 similar, 0 not), sorted by row numbers.
+    n_similar, n_grey, n_different : int
+        Unordered pairs of the whole corpus on each side of the thresholds and
+        between them.
+    """
+
+    pairs: pd.DataFrame
+    n_similar: int
+    n_grey: int
+    n_different: int
+
+
+def label_pairs(
+    tfidf_rows: Any,
+    *,
+    settings: LabelingSettings | None = None,
+    random_state: int = SEED,
+) -> LabeledPairs:
+    """Label the pairs of a corpus.
+
+    Parameters
+    ----------
+    tfidf_rows : sparse matrix, shape (n_titles, n_terms)
+        L2-normalised TF-IDF rows.
+    settings : LabelingSettings
+        Thresholds and sampling; the study's by default.
+    random_state : int
+        Seed of the sampled negatives. Each title draws from a generator of its
+        own, so that the sample does not depend on how the work is divided.
+
+    Returns
+    -------
+    LabeledPairs
+        All similar pairs, and for each title up to ``negatives_per_title`` of
+        its not-similar ones.
+
+    Raises
+    ------
+    TrainingError
+        The thresholds are not in order.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> label_pairs(np.array([[1.0, 0.0], [0.96, 0.28], [0.0, 1.0]])).pairs
+       left  right  cosine  label
+    0     0      1    0.96      1
+    1     0      2    0.00      0
+    """
+    settings = settings or LabelingSettings()
+    if not 0 <= settings.different_max < settings.similar_min <= 1:
+        raise TrainingError(
+            f"Ambang pelabelan terbalik: tidak mirip <= {settings.different_max}, mirip >= "
+            f"{settings.similar_min}. Pilih 0 <= tidak mirip < mirip <= 1."
+        )
+    rows = csr_matrix(tfidf_rows)
+    n = rows.shape[0]
+    similar: list[tuple[int, int, float]] = []
+    different: dict[tuple[int, int], float] = {}
+    n_similar = n_different = 0
+    step = max(1, _BLOCK_CELLS // max(n, 1))
+    for start in range(0, n, step):
+        block = np.clip((rows[start : start + step] @ rows.T).toarray(), 0.0, 1.0)
+        for left, cosines in enumerate(block, start=start):
+            later = cosines[left + 1 :]
+            matches = np.flatnonzero(later >= settings.similar_min) + left + 1
+            similar += [(left, int(right), float(cosines[right])) for right in matches]
+            n_similar += len(matches)
+            n_different += int((later <= settings.different_max).sum())
+            for right in _draw(cosines, left, settings, random_state):
+                different[min(left, right), max(left, right)] = float(cosines[right])
+    records = [(*pair, 1) for pair in similar]
+    records += [(left, right, value, 0) for (left, right), value in different.items()]
+    if settings.ordered:
+        records += [(right, left, value, label) for left, right, value, label in records]
+    pairs = pd.DataFrame(sorted(records), columns=["left", "right", "cosine", "label"])
+    n_grey = n * (n - 1) // 2 - n_similar - n_different
+    return LabeledPairs(pairs, n_similar, n_grey, n_different)
+
+
+def _draw(
+    cosines: NDArray[np.float64], title: int, settings: LabelingSettings, random_state: int
+) -> list[int]:
+    candidates = np.flatnonzero(cosines <= settings.different_max)
+    candidates = candidates[candidates != title]
+    size = min(settings.negatives_per_title, len(candidates))
+    rng = np.random.default_rng([random_state, title])
+    return [int(right) for right in rng.choice(candidates, size=size, replace=False)]

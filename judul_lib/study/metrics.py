@@ -1,0 +1,294 @@
+"""Numbers that say how good predictions are, with bootstrap intervals."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import binomtest
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
+from judul_lib.core.settings import DECISION_THRESHOLD, DIFFERENT, SEED, SIMILAR
+
+CONFIDENCE = 0.95
+"""Coverage of every interval."""
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class _Ranking:
+    """Counts of similar and other pairs from each distinct score upwards, best score first.
+
+    A bootstrap only changes how often each pair counts, so thousands of
+    resamples need no sorting and no call of a library.
+    """
+
+    true_positives: FloatArray
+    false_positives: FloatArray
+    n_called: int
+    """Number of distinct scores that reach the threshold."""
+
+    @property
+    def confusion(self) -> tuple[float, float, float, float]:
+        """True positives, false positives, false negatives, true negatives at the threshold."""
+        called = self.n_called - 1
+        tp, fp = (self.true_positives[called], self.false_positives[called]) if self.n_called else (0, 0)
+        return tp, fp, self.true_positives[-1] - tp, self.false_positives[-1] - fp
+
+
+def _ratio(part: float, whole: float, otherwise: float = 0.0) -> float:
+    return float(part / whole) if whole else otherwise
+
+
+def _accuracy(ranking: _Ranking) -> float:
+    tp, fp, fn, tn = ranking.confusion
+    return _ratio(tp + tn, tp + fp + fn + tn)
+
+
+def _f1_weighted(ranking: _Ranking) -> float:
+    tp, fp, fn, tn = ranking.confusion
+    similar, different = _ratio(2 * tp, 2 * tp + fp + fn), _ratio(2 * tn, 2 * tn + fp + fn)
+    return _ratio((tp + fn) * similar + (tn + fp) * different, tp + fp + fn + tn)
+
+
+def _roc_auc(ranking: _Ranking) -> float:
+    tp, fp = (np.concatenate([[0.0], c]) for c in (ranking.true_positives, ranking.false_positives))
+    return _ratio(float(np.trapezoid(tp, fp)), tp[-1] * fp[-1], otherwise=float("nan"))
+
+
+def _average_precision(ranking: _Ranking) -> float:
+    tp, fp = ranking.true_positives, ranking.false_positives
+    precision = np.divide(tp, tp + fp, out=np.zeros(len(tp)), where=tp + fp > 0)
+    gained = np.diff(tp, prepend=0.0)
+    return _ratio(float(gained @ precision), tp[-1], otherwise=float("nan"))
+
+
+METRICS: Mapping[str, Callable[[_Ranking], float]] = MappingProxyType(
+    {
+        "accuracy": _accuracy,
+        "f1_weighted": _f1_weighted,
+        "roc_auc": _roc_auc,
+        "average_precision": _average_precision,
+    }
+)
+"""Names as in ``sklearn.metrics``, whose values they equal; NaN where one is not defined."""
+
+
+class _Scored:
+    """Labels and scores, sorted once."""
+
+    def __init__(self, labels: ArrayLike, scores: ArrayLike, threshold: float) -> None:
+        self._labels = np.asarray(labels, dtype=float)
+        values, level = np.unique(-np.asarray(scores, dtype=float), return_inverse=True)
+        self._level, self._n_levels = level, len(values)
+        self._n_called = int((-values >= threshold).sum())
+
+    def metrics(self, weights: FloatArray | None = None) -> dict[str, float]:
+        """Compute every metric; *weights* say how often each pair counts."""
+        weights = np.ones(len(self._labels)) if weights is None else weights
+        similar = np.bincount(self._level, weights * self._labels, self._n_levels)
+        every = np.bincount(self._level, weights, self._n_levels)
+        ranking = _Ranking(np.cumsum(similar), np.cumsum(every - similar), self._n_called)
+        return {name: metric(ranking) for name, metric in METRICS.items()}
+
+
+def score_predictions(
+    labels: ArrayLike, scores: ArrayLike, *, threshold: float = DECISION_THRESHOLD
+) -> dict[str, float]:
+    """Compute every metric of `METRICS`.
+
+    Parameters
+    ----------
+    labels : array of {0, 1}, shape (n,)
+    scores : array of float in [0, 1], shape (n,), n >= 1
+    threshold : float
+        Score from which a pair counts as similar.
+
+    Examples
+    --------
+    >>> score_predictions([0, 1], [0.2, 0.9])["roc_auc"]
+    1.0
+    """
+    return _Scored(labels, scores, threshold).metrics()
+
+
+def bootstrap_intervals(
+    labels: ArrayLike,
+    scores: ArrayLike,
+    groups: ArrayLike | None = None,
+    *,
+    threshold: float = DECISION_THRESHOLD,
+    n_resamples: int = 1000,
+    random_state: int = SEED,
+) -> pd.DataFrame:
+    """Percentile bootstrap interval of every metric, with the coverage `CONFIDENCE`.
+
+    Parameters
+    ----------
+    labels, scores : arrays, shape (n,)
+        As in `score_predictions`.
+    groups : array, shape (n,)
+        Pairs of one group are drawn together, because pairs that share a title
+        are not independent. Each pair is its own group by default.
+    n_resamples : int
+        Resamples drawn.
+
+    Returns
+    -------
+    DataFrame
+        Index: metric; columns ``estimate``, ``low``, ``high``.
+
+    References
+    ----------
+    Efron, B., & Tibshirani, R. (1993). *An Introduction to the Bootstrap*;
+    for groups: Field, C. A., & Welsh, A. H. (2007), *Bootstrapping clustered data*.
+
+    Examples
+    --------
+    >>> table = bootstrap_intervals([0, 0, 1, 1], [0.1, 0.6, 0.4, 0.9], n_resamples=20)
+    >>> table.columns.tolist(), float(table.loc["accuracy", "estimate"])
+    (['estimate', 'low', 'high'], 0.5)
+    """
+    scored = _Scored(labels, scores, threshold)
+    draws = resampled_weights(len(np.asarray(labels)), groups, n_resamples, random_state)
+    table = pd.DataFrame([scored.metrics(weights) for weights in draws])
+    return _intervals(scored.metrics(), table)
+
+
+def bootstrap_differences(
+    labels: ArrayLike,
+    old: ArrayLike,
+    new: ArrayLike,
+    groups: ArrayLike | None = None,
+    *,
+    threshold: float = DECISION_THRESHOLD,
+    n_resamples: int = 1000,
+    random_state: int = SEED,
+) -> pd.DataFrame:
+    """Percentile bootstrap interval of how much better new scores are than old ones.
+
+    Both are judged on the same resamples: what makes a resample easy or hard
+    falls out of their difference.
+
+    Parameters
+    ----------
+    labels, old, new : arrays, shape (n,)
+        Scores of two models for the same pairs; else as in `bootstrap_intervals`.
+
+    Returns
+    -------
+    DataFrame
+        Index: metric; columns ``old``, ``new``, ``difference``, ``low``, ``high``.
+
+    Examples
+    --------
+    >>> better = bootstrap_differences([0, 1] * 20, [0.4, 0.3] * 20, [0.1, 0.9] * 20)
+    >>> better.loc["accuracy", ["old", "new", "difference"]].tolist()
+    [0.5, 1.0, 0.5]
+    """
+    first, second = (_Scored(labels, scores, threshold) for scores in (old, new))
+    draws = resampled_weights(len(np.asarray(labels)), groups, n_resamples, random_state)
+    pairs = [(first.metrics(weights), second.metrics(weights)) for weights in draws]
+    before, after = (pd.DataFrame(list(side)) for side in zip(*pairs, strict=True))
+    olds, news = first.metrics(), second.metrics()
+    gained = {name: news[name] - olds[name] for name in METRICS}
+    found = _intervals(gained, after - before).rename(columns={"estimate": "difference"})
+    return pd.DataFrame({"old": olds, "new": news}).join(found).loc[list(METRICS)]
+
+
+def resampled_weights(
+    n: int, groups: ArrayLike | None, n_resamples: int, random_state: int
+) -> Iterator[FloatArray]:
+    """Give for each resample how often each pair counts; pairs of a group are drawn together.
+
+    Parameters
+    ----------
+    n : int
+        Number of pairs.
+    groups, n_resamples, random_state
+        As for `bootstrap_intervals`.
+
+    Examples
+    --------
+    >>> [weights.tolist() for weights in resampled_weights(3, ["a", "a", "b"], 3, 0)]
+    [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0], [0.0, 0.0, 2.0]]
+    """
+    own = np.arange(n) if groups is None else np.asarray(groups)
+    names, member = np.unique(own, return_inverse=True)
+    rng = np.random.default_rng(random_state)
+    drawn = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=n_resamples)
+    return (times[member].astype(float) for times in drawn)
+
+
+def share_interval(count: int, n: int) -> tuple[float, float, float]:
+    """Return a share, and the bounds of Wilson's interval.
+
+    Examples
+    --------
+    >>> [round(value, 3) for value in share_interval(1, 10)]
+    [0.1, 0.018, 0.404]
+    """
+    exact = binomtest(count, n)
+    bounds = exact.proportion_ci(CONFIDENCE, method="wilson")
+    return float(exact.statistic), float(bounds.low), float(bounds.high)
+
+
+def _intervals(estimates: Mapping[str, float], resampled: pd.DataFrame) -> pd.DataFrame:
+    tail = (1 - CONFIDENCE) / 2
+    columns = {
+        "estimate": pd.Series(estimates),
+        "low": resampled.quantile(tail),
+        "high": resampled.quantile(1 - tail),
+    }
+    return pd.DataFrame(columns).loc[list(METRICS)]
+
+
+def intervals_of_tests(
+    tests: Mapping[str, pd.DataFrame], *, group: str | None = None, **options: Any
+) -> dict[str, pd.DataFrame]:
+    """Apply `bootstrap_intervals` to several test sets.
+
+    Parameters
+    ----------
+    tests : mapping of str to DataFrame
+        Each with ``label`` and ``probability``.
+    group : str
+        Column whose equal values are drawn together.
+    **options
+        Passed on.
+    """
+    return {
+        name: bootstrap_intervals(
+            test["label"], test["probability"], test[group] if group else None, **options
+        )
+        for name, test in tests.items()
+    }
+
+
+def classification_report_frame(
+    labels: ArrayLike, scores: ArrayLike, *, threshold: float = DECISION_THRESHOLD
+) -> pd.DataFrame:
+    """Precision, recall, F1 and support of each class.
+
+    Examples
+    --------
+    >>> classification_report_frame([0, 1, 1], [0.2, 0.9, 0.4])["recall"].tolist()
+    [1.0, 0.5]
+    """
+    predicted = np.asarray(scores, dtype=float) >= threshold
+    values = precision_recall_fscore_support(labels, predicted, labels=[0, 1], zero_division=0)
+    columns = ["precision", "recall", "f1", "support"]
+    frame = pd.DataFrame(np.transpose(values), index=[DIFFERENT, SIMILAR], columns=columns)
+    return frame.astype({"support": int})
+
+
+def confusion_frame(
+    labels: ArrayLike, scores: ArrayLike, *, threshold: float = DECISION_THRESHOLD
+) -> pd.DataFrame:
+    """Count pairs: rows the label, columns the prediction."""
+    predicted = np.asarray(scores, dtype=float) >= threshold
+    names = [DIFFERENT, SIMILAR]
+    return pd.DataFrame(confusion_matrix(labels, predicted, labels=[0, 1]), names, names)

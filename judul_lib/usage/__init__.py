@@ -1,0 +1,1 @@
+"""The log of answers and opinions, and what it tells: monitoring, drift, alerts."""

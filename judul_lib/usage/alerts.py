@@ -1,0 +1,268 @@
+"""What in the log calls for somebody: each alert with its level, since when, how much, what to do."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from types import MappingProxyType
+from typing import Any
+
+import pandas as pd
+
+from judul_lib.core.settings import MODEL_TITLES
+from judul_lib.training.drift import ModelBaseline
+from judul_lib.usage.frames import Usage, local_day
+from judul_lib.usage.monitoring import DRIFT_DAYS, MEASURED, SLOW_SECONDS, DriftByDay, drift_by_day
+
+ALERT_COLUMNS = ("tingkat", "jenis", "apa", "sejak", "nilai", "batas", "tanggapan", "tindakan")
+
+
+@dataclass(frozen=True)
+class Level:
+    """A level of incident.
+
+    Attributes
+    ----------
+    meaning : str
+    within : str
+        How soon somebody has to look at it (the study).
+    """
+
+    meaning: str
+    within: str
+
+
+INCIDENT_LEVELS: Mapping[str, Level] = MappingProxyType(
+    {
+        "P1": Level("model tidak dapat dimuat, atau tidak ada jawaban sama sekali", "1 jam"),
+        "P2": Level("jawaban lambat, atau data bergeser dari garis dasar", "1 hari kerja"),
+        "P3": Level("hal lain yang perlu dilihat", "1 minggu"),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Alert:
+    """A kind of alert.
+
+    Attributes
+    ----------
+    level : str
+        One of `INCIDENT_LEVELS`.
+    to_do : str
+        The first thing to do.
+    """
+
+    level: str
+    to_do: str
+
+
+FAILED, SILENT, SLOW, DRIFT = "model-gagal", "tanpa-jawaban", "lambat", "bergeser"
+ERRORS, EMPTY, FUTURE = "galat", "tanpa-hasil", "jam"
+ALERTS: Mapping[str, Alert] = MappingProxyType(
+    {
+        FAILED: Alert(
+            "P1",
+            "Periksa foldernya dengan `judul models verify`; pulihkan dari cadangan, atau buat lagi "
+            "dengan `make run`.",
+        ),
+        SILENT: Alert(
+            "P1",
+            "Buka halaman dan periksa satu judul; mulai ulang layanan, lalu lihat jenis galatnya "
+            "dengan `judul monitor`.",
+        ),
+        SLOW: Alert(
+            "P2",
+            "Periksa beban mesin dan ukuran arsip; untuk arsip besar pakai `judul index build`.",
+        ),
+        DRIFT: Alert(
+            "P2",
+            "Lihat judul yang masuk belakangan ini. Bila memang topiknya berubah, perbarui arsip "
+            "dan latih model lagi; bila tidak, cari sebabnya di data masukan.",
+        ),
+        ERRORS: Alert("P3", "Lihat jenis galat yang paling sering, lalu perbaiki sebabnya."),
+        EMPTY: Alert("P3", "Periksa apakah arsip yang dipakai halaman masih lengkap."),
+        FUTURE: Alert(
+            "P3", "Periksa jam mesin (NTP). Baris itu tidak ikut dihitung sampai waktunya tiba."
+        ),
+    }
+)
+"""What `find_alerts` finds; `judul_lib.governance.incident_playbook` has all the steps."""
+
+MOST_ERRORS, MOST_EMPTY = 0.05, 0.2
+"""Share of the questions that may end in an error, and of the answers that may be without a result."""
+
+# Answers within the days looked at, below which a share or a percentile says nothing.
+_LEAST_SLOW, _LEAST_SHARE = 20, 100
+# Days for what has to be noticed soon: yesterday counts, as a morning has few answers.
+_SOON = 2
+# Errors without a single answer that are more than somebody's bad luck.
+_LEAST_ERRORS = 3
+Found = tuple[Any, Any]
+"""How much, and the bound."""
+
+
+def find_alerts(
+    usage: Usage,
+    baselines: Mapping[str, ModelBaseline],
+    now: datetime,
+    by_day: DriftByDay | None = None,
+) -> pd.DataFrame:
+    """Look for everything that calls for somebody.
+
+    Parameters
+    ----------
+    usage : Usage
+        With rows of the future, if there are any: they are an alert themselves.
+    baselines : mapping of str to ModelBaseline
+        By model.
+    now : datetime
+        In UTC.
+    by_day : callable
+        As from `judul_lib.usage.monitoring.drift_by_day`, for the rows that are not of
+        the future.
+
+    Returns
+    -------
+    DataFrame, shape (n, 8)
+        Most urgent first; ``jenis`` is one of `ALERTS`. ``sejak`` is the first
+        day of those up to today on all of which the condition held.
+    """
+    past, n_future = usage.real_if_any().until(now)
+    today = local_day(now)
+    rows = [
+        *_failed_loads(past),
+        *_since(past, today, SILENT, "Tidak ada jawaban, hanya galat", _silent(past)),
+        *_since(past, today, SLOW, "Waktu jawab (p95, detik) terlalu lama", _slow(past)),
+        *_drifts(past, baselines, by_day or drift_by_day(past, baselines), today),
+        *_since(past, today, ERRORS, "Bagian pemeriksaan yang berakhir dengan galat", _errors(past)),
+        *_since(past, today, EMPTY, "Bagian jawaban tanpa hasil", _empty(past)),
+    ]
+    if n_future:
+        rows.append(_row(FUTURE, "Baris log bertanggal di masa depan", today, (n_future, 0)))
+    frame = pd.DataFrame(rows, columns=list(ALERT_COLUMNS)).astype({"nilai": object, "batas": object})
+    return frame.sort_values("tingkat", kind="stable", ignore_index=True)
+
+
+def _row(kind: str, what: str, since: pd.Timestamp, found: Found) -> tuple[Any, ...]:
+    alert = ALERTS[kind]
+    within = INCIDENT_LEVELS[alert.level].within
+    return alert.level, kind, what, since.date(), *found, within, alert.to_do
+
+
+def held_since(
+    condition: Callable[[pd.Timestamp], Found | None], today: pd.Timestamp, first: pd.Timestamp
+) -> tuple[pd.Timestamp, Found] | None:
+    """Return since which day a condition has held on every day up to today, and what it found today.
+
+    None where it does not hold today. Days before `first` are not looked at.
+
+    Examples
+    --------
+    >>> days = pd.to_datetime(["2026-01-02", "2026-01-03"])
+    >>> slow = lambda day: "slow" if day in days else None
+    >>> since, _ = held_since(slow, days[1], pd.Timestamp(2026, 1, 1))
+    >>> since.date().isoformat()
+    '2026-01-02'
+    """
+    now = condition(today)
+    if now is None:
+        return None
+    since = today
+    while since > first and condition(since - pd.Timedelta(days=1)) is not None:
+        since -= pd.Timedelta(days=1)
+    return since, now
+
+
+def _since(
+    usage: Usage,
+    today: pd.Timestamp,
+    kind: str,
+    what: str,
+    condition: Callable[[pd.Timestamp], Found | None],
+) -> Iterator[tuple[Any, ...]]:
+    days = [frame["day"].min() for frame in usage.tables.values() if len(frame)]
+    held = held_since(condition, today, min(days)) if days else None
+    if held is not None:
+        yield _row(kind, what, *held)
+
+
+def _recent(frame: pd.DataFrame, day: pd.Timestamp, days: int) -> pd.DataFrame:
+    return frame[frame["day"].between(day - pd.Timedelta(days=days - 1), day)]
+
+
+def _failed_loads(usage: Usage) -> Iterator[tuple[Any, ...]]:
+    loads = usage.events[usage.events["kind"].isin(["model_loaded", "model_failed"])]
+    for model, events in loads.groupby("model"):
+        failed = (events["kind"] == "model_failed").to_numpy()
+        n_last = len(failed) if failed.all() else int(failed[::-1].argmin())
+        if n_last:
+            since = events["day"].iloc[-n_last]
+            yield _row(FAILED, f"{_title(model)} tidak dapat dimuat", since, (n_last, 0))
+
+
+def _silent(usage: Usage) -> Callable[[pd.Timestamp], Found | None]:
+    errors = usage.events[usage.events["kind"] == "error"]
+
+    def condition(day: pd.Timestamp) -> Found | None:
+        n_errors = len(_recent(errors, day, _SOON))
+        is_silent = n_errors >= _LEAST_ERRORS and _recent(usage.predictions, day, _SOON).empty
+        return (n_errors, 0) if is_silent else None
+
+    return condition
+
+
+def _slow(usage: Usage) -> Callable[[pd.Timestamp], Found | None]:
+    def condition(day: pd.Timestamp) -> Found | None:
+        seconds = _recent(usage.predictions, day, _SOON)["seconds"]
+        p95 = float(seconds.quantile(0.95)) if len(seconds) >= _LEAST_SLOW else 0.0
+        return (p95, SLOW_SECONDS) if p95 > SLOW_SECONDS else None
+
+    return condition
+
+
+def _errors(usage: Usage) -> Callable[[pd.Timestamp], Found | None]:
+    errors = usage.events[usage.events["kind"] == "error"]
+
+    def condition(day: pd.Timestamp) -> Found | None:
+        n_errors = len(_recent(errors, day, DRIFT_DAYS))
+        return _above(n_errors, n_errors + len(_recent(usage.predictions, day, DRIFT_DAYS)), MOST_ERRORS)
+
+    return condition
+
+
+def _empty(usage: Usage) -> Callable[[pd.Timestamp], Found | None]:
+    def condition(day: pd.Timestamp) -> Found | None:
+        asked = _recent(usage.predictions, day, DRIFT_DAYS)
+        return _above(int((asked["n_results"] == 0).sum()), len(asked), MOST_EMPTY)
+
+    return condition
+
+
+def _above(count: int, n: int, most: float) -> Found | None:
+    return (count / n, most) if n >= _LEAST_SHARE and count / n > most else None
+
+
+def _drifts(
+    usage: Usage, models: Iterable[str], by_day: DriftByDay, today: pd.Timestamp
+) -> Iterator[tuple[Any, ...]]:
+    for model in models:
+        for name, measured in MEASURED.items():
+            found = partial(_found, by_day, model, name)
+
+            def condition(
+                day: pd.Timestamp, found: Callable[..., dict[str, Found]] = found
+            ) -> Found | None:
+                return next(iter(found(day).values()), None)
+
+            what = f"{measured.capitalize()} {_title(model)} bergeser ({', '.join(found(today))})"
+            yield from _since(usage, today, DRIFT, what, condition)
+
+
+def _found(by_day: DriftByDay, model: str, name: str, day: pd.Timestamp) -> dict[str, Found]:
+    drift = by_day(model, day)[name]
+    return dict(drift.found) if drift is not None else {}
+
+
+def _title(model: Any) -> str:
+    return MODEL_TITLES.get(str(model), f"model {model}")

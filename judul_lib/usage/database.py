@@ -1,0 +1,321 @@
+"""The log's tables, in SQLite or PostgreSQL: made and brought up to date.
+
+SQLite needs nothing and suits one machine; PostgreSQL suits a server that
+several people use. Times are UTC. What a user typed is a keyed hash.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from judul_lib.core.errors import LogError
+from judul_lib.core.sqlite import ASIDE_STAMP as ASIDE_STAMP
+from judul_lib.core.sqlite import alone_with, begun, file_engine, is_broken, path_of, set_aside
+
+SCHEMA_VERSION = 3
+DATABASE_VARIABLE = "JUDUL_DATABASE_URL"
+DATABASE_FILE = "judul.db"
+# Seconds that a statement waits for another process's transaction, or for a server to answer.
+_LOCK_WAIT, _CONNECT_WAIT = 0.25, 3
+PATIENCE = 10.0
+"""Seconds that a command waits for other writers, where no answer waits for it."""
+
+metadata = sa.MetaData()
+schema_version = sa.Table("schema_version", metadata, sa.Column("version", sa.Integer, primary_key=True))
+
+
+def _usage_table(name: str, *columns: sa.Column[Any]) -> sa.Table:
+    """Return a table of what somebody did at some time, really or not."""
+    return sa.Table(
+        name, metadata,
+        sa.Column("id", sa.String(32), primary_key=True),
+        sa.Column("time", sa.DateTime, nullable=False, index=True),
+        sa.Column("user", sa.String(16), index=True),
+        *columns,
+        sa.Column("simulated", sa.Boolean, nullable=False),
+    )  # fmt: skip
+
+
+predictions = _usage_table(
+    "predictions",
+    sa.Column("source", sa.String(16), nullable=False),
+    sa.Column("query_hash", sa.String(16), nullable=False),
+    sa.Column("query_length", sa.Integer, nullable=False),
+    sa.Column("query_words", sa.Integer, nullable=False),
+    sa.Column("query_text", sa.Text),
+    sa.Column("difference", sa.Float),
+    sa.Column("seconds", sa.Float, nullable=False),
+    sa.Column("n_results", sa.Integer, nullable=False),
+)
+scores = sa.Table(
+    "scores", metadata,
+    sa.Column("prediction_id", sa.String(32), primary_key=True),
+    sa.Column("model", sa.String(32), primary_key=True),
+    sa.Column("version", sa.String(64)),
+    sa.Column("probability", sa.Float),
+    sa.Column("match_hash", sa.String(16)),
+    sa.Column("match_text", sa.Text),
+    sa.Column("unknown_share", sa.Float),
+)  # fmt: skip
+feedback = _usage_table(
+    "feedback",
+    sa.Column("model", sa.String(32), nullable=False),
+    sa.Column("label", sa.String(16), nullable=False),
+    sa.Column("probability", sa.Float, nullable=False),
+    sa.Column("threshold", sa.Float, nullable=False),
+    sa.Column("is_right", sa.Boolean),
+    sa.Column("rating", sa.Integer),
+    sa.Column("query_hash", sa.String(16)),
+    sa.Column("match_hash", sa.String(16)),
+    sa.Column("query_text", sa.Text),
+    sa.Column("match_text", sa.Text),
+)
+events = _usage_table(
+    "events",
+    sa.Column("kind", sa.String(32), nullable=False),
+    sa.Column("model", sa.String(32)),
+    sa.Column("detail", sa.String(200)),
+    sa.Column("seconds", sa.Float),
+)
+audit = sa.Table(
+    "audit", metadata,
+    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("time", sa.DateTime, nullable=False),
+    sa.Column("actor", sa.String(64), nullable=False),
+    sa.Column("action", sa.String(32), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("details", sa.Text, nullable=False),
+    sa.Column("previous", sa.String(64), nullable=False),
+    sa.Column("hash", sa.String(64), nullable=False),
+)  # fmt: skip
+audit_head = sa.Table(
+    "audit_head", metadata,
+    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("hash", sa.String(64), nullable=False),
+    sa.Column("mac", sa.String(64), nullable=False),
+)  # fmt: skip
+USAGE_TABLES: Mapping[str, sa.Table] = {t.name: t for t in (predictions, scores, feedback, events)}
+"""Tables that hold what users did; the audit trail is kept apart."""
+
+
+def database_url(folder: Path) -> str:
+    """Return ``JUDUL_DATABASE_URL``, or the URL of ``judul.db`` in a folder.
+
+    Examples
+    --------
+    >>> database_url(Path("/srv/logs"))
+    'sqlite:////srv/logs/judul.db'
+    """
+    return os.environ.get(DATABASE_VARIABLE) or sqlite_url(folder)
+
+
+def sqlite_url(folder: Path) -> str:
+    """Return the URL of ``judul.db`` in a folder, whatever ``JUDUL_DATABASE_URL`` says."""
+    path = str(folder.resolve() / DATABASE_FILE)
+    return sa.URL.create("sqlite", database=path).render_as_string()
+
+
+def open_database(
+    url: str, *, warn: Callable[[str], None] = lambda text: None, lock_wait: float = _LOCK_WAIT
+) -> sa.Engine:
+    """Connect to the log, and make or migrate its tables.
+
+    Parameters
+    ----------
+    url : str
+        Of SQLAlchemy, such as ``sqlite:///judul.db`` or ``postgresql://host/judul``.
+    warn : callable
+        Told where a broken file was set aside for a new one.
+    lock_wait : float
+        Seconds to wait for another writer.
+
+    Raises
+    ------
+    LogError
+        The database cannot be reached or written, or a newer version of the
+        package made it.
+    """
+    try:
+        address = sa.make_url(url)
+    except (sa.exc.ArgumentError, ValueError) as error:  # A port that is no number is the latter.
+        raise LogError(
+            f"{DATABASE_VARIABLE} bukan alamat basis data. Contoh: postgresql://server/judul."
+        ) from error
+    if address.drivername in ("postgresql", "postgres"):
+        address = address.set(drivername="postgresql+psycopg")
+    is_file = address.drivername == "sqlite" and address.database not in (None, "", ":memory:")
+    if not is_file and address.drivername != "postgresql+psycopg":
+        raise LogError(
+            f"{DATABASE_VARIABLE} menyebut {address.drivername}; log disimpan di PostgreSQL "
+            "(postgresql://…) atau di berkas SQLite (sqlite:///…/judul.db)."
+        )
+    if is_file:
+        return _open_file(address, warn, lock_wait)
+    try:
+        engine = _server(address)
+    except ImportError as error:
+        raise LogError(
+            "Untuk PostgreSQL, pasang ekstra postgres: pip install 'judul-lib[postgres]'."
+        ) from error
+    return _brought_up_to_date(engine)
+
+
+def _open_file(address: sa.URL, warn: Callable[[str], None], lock_wait: float) -> sa.Engine:
+    path = path_of(address)
+    with alone_with(path):
+        try:
+            return _brought_up_to_date(file_engine(address, lock_wait))
+        except LogError as error:
+            if error.__cause__ is None or not is_broken(error.__cause__):
+                raise
+            tell_set_aside(set_aside(path), warn)
+            return _brought_up_to_date(file_engine(address, lock_wait))
+
+
+def tell_set_aside(path: Path, warn: Callable[[str], None]) -> None:
+    """Say where a broken file is now."""
+    warn(
+        f"Basis data log rusak. Berkas itu disimpan sebagai {path.name} dan yang baru dimulai; "
+        "pulihkan isinya dengan `judul govern restore` bila ada cadangan."
+    )
+
+
+@contextmanager
+def opened_database(
+    url: str, *, warn: Callable[[str], None] = lambda text: None, lock_wait: float = _LOCK_WAIT
+) -> Iterator[sa.Engine]:
+    """Give the log as from `open_database`, and let go of it afterwards."""
+    engine = open_database(url, warn=warn, lock_wait=lock_wait)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def _server(address: sa.URL) -> sa.Engine:
+    waits = {"connect_timeout": _CONNECT_WAIT, "options": "-c lock_timeout=2000 -c timezone=UTC"}
+    return sa.create_engine(address, connect_args=waits, pool_pre_ping=True)
+
+
+def _brought_up_to_date(engine: sa.Engine) -> sa.Engine:
+    try:
+        _bring_up_to_date(engine)
+    except sa.exc.DatabaseError as error:
+        engine.dispose()
+        raise unreachable(error) from error
+    return engine
+
+
+def _bring_up_to_date(engine: sa.Engine) -> None:
+    with engine.execution_options(reads_only=True).connect() as connection:
+        known = _stored_version(connection)
+    if known == SCHEMA_VERSION:
+        return
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(sa.text("SELECT pg_advisory_xact_lock(7483)"))
+        known = _stored_version(connection)  # Another process may have been faster.
+        if known is not None and known > SCHEMA_VERSION:
+            raise LogError(
+                f"Basis data log dibuat oleh versi yang lebih baru (skema {known}; versi ini mengenal "
+                f"{SCHEMA_VERSION}). Perbarui judul-lib, atau pilih basis data lain."
+            )
+        if known is None:
+            metadata.create_all(connection)
+            connection.execute(schema_version.insert().values(version=SCHEMA_VERSION))
+            return
+        for version in range(known, SCHEMA_VERSION):
+            for statement in MIGRATIONS[version]:
+                connection.execute(sa.text(statement))
+        connection.execute(schema_version.update().values(version=SCHEMA_VERSION))
+
+
+MIGRATIONS: Mapping[int, tuple[str, ...]] = {
+    1: (
+        "ALTER TABLE scores ADD COLUMN unknown_share FLOAT",
+        "ALTER TABLE scores ADD COLUMN version VARCHAR(64)",
+    ),
+    2: (
+        "CREATE TABLE IF NOT EXISTS audit_head (seq INTEGER NOT NULL PRIMARY KEY, "
+        "hash VARCHAR(64) NOT NULL, mac VARCHAR(64) NOT NULL)",
+    ),
+}
+"""What leads from each version of the tables to the next."""
+
+
+def _stored_version(connection: sa.Connection) -> int | None:
+    if not sa.inspect(connection).has_table(schema_version.name):
+        return None
+    return connection.execute(sa.select(schema_version.c.version)).scalar()
+
+
+def unreachable(error: Exception) -> LogError:
+    """Return a sentence for a database that cannot be used; it names no address or password."""
+    reason = str(getattr(error, "orig", None) or error).strip().splitlines()
+    return LogError(
+        f"Basis data log tidak dapat dipakai ({reason[0] if reason else type(error).__name__}). Periksa "
+        f"folder log, ruang disk, atau {DATABASE_VARIABLE}."
+    )
+
+
+@contextmanager
+def transaction(engine: sa.Engine, **options: Any) -> Iterator[sa.Connection]:
+    """Give a transaction that is committed with the end of a block, unless that fails.
+
+    Parameters
+    ----------
+    engine : Engine
+    options
+        Of the execution; ``reads_only=True`` waits for no writer.
+
+    Raises
+    ------
+    LogError
+        The database cannot be used; nothing is written then.
+    """
+    try:
+        with begun(engine.execution_options(**options)) as connection:
+            yield connection
+    except sa.exc.DatabaseError as error:
+        raise unreachable(error) from error
+
+
+def read_table(
+    engine: sa.Engine, table: sa.Table, *conditions: sa.ColumnElement[bool]
+) -> list[dict[str, Any]]:
+    """Return rows of a table as dictionaries, in the order of their time.
+
+    Raises
+    ------
+    LogError
+        The database cannot be used.
+    """
+    query = sa.select(table).where(*conditions)
+    if "time" in table.c:
+        query = query.order_by(table.c.time, *table.primary_key.columns)
+    with transaction(engine, reads_only=True) as connection:
+        return list(rows_of(connection, query))
+
+
+def rows_of(connection: sa.Connection, query: sa.Select[Any]) -> Iterator[dict[str, Any]]:
+    """Give the rows of a query as dictionaries.
+
+    Raises
+    ------
+    LogError
+        SQLite holds something else than a column is of: somebody wrote it there.
+    """
+    try:
+        for row in connection.execute(query).mappings():
+            if bytes in map(type, row.values()):
+                raise TypeError("bytes")
+            yield dict(row)
+    except (ValueError, TypeError) as error:
+        raise LogError(
+            f"Basis data log memuat nilai yang tidak ditulis oleh judul-lib ({error}). Periksa dengan "
+            "`judul govern verify`, dan pulihkan dari cadangan: `judul govern restore`."
+        ) from error

@@ -1,0 +1,246 @@
+"""Made-up usage, seeded and marked as such: for a fresh clone, and for tests that know the truth."""
+
+from collections.abc import Mapping
+from datetime import date
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import sqlalchemy as sa
+from scipy import stats
+
+from judul_lib.core.errors import LogError
+from judul_lib.core.pseudonyms import assigned_model
+from judul_lib.core.settings import DECISION_THRESHOLD, DIFFERENT, SIMILAR
+from judul_lib.training.drift import Baseline, ModelBaseline
+from judul_lib.usage.database import USAGE_TABLES, predictions, scores, transaction, unreachable
+from judul_lib.usage.frames import ZONE
+from judul_lib.usage.log import insert_units
+
+# How busy the days (Monday first) and the hours are, one to another.
+_WEEKDAYS = np.array([1.1, 1.2, 1.2, 1.1, 0.9, 0.4, 0.3])
+_HOURS = np.array([1, 1, 0, 0, 0, 1, 2, 5, 9, 11, 12, 9, 6, 9, 11, 10, 8, 5, 4, 6, 8, 7, 4, 2])
+# Correlation of two models' answers to one title, and by how much their answers move with drift:
+# in standard deviations of the normal variable behind each.
+_AGREEMENT, _DRIFT = 0.9, 1.2
+_USERS = 60
+# Shares of the questions.
+_FEEDBACK, _DOWNLOADS, _ERRORS, _EMPTY, _FAILED_LOADS = 0.08, 0.06, 0.004, 0.004, 0.01
+_RIGHT, _RATINGS = 0.85, (0.03, 0.05, 0.17, 0.4, 0.35)
+# Titles of a corpus without a model.
+_BELIEVABLE = 400
+Tables = dict[str, pd.DataFrame]
+
+
+def believable_baseline() -> ModelBaseline:
+    """Return a baseline without a model: beta-distributed probabilities, few unknown words.
+
+    Examples
+    --------
+    >>> believable_baseline().probability.n
+    400
+    """
+    ranks = (np.arange(_BELIEVABLE) + 0.5) / _BELIEVABLE
+    spreads = (stats.beta(2, 4), stats.beta(1, 7))
+    probability, unknown = (Baseline.of(spread.ppf(ranks)) for spread in spreads)
+    return ModelBaseline(probability, unknown)
+
+
+def simulated_tables(
+    *,
+    seed: int,
+    end: date,
+    days: int = 60,
+    n_per_day: float = 40,
+    models: tuple[str, ...] = ("full", "light"),
+    baselines: Mapping[str, ModelBaseline] = MappingProxyType({}),
+    drift_from: int | None = None,
+) -> Tables:
+    """Make up usage.
+
+    Parameters
+    ----------
+    seed : int
+        The same arguments give the same rows, ids too.
+    end : date
+        The last day, in local time.
+    days : int
+        Number of days; the first is day 0.
+    n_per_day : float
+        Questions a day, on average over a week.
+    models : tuple of str
+        Models that answer every question.
+    baselines : mapping of str to ModelBaseline
+        How each model's answers are spread; `believable_baseline` where there is none.
+    drift_from : int
+        Day from which on every model's probabilities are higher; never by default.
+
+    Returns
+    -------
+    dict of str to DataFrame
+        Rows of `judul_lib.usage.database.USAGE_TABLES`, marked as simulated.
+    """
+    rng = np.random.default_rng(seed)
+    known = {name: baselines.get(name) or believable_baseline() for name in models}
+    day, time = _times(rng, end, days, n_per_day)
+    n = len(day)
+    words = rng.poisson(11, n) + 3
+    asked = pd.DataFrame(
+        {
+            "id": _digits(rng, n, 32), "time": time,
+            "source": rng.choice(["page", "check"], n, p=[0.8, 0.2]),
+            "user": rng.choice(_digits(rng, _USERS, 16), n), "query_hash": _digits(rng, n, 16),
+            "query_length": (words * rng.normal(7.6, 0.6, n)).round().astype(int), "query_words": words,
+            "query_text": None, "difference": np.nan, "seconds": rng.lognormal(np.log(0.3), 0.5, n),
+            "n_results": np.where(rng.random(n) < _EMPTY, 0, 10), "simulated": True,
+        }
+    )[list(predictions.c.keys())]  # fmt: skip
+    shift = _DRIFT * (day >= drift_from) if drift_from is not None else 0.0
+    answered = _scores(rng, asked, known, shift)
+    tops = [answered[name]["probability"].to_numpy() for name in models[:2]]
+    asked["difference"] = tops[0] - tops[1] if tops[1:] else np.nan
+    return {
+        "predictions": asked,
+        "scores": pd.concat(answered.values(), ignore_index=True),
+        "feedback": _feedback(rng, asked, answered),
+        "events": _events(rng, asked, models),
+    }
+
+
+def simulate_usage(engine: sa.Engine, **choices: Any) -> int:
+    """Write made-up usage into a log, in the place of what was made up before.
+
+    Parameters
+    ----------
+    engine : Engine
+        From `judul_lib.usage.database.open_database`.
+    choices
+        As for `simulated_tables`.
+
+    Returns
+    -------
+    int
+        Number of questions.
+
+    Raises
+    ------
+    LogError
+        The log holds real rows, or the database cannot be used.
+    """
+    marked = [table for table in USAGE_TABLES.values() if "simulated" in table.c]
+    with transaction(engine) as connection:
+        for table in marked:
+            if connection.execute(sa.select(table.c.id).where(~table.c.simulated).limit(1)).first():
+                raise LogError(
+                    "Log ini berisi catatan penggunaan yang nyata, jadi tidak dicampur dengan data "
+                    "simulasi. Pilih folder lain dengan --into FOLDER."
+                )
+        made_up = sa.select(predictions.c.id).where(predictions.c.simulated)
+        connection.execute(scores.delete().where(scores.c.prediction_id.in_(made_up)))
+        for table in marked:
+            connection.execute(table.delete().where(table.c.simulated))
+    tables = simulated_tables(**choices)
+    try:
+        insert_units(engine, [{name: _rows(frame) for name, frame in tables.items()}])
+    except sa.exc.DatabaseError as error:
+        raise unreachable(error) from error
+    return len(tables["predictions"])
+
+
+def _times(
+    rng: np.random.Generator, end: date, days: int, n_per_day: float
+) -> tuple[np.ndarray, pd.DatetimeIndex]:
+    """Return for each question its day from 0 and its time in UTC, in order."""
+    calendar = pd.date_range(end=pd.Timestamp(end), periods=days)
+    busy = _WEEKDAYS[calendar.day_of_week] / _WEEKDAYS.mean()
+    day = np.repeat(np.arange(days), rng.poisson(n_per_day * busy))
+    hour = rng.choice(24, len(day), p=_HOURS / _HOURS.sum())
+    second = np.sort(86_400 * day + 3_600 * hour + rng.integers(0, 3_600, len(day)))
+    local = calendar[0] + pd.to_timedelta(second, unit="s")
+    return second // 86_400, pd.DatetimeIndex(local).tz_localize(ZONE).tz_convert("UTC").tz_localize(
+        None
+    )
+
+
+def _scores(
+    rng: np.random.Generator, asked: pd.DataFrame, known: Mapping[str, ModelBaseline], shift: Any
+) -> Tables:
+    n, is_empty = len(asked), (asked["n_results"] == 0).to_numpy()
+    common = rng.normal(size=n)
+    answered = {}
+    for name, baseline in known.items():
+        own = np.sqrt(_AGREEMENT) * common + np.sqrt(1 - _AGREEMENT) * rng.normal(size=n)
+        probability = baseline.probability.quantiles(stats.norm.cdf(own + shift))
+        answered[name] = pd.DataFrame(
+            {
+                "prediction_id": asked["id"], "model": name, "version": baseline.version,
+                "probability": np.where(is_empty, np.nan, probability),
+                "match_hash": _only(~is_empty, _digits(rng, n, 16)),
+                "match_text": None, "unknown_share": baseline.unknown.quantiles(rng.random(n)),
+            }
+        )  # fmt: skip
+    return answered
+
+
+def _feedback(rng: np.random.Generator, asked: pd.DataFrame, answered: Tables) -> pd.DataFrame:
+    chosen = np.flatnonzero((rng.random(len(asked)) < _FEEDBACK) & (asked["n_results"] > 0))
+    given, n = asked.iloc[chosen], len(chosen)
+    # As where models are compared on users: each answers one share of them.
+    model = np.array([assigned_model(user, dict.fromkeys(answered, 1.0)) for user in given["user"]])
+    shown = np.array([frame["probability"].to_numpy()[chosen] for frame in answered.values()])
+    probability = shown[pd.Index(list(answered)).get_indexer(pd.Index(model)), np.arange(n)]
+    is_rated = rng.random(n) < 0.5
+    ratings = rng.choice([1, 2, 3, 4, 5], n, p=_RATINGS)
+    return pd.DataFrame(
+        {
+            "id": _digits(rng, n, 32), "time": given["time"].to_numpy(),
+            "user": given["user"].to_numpy(), "model": model,
+            "label": np.where(probability >= DECISION_THRESHOLD, SIMILAR, DIFFERENT),
+            "probability": probability, "threshold": DECISION_THRESHOLD,
+            "is_right": _only(~is_rated, rng.random(n) < _RIGHT),
+            "rating": _only(is_rated, ratings),
+            "query_hash": given["query_hash"].to_numpy(), "match_hash": None,
+            "query_text": None, "match_text": None, "simulated": True,
+        }
+    )  # fmt: skip
+
+
+def _events(rng: np.random.Generator, asked: pd.DataFrame, models: tuple[str, ...]) -> pd.DataFrame:
+    def some(share: float, kind: str, detail: str) -> pd.DataFrame:
+        rows = asked.loc[rng.random(len(asked)) < share, ["time", "user"]]
+        return rows.assign(kind=kind, model=None, detail=detail, seconds=np.nan)
+
+    # A session begins about once in ten questions; a load that fails is tried again at once.
+    sessions = asked.loc[rng.random(len(asked)) < 0.1, ["time", "user"]]
+    parts = [some(_DOWNLOADS, "download", "csv"), some(_ERRORS, "error", "CorpusError")]
+    for model in models:
+        seconds = rng.lognormal(np.log(0.8), 0.3, len(sessions))
+        loaded = sessions.assign(kind="model_loaded", model=model, detail="", seconds=seconds)
+        failed = loaded[rng.random(len(loaded)) < _FAILED_LOADS]
+        before = failed["time"] - pd.Timedelta(seconds=5)
+        parts += [loaded, failed.assign(kind="model_failed", seconds=np.nan, time=before)]
+    events = pd.concat([part.astype({"model": object}) for part in parts if len(part)] or parts[:1])
+    events = events.sort_values("time", kind="stable", ignore_index=True)
+    columns = [column.name for column in USAGE_TABLES["events"].columns]
+    return events.assign(id=_digits(rng, len(events), 32), simulated=True)[columns]
+
+
+def _only(keep: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return values as objects, None where they are not to be kept."""
+    return pd.Series(values, dtype=object).where(keep, None).to_numpy()
+
+
+def _digits(rng: np.random.Generator, n: int, digits: int) -> np.ndarray:
+    text = rng.bytes(n * digits // 2).hex()
+    return np.array([text[k : k + digits] for k in range(0, n * digits, digits)], dtype=f"U{digits}")
+
+
+def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return rows as the database takes them: Python's own values, None where there is none."""
+    plain = frame.astype(object).where(frame.notna(), None)
+    if "time" in plain:
+        plain["time"] = pd.Series(
+            list(frame["time"].dt.to_pydatetime()), index=frame.index, dtype=object
+        )
+    return [{str(name): value for name, value in row.items()} for row in plain.to_dict("records")]

@@ -1,0 +1,183 @@
+"""Rows of the log that wait in a file, one unit a line, until the database can take them."""
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from judul_lib.core.locks import locked_file
+
+if TYPE_CHECKING:
+    from sqlalchemy.types import TypeEngine
+
+SPOOL_FILE, DAMAGED_FILE = "spool.jsonl", "spool.rusak.jsonl"
+# Of bytes that are no UTF-8: read and written without a change.
+_AS_IT_IS = "surrogateescape"
+_DAMAGES = (ValueError, TypeError, AttributeError, KeyError, RecursionError)
+Unit = dict[str, list[dict[str, Any]]]
+"""Rows by the name of their table; they are taken in together or not at all."""
+
+
+def append_to_spool(folder: Path, unit: Unit) -> None:
+    """Append a unit as one line.
+
+    Raises
+    ------
+    OSError
+        No permission, disk full.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as name:
+    ...     append_to_spool(folder := Path(name), {"feedback": []})
+    ...     with spooled(folder) as (units, damaged, empty):
+    ...         units, damaged
+    ...         empty()
+    ...     has_spooled(folder)
+    ([{'feedback': []}], [])
+    False
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    line = (spool_line(unit) + "\n").encode()
+    with locked_file(folder / SPOOL_FILE) as handle:
+        size = os.fstat(handle).st_size
+        if size and os.pread(handle, 1, size - 1) != b"\n":
+            line = b"\n" + line  # A writer was killed within its line.
+        written = os.write(handle, line)
+        if written < len(line):
+            os.ftruncate(handle, size)
+            raise OSError(28, "No space left on device")
+
+
+def spool_line(unit: Unit) -> str:
+    """Return a unit as a line of the spool."""
+    return json.dumps(unit, ensure_ascii=False, default=datetime.isoformat)
+
+
+def set_damaged_aside(folder: Path, lines: Iterable[str]) -> None:
+    """Append lines that cannot be taken in to a file of their own.
+
+    Raises
+    ------
+    OSError
+        No permission, disk full.
+    """
+    handle = os.open(folder / DAMAGED_FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    with os.fdopen(handle, "a", encoding="utf-8", errors=_AS_IT_IS) as stream:
+        stream.writelines(f"{line}\n" for line in lines)
+
+
+def has_spooled(folder: Path) -> bool:
+    """Tell whether something waits in the spool."""
+    try:
+        return (folder / SPOOL_FILE).stat().st_size > 0
+    except OSError:
+        return False
+
+
+@contextmanager
+def spooled(folder: Path) -> Iterator[tuple[list[Unit], list[str], Callable[[], None]]]:
+    """Give the units in the spool, damaged lines, and what empties it; others wait meanwhile."""
+    if not has_spooled(folder):
+        yield [], [], lambda: None
+        return
+    with locked_file(folder / SPOOL_FILE) as handle:
+        units, damaged = [], []
+        for line in filter(None, os.pread(handle, os.fstat(handle).st_size, 0).split(b"\n")):
+            try:
+                units.append(_read_unit(line))
+            except _DAMAGES:
+                damaged.append(line.decode("utf-8", _AS_IT_IS))
+        yield units, damaged, lambda: os.ftruncate(handle, 0)
+
+
+def edit_spool(folder: Path, edit: Callable[[Unit], Unit], keeps_damaged: Callable[[str], bool]) -> None:
+    """Take rows out of the spool and out of the file of damaged lines.
+
+    What goes is overwritten where it stands, since another process may have the
+    file open; an empty line means nothing.
+
+    Parameters
+    ----------
+    edit : callable
+        Takes a unit and returns what is kept of it.
+    keeps_damaged : callable
+        Tells whether a line that cannot be read is kept.
+    """
+    for name in (SPOOL_FILE, DAMAGED_FILE):
+        if (folder / name).exists():
+            with locked_file(folder / name) as handle:
+                _edit_lines(folder / name, handle, edit, keeps_damaged)
+
+
+def _edit_lines(
+    path: Path, handle: int, edit: Callable[[Unit], Unit], keeps_damaged: Callable[[str], bool]
+) -> None:
+    lines = os.pread(handle, os.fstat(handle).st_size, 0).split(b"\n")
+    # Linux appends whatever is written through a handle opened for appending.
+    with path.open("r+b") as stream:
+        offset = 0
+        for line in lines:
+            kept = _edited(line, edit, keeps_damaged) if line else line
+            start, offset = offset, offset + len(line) + 1
+            if kept != line:
+                stream.seek(start)
+                stream.write(kept.ljust(len(line), b"\n"))
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _edited(line: bytes, edit: Callable[[Unit], Unit], keeps_damaged: Callable[[str], bool]) -> bytes:
+    try:
+        unit = _read_unit(line)
+    except _DAMAGES:
+        return line if keeps_damaged(line.decode("utf-8", _AS_IT_IS)) else b""
+    kept = {name: rows for name, rows in edit(unit).items() if rows}
+    if kept == unit:
+        return line
+    return _short(kept) if kept else b""
+
+
+def _short(unit: Unit) -> bytes:
+    """Return a unit without blanks: what is kept of a line takes its place."""
+    return json.dumps(
+        unit, ensure_ascii=False, separators=(",", ":"), default=datetime.isoformat
+    ).encode()
+
+
+def _read_unit(line: bytes) -> Unit:
+    """Read a line as rows that the tables can have: what fits none of them would wait for ever.
+
+    Raises
+    ------
+    ValueError, TypeError, AttributeError, KeyError, RecursionError
+        There are none: other tables or columns, no time, no text, or longer in the form of the log.
+    """
+    from judul_lib.usage.database import USAGE_TABLES
+
+    unit: Unit = json.loads(line.decode("utf-8"))
+    for name, rows in unit.items():
+        table = USAGE_TABLES[name]
+        for row in rows:
+            if not ({c.name for c in table.primary_key} <= row.keys() <= set(table.c.keys())):
+                raise ValueError(f"no row of {name}")
+            if not all(_is_plain(value, table.c[column].type) for column, value in row.items()):
+                raise ValueError("not a plain value")
+            if "time" in table.c:
+                row["time"] = datetime.fromisoformat(row["time"])
+                if row["time"].tzinfo is not None:
+                    raise ValueError("not in UTC without a zone")
+    if len(_short(unit)) > len(line):  # Half a letter is no text: this finds that too.
+        raise ValueError("what is kept of it would have no room")
+    return unit
+
+
+def _is_plain(value: Any, kind: "TypeEngine[Any]") -> bool:
+    """Tell whether each database takes a value for the same, or says that the value is wrong."""
+    if isinstance(value, bool):  # SQLite has 1 for it; PostgreSQL refuses the statement, not the value.
+        return kind.python_type is bool
+    return value is None or isinstance(value, str | int | float)

@@ -1,0 +1,1 @@
+"""The page that checks titles, and the widgets of the notebooks."""

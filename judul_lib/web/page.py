@@ -1,0 +1,164 @@
+"""The page on which students and lecturers check titles, in JupyterLab and served by Voilà."""
+
+import threading
+from collections.abc import Callable, Sequence
+from html import escape
+from typing import Any
+
+import ipywidgets as widgets
+
+from judul_lib.core.config import Config, load_config
+from judul_lib.core.errors import JudulError
+from judul_lib.core.tables import TITLE_COLUMN
+from judul_lib.core.texts import Texts, read_texts
+from judul_lib.figures.style import STYLE_FILE
+from judul_lib.study.corpus import Corpus
+from judul_lib.usage.installation import open_log
+from judul_lib.usage.log import UsageLog
+from judul_lib.web.proposals_panel import ProposalsPanel
+from judul_lib.web.session import Session
+from judul_lib.web.title_panel import TitlePanel
+from judul_lib.web.widgets import FileInput
+
+# Gives an archive, None for one that is there already.
+_Read = Callable[[], Corpus | None]
+
+
+class ArchivePanel(widgets.VBox):
+    """Choose the archive to compare with, or bring one for this session.
+
+    Parameters
+    ----------
+    session : Session
+    texts : Texts
+    on_change : callable
+        Called when another archive is in use.
+    """
+
+    def __init__(self, session: Session, texts: Texts, on_change: Callable[[], None]) -> None:
+        self._session, self._texts, self._on_change = session, texts, on_change
+        self._one_at_a_time = threading.Lock()
+        self.choice = widgets.Dropdown(description=texts("corpus"))
+        self.choice.observe(self._chosen, "value")
+        self._list()
+        self.file = FileInput(self.add, label=texts("upload_corpus"), config=session.config, words=texts)
+        super().__init__([self.choice, self.file])
+
+    def add(self, name: str, content: bytes) -> threading.Thread:
+        """Read the bytes of an archive in the background and use it; return the thread that does."""
+        notes: list[str] = []
+        return self._start(name, lambda: self._session.read_upload(content, name, notes.append), notes)
+
+    def _chosen(self, change: Any) -> None:
+        if change["new"] and change["new"] != self._session.corpus:
+            self._start(change["new"], lambda: None)
+
+    def _start(self, name: str, read: _Read, notes: Sequence[str] = ()) -> threading.Thread:
+        self.file.say(self._texts("corpus_preparing", name=name))
+        thread = threading.Thread(target=self._use, args=(name, read, notes), daemon=True)
+        thread.start()
+        return thread
+
+    def _use(self, name: str, read: _Read, notes: Sequence[str]) -> None:
+        try:
+            with self._one_at_a_time:
+                corpus = read()
+                titles = None if corpus is None else corpus.titles[TITLE_COLUMN].tolist()
+                self._session.use_corpus(name, titles)
+        except JudulError as error:
+            self._session.tell("error", detail=type(error).__name__)
+            self.file.say(str(error), is_error=True)
+            return
+        except Exception as error:
+            self._session.tell("error", detail=type(error).__name__)
+            self.file.say(self._texts("corpus_failed", name=name), is_error=True)
+            raise
+        with self._session.lock:
+            said = self._texts("corpus_ready", name=self._session.describe(name))
+            if corpus is not None and (n := len(corpus.rejected)):
+                which = corpus.first_rejected()
+                said += " " + self._texts("corpus_rejected", n=self._texts.number(n), rows=which)
+            self.file.say(" ".join([said, *notes]))
+            self._list()
+            self._on_change()
+
+    def _list(self) -> None:
+        """Show the archives without taking this for a choice."""
+        self.choice.unobserve(self._chosen, "value")
+        self.choice.options = [(self._session.describe(n), n) for n in self._session.corpora]
+        self.choice.value = self._session.corpus
+        self.choice.observe(self._chosen, "value")
+
+
+class CheckPage(widgets.VBox):
+    """The whole page.
+
+    Parameters
+    ----------
+    config : Config
+        As `judul_lib.core.config.load_config` finds it by default.
+
+    Examples
+    --------
+    >>> page = CheckPage()
+    >>> page.one.check("Prediksi Harga Beras dengan LSTM")
+    >>> page
+    Halaman pemeriksaan judul
+    """
+
+    def __init__(self, config: Config | None = None) -> None:
+        super().__init__()
+        self.add_class("judul-page")
+        self._warning = widgets.HTML()
+        try:
+            config = config or load_config()
+        except JudulError as error:
+            self.children = [_error(str(error))]
+            return
+        texts = read_texts(config.language)
+        style = widgets.HTML(f"<style>{STYLE_FILE.read_text(encoding='utf-8')}</style>")
+        head = widgets.HTML(
+            f"<header class='judul-kepala'><h1>{texts('title')}</h1><p>{texts('subtitle')}</p></header>"
+        )
+        log = open_log(config, self._warn)
+        try:
+            self.session = Session(config, texts, log)
+        except JudulError as error:
+            self.children = [style, head, _error(str(error))]
+            return
+        self.one = TitlePanel(self.session, texts)
+        self.many = ProposalsPanel(self.session, texts)
+        self._texts = texts
+        self._compared = widgets.HTML()
+        self.archive = ArchivePanel(self.session, texts, self._archive_changed)
+        titles = [texts("one"), texts("many"), texts("archive")]
+        self.tabs = widgets.Tab([self.one, self.many, self.archive], titles=titles)
+        self._tell_archive()
+        damaged = [_error(sentence) for sentence in self.session.damaged]
+        foot = [] if log is None else [widgets.HTML(_privacy(texts, log, config))]
+        self.children = [style, head, *damaged, self._compared, self.tabs, *foot, self._warning]
+
+    def _warn(self, sentence: str) -> None:
+        """Show that something could not be written down; the answers are as right as ever."""
+        self._warning.value = f"<p class='judul-petunjuk' role='status'>{escape(sentence)}</p>"
+
+    def __repr__(self) -> str:
+        return "Halaman pemeriksaan judul"
+
+    def _archive_changed(self) -> None:
+        self._tell_archive()
+        self.one.check_again()
+        self.many.forget()
+
+    def _tell_archive(self) -> None:
+        told = self._texts("compared", name=self.session.describe(self.session.corpus))
+        self._compared.value = f"<p class='judul-petunjuk'>{escape(told)}</p>"
+
+
+def _privacy(texts: Texts, log: UsageLog, config: Config) -> str:
+    told = texts("privacy_text" if config.log_text else "privacy", user=log.user)
+    return f"<p class='judul-petunjuk'>{escape(told)}</p>"
+
+
+def _error(sentence: str) -> widgets.HTML:
+    return widgets.HTML(f"<p class='judul-galat' role='alert'>{escape(sentence)}</p>")

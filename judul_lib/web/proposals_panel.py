@@ -1,0 +1,202 @@
+"""Many titles: a file of proposals, checked against the archive and against each other."""
+
+import threading
+import time
+from datetime import date
+from functools import partial
+from html import escape
+
+import ipywidgets as widgets
+import pandas as pd
+
+from judul_lib.checking import proposals
+from judul_lib.core.errors import JudulError
+from judul_lib.core.settings import MODEL_TITLES
+from judul_lib.core.storage import frame_text, harmless_frame
+from judul_lib.core.tables import TITLE_COLUMN, find_column, unique_names
+from judul_lib.core.texts import Texts
+from judul_lib.figures import result_html
+from judul_lib.study.corpus import table_frame
+from judul_lib.usage.installation import AnswerBatch
+from judul_lib.web.session import Session
+from judul_lib.web.title_panel import file_name
+from judul_lib.web.widgets import DownloadButton, FileInput, Notice, SortableTable
+
+MOST_SHOWN = 200
+
+
+class _StoppedError(Exception):
+    """The visitor has stopped the work."""
+
+
+class ProposalsPanel(widgets.VBox):
+    """A field for a file, a progress bar, a table and its download.
+
+    Parameters
+    ----------
+    session : Session
+    texts : Texts
+    """
+
+    def __init__(self, session: Session, texts: Texts) -> None:
+        self._session, self._texts = session, texts
+        self._stopped = threading.Event()
+        self._result: pd.DataFrame | None = None
+        self._source = ""
+        self.model = widgets.Dropdown(description=texts("model"))
+        self._list_models()
+        self.file = FileInput(
+            self.start, label=texts("proposals_label"), config=session.config, words=texts
+        )
+        self.state, self.progress = Notice(), widgets.HTML()
+        self._percent = -1
+        self.stop = widgets.Button(description=texts("stop"))
+        self.stop.on_click(lambda _: self._stopped.set())
+        self.table = SortableTable(label=texts("proposal_table"), selected=-1)
+        self.download = DownloadButton(self._csv, label=texts("download"))
+        intro = widgets.HTML(f"<p class='judul-petunjuk'>{texts('proposals_intro')}</p>")
+        self._show_buttons(stop=False, result=False)
+        told = [self.progress, self.state, self.stop]
+        super().__init__([intro, self.model, self.file, *told, self.download, self.table])
+
+    def start(self, name: str, content: bytes) -> threading.Thread:
+        """Check the bytes of a file in the background; return the thread that does.
+
+        A file that is still being checked is given up.
+        """
+        self._stopped.set()
+        stopped = self._stopped = threading.Event()
+        self._result, self._percent = None, -1
+        self.state.html = ""
+        self._show_buttons(stop=True, result=False)
+        self.file.say(name)
+        thread = threading.Thread(target=self._run, args=(name, content, stopped), daemon=True)
+        thread.start()
+        return thread
+
+    def forget(self) -> None:
+        """Give up what was compared with another archive."""
+        is_running = self.stop.layout.display == ""
+        self._stopped.set()
+        self._stopped = threading.Event()
+        if is_running or self._result is not None:
+            self._say(self._texts("archive_changed"))
+        self._result, self.progress.value = None, ""
+        self._show_buttons(stop=False, result=False)
+        self._list_models()
+
+    def _list_models(self) -> None:
+        """Offer the models that the archive can be asked with."""
+        chosen, names = self.model.value, list(self._session.checkers)
+        self.model.options = [(MODEL_TITLES[name], name) for name in names]
+        self.model.value = chosen if chosen in names else names[0]
+
+    def _run(self, name: str, content: bytes, stopped: threading.Event) -> None:
+        said, is_error = self._texts("failed"), True
+        try:
+            said, is_error = self._check(name, content, stopped), False
+        except _StoppedError:
+            said, is_error = self._texts("stopped"), False
+        except Exception as error:
+            self._session.tell("error", detail=type(error).__name__)
+            if not isinstance(error, JudulError):
+                raise
+            said = str(error)
+        finally:
+            if stopped is self._stopped:  # Else another file has taken its place.
+                self.progress.value = ""
+                self._say(said, is_error=is_error)
+                self._show_buttons(stop=False, result=self._result is not None)
+
+    def _check(self, name: str, content: bytes, stopped: threading.Event) -> str:
+        notes: list[str] = []
+        most = self._session.config.max_rows
+        misfits = set[int]()
+        frame = table_frame(content, name, max_rows=most, warn=notes.append, misfits=misfits)
+        titles = frame.iloc[:, find_column(list(frame.columns), TITLE_COLUMN, name)]
+        start = time.perf_counter()
+        with self._session.lock:
+            checkers, corpus = self._session.checkers, self._session.corpus
+        # The archive may have changed since the model was chosen.
+        model = self.model.value if self.model.value in checkers else next(iter(checkers))
+        checker = checkers[model]
+        batch = AnswerBatch(self._session.log, checker, model)
+        found = proposals.check_proposals(
+            ["" if place in misfits else title for place, title in enumerate(titles)],
+            checker,
+            on_progress=partial(self._progress, stopped),
+            on_answer=batch.add,
+        )
+        batch.close()
+        seconds = time.perf_counter() - start
+        found.index = frame.index
+        # What the file itself calls the rows, not their order in it.
+        place = found[proposals.OTHER_ROW]
+        found[proposals.OTHER_ROW] = place.map(lambda k: frame.index[k - 1], na_action="ignore")
+        made = {"model": model, "arsip": corpus, "ambang": checker.threshold}
+        order = _closest_first(found)[:MOST_SHOWN]
+        shown = result_html.proposal_table(
+            titles.loc[order], found.loc[order], texts=self._texts, interactive=True,
+            threshold=checker.threshold,
+        )  # fmt: skip
+        with self._session.lock:
+            if stopped.is_set():
+                raise _StoppedError
+            frame.columns = pd.Index(unique_names(frame.columns, [*found.columns, *made]))
+            self._source, self._result = name, pd.concat([frame, found], axis=1).assign(**made)
+            self.table.html = shown.html
+        return " ".join([self._summary(found, seconds, checker.threshold, model, corpus), *notes])
+
+    def _progress(self, stopped: threading.Event, done: int, total: int) -> None:
+        if stopped.is_set():
+            raise _StoppedError
+        # A message for each title would be slower than the titles.
+        percent = 100 * done // total
+        if percent != self._percent:
+            self._percent = percent
+            numbers = {"done": self._texts.number(done), "total": self._texts.number(total)}
+            text = self._texts("running", **numbers)
+            self.progress.value = result_html.progress(text, done, total)
+
+    def _summary(
+        self, found: pd.DataFrame, seconds: float, threshold: float, model: str, corpus: str
+    ) -> str:
+        texts, close = self._texts, proposals.CLOSE
+        counts = {
+            "n": len(found),
+            "similar": int(found[proposals.VERDICT].isin(close).sum()),
+            "among": int(found[proposals.OTHER_VERDICT].isin(close).sum()),
+            "skipped": int((found[proposals.VERDICT] == proposals.NOT_COMPARED).sum()),
+        }
+        counts["checked"] = counts["n"] - counts["skipped"]
+        facts = {name: texts.number(count) for name, count in counts.items()}
+        facts |= {"s": texts.number(seconds, 1), "threshold": texts.number(threshold, 2)}
+        facts |= {"model": MODEL_TITLES[model], "corpus": corpus}
+        said = [texts("batch_done", **facts)]
+        if len(found) > MOST_SHOWN:
+            said.append(texts("batch_shown", n=texts.number(MOST_SHOWN)))
+        if counts["checked"] > proposals.MOST_AMONG_THEMSELVES:
+            said.append(texts("too_many_among", n=texts.number(proposals.MOST_AMONG_THEMSELVES)))
+        return " ".join(said)
+
+    def _say(self, text: str, *, is_error: bool = False) -> None:
+        style = "judul-galat" if is_error else "judul-petunjuk"
+        self.state.html = f"<p class='{style}'>{escape(text)}</p>"
+
+    def _show_buttons(self, *, stop: bool, result: bool) -> None:
+        self.stop.layout.display = "" if stop else "none"
+        for part in (self.download, self.table):
+            part.layout.display = "" if result else "none"
+
+    def _csv(self) -> tuple[str, bytes]:
+        if self._result is None:
+            return file_name("", date.today()), b""
+        self._session.tell("download", detail="csv")
+        text = frame_text(harmless_frame(self._result))
+        return file_name(self._source.rsplit(".", 1)[0], date.today()), text.encode("utf-8-sig")
+
+
+def _closest_first(found: pd.DataFrame) -> list[int]:
+    """Return the rows by the larger of their two probabilities."""
+    chances = found[[proposals.PROBABILITY, proposals.OTHER_PROBABILITY]].astype(float).max(axis=1)
+    return chances.fillna(-1).sort_values(ascending=False, kind="stable").index.tolist()

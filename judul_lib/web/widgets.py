@@ -1,0 +1,216 @@
+"""The small parts that the page is built of; each shows what it is given and tells what was done.
+
+They are `anywidget` widgets where ipywidgets has no part that works by keyboard,
+names itself to a screen reader and takes a title as text: a title field in which
+Enter checks, a native slider, a table that sorts, buttons with keys, a file sent in pieces, a
+download.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+
+from judul_lib.core.config import Config
+from judul_lib.core.texts import Texts
+
+_SCRIPTS = Path(__file__).parent / "resources"
+
+
+class TitleForm(anywidget.AnyWidget):
+    """A field for a title and the button that checks it; Enter checks too.
+
+    Parameters
+    ----------
+    on_submit : callable
+        Called with the text; the button waits until it returns.
+    texts : dict
+        ``label``, ``placeholder``, ``hint``, ``button``, ``busy``.
+    max_length : int
+        Shown beside the length; longer text can be typed and is refused by Python.
+    answered : str
+        The title that the answer on the page is of, if there is one; the
+        page's ``judul-satu`` is also ``judul-lama`` while the field holds another.
+    """
+
+    _esm = _SCRIPTS / "title_form.js"
+    value = traitlets.Unicode().tag(sync=True)
+    message = traitlets.Unicode().tag(sync=True)
+    busy = traitlets.Bool(False).tag(sync=True)
+    answered = traitlets.Unicode().tag(sync=True)
+    max_length = traitlets.Int(500).tag(sync=True)
+    texts = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, on_submit: Callable[[str], None], **traits: Any) -> None:
+        super().__init__(**traits)
+        self._on_submit = on_submit
+        self.on_msg(self._received)
+
+    def _received(self, _: Any, content: Any, __: Any) -> None:
+        if content.get("kind") == "submit" and isinstance(content.get("value"), str):
+            self.busy = True
+            try:
+                self._on_submit(content["value"])
+            finally:
+                self.busy = False
+                self.send({"kind": "done"})
+
+
+class RangeInput(anywidget.AnyWidget):
+    """A native slider with its name and value."""
+
+    _esm = _SCRIPTS / "range_input.js"
+    label = traitlets.Unicode().tag(sync=True)
+    value = traitlets.Float().tag(sync=True)
+    min = traitlets.Float(0.0).tag(sync=True)
+    max = traitlets.Float(1.0).tag(sync=True)
+    step = traitlets.Float(0.01).tag(sync=True)
+    decimals = traitlets.Int(2).tag(sync=True)
+    locale = traitlets.Unicode("id").tag(sync=True)
+
+
+class Notice(anywidget.AnyWidget):
+    """Escaped HTML in a place whose changes a screen reader tells."""
+
+    _esm = _SCRIPTS / "notice.js"
+    html = traitlets.Unicode().tag(sync=True)
+
+
+class SortableTable(anywidget.AnyWidget):
+    """A table from `judul_lib.figures.result_html`: sort by header, choose a row by title."""
+
+    _esm = _SCRIPTS / "sortable_table.js"
+    html = traitlets.Unicode().tag(sync=True)
+    label = traitlets.Unicode().tag(sync=True)
+    selected = traitlets.Int(0).tag(sync=True)
+
+
+class FigureName(anywidget.AnyWidget):
+    """Names the figure beside it as one picture: the parts of a drawing are nothing to read."""
+
+    _esm = _SCRIPTS / "figure_name.js"
+    text = traitlets.Unicode().tag(sync=True)
+
+
+class AnswerButtons(anywidget.AnyWidget):
+    """Buttons that answer a question, each by its keys too.
+
+    Parameters
+    ----------
+    on_press : callable
+        Called with the name of a button that may be pressed.
+    choices : list of dict
+        ``name``, ``text`` and ``keys`` (the first is shown) of each button.
+    enabled : list of str
+        Names of the buttons that may be pressed.
+    question : int
+        Number of the question; an answer to one before it does not count, as
+        when a key is pressed twice.
+    """
+
+    _esm = _SCRIPTS / "answer_buttons.js"
+    label = traitlets.Unicode().tag(sync=True)
+    hint = traitlets.Unicode().tag(sync=True)
+    choices: traitlets.List = traitlets.List().tag(sync=True)
+    enabled: traitlets.List = traitlets.List().tag(sync=True)
+    question = traitlets.Int(0).tag(sync=True)
+
+    def __init__(self, on_press: Callable[[str], None], **traits: Any) -> None:
+        super().__init__(**traits)
+        self._on_press = on_press
+        self.on_msg(self._received)
+
+    def take_focus(self) -> None:
+        """Let the keys count at once."""
+        self.send({"kind": "focus"})
+
+    def _received(self, _: Any, content: Any, __: Any) -> None:
+        is_current = content.get("question") == self.question
+        if content.get("kind") == "press" and is_current and content.get("name") in self.enabled:
+            self._on_press(content["name"])
+
+
+class FileInput(anywidget.AnyWidget):
+    """A file from the browser, sent in pieces.
+
+    Parameters
+    ----------
+    on_file : callable
+        Called with the file's name and bytes.
+    label : str
+    config : Config
+        Its limits are told; a larger file is refused before its first piece is sent.
+    words : Texts
+    """
+
+    _esm = _SCRIPTS / "file_input.js"
+    texts = traitlets.Dict().tag(sync=True)
+
+    def __init__(
+        self,
+        on_file: Callable[[str, bytes], object],
+        *,
+        label: str,
+        config: Config,
+        words: Texts,
+    ) -> None:
+        hint = words("upload_hint", mb=config.max_upload_mb, rows=words.number(config.max_rows))
+        told = {
+            "label": label,
+            "hint": hint,
+            "choose": words("choose_file"),
+            "sending": words("sending"),
+        }
+        super().__init__(texts=told)
+        self._on_file, self._max_mb, self._words = on_file, config.max_upload_mb, words
+        self._name, self._size, self._content = "", 0, bytearray()
+        self.on_msg(self._received)
+
+    def say(self, text: str, *, is_error: bool = False) -> None:
+        """Show a sentence under the field."""
+        self.send({"kind": "said", "text": text, "is_error": is_error})
+
+    def _received(self, _: Any, content: Any, buffers: Any) -> None:
+        if content.get("kind") == "start":
+            self._name, self._size = str(content.get("name")), int(content.get("size"))
+            self._content = bytearray()
+            self._go_on()
+        elif self._name and buffers and content.get("start") == len(self._content):
+            self._content += buffers[0]
+            self._go_on()
+
+    def _go_on(self) -> None:
+        name = Path(self._name.replace("\\", "/")).name[:100]
+        if max(self._size, len(self._content)) > 1_000_000 * self._max_mb:
+            self._name = ""
+            self.say(self._words("too_large", name=name, mb=self._max_mb), is_error=True)
+        elif len(self._content) < self._size:
+            self.send({"kind": "next", "start": len(self._content)})
+        else:
+            self._name, content = "", bytes(self._content)
+            self._on_file(name, content)
+
+
+class DownloadButton(anywidget.AnyWidget):
+    """A button that saves a file made by Python when it is pressed.
+
+    Parameters
+    ----------
+    make : callable
+        Returns the file's name and its bytes.
+    """
+
+    _esm = _SCRIPTS / "download_button.js"
+    label = traitlets.Unicode().tag(sync=True)
+
+    def __init__(self, make: Callable[[], tuple[str, bytes]], **traits: Any) -> None:
+        super().__init__(**traits)
+        self._make = make
+        self.on_msg(self._received)
+
+    def _received(self, _: Any, content: Any, __: Any) -> None:
+        if content.get("kind") == "request":
+            name, body = self._make()
+            self.send({"kind": "file", "name": name, "type": "text/csv"}, buffers=[body])

@@ -1,0 +1,82 @@
+import pandas as pd
+import pytest
+
+from judul_lib.checking.loading import load_checker
+from judul_lib.checking.proposals import (
+    CLOSEST,
+    NOT_COMPARED,
+    OTHER_ROW,
+    VERDICT,
+    check_proposals,
+    nearest_among,
+)
+from tests.conftest import PROJECT, gold_titles
+
+CORPUS = ["Prediksi Harga Rumah di Bekasi", "Deteksi Hoaks Politik dengan IndoBERT"]
+# Equal titles, nothing in common, one word, other case: what ties and zeros are made of.
+PROPOSALS = [
+    "Prediksi Harga Rumah", "Deteksi Hoaks", "prediksi harga rumah", "Hoaks", "Analisis Beton Serat",
+    "Prediksi Harga Rumah", "Deteksi Berita Bohong dengan BERT", "beton", "Klasifikasi Padi CNN",
+] * 3  # fmt: skip
+
+
+@pytest.fixture(params=["light", "structured"])
+def checker(request):
+    return load_checker(PROJECT / "outputs" / request.param, CORPUS)
+
+
+RANKS = ["TIDAK MIRIP", "TANYAKAN", "MIRIP"]
+
+
+@pytest.mark.parametrize("titles", [PROPOSALS, gold_titles()[:400:10]], ids=["ties", "real"])
+def test_the_closest_other_is_the_one_that_decides_among_all_others(checker, titles):
+    nearest = nearest_among(titles, checker)
+    for row, title in enumerate(titles):
+        others = [k for k in range(len(titles)) if k != row]
+        features, probability, labels = checker.score([title] * len(others), [titles[k] for k in others])
+        ranks = [RANKS.index(label) for label in labels]
+        keys = list(zip(ranks, probability, features[:, 0], features[:, 2], strict=True))
+        assert nearest[row] == others[keys.index(max(keys))]
+
+
+def test_many_at_once_are_answered_as_one_by_one(checker):
+    many = list(checker.check_many(PROPOSALS))
+    for title, matches in zip(PROPOSALS, many, strict=True):
+        assert matches.rows() == checker.check(title).rows()
+
+
+def test_no_row_is_lost(checker):
+    titles = ["", "Prediksi Harga Rumah", "yang", "Deteksi Hoaks", "-"]
+    result = check_proposals(titles, checker)
+    assert len(result) == 5
+    assert result[VERDICT].eq(NOT_COMPARED).tolist() == [True, False, True, False, True]
+    assert result[CLOSEST].tolist()[1::2] == CORPUS
+    assert result[OTHER_ROW].tolist()[1] == 4
+
+
+@pytest.mark.parametrize("titles", [[], [""], ["Prediksi Harga Rumah"]])
+def test_fewer_than_two_have_no_other(checker, titles):
+    result = check_proposals(titles, checker)
+    assert len(result) == len(titles)
+    assert pd.isna(result[OTHER_ROW]).all()
+
+
+def test_progress_is_told_to_its_end(checker):
+    told = []
+    check_proposals(PROPOSALS, checker, on_progress=lambda done, total: told.append((done, total)))
+    done = [d for d, _ in told]
+    assert done == sorted(done)
+    assert told[-1] == (2 * len(PROPOSALS), 2 * len(PROPOSALS))
+
+
+def test_an_empty_corpus_compares_proposals_with_each_other_only(checker):
+    result = check_proposals(["Prediksi Harga Rumah", "prediksi harga rumah"], checker.with_titles([]))
+    assert result[OTHER_ROW].tolist() == [2, 1]
+    assert result[CLOSEST].isna().all()
+
+
+def test_beyond_a_limit_proposals_are_compared_with_the_corpus_only(checker, monkeypatch):
+    monkeypatch.setattr("judul_lib.checking.proposals.MOST_AMONG_THEMSELVES", 3)
+    result = check_proposals(PROPOSALS[:4], checker)
+    assert result[CLOSEST].notna().all()
+    assert result[OTHER_ROW].isna().all()

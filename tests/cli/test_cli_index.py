@@ -1,0 +1,213 @@
+"""``judul index``, and ``judul check`` with what it made."""
+
+import json
+import shutil
+import subprocess
+
+import pandas as pd
+import pytest
+
+from judul_lib.cli.main import main
+from judul_lib.search.index_files import can_hold_index
+from tests.conftest import PROJECT, assert_refused, judul
+
+MODELS = PROJECT / "outputs"
+TITLES = [
+    "Prediksi Harga Beras di Kota Medan", "Deteksi Hoaks: Politik", "Sistem Pakar Penyakit Kucing",
+    "Klasifikasi Daun Padi dengan CNN", "Klasifikasi Daun Padi dengan CNN di Bantul",
+]  # fmt: skip
+QUERY = "Prediksi Harga Beras dengan LSTM"
+
+
+@pytest.fixture
+def run(capsys):
+    """Run a command in this process, which is faster than one of its own."""
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as end:
+            main([*map(str, arguments)])
+        return subprocess.CompletedProcess(arguments, end.value.code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def index(run, write_csv, tmp_path):
+    folder = tmp_path / "indeks"
+    built = run("index", "build", write_csv(TITLES), folder, "--model", "light", "--models", MODELS)
+    assert built.returncode == 0, built.stderr
+    return folder
+
+
+def answer(run, *arguments):
+    result = run("check", QUERY, "--format", "json", *arguments)
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+@pytest.mark.parametrize("model", ["light", "structured"])
+def test_an_index_answers_as_its_catalogue_does(run, write_csv, tmp_path, model):
+    catalogue, folder = write_csv(["", *TITLES, TITLES[0].upper()]), tmp_path / "baru" / "indeks"
+    built = run("index", "build", catalogue, folder, "--model", model, "--models", MODELS)
+    assert "5 judul" in built.stdout
+    assert " KB, " in built.stdout
+    assert "detik" in built.stdout
+    assert "2 dari 7 baris" in built.stderr
+    plain = answer(run, "--corpus", catalogue, "--model", model, "--models", MODELS)
+    assert answer(run, "--index", folder, "--models", MODELS) == plain
+    assert answer(run, "--corpus", folder, "--model", model) == plain
+    told = run("index", "info", folder, "--models", MODELS).stdout
+    assert f"model    {model}" in told
+    assert "judul    5" in told
+
+
+def test_titles_are_added_once_and_removed(run, index, write_csv):
+    new = write_csv(["DETEKSI hoaks, politik", "Peramalan Cuaca Bogor", "Analisis Sentimen Film"])
+    told = run("index", "add", index, new).stdout
+    assert told.startswith("2 judul ditambahkan, 1 dilewati")
+    assert "kini berisi 7 judul" in told
+    before = (index / "index.json").read_bytes()
+    told = run("index", "add", index, "--title", " peramalan CUACA Bogor! ").stdout
+    assert told.startswith("0 judul ditambahkan, 1 dilewati")
+    assert (index / "index.json").read_bytes() == before
+    assert run("index", "add", index, "--title", " Deteksi Kantuk ").stdout.startswith("1 judul")
+    assert "kini berisi 7 judul" in run("index", "remove", index, "Deteksi Kantuk").stdout
+    assert_refused(run("index", "remove", index, "Deteksi Kantuk"), "persis")
+    assert "dihapus  1" in run("index", "info", index).stdout
+    found = [row["judul_ref"] for row in answer(run, "--index", index)["hasil"]]
+    assert sorted(found) == sorted([*TITLES, "Peramalan Cuaca Bogor", "Analisis Sentimen Film"])
+
+
+def test_a_file_of_proposals_against_an_index(run, index, write_csv, tmp_path):
+    proposals, target = write_csv([TITLES[2], "yang dan", QUERY], "usulan.csv"), tmp_path / "hasil.csv"
+    result = run("check", "--file", proposals, "--output", target, "--index", index)
+    assert result.returncode == 0, result.stderr
+    rows = pd.read_csv(target, keep_default_na=False)
+    assert rows["judul_ref"].tolist() == [TITLES[2], "", TITLES[0]]
+    assert "1 baris" in result.stderr
+
+
+def test_an_index_is_built_anew_in_its_place_whatever_its_state(run, index, write_csv):
+    (index / "index.json").write_text("{}")
+    assert_refused(run("check", QUERY, "--index", index), "versi lain", "judul index build")
+    build = ["index", "build", write_csv(TITLES[:2]), index, "--model", "light", "--models", MODELS]
+    assert run(*build).returncode == 0
+    assert "judul    2" in run("index", "info", index).stdout
+    (index / "index.json").unlink()  # As if the first build had been killed.
+    assert run(*build).returncode == 0
+    assert len(list((index / "parts").iterdir())) == 1
+    begun = index.with_name("baru")
+    begun.mkdir()
+    (begun / ".lock").touch()  # As if it had been killed before its first part.
+    build[3] = begun
+    assert run(*build).returncode == 0
+
+
+def test_nothing_else_is_written_over(run, write_csv, tmp_path):
+    folder = tmp_path / "dokumen"
+    (folder / "parts").mkdir(parents=True)
+    (folder / "parts" / "mine.txt").write_text("mine")
+    assert not can_hold_index(folder)
+    assert_refused(run("index", "build", write_csv(TITLES), folder, "--model", "light"), "hal lain")
+    assert (folder / "parts" / "mine.txt").read_text() == "mine"
+
+
+def test_an_index_with_a_model_that_was_made_anew_says_so(run, index, tmp_path):
+    assert run("check", QUERY, "--index", index, "--models", MODELS).stderr == ""
+    assert run("check", QUERY, "--index", index, "--models", tmp_path).stderr == ""
+    shutil.copytree(MODELS / "light", tmp_path / "light")
+    metadata = json.loads((tmp_path / "light" / "metadata.json").read_text())
+    metadata["files"]["arrays.npz"] = "0" * 64
+    (tmp_path / "light" / "metadata.json").write_text(json.dumps(metadata))
+    for arguments in (["check", QUERY, "--index", index], ["index", "info", index]):
+        result = run(*arguments, "--models", tmp_path)
+        assert result.returncode == 0
+        assert f"judul index build KATALOG.csv {index} --model light" in result.stderr
+
+
+def test_a_cut_off_part_is_refused(run, index):
+    part = next((index / "parts").iterdir())
+    part.write_bytes(part.read_bytes()[:-7])
+    for arguments in (["check", QUERY, "--index"], ["index", "info"], ["index", "remove"]):
+        title = [TITLES[0]] if arguments[-1] == "remove" else []
+        assert_refused(run(*arguments, index, *title), "terpotong", "judul index build")
+
+
+def test_an_index_of_another_format_is_refused(run, index):
+    facts = json.loads((index / "index.json").read_text())
+    (index / "index.json").write_text(json.dumps(facts | {"format": 1}))
+    assert_refused(run("check", QUERY, "--corpus", index), "versi lain", "judul index build")
+
+
+def test_an_index_without_titles_is_named(run, index):
+    for title in TITLES:
+        assert run("index", "remove", index, title).returncode == 0
+    assert_refused(run("check", QUERY, "--index", index), "tidak berisi judul", "judul index add")
+    assert "judul    0" in run("index", "info", index).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["check", QUERY, "--index", "I", "--corpus", "K"], "--corpus atau --index"),
+        (["check", QUERY, "--index", "I", "--model", "structured"], "dibangun dengan model light"),
+        (["check", QUERY, "--index", "K"], "bukan folder indeks"),
+        (["check", QUERY, "--index", "tidak-ada"], "Tidak ada indeks di folder tidak-ada"),
+        (["check", QUERY, "--corpus", "docs"], "Tidak ada indeks di folder docs"),
+        (["check", "yang", "--index", "I"], "kosong"),
+        (["index", "build", "tidak-ada.csv", "x-indeks", "--model", "light"], "tidak ditemukan"),
+        (["index", "build", "N", "x-indeks", "--model", "light"], "Kolom 'Judul' tidak ada"),
+        (["index", "build", "K", "x-indeks", "--models", "docs"], "make run"),
+        (["index", "build", "K", "x-indeks", "--jobs", "0"], "--jobs"),
+        (["index", "build", "K", "K", "--model", "light"], "berkas"),
+        (["index", "build", "K"], "INDEKS belum diberikan"),
+        (["index", "add", "I"], "--title"),
+        (["index", "add", "I", "K", "--title", "Deteksi Hoaks"], "--title"),
+        (["index", "add", "I", "--title", ""], "kosong"),
+        (["index", "add", "I", "N"], "Kolom 'Judul' tidak ada"),
+        (["index", "add", "tidak-ada", "K"], "Tidak ada indeks"),
+        (["index", "remove", "I"], "JUDUL belum diberikan"),
+        (["index", "remove", "I", ""], "tidak ada di indeks"),
+        (["index", "info", "tidak-ada"], "Tidak ada indeks"),
+        (["index", "hapus"], "Pilih: build, add, remove, info. Lihat `judul index --help`"),
+    ],
+)
+def test_wrong_use_gets_one_line_that_helps(run, index, write_csv, tmp_path, arguments, word):
+    nameless = tmp_path / "n.csv"
+    nameless.write_text("Nama\na\n")
+    places = {"I": index, "K": write_csv(TITLES), "N": nameless}
+    before = {path: path.stat().st_mtime_ns for path in index.rglob("*")}
+    assert_refused(run(*(places.get(argument, argument) for argument in arguments)), word)
+    assert {path: path.stat().st_mtime_ns for path in index.rglob("*")} == before
+    assert not (PROJECT / "x-indeks").exists()
+
+
+def test_help_comes_where_nothing_is_asked(run):
+    result = run("index")
+    assert result.returncode == 2
+    assert result.stderr.startswith("Cara pakai: judul index")
+    assert all(name in result.stderr for name in ("build", "add", "remove", "info"))
+
+
+def test_a_check_with_an_index_needs_neither_scikit_learn_nor_pandas(index):
+    import sys
+
+    code = (
+        "import sys; from judul_lib.cli.main import main\n"
+        f"try: main(['check', 'Deteksi Hoaks', '--index', {str(index)!r}])\n"
+        "except SystemExit as end: assert not end.code\n"
+        "print([name for name in ('sklearn', 'pandas', 'plotly') if name in sys.modules])"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True
+    )
+    assert shown.stdout.splitlines()[-1] == "[]"
+
+
+def test_an_index_may_be_made_by_several_processes_and_named_by_the_environment(tmp_path, write_csv):
+    folder = tmp_path / "indeks"
+    built = judul("index", "build", write_csv(TITLES), folder, "--model", "light", "--jobs", 2)
+    assert built.returncode == 0, built.stderr
+    told = judul("check", QUERY, JUDUL_CORPUS=str(folder))
+    assert told.returncode == 0, told.stderr
+    assert "Model Ringan, 5 judul" in told.stdout

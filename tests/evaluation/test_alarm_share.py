@@ -1,0 +1,48 @@
+"""How many titles of real archives get an alarm."""
+
+import pandas as pd
+import pytest
+
+from judul_lib.checking.registry import load_structured
+from judul_lib.core.storage import sha256_of
+from judul_lib.evaluation.alarm_share import ALARM_SHARE, alarm_counts, read_alarm_shares
+from judul_lib.training.structured import REAL_PAIRS
+
+THINGS = "Padi Jagung Kopi Kakao Cabai Tomat Kentang Bawang Pisang Durian Mangga Salak".split()
+
+
+@pytest.fixture(scope="module")
+def counts():
+    """Half of the titles stand twice, each in the words of another source."""
+    model, _ = load_structured("outputs/structured")
+    one = [("a", f"Klasifikasi Penyakit Daun {thing} Menggunakan CNN") for thing in THINGS]
+    other = [("b", f"Penerapan CNN untuk Klasifikasi Penyakit Daun {thing}") for thing in THINGS[:6]]
+    titles = pd.DataFrame([*one, *other], columns=["Sumber", "Judul"])
+    return alarm_counts(titles, {"b": model}, sizes=[1, 5], n_titles=6)
+
+
+def test_each_archive_is_asked_about_the_same_titles(counts):
+    assert counts["arsip"].tolist() == [1, 5, 12]
+    assert (counts["judul"] == 6).all()
+
+
+def test_what_is_there_is_found_and_only_where_it_is_there(counts):
+    assert counts["mirip"].is_monotonic_increasing
+    assert counts["mirip"].tolist()[-1] == 6
+    assert counts["mirip"].tolist()[0] <= 1
+
+
+def test_shares_hold_what_was_counted(tmp_path, counts):
+    path = tmp_path / "counts.csv"
+    counts.to_csv(path, index=False)
+    shares = read_alarm_shares(path)
+    assert (shares["low"] <= shares["estimate"]).all()
+    assert (shares["estimate"] <= shares["high"]).all()
+    last = shares[shares["judul dalam arsip"] == 12].set_index("simpulan")["estimate"]
+    assert last["MIRIP"] == 1
+    assert last["TANYAKAN"] == 0
+
+
+def test_what_is_kept_is_of_the_present_pairs():
+    """Else run scripts/alarm_share.py again, after scripts/real_pairs.py."""
+    assert set(pd.read_csv(ALARM_SHARE)["pasangan_nyata"]) == {sha256_of(REAL_PAIRS.read_bytes())}

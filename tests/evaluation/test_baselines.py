@@ -1,0 +1,46 @@
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from judul_lib.evaluation.baselines import fit_baselines, fit_on_study_features
+from judul_lib.structured.gold import read_gold
+from judul_lib.structured.vectors import WordVectors
+from tests.conftest import PROJECT
+
+TITLES = ["Deteksi Hoaks Politik dengan SVM", "Prediksi Harga Beras dengan LSTM", "Klasifikasi Batik"]
+
+
+@pytest.mark.parametrize("name", list(fit_baselines(TITLES)))
+def test_every_baseline_is_bounded_and_prefers_the_same_title(name):
+    score = fit_baselines(TITLES)[name]
+    values = score([TITLES[0]] * 4, [TITLES[0], TITLES[1], "", "!!!"])
+    assert ((values >= 0) & (values <= 1)).all()
+    assert values[0] == pytest.approx(1)
+    assert values[0] > values[1]
+    np.testing.assert_allclose(score([TITLES[1]], [TITLES[0]]), values[1:2], atol=1e-9)
+
+
+def test_words_of_one_meaning_are_near():
+    vectors = WordVectors.read()
+    siswa, murid, beton, nothing = vectors.of(["siswa", "murid", "beton", "qqqqqqqq"])
+    assert siswa @ murid > siswa @ beton
+    assert not nothing.any()
+
+
+def test_the_study_features_can_be_fitted_on_gold_labels():
+    gold = read_gold(PROJECT / "data" / "gold_pairs.csv").head(210)
+    for method in fit_on_study_features(gold).values():
+        values = method([TITLES[0]] * 2, [TITLES[0], TITLES[1]])
+        assert ((values >= 0) & (values <= 1)).all()
+        assert method.n_bytes > 0
+
+
+def test_vectors_are_small_and_stand_for_words_of_two_languages():
+    vectors = WordVectors.read()
+    pairs = [("keamanan", "security"), ("jalan", "road"), ("gempa", "earthquake"), ("guru", "teacher")]
+    near = [float(np.dot(*vectors.of(pair))) for pair in pairs]
+    far = [float(np.dot(*vectors.of((a, b)))) for (a, _), (_, b) in pairwise(pairs)]
+    assert min(near) > max(far)
+    path = PROJECT / "judul_lib" / "structured" / "resources" / "word_vectors.npz"
+    assert path.stat().st_size <= 4_000_000

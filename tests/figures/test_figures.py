@@ -1,0 +1,143 @@
+"""How figures look in a grey print, what a screen reader is told of them, and what plotly says."""
+
+from itertools import combinations
+
+import nbformat
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import pytest
+
+from judul_lib.checking.matches import Matches
+from judul_lib.core.texts import read_texts
+from judul_lib.figures import growth_plots, labeling_plots, leaderboard_plots, monitoring_plots, style
+from judul_lib.figures import plots as p
+from judul_lib.figures.match_plots import match_bars
+from judul_lib.figures.style import FALL, LOOKS, PRIMARY, RISE, figure_config, figure_label
+from tests.conftest import PROJECT
+
+MIMETYPE = "application/vnd.plotly.v1+json"
+SCORES = {name: ([0, 1, 0, 1], [0.1, 0.9, 0.4, k / 5]) for k, name in enumerate("abcd")}
+INTERVALS = pd.DataFrame({"estimate": [0.5], "low": [0.4], "high": [0.6]}, index=["roc_auc"])
+ABLATION = pd.DataFrame({"roc_auc": [0.9, 0.8], "roc_auc_hard": [0.8, 0.7]}, index=[20, 40])
+DAILY = pd.DataFrame([[0.1] * 4, [0.2] * 4], pd.date_range("2026-05-01", periods=2), list("abcd"))
+SAMPLES = pd.DataFrame({"cosine": [0.1, 0.9], "jaccard": [0.2, 0.8], "label": [0, 1]})
+STRATEGIES = pd.DataFrame(
+    [
+        {"uji": "u", "strategi": s, "label": n, "benih": k, "roc_auc": 0.9 + k / 100}
+        for s in ("beragam", "acak", "ragu") for n in (20, 40) for k in range(3)
+    ]
+)  # fmt: skip
+ALARMS = pd.DataFrame(
+    [(t, s, 0.2, 0.1, 0.3) for t in (0.4, 0.6) for s in ("MIRIP", "TANYAKAN")],
+    columns=["ambang", "simpulan", "estimate", "low", "high"],
+)
+FIGURES = {
+    "lengths": lambda: p.length_histogram({"sebelum": [1, 2], "sesudah": [1, 1]}),
+    "features": lambda: p.features_by_class(SAMPLES, ["cosine", "jaccard"]),
+    "pairs": lambda: p.feature_scatter_matrix(SAMPLES, ["cosine", "jaccard"]),
+    "curves": lambda: p.roc_and_precision_recall(SCORES),
+    "metrics": lambda: p.metric_intervals(dict.fromkeys("abcd", INTERVALS)),
+    "importances": lambda: p.importance_bars({key: {"cosine": 0.5, "jaccard": 0.5} for key in "abcd"}),
+    "reliability": lambda: leaderboard_plots.reliability(SCORES),
+    "ablation": lambda: leaderboard_plots.ablation_bars(ABLATION, "t"),
+    "learning": lambda: leaderboard_plots.learning_curve(ABLATION),
+    "days": lambda: monitoring_plots.drift_lines(DAILY, {"a": 0.1}),
+    "growth": lambda: growth_plots.time_growth(dict.fromkeys("abcd", pd.Series({1000: 1.0, 3000: 2.0}))),
+    "stages": lambda: growth_plots.stage_bars(DAILY.reset_index(drop=True), 1000),
+    "chosen": lambda: labeling_plots.chosen_bars({key: [0.1, 0.9] for key in "abc"}),
+    "alarms": lambda: labeling_plots.alarm_curves(ALARMS),
+    "strategies": lambda: labeling_plots.strategy_curves(STRATEGIES),
+}
+
+
+def without_hue(trace):
+    """Return what tells a series from another when all colours are grey."""
+    marker, line = trace.get("marker") or {}, trace.get("line") or {}
+    if trace["type"] == "bar":
+        return (marker.get("pattern") or {}).get("shape") or ""
+    mode = trace["mode"]
+    dash = (line.get("dash") or "solid") if "lines" in mode else ""
+    return dash, (marker.get("symbol") or "circle") if "markers" in mode else ""
+
+
+def assert_apart(figure):
+    named = {}
+    for trace in figure["data"]:
+        if trace["type"] in {"bar", "scatter"} and trace.get("name"):
+            named.setdefault(trace["name"], set()).add((trace["type"], without_hue(trace)))
+    for (one, looks), (other, others) in combinations(named.items(), 2):
+        assert looks.isdisjoint(others), (one, other)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_series_are_told_apart_without_their_hue(name):
+    assert_apart(FIGURES[name]().to_dict())
+
+
+@pytest.mark.parametrize(
+    "path", sorted((PROJECT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem
+)
+def test_the_stored_figures_are_told_apart_without_their_hue(path):
+    outputs = [o for cell in nbformat.read(path, as_version=4).cells for o in cell.get("outputs", [])]
+    figures = [output.data[MIMETYPE] for output in outputs if MIMETYPE in output.get("data", {})]
+    assert figures
+    for figure in figures:
+        assert_apart(figure)
+
+
+def test_the_test_sees_two_bars_that_differ_in_colour_alone():
+    bars = [go.Bar(x=[1], y=[1], name=name, marker={"color": name}) for name in ("red", "blue")]
+    with pytest.raises(AssertionError, match="red"):
+        assert_apart(go.Figure(bars).to_dict())
+
+
+def luminance(color):
+    parts = np.array([int(color[k : k + 2], 16) for k in (1, 3, 5)]) / 255
+    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+def contrast(one, other):
+    lower, higher = sorted(luminance(color) + 0.05 for color in (one, other))
+    return higher / lower
+
+
+def test_every_series_stands_out_from_the_paper():
+    assert min(contrast(look.color, "#ffffff") for look in LOOKS) >= 3  # WCAG 1.4.11.
+
+
+def test_a_waterfall_has_three_tones():
+    assert min(contrast(a, b) for a, b in combinations((PRIMARY, RISE, FALL), 2)) >= 1.9
+
+
+def test_no_button_sends_a_figure_away_and_all_speak_indonesian():
+    config = figure_config()
+    assert config["showSendToCloud"] is False
+    assert config["plotlyServerURL"] == ""
+    words = config["locales"]["id"]["dictionary"]
+    assert {"Download plot as a PNG", "Zoom", "Pan", "Zoom in", "Zoom out", "Autoscale"} <= set(words)
+    assert "locale" not in figure_config("en")
+
+
+def test_a_figure_says_what_it_shows():
+    figure = FIGURES["metrics"]().to_dict()
+    assert figure_label(figure) == "Metrik dengan selang 95 %. Sumbu mendatar: nilai. Isi: a, b, c, d."
+    curves = figure_label(FIGURES["curves"]().to_dict(), read_texts("en"))
+    assert "Horizontal axis: positif palsu, recall. Vertical axis: positif benar, presisi." in curves
+    bare = {"data": [], "layout": {"title": "<b>A</b> &lt;b&gt;<br>c"}}
+    assert figure_label(bare) == "A <b>: c."
+
+
+def test_a_title_in_a_bar_is_short_and_its_share_indonesian():
+    matches = Matches(["x" * 90], np.zeros((1, 3)), np.array([0.625]), 0.5)
+    figure = match_bars(matches).to_dict()
+    assert figure["data"][0]["text"] == ("0,62",) or figure["data"][0]["text"] == ["0,62"]
+    assert len(figure["layout"]["yaxis"]["ticktext"][0]) < 26
+
+
+def test_numbers_on_axes_have_their_points():
+    axis = FIGURES["lengths"]().layout.template.layout.xaxis
+    assert axis.separatethousands is True
+    assert axis.exponentformat == "none"  # Not 10k.
+    assert style.style(go.Figure(), "t").layout.separators == ",."

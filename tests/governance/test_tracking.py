@@ -1,0 +1,345 @@
+"""Versions of models in MLflow. What needs it is skipped where the extra ``mlflow`` is not installed."""
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from judul_lib.checking.registry import load_model, read_metadata, version_of
+from judul_lib.checking.versions import add_version, current_version, list_versions, version_folder
+from judul_lib.cli.main import cli
+from judul_lib.core.errors import ModelError, TrackingError
+from judul_lib.core.storage import sha256_of
+from judul_lib.governance import tracking
+from judul_lib.governance.promotions import promote
+from judul_lib.governance.tracking import CANDIDATE, CURRENT, VERSION_TAG, mirror
+from judul_lib.labeling import retraining
+from tests.conftest import PROJECT, judul
+
+WHO = {"reason": "lebih baik pada pasangan emas", "approver": "Koordinator TA"}
+needs_mlflow = pytest.mark.skipif(
+    importlib.util.find_spec("mlflow") is None, reason="MLflow is not installed: the extra `mlflow`"
+)
+
+
+def change(folder, **changes):
+    path = folder / "metadata.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def made_on(outputs, day):
+    change(outputs / "light", created=f"2026-03-0{day}T08:00:00+00:00")
+    return version_of(read_metadata(outputs / "light"))
+
+
+@pytest.fixture(scope="module")
+def empty_store(tmp_path_factory):
+    """An empty store: making its tables takes seconds."""
+    folder = tmp_path_factory.mktemp("store") / tracking.TRACKING_FOLDER
+    with tracking._opened(folder):
+        return folder
+
+
+@pytest.fixture
+def bare(tmp_path):
+    """Folder of the models, its path with a space, with one that was never a version."""
+    outputs = tmp_path / "model model" / "outputs"
+    shutil.copytree(PROJECT / "outputs" / "light", outputs / "light")
+    return outputs
+
+
+@pytest.fixture
+def outputs(bare, empty_store):
+    shutil.copytree(empty_store, bare / tracking.TRACKING_FOLDER)
+    return bare
+
+
+@pytest.fixture
+def models(monkeypatch):
+    """Run ``judul models`` in this process, whose imports are done already."""
+    monkeypatch.setenv("JUDUL_MLFLOW", "true")
+
+    def run(*arguments):
+        words = [str(word) for word in ("models", *arguments)]
+        result = CliRunner().invoke(cli, words, standalone_mode=False)
+        if result.exception:
+            raise result.exception
+        return result
+
+    return run
+
+
+class Store:
+    """The store of a folder, read by MLflow's own client."""
+
+    def __init__(self, outputs):
+        from mlflow import MlflowClient
+
+        url = f"sqlite:///{outputs / 'mlflow' / 'mlflow.db'}"
+        self.client = MlflowClient(tracking_uri=url, registry_uri=url)
+
+    def versions(self):
+        rows = self.client.search_model_versions("name = 'light'")
+        return {row.tags[VERSION_TAG]: row for row in rows}
+
+    def runs(self):
+        experiment = self.client.get_experiment_by_name("light")
+        return self.client.search_runs([experiment.experiment_id])
+
+    def aliases(self):
+        tags = {row.version: version for version, row in self.versions().items()}
+        found = self.client.get_registered_model("light").aliases
+        return {alias: tags[number] for alias, number in found.items()}
+
+
+def test_switched_off_mlflow_is_not_even_imported(bare, monkeypatch):
+    monkeypatch.setitem(sys.modules, "mlflow", None)  # An import would fail.
+    version = add_version(bare, bare / "light")
+    who = [f"--{key}={value}" for key, value in WHO.items()]
+    words = ["models", "promote", "light", version, *who, "--models", str(bare)]
+    result = CliRunner().invoke(cli, words, standalone_mode=False)
+    assert result.exception is None
+    assert result.stderr == ""
+    assert current_version(bare, "light") == version
+    assert not (bare / "mlflow").exists()
+    refused = judul("models", "track", "--models", bare)
+    assert refused.returncode != 0
+    assert "JUDUL_MLFLOW=true" in refused.stderr
+
+
+def test_without_the_extra_a_promotion_stands_and_says_what_to_install(bare, models, monkeypatch):
+    monkeypatch.setitem(sys.modules, "mlflow", None)
+    version = add_version(bare, bare / "light")
+    who = [f"--{key}={value}" for key, value in WHO.items()]
+    result = models("promote", "light", version, *who, "--models", bare)
+    assert result.return_value in (0, None)
+    assert 'pip install "judul-lib[mlflow]"' in result.stderr
+    assert current_version(bare, "light") == version
+    assert not (bare / "mlflow").exists()
+    with pytest.raises(TrackingError, match=r"judul-lib\[mlflow\]"):
+        models("track", "light", "--models", bare)
+
+
+@needs_mlflow
+@pytest.mark.parametrize("name", ["light", "structured"])
+def test_a_run_has_what_the_metadata_say(outputs, name):
+    if name != "light":
+        shutil.copytree(PROJECT / "outputs" / name, outputs / name)
+    metadata = read_metadata(outputs / name)
+    assert mirror(outputs, name).new == [version_of(metadata)]
+    client = Store(outputs).client
+    (row,) = client.search_model_versions(f"name = '{name}'")
+    run = client.get_run(row.run_id)
+    assert run.info.status == "FINISHED"
+    assert run.info.run_name == row.tags[VERSION_TAG] == version_of(metadata)
+    params = run.data.params
+    assert params["type"] == metadata["type"]
+    assert params["dataset.sha256"] == metadata["dataset"]["sha256"]
+    assert json.loads(params["features"]) == metadata["features"]
+    for group in ("hyperparameters", "tfidf"):
+        for key, value in metadata.get(group, {}).items():
+            assert json.loads(params[f"{group}.{key}"]) == value
+    measured = metadata.get("metrics") or metadata["evaluation"]
+    assert len(measured) > 2
+    assert {key: run.data.metrics[key] for key in measured} == measured
+    copied = Path(client.download_artifacts(row.run_id, tracking.MODEL_ARTIFACT))
+    names = {*metadata["files"], "metadata.json"}
+    assert {path.name: path.read_bytes() for path in copied.iterdir()} == {
+        file: (outputs / name / file).read_bytes() for file in names
+    }
+    assert row.source == f"{run.info.artifact_uri}/{tracking.MODEL_ARTIFACT}"
+
+
+@needs_mlflow
+def test_what_was_copied_checks_titles_as_the_model_does(outputs):
+    mirror(outputs, "light")
+    store = Store(outputs)
+    (row,) = store.versions().values()
+    copied = load_model(store.client.download_artifacts(row.run_id, tracking.MODEL_ARTIFACT))
+    assert copied.titles == load_model(outputs / "light").titles
+
+
+@needs_mlflow
+def test_aliases_follow_promotions_and_rollbacks(outputs, models):
+    first = made_on(outputs, 1)
+    assert mirror(outputs, "light").aliases == {CURRENT: first}  # It answers, promoted or not.
+    versions = [first]
+    add_version(outputs, outputs / "light")
+    for day in (2, 3):
+        versions.append(made_on(outputs, day))
+        add_version(outputs, outputs / "light")
+    store = Store(outputs)
+    who = [f"--{key}={value}" for key, value in WHO.items()]
+    for version in versions[:2]:
+        models("promote", "light", version, *who, "--models", outputs)
+    assert store.aliases() == {CURRENT: versions[1], CANDIDATE: versions[2]}
+    models("promote", "light", versions[2], *who, "--models", outputs)
+    assert store.aliases() == {CURRENT: versions[2]}
+    models("rollback", "light", *who, "--models", outputs)
+    # What was rolled back is decided about, and waits no more.
+    assert store.aliases() == {CURRENT: versions[1]}
+    assert set(store.versions()) == set(versions)
+
+
+@needs_mlflow
+def test_a_newer_model_beside_the_versions_is_the_candidate(outputs):
+    made_on(outputs, 1)
+    version = add_version(outputs, outputs / "light")
+    promote(outputs, "light", version, **WHO)
+    waiting = made_on(outputs, 2)
+    assert mirror(outputs, "light").aliases == {CURRENT: version, CANDIDATE: waiting}
+    assert list_versions(outputs, "light") == [version]  # Nothing changes but in MLflow.
+
+
+@needs_mlflow
+def test_a_retrained_version_is_recorded_with_how_it_does_beside_the_one_before(
+    outputs, tmp_path, monkeypatch
+):
+    def learned(*_):  # Training itself is tested elsewhere, and takes long.
+        old = add_version(outputs, outputs / "light")
+        comparison = {metric: dict.fromkeys(("old", "new", "difference", "low", "high"), 0.25)
+                      for metric in ("roc_auc", "accuracy")}  # fmt: skip
+        shutil.copytree(outputs / "light", tmp_path / "made" / "light")
+        change(tmp_path / "made" / "light", created="2030-01-01T08:00:00+00:00", previous=old,
+               comparison=comparison, labels={"n_pairs": 1})  # fmt: skip
+        new = add_version(outputs, tmp_path / "made" / "light")
+        return retraining.Retrained("light", new, old, pd.DataFrame(comparison).T, 1, 0, 1, 0, [])
+
+    monkeypatch.setenv("JUDUL_MLFLOW", "true")
+    monkeypatch.setattr(retraining, "retrain", learned)
+    result = CliRunner().invoke(
+        cli, ["retrain", "--no-feedback", "--models", str(outputs)], standalone_mode=False
+    )
+    assert result.exception is None
+    old, new = list_versions(outputs, "light")
+    store = Store(outputs)
+    # Nothing is promoted: the model that made the old version answers as before.
+    assert store.aliases() == {CURRENT: old, CANDIDATE: new}
+    run = store.client.get_run(store.versions()[new].run_id)
+    assert run.data.tags[tracking.PREVIOUS_TAG] == old
+    assert run.data.params["labels.n_pairs"] == "1"
+    assert run.data.metrics["comparison.roc_auc.low"] == 0.25
+
+
+@needs_mlflow
+def test_a_version_is_registered_once(outputs, models):
+    version = add_version(outputs, outputs / "light")
+    assert "1 versi baru" in models("track", "light", "--models", outputs).stdout
+    again = models("track", "--models", outputs)
+    assert f"light: 0 versi baru, 1 seluruhnya; current = {version}." in again.stdout
+    assert "full: 0 versi baru, 0 seluruhnya." in again.stdout
+    store = Store(outputs)
+    assert len(store.runs()) == len(store.versions()) == 1
+
+
+@needs_mlflow
+def test_what_broke_off_is_taken_up_again(outputs, monkeypatch):
+    from mlflow import MlflowClient
+
+    def full_disk(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowClient, "log_artifacts", full_disk)
+        with pytest.raises(TrackingError, match="No space left"):
+            mirror(outputs, "light")
+    store = Store(outputs)
+    assert store.versions() == {}
+    mirror(outputs, "light")
+    assert [run.info.status for run in store.runs()] == ["FINISHED"]
+    assert len(store.versions()) == 1
+
+
+@needs_mlflow
+def test_a_broken_store_is_said_and_the_promotion_stands(bare, models):
+    (bare / "mlflow").mkdir()
+    (bare / "mlflow" / "mlflow.db").write_bytes(b"no database" * 1000)
+    version = add_version(bare, bare / "light")
+    who = [f"--{key}={value}" for key, value in WHO.items()]
+    result = models("promote", "light", version, *who, "--models", bare)
+    assert "kini berlaku" in result.stdout
+    assert "Catatan: MLflow di" in result.stderr
+    assert "judul models track" in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert current_version(bare, "light") == version
+    with pytest.raises(TrackingError, match="tidak dapat dipakai"):
+        models("track", "light", "--models", bare)
+
+
+@needs_mlflow
+def test_a_damaged_version_is_left_out_and_named(outputs, models):
+    good = made_on(outputs, 1)
+    add_version(outputs, outputs / "light")
+    made_on(outputs, 2)
+    bad = add_version(outputs, outputs / "light")
+    (version_folder(outputs, "light", bad) / "arrays.npz").write_bytes(b"x")
+    promote(outputs, "light", good, **WHO)
+    shutil.rmtree(outputs / "light")
+    result = models("track", "light", "--models", outputs)
+    assert result.return_value == 1
+    assert "arrays.npz" in result.stderr
+    assert set(Store(outputs).versions()) == {good}
+    assert Store(outputs).aliases() == {CURRENT: good}
+
+
+@needs_mlflow
+def test_a_version_with_a_file_and_its_hash_replaced_is_refused(outputs):
+    version = add_version(outputs, outputs / "light")
+    shutil.rmtree(outputs / "light")
+    folder = version_folder(outputs, "light", version)
+    files = read_metadata(folder)["files"]
+    (folder / "scaler.joblib").write_bytes(b"other")
+    change(folder, files=files | {"scaler.joblib": sha256_of(b"other")})
+    found = mirror(outputs, "light")
+    assert (found.new, found.n_versions) == ([], 0)
+    assert "milik versi lain" in found.notes[0]
+
+
+def test_an_unknown_model_is_refused(bare):
+    with pytest.raises(ModelError, match="tidak dikenal"):
+        mirror(bare, "berat")
+
+
+@needs_mlflow
+def test_a_folder_that_sqlite_would_misread_is_refused(bare):
+    odd = bare.rename(bare.with_name("apa?"))
+    with pytest.raises(TrackingError, match="tanda tanya"):
+        mirror(odd, "light")
+
+
+_WATCHED = """
+import sys
+from judul_lib.governance.tracking import mirror
+
+seen = []
+watched = ("socket.connect", "socket.getaddrinfo", "socket.sendto", "subprocess.Popen", "os.system")
+sys.addaudithook(lambda event, details: seen.append((event, str(details))) if event in watched else None)
+mirror(sys.argv[1], "light")
+from mlflow.telemetry import get_telemetry_client
+
+print([one for one in seen if "uname" not in one[1]], get_telemetry_client(), "git" in sys.modules)
+"""
+
+
+@needs_mlflow
+def test_nothing_leaves_the_machine_and_nothing_is_left_where_one_stands(outputs, tmp_path):
+    # MLflow measures nobody where it sees a test or a CI server: here it must not see them.
+    hidden = "CI GITHUB_ACTIONS PYTEST_CURRENT_TEST MLFLOW_DISABLE_TELEMETRY DO_NOT_TRACK".split()
+    environment = {key: value for key, value in os.environ.items() if key not in hidden}
+    environment |= {"PYTHONPATH": str(PROJECT), "MLFLOW_TRACKING_URI": "http://192.0.2.1:5000"}
+    stand = tmp_path / "here"
+    stand.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", _WATCHED, str(outputs)],
+        cwd=stand, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[] None False"
+    assert list(stand.iterdir()) == []

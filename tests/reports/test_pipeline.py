@@ -1,0 +1,316 @@
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import nbformat
+import pandas as pd
+import pytest
+
+from judul_lib.checking.registry import read_metadata
+from judul_lib.core.errors import PipelineError
+from judul_lib.core.settings import FULL, LIGHT
+from judul_lib.reports.pipeline import STAGES, Paths, run_notebooks
+from judul_lib.reports.runner import parameter_names, run_notebook
+from judul_lib.structured.gold import read_gold
+from judul_lib.study.corpus import read_corpus, save_corpus, write_frame
+from judul_lib.study.estimators import fit_vectorizer
+from judul_lib.study.labeling import label_pairs
+from judul_lib.training.forest import package_model, train_model
+from tests.conftest import DATA, PROJECT, SMALL_RUN, assert_refused, judul
+
+KERNEL = {"name": "python3", "language": "python", "display_name": "Python 3"}
+TINY = nbformat.v4.new_notebook(metadata={"kernelspec": KERNEL})
+
+
+def everything(folder):
+    """Content and time of change of every file, so that a rewrite shows too."""
+    return {
+        path.relative_to(folder): (path.read_bytes(), path.stat().st_mtime_ns)
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    """Notebooks of one cell that write each stage's outputs: the machinery without the study."""
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    for stage in STAGES:
+        code = ["from pathlib import Path"]
+        for name in stage.outputs:
+            target = f"{name}/model" if "." not in name else name
+            text = '{"name": "judul.csv"}' if name == "dataset.json" else stage.notebook
+            code += [
+                f"(Path(OUT) / {target!r}).parent.mkdir(parents=True, exist_ok=True)",
+                f"_ = (Path(OUT) / {target!r}).write_text({text!r} + str(EXTRA))",
+            ]
+        notebook = nbformat.from_dict(json.loads(nbformat.writes(TINY)))
+        notebook.cells = [
+            nbformat.v4.new_markdown_cell(f"# {stage.notebook}"),
+            nbformat.v4.new_code_cell('OUT = "."\nEXTRA = ""', metadata={"tags": ["parameters"]}),
+            nbformat.v4.new_code_cell("\n".join(code)),
+        ]
+        nbformat.write(notebook, folder / f"{stage.notebook}.ipynb")
+    data = tmp_path / "judul.csv"
+    data.write_text("Judul\nDeteksi Hoaks\nPrediksi Beras\n")
+    return Paths(data, folder, tmp_path / "outputs", tmp_path / "reports")
+
+
+def edit(paths, number, source):
+    path = paths.notebooks / f"{STAGES[number].notebook}.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells.append(nbformat.v4.new_code_cell(source))
+    nbformat.write(notebook, path)
+
+
+def names(stages):
+    return [stage.notebook[:2] for stage in stages]
+
+
+def test_only_what_is_out_of_date_is_run(tiny, monkeypatch):
+    monkeypatch.setattr("judul_lib.reports.pipeline.STAGES", STAGES[:6])
+    assert names(run_notebooks(tiny)) == ["01", "02", "03", "04", "05", "06"]
+    before = everything(tiny.outputs), everything(tiny.reports)
+    assert run_notebooks(tiny) == []
+    assert (everything(tiny.outputs), everything(tiny.reports)) == before
+
+    edit(tiny, 4, "1 + 1")
+    assert names(run_notebooks(tiny)) == ["05", "06"]
+
+    (tiny.outputs / "full" / "model").write_text("damaged")
+    assert names(run_notebooks(tiny)) == ["04", "05", "06"]
+    assert (tiny.outputs / "full" / "model").read_text() == "04_train_full"
+
+    (tiny.reports / "03_feature_analysis.html").unlink()
+    assert run_notebooks(tiny) == []
+    assert (tiny.reports / "03_feature_analysis.html").exists()
+
+    tiny.data.write_text("Judul\nDeteksi Hoaks\nPrediksi Jagung\n")
+    assert len(run_notebooks(tiny)) == 6
+
+    # A notebook that fails: its own error is told, and nothing of the earlier run has changed.
+    before = everything(tiny.outputs), everything(tiny.reports)
+    edit(tiny, 1, "raise ValueError('rusak')")
+    with pytest.raises(PipelineError, match=r"02_labeling berhenti di sel 4: ValueError: rusak"):
+        run_notebooks(tiny)
+    assert (everything(tiny.outputs), everything(tiny.reports)) == before
+    assert not list(tiny.outputs.glob(".run.*"))
+
+
+def test_parameters_reach_the_notebooks_that_have_them(tiny):
+    with pytest.raises(PipelineError, match=r"parameter NAMA.*EXTRA, OUT"):
+        run_notebooks(tiny, parameters={"NAMA": 1})
+    edit(tiny, 5, "raise SystemError(f'EXTRA adalah {EXTRA}')")
+    with pytest.raises(PipelineError, match="EXTRA adalah satu"):
+        run_notebooks(tiny, parameters={"EXTRA": "satu"})
+
+
+def test_what_a_parameter_names_is_looked_at_and_only_notebooks_that_have_it_run(tiny, monkeypatch):
+    path = tiny.notebooks / f"{STAGES[4].notebook}.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[1].source += '\nLOG = ""'
+    nbformat.write(notebook, path)
+    monkeypatch.setattr("judul_lib.reports.pipeline.STAGES", STAGES[:5])
+    monkeypatch.delenv("JUDUL_DATABASE_URL", raising=False)
+    run_notebooks(tiny)
+
+    answers = tiny.notebooks.parent / "answers.csv"
+    answers.write_text("mirip\n")
+    assert names(run_notebooks(tiny, parameters={"LOG": "../answers.csv"})) == ["05"]
+    assert run_notebooks(tiny, parameters={"LOG": "../answers.csv"}) == []
+    answers.write_text("tidak\n")
+    assert names(run_notebooks(tiny, parameters={"LOG": "../answers.csv"})) == ["05"]
+
+    logs = tiny.notebooks.parent / "logs"
+    logs.mkdir()
+    assert names(run_notebooks(tiny, parameters={"LOG": "../logs"})) == ["05"]
+    assert run_notebooks(tiny, parameters={"LOG": "../logs"}) == []
+    (logs / "judul.db-wal").write_bytes(b"row")
+    assert names(run_notebooks(tiny, parameters={"LOG": "../logs"})) == ["05"]
+
+    # What a server keeps can't be seen from here.
+    monkeypatch.setenv("JUDUL_DATABASE_URL", "postgresql://server/judul")
+    for _ in range(2):
+        assert names(run_notebooks(tiny, parameters={"LOG": "../logs"})) == ["05"]
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("from judul_lib.core.errors import GoldError; raise GoldError('Pasangan emas kosong.')",
+         "Pasangan emas kosong."),
+        ("open('tidak-ada.csv')", "tidak-ada.csv"),
+        ("raise ValueError('rusak.')", "berhenti di sel 4: ValueError: rusak. Buka notebooks/01_"),
+    ],
+)  # fmt: skip
+def test_a_notebook_that_fails_says_why_in_one_sentence(tiny, code, told):
+    edit(tiny, 0, code)
+    with pytest.raises(PipelineError) as failed:
+        run_notebooks(tiny)
+    assert told in str(failed.value)
+    assert ("berhenti di sel" in str(failed.value)) == ("berhenti di sel" in told)
+
+
+def test_parameter_names_are_read_from_the_cell():
+    cell = nbformat.v4.new_code_cell(
+        "A = 1  # b = 2\nC: int = 3\n# D = 4", metadata={"tags": ["parameters"]}
+    )
+    assert parameter_names(nbformat.v4.new_notebook(cells=[cell])) == {"A", "C"}
+
+
+def test_a_run_makes_what_the_readme_says(finished_run):
+    outputs = finished_run.outputs
+    for stage in STAGES:
+        assert f"{stage.notebook}" in finished_run.stdout
+        assert all((outputs / name).exists() for name in (*stage.outputs, stage.executed))
+        assert (finished_run.reports / f"{stage.notebook}.html").is_file()
+    assert (finished_run.reports / "index.html").is_file()
+    assert read_metadata(outputs / "full")["dataset"]["n_titles"] == 123
+    assert not [path for path in outputs.iterdir() if path.name.startswith(".")]
+
+
+def test_a_second_run_does_nothing(finished_run):
+    before = everything(finished_run.outputs), everything(finished_run.reports)
+    folders = "--out", finished_run.outputs, "--reports", finished_run.reports
+    again = judul("run", *folders, *SMALL_RUN)
+    assert again.returncode == 0
+    assert "mutakhir" in again.stdout
+    assert (everything(finished_run.outputs), everything(finished_run.reports)) == before
+
+
+@pytest.mark.parametrize("name", ["light", "structured"])
+def test_a_run_on_the_projects_own_data_changes_nothing_that_git_tracks(finished_run, name):
+    """The run began with a copy of the committed models; not even a date may change."""
+    made, committed = finished_run.outputs / name, PROJECT / "outputs" / name
+    for path in committed.iterdir():
+        assert (made / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"Nama\nDeteksi Hoaks\n", "Kolom 'Judul' tidak ada"),
+        (b"", "kosong"),
+        (bytes(range(256)), "bukan berkas teks"),
+        (b"Judul\nDeteksi Hoaks\n", "1 judul"),
+        (b"Judul\n" + b"Deteksi Hoaks\n" * 9, "1 judul"),
+        (None, "folder"),
+    ],
+)
+def test_bad_data_is_refused_and_earlier_results_stay(finished_run, tmp_path, content, words):
+    path = tmp_path / "judul.csv"
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_bytes(content)
+    before = everything(finished_run.outputs)
+    result = judul(
+        "run", "--data", path, "--out", finished_run.outputs, "--reports", finished_run.reports
+    )
+    assert_refused(result, words)
+    assert everything(finished_run.outputs) == before
+
+
+def test_titles_without_similar_pairs_are_refused_with_advice(tmp_path):
+    path = tmp_path / "judul.csv"
+    words = "padi jagung hoaks saham gempa kopi batik hujan sungai jembatan".split()
+    path.write_text("Judul\n" + "\n".join(f"Deteksi {a}\nPrediksi {a}{a}" for a in words) + "\n")
+    result = judul("run", "--data", path, "--out", tmp_path / "o", "--reports", tmp_path / "r")
+    assert_refused(result, "pasangan mirip", "SIMILAR_MIN")
+
+
+def test_a_study_without_a_similar_pair_to_test_on_is_evaluated(tmp_path):
+    """With exactly two similar pairs: what notebook 06 says of the study, and what it writes."""
+    bases = read_gold(PROJECT / "data" / "gold_pairs.csv").drop_duplicates("base_id")["judul_a"].head(30)
+    data = tmp_path / "judul.csv"
+    pd.DataFrame({"Judul": [*bases, *(f"{title} Semarang" for title in bases[:2])]}).to_csv(data)
+    corpus, out = read_corpus(data), tmp_path / "outputs"
+    titles, processed = corpus.titles["Judul"].tolist(), corpus.titles["judul_proc"].tolist()
+    labeled = label_pairs(fit_vectorizer(processed, FULL).transform(processed))
+    assert labeled.n_similar == 2
+    save_corpus(corpus, out)
+    write_frame(labeled.pairs, out / "pairs.csv")
+    for profile in (FULL, LIGHT):
+        package_model(train_model(titles, processed, labeled.pairs, profile), corpus, out / profile.name)
+    notebook = nbformat.read(PROJECT / "notebooks" / "06_evaluation.ipynb", as_version=4)
+    sources = [cell.source for cell in notebook.cells]
+    gold = next(n for n, source in enumerate(sources) if "read_gold(GOLD)" in source)
+    writing = [n for n, source in enumerate(sources) if "results[" in source or "results = {" in source]
+    empty = "board = retrieved = features_worth = resources_worth = cross_board = kappa = pd.DataFrame()"
+    kept = [
+        *notebook.cells[:gold],
+        nbformat.v4.new_code_cell(empty),
+        *(notebook.cells[n] for n in writing),
+    ]
+    notebook.cells = kept
+    nbformat.write(notebook, tmp_path / "06.ipynb")
+    run_notebook(tmp_path / "06.ipynb", tmp_path / "done.ipynb", {"OUT": str(out), "N_RESAMPLES": 20})
+    outputs = [
+        o for cell in nbformat.read(tmp_path / "done.ipynb", 4).cells for o in cell.get("outputs", [])
+    ]
+    assert "hanya berisi 0 pasangan mirip" in str(outputs)
+    assert "(satu kelas saja)" in str(outputs)
+    assert [o["text"] for o in outputs if o["output_type"] == "stream"] == []
+    written = json.loads((out / "evaluation.json").read_text(), parse_constant=pytest.fail)
+    assert written["aturan kosinus"]["roc_auc"] is None
+
+
+def can_mount():
+    return os.geteuid() == 0 and shutil.which("mount") is not None
+
+
+def test_a_full_disk_is_said_and_earlier_results_stay(tiny, tmp_path):
+    if not can_mount():
+        pytest.skip("only root can mount a small disk to fill")
+    tiny.outputs.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", tiny.outputs],
+        check=False,
+        capture_output=True,
+    )
+    if mounted.returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        run_notebooks(tiny)
+        before = everything(tiny.outputs)
+        edit(tiny, 2, "_ = (Path(OUT) / 'features.csv').write_bytes(bytes(200_000))")
+        arguments = ["run", "--data", tiny.data, "--notebooks", tiny.notebooks]
+        result = judul(*arguments, "--out", tiny.outputs, "--reports", tiny.reports)
+        assert result.returncode == 1
+        assert "Ruang disk habis" in result.stderr
+        assert "Traceback" not in result.stderr
+        assert everything(tiny.outputs) == before
+    finally:
+        subprocess.run(["umount", tiny.outputs], check=True)
+
+
+def test_a_folder_without_permission_is_refused(tmp_path):
+    if os.geteuid() == 0:
+        target = "/proc/outputs"  # Nobody may write there, not even root.
+    else:
+        target = tmp_path / "closed"
+        target.mkdir(mode=0o500)
+        target = target / "outputs"
+    result = judul("run", "--data", DATA, "--out", target, "--reports", tmp_path / "reports")
+    assert_refused(result, "Periksa")
+
+
+@pytest.mark.skipif(
+    "JUDUL_ORIGINAL_DATA" not in os.environ,
+    reason="JUDUL_ORIGINAL_DATA does not name the original study's titles",
+)
+def test_the_original_titles_give_the_studys_numbers(tmp_path, monkeypatch):
+    monkeypatch.setattr("judul_lib.reports.pipeline.STAGES", STAGES[:5])
+    paths = Paths(
+        Path(os.environ["JUDUL_ORIGINAL_DATA"]), PROJECT / "notebooks",
+        tmp_path / "outputs", tmp_path / "reports",
+    )  # fmt: skip
+    run_notebooks(paths, parameters={"DROP_DUPLICATES": False})
+    full, light = (read_metadata(tmp_path / "outputs" / name) for name in ("full", "light"))
+    assert full["dataset"]["n_titles"] == light["dataset"]["n_titles"] == 123
+    assert (full["n_terms"], light["n_terms"]) == (1795, 432)
+    pairs = (tmp_path / "outputs" / "pairs.csv").read_text().splitlines()
+    assert sum(line.endswith(",1") for line in pairs) == 5

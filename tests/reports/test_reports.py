@@ -1,0 +1,165 @@
+"""Reports as a lecturer opens them: in a browser, without a network."""
+
+import re
+
+import nbformat
+import pytest
+
+from judul_lib.figures.style import figure_config
+from judul_lib.reports.pipeline import STAGES
+from judul_lib.reports.rendering import render_index, render_report
+
+NAMES = [stage.notebook for stage in STAGES]
+WORDS = set(figure_config()["locales"]["id"]["dictionary"].values())
+
+
+@pytest.fixture(scope="module")
+def open_page(browser, finished_run):
+    """Open a report with the network off; return page, console messages and requests."""
+
+    def open_report(name, width=1200):
+        context = browser.new_context(viewport={"width": width, "height": 900}, offline=True)
+        page = context.new_page()
+        messages, requests = [], []
+        page.on("console", lambda message: messages.append(message.text))
+        page.on("pageerror", lambda error: messages.append(str(error)))
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto((finished_run.reports / f"{name}.html").as_uri())
+        page.wait_for_load_state("load")
+        return page, messages, [url for url in requests if not url.startswith(("data:", "blob:"))]
+
+    return open_report
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_figure_is_drawn_without_a_request_or_an_error(open_page, finished_run, name):
+    page, messages, requests = open_page(name)
+    stored = nbformat.read(finished_run.outputs / "notebooks" / f"{name}.ipynb", as_version=4)
+    figures = sum(
+        "application/vnd.plotly.v1+json" in output.get("data", {})
+        for cell in stored.cells for output in cell.get("outputs", [])
+    )  # fmt: skip
+    assert figures >= 1
+    assert page.locator("figure.gambar").count() == figures
+    for figure in page.locator("figure.gambar").all():
+        assert figure.locator(".main-svg").count() >= 1
+        assert figure.locator(".gtitle").text_content()
+        assert figure.locator("path, .heatmaplayer image").count() > 5
+        label = figure.locator("svg.main-svg[role=img]").get_attribute("aria-label")
+        for axis in figure.locator("[class*=xtitle] text, [class*=ytitle] text").all():
+            assert axis.text_content() in label
+        buttons = {button.get_attribute("data-title") for button in figure.locator(".modebar-btn").all()}
+        assert buttons
+        assert buttons <= WORDS
+    assert page.locator("img:not([alt])").count() == 0
+    assert messages == []
+    assert requests == [page.url]
+    page.context.close()
+
+
+@pytest.mark.parametrize("name", [*NAMES, "index"])
+def test_nothing_is_wider_than_a_phone(open_page, name):
+    page, messages, _ = open_page(name, width=360)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert messages == []
+    page.context.close()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_code_is_behind_one_switch(open_page, name):
+    page, _, _ = open_page(name)
+    code = page.locator(".input").first
+    assert not code.is_visible()
+    page.get_by_label("Tampilkan kode").check()
+    assert code.is_visible()
+    page.context.close()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_summary_comes_first_and_the_contents_lead_somewhere(open_page, name):
+    page, _, _ = open_page(name)
+    assert page.locator("html").get_attribute("lang") == "id"
+    order = page.evaluate(
+        "[...document.querySelectorAll('h1, .judul-ringkasan, nav, main > div h2')].map(e => e.tagName)"
+    )
+    assert order[0] == "H1"
+    assert page.locator("nav li").count() >= 3
+    first = page.evaluate(
+        "document.querySelector('.judul-ringkasan').compareDocumentPosition("
+        "document.querySelector('nav')) & Node.DOCUMENT_POSITION_FOLLOWING"
+    )
+    assert first
+    for link in page.locator("nav a").all():
+        anchor = link.get_attribute("href").removeprefix("#")
+        assert page.locator(f'[id="{anchor}"]').count() == 1
+    page.context.close()
+
+
+def test_the_index_links_to_every_report(open_page):
+    page, messages, requests = open_page("index")
+    links = page.locator("ul.laporan a")
+    assert [link.get_attribute("href") for link in links.all()] == [f"{name}.html" for name in NAMES]
+    assert page.locator(".judul-ringkasan").count() == len(NAMES)
+    assert (messages, requests) == ([], [page.url])
+    links.first.click()
+    assert page.url.endswith(f"{NAMES[0]}.html")
+    page.context.close()
+
+
+def test_a_report_prints_on_pages_with_its_figures(open_page):
+    page, _, _ = open_page("02_labeling")
+    page.emulate_media(media="print")
+    assert not page.locator("header").is_visible()
+    assert page.locator("figure.gambar .main-svg").first.is_visible()
+    assert page.pdf(format="A4").startswith(b"%PDF")
+    page.context.close()
+
+
+@pytest.mark.parametrize("name", [*NAMES, "index"])
+def test_a_report_is_one_file_under_6_megabytes(finished_run, name):
+    html = (finished_run.reports / f"{name}.html").read_bytes()
+    assert len(html) < 6_000_000
+    tags = re.findall(rb"<(?:script|link|img|iframe)\b[^>]*\b(?:src|href)=[\"']?([^\"'> ]+)", html)
+    assert all(source.startswith(b"data:") for source in tags)
+
+
+def test_a_figure_is_one_picture_with_a_name():
+    figure = {
+        "data": [{"type": "bar", "y": [1], "name": "a"}],
+        "layout": {"title": {"text": "Panjang &amp; isi"}, "xaxis": {"title": {"text": "kata"}}},
+    }
+    output = nbformat.v4.new_output("display_data", {"application/vnd.plotly.v1+json": figure})
+    cells = [
+        nbformat.v4.new_markdown_cell("# 01 · Judul"),
+        nbformat.v4.new_code_cell("plot", outputs=[output]),
+    ]
+    body = render_report(nbformat.v4.new_notebook(cells=cells)).rsplit("<main>")[-1]
+    tag = re.search("<figure [^>]*>", body)[0]
+    assert 'role="img"' in tag
+    assert 'aria-label="Panjang &amp; isi. Sumbu mendatar: kata. Isi: a."' in tag
+    assert '"showSendToCloud": false' in body
+
+
+def test_the_signs_of_a_heading_are_escaped_once():
+    heading = nbformat.v4.new_markdown_cell("# 01 · Padi & kopi, `p < 0,05`")
+    notebook = nbformat.v4.new_notebook(cells=[heading])
+    title = "01 · Padi &amp; kopi, p &lt; 0,05"
+    assert f"<title>{title}</title>" in render_report(notebook)
+    assert f'<a href="01.html">{title}</a>' in render_index({"01.html": notebook}, "data.csv")
+
+
+def test_a_title_cannot_put_markup_or_script_into_a_report():
+    hostile = "</script><script>document.title='x'</script><img src=x onerror=alert(1)>"
+    figure = {"data": [{"type": "bar", "y": [hostile]}], "layout": {"title": {"text": hostile}}}
+    output = nbformat.v4.new_output("display_data", {"application/vnd.plotly.v1+json": figure})
+    notebook = nbformat.v4.new_notebook(
+        cells=[
+            nbformat.v4.new_markdown_cell("# 01 · Judul"),
+            nbformat.v4.new_code_cell("plot", outputs=[output]),
+        ]
+    )
+    body = render_report(notebook).rsplit("<main>")[-1]
+    assert "<img" not in body
+    assert "<script>document" not in body
+    assert body.count("</script>") == 2  # The figure's data and the page's own.
+    assert "<script>x" not in render_index({"01.html": notebook}, "<script>x</script>")

@@ -1,0 +1,382 @@
+"""An index answers as the plain check does, to the last digit, and is never half written."""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from rapidfuzz.distance import Indel
+
+from judul_lib import TitleIndex, load_checker, load_model
+from judul_lib.checking.structured_checker import StructuredChecker
+from judul_lib.core.errors import CorpusError, IndexFileError, ModelError
+from judul_lib.core.settings import ELSEWHERE_LABELS
+from judul_lib.search.index_files import INDEX_FILE, PARTS_FOLDER
+from judul_lib.search.study_search import count_letters, letters_bound
+from judul_lib.study.features import FEATURES, FURTHER
+from judul_lib.study.forest_table import ForestTable
+from tests.conftest import PROJECT, gold_titles
+
+LIGHT, STRUCTURED = PROJECT / "outputs" / "light", PROJECT / "outputs" / "structured"
+# Abbreviations and what they stand for, words written apart, typing errors, places, empty overlap.
+WORDS = (
+    "klasifikasi klasifkasi penyakit daun padi CNN convolutional neural network menggunakan metode "
+    "SVM di Pekanbaru pekan baru Kota Medan kupu-kupu e-learning elearning sistem informasi SI "
+    "berbasis web bebasis PT pariwisata x 2024 pembelajaran jarak jauh PJJ É ß analisis"
+).split()
+TITLES = st.lists(
+    st.lists(st.sampled_from(WORDS), min_size=0, max_size=9).map(" ".join), min_size=1, max_size=25
+)
+
+TOP_K = st.sampled_from([1, 3, 10, None])
+
+
+def brute(checker, titles, top_k):
+    return [checker.check(title, top_k=top_k) for title in titles]
+
+
+def assert_same(found, expected):
+    for one, other in zip(found, expected, strict=True):
+        assert one.titles == other.titles
+        assert np.array_equal(one.features, other.features)
+        assert np.array_equal(one.probability, other.probability)
+        assert one.rows() == other.rows()
+
+
+@pytest.fixture(scope="module", params=[LIGHT, STRUCTURED], ids=["light", "structured"])
+def model(request):
+    # Loaded once: an index and a checker of other titles take it over.
+    return request.param, load_checker(request.param, []), TitleIndex.build([], request.param)
+
+
+def index_of(model, titles, part_rows):
+    empty = model[2]
+    index = TitleIndex.__new__(TitleIndex)
+    index.__dict__.update(empty.__dict__)
+    index._add(titles, part_rows, 1, lambda done, total: None)
+    return index
+
+
+@pytest.mark.filterwarnings("ignore:.*tanpa kata Latin")
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    titles=TITLES, queries=TITLES, part_rows=st.integers(1, 12), top_k=st.sampled_from([1, 3, 10, None])
+)
+def test_the_same_titles_scores_and_order_as_comparing_with_all(
+    model, titles, queries, part_rows, top_k
+):
+    index = index_of(model, titles, part_rows)
+    expected = brute(model[1].with_titles(titles), queries[:6], top_k)
+    assert_same(index.check_many(queries[:6], top_k=top_k), expected)
+
+
+STUDIES = (
+    "Klasifikasi Penyakit Daun Padi Menggunakan CNN",
+    "Identifikasi Penyakit Daun Tanaman Padi dengan CNN",
+    "Klasifikasi Penyakit Daun Padi Menggunakan CNN dan SVM", "Sistem Informasi Perpustakaan Sekolah",
+    "Klasifikasi Penyakit Daun Jagung Menggunakan CNN",
+)  # fmt: skip
+WHERE = ("", " di Sleman", " di Kabupaten Bantul", " di Kota Medan", " di Solo", " di Padang")
+PLACED = st.builds("{}{}".format, st.sampled_from(STUDIES), st.sampled_from(WHERE))
+
+
+def decision_of_all(checker, query):
+    """Return title, probability and label of what decides: each title compared by itself, one by one."""
+    compared = []
+    for row, title in enumerate(checker.titles):
+        features, (p,), (label,) = checker.score([query], [title])
+        cosine, levenshtein = (features[0, list(FEATURES).index(n)] for n in ("cosine", "levenshtein"))
+        first = ()
+        if isinstance(checker, StructuredChecker):
+            one = np.array([0])
+            seen = checker.compare([query], [title]).features(one, one)
+            (asked,) = checker.asked(seen, checker.probability(seen))
+            level = 2 if p >= 0.5 else 1 if asked >= 0.5 else 0
+            (related,) = checker._model.relatedness(seen, np.array([p]), np.array([asked]))
+            first = (-level, -related)
+        compared.append((*first, -p, -cosine, -levenshtein, row, title, label))
+    compared.sort()
+    wanted = [row for name in ("MIRIP", "TANYAKAN") for row in compared if row[-1] == name]
+    *_, p, _, _, _, title, label = (wanted or compared)[0]
+    return title, -p, label
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    titles=st.lists(PLACED, min_size=1, max_size=9),
+    query=PLACED,
+    threshold=st.sampled_from([0, 0.05, 0.3, 0.5, 0.8, 0.98, 1]),
+    treatment=st.sampled_from(list(ELSEWHERE_LABELS)),
+    part_rows=st.integers(1, 5),
+    top_k=st.sampled_from([1, 2, 5, None]),
+)
+def test_the_decision_is_that_of_the_whole_corpus_however_much_is_shown(
+    model, titles, query, threshold, treatment, part_rows, top_k
+):
+    checkers = [model[1].with_titles(titles), index_of(model, titles, part_rows)]
+    for checker in checkers:
+        checker.elsewhere_label = ELSEWHERE_LABELS[treatment]
+        before = checker.check(query, top_k=top_k)  # As a page that moves the threshold afterwards.
+        checker.threshold = threshold
+        expected = decision_of_all(checkers[0], query)
+        shown = checker.check(query, top_k=top_k)
+        assert len(shown) == min(top_k or len(titles), len(titles))
+        for matches in (shown, shown.first(1), before.at(threshold), before.first(1).at(threshold)):
+            found = matches.decision
+            assert (found.titles[0], found.probability[0], found.labels[0]) == expected
+
+
+@pytest.mark.parametrize("top_k", [1, 10])
+def test_the_projects_own_titles(model, top_k):
+    titles = gold_titles()[:900]
+    queries = [titles[k][:-9] + " di Kota Padang" for k in range(0, 900, 45)]
+    index = index_of(model, titles, 250)
+    assert_same(
+        index.check_many(queries, top_k=top_k), brute(model[1].with_titles(titles), queries, top_k)
+    )
+    if model[0] == STRUCTURED:
+        assert index.n_scored == len(titles)
+    else:
+        assert FURTHER or index.n_scored < len(titles)
+
+
+def test_many_copies_of_one_title(model):
+    titles = ["Klasifikasi Penyakit Daun Padi"] * 300 + ["Sistem Informasi Sekolah"]
+    index = index_of(model, titles, 100)
+    found = index.check("Klasifikasi Penyakit Daun Padi", top_k=5)
+    assert found.titles == titles[:5]
+    assert_same([found], brute(model[1].with_titles(titles), titles[:1], 5))
+
+
+def test_adding_and_removing_is_as_building_anew(model, tmp_path):
+    first, more = (
+        ["Prediksi Harga Beras", "Analisis Sentimen", "Prediksi Harga Beras"],
+        ["Deteksi Hoaks"],
+    )
+    index = index_of(model, first, 2)
+    index.save(tmp_path)
+    index = TitleIndex.load(tmp_path)
+    index.add(more)
+    assert index.remove("Prediksi Harga Beras") == 2
+    index.save(tmp_path)
+    for opened in (index, TitleIndex.load(tmp_path)):
+        assert list(opened.titles) == ["Analisis Sentimen", "Deteksi Hoaks"]
+        assert opened.titles[-1] == "Deteksi Hoaks"
+        assert opened.titles[:1] == ["Analisis Sentimen"]
+        expected = brute(model[1].with_titles(list(opened.titles)), first, None)
+        assert_same(opened.check_many(first), expected)
+    with pytest.raises(CorpusError, match="tidak ada di indeks"):
+        index.remove("Prediksi Harga Beras")
+    with pytest.raises(IndexError):
+        index.titles[2]
+
+
+def test_parts_stay_few_when_titles_come_one_by_one(tmp_path):
+    index = TitleIndex.build([], LIGHT)
+    for k in range(40):
+        index.add([f"Judul nomor {'abcdefgh'[k % 8]} tentang padi {k}"])
+    assert len(index.titles) == 40
+    assert len(index._parts) <= 7
+
+
+@given(st.lists(st.text(max_size=60), min_size=1, max_size=8), st.text(max_size=60))
+def test_counted_letters_bound_the_levenshtein_ratio(texts, query):
+    lengths = np.array([len(text) for text in texts], dtype=np.int32)
+    bound = letters_bound(query, count_letters(texts), lengths)
+    ratio = [Indel.normalized_similarity(query, text) for text in texts]
+    assert (bound >= ratio).all()
+
+
+def test_letters_beyond_what_is_counted_bound_nothing_wrongly():
+    text = "a" * 300
+    bound = letters_bound(text, count_letters([text]), np.array([300], dtype=np.int32))
+    assert bound[0] == 1
+
+
+@settings(max_examples=200)
+@given(st.lists(st.tuples(*[st.floats(0, 1)] * len(FEATURES)), min_size=1, max_size=20), st.data())
+def test_a_tabulated_forest_is_the_forest(features, data):
+    model = load_model(LIGHT)
+    table = ForestTable.of(model.scaler, model.forest)
+    rows = np.array(features)
+    # At the thresholds themselves, and one step below.
+    for k in range(len(FEATURES)):
+        cut = data.draw(st.sampled_from(list(table.cuts[k])))
+        rows = np.vstack([rows, rows[:1], rows[:1]])
+        rows[-2, k], rows[-1, k] = cut, np.nextafter(cut, 0)
+    cells = tuple(table.cells(k, rows[:, k]) for k in range(len(FEATURES)))
+    expected = model.forest.predict_proba(model.scaler.transform(rows))[:, 1]
+    assert np.array_equal(table.probability[cells], expected)
+    best = table.probability.max(axis=tuple(range(3, len(FEATURES))))
+    assert (table.bound >= best).all()
+
+
+def test_a_forest_with_too_many_cells_is_not_indexed(monkeypatch):
+    monkeypatch.setattr("judul_lib.study.forest_table.MOST_CELLS", 10)
+    with pytest.raises(ModelError, match="terlalu besar untuk indeks"):
+        TitleIndex.build(["Prediksi"], LIGHT)
+
+
+@pytest.fixture
+def saved(tmp_path):
+    index = TitleIndex.build(["Prediksi Harga Beras", "Deteksi Hoaks", "Analisis"], LIGHT, part_rows=2)
+    index.save(tmp_path / "index")
+    return tmp_path / "index"
+
+
+def only_part(folder):
+    return sorted((folder / PARTS_FOLDER).iterdir())[0]
+
+
+def cut(folder):
+    part = only_part(folder)
+    part.write_bytes(part.read_bytes()[:-100])
+
+
+def change_a_byte(folder):
+    part = only_part(folder)
+    content = bytearray(part.read_bytes())
+    content[-70] ^= 1
+    part.write_bytes(content)
+
+
+def lose_a_part(folder):
+    only_part(folder).unlink()
+
+
+def other_format(folder):
+    facts = json.loads((folder / INDEX_FILE).read_text())
+    (folder / INDEX_FILE).write_text(json.dumps({**facts, "format": 99}))
+
+
+def changed_facts(folder):
+    facts = json.loads((folder / INDEX_FILE).read_text())
+    facts["parts"][0]["removed"] = [0]
+    (folder / INDEX_FILE).write_text(json.dumps(facts))
+
+
+def half_facts(folder):
+    (folder / INDEX_FILE).write_text((folder / INDEX_FILE).read_text()[:40])
+
+
+def no_index(folder):
+    (folder / INDEX_FILE).unlink()
+
+
+def other_model(folder):
+    path = next(folder.glob("model-*")) / "metadata.json"
+    facts = json.loads(path.read_text())
+    facts["files"]["arrays.npz"] = "0" * 64
+    path.write_text(json.dumps(facts))
+
+
+def change_model(folder):
+    path = next(folder.glob("model-*")) / "arrays.npz"
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (cut, "terpotong"), (change_a_byte, "tidak sama"), (lose_a_part, "hilang"),
+        (other_format, "versi lain"), (changed_facts, "rusak"), (half_facts, "rusak"),
+        (no_index, "judul index build"), (other_model, "rusak"),
+    ],
+)  # fmt: skip
+def test_a_damaged_index_is_refused(saved, damage, words):
+    damage(saved)
+    with pytest.raises(IndexFileError, match=words):
+        TitleIndex.load(saved)
+
+
+@pytest.mark.parametrize(
+    "damage", [cut, change_a_byte, lose_a_part, half_facts, other_model, change_model]
+)
+def test_a_damaged_index_is_whole_again_when_it_is_built_anew(saved, damage):
+    damage(saved)
+    TitleIndex.build(["Prediksi Harga Beras", "Deteksi Hoaks", "Analisis"], LIGHT, part_rows=2).save(
+        saved
+    )
+    assert list(TitleIndex.load(saved).titles) == ["Prediksi Harga Beras", "Deteksi Hoaks", "Analisis"]
+
+
+def test_an_index_read_with_another_lexicon_is_refused(saved, monkeypatch):
+    monkeypatch.setattr("judul_lib.structured.resource_files._FILES", ())
+    with pytest.raises(IndexFileError, match="kamus atau vektor kata versi lain"):
+        TitleIndex.load(saved)
+
+
+def test_a_full_disk_leaves_the_earlier_index(saved):
+    index = TitleIndex.load(saved)
+    before = sorted((saved / PARTS_FOLDER).iterdir()), (saved / INDEX_FILE).read_bytes()
+    index.add([f"Judul Penelitian Padi Nomor {k}" for k in range(400)])
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
+    try:
+        with pytest.raises(OSError):
+            index.save(saved)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert (sorted((saved / PARTS_FOLDER).iterdir()), (saved / INDEX_FILE).read_bytes()) == before
+    assert len(TitleIndex.load(saved).titles) == 3
+    index.save(saved)
+    assert len(TitleIndex.load(saved).titles) == 403
+
+
+def test_a_writer_that_saw_an_older_index_is_refused(saved):
+    one, other = TitleIndex.load(saved), TitleIndex.load(saved)
+    one.add(["Judul Satu"])
+    one.save(saved)
+    other.add(["Judul Dua"])
+    with pytest.raises(IndexFileError, match="diganti oleh proses lain"):
+        other.save(saved)
+    assert "Judul Satu" in list(TitleIndex.load(saved).titles)
+
+
+def test_a_reader_sees_the_old_or_the_new(saved):
+    seen, stop = set(), threading.Event()
+
+    def read():
+        while not stop.is_set():
+            seen.add(len(TitleIndex.load(saved).titles))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for k in range(12):
+        index = TitleIndex.load(saved)
+        index.add([f"Judul {k} {n}" for n in range(10)])
+        index.save(saved)
+    stop.set()
+    reader.join()
+    assert seen <= {3 + 10 * k for k in range(13)}
+    assert len(TitleIndex.load(saved).titles) == 123
+
+
+def test_a_killed_writer_leaves_an_index_that_opens(saved):
+    code = (
+        "import sys; from judul_lib import TitleIndex\n"
+        "k = 0\n"
+        "while True:\n"
+        "    index = TitleIndex.load(sys.argv[1]); k += 1\n"
+        "    index.add([f'Judul {k} {n} padi' for n in range(50)]); index.save(sys.argv[1])\n"
+        "    print(k, flush=True)\n"
+    )
+    for _ in range(3):
+        writer = subprocess.Popen(
+            [sys.executable, "-c", code, str(saved)], stdout=subprocess.PIPE, cwd=PROJECT, text=True
+        )
+        written = int(writer.stdout.readline())
+        os.kill(writer.pid, signal.SIGKILL)
+        writer.wait()
+        n = len(TitleIndex.load(saved).titles)
+        assert n >= 3 + 50 * written
+        assert (n - 3) % 50 == 0

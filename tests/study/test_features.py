@@ -1,0 +1,97 @@
+import Levenshtein
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.metrics.pairwise import cosine_similarity
+
+from judul_lib.core.config import LANGUAGES
+from judul_lib.core.settings import FEATURE_TITLES
+from judul_lib.core.texts import read_texts
+from judul_lib.study.features import FEATURES, TitleTable, extract_pair_features, pair_features
+from judul_lib.study.preprocessing import preprocess_titles
+
+TITLES = [
+    "KLASIFIKASI PENYAKIT DAUN PADI MENGGUNAKAN CNN",
+    "Klasifikasi Penyakit Daun Jagung Menggunakan CNN",
+    "Peramalan Harga Cabai dengan LSTM",
+    "yang dan di",
+    "",
+]
+words = st.lists(st.sampled_from("padi jagung daun citra cnn lstm harga".split()), max_size=6)
+
+
+@pytest.fixture(scope="module")
+def table():
+    processed = preprocess_titles(TITLES)
+    return TitleTable.build(TITLES, processed, TfidfVectorizer(ngram_range=(1, 2)).fit(processed))
+
+
+def every_pair(table):
+    left, right = np.meshgrid(np.arange(len(table)), np.arange(len(table)), indexing="ij")
+    return left.ravel(), right.ravel()
+
+
+def test_the_studys_three_features_come_first_and_all_have_a_name_for_readers():
+    processed = preprocess_titles(TITLES[:2])
+    rows = TfidfVectorizer().fit_transform(processed)
+    features = extract_pair_features(rows[0], rows[1], *processed, *TITLES[:2])
+    assert len(features) == len(FEATURES)
+    assert list(FEATURES)[:3] == ["cosine", "jaccard", "levenshtein"]
+    assert set(FEATURES) <= set(FEATURE_TITLES)
+    assert all(read_texts(language)(name) for language in LANGUAGES for name in FEATURES)
+
+
+def test_each_feature_equals_a_plain_loop(table):
+    left, right = every_pair(table)
+    features = pair_features(table.take(left), table.take(right))
+    processed = preprocess_titles(TITLES)
+    cosines = cosine_similarity(table.tfidf)
+    for (i, j), (cosine, jaccard, levenshtein, *_) in zip(
+        zip(left, right, strict=True), features, strict=True
+    ):
+        a, b = set(processed[i].split()), set(processed[j].split())
+        assert cosine == pytest.approx(cosines[i, j])
+        assert jaccard == pytest.approx(len(a & b) / len(a | b) if a | b else 0)
+        assert levenshtein == pytest.approx(Levenshtein.ratio(TITLES[i].lower(), TITLES[j].lower()))
+
+
+def test_features_are_symmetric_bounded_and_1_for_the_same_title(table):
+    left, right = every_pair(table)
+    forward = pair_features(table.take(left), table.take(right))
+    backward = pair_features(table.take(right), table.take(left))
+    np.testing.assert_allclose(forward, backward, atol=1e-12)
+    assert ((forward >= 0) & (forward <= 1)).all()
+    same = pair_features(table.take([0, 1, 2]), table.take([0, 1, 2]))
+    np.testing.assert_allclose(same, 1.0)
+
+
+@given(words, words)
+def test_one_pair_is_a_batch_of_one(first, second):
+    titles = [" ".join(first), " ".join(second)]
+    vectorizer = TfidfVectorizer().fit(["padi jagung daun citra cnn lstm harga"])
+    table = TitleTable.build(titles, titles, vectorizer)
+    rows = vectorizer.transform(titles)
+    single = extract_pair_features(rows[0], rows[1].toarray(), *titles, *titles)
+    batch = pair_features(table.take([0, 0]), table.take([1, 1]))
+    np.testing.assert_array_equal(batch, [single, single])
+
+
+def test_letter_case_counts_only_in_the_studys_own_form():
+    upper, lower = TITLES[0], TITLES[0].lower()
+    text, row = preprocess_titles([upper])[0], [[1.0]]
+    ours = extract_pair_features(row, row, text, text, upper, lower)
+    study = extract_pair_features(row, row, text, text, upper, lower, fold_case=False)
+    assert ours[2] == 1.0
+    assert study[2] == pytest.approx(Levenshtein.ratio(upper, lower))
+    assert study[2] < 0.3
+
+
+def test_unequal_tables_cannot_be_paired(table):
+    with pytest.raises(ValueError, match="cannot be paired"):
+        pair_features(table.take([0]), table.take([0, 1]))
+
+
+def test_no_pairs_give_no_rows(table):
+    assert pair_features(table.take([]), table.take([])).shape == (0, len(FEATURES))

@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from sklearn.preprocessing import normalize
+
+from judul_lib.core.errors import TrainingError
+from judul_lib.core.settings import LabelingSettings
+from judul_lib.study import labeling
+from judul_lib.study.labeling import label_pairs
+
+matrices = st.integers(2, 12).flatmap(
+    lambda n: arrays(float, (n, 4), elements=st.sampled_from([0.0, 0.2, 0.5, 1.0]))
+).map(normalize)  # fmt: skip
+
+
+@given(matrices)
+def test_labels_are_those_of_a_plain_loop(rows):
+    result = label_pairs(rows, settings=LabelingSettings(negatives_per_title=99))
+    cosines = np.clip(rows @ rows.T, 0, 1)
+    n = len(rows)
+    expected = {
+        (i, j): int(cosines[i, j] >= 0.6)
+        for i in range(n) for j in range(i + 1, n)
+        if cosines[i, j] >= 0.6 or cosines[i, j] <= 0.2
+    }  # fmt: skip
+    found = {(p.left, p.right): p.label for p in result.pairs.itertuples()}
+    assert found == expected
+    assert result.n_similar + result.n_grey + result.n_different == n * (n - 1) // 2
+
+
+@given(matrices, st.integers(0, 3))
+def test_negatives_are_at_most_the_stated_number_a_title(rows, number):
+    settings = LabelingSettings(negatives_per_title=number)
+    pairs = label_pairs(rows, settings=settings).pairs
+    negatives = pairs[pairs["label"] == 0]
+    assert len(negatives) <= number * len(rows)
+    assert not pairs.duplicated(["left", "right"]).any()
+    assert (pairs["left"] < pairs["right"]).all()
+
+
+def test_the_sample_depends_on_the_seed_and_not_on_the_blocks(monkeypatch):
+    rows = np.eye(40)
+    first = label_pairs(rows, random_state=1)
+    monkeypatch.setattr(labeling, "_BLOCK_CELLS", 40 * 7)
+    assert label_pairs(rows, random_state=1).pairs.equals(first.pairs)
+    assert not label_pairs(rows, random_state=2).pairs.equals(first.pairs)
+
+
+def test_ordered_pairs_are_the_studys_mirrored_ones():
+    rows = normalize(np.random.default_rng(0).random((10, 3)))
+    once = label_pairs(rows).pairs
+    twice = label_pairs(rows, settings=LabelingSettings(ordered=True)).pairs
+    assert len(twice) == 2 * len(once)
+    assert set(zip(twice["left"], twice["right"], strict=True)) == {
+        pair for a, b in zip(once["left"], once["right"], strict=True) for pair in ((a, b), (b, a))
+    }
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.6, 0.6), (0.7, 0.6), (-0.1, 0.6), (0.2, 1.1)])
+def test_thresholds_out_of_order_are_refused(low, high):
+    with pytest.raises(TrainingError, match="Ambang"):
+        label_pairs(np.eye(3), settings=LabelingSettings(high, low))
