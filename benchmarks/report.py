@@ -1,4 +1,4 @@
-"""The results as a file, as a table, and between two comments in the READMEs."""
+"""The results as a file, as a table, and between two comments of a document."""
 
 import os
 import platform
@@ -12,7 +12,6 @@ from typing import Any
 from benchmarks import words
 
 START, END = "<!-- bench:start -->", "<!-- bench:end -->"
-READMES = {"en": "README.md", "id": "README.id.md"}
 _PACKAGES = (
     "numpy scipy scikit-learn rapidfuzz Levenshtein PySastrawi sparse-dot-topn bm25s judul-lib".split()
 )
@@ -43,51 +42,40 @@ def today() -> str:
     return datetime.now(UTC).date().isoformat()
 
 
-def table(results: Iterable[Result], language: str) -> str:
-    """Write results as a Markdown table.
-
-    Parameters
-    ----------
-    results : iterable of mapping
-        As in ``results.json``.
-    language : str
-        ``"en"`` or ``"id"``.
-    """
-    header = words.HEADER[language]
-    rows = [header, ["---"] + ["---:"] * 4 + ["---"] * 3]
-    rows += [_row(result, language) for result in results]
+def table(results: Iterable[Result]) -> str:
+    """Write results, as in ``results.json``, as a Markdown table."""
+    rows = [words.HEADER, ["---"] + ["---:"] * 4 + ["---"] * 3]
+    rows += [_row(result) for result in results]
     cells = ([_cell(text) for text in row] for row in rows)
     return "\n".join(f"| {' | '.join(row)} |" for row in cells)
 
 
-def _row(result: Result, language: str) -> list[str]:
-    what = _said(words.BENCHMARKS, result["what"], language).format(model=f"`{result['model']}`")
+def _row(result: Result) -> list[str]:
+    what = words.BENCHMARKS[result["what"]].format(model=f"`{result['model']}`")
     if "error" in result:
-        return [what, _count(result["size"], language), *["–"] * 4, words.FAILED[language], "–"]
+        return [what, f"{result['size']:,}", *["–"] * 4, words.FAILED, "–"]
     if "pairs" in result["more"]:
-        what += f": {_count(result['more']['pairs'], language)} {words.PAIRS[language]}"
-    is_time = result["unit"] == "s"
-    show = duration if is_time else _plain
+        what += f": {result['more']['pairs']:,} pairs"
+    show = duration if result["unit"] == "s" else _plain
     return [
         what,
-        _count(result["size"], language),
-        show(result["median"], language),
-        "–" if result["p95"] is None else show(result["p95"], language),
-        _memory(result["peak_mb"], language),
-        _goal(result, language),
-        "–" if result["reached"] is None else words.REACHED[language][result["reached"]],
-        "; ".join(_peer(peer, show, language) for peer in result["peers"]),
+        f"{result['size']:,}",
+        show(result["median"]),
+        "–" if result["p95"] is None else show(result["p95"]),
+        _memory(result["peak_mb"]),
+        _goal(result),
+        "–" if result["reached"] is None else words.REACHED[result["reached"]],
+        "; ".join(_peer(peer, show) for peer in result["peers"]),
     ]
 
 
-def _peer(peer: Result, show: Any, language: str) -> str:
+def _peer(peer: Result, show: Any) -> str:
     star = r"\*" if peer["extrapolated"] else ""  # Bare, it would open an emphasis.
-    ratio = _separated(_significant(peer["ratio"]), language)
-    name = _said(words.PEERS, peer["name"], language)
-    return f"{name} {show(peer['median'], language)}{star} (×{ratio})"
+    ratio = _significant(peer["ratio"])
+    return f"{words.PEERS[peer['name']]} {show(peer['median'])}{star} (×{ratio})"
 
 
-def _goal(result: Result, language: str) -> str:
+def _goal(result: Result) -> str:
     goal = result["goal"]
     if goal is None:
         return "–"
@@ -95,14 +83,10 @@ def _goal(result: Result, language: str) -> str:
     if goal["below"] is not None:
         show = duration if result["unit"] == "s" else _plain
         on = "p95 " if goal["on"] == "p95" else ""
-        parts.append(f"{on}< {show(goal['below'], language, exact=False)}")
+        parts.append(f"{on}< {show(goal['below'], exact=False)}")
     if goal["peak_mb"] is not None:
-        parts.append(f"< {_memory(goal['peak_mb'], language)}")
+        parts.append(f"< {_memory(goal['peak_mb'])}")
     return ", ".join(parts)
-
-
-def _said(said: Mapping[str, tuple[str, str]], key: str, language: str) -> str:
-    return said[key][words.LANGUAGES.index(language)]
 
 
 def _cell(text: str) -> str:
@@ -110,36 +94,34 @@ def _cell(text: str) -> str:
     return text.replace("|", r"\|").replace("\n", " ")
 
 
-def duration(seconds: float, language: str, *, exact: bool = True) -> str:
+def duration(seconds: float, *, exact: bool = True) -> str:
     """Write a time in the unit that suits it, with three digits that count; a goal as it is set.
 
     Examples
     --------
-    >>> duration(0.01234, "en"), duration(0.01234, "id"), duration(200, "id")
-    ('12.3 ms', '12,3 ms', '3,33 menit')
-    >>> duration(60, "en", exact=False)
+    >>> duration(0.01234), duration(200)
+    ('12.3 ms', '3.33 min')
+    >>> duration(60, exact=False)
     '60 s'
     """
     if not exact:
         value, unit = (seconds * 1000, "ms") if seconds < 1 else (seconds, "s")
-        return f"{_separated(f'{value:g}', language)} {unit}"
+        return f"{value:g} {unit}"
     if seconds < 1:
         value, unit = seconds * 1000, "ms"
     elif seconds < 120:
         value, unit = seconds, "s"
     else:
-        value, unit = seconds / 60, words.MINUTES[language]
-    return f"{_separated(_significant(value), language)} {unit}"
+        value, unit = seconds / 60, "min"
+    return f"{_significant(value)} {unit}"
 
 
-def _plain(value: float, language: str, *, exact: bool = True) -> str:
-    return _separated(f"{value:.2f}" if exact else f"{value:g}", language)
+def _plain(value: float, *, exact: bool = True) -> str:
+    return f"{value:.2f}" if exact else f"{value:g}"
 
 
-def _memory(megabytes: float, language: str) -> str:
-    if megabytes < 1024:
-        return f"{megabytes:.0f} MB"
-    return f"{_separated(f'{megabytes / 1024:.1f}', language)} GB"
+def _memory(megabytes: float) -> str:
+    return f"{megabytes:.0f} MB" if megabytes < 1024 else f"{megabytes / 1024:.1f} GB"
 
 
 def _significant(value: float) -> str:
@@ -150,23 +132,14 @@ def _significant(value: float) -> str:
     return f"{value:,.{decimals}f}"
 
 
-def _count(number: int, language: str) -> str:
-    return _separated(f"{number:,}", language)
-
-
-def _separated(text: str, language: str) -> str:
-    return text.translate(str.maketrans(",.", ".,")) if language == "id" else text
-
-
-def section(results: Mapping[str, Any], language: str) -> str:
+def section(results: Mapping[str, Any]) -> str:
     """Return the table with where it was measured and how it is to be read."""
     facts = results["machine"]
-    ram = _memory(facts["ram_mb"], language)
-    said = {**facts, "ram": ram, "date": results["date"]}
-    parts = [words.MACHINE[language].format(**said)]
+    said = {**facts, "ram": _memory(facts["ram_mb"]), "date": results["date"]}
+    parts = [words.MACHINE.format(**said)]
     if results["quick"]:
-        parts.append(words.QUICK[language])
-    parts += [table(results["benchmarks"], language), words.NOTES[language]]
+        parts.append(words.QUICK)
+    parts += [table(results["benchmarks"]), words.NOTES]
     return "\n\n".join(parts)
 
 

@@ -22,6 +22,7 @@ from benchmarks.suite import SUITE, Benchmark
 # The process that starts the others must stay small: their peaks begin with its own.
 PROJECT = Path(__file__).parent.parent
 RESULTS, QUICK_RESULTS = PROJECT / "benchmarks" / "results.json", PROJECT / "build" / "bench.json"
+DOCS = PROJECT / "docs" / "benchmarks.md"
 
 
 def main() -> None:
@@ -54,15 +55,13 @@ def main() -> None:
             found[benchmark.name] = _measure(benchmark, options.work or folder, options.quick)
     results = _with_earlier(target, found, options.quick)
     _write(target, json.dumps(results, indent=1, ensure_ascii=False) + "\n")
-    print(report.section(results, options.language))
+    section = report.section(results)
+    print(section)
     broken = [result["name"] for result in found.values() if "error" in result]
     if broken:
-        sys.exit(f"Broke off: {', '.join(broken)}. See {target}; the READMEs are as they were.")
-    if options.write_readme:
-        for language, name in report.READMES.items():
-            path = options.readmes / name
-            text = path.read_text("utf-8")
-            _write(path, report.with_section(text, report.section(results, language)))
+        sys.exit(f"Broke off: {', '.join(broken)}. See {target}; {options.docs.name} is as it was.")
+    if options.write_docs:
+        _write(options.docs, report.with_section(options.docs.read_text("utf-8"), section))
 
 
 def _options() -> argparse.Namespace:
@@ -72,9 +71,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--list", action="store_true", help="show the names")
     parser.add_argument("--out", type=Path, help="file of the results")
     parser.add_argument("--work", type=Path, help="keep titles and indexes here for another run")
-    parser.add_argument("--write-readme", action="store_true", help="put the table into both READMEs")
-    parser.add_argument("--readmes", type=Path, default=PROJECT, help=argparse.SUPPRESS)
-    parser.add_argument("--language", choices=tuple(report.READMES), default="en")
+    parser.add_argument(
+        "--write-docs", action="store_true", help="put the table into docs/benchmarks.md"
+    )
+    parser.add_argument("--docs", type=Path, default=DOCS, help=argparse.SUPPRESS)
     parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
     return parser.parse_args()
 

@@ -33,7 +33,7 @@ DOCUMENTS += [name for name in TRACKED if re.fullmatch(r"docs/\w+\.md", name)]
 # Commands of the documents that are not run here, and why; those of make are tried with --dry-run.
 NOT_RUN = {
     r"make install": "made the environment that runs this",
-    r"make (lint|test)": "runs beside this, or runs this",
+    r"make (lint|test|test-slow)": "runs beside this, or runs this",
     r"make run.*": "takes minutes; the fixture finished_run does it",
     r"make app.*": "test_the_page_is_served_as_the_documents_say does it",
     r"pip install .*": "changes the environment",
@@ -170,7 +170,12 @@ def test_make_knows_its_commands():
 
 
 @pytest.mark.parametrize(
-    "command", [c for name, c in all_commands() if name == "README.md" and c.startswith("make app")]
+    "command",
+    [
+        command
+        for name, command in all_commands()
+        if name in {"README.md", "docs/commands.md"} and command.startswith("make app")
+    ],
 )
 def test_the_page_is_served_as_the_documents_say(command, copy, tmp_path):
     environment, words = made(command)

@@ -1,7 +1,7 @@
 """The few numbers that are choices, each with its source.
 
 "The study" is the undergraduate study that this project reproduces; what its
-own code gives on its own titles is reported in the README.
+own code gives on its own titles is reported in ``docs/results.md``.
 """
 
 from collections.abc import Mapping
