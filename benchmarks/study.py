@@ -18,8 +18,8 @@ from benchmarks.measuring import (
     timed,
     timed_peer,
 )
+from judul_lib.checking.batches import check_proposals
 from judul_lib.checking.checker import TitleChecker
-from judul_lib.checking.proposals import check_proposals
 from judul_lib.checking.registry import load_estimators, load_model, load_structured
 from judul_lib.checking.structured_checker import StructuredChecker
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from judul_lib.core.storage import sha256_of, write_bytes
-from judul_lib.evaluation.alarm_share import ALARM_SHARE, alarm_counts
+from judul_lib.evaluation.real_archives import ALARM_SHARE, alarm_counts
 from judul_lib.structured.gold import read_gold
 from judul_lib.structured.real_pairs import RealPairs
 from judul_lib.training.structured import REAL_PAIRS, campus_models

@@ -21,7 +21,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from judul_lib.core.locks import locked_file
+from judul_lib.core.storage import locked_file
 from judul_lib.reports.pipeline import MANIFEST_FILE
 from tests import faults
 from tests.conftest import NO_POSTGRES, POSTGRES, PROJECT

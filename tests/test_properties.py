@@ -25,13 +25,12 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from judul_lib.checking import answers
-from judul_lib.checking.batches import score_pairs
+from judul_lib.checking.batches import NOT_COMPARED, OTHER_ROW, VERDICT, check_proposals, score_pairs
 from judul_lib.checking.checker import compute_similarities
 from judul_lib.checking.loading import load_checker
 from judul_lib.checking.matches import Matches
-from judul_lib.checking.proposals import NOT_COMPARED, OTHER_ROW, VERDICT, check_proposals
 from judul_lib.checking.registry import load_model
+from judul_lib.cli import answers
 from judul_lib.cli.parts import say
 from judul_lib.core.array_files import StringColumn
 from judul_lib.core.config import Config, load_config
@@ -95,8 +94,7 @@ from judul_lib.usage.database import (
     read_table,
     sqlite_url,
 )
-from judul_lib.usage.feedback import Feedback
-from judul_lib.usage.log import Answered, UsageLog
+from judul_lib.usage.log import Answered, Feedback, UsageLog
 from judul_lib.web.session import objection
 from judul_lib.web.title_panel import file_name
 from tests import nasty_files

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from judul_lib.checking.matches import (
     RESULT_COLUMNS,
@@ -22,8 +21,9 @@ from judul_lib.checking.matches import (
     require_top_k,
 )
 from judul_lib.checking.ranking import ranking
+from judul_lib.core.array_types import FloatArray, Rows
 from judul_lib.core.settings import ASK, DECISION_THRESHOLD
-from judul_lib.study.features import FEATURES, FloatArray, TitleTable, distinct_titles, pair_features
+from judul_lib.study.features import FEATURES, TitleTable, distinct_titles, pair_features
 from judul_lib.study.preprocessing import preprocess_titles, require_titles, say_unreadable
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 _BATCH = 64
 # Pairs compared in one call: more of them cost memory, fewer cost time.
 _PAIRS = 4_000
-Rows = NDArray[np.intp]
 
 
 class Comparison(Protocol):

@@ -6,11 +6,11 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from judul_lib.core.array_types import BoolArray, FloatArray, Rows
 from judul_lib.core.errors import ArgumentError
 from judul_lib.core.settings import ASK, DECISION_THRESHOLD, DIFFERENT, SIMILAR
-from judul_lib.study.features import FEATURES, FloatArray
+from judul_lib.study.features import FEATURES
 
 RESULT_COLUMNS = ("judul_ref", *FEATURES, "rf_probability", "rf_label")
 REMARK_COLUMN = "penjelasan"
@@ -179,7 +179,7 @@ def best_matches(
     features: FloatArray,
     probability: FloatArray,
     asked: FloatArray,
-    shared: Callable[[NDArray[np.intp]], list[str]],
+    shared: Callable[[Rows], list[str]],
     *,
     threshold: float,
     elsewhere_label: str = ASK,
@@ -203,7 +203,7 @@ def best_matches(
     (['Padi'], ['Padi di Solo'])
     """
 
-    def part(rows: NDArray[np.intp], deciding: Matches | None = None) -> Matches:
+    def part(rows: Rows, deciding: Matches | None = None) -> Matches:
         return Matches(
             list(map(title, rows.tolist())), features[rows, : len(FEATURES)], probability[rows],
             threshold, shared(rows), asked[rows] if len(asked) else asked,
@@ -213,19 +213,19 @@ def best_matches(
     return part(np.arange(len(probability))[:top_k], part(_deciding_rows(probability, asked)))
 
 
-def _deciding_rows(probability: FloatArray, asked: FloatArray) -> NDArray[np.intp]:
+def _deciding_rows(probability: FloatArray, asked: FloatArray) -> Rows:
     """Return the rows that decide at one threshold or another, of titles in their order.
 
     At any threshold it is the first that counts as similar, or the first to be asked about: one of
     a higher probability than all before it. Where there is neither, it is the first of all.
     """
-    rows: NDArray[np.intp] = _records(probability)
+    rows: Rows = _records(probability)
     if len(asked):
         rows = np.union1d(rows, _records(np.maximum(probability, asked)))
     return rows
 
 
-def _records(values: FloatArray) -> NDArray[np.intp]:
+def _records(values: FloatArray) -> Rows:
     before = np.concatenate([[-np.inf], np.maximum.accumulate(values)])[:-1]
     return np.flatnonzero(values > before)
 
@@ -236,7 +236,7 @@ def _asking_remark(told: str) -> str:
     return ELSEWHERE_REMARK if any("berbeda" in part for part in places) else PERHAPS_REMARK
 
 
-def is_to_ask(probability: FloatArray, asked: FloatArray, threshold: float) -> NDArray[np.bool_]:
+def is_to_ask(probability: FloatArray, asked: FloatArray, threshold: float) -> BoolArray:
     """Tell which titles are to be asked about, shape (n,).
 
     They do not count as similar, but are the same study elsewhere, or perhaps in other words. A
@@ -250,7 +250,7 @@ def is_to_ask(probability: FloatArray, asked: FloatArray, threshold: float) -> N
     [True, False, True]
     """
     enough = np.maximum(probability, asked) >= min(threshold, DECISION_THRESHOLD)
-    found: NDArray[np.bool_] = (probability < threshold) & enough
+    found: BoolArray = (probability < threshold) & enough
     return found
 
 

@@ -5,14 +5,15 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
-from judul_lib.study.features import FEATURES, FloatArray
+from judul_lib.core.array_types import BoolArray, FloatArray, Rows
+from judul_lib.study.features import FEATURES
 
 _COSINE, _LEVENSHTEIN = (list(FEATURES).index(name) for name in ("cosine", "levenshtein"))
 
 
 def ranking(
     features: FloatArray, probability: FloatArray, rows: NDArray[np.integer] | None = None
-) -> NDArray[np.intp]:
+) -> Rows:
     """Return the order by probability, then cosine, then Levenshtein ratio, then row; shape (n,).
 
     Examples
@@ -65,14 +66,14 @@ class TopRows:
 
     def may_enter(
         self, probability: FloatArray, cosine: FloatArray, levenshtein: FloatArray
-    ) -> NDArray[np.bool_]:
+    ) -> BoolArray:
         """Tell which rows can be among the best, given their scores or upper bounds, shape (n,).
 
         A probability of ``-inf`` never can.
         """
         least, c, ratio = self.worst
         level = probability == least
-        may: NDArray[np.bool_] = probability > least
+        may: BoolArray = probability > least
         may |= level & ((cosine > c) | ((cosine == c) & (levenshtein >= ratio)))
         return may & (probability > -np.inf)
 

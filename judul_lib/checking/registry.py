@@ -18,8 +18,7 @@ from typing import Any
 from judul_lib.core.errors import ModelError
 from judul_lib.core.settings import MODEL_TITLES, PROFILES
 from judul_lib.core.storage import recover_folder, replace_folder, sha256_of, write_bytes
-from judul_lib.structured.model import STRUCTURED_FEATURES, StructuredModel
-from judul_lib.structured.resource_files import require_resources
+from judul_lib.structured.model import STRUCTURED_FEATURES, StructuredModel, require_resources
 from judul_lib.study import arrays
 from judul_lib.study.features import FEATURES
 

@@ -6,9 +6,10 @@ from functools import cached_property
 
 import numpy as np
 
-from judul_lib.checking.checker import Checker, Rows
+from judul_lib.checking.checker import Checker
 from judul_lib.checking.matches import Evidence, require_threshold
 from judul_lib.checking.ranking import ranking
+from judul_lib.core.array_types import FloatArray, Rows
 from judul_lib.core.formatting import percent
 from judul_lib.core.settings import DECISION_THRESHOLD, ELSEWHERE, ELSEWHERE_LABELS
 from judul_lib.structured.boilerplate import Boilerplate
@@ -16,7 +17,7 @@ from judul_lib.structured.explanation import compare_rows, describe
 from judul_lib.structured.model import PreparedTitles, StructuredModel
 from judul_lib.structured.records import Reading
 from judul_lib.structured.relations import Relations
-from judul_lib.study.features import FloatArray, TitleTable
+from judul_lib.study.features import TitleTable
 from judul_lib.study.preprocessing import require_titles
 
 # Relations of so many pairs of units are kept; they take six bytes each.

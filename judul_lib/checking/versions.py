@@ -24,10 +24,9 @@ from judul_lib.checking.registry import (
     version_of,
 )
 from judul_lib.core.errors import ModelError
-from judul_lib.core.locks import locked_file
 from judul_lib.core.settings import MODEL_TITLES
-from judul_lib.core.storage import recover_folder, write_bytes
-from judul_lib.structured.resource_files import require_resources
+from judul_lib.core.storage import locked_file, recover_folder, write_bytes
+from judul_lib.structured.model import require_resources
 
 VERSIONS_FOLDER, CURRENT_FILE, TAGS_FILE = "models", "current", "tags.json"
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,63}")

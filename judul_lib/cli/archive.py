@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
     from judul_lib.checking.checker import Checker
     from judul_lib.core.config import Config
-    from judul_lib.evaluation.gauge import Survey
-    from judul_lib.evaluation.gauge_estimates import JudgedSample, Suggestion
+    from judul_lib.evaluation.gauge import JudgedSample, Suggestion, Survey
 
 
 @group()
@@ -176,7 +175,7 @@ def _give_sample(
 
 def _judged(labels: Path, checker: "Checker", sha256: str) -> "JudgedSample":
     """Read a judged sample, and judge it by the model."""
-    from judul_lib.evaluation.gauge_estimates import judged_sample
+    from judul_lib.evaluation.gauge import judged_sample
     from judul_lib.labeling.gauge_sample import read_sample
 
     read = read_sample(labels, list(checker.titles), warn=say)
@@ -190,7 +189,7 @@ def _judged(labels: Path, checker: "Checker", sha256: str) -> "JudgedSample":
 
 def _judged_text(judged: "JudgedSample", suggested: "Suggestion | None", threshold: float) -> str:
     """Write what the labels tell."""
-    from judul_lib.evaluation.gauge_estimates import FEWEST_LABELS, GOAL, SURE, THRESHOLDS
+    from judul_lib.evaluation.gauge import FEWEST_LABELS, GOAL, SURE, THRESHOLDS
     from judul_lib.structured.gold import ELSEWHERE_GRADE, SIMILAR_GRADE
 
     grade = judged.grade[judged.is_judged]

@@ -85,7 +85,7 @@ def check(
     for note in checker.notes:
         say(note)
     if title is not None:
-        from judul_lib.checking import answers
+        from judul_lib.cli import answers
 
         start = time.perf_counter()
         matches = checker.check(title, top_k=top)
@@ -154,8 +154,8 @@ def _check_file(
     jobs: int,
     scheduler: str | None,
 ) -> None:
+    from judul_lib.checking.batches import check_readable
     from judul_lib.checking.matches import RESULT_COLUMNS
-    from judul_lib.checking.proposals import check_readable
     from judul_lib.core.storage import write_result
     from judul_lib.core.tables import TITLE_COLUMN
 
@@ -241,8 +241,8 @@ def _with_results(
 
     In ``misfits`` are the places of rows that could not be read, which is said of them.
     """
+    from judul_lib.checking.batches import NOT_COMPARED
     from judul_lib.checking.matches import REMARK_COLUMN
-    from judul_lib.checking.proposals import NOT_COMPARED
     from judul_lib.core.tables import unique_names
     from judul_lib.study.corpus import MISFIT
 

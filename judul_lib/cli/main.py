@@ -12,14 +12,11 @@ from judul_lib import __version__
 from judul_lib.cli import parts
 from judul_lib.cli.archive import archive
 from judul_lib.cli.check import check, score_pairs
-from judul_lib.cli.dedup import dedup
-from judul_lib.cli.govern import govern
-from judul_lib.cli.index import index
-from judul_lib.cli.models import models
+from judul_lib.cli.govern import calendar, govern, playbook, reviewed
+from judul_lib.cli.index import dedup, index
+from judul_lib.cli.models import models, retrain
 from judul_lib.cli.monitor import monitor, simulate
 from judul_lib.cli.parts import say
-from judul_lib.cli.retrain import retrain
-from judul_lib.cli.reviews import calendar, playbook, reviewed
 from judul_lib.cli.words import group, option, usage_sentence
 from judul_lib.core.errors import JudulError, PipelineError, describe_os_error
 

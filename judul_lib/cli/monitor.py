@@ -50,8 +50,7 @@ def monitor(days: int, once: bool, style: str, logs: Path | None, outputs: Path 
     from judul_lib.core.clock import now
     from judul_lib.usage.alerts import find_alerts
     from judul_lib.usage.frames import local_day, read_usage
-    from judul_lib.usage.model_baselines import read_baselines
-    from judul_lib.usage.monitoring import drift_by_day, drift_table
+    from judul_lib.usage.monitoring import drift_by_day, drift_table, read_baselines
 
     config = cli_parts.read_config(models=outputs)
     with _opened(logs, config.logs, may_begin=False) as engine:
@@ -147,7 +146,7 @@ def _summary(usage: "Usage", drift: "pd.DataFrame", days: int, threshold: float)
 
 
 def _correlation_lines(usage: "Usage") -> list[str]:
-    from judul_lib.figures.monitoring_tables import correlation_table
+    from judul_lib.figures.monitoring_plots import correlation_table
     from judul_lib.figures.tables import table
 
     if usage.predictions.empty:
@@ -234,7 +233,7 @@ def simulate(
 
     from judul_lib.core.clock import now
     from judul_lib.usage.frames import local_day
-    from judul_lib.usage.model_baselines import read_baselines
+    from judul_lib.usage.monitoring import read_baselines
     from judul_lib.usage.simulation import simulate_usage
 
     config = cli_parts.read_config(models=outputs)

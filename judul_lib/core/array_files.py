@@ -14,6 +14,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from judul_lib.core.array_types import Rows
 from judul_lib.core.errors import IndexFileError
 
 _MAGIC = b"judul-arrays-1\n"
@@ -175,7 +176,7 @@ class StringColumn(Sequence[str]):
             for start, stop in zip(starts, stops, strict=True)
         ]
 
-    def rows_of(self, string: str) -> NDArray[np.intp]:
+    def rows_of(self, string: str) -> Rows:
         """Return the rows of the strings that equal one."""
         long = len(string.encode("utf-8", "surrogatepass"))
         rows = np.flatnonzero(np.diff(self.ends) == long)

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from judul_lib.core.clock import now
 from judul_lib.core.errors import LogError
-from judul_lib.core.locks import locked_file
+from judul_lib.core.storage import locked_file
 
 ASIDE_STAMP = "%Y%m%d_%H%M%S_%f"
 """How the time stands in the name of what was set aside."""

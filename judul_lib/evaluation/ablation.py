@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import average_precision_score
 
+from judul_lib.core.array_types import FloatArray
 from judul_lib.core.settings import SEED
 from judul_lib.structured.explanation import FIELD_NAMES
 from judul_lib.structured.gold import HARD_KINDS
@@ -21,7 +22,7 @@ from judul_lib.structured.parser import TitleParser
 from judul_lib.structured.real_pairs import RealPairs
 from judul_lib.structured.records import UnitCounts
 from judul_lib.structured.vectors import WordVectors
-from judul_lib.study.features import FEATURES, FloatArray
+from judul_lib.study.features import FEATURES
 from judul_lib.study.metrics import score_predictions
 from judul_lib.study.preprocessing import stem_word
 from judul_lib.training.pairs import TrainingSet, real_set, training_set

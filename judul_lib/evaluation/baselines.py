@@ -1,19 +1,17 @@
-"""Ways to compare two titles that are in common use, all under one interface.
-
-Each is called with two lists of titles and returns one score in [0, 1] a pair.
-What has to be fitted is fitted on the development part of the gold pairs.
-"""
+"""The usual methods to compare with, sentence encoders among them."""
 
 import io
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import joblib
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from rapidfuzz import fuzz
 from rapidfuzz.distance import JaroWinkler
 from rapidfuzz.process import cpdist
@@ -23,11 +21,15 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
+from judul_lib.core.array_types import FloatArray
+from judul_lib.core.errors import ModelError
 from judul_lib.core.settings import SEED
 from judul_lib.study.features import FEATURES, TitleTable, distinct_titles, pair_features
 from judul_lib.study.preprocessing import preprocess_titles
 
-FloatArray = NDArray[np.float64]
+ENCODER_VARIABLE = "JUDUL_ENCODER"
+
+
 Scorer = Callable[[Sequence[str], Sequence[str]], FloatArray]
 
 _GRAM, _WINDOW = 5, 4
@@ -61,6 +63,68 @@ class Method:
         stream = io.BytesIO()
         joblib.dump(self.fitted, stream)
         return stream.getbuffer().nbytes
+
+
+def encoder_methods(folder: str | None = None) -> dict[str, Method]:
+    """Return the encoder of a local folder as a method, or nothing where there is none.
+
+    Parameters
+    ----------
+    folder : str
+        Model folder of ``sentence-transformers`` (extra ``semantic``); by
+        default what the environment variable ``JUDUL_ENCODER`` names.
+
+    Returns
+    -------
+    dict of str to Method
+        Empty when no folder is named or the package is not installed.
+
+    Raises
+    ------
+    ModelError
+        The folder is named but is not there.
+    """
+    folder = folder or os.environ.get(ENCODER_VARIABLE)
+    if not folder or find_spec("sentence_transformers") is None:
+        return {}
+    if not Path(folder).is_dir():
+        raise ModelError(f"{ENCODER_VARIABLE} menunjuk ke {folder}, tetapi folder itu tidak ada.")
+    from sentence_transformers import SentenceTransformer
+
+    return {f"encoder ({Path(folder).name})": encoder_method(SentenceTransformer(folder))}
+
+
+def encoder_method(encoder: Any) -> Method:
+    """Compare titles by the cosine of their encodings, scaled from [-1, 1] to [0, 1].
+
+    The encoder is given lower case: as typed, titles would seem alike for being typed alike.
+
+    Parameters
+    ----------
+    encoder : object
+        With ``encode(list of str) -> ndarray of shape (n, n_dimensions)``.
+
+    References
+    ----------
+    Reimers, N., & Gurevych, I. (2019). *Sentence-BERT*.
+
+    Examples
+    --------
+    >>> class Lengths:
+    ...     def encode(self, titles):
+    ...         return [[len(title), 10] for title in titles]
+    >>> encoder_method(Lengths())(["abc"], ["abd"]).round(6).tolist()
+    [1.0]
+    """
+
+    def score(left: Any, right: Any) -> Any:
+        titles, *sides = distinct_titles(*([t.lower() for t in side] for side in (left, right)))
+        vectors = np.asarray(encoder.encode(titles), dtype=float)
+        vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+        a, b = (vectors[side] for side in sides)
+        return np.clip((np.einsum("ij,ij->i", a, b) + 1) / 2, 0.0, 1.0)
+
+    return Method(score)
 
 
 def fit_baselines(titles: Sequence[str]) -> dict[str, Method]:

@@ -5,14 +5,13 @@ from time import perf_counter
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from judul_lib.core.array_types import FloatArray
 from judul_lib.core.settings import DECISION_THRESHOLD, SEED
 from judul_lib.evaluation.baselines import Method, Scorer
 from judul_lib.structured.gold import HARD_KINDS
 from judul_lib.study.metrics import bootstrap_intervals, score_predictions
-
-FloatArray = NDArray[np.float64]
 
 _FALSE_ALARMS = 0.05
 # Pairs scored at once in `retrieval`: bounds the memory.

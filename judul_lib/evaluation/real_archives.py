@@ -1,34 +1,28 @@
-"""How well the structured model judges pairs of real titles that it has not seen.
+"""What MIRIP is worth on real archives: unseen pairs, and how often it is said."""
 
-Each campus is judged by a model that learnt from no title of it, the pairs of
-the one faculty by models that learnt from none of their titles; see
-`judul_lib.structured.real_pairs.RealPairs.folds`. Only pairs that were drawn as
-an archive meets them are judged. Pairs that share a title hang together, so
-titles are drawn anew for the intervals and not pairs.
-"""
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, cohen_kappa_score, ndcg_score
 
 from judul_lib.checking.matches import labels_of
+from judul_lib.checking.structured_checker import StructuredChecker
+from judul_lib.core.array_types import FloatArray
 from judul_lib.core.settings import ASK, DECISION_THRESHOLD, DIFFERENT, SEED, SIMILAR
-from judul_lib.structured.model import QUESTIONS, chance_to_ask, expected_grade
+from judul_lib.structured.model import QUESTIONS, StructuredModel, chance_to_ask, expected_grade
 from judul_lib.structured.real_pairs import ELSEWHERE_GRADE, SAME_GRADE, RealPairs
-from judul_lib.study.metrics import CONFIDENCE, resampled_weights
+from judul_lib.study.metrics import CONFIDENCE, resampled_weights, share_interval
 from judul_lib.training.pairs import real_set, training_set
 from judul_lib.training.structured import (
     LEAST_ODDS,
+    REAL_PAIRS,
     platt,
     unfitted_model,
     unseen_log_odds,
     with_kinds,
 )
-
-FloatArray = NDArray[np.float64]
 
 DIFFERENCES: Mapping[str, str] = {
     "": "tidak ada", "t": "tugas", "o": "objek", "m": "metode", "p": "tempat",
@@ -279,3 +273,80 @@ def _recalls(pairs: pd.DataFrame) -> dict[str, float]:
         own = pairs.loc[rows, "label"]
         found |= {name: len(own), f"{name}, recall": float(own.isin(labels).mean())}
     return found
+
+
+ALARM_SHARE = REAL_PAIRS.with_name("alarm_share.csv")
+"""The counts, as `scripts/alarm_share.py` writes them where the titles are."""
+
+SIZES = (100, 300, 1_000, 3_000)
+N_TITLES = 320
+
+
+def alarm_counts(
+    titles: pd.DataFrame,
+    models: Mapping[str, StructuredModel],
+    *,
+    sizes: Sequence[int] = SIZES,
+    n_titles: int = N_TITLES,
+    random_state: int = SEED,
+) -> pd.DataFrame:
+    """Check some titles against archives that grow.
+
+    Parameters
+    ----------
+    titles : DataFrame, shape (n, ...)
+        ``Sumber`` and ``Judul``.
+    models : mapping of str to StructuredModel
+        By source, a model that has not seen its titles; titles of other sources are only in the
+        archives.
+    sizes : sequence of int
+        Titles in the archives; the last archive holds all that are not checked.
+    n_titles : int
+        How many titles are checked.
+
+    Returns
+    -------
+    DataFrame
+        One row an archive: ``arsip`` (titles in it), ``judul`` (titles checked), ``mirip`` and
+        ``tanyakan`` (how many of them got that answer).
+    """
+    shuffled = titles.sample(frac=1, random_state=random_state)
+    chosen = shuffled[shuffled["Sumber"].isin(list(models))].head(n_titles)
+    others = shuffled.drop(chosen.index)["Judul"].tolist()
+    rows = []
+    for size in [*(size for size in sizes if size < len(others)), len(others)]:
+        labels = pd.Series(list(_labels(chosen, models, others[:size])))
+        rows.append((size, len(labels), (labels == SIMILAR).sum(), (labels == ASK).sum()))
+    return pd.DataFrame(rows, columns=["arsip", "judul", "mirip", "tanyakan"])
+
+
+def _labels(
+    chosen: pd.DataFrame, models: Mapping[str, StructuredModel], archive: list[str]
+) -> Iterator[str]:
+    for source, own in chosen.groupby("Sumber"):
+        checker = StructuredChecker(models[str(source)], archive)
+        for matches in checker.check_many(own["Judul"].tolist(), top_k=1):
+            yield matches.decision.labels[0]
+
+
+def read_alarm_shares(path: str | Path = ALARM_SHARE) -> pd.DataFrame:
+    """Read the counts as shares with Wilson's intervals.
+
+    Returns
+    -------
+    DataFrame
+        One row an archive and answer: ``judul dalam arsip``, ``simpulan``, ``estimate``, ``low``,
+        ``high``.
+
+    Examples
+    --------
+    >>> bool(read_alarm_shares()["estimate"].between(0, 1).all())
+    True
+    """
+    read = pd.read_csv(path)[["arsip", "judul", "mirip", "tanyakan"]]
+    rows = [
+        (size, label, *share_interval(count, n_checked))
+        for size, n_checked, *counts in read.to_numpy(dtype=int).tolist()
+        for label, count in zip((SIMILAR, ASK), counts, strict=True)
+    ]
+    return pd.DataFrame(rows, columns=["judul dalam arsip", "simpulan", "estimate", "low", "high"])

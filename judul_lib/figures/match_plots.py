@@ -1,4 +1,4 @@
-"""Figures of one check: how close the first titles are, and what speaks for and against one."""
+"""Figures of a check: how likely each title is the same, and why."""
 
 from collections.abc import Sequence
 from html import escape

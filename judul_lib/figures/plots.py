@@ -1,10 +1,4 @@
-"""Figures of titles, pairs, features and forests: each takes data and returns a Plotly figure.
-
-The leaderboard, one check, the log and so on have a ``…_plots`` module each.
-Values are rounded and binned, so that notebooks stay small and what they store
-can be compared strictly. SciPy and scikit-learn, slow to import, are imported by
-the figures that need them.
-"""
+"""Figures of notebooks 01 to 06."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -12,9 +6,10 @@ from html import escape
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from plotly.subplots import make_subplots
 
+from judul_lib.core.array_types import FloatArray
 from judul_lib.core.formatting import number, readable, setting
 from judul_lib.core.settings import DIFFERENT, SEED, SIMILAR
 from judul_lib.figures.style import ACCENT, GRID, LOOKS, PRIMARY, SHADES, rounded, style
@@ -50,7 +45,7 @@ def term_bars(counts: pd.Series, title: str, axis: str) -> go.Figure:
     return figure.update_xaxes(title=axis).update_yaxes(ticksuffix=" ", dtick=1)
 
 
-def similarity_heatmap(similarity: NDArray[np.float64]) -> go.Figure:
+def similarity_heatmap(similarity: FloatArray) -> go.Figure:
     """Cosine of all pairs of titles, similar titles side by side.
 
     Of a large corpus, the titles with the closest neighbours are shown.
@@ -77,9 +72,7 @@ def similarity_heatmap(similarity: NDArray[np.float64]) -> go.Figure:
     )
 
 
-def cosine_with_thresholds(
-    cosines: NDArray[np.float64], similar_min: float, different_max: float
-) -> go.Figure:
+def cosine_with_thresholds(cosines: FloatArray, similar_min: float, different_max: float) -> go.Figure:
     """Distribution of the cosine of all pairs on a log scale, both thresholds drawn."""
     edges = np.round(np.arange(0, 1.0001, 0.05), 2)
     counts, _ = np.histogram(np.clip(cosines, 0, 1), edges)

@@ -10,7 +10,7 @@ from html import escape
 
 import pandas as pd
 
-from judul_lib.checking import proposals as columns
+from judul_lib.checking import batches as columns
 from judul_lib.checking.matches import Matches
 from judul_lib.core.formatting import decimals_to_tell
 from judul_lib.core.settings import ASK, DECISION_THRESHOLD, DIFFERENT, SIMILAR
@@ -205,7 +205,7 @@ def proposal_table(
     titles : Series of str, shape (n,)
         The proposals; their index is the row of each as its file counts.
     result : DataFrame, shape (n, 7)
-        As from `judul_lib.checking.proposals.check_proposals`.
+        As from `judul_lib.checking.batches.check_proposals`.
     threshold : float
         By which they were judged.
     """

@@ -18,9 +18,8 @@ import sqlalchemy as sa
 
 from judul_lib.core.clock import now
 from judul_lib.core.errors import LogError
-from judul_lib.core.locks import locked_file
 from judul_lib.core.pseudonyms import secret_key
-from judul_lib.core.storage import write_bytes
+from judul_lib.core.storage import locked_file, write_bytes
 from judul_lib.governance.audit_chain import (
     BEGINNING,
     Head,

@@ -24,10 +24,16 @@ import sqlalchemy as sa
 from judul_lib import __version__
 from judul_lib.core.clock import now
 from judul_lib.core.errors import LogError
-from judul_lib.core.locks import only_one
 from judul_lib.core.pseudonyms import KEY_FILE
 from judul_lib.core.settings import MODEL_TITLES
-from judul_lib.core.storage import UNFINISHED, clear_killed, files_in, recover_folder, require_free
+from judul_lib.core.storage import (
+    UNFINISHED,
+    clear_killed,
+    files_in,
+    only_one,
+    recover_folder,
+    require_free,
+)
 from judul_lib.governance import audit as trail
 from judul_lib.usage.database import SCHEMA_VERSION, USAGE_TABLES, audit, rows_of, transaction
 from judul_lib.usage.spool import DAMAGED_FILE, SPOOL_FILE

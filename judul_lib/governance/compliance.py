@@ -21,8 +21,7 @@ from judul_lib.core.storage import sha256_of
 from judul_lib.governance import audit as trail
 from judul_lib.governance import privacy
 from judul_lib.governance.backup import verify_backup
-from judul_lib.governance.promotions import missing_metadata
-from judul_lib.governance.switches import without_row
+from judul_lib.governance.promotions import missing_metadata, without_row
 from judul_lib.structured.model import STRUCTURED_FEATURES
 from judul_lib.usage.database import audit, feedback, predictions, read_table, scores, transaction
 from judul_lib.usage.spool import spooled

@@ -26,9 +26,8 @@ from judul_lib.checking.versions import (
     write_json,
 )
 from judul_lib.core.errors import JudulError, ModelError, TrackingError
-from judul_lib.core.locks import locked_file
 from judul_lib.core.settings import MODEL_TITLES
-from judul_lib.core.storage import write_bytes
+from judul_lib.core.storage import locked_file, write_bytes
 from judul_lib.governance.promotions import history, metrics_of
 
 if TYPE_CHECKING:

@@ -9,18 +9,17 @@ from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.preprocessing import StandardScaler
 from sparse_dot_topn import sp_matmul_topn
 
 from judul_lib.checking.checker import Checker
+from judul_lib.core.array_types import FloatArray, Rows
 from judul_lib.core.errors import LabelError
 from judul_lib.core.settings import DECISION_THRESHOLD, FULL, SEED
 from judul_lib.study.estimators import fit_vectorizer
-from judul_lib.study.features import FloatArray
 from judul_lib.study.preprocessing import pair_key, preprocess_titles, title_key
 
-Rows = NDArray[np.intp]
 Strategy = Callable[[FloatArray, FloatArray, int, np.random.Generator], Rows]
 
 CHOSEN_COLUMNS = ("judul_a", "judul_b", "probability", "ketidakpastian")

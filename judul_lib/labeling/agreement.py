@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from judul_lib.core.array_types import FloatArray
 from judul_lib.core.settings import SEED
 from judul_lib.labeling.session import ANSWERS, Answer, read_answers
 from judul_lib.structured.gold import ELSEWHERE_GRADE, SIMILAR_GRADE
-from judul_lib.study.metrics import FloatArray, resampled_weights
+from judul_lib.study.metrics import resampled_weights
 
 UNSURE = "ragu"
 

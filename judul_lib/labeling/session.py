@@ -10,8 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from judul_lib.core.errors import CorpusError, LabelError
-from judul_lib.core.locks import locked_file
-from judul_lib.core.storage import csv_text, harmless_cell, write_bytes
+from judul_lib.core.storage import csv_text, harmless_cell, locked_file, write_bytes
 from judul_lib.core.tables import find_column
 from judul_lib.labeling.labels import LABEL_COLUMNS
 from judul_lib.study.corpus import read_table

@@ -16,22 +16,22 @@ from scipy.stats import ttest_rel
 
 from judul_lib.checking.checker import TitleChecker
 from judul_lib.checking.registry import Model
+from judul_lib.core.array_types import FloatArray, Rows
 from judul_lib.core.settings import SEED
 from judul_lib.labeling.active_learning import (
     STRATEGIES,
-    Rows,
     candidate_pairs,
     choose_random,
     uncertainty,
 )
-from judul_lib.labeling.learners import study_pairs
+from judul_lib.labeling.retraining import study_pairs
 from judul_lib.structured.boosting import fit_trees
 from judul_lib.structured.gold import crossed_pairs
 from judul_lib.structured.model import MONOTONE
 from judul_lib.structured.parser import TitleParser
 from judul_lib.structured.records import UnitCounts
 from judul_lib.study.estimators import make_classifier
-from judul_lib.study.features import FloatArray, TitleTable, pair_features
+from judul_lib.study.features import TitleTable, pair_features
 from judul_lib.study.metrics import CONFIDENCE, score_predictions
 from judul_lib.training.structured import learnt_from, unfitted_model
 

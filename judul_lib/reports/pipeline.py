@@ -20,8 +20,7 @@ import nbformat
 
 import judul_lib
 from judul_lib.core.errors import BusyError, PipelineError
-from judul_lib.core.locks import only_one
-from judul_lib.core.storage import clear_killed, replace_folder, sha256_of, write_bytes
+from judul_lib.core.storage import clear_killed, only_one, replace_folder, sha256_of, write_bytes
 from judul_lib.reports.rendering import render_index, render_report
 from judul_lib.reports.runner import parameter_names, read_notebook, run_notebook
 from judul_lib.study.synthetic import SOURCES

@@ -16,8 +16,8 @@ from judul_lib.search.index_files import StoredPart
 from judul_lib.search.study_search import StudySearch, search, study_arrays, study_table
 from judul_lib.structured.model import StructuredModel
 from judul_lib.structured.records import Reading
+from judul_lib.study.arrays import ForestTable
 from judul_lib.study.features import TitleTable
-from judul_lib.study.forest_table import ForestTable
 from judul_lib.study.preprocessing import preprocess_titles
 
 Removed = NDArray[np.int32]

@@ -26,6 +26,7 @@ from judul_lib.checking.kept_gauge import kept_threshold
 from judul_lib.checking.matches import Evidence, Matches, best_matches, require_threshold, require_top_k
 from judul_lib.checking.ranking import TopRows
 from judul_lib.checking.registry import read_metadata
+from judul_lib.core.array_types import FloatArray, Rows
 from judul_lib.core.errors import CorpusError
 from judul_lib.core.parallel import run_tasks
 from judul_lib.core.settings import DECISION_THRESHOLD, ELSEWHERE
@@ -255,20 +256,18 @@ class TitleIndex(Checker):
 
     def order(
         self,
-        features: NDArray[np.float64],
-        probability: NDArray[np.float64],
-        asked: NDArray[np.float64],
-    ) -> NDArray[np.intp]:
+        features: FloatArray,
+        probability: FloatArray,
+        asked: FloatArray,
+    ) -> Rows:
         """Return the rows of titles that were compared with one, as a list shows them."""
         return self._reference.order(features, probability, asked)
 
-    def probability(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+    def probability(self, features: FloatArray) -> FloatArray:
         """Return the probability of pairs from what the model sees of them, shape (n,)."""
         return self._reference.probability(features)
 
-    def asked(
-        self, features: NDArray[np.float64], probability: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+    def asked(self, features: FloatArray, probability: FloatArray) -> FloatArray:
         """Return how much speaks for asking about pairs, as the model itself does."""
         return self._reference.asked(features, probability)
 

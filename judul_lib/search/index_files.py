@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 
 from judul_lib.checking.registry import METADATA_FILE, read_metadata, verified_files
 from judul_lib.core.array_files import Arrays, StringColumn, map_arrays, write_arrays
+from judul_lib.core.array_types import Rows
 from judul_lib.core.errors import IndexFileError, ModelError
-from judul_lib.core.locks import only_one
-from judul_lib.core.storage import clear_killed, sha256_of, write_bytes
-from judul_lib.structured.resource_files import resource_hashes
+from judul_lib.core.storage import clear_killed, only_one, sha256_of, write_bytes
+from judul_lib.structured.model import resource_hashes
 
 FORMAT = 2
 """Number of the form of index that this version reads; another one is refused."""
@@ -69,7 +69,7 @@ class StoredPart:
         return self.n_stored - len(self.removed)
 
     @cached_property
-    def kept_rows(self) -> NDArray[np.intp]:
+    def kept_rows(self) -> Rows:
         """Rows that count, in order."""
         return np.setdiff1d(np.arange(self.n_stored), self.removed)
 

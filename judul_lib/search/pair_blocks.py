@@ -17,22 +17,22 @@ from rapidfuzz.process import cpdist
 from scipy.sparse import csr_matrix
 
 from judul_lib.checking.registry import Model
+from judul_lib.core.array_types import FloatArray
 from judul_lib.core.errors import ModelError
 from judul_lib.search.index import TitleIndex
 from judul_lib.search.study_search import length_bound, stem_matrix
 from judul_lib.structured.model import StructuredModel
 from judul_lib.structured.records import Reading
+from judul_lib.study.arrays import ForestTable
 from judul_lib.study.features import (
     FEATURES,
     FURTHER,
-    FloatArray,
     TitleTable,
     cosine_of,
     pair_features,
     row_sums,
     share_of,
 )
-from judul_lib.study.forest_table import ForestTable
 from judul_lib.study.preprocessing import preprocess_titles
 
 LEAST_UNITS, LEAST_MEANING = 0.15, 0.4

@@ -23,9 +23,10 @@ from scipy.sparse import csc_matrix, csr_matrix
 
 from judul_lib.checking.ranking import TopRows
 from judul_lib.core.array_files import Arrays, StringColumn
+from judul_lib.core.array_types import FloatArray, Rows
+from judul_lib.study.arrays import ForestTable
 from judul_lib.study.features import (
     FURTHER,
-    FloatArray,
     TitleTable,
     cosine_of,
     folded,
@@ -33,7 +34,6 @@ from judul_lib.study.features import (
     row_sums,
     share_of,
 )
-from judul_lib.study.forest_table import ForestTable
 from judul_lib.study.preprocessing import preprocess_titles
 
 # Titles whose letters are compared at a time; with more left, their letters are counted first.
@@ -43,7 +43,6 @@ _BUCKETS, _MOST = 32, 255
 _THREADED = 4_096
 # A part of which more than one title in so many is wanted at once is decoded as a whole.
 _SHARE = 20
-Rows = NDArray[np.intp]
 
 
 def study_arrays(table: TitleTable) -> dict[str, NDArray]:
@@ -289,7 +288,7 @@ def search(
         # No title has a cosine above 1: the bound comes first, then the cosine.
         return bound[rows] * 1e3 + cosine[rows]
 
-    left = np.flatnonzero(top.may_enter(bound, cosine, reach))
+    left: Rows = np.flatnonzero(top.may_enter(bound, cosine, reach))
     if len(left):
         score(np.sort(left[largest(hope(left), _FIRST)]))
         left = may_enter(left)

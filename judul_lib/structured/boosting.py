@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
-Rows = NDArray[np.intp]
+from judul_lib.core.array_types import BoolArray, FloatArray, Rows
+
 # So many rows at once that their numbers stay in a processor's cache.
 _ROWS = 512
 
@@ -97,10 +97,10 @@ class BoostedTrees:
             node = np.where(is_split[trees, node], step, node)
         return list(zip(feature, threshold, strict=True)), self.value[trees, node]
 
-    def _next(self, tree: int, node: NDArray[np.intp], features: FloatArray) -> NDArray[np.intp]:
+    def _next(self, tree: int, node: Rows, features: FloatArray) -> Rows:
         seen = features[np.arange(len(features)), self.feature[tree, node]]
         goes_left = seen <= self.threshold[tree, node]
-        step: NDArray[np.intp] = np.where(goes_left, self.left[tree, node], self.right[tree, node])
+        step: Rows = np.where(goes_left, self.left[tree, node], self.right[tree, node])
         return step
 
     def contributions(self, features: FloatArray) -> FloatArray:
@@ -113,7 +113,7 @@ class BoostedTrees:
         parts = np.zeros(features.shape)
         rows = np.arange(len(features))
         for tree in range(len(self.value)):
-            node = np.zeros(len(features), dtype=np.intp)
+            node: Rows = np.zeros(len(features), dtype=np.intp)
             for _ in range(self.depth):
                 new = self._next(tree, node, features)
                 change = self.value[tree, new] - self.value[tree, node]
@@ -203,7 +203,7 @@ def fit_trees(
     )
 
 
-def _node_values(tree: Any, leaf: NDArray[np.bool_]) -> FloatArray:
+def _node_values(tree: Any, leaf: BoolArray) -> FloatArray:
     """Return the mean answer of the training rows that reached each node."""
     total = np.where(leaf, tree["value"] * tree["count"], 0.0)
     for node in range(len(tree) - 1, -1, -1):  # Children come after their parents.

@@ -12,13 +12,10 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from judul_lib.core.array_types import BoolArray, FloatArray, Rows
 from judul_lib.structured.records import ASPECT_NAMES, RecordTable, UnitTable
 from judul_lib.structured.relations import Relations, abbreviations, mark_abbreviations
 from judul_lib.structured.units import Role
-
-FloatArray = NDArray[np.float64]
-BoolArray = NDArray[np.bool_]
-Rows = NDArray[np.integer]
 
 _CHUNK = 1000
 # A title that meets more others than this meets all of them together.

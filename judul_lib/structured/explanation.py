@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from judul_lib.core.array_types import Rows
 from judul_lib.structured.comparison import AlignedPairs, align
 from judul_lib.structured.model import StructuredModel
 from judul_lib.structured.records import RecordTable
@@ -98,8 +98,8 @@ def compare_fields(model: StructuredModel, left: str, right: str) -> list[FieldC
 def compare_rows(
     left: RecordTable,
     right: RecordTable,
-    left_rows: NDArray[np.intp],
-    right_rows: NDArray[np.intp],
+    left_rows: Rows,
+    right_rows: Rows,
     relations: Relations | None = None,
 ) -> list[list[FieldComparison]]:
     """Compare rows of one table with rows of another; for each pair see `compare_fields`.

@@ -1,35 +1,80 @@
-"""The third model: it reads both titles as records and compares them aspect by aspect.
-
-Boosted trees learn from pairs of real titles, graded by readers, and from gold
-pairs how what two titles have in common, what differs and what only one of
-them names speaks for the same study. Where meaning demands it the answer may
-only rise or only fall with a feature, and each answer is a sum that can be
-shown part by part.
-"""
+"""The structured model: trees over the comparison of two titles, and the resources it needs."""
 
 import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from judul_lib.core.array_types import FloatArray, Rows
+from judul_lib.core.errors import ModelError
+from judul_lib.core.storage import sha256_of
 from judul_lib.structured.boilerplate import Boilerplate, find_boilerplate, without_boilerplate
 from judul_lib.structured.boosting import BoostedTrees
 from judul_lib.structured.comparison import RECORD_FEATURES, record_features
+from judul_lib.structured.lexicon import (
+    IMPLICATIONS_FILE,
+    LEXICON_FILE,
+    LEXICON_STEMS_FILE,
+    PLACES_FILE,
+    RELATIONS_FILE,
+    SIBLINGS_FILE,
+    TERMS_FILE,
+)
 from judul_lib.structured.parser import TitleParser
 from judul_lib.structured.records import Reading, RecordTable, UnitCounts
 from judul_lib.structured.relations import Relations
-from judul_lib.structured.vectors import WordVectors
+from judul_lib.structured.vectors import VECTORS_FILE, WordVectors
+from judul_lib.structured.words import SPELLINGS_FILE, STEMS_FILE
 from judul_lib.study.arrays import ArrayTfidf
 from judul_lib.study.features import FEATURES, TitleTable, distinct_titles, pair_features
 from judul_lib.study.preprocessing import preprocess_titles
 
-FloatArray = NDArray[np.float64]
-Rows = NDArray[np.integer]
+_FILES = (
+    LEXICON_FILE, LEXICON_STEMS_FILE, TERMS_FILE, SIBLINGS_FILE, PLACES_FILE, SPELLINGS_FILE, STEMS_FILE,
+    RELATIONS_FILE, IMPLICATIONS_FILE, VECTORS_FILE,
+)  # fmt: skip
+
+
+def resource_hashes() -> dict[str, str]:
+    """Return the SHA-256 of each of these files by its name, as a packaged model names them.
+
+    Examples
+    --------
+    >>> list(resource_hashes())[:2]
+    ['lexicon.csv', 'lexicon_stems.csv']
+    """
+    return {path.name: sha256_of(path.read_bytes()) for path in _FILES}
+
+
+def require_resources(folder: str | Path, metadata: Mapping[str, Any]) -> None:
+    """Refuse a structured model that was packaged with other files than are there now.
+
+    Raises
+    ------
+    ModelError
+        The hash of one is not the one that the metadata tell.
+
+    Examples
+    --------
+    >>> from judul_lib.checking.registry import read_metadata
+    >>> require_resources("outputs/structured", read_metadata("outputs/structured"))
+    """
+    recorded = metadata.get("resources")
+    known = recorded if isinstance(recorded, dict) else {}
+    changed = [name for name, digest in resource_hashes().items() if known.get(name) != digest]
+    if changed:
+        raise ModelError(
+            f"Model di {folder} ditolak: {', '.join(changed)} di program ini berbeda dari yang dicatat "
+            "saat pelatihan, sehingga jawabannya bisa lain. Pasang lagi versi program yang dipakai "
+            "melatihnya, atau latih lagi dengan `make run`."
+        )
+
 
 STRUCTURED_FEATURES = (*FEATURES, *RECORD_FEATURES)
 """Those of `FEATURES`, and those of the record."""

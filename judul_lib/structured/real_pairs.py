@@ -22,13 +22,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from judul_lib.core.array_types import BoolArray, FloatArray
 from judul_lib.core.errors import GoldError
 from judul_lib.structured.model import STRUCTURED_FEATURES
 from judul_lib.structured.records import UnitCounts
 from judul_lib.study.preprocessing import title_key
-
-FloatArray = NDArray[np.float64]
-BoolArray = NDArray[np.bool_]
 
 REAL_PAIRS_FILE = "real_pairs.npz"
 REAL_GRADES_FILE = "real_grades.csv"

@@ -11,14 +11,13 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from judul_lib.core.array_types import Rows
 from judul_lib.structured.lexicon import ASPECTS, Lexicon, Term
 from judul_lib.structured.parser import TitleParser
 from judul_lib.structured.title_words import TitleWords
 from judul_lib.structured.units import Role, Unit
 from judul_lib.structured.vectors import WordVectors
 
-FloatArray = NDArray[np.float64]
-Rows = NDArray[np.integer]
 Key = TypeVar("Key", str, int)
 
 _MAX_UNITS, _PART = 32, 4096

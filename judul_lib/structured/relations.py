@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from rapidfuzz.distance import OSA
 from rapidfuzz.process import cdist
 
+from judul_lib.core.array_types import BoolArray, Rows
 from judul_lib.structured.lexicon import NEAR, RELATIONS, SAME, SIBLING
 from judul_lib.structured.records import (
     RecordTable,
-    Rows,
     UnitTable,
     abbreviation,
     without_numbers,
@@ -25,8 +25,6 @@ from judul_lib.structured.records import (
 from judul_lib.structured.title_words import TitleWords
 from judul_lib.structured.units import Unit
 from judul_lib.structured.words import is_dictionary_word
-
-BoolArray = NDArray[np.bool_]
 
 # In long words two letters may be wrong.
 _LONG = 9

@@ -6,9 +6,8 @@ from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
-Rows = NDArray[np.integer]
+from judul_lib.core.array_types import BoolArray, Rows
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class TitleWords:
         return cls(letters, initials, stops - lengths, stops, word_ends, units)
 
     @cached_property
-    def _begins(self) -> NDArray[np.bool_]:
+    def _begins(self) -> BoolArray:
         """Which words are the first of a unit, shape (n_words,): part of a term is not the term."""
         begins = np.ones(len(self.units), dtype=bool)
         begins[1:] = self.units[1:] != self.units[:-1]
@@ -60,7 +59,7 @@ class TitleWords:
         return begins
 
     @cached_property
-    def _closes(self) -> NDArray[np.bool_]:
+    def _closes(self) -> BoolArray:
         """Which words are the last of a unit, shape (n_words,)."""
         return np.append(self._begins[1:], True)[: len(self.units)]
 

@@ -17,9 +17,8 @@ from rapidfuzz.distance import Indel
 from rapidfuzz.process import cpdist
 from scipy.sparse import csr_matrix, vstack
 
+from judul_lib.core.array_types import FloatArray, Rows
 from judul_lib.study.preprocessing import require_titles
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -100,9 +99,7 @@ def folded(titles: Iterable[str]) -> list[str]:
     return [title.strip().casefold() for title in titles]
 
 
-def distinct_titles(
-    left: Sequence[str], right: Sequence[str]
-) -> tuple[list[str], NDArray[np.intp], NDArray[np.intp]]:
+def distinct_titles(left: Sequence[str], right: Sequence[str]) -> tuple[list[str], Rows, Rows]:
     """Return the distinct titles of pairs, and the row of each side's titles among them.
 
     Examples

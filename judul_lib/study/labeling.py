@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from judul_lib.core.array_types import FloatArray
 from judul_lib.core.errors import TrainingError
 from judul_lib.core.settings import SEED, LabelingSettings
 
@@ -108,9 +108,7 @@ def label_pairs(
     return LabeledPairs(pairs, n_similar, n_grey, n_different)
 
 
-def _draw(
-    cosines: NDArray[np.float64], title: int, settings: LabelingSettings, random_state: int
-) -> list[int]:
+def _draw(cosines: FloatArray, title: int, settings: LabelingSettings, random_state: int) -> list[int]:
     candidates = np.flatnonzero(cosines <= settings.different_max)
     candidates = candidates[candidates != title]
     size = min(settings.negatives_per_title, len(candidates))

@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
+from judul_lib.core.array_types import FloatArray
 from judul_lib.core.settings import DECISION_THRESHOLD, DIFFERENT, SEED, SIMILAR
 
 CONFIDENCE = 0.95
 """Coverage of every interval."""
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -32,8 +32,7 @@ from judul_lib.study.corpus import PROCESSED_COLUMN, Corpus
 from judul_lib.study.estimators import fit_vectorizer, make_classifier
 from judul_lib.study.features import FEATURES, TitleTable, pair_features
 from judul_lib.study.metrics import score_predictions
-from judul_lib.training.corpus_baselines import baseline_of
-from judul_lib.training.drift import with_baseline
+from judul_lib.training.drift import baseline_of, with_baseline
 
 _RECORDED_PACKAGES = ("scikit-learn", "numpy", "scipy", "joblib", "RapidFuzz", "PySastrawi")
 

@@ -8,12 +8,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from judul_lib.core.array_types import FloatArray
 from judul_lib.structured.gold import crossed_pairs
 from judul_lib.structured.model import STRUCTURED_FEATURES, StructuredModel
 from judul_lib.structured.real_pairs import ELSEWHERE_GRADE, RELATED_GRADE, SAME_GRADE, RealPairs
 from judul_lib.study.preprocessing import pair_key, title_key
-
-FloatArray = NDArray[np.float64]
 
 _PLACE_NAMED = STRUCTURED_FEATURES.index("place_named")
 # What a person said weighs more than a pair that was graded for everybody.

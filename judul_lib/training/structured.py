@@ -17,28 +17,31 @@ from sklearn.model_selection import GroupKFold
 import judul_lib
 from judul_lib.checking import registry
 from judul_lib.checking.structured_checker import StructuredChecker
+from judul_lib.core.array_types import BoolArray, FloatArray, Rows
 from judul_lib.core.settings import FULL, SEED
 from judul_lib.core.storage import content_version, frame_text, sha256_of
 from judul_lib.core.tables import TITLE_COLUMN
 from judul_lib.structured.boosting import BoostedTrees, fit_trees
 from judul_lib.structured.gold import read_gold
-from judul_lib.structured.model import MONOTONE, QUESTIONS, STRUCTURED_FEATURES, StructuredModel
+from judul_lib.structured.model import (
+    MONOTONE,
+    QUESTIONS,
+    STRUCTURED_FEATURES,
+    StructuredModel,
+    resource_hashes,
+)
 from judul_lib.structured.parser import TitleParser
 from judul_lib.structured.real_pairs import REAL_PAIRS_FILE, RealPairs
 from judul_lib.structured.records import UnitCounts
-from judul_lib.structured.resource_files import resource_hashes
 from judul_lib.structured.vectors import WordVectors
 from judul_lib.study import arrays
 from judul_lib.study.corpus import PROCESSED_COLUMN, Corpus
 from judul_lib.study.estimators import fit_vectorizer
 from judul_lib.study.features import FEATURES
 from judul_lib.study.preprocessing import preprocess_titles
-from judul_lib.training.corpus_baselines import baseline_of
-from judul_lib.training.drift import with_baseline
+from judul_lib.training.drift import baseline_of, with_baseline
 from judul_lib.training.forest import recorded_packages
 from judul_lib.training.pairs import TrainingSet, real_set, training_set
-
-FloatArray = NDArray[np.float64]
 
 REAL_PAIRS = Path(__file__).parents[2] / "data" / REAL_PAIRS_FILE
 """The project's own real pairs."""
@@ -129,7 +132,7 @@ def train_structured(
 
 
 def _all_calibrated(
-    fitted: StructuredModel, unseen: FloatArray, truth: TrainingSet, judged: NDArray[np.bool_]
+    fitted: StructuredModel, unseen: FloatArray, truth: TrainingSet, judged: BoolArray
 ) -> StructuredModel:
     calibrated: Any = {
         name: _calibrated(getattr(fitted, name), log_odds, getattr(truth, name), judged, least_odds=odds)
@@ -182,7 +185,7 @@ def unseen_log_odds(
     *,
     random_state: int = SEED,
     questions: Sequence[str] = QUESTIONS,
-    learnt: NDArray[np.bool_] | None = None,
+    learnt: BoolArray | None = None,
 ) -> FloatArray:
     """Return the log-odds of real pairs by models that saw neither their campus nor their titles.
 
@@ -201,7 +204,7 @@ def unseen_log_odds(
     whole = real_set(real)
     unseen = np.zeros((len(real), len(QUESTIONS)))
 
-    def judge(fold: tuple[NDArray[np.bool_], NDArray[np.bool_]]) -> None:
+    def judge(fold: tuple[BoolArray, BoolArray]) -> None:
         judged, seen = fold
         data = whole.take(seen if learnt is None else seen & learnt) + extra
         part = fit_structured(model, data, random_state=random_state, questions=questions)
@@ -266,7 +269,7 @@ def unseen_gold_scores(
     return pd.Series(scores, index=gold.index)
 
 
-def _gold_folds(data: TrainingSet, gold: pd.DataFrame) -> Iterator[tuple[NDArray[np.intp], set[str]]]:
+def _gold_folds(data: TrainingSet, gold: pd.DataFrame) -> Iterator[tuple[Rows, set[str]]]:
     folds = GroupKFold(min(_GOLD_FOLDS, gold["base_id"].nunique()))
     for seen, judged in folds.split(data.features, groups=data.groups):
         yield seen, set(data.groups[judged])
@@ -276,7 +279,7 @@ def _calibrated(
     trees: BoostedTrees,
     unseen: FloatArray,
     labels: NDArray[np.int_],
-    is_drawn: NDArray[np.bool_],
+    is_drawn: BoolArray,
     *,
     least_odds: float = 1.0,
 ) -> BoostedTrees:

@@ -1,9 +1,4 @@
-"""Write down what was asked and answered, without slowing the answer or knowing who asked.
-
-A title and a user are kept as keyed hashes; text is kept only where the
-installation says so. What the database cannot take at the moment goes to a
-spool file and is brought in later, once.
-"""
+"""The log of answers and opinions."""
 
 import secrets
 import threading
@@ -28,9 +23,41 @@ from judul_lib.usage.spool import (
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
-
+if TYPE_CHECKING:
     from judul_lib.checking.matches import Matches
-    from judul_lib.usage.feedback import Feedback
+
+
+@dataclass(frozen=True)
+class Feedback:
+    """One answer of a user.
+
+    Attributes
+    ----------
+    model : str
+        Name of the model whose verdict was shown.
+    label : str
+        The verdict.
+    probability : float
+        Of the closest title.
+    threshold : float
+    is_right : bool or None
+        Whether the user finds the verdict right, where that was asked.
+    rating : int or None
+        1 to 5, where that was asked.
+    title, match : str
+        The title asked and the one that decides; how much of them is kept is
+        the log's to say.
+    """
+
+    model: str
+    label: str
+    probability: float
+    threshold: float
+    is_right: bool | None = None
+    rating: int | None = None
+    title: str = field(default="", repr=False)
+    match: str = field(default="", repr=False)
+
 
 # Seconds for which a database that failed is left alone.
 _PAUSE = 5.0

@@ -1,16 +1,59 @@
-"""What the log tells of a model at work: how fast, how often, how alike, and whether it drifts."""
+"""Measures of the log, and the baselines that they are compared with."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import cache
 from itertools import combinations
+from pathlib import Path
 
 import pandas as pd
 
+from judul_lib.checking.loading import find_models, load_checker
+from judul_lib.checking.registry import read_metadata, version_of
+from judul_lib.core.errors import ModelError
 from judul_lib.core.settings import DECISION_THRESHOLD
 from judul_lib.study.preprocessing import preprocess_titles
-from judul_lib.training.drift import Baseline, Drift, ModelBaseline, compare
+from judul_lib.training.drift import (
+    Baseline,
+    Drift,
+    ModelBaseline,
+    baseline_of,
+    compare,
+    stored_baseline,
+)
 from judul_lib.usage.frames import Usage
+
+
+def read_baselines(
+    outputs: str | Path, *, warn: Callable[[str], None] = lambda sentence: None
+) -> dict[str, ModelBaseline]:
+    """Return the baselines of the models that are there.
+
+    That of a model trained before baselines were stored is computed from its corpus.
+
+    Parameters
+    ----------
+    outputs : path
+        Folder with the model folders.
+    warn : callable
+        Told of a model that cannot be used, which then has no baseline.
+    """
+    found: dict[str, Path] = {}
+    try:
+        found = find_models(outputs, warn=warn)
+    except ModelError as error:
+        warn(str(error))
+    baselines = {}
+    for name, folder in found.items():
+        try:
+            metadata = read_metadata(folder)
+            version = version_of(metadata)
+            stored = stored_baseline(metadata, version)
+            baselines[name] = stored or baseline_of(load_checker(folder), version)
+        except ModelError as error:
+            warn(str(error))
+    return baselines
+
 
 TARGET_SECONDS, SLOW_SECONDS = 2.0, 5.0
 """What an answer should take, and from where on it is too slow (the study)."""

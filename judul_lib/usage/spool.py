@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from judul_lib.core.locks import locked_file
+from judul_lib.core.storage import locked_file
 
 if TYPE_CHECKING:
     from sqlalchemy.types import TypeEngine

@@ -9,7 +9,7 @@ from html import escape
 import ipywidgets as widgets
 import pandas as pd
 
-from judul_lib.checking import proposals
+from judul_lib.checking import batches
 from judul_lib.core.errors import JudulError
 from judul_lib.core.settings import MODEL_TITLES
 from judul_lib.core.storage import frame_text, harmless_frame
@@ -121,7 +121,7 @@ class ProposalsPanel(widgets.VBox):
         model = self.model.value if self.model.value in checkers else next(iter(checkers))
         checker = checkers[model]
         batch = AnswerBatch(self._session.log, checker, model)
-        found = proposals.check_proposals(
+        found = batches.check_proposals(
             ["" if place in misfits else title for place, title in enumerate(titles)],
             checker,
             on_progress=partial(self._progress, stopped),
@@ -131,8 +131,8 @@ class ProposalsPanel(widgets.VBox):
         seconds = time.perf_counter() - start
         found.index = frame.index
         # What the file itself calls the rows, not their order in it.
-        place = found[proposals.OTHER_ROW]
-        found[proposals.OTHER_ROW] = place.map(lambda k: frame.index[k - 1], na_action="ignore")
+        place = found[batches.OTHER_ROW]
+        found[batches.OTHER_ROW] = place.map(lambda k: frame.index[k - 1], na_action="ignore")
         made = {"model": model, "arsip": corpus, "ambang": checker.threshold}
         order = _closest_first(found)[:MOST_SHOWN]
         shown = result_html.proposal_table(
@@ -161,12 +161,12 @@ class ProposalsPanel(widgets.VBox):
     def _summary(
         self, found: pd.DataFrame, seconds: float, threshold: float, model: str, corpus: str
     ) -> str:
-        texts, close = self._texts, proposals.CLOSE
+        texts, close = self._texts, batches.CLOSE
         counts = {
             "n": len(found),
-            "similar": int(found[proposals.VERDICT].isin(close).sum()),
-            "among": int(found[proposals.OTHER_VERDICT].isin(close).sum()),
-            "skipped": int((found[proposals.VERDICT] == proposals.NOT_COMPARED).sum()),
+            "similar": int(found[batches.VERDICT].isin(close).sum()),
+            "among": int(found[batches.OTHER_VERDICT].isin(close).sum()),
+            "skipped": int((found[batches.VERDICT] == batches.NOT_COMPARED).sum()),
         }
         counts["checked"] = counts["n"] - counts["skipped"]
         facts = {name: texts.number(count) for name, count in counts.items()}
@@ -175,8 +175,8 @@ class ProposalsPanel(widgets.VBox):
         said = [texts("batch_done", **facts)]
         if len(found) > MOST_SHOWN:
             said.append(texts("batch_shown", n=texts.number(MOST_SHOWN)))
-        if counts["checked"] > proposals.MOST_AMONG_THEMSELVES:
-            said.append(texts("too_many_among", n=texts.number(proposals.MOST_AMONG_THEMSELVES)))
+        if counts["checked"] > batches.MOST_AMONG_THEMSELVES:
+            said.append(texts("too_many_among", n=texts.number(batches.MOST_AMONG_THEMSELVES)))
         return " ".join(said)
 
     def _say(self, text: str, *, is_error: bool = False) -> None:
@@ -198,5 +198,5 @@ class ProposalsPanel(widgets.VBox):
 
 def _closest_first(found: pd.DataFrame) -> list[int]:
     """Return the rows by the larger of their two probabilities."""
-    chances = found[[proposals.PROBABILITY, proposals.OTHER_PROBABILITY]].astype(float).max(axis=1)
+    chances = found[[batches.PROBABILITY, batches.OTHER_PROBABILITY]].astype(float).max(axis=1)
     return chances.fillna(-1).sort_values(ascending=False, kind="stable").index.tolist()

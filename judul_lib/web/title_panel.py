@@ -15,7 +15,7 @@ from judul_lib.core.texts import Texts
 from judul_lib.figures import result_html
 from judul_lib.figures.match_plots import evidence_waterfall, match_bars
 from judul_lib.figures.style import figure_config, figure_label
-from judul_lib.usage.feedback import Feedback
+from judul_lib.usage.log import Feedback
 from judul_lib.web.session import LONGEST_TITLE, MOST_RESULTS, Answer, Session, objection
 from judul_lib.web.widgets import (
     DownloadButton,

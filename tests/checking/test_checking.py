@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from judul_lib import TitleIndex, compute_similarities, load_checker, score_pairs
+from judul_lib.checking.batches import check_proposals
 from judul_lib.checking.checker import TitleChecker
 from judul_lib.checking.matches import RESULT_COLUMNS, label
-from judul_lib.checking.proposals import check_proposals
 from judul_lib.checking.registry import load_estimators
 from judul_lib.core.errors import ArgumentError, CorpusError
 from judul_lib.study.features import FEATURES, extract_pair_features

@@ -1,8 +1,7 @@
 import pandas as pd
 import pytest
 
-from judul_lib.checking.loading import load_checker
-from judul_lib.checking.proposals import (
+from judul_lib.checking.batches import (
     CLOSEST,
     NOT_COMPARED,
     OTHER_ROW,
@@ -10,6 +9,7 @@ from judul_lib.checking.proposals import (
     check_proposals,
     nearest_among,
 )
+from judul_lib.checking.loading import load_checker
 from tests.conftest import PROJECT, gold_titles
 
 CORPUS = ["Prediksi Harga Rumah di Bekasi", "Deteksi Hoaks Politik dengan IndoBERT"]
@@ -76,7 +76,7 @@ def test_an_empty_corpus_compares_proposals_with_each_other_only(checker):
 
 
 def test_beyond_a_limit_proposals_are_compared_with_the_corpus_only(checker, monkeypatch):
-    monkeypatch.setattr("judul_lib.checking.proposals.MOST_AMONG_THEMSELVES", 3)
+    monkeypatch.setattr("judul_lib.checking.batches.MOST_AMONG_THEMSELVES", 3)
     result = check_proposals(PROPOSALS[:4], checker)
     assert result[CLOSEST].notna().all()
     assert result[OTHER_ROW].isna().all()

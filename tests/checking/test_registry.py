@@ -21,8 +21,7 @@ from judul_lib.core.errors import ModelError
 from judul_lib.core.settings import SEED
 from judul_lib.core.storage import recover_folder, replace_folder
 from judul_lib.governance.promotions import missing_metadata
-from judul_lib.training.corpus_baselines import baseline_of
-from judul_lib.training.drift import stored_baseline
+from judul_lib.training.drift import baseline_of, stored_baseline
 from judul_lib.training.forest import package_model, train_model
 from tests.conftest import PROJECT, assert_refused, judul_process
 

@@ -23,9 +23,8 @@ from judul_lib.checking.versions import (
 from judul_lib.core.config import Config
 from judul_lib.core.errors import LogError, ModelError
 from judul_lib.core.texts import read_texts
-from judul_lib.governance import audit, promotions, switches
-from judul_lib.governance.promotions import history, promote, promotion, rollback
-from judul_lib.governance.switches import Trail
+from judul_lib.governance import audit, promotions
+from judul_lib.governance.promotions import Trail, history, promote, promotion, rollback
 from judul_lib.usage.database import open_database, opened_database, read_table
 from judul_lib.web.session import Session
 from tests.conftest import PROJECT, assert_refused, judul
@@ -231,9 +230,9 @@ def rows(trail):
 
 
 def test_a_switch_is_in_the_trail(outputs, made, trail):
-    switches.promote(trail, outputs, "light", made[0], **WHO)
-    switches.promote(trail, outputs, "light", made[1], **WHO)
-    entry = switches.rollback(trail, outputs, "light", **WHO)
+    promotions.promote_with_audit(trail, outputs, "light", made[0], **WHO)
+    promotions.promote_with_audit(trail, outputs, "light", made[1], **WHO)
+    entry = promotions.rollback_with_audit(trail, outputs, "light", **WHO)
     assert rows(trail) == [
         ("promote", "petugas", made[0]),
         ("promote", "petugas", made[1]),
@@ -256,15 +255,15 @@ def test_a_switch_that_fails_is_not_in_the_trail(outputs, made, trail, monkeypat
     with monkeypatch.context() as patch:
         patch.setattr(promotions, "write_bytes", full_disk)
         with pytest.raises(OSError, match="No space"):
-            switches.promote(trail, outputs, "light", made[0], **WHO)
+            promotions.promote_with_audit(trail, outputs, "light", made[0], **WHO)
     with pytest.raises(ModelError, match="Tidak ada versi"):
-        switches.promote(trail, outputs, "light", "20260101-00000000", **WHO)
+        promotions.promote_with_audit(trail, outputs, "light", "20260101-00000000", **WHO)
     assert rows(trail) == []
     assert current_version(outputs, "light") is None
 
 
 def test_a_row_that_cannot_be_committed_switches_back(outputs, made, trail):
-    switches.promote(trail, outputs, "light", made[0], **WHO)
+    promotions.promote_with_audit(trail, outputs, "light", made[0], **WHO)
     before = everything(outputs)
 
     def lost(connection):
@@ -274,7 +273,7 @@ def test_a_row_that_cannot_be_committed_switches_back(outputs, made, trail):
     sa.event.listen(sa.Engine, "commit", lost)
     try:
         with pytest.raises(LogError, match="koneksi terputus"):
-            switches.promote(trail, outputs, "light", made[1], **WHO)
+            promotions.promote_with_audit(trail, outputs, "light", made[1], **WHO)
     finally:
         sa.event.remove(sa.Engine, "commit", lost)
     assert everything(outputs) == before
@@ -284,11 +283,11 @@ def test_a_row_that_cannot_be_committed_switches_back(outputs, made, trail):
 def test_the_row_of_a_switch_that_was_killed_before_it_was_written_comes_later(outputs, made, trail):
     promote(outputs, "light", made[0], **WHO)  # As far as such a process came.
     with opened_database(trail.url) as engine, engine.connect() as connection:
-        assert switches.without_row(connection, outputs, "light")["version"] == made[0]
-    switches.promote(trail, outputs, "light", made[1], **WHO)
+        assert promotions.without_row(connection, outputs, "light")["version"] == made[0]
+    promotions.promote_with_audit(trail, outputs, "light", made[1], **WHO)
     assert rows(trail) == [("promote", "tidak diketahui", made[0]), ("promote", "petugas", made[1])]
     with opened_database(trail.url) as engine, engine.connect() as connection:
-        assert switches.without_row(connection, outputs, "light") is None
+        assert promotions.without_row(connection, outputs, "light") is None
 
 
 def test_the_command_switches_nothing_while_the_database_is_away(outputs, made):

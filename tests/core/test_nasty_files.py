@@ -19,7 +19,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from judul_lib.checking.proposals import NOT_COMPARED
+from judul_lib.checking.batches import NOT_COMPARED
 from judul_lib.cli.main import main
 from judul_lib.core.config import Config
 from judul_lib.core.errors import CorpusError, LabelError

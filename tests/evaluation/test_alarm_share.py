@@ -5,7 +5,7 @@ import pytest
 
 from judul_lib.checking.registry import load_structured
 from judul_lib.core.storage import sha256_of
-from judul_lib.evaluation.alarm_share import ALARM_SHARE, alarm_counts, read_alarm_shares
+from judul_lib.evaluation.real_archives import ALARM_SHARE, alarm_counts, read_alarm_shares
 from judul_lib.training.structured import REAL_PAIRS
 
 THINGS = "Padi Jagung Kopi Kakao Cabai Tomat Kentang Bawang Pisang Durian Mangga Salak".split()

@@ -13,8 +13,15 @@ from judul_lib.checking.kept_gauge import gauge_file, kept_threshold, model_vers
 from judul_lib.checking.loading import load_checker
 from judul_lib.core.errors import CorpusError, GaugeError
 from judul_lib.core.settings import ASK, SIMILAR
-from judul_lib.evaluation.gauge import draw_sample, strata, survey
-from judul_lib.evaluation.gauge_estimates import FEWEST_LABELS, GOAL, THRESHOLDS, JudgedSample
+from judul_lib.evaluation.gauge import (
+    FEWEST_LABELS,
+    GOAL,
+    THRESHOLDS,
+    JudgedSample,
+    draw_sample,
+    strata,
+    survey,
+)
 from judul_lib.labeling.gauge_sample import GRADES, read_code, read_sample, sample_frame, with_answers
 from judul_lib.labeling.session import LabelingSession, read_answers
 from judul_lib.search.index import TitleIndex

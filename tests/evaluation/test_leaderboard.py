@@ -9,8 +9,7 @@ from judul_lib.evaluation.ablation import (
     real_learning_curve,
     resource_ablation,
 )
-from judul_lib.evaluation.baselines import Method
-from judul_lib.evaluation.encoders import ENCODER_VARIABLE, encoder_method, encoder_methods
+from judul_lib.evaluation.baselines import ENCODER_VARIABLE, Method, encoder_method, encoder_methods
 from judul_lib.evaluation.leaderboard import (
     best_threshold,
     costs,

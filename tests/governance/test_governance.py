@@ -23,16 +23,15 @@ from judul_lib.checking.versions import add_version
 from judul_lib.core.clock import clock_at, now
 from judul_lib.core.config import Config
 from judul_lib.core.errors import LogError
-from judul_lib.core.locks import locked_file
 from judul_lib.core.pseudonyms import log_key
-from judul_lib.core.storage import sha256_of
-from judul_lib.governance import audit, privacy, promotions, switches
+from judul_lib.core.storage import locked_file, sha256_of
+from judul_lib.governance import audit, privacy, promotions
 from judul_lib.governance import compliance as compliance_module
 from judul_lib.governance.backup import FORMAT, backup, verify_backup
 from judul_lib.governance.compliance import compliance
 from judul_lib.governance.log_copies import log_copies
+from judul_lib.governance.promotions import Trail
 from judul_lib.governance.restoring import restore
-from judul_lib.governance.switches import Trail
 from judul_lib.usage.database import (
     ASIDE_STAMP,
     SCHEMA_VERSION,
@@ -1010,7 +1009,9 @@ def promoted(config, engine):
     """Return the metadata of a version that was promoted as it should be, committed and backed up."""
     version = add_version(config.models, config.models / "light")
     trail = Trail(engine.url.render_as_string(hide_password=False), config.logs, "petugas")
-    switches.promote(trail, config.models, "light", version, reason="diuji", approver="Kaprodi")
+    promotions.promote_with_audit(
+        trail, config.models, "light", version, reason="diuji", approver="Kaprodi"
+    )
     commit(config.models.parent)
     return config.models / "models" / "light" / version / METADATA_FILE
 

@@ -16,7 +16,7 @@ from judul_lib.cli.main import cli, main
 from judul_lib.core.clock import clock_at, now
 from judul_lib.core.config import Config
 from judul_lib.core.errors import LogError
-from judul_lib.figures import governance_plots, governance_tables
+from judul_lib.figures import governance_plots
 from judul_lib.governance import audit, incident_playbook
 from judul_lib.governance.backup import backup
 from judul_lib.governance.incident_playbook import PLAYBOOK
@@ -321,13 +321,13 @@ def test_error_rates_are_drawn_with_their_intervals(rates):
 
 
 def test_the_reading_tells_chance_from_more(rates):
-    said = governance_tables.reading(rates)
+    said = governance_plots.reading(rates)
     assert "kelompok *a<b*: 50,0 % (40,0 % sampai 60,0 %)" in said
     assert "lebih dari kebetulan" in said
     assert said.count("masih dapat kebetulan") == 1
     nobody = rates.assign(luput=None).astype(float)
-    assert "terlalu sedikit pasangan" in governance_tables.reading(nobody)
-    shown = governance_tables.rate_table({"bidang": rates})
+    assert "terlalu sedikit pasangan" in governance_plots.reading(nobody)
+    shown = governance_plots.rate_table({"bidang": rates})
     assert shown["luput"].tolist() == ["0,0 % (0,0 % sampai 10,0 %)", "–"]
 
 
@@ -362,11 +362,11 @@ def test_what_is_tried_on_a_copy_does_not_reach_the_original(tmp_path, monkeypat
 
 def test_models_are_told_with_what_their_metadata_lack(tmp_path):
     shutil.copytree(PROJECT / "outputs" / "light", tmp_path / "light")
-    assert governance_tables.model_table(tmp_path)["belum ada"].tolist() == ["–"]
+    assert governance_plots.model_table(tmp_path)["belum ada"].tolist() == ["–"]
     path = tmp_path / "light" / "metadata.json"
     metadata = json.loads(path.read_text())
     path.write_text(json.dumps({**metadata, "metrics": {}, "evaluation": {}}))
-    assert governance_tables.model_table(tmp_path)["belum ada"].tolist() == ["metrics"]
+    assert governance_plots.model_table(tmp_path)["belum ada"].tolist() == ["metrics"]
 
 
 def test_the_clock_goes_on_after_a_demonstration():

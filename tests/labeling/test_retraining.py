@@ -20,21 +20,18 @@ from judul_lib.core.pseudonyms import log_key
 from judul_lib.core.settings import SEED
 from judul_lib.core.storage import sha256_of
 from judul_lib.governance import audit
-from judul_lib.governance.promotions import missing_metadata
-from judul_lib.governance.switches import Trail
-from judul_lib.labeling import learners
+from judul_lib.governance.promotions import Trail, missing_metadata
+from judul_lib.labeling import retraining
 from judul_lib.labeling.labels import Answers, feedback_answers, read_label_file, settle
 from judul_lib.labeling.retraining import TOLERANCE, Retrained, retrain, unseen_gold
 from judul_lib.structured.gold import read_gold
 from judul_lib.structured.records import UnitCounts
 from judul_lib.study.metrics import score_predictions
-from judul_lib.training.corpus_baselines import baseline_of
-from judul_lib.training.drift import stored_baseline
+from judul_lib.training.drift import baseline_of, stored_baseline
 from judul_lib.training.pairs import training_set
 from judul_lib.training.structured import unfitted_model
 from judul_lib.usage.database import database_url, feedback, open_database, read_table
-from judul_lib.usage.feedback import Feedback
-from judul_lib.usage.log import UsageLog
+from judul_lib.usage.log import Feedback, UsageLog
 from tests.conftest import PROJECT, judul
 
 GOLD = PROJECT / "data" / "gold_pairs.csv"
@@ -210,7 +207,7 @@ def test_a_persons_label_counts_more_than_the_studys(trained, outputs):
     similar = trained.labeled.pairs.query("label == 1").iloc[0]
     titles = [trained.titles[int(similar[side])] for side in ("right", "left")]
     model = load_model(outputs / "light")
-    pairs = learners._training_pairs(model, trained.titles, settle(Answers([(*titles, 0)])).pairs, 42)
+    pairs = retraining._training_pairs(model, trained.titles, settle(Answers([(*titles, 0)])).pairs, 42)
     found = pairs[(pairs["left"] == similar["left"]) & (pairs["right"] == similar["right"])]
     assert found["label"].tolist() == [0]
     assert len(pairs) == len(trained.labeled.pairs)

@@ -20,8 +20,8 @@ from judul_lib.core.errors import CorpusError, IndexFileError, ModelError
 from judul_lib.core.settings import ELSEWHERE_LABELS
 from judul_lib.search.index_files import INDEX_FILE, PARTS_FOLDER
 from judul_lib.search.study_search import count_letters, letters_bound
+from judul_lib.study.arrays import ForestTable
 from judul_lib.study.features import FEATURES, FURTHER
-from judul_lib.study.forest_table import ForestTable
 from tests.conftest import PROJECT, gold_titles
 
 LIGHT, STRUCTURED = PROJECT / "outputs" / "light", PROJECT / "outputs" / "structured"
@@ -219,7 +219,7 @@ def test_a_tabulated_forest_is_the_forest(features, data):
 
 
 def test_a_forest_with_too_many_cells_is_not_indexed(monkeypatch):
-    monkeypatch.setattr("judul_lib.study.forest_table.MOST_CELLS", 10)
+    monkeypatch.setattr("judul_lib.study.arrays.MOST_CELLS", 10)
     with pytest.raises(ModelError, match="terlalu besar untuk indeks"):
         TitleIndex.build(["Prediksi"], LIGHT)
 
@@ -308,7 +308,7 @@ def test_a_damaged_index_is_whole_again_when_it_is_built_anew(saved, damage):
 
 
 def test_an_index_read_with_another_lexicon_is_refused(saved, monkeypatch):
-    monkeypatch.setattr("judul_lib.structured.resource_files._FILES", ())
+    monkeypatch.setattr("judul_lib.structured.model._FILES", ())
     with pytest.raises(IndexFileError, match="kamus atau vektor kata versi lain"):
         TitleIndex.load(saved)
 

@@ -19,8 +19,7 @@ from judul_lib.core.errors import LogError, PipelineError
 from judul_lib.core.formatting import number
 from judul_lib.reports.runner import run_notebook
 from judul_lib.study.preprocessing import preprocess_titles
-from judul_lib.training import corpus_baselines
-from judul_lib.training.corpus_baselines import baseline_of, top_probabilities, unknown_shares
+from judul_lib.training import drift
 from judul_lib.training.drift import (
     LEAST_VALUES,
     MEAN_SHIFT,
@@ -28,10 +27,13 @@ from judul_lib.training.drift import (
     PSI,
     Baseline,
     ModelBaseline,
+    baseline_of,
     compare,
     kolmogorov_smirnov,
     stability_index,
     stored_baseline,
+    top_probabilities,
+    unknown_shares,
     with_baseline,
 )
 from judul_lib.usage import monitoring
@@ -46,7 +48,6 @@ from judul_lib.usage.database import (
 )
 from judul_lib.usage.frames import Usage, local_day, read_usage
 from judul_lib.usage.log import UsageLog, insert_units
-from judul_lib.usage.model_baselines import read_baselines
 from judul_lib.usage.monitoring import (
     agreement,
     availability,
@@ -58,6 +59,7 @@ from judul_lib.usage.monitoring import (
     queries_per_day,
     queries_per_hour,
     query_lengths,
+    read_baselines,
     response_times,
     shares,
 )
@@ -250,7 +252,7 @@ def test_a_larger_corpus_is_asked_by_a_sample(name, monkeypatch):
     checker = load_checker(PROJECT / "outputs" / name)
     small = checker.with_titles(list(checker.titles)[:20])
     every = top_probabilities(small)
-    monkeypatch.setattr(corpus_baselines, "_MOST_TITLES", 7)
+    monkeypatch.setattr(drift, "_MOST_TITLES", 7)
     some = top_probabilities(small)
     assert len(some) == 7
     assert set(some) <= set(every)  # Each asks all the others.

@@ -29,8 +29,7 @@ from judul_lib.usage.database import (
     scores,
     transaction,
 )
-from judul_lib.usage.feedback import Feedback
-from judul_lib.usage.log import Answered, UsageLog, insert_units
+from judul_lib.usage.log import Answered, Feedback, UsageLog, insert_units
 from judul_lib.usage.spool import DAMAGED_FILE, SPOOL_FILE, append_to_spool, has_spooled
 from tests.conftest import PROJECT, assert_refused, judul
 

@@ -8,10 +8,10 @@ import time
 import pandas as pd
 import pytest
 
-from judul_lib.checking.answers import show
+from judul_lib.checking.batches import check_proposals
 from judul_lib.checking.loading import load_checker
-from judul_lib.checking.proposals import check_proposals
 from judul_lib.checking.structured_checker import StructuredChecker
+from judul_lib.cli.answers import show
 from judul_lib.core.config import Config
 from judul_lib.core.formatting import decimals_to_tell
 from judul_lib.core.formatting import number as shown_number
@@ -390,7 +390,7 @@ def test_the_rows_are_those_of_the_file_and_its_names_run_nothing(page):
 
 
 def test_rows_in_are_rows_checked_and_rows_that_cannot_be(page, monkeypatch):
-    monkeypatch.setattr("judul_lib.checking.proposals.MOST_AMONG_THEMSELVES", 3)
+    monkeypatch.setattr("judul_lib.checking.batches.MOST_AMONG_THEMSELVES", 3)
     few = ["Judul", TITLE, "Deteksi Hoaks Politik", "Prediksi Harga Gula", "-", "123"]
     page.many.start("usul.csv", "\n".join(few).encode()).join()
     assert "Dari 5 usulan, 3 diperiksa dan 2 tidak dapat diperiksa." in page.many.state.html

@@ -13,7 +13,7 @@ import pytest
 from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.websocket import websocket_connect
 
-from judul_lib.web.handlers import SUBPROTOCOL, is_sound
+from judul_lib.web.serving import SUBPROTOCOL, is_sound
 from tests.conftest import PROJECT
 from tests.web.test_page_browser import serving
 
@@ -171,8 +171,7 @@ def test_nothing_is_told_of_a_visit_without_asking_for_a_token(tmp_path):
 
 def test_a_full_server_says_so_and_gives_the_place_of_a_page_that_is_gone(tmp_path):
     at_once = (
-        "import judul_lib.web.handlers as p; p.ABANDONED_SECONDS = 0; "
-        "from judul_lib.cli.main import main"
+        "import judul_lib.web.serving as p; p.ABANDONED_SECONDS = 0; from judul_lib.cli.main import main"
     )
 
     async def visit():

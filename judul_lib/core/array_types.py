@@ -1,0 +1,9 @@
+"""Names for the types of arrays that most modules pass around."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+Rows = NDArray[np.integer]
+"""Positions in a list of titles or pairs."""
