@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from judul_lib.core.errors import GoldError
+from judul_lib.evaluation import real_archives
 from judul_lib.evaluation.real_archives import (
     answers_of,
     by_difference,
@@ -19,7 +20,6 @@ from judul_lib.evaluation.real_archives import (
     measures,
     reader_kappa,
 )
-from judul_lib.structured import evaluation, training
 from judul_lib.structured.explanation import compare_rows
 from judul_lib.structured.lexicon import SAME, Lexicon
 from judul_lib.structured.model import STRUCTURED_FEATURES
@@ -34,6 +34,7 @@ from judul_lib.structured.real_pairs import (
 )
 from judul_lib.structured.records import UnitCounts
 from judul_lib.structured.relations import Relations
+from judul_lib.training import structured as structured_training
 from judul_lib.training.pairs import TrainingSet, real_set, swapped_pairs, training_set
 from judul_lib.training.structured import REAL_PAIRS, unfitted_model, unseen_log_odds
 from tests.conftest import PROJECT
@@ -154,7 +155,9 @@ def test_unseen_scores_come_from_other_pairs(real, monkeypatch):
         def log_odds(self, rows):
             return np.array([float(row.tobytes() in self.known) for row in rows])
 
-    monkeypatch.setattr(training, "fit_structured", lambda model, data, **settings: Knowing(data))
+    monkeypatch.setattr(
+        structured_training, "fit_structured", lambda model, data, **settings: Knowing(data)
+    )
     none = TrainingSet(np.empty((0, features.shape[1])), *(np.empty(0) for _ in range(3)))
     assert not unseen_log_odds(None, pairs, none).any()
     assert len(learnt) > 2
@@ -292,7 +295,7 @@ def test_the_package_judges_unseen_pairs_in_one_go(monkeypatch):
             ("sulit_negatif_objek", 1, "Harga Kopi di Solo"))],
         columns=["base_id", "kind", "grade", "judul_a", "judul_b"],
     )  # fmt: skip
-    told, odds = evaluation.unseen_answers(gold, pairs)
+    told, odds = real_archives.unseen_answers(gold, pairs)
     assert (len(told), odds.shape) == (pairs.is_drawn.sum(), (60, 3))
     assert np.isfinite(odds).all()
 
