@@ -21,7 +21,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from judul_lib.core.storage import locked_file
+from judul_lib.core.storage import file_lock
 from judul_lib.reports.pipeline import MANIFEST_FILE
 from tests import faults
 from tests.conftest import NO_POSTGRES, POSTGRES, PROJECT
@@ -288,9 +288,9 @@ def test_on_a_full_disk(name, tmp_path):
 @pytest.mark.parametrize("name", [name for name in QUICK if WORKS[name].busy])
 def test_of_two_at_once_the_second_is_told_and_the_first_goes_on(name, tmp_path):
     usual, told = Usual(WORKS[name], tmp_path), []
-    places = sorted({3 + int(place * (usual.n_changes // 2 - 3)) for place in drawn(name)})
+    places = sorted({4 + int(place * (usual.n_changes // 2 - 4)) for place in drawn(name)})
     with rounds(name, "two at once", told) as met:
-        for place in places:  # The first change makes the folder, the second the lock.
+        for place in places:  # The first three make the folder, twice, and the lock.
             told.append(f"the first stands before change {place} of {usual.n_changes}")
             here = usual.begin(f"both-{place}")
             first = usual.start(here, stop_at=place, with_signal=signal.SIGSTOP)
@@ -355,15 +355,16 @@ def test_a_lock_whose_file_was_removed_is_taken_anew(tmp_path):
     path, taken = tmp_path / "lock", []
 
     def wait():
-        with locked_file(path) as handle:
-            taken.append(os.path.samestat(os.fstat(handle), path.stat()))
+        with file_lock(path), pytest.raises(TimeoutError), file_lock(path, wait=False):
+            pass
+        taken.append(True)
 
     waiting = threading.Thread(target=wait)
-    with locked_file(path):
+    with file_lock(path):
         waiting.start()
         time.sleep(0.05)
         path.unlink()
-        with locked_file(path, wait=False):
+        with file_lock(path, wait=False):
             time.sleep(0.05)
     waiting.join(10)
     assert taken == [True]

@@ -25,7 +25,7 @@ from judul_lib.checking.registry import (
 )
 from judul_lib.core.errors import ModelError
 from judul_lib.core.settings import MODEL_TITLES
-from judul_lib.core.storage import locked_file, recover_folder, write_bytes
+from judul_lib.core.storage import file_lock, recover_folder, write_bytes
 from judul_lib.structured.model import require_resources
 
 VERSIONS_FOLDER, CURRENT_FILE, TAGS_FILE = "models", "current", "tags.json"
@@ -317,6 +317,6 @@ def write_json(path: Path, content: Any) -> None:
     write_bytes(path, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode("utf-8"))
 
 
-def locked(home: Path) -> AbstractContextManager[int]:
+def locked(home: Path) -> AbstractContextManager[Any]:
     """Let one process at a time add or switch versions."""
-    return locked_file(home / ".lock")
+    return file_lock(home / ".lock")

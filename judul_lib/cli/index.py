@@ -17,7 +17,7 @@ from judul_lib.cli.words import argument, command, group, option
 from judul_lib.core.errors import BusyError, IndexFileError
 from judul_lib.core.formatting import number
 from judul_lib.core.settings import DECISION_THRESHOLD, MODEL_TITLES, PAIR_THRESHOLD
-from judul_lib.core.storage import clear_killed, only_one
+from judul_lib.core.storage import clear_killed, exclusive_lock
 
 _FOLDER = argument("folder", type=Path, metavar="INDEKS", help="Folder indeks.")
 
@@ -219,7 +219,7 @@ def _kept_for(output: Path) -> Iterator[Path]:
     kept.mkdir(exist_ok=True)
     refusal = f"Perintah lain sedang mengerjakan {output}. Tunggu sampai selesai, lalu ulangi."
     try:
-        with only_one(kept / ".lock", BusyError(refusal)):
+        with exclusive_lock(kept / ".lock", BusyError(refusal)):
             yield kept
     finally:
         with suppress(OSError):  # There are blocks in it.

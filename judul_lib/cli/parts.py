@@ -79,7 +79,7 @@ def actor(config: "Config") -> str:
     """
     from judul_lib.core.pseudonyms import has_key, keyed_hash, log_key
 
-    account = f"uid-{os.getuid()}"
+    account = f"uid-{os.getuid()}" if hasattr(os, "getuid") else "uid-?"  # Windows has none.
     if not has_key(config.logs):
         return account  # No key is made only for this: a backup may be about to bring one.
     try:

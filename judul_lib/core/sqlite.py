@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from judul_lib.core.clock import now
 from judul_lib.core.errors import LogError
-from judul_lib.core.storage import locked_file
+from judul_lib.core.storage import file_lock
 
 ASIDE_STAMP = "%Y%m%d_%H%M%S_%f"
 """How the time stands in the name of what was set aside."""
@@ -44,7 +44,7 @@ def alone_with(path: Path) -> Iterator[None]:
     with ExitStack() as stack:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(locked_file(path.with_name(f".{path.name}.lock")))
+            stack.enter_context(file_lock(path.with_name(f".{path.name}.lock")))
         except OSError as error:
             raise LogError(
                 f"Folder log {path.parent} tidak dapat dibuat. Periksa hak aksesnya."

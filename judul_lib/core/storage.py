@@ -2,7 +2,6 @@
 
 import csv
 import errno
-import fcntl
 import hashlib
 import io
 import os
@@ -10,9 +9,11 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from filelock import FileLock
 
 from judul_lib.core.errors import LogError
 
@@ -20,50 +21,35 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@contextmanager
-def locked_file(path: Path, *, wait: bool = True) -> Iterator[int]:
-    """Hold a file, made if it is not there, and give its handle, opened for appending.
+def file_lock(path: Path, *, wait: bool = True) -> FileLock:
+    """Return a lock that one process or thread at a time holds, to be used with ``with``.
+
+    The lock goes with the process that holds it, also when that is killed.
 
     Parameters
     ----------
     wait : bool
-        Wait for another holder.
-
-    Raises
-    ------
-    BlockingIOError
-        Another process holds it, and `wait` is False.
-    OSError
-        The folder is not there, no permission.
+        Wait for another holder; else ``TimeoutError`` is raised at once.
 
     Examples
     --------
     >>> from tempfile import TemporaryDirectory
-    >>> with TemporaryDirectory() as folder, locked_file(Path(folder) / "lock") as handle:
-    ...     os.write(handle, b"mine")
-    4
+    >>> with TemporaryDirectory() as folder, file_lock(Path(folder) / "lock") as lock:
+    ...     lock.is_locked
+    True
     """
-    while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # The holder before may have removed it, and another may hold the one made since.
-            if _is_at(handle, path):
-                yield handle
-                return
-        finally:
-            os.close(handle)
+    return FileLock(path, timeout=-1 if wait else 0, poll_interval=0.01)
 
 
 @contextmanager
-def only_one(path: Path, refusal: Exception, *, stays: bool = False) -> Iterator[None]:
-    """Hold a file, made if it is not there; raise `refusal` at once where another process holds it.
+def exclusive_lock(path: Path, refusal: Exception, *, keep: bool = False) -> Iterator[None]:
+    """Hold the lock at `path`; raise `refusal` at once where another process holds it.
 
     Parameters
     ----------
     refusal : Exception
-        Says to a person who works with what the file stands for.
-    stays : bool
+        Tells a person who else works with what the file stands for.
+    keep : bool
         Leave the file there at the end.
 
     Raises
@@ -75,29 +61,22 @@ def only_one(path: Path, refusal: Exception, *, stays: bool = False) -> Iterator
     --------
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
-    ...     with only_one(path := Path(folder) / "lock", RuntimeError("sedang dipakai")):
+    ...     path = Path(folder) / "lock"
+    ...     with exclusive_lock(path, RuntimeError("sedang dipakai")):
     ...         path.exists()
-    ...     path.exists()
     True
-    False
     """
     with ExitStack() as stack:
         try:
-            stack.enter_context(locked_file(path, wait=False))
-        except BlockingIOError as error:
+            stack.enter_context(file_lock(path, wait=False))
+        except TimeoutError as error:
             raise refusal from error
         try:
             yield
         finally:
-            if not stays:
-                path.unlink(missing_ok=True)
-
-
-def _is_at(handle: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(handle), path.stat())
-    except FileNotFoundError:
-        return False
+            if not keep:
+                with suppress(OSError):  # Windows lets nobody remove an open file.
+                    path.unlink()
 
 
 _Quoting: TypeAlias = Literal[0, 1, 2, 3]

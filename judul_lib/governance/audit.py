@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from judul_lib.core.clock import now
 from judul_lib.core.errors import LogError
 from judul_lib.core.pseudonyms import secret_key
-from judul_lib.core.storage import locked_file, write_bytes
+from judul_lib.core.storage import file_lock, write_bytes
 from judul_lib.governance.audit_chain import (
     BEGINNING,
     Head,
@@ -200,7 +200,7 @@ def advance_head(engine: sa.Engine, folder: Path) -> None:
         The database cannot be reached.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with locked_file(folder / _LOCK_FILE):  # A late writer must not put an earlier row in it.
+    with file_lock(folder / _LOCK_FILE):  # A late writer must not put an earlier row in it.
         known = read_head(folder)
         with transaction(engine, reads_only=True) as connection:
             last = _last(connection)

@@ -29,8 +29,8 @@ from judul_lib.core.settings import MODEL_TITLES
 from judul_lib.core.storage import (
     UNFINISHED,
     clear_killed,
+    exclusive_lock,
     files_in,
-    only_one,
     recover_folder,
     require_free,
 )
@@ -118,7 +118,7 @@ def backup(
         raise LogError(f"{target} ada di dalam folder yang dicadangkan. Simpan cadangan di tempat lain.")
     target.parent.mkdir(parents=True, exist_ok=True)
     refusal = LogError(f"Pencadangan lain sedang menulis {target}. Tunggu sampai selesai, lalu ulangi.")
-    with only_one(target.with_name(f".{target.name}.lock"), refusal):
+    with exclusive_lock(target.with_name(f".{target.name}.lock"), refusal):
         clear_killed(target.parent, escape(target.name))
         require_free(target, force=force)
         manifest, digest = _write_zip(target, models, engine, logs)

@@ -27,7 +27,7 @@ from judul_lib.checking.versions import (
 )
 from judul_lib.core.errors import JudulError, ModelError, TrackingError
 from judul_lib.core.settings import MODEL_TITLES
-from judul_lib.core.storage import locked_file, write_bytes
+from judul_lib.core.storage import file_lock, write_bytes
 from judul_lib.governance.promotions import history, metrics_of
 
 if TYPE_CHECKING:
@@ -207,7 +207,7 @@ def _opened(folder: Path) -> "Iterator[MlflowClient]":
             raise TrackingError(f"MLflow tidak dapat memakai folder dengan tanda tanya: {folder}.")
         folder.mkdir(parents=True, exist_ok=True)
         url = f"sqlite:///{folder.resolve() / STORE_FILE}"
-        with locked_file(folder / ".lock"):
+        with file_lock(folder / ".lock"):
             yield MlflowClient(tracking_uri=url, registry_uri=url)
     except JudulError:
         raise

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from judul_lib.core.errors import CorpusError, LabelError
-from judul_lib.core.storage import csv_text, harmless_cell, locked_file, write_bytes
+from judul_lib.core.storage import csv_text, file_lock, harmless_cell, write_bytes
 from judul_lib.core.tables import find_column
 from judul_lib.labeling.labels import LABEL_COLUMNS
 from judul_lib.study.corpus import read_table
@@ -248,7 +248,7 @@ class LabelingSession:
     def _changing(self) -> Iterator[dict[Pair, Answer]]:
         """Give the file's answers to be changed, and write them while no other session can."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with locked_file(self.path.with_name(f".{self.path.name}.lock")):
+        with file_lock(self.path.with_name(f".{self.path.name}.lock")):
             answers = self._read()
             before = dict(answers)
             yield answers

@@ -20,7 +20,7 @@ import nbformat
 
 import judul_lib
 from judul_lib.core.errors import BusyError, PipelineError
-from judul_lib.core.storage import clear_killed, only_one, replace_folder, sha256_of, write_bytes
+from judul_lib.core.storage import clear_killed, exclusive_lock, replace_folder, sha256_of, write_bytes
 from judul_lib.reports.rendering import render_index, render_report
 from judul_lib.reports.runner import parameter_names, read_notebook, run_notebook
 from judul_lib.study.synthetic import SOURCES
@@ -112,7 +112,7 @@ def run_notebooks(
         return []
     paths.outputs.mkdir(parents=True, exist_ok=True)
     refusal = f"`judul run` lain sedang menulis ke {paths.outputs}. Tunggu sampai selesai, lalu ulangi."
-    with only_one(lock, BusyError(refusal)):
+    with exclusive_lock(lock, BusyError(refusal)):
         clear_killed(paths.outputs)
         clear_killed(paths.reports)
         for left in paths.outputs.glob(f"{_STAGING}*"):

@@ -23,7 +23,7 @@ from judul_lib.checking.registry import METADATA_FILE, read_metadata, verified_f
 from judul_lib.core.array_files import Arrays, StringColumn, map_arrays, write_arrays
 from judul_lib.core.array_types import Rows
 from judul_lib.core.errors import IndexFileError, ModelError
-from judul_lib.core.storage import clear_killed, only_one, sha256_of, write_bytes
+from judul_lib.core.storage import clear_killed, exclusive_lock, sha256_of, write_bytes
 from judul_lib.structured.model import resource_hashes
 
 FORMAT = 2
@@ -267,7 +267,7 @@ def only_writer(folder: Path) -> AbstractContextManager[None]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     refusal = f"Indeks {folder} sedang ditulis oleh proses lain. Tunggu, lalu ulangi."
-    return only_one(folder / _LOCK_FILE, IndexFileError(refusal), stays=True)
+    return exclusive_lock(folder / _LOCK_FILE, IndexFileError(refusal), keep=True)
 
 
 def _copy_model(model: Path, folder: Path) -> dict[str, str]:

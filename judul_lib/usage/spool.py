@@ -1,5 +1,7 @@
 """Rows of the log that wait in a file, one unit a line, until the database can take them."""
 
+import errno
+import io
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -8,12 +10,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from judul_lib.core.storage import locked_file
+from judul_lib.core.storage import file_lock
 
 if TYPE_CHECKING:
     from sqlalchemy.types import TypeEngine
 
 SPOOL_FILE, DAMAGED_FILE = "spool.jsonl", "spool.rusak.jsonl"
+_LOCK_FILE = ".spool.lock"
 # Of bytes that are no UTF-8: read and written without a change.
 _AS_IT_IS = "surrogateescape"
 _DAMAGES = (ValueError, TypeError, AttributeError, KeyError, RecursionError)
@@ -43,14 +46,23 @@ def append_to_spool(folder: Path, unit: Unit) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     line = (spool_line(unit) + "\n").encode()
-    with locked_file(folder / SPOOL_FILE) as handle:
-        size = os.fstat(handle).st_size
-        if size and os.pread(handle, 1, size - 1) != b"\n":
+    with file_lock(folder / _LOCK_FILE), _opened(folder / SPOOL_FILE) as stream:
+        size = stream.seek(0, os.SEEK_END)
+        if size and _last_byte(stream) != b"\n":
             line = b"\n" + line  # A writer was killed within its line.
-        written = os.write(handle, line)
-        if written < len(line):
-            os.ftruncate(handle, size)
-            raise OSError(28, "No space left on device")
+        if (stream.write(line) or 0) < len(line):
+            stream.truncate(size)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _opened(path: Path) -> io.FileIO:
+    """Open a file without a buffer, for its owner only: what is written is written, or raises."""
+    return io.FileIO(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+")
+
+
+def _last_byte(stream: io.FileIO) -> bytes:
+    stream.seek(-1, os.SEEK_END)
+    return stream.read(1)
 
 
 def spool_line(unit: Unit) -> str:
@@ -80,19 +92,19 @@ def has_spooled(folder: Path) -> bool:
 
 
 @contextmanager
-def spooled(folder: Path) -> Iterator[tuple[list[Unit], list[str], Callable[[], None]]]:
+def spooled(folder: Path) -> Iterator[tuple[list[Unit], list[str], Callable[[], object]]]:
     """Give the units in the spool, damaged lines, and what empties it; others wait meanwhile."""
     if not has_spooled(folder):
         yield [], [], lambda: None
         return
-    with locked_file(folder / SPOOL_FILE) as handle:
+    with file_lock(folder / _LOCK_FILE), _opened(folder / SPOOL_FILE) as stream:
         units, damaged = [], []
-        for line in filter(None, os.pread(handle, os.fstat(handle).st_size, 0).split(b"\n")):
+        for line in filter(None, stream.readall().split(b"\n")):
             try:
                 units.append(_read_unit(line))
             except _DAMAGES:
                 damaged.append(line.decode("utf-8", _AS_IT_IS))
-        yield units, damaged, lambda: os.ftruncate(handle, 0)
+        yield units, damaged, lambda: stream.truncate(0)
 
 
 def edit_spool(folder: Path, edit: Callable[[Unit], Unit], keeps_damaged: Callable[[str], bool]) -> None:
@@ -110,25 +122,21 @@ def edit_spool(folder: Path, edit: Callable[[Unit], Unit], keeps_damaged: Callab
     """
     for name in (SPOOL_FILE, DAMAGED_FILE):
         if (folder / name).exists():
-            with locked_file(folder / name) as handle:
-                _edit_lines(folder / name, handle, edit, keeps_damaged)
+            with file_lock(folder / _LOCK_FILE), _opened(folder / name) as stream:
+                _edit_lines(stream, edit, keeps_damaged)
 
 
 def _edit_lines(
-    path: Path, handle: int, edit: Callable[[Unit], Unit], keeps_damaged: Callable[[str], bool]
+    stream: io.FileIO, edit: Callable[[Unit], Unit], keeps_damaged: Callable[[str], bool]
 ) -> None:
-    lines = os.pread(handle, os.fstat(handle).st_size, 0).split(b"\n")
-    # Linux appends whatever is written through a handle opened for appending.
-    with path.open("r+b") as stream:
-        offset = 0
-        for line in lines:
-            kept = _edited(line, edit, keeps_damaged) if line else line
-            start, offset = offset, offset + len(line) + 1
-            if kept != line:
-                stream.seek(start)
-                stream.write(kept.ljust(len(line), b"\n"))
-        stream.flush()
-        os.fsync(stream.fileno())
+    offset = 0
+    for line in stream.readall().split(b"\n"):
+        kept = _edited(line, edit, keeps_damaged) if line else line
+        if kept != line:
+            stream.seek(offset)
+            stream.write(kept.ljust(len(line), b"\n"))
+        offset += len(line) + 1
+    os.fsync(stream.fileno())
 
 
 def _edited(line: bytes, edit: Callable[[Unit], Unit], keeps_damaged: Callable[[str], bool]) -> bytes:

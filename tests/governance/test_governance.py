@@ -24,7 +24,7 @@ from judul_lib.core.clock import clock_at, now
 from judul_lib.core.config import Config
 from judul_lib.core.errors import LogError
 from judul_lib.core.pseudonyms import log_key
-from judul_lib.core.storage import locked_file, sha256_of
+from judul_lib.core.storage import file_lock, sha256_of
 from judul_lib.governance import audit, privacy, promotions
 from judul_lib.governance import compliance as compliance_module
 from judul_lib.governance.backup import FORMAT, backup, verify_backup
@@ -1233,7 +1233,7 @@ def test_what_a_killed_backup_left_goes_with_the_next(engine, installation, tmp_
     target = tmp_path / "cadangan.zip"
     (tmp_path / ".cadangan.zip.x1y2.tmp").write_bytes(b"half, with the key of the log in it")
     (tmp_path / ".lain.zip.x1y2.tmp").write_bytes(b"of another, which is being written")
-    with locked_file(tmp_path / ".cadangan.zip.lock"), pytest.raises(LogError, match="sedang menulis"):
+    with file_lock(tmp_path / ".cadangan.zip.lock"), pytest.raises(LogError, match="sedang menulis"):
         made(engine, installation, target)
     assert not target.exists()
     made(engine, installation, target)
