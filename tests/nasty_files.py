@@ -1,8 +1,7 @@
 """Files as people and programs really make them, built in code, and what should become of each.
 
-`NASTY` is the one table. A row says how the bytes are made and what is expected: either words of the
-sentence that refuses the file, or every row of it with its fate. The same file is made in three forms:
-of titles, of pairs, and of a labeller's answers.
+`NASTY` is the one table: how the bytes of a file are made, and either words of the sentence that refuses
+it or every row with its fate. Each can be made as a file of titles, of pairs or of answers.
 """
 
 import codecs
@@ -43,20 +42,14 @@ class Nasty:
 
     Attributes
     ----------
-    name : str
     build : callable
         Takes a table, its header first and its titles in the first column, and gives the bytes.
     rows : sequence of (title, fate)
-        What is to be read, in the order of the file; empty where it is refused.
-    refused : str
-        Words of the sentence that refuses the file.
-    noted : str
-        Words of what has to be said beside.
+        What is to be read, in the order of the file; empty where the file is refused.
+    refused, noted : str
+        Words of the sentence that refuses the file, or of a note beside its rows.
     typed : sequence
         What goes into the title cells, where that is not what is read.
-    suffix : str
-    only_titles : bool
-        There is no file of pairs like it.
     """
 
     name: str
@@ -66,30 +59,26 @@ class Nasty:
     noted: str = ""
     typed: Sequence[Any] | None = None
     suffix: str = ""
-    only_titles: bool = False
-
-    def __repr__(self) -> str:
-        return f"<{self.name}>"
 
     def content(self, header: Sequence[str] = TITLES) -> bytes:
-        """Return the file in the form of a header."""
+        """Return the bytes of the file with this header."""
         titles = self.typed
         if titles is None:
-            titles = [title for title, fate in self.rows if fate != LINE] or ASCII
-        rows = [[title, *beside(number, header)] for number, title in enumerate(titles)]
+            titles = [title for title, _ in self.table] or ASCII
+        rows = [[title, *other_cells(number, header)] for number, title in enumerate(titles)]
         return self.build([list(header), *rows])
 
-    def fated(self, *fates: str) -> list[str]:
-        """Return the titles of the rows with some fates."""
-        return [title for title, fate in self.rows if fate in fates]
+    def numbered(self, *fates: str) -> dict[int, str]:
+        """Return the titles with these fates by their row, the header being row 1."""
+        return {row: title for row, (title, fate) in enumerate(self.rows, start=2) if fate in fates}
 
     @property
     def table(self) -> Rows:
-        """The rows that a table has which is no corpus."""
+        """The rows without blank lines, which only a corpus counts."""
         return [(title, fate) for title, fate in self.rows if fate != LINE]
 
 
-def beside(number: int, header: Sequence[str]) -> list[str]:
+def other_cells(number: int, header: Sequence[str]) -> list[str]:
     """Return what stands beside the title of a row; the other title of a pair is never the same."""
     if tuple(header) == TITLES:
         return [str(number + 1)]
@@ -98,12 +87,11 @@ def beside(number: int, header: Sequence[str]) -> list[str]:
 
 
 def kept(*titles: str) -> list[tuple[str, str]]:
-    """Return rows that are used."""
     return [(title, KEPT) for title in titles]
 
 
-def fated(fate: str, *titles: str) -> list[tuple[str, str]]:
-    """Return rows of one fate, and good titles after them."""
+def rejected(fate: str, *titles: str) -> list[tuple[str, str]]:
+    """Return rows that share a fate, and good titles after them."""
     return [(title, fate) for title in titles] + kept(*ASCII)
 
 
@@ -121,11 +109,11 @@ def csv_text(table: Table, *, end: str = "\n", **options: Any) -> str:
     return "".join(csv_line(row, **options) + end for row in table)
 
 
-def text(encoding: str = "utf-8", mark: bytes = b"", **options: Any) -> Build:
+def csv_file(encoding: str = "utf-8", mark: bytes = b"", **options: Any) -> Build:
     return lambda table: mark + csv_text(table, **options).encode(encoding)
 
 
-def edited(*edits: tuple[str, str], encoding: str = "utf-8") -> Build:
+def csv_edited(*edits: tuple[str, str], encoding: str = "utf-8") -> Build:
     """Make a CSV in which the first place of each text is replaced by another."""
 
     def build(table: Table) -> bytes:
@@ -138,12 +126,12 @@ def edited(*edits: tuple[str, str], encoding: str = "utf-8") -> Build:
     return build
 
 
-def lines(change: Callable[[list[str]], list[str]]) -> Build:
+def csv_lines(change: Callable[[list[str]], list[str]]) -> Build:
     """Make a CSV whose lines are changed."""
     return lambda table: ("\n".join(change([csv_line(row) for row in table])) + "\n").encode()
 
 
-def followed(build: Build, end: bytes) -> Build:
+def with_tail(build: Build, end: bytes) -> Build:
     return lambda table: build(table) + end
 
 
@@ -151,7 +139,7 @@ def raw(content: bytes) -> Build:
     return lambda table: content
 
 
-def headed(change: Callable[[list[str]], list[str]], *fill: str) -> Build:
+def csv_header(change: Callable[[list[str]], list[str]], *fill: str) -> Build:
     """Make a CSV with another header, the rows filled up on the left."""
 
     def build(table: Table) -> bytes:
@@ -168,10 +156,24 @@ def mixed_ends(table: Table) -> bytes:
 # Workbooks.
 
 
-def workbook(fill: Callable[[Workbook, Table], None]) -> Build:
+def one_sheet(table: Table) -> dict[str, Table]:
+    return {"Sheet": table}
+
+
+def workbook(
+    layout: Callable[[Table], dict[str, Table]] = one_sheet,
+    adjust: Callable[[Workbook], object] = lambda book: None,
+) -> Build:
+    """Make a workbook of named sheets, adjusted before it is saved."""
+
     def build(table: Table) -> bytes:
         book = Workbook()
-        fill(book, table)
+        book.remove(book.active)
+        for name, rows in layout(table).items():
+            sheet = book.create_sheet(name)
+            for row in rows:
+                sheet.append(row)
+        adjust(book)
         stream = io.BytesIO()
         book.save(stream)
         return stream.getvalue()
@@ -179,73 +181,18 @@ def workbook(fill: Callable[[Workbook, Table], None]) -> Build:
     return build
 
 
-def put(sheet: Any, table: Table) -> None:
-    for row in table:
-        sheet.append(row)
-
-
-def plain(book: Workbook, table: Table) -> None:
-    put(book.active, table)
-
-
-def merged_head(book: Workbook, table: Table) -> None:
-    put(book.active, [["Daftar Judul Skripsi"], *table])
-    book.active.merge_cells("A1:B1")
-
-
-def merged_titles(book: Workbook, table: Table) -> None:
-    plain(book, table)
-    book.active.merge_cells("A2:A3")
-
-
-def empty_first(book: Workbook, table: Table) -> None:
-    put(book.create_sheet("isi"), table)
-
-
-def several(book: Workbook, table: Table) -> None:
-    plain(book, table)
-    put(book.create_sheet("Arsip 2024"), [table[0], ["Judul yang Lain", *table[1][1:]]])
-    book.create_sheet("kosong")
-
-
-def hidden_first(book: Workbook, table: Table) -> None:
-    put(book.active, [["kode", "nama"], ["1", "Informatika"]])
-    book.active.sheet_state = "hidden"
-    put(book.create_sheet("isi"), table)
+def hide_first_sheet(book: Workbook) -> None:
+    book["Sheet"].sheet_state = "hidden"
     book.active = 1
 
 
-def hidden_rows(book: Workbook, table: Table) -> None:
-    plain(book, table)
-    book.active.row_dimensions[3].hidden = True
-    book.active.auto_filter.ref = "A1:B4"
+def hide_row(book: Workbook) -> None:
+    book["Sheet"].row_dimensions[3].hidden = True
+    book["Sheet"].auto_filter.ref = "A1:B4"
 
 
-def blank_rows(book: Workbook, table: Table) -> None:
-    put(book.active, [table[0], table[1], [], *table[2:], [], []])
-
-
-def blank_before(book: Workbook, table: Table) -> None:
-    put(book.active, [[], [], *table])
-
-
-def no_titles(book: Workbook, table: Table) -> None:
-    put(book.active, [["Nama", "Tahun"], ["Ani", 2024]])
-
-
-def wide(book: Workbook, table: Table) -> None:
-    plain(book, table)
-    book.active.cell(2, 16_384, "x")
-
-
-def with_chart(book: Workbook, table: Table) -> None:
-    plain(book, table)
+def add_chart(book: Workbook) -> None:
     book.create_chartsheet("grafik", 0).add_chart(BarChart())
-
-
-def only_a_chart(book: Workbook, table: Table) -> None:
-    with_chart(book, [])
-    del book["Sheet"]
 
 
 def repacked(build: Build, change: Callable[[dict[str, str]], None]) -> Build:
@@ -278,16 +225,16 @@ _MAIN = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
 _KIND = "application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"
 
 
-def sheet(old: str, new: str) -> Build:
+def sheet_xml(old: str, new: str) -> Build:
     """Make a workbook in whose sheet one pattern is replaced."""
 
     def change(parts: dict[str, str]) -> None:
         parts[_SHEET] = re.sub(old, new, parts[_SHEET], count=1)
 
-    return repacked(workbook(plain), change)
+    return repacked(workbook(), change)
 
 
-def shared(change: Callable[[str], str]) -> Build:
+def shared_strings(change: Callable[[str], str]) -> Build:
     """Make a workbook whose texts stand in a part of their own, which is changed."""
 
     def move(parts: dict[str, str]) -> None:
@@ -303,10 +250,10 @@ def shared(change: Callable[[str], str]) -> Build:
         kind = f'<Override PartName="/{_STRINGS}" ContentType="{_KIND}" /></Types>'
         parts["[Content_Types].xml"] = parts["[Content_Types].xml"].replace("</Types>", kind)
 
-    return repacked(workbook(plain), move)
+    return repacked(workbook(), move)
 
 
-def with_first(new: str, declared: str = "") -> Callable[[str], str]:
+def first_title(new: str, declared: str = "") -> Callable[[str], str]:
     """Replace the first title in a part."""
 
     def change(part: str) -> str:
@@ -326,13 +273,13 @@ _RULES = (
 )
 
 
-def cut(build: Build, share: float) -> Build:
+def first_part(build: Build, share: float) -> Build:
     return lambda table: build(table)[: int(len(build(table)) * share)]
 
 
-def encrypted(table: Table) -> bytes:
+def with_password(table: Table) -> bytes:
     """Set the bit that says that the members of a zip are encrypted."""
-    content = bytearray(workbook(plain)(table))
+    content = bytearray(workbook()(table))
     for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         at = content.find(signature)
         while at >= 0:
@@ -341,7 +288,7 @@ def encrypted(table: Table) -> bytes:
     return bytes(content)
 
 
-def gigabytes(table: Table) -> bytes:
+def huge_when_unpacked(table: Table) -> bytes:
     """Declare a member that unpacks to more than may be unpacked."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
@@ -366,223 +313,218 @@ OURS = ["judul_proc", "rf_label", "judul_ref", "baris", "alasan", "model", "simp
 
 
 ENCODINGS = (
-    Nasty("utf-8", text(), kept(*GOOD)),
-    Nasty("utf-8 with a mark", text("utf-8-sig"), kept(*GOOD)),
-    Nasty("utf-16, little end first", text("utf-16-le", codecs.BOM_UTF16_LE), kept(*GOOD)),
-    Nasty("utf-16, big end first", text("utf-16-be", codecs.BOM_UTF16_BE), kept(*GOOD)),
-    Nasty("utf-16 without a mark", text("utf-16-le"), refused=_NO_TABLE),
-    Nasty("utf-16 cut within a letter", followed(text("utf-16"), b"x"), refused=_NO_TABLE),
-    Nasty("utf-16 with half a letter", followed(text("utf-16"), b"\x3d\xd8,\0x\0"), refused=_NO_TABLE),
-    Nasty("utf-32, little end first", text("utf-32-le", codecs.BOM_UTF32_LE), refused=_NO_TABLE),
-    Nasty("utf-32, big end first", text("utf-32-be", codecs.BOM_UTF32_BE), refused=_NO_TABLE),
-    Nasty("windows-1252", text("cp1252"), kept(*GOOD), noted="1252"),
-    Nasty("signs of windows-1252", text("cp1252"), kept("“Deteksi” Hoaks – 5 €", *ASCII), noted="1252"),
-    Nasty(
-        "mac roman", text("mac-roman"), kept("Ramalan Prediksi Harga Beras Na•ve", *ASCII[:2]),
-        typed=(GOOD[2], *ASCII[:2]), noted="1252",
-    ),
-    Nasty("bytes of no encoding", edited(("Beras", "Beras \x81\xe9"), encoding="latin-1"),
+    Nasty("utf-8", csv_file(), kept(*GOOD)),
+    Nasty("utf-8 with a mark", csv_file("utf-8-sig"), kept(*GOOD)),
+    Nasty("utf-16, little end first", csv_file("utf-16-le", codecs.BOM_UTF16_LE), kept(*GOOD)),
+    Nasty("utf-16, big end first", csv_file("utf-16-be", codecs.BOM_UTF16_BE), kept(*GOOD)),
+    Nasty("utf-16 without a mark", csv_file("utf-16-le"), refused=_NO_TABLE),
+    Nasty("utf-16 cut within a letter", with_tail(csv_file("utf-16"), b"x"), refused=_NO_TABLE),
+    Nasty("utf-16 with half a letter", with_tail(csv_file("utf-16"), b"\x3d\xd8,\0x\0"),
           refused=_NO_TABLE),
-    Nasty("utf-8 cut within a letter", followed(text(), b"Padi Na\xc3"), refused="UTF-8", typed=GOOD),
-    Nasty("utf-8 cut within a sign", followed(text(), b"Padi \xe2\x80"), refused="UTF-8", typed=GOOD),
-    Nasty("a damaged letter of utf-8", followed(text(), b"\xc3 Har\xc3ga,,"), refused="UTF-8",
+    Nasty("utf-32, little end first", csv_file("utf-32-le", codecs.BOM_UTF32_LE), refused=_NO_TABLE),
+    Nasty("utf-32, big end first", csv_file("utf-32-be", codecs.BOM_UTF32_BE), refused=_NO_TABLE),
+    Nasty("windows-1252", csv_file("cp1252"), [*kept(*GOOD), (GOOD[0].upper(), DOUBLE)], noted="1252"),
+    Nasty("signs of windows-1252", csv_file("cp1252"), kept("“Deteksi” Hoaks – 5 €", *ASCII),
+          noted="1252"),
+    Nasty("mac roman", csv_file("mac-roman"), kept("Ramalan Prediksi Harga Beras Na•ve", *ASCII[:2]),
+          typed=(GOOD[2], *ASCII[:2]), noted="1252"),
+    Nasty("bytes of no encoding", csv_edited(("Beras", "Beras \x81\xe9"), encoding="latin-1"),
+          refused=_NO_TABLE),
+    Nasty("utf-8 cut within a letter", with_tail(csv_file(), b"Padi Na\xc3"), refused="UTF-8",
+          typed=GOOD),
+    Nasty("utf-8 cut within a sign", with_tail(csv_file(), b"Padi \xe2\x80"), refused="UTF-8",
+          typed=GOOD),
+    Nasty("a damaged letter of utf-8", with_tail(csv_file(), b"\xc3 Har\xc3ga,,"), refused="UTF-8",
           typed=("Naïve Bayes é", "Kafé", *GOOD)),
-    Nasty("a mark before a damaged letter", followed(text("utf-8-sig"), b"Har\xc3ga"), refused="UTF-8"),
-    Nasty("two marks", text("utf-8-sig", codecs.BOM_UTF8), refused=_NO_COLUMN),
-    Nasty("shift-jis", text("shift-jis"), fated(WORDLESS, "˜_•¶‚Ì‘è–¼"), noted="1252",
+    Nasty("a mark before a damaged letter", with_tail(csv_file("utf-8-sig"), b"Har\xc3ga"),
+          refused="UTF-8"),
+    Nasty("two marks", csv_file("utf-8-sig", codecs.BOM_UTF8), refused=_NO_COLUMN),
+    Nasty("shift-jis", csv_file("shift-jis"), rejected(WORDLESS, "˜_•¶‚Ì‘è–¼"), noted="1252",
           typed=("論文の題名", *ASCII)),
-    Nasty("koi8", text("koi8-r"), fated(WORDLESS, "ðÒÏÇÎÏÚ"), noted="1252", typed=("Прогноз", *ASCII)),
+    Nasty("koi8", csv_file("koi8-r"), rejected(WORDLESS, "ðÒÏÇÎÏÚ"), noted="1252",
+          typed=("Прогноз", *ASCII)),
 )  # fmt: skip
 
 SEPARATORS = (
-    Nasty("semicolons", text(separator=";"), kept("Beras, Gula, dan Jagung", *GOOD)),
-    Nasty("tabs", text(separator="\t"), kept("Beras, Gula; Jagung", *GOOD)),
-    Nasty("pipes", text(separator="|"), refused=_NO_COLUMN),
-    Nasty("everything in quotes", text(quoting=csv.QUOTE_ALL), kept(*GOOD)),
-    Nasty(
-        "another separator in one row", lines(lambda r: [*r[:2], r[2].replace(",", ";"), *r[3:]]),
-        [(ASCII[0], KEPT), (f"{ASCII[1]};2", RAGGED), (ASCII[2], KEPT)], typed=ASCII, only_titles=True,
-    ),
-    Nasty("separators at the end of lines", lines(lambda r: [f"{x},,," for x in r]), kept(*ASCII)),
-    Nasty("separators at the end of rows", lines(lambda r: [r[0], *(f"{x},, ," for x in r[1:])]),
+    Nasty("semicolons", csv_file(separator=";"), kept("Beras, Gula, dan Jagung", *GOOD)),
+    Nasty("tabs", csv_file(separator="\t"), kept("Beras, Gula; Jagung", *GOOD)),
+    Nasty("pipes", csv_file(separator="|"), refused=_NO_COLUMN),
+    Nasty("everything in quotes", csv_file(quoting=csv.QUOTE_ALL), kept(*GOOD)),
+    Nasty("another separator in one row", csv_lines(lambda r: [*r[:2], r[2].replace(",", ";"), *r[3:]]),
+          [(ASCII[0], KEPT), (f"{ASCII[1]};2", RAGGED), (ASCII[2], KEPT)], typed=ASCII),
+    Nasty("separators at the end of lines", csv_lines(lambda r: [f"{x},,," for x in r]), kept(*ASCII)),
+    Nasty("separators at the end of rows", csv_lines(lambda r: [r[0], *(f"{x},, ," for x in r[1:])]),
           kept(*ASCII)),
-    Nasty("separators in front", lines(lambda r: [f",{x}" for x in r]), kept(*ASCII)),
-    Nasty("a line that names the separator", lines(lambda r: ["sep=,", *r]), refused=_NO_COLUMN,
-          only_titles=True),
+    Nasty("separators in front", csv_lines(lambda r: [f",{x}" for x in r]), kept(*ASCII)),
+    Nasty("a line that names the separator", csv_lines(lambda r: ["sep=,", *r]), refused=_NO_COLUMN),
     Nasty("only separators", raw(b",,,\n,,,\n"), refused="kosong"),
-    Nasty(
-        "one column with commas", raw(b"Judul\nBeras, Gula, dan Jagung\nDeteksi Hoaks; Politik\n"),
-        kept("Beras, Gula, dan Jagung", "Deteksi Hoaks; Politik"), only_titles=True,
-    ),
+    Nasty("one column with commas", raw(b"Judul\nBeras, Gula, dan Jagung\nDeteksi Hoaks; Politik\n"),
+          kept("Beras, Gula, dan Jagung", "Deteksi Hoaks; Politik")),
 )  # fmt: skip
 
 QUOTES = (
-    Nasty("a quote that is never closed", edited(("Deteksi", '"Deteksi')), refused=_QUOTE),
-    Nasty("the last quote not closed", edited(("Ramalan", '"Ramalan')), refused=_QUOTE),
-    Nasty("text after a closing quote", edited(("Deteksi", '"Deteksi"')), refused=_QUOTE),
-    Nasty("quotes in the middle", edited(("Hoaks", '"Hoaks"')),
+    Nasty("a quote that is never closed", csv_edited(("Deteksi", '"Deteksi')), refused=_QUOTE),
+    Nasty("the last quote not closed", csv_edited(("Ramalan", '"Ramalan')), refused=_QUOTE),
+    Nasty("text after a closing quote", csv_edited(("Deteksi", '"Deteksi"')), refused=_QUOTE),
+    Nasty("quotes in the middle", csv_edited(("Hoaks", '"Hoaks"')),
           kept('Deteksi "Hoaks" Politik', *ASCII[1:]), typed=ASCII),
-    Nasty("doubled quotes", text(), kept('"Deteksi" Hoaks ""', *GOOD)),
-    Nasty("a quote in each of two rows", edited(("Deteksi", '"Deteksi'), ("Prediksi H", 'Prediksi" H')),
-          refused=_QUOTE),
-    Nasty(
-        "quotes that swallow the end of a row",
-        raw(b'Judul,No\n"Deteksi Hoaks,1\nPrediksi Beras",2\nKlasifikasi Padi,3\n'),
-        kept("Deteksi Hoaks,1\nPrediksi Beras", "Klasifikasi Padi"), noted=_BROKEN, only_titles=True,
-    ),
+    Nasty("doubled quotes", csv_file(), kept('"Deteksi" Hoaks ""', *GOOD)),
+    Nasty("a quote in each of two rows",
+          csv_edited(("Deteksi", '"Deteksi'), ("Prediksi H", 'Prediksi" H')), refused=_QUOTE),
+    Nasty("quotes that swallow the end of a row",
+          raw(b'Judul,No\n"Deteksi Hoaks,1\nPrediksi Beras",2\nKlasifikasi Padi,3\n'),
+          kept("Deteksi Hoaks,1\nPrediksi Beras", "Klasifikasi Padi"), noted=_BROKEN),
 )  # fmt: skip
 
 ENDS_OF_LINES = (
-    Nasty("line feeds in titles", text(), kept("Deteksi\nHoaks", *GOOD), noted=_BROKEN),
-    Nasty("carriage returns in titles", text(), kept("Deteksi\rHoaks", *GOOD), noted=_BROKEN),
-    Nasty("both in titles", text(), kept("Deteksi\r\nHoaks\n\nCepat", *GOOD), noted=_BROKEN),
-    Nasty("lines of windows", text(end="\r\n"), kept(*GOOD)),
-    Nasty("lines of an old mac", text(end="\r"), kept(*GOOD)),
+    Nasty("line feeds in titles", csv_file(), kept("Deteksi\nHoaks", *GOOD), noted=_BROKEN),
+    Nasty("carriage returns in titles", csv_file(), kept("Deteksi\rHoaks", *GOOD), noted=_BROKEN),
+    Nasty("both in titles", csv_file(), kept("Deteksi\r\nHoaks\n\nCepat", *GOOD), noted=_BROKEN),
+    Nasty("lines of windows", csv_file(end="\r\n"), kept(*GOOD)),
+    Nasty("lines of an old mac", csv_file(end="\r"), kept(*GOOD)),
     Nasty("mixed ends of lines", mixed_ends, kept(*GOOD)),
-    Nasty("no end of the last line", lambda table: text()(table).rstrip(), kept(*GOOD)),
-    Nasty(
-        "blank lines between", lines(lambda r: [*r[:2], "", *r[2:], "", ""]),
-        [(ASCII[0], KEPT), ("", LINE), *_TWO, ("", LINE), ("", LINE)],
-    ),
-    Nasty("blank lines in front", lines(lambda r: ["", "  ", *r]), kept(*ASCII)),
-    Nasty(
-        "lines of separators", lines(lambda r: [*r[:2], "," * r[0].count(","), *r[2:]]),
-        [(ASCII[0], KEPT), ("", LINE), *_TWO],
-    ),
-    Nasty("other ends of lines that unicode knows", text(), kept(
-        "Deteksi\u2028Hoaks", "Prediksi\u2029Harga", "Ramalan\x85Gula", "Padi\x0bGogo", "Ubi\x0cJalar",
-    )),
+    Nasty("no end of the last line", lambda table: csv_file()(table).rstrip(), kept(*GOOD)),
+    Nasty("line ends in titles and blank lines", csv_lines(lambda r: [*r[:2], "", *r[2:], "", ""]),
+          [("Deteksi\r\nHoaks", KEPT), ("", LINE), *_TWO, ("", LINE), ("", LINE)], noted=_BROKEN),
+    Nasty("blank lines in front", csv_lines(lambda r: ["", "  ", *r]), kept(*ASCII)),
+    Nasty("lines of separators", csv_lines(lambda r: [*r[:2], "," * r[0].count(","), *r[2:]]),
+          [(ASCII[0], KEPT), ("", LINE), *_TWO]),
+    Nasty("other ends of lines that unicode knows", csv_file(), kept("Deteksi\u2028Hoaks",
+          "Prediksi\u2029Harga", "Ramalan\x85Gula", "Padi\x0bGogo", "Ubi\x0cJalar")),
 )  # fmt: skip
 
 IN_TITLES = (
-    Nasty("a title of a million letters", text(), fated(ENDLESS, "x" * 1_000_000)),
-    Nasty("a title of many words", text(), fated(ENDLESS, "kata " * 19_999 + "kata")),
-    Nasty("a long title", text(), kept("Deteksi Hoaks " * 99 + "Politik", *ASCII[1:])),
-    Nasty("a zero byte", edited(("Hoaks", "Ho\0aks")), refused=_NO_TABLE),
-    Nasty("control characters", text(), kept("Deteksi\x01\x08\x7f Hoaks\x9b", *GOOD)),
-    Nasty("escapes of a terminal", text(), kept("\x1b[2J\x1b]0;x\x07Deteksi Hoaks", *GOOD)),
-    Nasty("formulas", text(), kept(
-        '=HYPERLINK("http://x.test","Deteksi")', "+Prediksi Harga", "-Ramalan Gula", "@Klasifikasi Padi",
-        "Beras;=Gula Pasir", "=cmd|' /C calc'!A0", *ASCII,
-    )),
-    Nasty("markup", text(), kept(
-        "<script>alert('Deteksi')</script>", "<img src=x onerror=alert(1)> Prediksi",
-        "&lt;b&gt; Hoaks &amp;", "$\\alpha$ Beras <!--", "{{ Gula }} ${Jagung}", *ASCII,
-    )),
-    Nasty("numbers", text(), fated(WORDLESS, "2024", "3.14", "1e5", "-0", "٣٤٥", "½", "007")),
-    Nasty("dates", text(), [("31 Januari 2024", KEPT), *fated(WORDLESS, "2024-01-31", "31/01/2024")]),
-    Nasty("words for nothing", text(), [
-        *kept("NaN", "None", "NULL", "NA", "undefined"), ("nan", DOUBLE), *fated(WORDLESS, "N/A", "-"),
-    ]),
-    Nasty("errors of a spreadsheet", text(), fated(
-        FAULTY, "#N/A", "#REF!", "#NAME?", "#VALUE!", "#DIV/0!", "#NUM!", "#NULL!", "#SPILL!",
-    )),
-    Nasty("emoji", text(), [("🎓 Deteksi 👩‍💻 Hoaks", KEPT), *fated(WORDLESS, "🎓📚")]),
-    Nasty("marks of direction", text(), kept("\u202eDeteksi\u202c Hoaks \u200fBeras", *ASCII)),
-    Nasty("letters of no width", text(), kept("De\u200bteksi\u200d Hoaks\ufeff Beras", *ASCII)),
-    Nasty("letters with their marks apart", text(), kept("Klasifikasi Nai\u0308ve Baye\u0301s", *ASCII)),
-    Nasty("letters of full width", text(), fated(WORDLESS, "ＤＥＴＥＫＳＩ")),
-    Nasty("other scripts", text(), fated(WORDLESS, "Прогноз цен", "論文の題名", "كشف الأخبار", "ᬅᬓ᭄ᬱᬭ")),
-    Nasty("letters of no character", text(), kept("Deteksi \ufffd\ufffe\U0010ffff Hoaks", *ASCII[1:])),
-    Nasty("only blanks", text(), fated(BLANK, "   ", "\u00a0\u2003", " \t ")),
-    Nasty("only letters of no width", text(), fated(WORDLESS, "\u200b\u200b", "\ufeff")),
-    Nasty("only signs", text(), fated(WORDLESS, "!!!", '""', "...", "a", "yang dan di")),
-    Nasty("blanks around", text(), kept("  Deteksi  Hoaks \u00a0", *ASCII[1:])),
-    Nasty("one title many times", text(),
+    Nasty("a title of a million letters", csv_file(), rejected(ENDLESS, "x" * 1_000_000)),
+    Nasty("a title of many words", csv_file(), rejected(ENDLESS, "kata " * 19_999 + "kata")),
+    Nasty("a long title", csv_file(), kept("Deteksi Hoaks " * 99 + "Politik", *ASCII[1:])),
+    Nasty("a zero byte", csv_edited(("Hoaks", "Ho\0aks")), refused=_NO_TABLE),
+    Nasty("control characters", csv_file(), kept("Deteksi\x01\x08\x7f Hoaks\x9b", *GOOD)),
+    Nasty("formulas and escapes of a terminal", csv_file(), kept("\x1b[2J\x1b]0;x\x07Deteksi Hoaks",
+          '=HYPERLINK("http://x.test","Deteksi")', "+Prediksi Harga", "-Ramalan Gula",
+          "@Klasifikasi Padi", "Beras;=Gula Pasir", "=cmd|' /C calc'!A0", *ASCII)),
+    Nasty("markup", csv_file(), kept("<script>alert('Deteksi')</script>",
+          "<img src=x onerror=alert(1)> Prediksi", "&lt;b&gt; Hoaks &amp;", "$\\alpha$ Beras <!--",
+          "{{ Gula }} ${Jagung}", *ASCII)),
+    Nasty("numbers", csv_file(), rejected(WORDLESS, "2024", "3.14", "1e5", "-0", "٣٤٥", "½", "007")),
+    Nasty("dates", csv_file(),
+          [("31 Januari 2024", KEPT), *rejected(WORDLESS, "2024-01-31", "31/01/2024")]),
+    Nasty("words for nothing", csv_file(), [*kept("NaN", "None", "NULL", "NA", "undefined"),
+          ("nan", DOUBLE), *rejected(WORDLESS, "N/A", "-")]),
+    Nasty("errors of a spreadsheet", csv_file(), rejected(FAULTY, "#N/A", "#REF!", "#NAME?", "#VALUE!",
+          "#DIV/0!", "#NUM!", "#NULL!", "#SPILL!")),
+    Nasty("emoji", csv_file(), [("🎓 Deteksi 👩‍💻 Hoaks", KEPT), *rejected(WORDLESS, "🎓📚")]),
+    Nasty("marks of direction", csv_file(), kept("\u202eDeteksi\u202c Hoaks \u200fBeras", *ASCII)),
+    Nasty("letters of no width", csv_file(), kept("De\u200bteksi\u200d Hoaks\ufeff Beras", *ASCII)),
+    Nasty("letters with their marks apart", csv_file(),
+          kept("Klasifikasi Nai\u0308ve Baye\u0301s", *ASCII)),
+    Nasty("letters of full width", csv_file(), rejected(WORDLESS, "ＤＥＴＥＫＳＩ")),
+    Nasty("other scripts", csv_file(),
+          rejected(WORDLESS, "Прогноз цен", "論文の題名", "كشف الأخبار", "ᬅᬓ᭄ᬱᬭ")),
+    Nasty("letters of no character", csv_file(),
+          kept("Deteksi \ufffd\ufffe\U0010ffff Hoaks", *ASCII[1:])),
+    Nasty("only blanks", csv_file(), rejected(BLANK, "   ", "\u00a0\u2003", " \t ")),
+    Nasty("only letters of no width", csv_file(), rejected(WORDLESS, "\u200b\u200b", "\ufeff")),
+    Nasty("only signs", csv_file(), rejected(WORDLESS, "!!!", '""', "...", "a", "yang dan di")),
+    Nasty("blanks around", csv_file(), kept("  Deteksi  Hoaks \u00a0", *ASCII[1:])),
+    Nasty("one title many times", csv_file(),
           [(ASCII[0], KEPT), *[(ASCII[0].upper(), DOUBLE)] * 200, *_TWO]),
-    Nasty("titles that differ in signs only", text(), [
-        *kept(*ASCII), ("deteksi-hoaks: (politik)", DOUBLE), ("Deteksi_Hoaks_Politik!", DOUBLE),
-    ]),
-    Nasty("letters that grow with their case", text(), kept("İstanbul Straße ﬁsika Ǆ", *ASCII)),
+    Nasty("titles that differ in signs only", csv_file(),
+          [*kept(*ASCII), ("deteksi-hoaks: (politik)", DOUBLE), ("Deteksi_Hoaks_Politik!", DOUBLE)]),
+    Nasty("letters that grow with their case", csv_file(), kept("İstanbul Straße ﬁsika Ǆ", *ASCII)),
 )  # fmt: skip
 
 HEADERS = (
-    Nasty("the column twice", headed(lambda h: [h[0], *h], "x"), refused="2 kali"),
-    Nasty("another column twice", headed(lambda h: ["x", "x", "", "", *h], *"abcd"), kept(*ASCII)),
-    Nasty("blanks and case", headed(lambda h: [f" {h[0].upper()}\u00a0", *h[1:]]), kept(*ASCII)),
-    Nasty("no header", lambda table: text()(table[1:]), refused=_NO_COLUMN),
-    Nasty("a longer name", headed(lambda h: [f"{h[0]} Skripsi", *h[1:]]), refused=_NO_COLUMN),
-    Nasty("a letter of no width in a name", headed(lambda h: [f"\u200b{h[0]}", *h[1:]]),
+    Nasty("the column twice", csv_header(lambda h: [h[0], *h], "x"), refused="2 kali"),
+    Nasty("another column twice", csv_header(lambda h: ["x", "x", "", "", *h], *"abcd"), kept(*ASCII)),
+    Nasty("blanks and case", csv_header(lambda h: [f" {h[0].upper()}\u00a0", *h[1:]]), kept(*ASCII)),
+    Nasty("no header", lambda table: csv_file()(table[1:]), refused=_NO_COLUMN),
+    Nasty("a longer name", csv_header(lambda h: [f"{h[0]} Skripsi", *h[1:]]), refused=_NO_COLUMN),
+    Nasty("a letter of no width in a name", csv_header(lambda h: [f"\u200b{h[0]}", *h[1:]]),
           refused=_NO_COLUMN),
-    Nasty("escapes in a name", headed(lambda h: ["\x1b[31mTitle", *h[1:]]), refused=_NO_COLUMN),
-    Nasty("only a header", lambda table: text()(table[:1])),
-    Nasty("lines before the header", lines(lambda r: ["Universitas", "", *r]), refused=_NO_COLUMN),
-    Nasty("names of our own columns", headed(lambda h: [*OURS, *h], *OURS), kept(*ASCII)),
-    Nasty("a name that is a formula", headed(lambda h: ["=1+1", *h], "x"), kept(*ASCII)),
+    Nasty("escapes in a name", csv_header(lambda h: ["\x1b[31mTitle", *h[1:]]), refused=_NO_COLUMN),
+    Nasty("only a header", lambda table: csv_file()(table[:1])),
+    Nasty("lines before the header", csv_lines(lambda r: ["Universitas", "", *r]), refused=_NO_COLUMN),
+    Nasty("names of our own columns", csv_header(lambda h: [*OURS, *h], *OURS), kept(*ASCII)),
+    Nasty("a name that is a formula", csv_header(lambda h: ["=1+1", *h], "x"), kept(*ASCII)),
     Nasty("nothing at all", raw(b""), refused="kosong"),
     Nasty("only blank lines", raw(b"\n \n\r\n\t\n"), refused="kosong"),
     Nasty("only a mark", raw(codecs.BOM_UTF8), refused="kosong"),
     Nasty("only a mark of utf-16", raw(codecs.BOM_UTF16_LE), refused="kosong"),
-    Nasty("a row too short", lines(lambda r: [r[0], r[1].split(",")[0], *r[2:]]), [
-        (ASCII[0], RAGGED), *_TWO,
-    ], typed=ASCII),
-    Nasty("a row too long", lines(lambda r: [r[0], f"{r[1]},x,y", *r[2:]]), [(ASCII[0], RAGGED), *_TWO]),
-    Nasty("many columns", headed(lambda h: [*map(str, range(300)), *h], *"x" * 300), kept(*ASCII)),
-    Nasty("too many columns", headed(lambda h: [*map(str, range(1_001)), *h], *"x" * 1_001),
+    Nasty("a row too short", csv_lines(lambda r: [r[0], r[1].split(",")[0], *r[2:]]),
+          [(ASCII[0], RAGGED), *_TWO], typed=ASCII),
+    Nasty("a row too long", csv_lines(lambda r: [r[0], f"{r[1]},x,y", *r[2:]]),
+          [(ASCII[0], RAGGED), *_TWO]),
+    Nasty("many columns", csv_header(lambda h: [*map(str, range(300)), *h], *"x" * 300), kept(*ASCII)),
+    Nasty("too many columns", csv_header(lambda h: [*map(str, range(1_001)), *h], *"x" * 1_001),
           refused="1000 kolom"),
 )  # fmt: skip
 
 _WORKBOOKS = (
-    Nasty("workbook", workbook(plain), kept(*GOOD)),
-    Nasty("workbook named csv", workbook(plain), kept(*GOOD), suffix=".csv"),
-    Nasty("csv named workbook", text(), kept(*GOOD)),
-    Nasty("texts in a part of their own", shared(with_first("Peramalan &amp; Hoaks")),
+    Nasty("workbook", workbook(), kept(*GOOD)),
+    Nasty("workbook named csv", workbook(), kept(*GOOD), suffix=".csv"),
+    Nasty("csv named workbook", csv_file(), kept(*GOOD)),
+    Nasty("texts in a part of their own", shared_strings(first_title("Peramalan &amp; Hoaks")),
           kept("Peramalan & Hoaks", *ASCII[1:]), typed=ASCII),
-    Nasty("a merged line above", workbook(merged_head), refused=_NO_COLUMN),
-    Nasty("merged titles", workbook(merged_titles), [(ASCII[0], KEPT), ("", BLANK), (ASCII[2], KEPT)],
-          typed=ASCII),
-    Nasty("an empty first sheet", workbook(empty_first), kept(*GOOD)),
-    Nasty("several sheets", workbook(several), kept(*GOOD), noted="'Arsip 2024' tidak"),
-    Nasty("a hidden first sheet", workbook(hidden_first), kept(*GOOD), noted="'Sheet' tidak"),
-    Nasty("hidden rows", workbook(hidden_rows), kept(*GOOD)),
-    Nasty("blank rows", workbook(blank_rows), [(ASCII[0], KEPT), ("", LINE), *_TWO]),
-    Nasty("blank rows in front", workbook(blank_before), kept(*GOOD)),
-    Nasty("formulas without results", workbook(plain), fated(BLANK, ""), typed=('=UPPER("x")', *ASCII)),
-    Nasty(
-        "formulas with results",
-        sheet(_A2, f'<c r="A2" t="str"><f>A9</f><v>{GOOD[0]}</v></c>'),
-        kept(*ASCII), typed=("x", *ASCII[1:]),
-    ),
-    Nasty("cells with errors", workbook(plain), fated(FAULTY, "#REF!", "#N/A")),
-    Nasty("a cell that is an error", sheet(_A2, '<c r="A2" t="e"><v>#NUM!</v></c>'),
+    Nasty("a merged line above", workbook(lambda t: {"Sheet": [["Daftar Judul Skripsi"], *t]},
+          lambda b: b["Sheet"].merge_cells("A1:B1")), refused=_NO_COLUMN),
+    Nasty("merged titles", workbook(adjust=lambda b: b["Sheet"].merge_cells("A2:A3")),
+          [(ASCII[0], KEPT), ("", BLANK), (ASCII[2], KEPT)], typed=ASCII),
+    Nasty("an empty first sheet", workbook(lambda t: {"Sheet": [], "isi": t}), kept(*GOOD)),
+    Nasty("several sheets", workbook(lambda t: {"Sheet": t, "Arsip 2024": t[:2], "kosong": []}),
+          kept(*GOOD), noted="'Arsip 2024' tidak"),
+    Nasty("a hidden first sheet",
+          workbook(lambda t: {"Sheet": [["kode"], ["1"]], "isi": t}, hide_first_sheet), kept(*GOOD),
+          noted="'Sheet' tidak"),
+    Nasty("hidden rows", workbook(adjust=hide_row), kept(*GOOD)),
+    Nasty("blank rows", workbook(lambda t: {"Sheet": [*t[:2], [], *t[2:], [], []]}),
+          [(ASCII[0], KEPT), ("", LINE), *_TWO]),
+    Nasty("blank rows in front", workbook(lambda t: {"Sheet": [[], [], *t]}), kept(*GOOD)),
+    Nasty("formulas without results", workbook(), rejected(BLANK, ""), typed=('=UPPER("x")', *ASCII)),
+    Nasty("formulas with results", sheet_xml(_A2, f'<c r="A2" t="str"><f>A9</f><v>{GOOD[0]}</v></c>'),
+          kept(*ASCII), typed=("x", *ASCII[1:])),
+    Nasty("cells with errors", workbook(), rejected(FAULTY, "#REF!", "#N/A")),
+    Nasty("a cell that is an error", sheet_xml(_A2, '<c r="A2" t="e"><v>#NUM!</v></c>'),
           [("#NUM!", FAULTY), *_TWO], typed=ASCII),
-    Nasty("cells of other kinds", workbook(plain), [
-        ("12", WORDLESS), ("1.5", WORDLESS), ("2024-01-31 00:00:00", WORDLESS),
-        ("2024-01-31 10:00:00", WORDLESS), ("True", KEPT), ("", BLANK), *kept(*ASCII),
-    ], typed=(12.0, 1.5, date(2024, 1, 31), datetime(2024, 1, 31, 10), True, None, *ASCII)),
-    Nasty("rich text", workbook(plain), kept(*ASCII), typed=(
-        CellRichText("Deteksi ", TextBlock(InlineFont(b=True), "Hoaks"), " Politik"), *ASCII[1:],
-    )),
-    Nasty("several lines in a cell", workbook(plain), kept("Deteksi\nHoaks", *ASCII[1:])),
-    Nasty("rules that would be lost", sheet("</worksheet>", _RULES), kept(*GOOD)),
-    Nasty("a workbook without titles", workbook(no_titles), refused=_NO_COLUMN),
-    Nasty("an empty workbook", workbook(lambda book, table: None), refused="kosong"),
-    Nasty("a chart in front", workbook(with_chart), kept(*GOOD)),
-    Nasty("only a chart", workbook(only_a_chart), refused="kosong"),
-    Nasty("a cell far to the right", workbook(wide), refused="1000 kolom"),
-    Nasty("half a workbook", cut(workbook(plain), 0.5), refused=_NO_XLSX),
-    Nasty("the start of a workbook", cut(workbook(plain), 0.01), refused=_NO_XLSX),
-    Nasty("a size of a million rows", sheet('dimension ref="[^"]*"', 'dimension ref="A1:XFD1048576"'),
-          kept(*GOOD)),
+    Nasty("cells of other kinds", workbook(), [("12", WORDLESS), ("1.5", WORDLESS),
+          ("2024-01-31 00:00:00", WORDLESS), ("2024-01-31 10:00:00", WORDLESS), ("True", KEPT),
+          ("", BLANK), ("#REF!", FAULTY), *kept(*ASCII)],
+          typed=(12.0, 1.5, date(2024, 1, 31), datetime(2024, 1, 31, 10), True, None, "#REF!", *ASCII)),
+    Nasty("rich text", workbook(), kept(*ASCII),
+          typed=(CellRichText("Deteksi ", TextBlock(InlineFont(b=True), "Hoaks"), " Politik"),
+          *ASCII[1:])),
+    Nasty("several lines in a cell", workbook(), kept("Deteksi\nHoaks", *ASCII[1:])),
+    Nasty("rules that would be lost", sheet_xml("</worksheet>", _RULES), kept(*GOOD)),
+    Nasty("a workbook without titles", workbook(lambda t: {"Sheet": [["Nama", "Tahun"], ["Ani", 2024]]}),
+          refused=_NO_COLUMN),
+    Nasty("an empty workbook", workbook(lambda t: {"Sheet": []}), refused="kosong"),
+    Nasty("a chart in front", workbook(adjust=add_chart), kept(*GOOD)),
+    Nasty("only a chart", workbook(lambda t: {}, add_chart), refused="kosong"),
+    Nasty("a cell far to the right", workbook(adjust=lambda b: b["Sheet"].cell(2, 16_384, "x")),
+          refused="1000 kolom"),
+    Nasty("half a workbook", first_part(workbook(), 0.5), refused=_NO_XLSX),
+    Nasty("the start of a workbook", first_part(workbook(), 0.01), refused=_NO_XLSX),
+    Nasty("a size of a million rows",
+          sheet_xml('dimension ref="[^"]*"', 'dimension ref="A1:XFD1048576"'), kept(*GOOD)),
     Nasty("an empty cell far below",
-          sheet("</sheetData>", '<row r="9999"><c r="A9999"/></row></sheetData>'), kept(*GOOD)),
-    Nasty("a text that is not there", sheet('t="inlineStr"><is>.*?</is>', 't="s"><v>999999</v>'),
+          sheet_xml("</sheetData>", '<row r="9999"><c r="A9999"/></row></sheetData>'), kept(*GOOD)),
+    Nasty("a text that is not there", sheet_xml('t="inlineStr"><is>.*?</is>', 't="s"><v>999999</v>'),
           refused=_NO_XLSX),
-    Nasty("a text that grows", shared(with_first("&l8;", _LAUGHS)), refused=_NO_XLSX),
-    Nasty("a text from elsewhere", shared(with_first("&f;", _ELSEWHERE)), refused=_NO_XLSX),
-    Nasty("a workbook that unpacks to much", shared(with_first("x" * 500_000)),
+    Nasty("a text that grows", shared_strings(first_title("&l8;", _LAUGHS)), refused=_NO_XLSX),
+    Nasty("a text from elsewhere", shared_strings(first_title("&f;", _ELSEWHERE)), refused=_NO_XLSX),
+    Nasty("a workbook that unpacks to much", shared_strings(first_title("x" * 500_000)),
           [("x" * 500_000, ENDLESS), *_TWO], typed=ASCII),
-    Nasty("a workbook that unpacks to gigabytes", gigabytes, refused="terlalu besar"),
-    Nasty("half a letter in a workbook", shared(with_first("Deteksi &#xD800; Hoaks")), refused=_NO_XLSX),
-    Nasty("escaped letters", shared(with_first("Deteksi_x000D_ Hoaks_xD800_")),
+    Nasty("a workbook that unpacks to gigabytes", huge_when_unpacked, refused="terlalu besar"),
+    Nasty("half a letter in a workbook", shared_strings(first_title("Deteksi &#xD800; Hoaks")),
+          refused=_NO_XLSX),
+    Nasty("escaped letters", shared_strings(first_title("Deteksi_x000D_ Hoaks_xD800_")),
           kept("Deteksi\r Hoaks_xD800_", *ASCII[1:]), typed=ASCII),
     Nasty("ends of lines that are escaped",
-          shared(with_first("Deteksi_x000D_\nHoaks_x000d_&#10;Politik_x0009_")),
+          shared_strings(first_title("Deteksi_x000D_\nHoaks_x000d_&#10;Politik_x0009_")),
           kept("Deteksi\r\nHoaks\r\nPolitik\t", *ASCII[1:]), typed=ASCII),
-    Nasty("an escape that is escaped", workbook(plain), kept("Deteksi_x000D_ Hoaks", *ASCII[1:]),
+    Nasty("an escape that is escaped", workbook(), kept("Deteksi_x000D_ Hoaks", *ASCII[1:]),
           typed=("Deteksi_x005F_x000D_ Hoaks", *ASCII[1:])),
     Nasty("a zip that is no workbook", zipped(**{"foto.jpg": b"\xff\xd8\xff"}), refused=_NO_XLSX),
-    Nasty("a zip with a password", encrypted, refused=_NO_XLSX),
+    Nasty("a zip with a password", with_password, refused=_NO_XLSX),
     Nasty("an empty zip", raw(b"PK\5\6" + bytes(18)), refused=_NO_TABLE),
     Nasty("libreoffice", zipped(**_ODS), refused=_NO_XLSX, suffix=".ods"),
     Nasty("an old workbook", raw(_OLE), refused="Excel lama", suffix=".xls"),
@@ -593,13 +535,13 @@ _WORKBOOKS = (
 OTHERS = (
     Nasty("picture", png, refused=_NO_TABLE),
     Nasty("pdf", raw(_PDF), refused=_NO_TABLE),
-    Nasty("gzip", lambda table: gzip.compress(text()(table), mtime=0), refused=_NO_TABLE),
+    Nasty("gzip", lambda table: gzip.compress(csv_file()(table), mtime=0), refused=_NO_TABLE),
     Nasty("html", raw(b"<table><tr><td>Judul</td></tr></table>\n"), refused=_NO_COLUMN, suffix=".xls"),
     Nasty("json", raw(b'[{"Judul": "Deteksi Hoaks"}]\n'), refused=_NO_COLUMN),
     Nasty("rtf", raw(b"{\\rtf1\\ansi Judul\\par Deteksi}"), refused=_NO_COLUMN),
-)
+)  # fmt: skip
 
 NASTY: tuple[Nasty, ...] = (
     *ENCODINGS, *SEPARATORS, *QUOTES, *ENDS_OF_LINES, *IN_TITLES, *HEADERS, *OTHERS,
-    *(replace(one, suffix=one.suffix or ".xlsx") for one in _WORKBOOKS),
+    *(replace(nasty, suffix=nasty.suffix or ".xlsx") for nasty in _WORKBOOKS),
 )  # fmt: skip

@@ -1,4 +1,7 @@
-"""Every command that reads a file gets every nasty file: a sentence or all rows, never a traceback."""
+"""Every nasty file goes through the one reader; one of each kind goes through every command and page.
+
+A file gets a sentence or an answer for all of its rows, never a traceback.
+"""
 
 import codecs
 import csv
@@ -24,48 +27,53 @@ from judul_lib.cli.main import main
 from judul_lib.core.config import Config
 from judul_lib.core.errors import CorpusError, LabelError
 from judul_lib.core.storage import harmless_cell
+from judul_lib.core.tables import find_column
 from judul_lib.core.texts import read_texts
 from judul_lib.labeling import retraining
 from judul_lib.labeling.session import LabelingSession, read_answers
 from judul_lib.reports import pipeline
 from judul_lib.search.archives import read_archive
 from judul_lib.search.index import TitleIndex
-from judul_lib.study.corpus import load_corpus, read_corpus, save_corpus
+from judul_lib.study.corpus import load_corpus, read_corpus, read_table, save_corpus
 from judul_lib.study.preprocessing import title_key
-from judul_lib.usage.database import DATABASE_FILE, opened_database, predictions, read_table, sqlite_url
+from judul_lib.usage import database
 from judul_lib.usage.log import UsageLog
 from judul_lib.usage.spool import DAMAGED_FILE, SPOOL_FILE
 from judul_lib.web.proposals_panel import ProposalsPanel
 from judul_lib.web.session import Session
+from tests import nasty_files
 from tests.conftest import PROJECT
-from tests.nasty_files import (
-    ANSWERS,
-    ASCII,
-    BLANK,
-    DOUBLE,
-    KEPT,
-    LINE,
-    NASTY,
-    OURS,
-    PAIRS,
-    RAGGED,
-    TITLES,
-    Nasty,
-    csv_text,
-)
+from tests.nasty_files import ASCII, BLANK, DOUBLE, KEPT, LINE, NASTY, PAIRS, RAGGED, TITLES, Nasty
 
 # What openpyxl would not write again is of no interest to who reads a file.
 pytestmark = pytest.mark.filterwarnings("error::UserWarning:openpyxl.*")
 
 COMPARED = (KEPT, DOUBLE)
 QUERY = "Deteksi Hoaks Politik di Kudus"
-
-files = pytest.mark.parametrize("one", NASTY, ids=lambda one: one.name)
-pairs = pytest.mark.parametrize("one", [n for n in NASTY if not n.only_titles], ids=lambda one: one.name)
+LIGHT = ("--model", "light")
+BY_NAME = {nasty.name: nasty for nasty in NASTY}
+# One of each kind; together they have every fate of a row, a note, and refusals.
+KINDS = {
+    "encoding": "windows-1252",  # Guessed, said, and a title twice.
+    "delimiter": "a row too long",
+    "workbook": "cells of other kinds",  # Numbers, dates, errors and no value for a title.
+    "binary": "picture",
+    "formulas": "formulas and escapes of a terminal",
+    "huge cell": "a title of a million letters",
+    "header": "the column twice",
+    "line ends": "line ends in titles and blank lines",
+}
+every_file = pytest.mark.parametrize("nasty", NASTY, ids=lambda nasty: nasty.name)
+every_kind = pytest.mark.parametrize("nasty", [BY_NAME[name] for name in KINDS.values()], ids=KINDS)
+every_kind_or_no_rows = pytest.mark.parametrize(
+    "nasty",
+    [*(BY_NAME[name] for name in KINDS.values()), BY_NAME["only a header"]],
+    ids=[*KINDS, "no rows"],
+)
 
 
 @dataclass(frozen=True)
-class Told:
+class Result:
     """What a command said, and how it ended."""
 
     status: int | None
@@ -73,20 +81,20 @@ class Told:
     err: str
 
 
-def run(*arguments: object) -> Told:
+def run(*arguments: object) -> Result:
     """Run the command in this process. Where it does not end by itself, the test fails."""
     with CliRunner().isolation() as (out, err, _):
         with pytest.raises(SystemExit) as end:
             main([str(argument) for argument in arguments])
-        return Told(end.value.code, *(stream.getvalue().decode() for stream in (out, err)))
+        return Result(end.value.code, *(stream.getvalue().decode() for stream in (out, err)))
 
 
-def assert_refused(told: Told, words: str) -> None:
-    *notes, last = told.err.splitlines()
-    assert told.status == 1, told
-    assert last.startswith("Galat: "), told
+def assert_refused(result: Result, words: str) -> None:
+    *notes, last = result.err.splitlines()
+    assert result.status == 1, result
+    assert last.startswith("Galat: "), result
     assert words in last
-    assert all(note.startswith("Catatan: ") for note in notes), told
+    assert all(note.startswith("Catatan: ") for note in notes), result
     assert last.isprintable()
 
 
@@ -97,31 +105,49 @@ class Installation:
     models: Path
     index: Path
 
+    def run(self, *arguments: object) -> Result:
+        return run(*arguments, "--models", self.models)
 
-@pytest.fixture(scope="module")
+    def copy(self, folder: Path) -> "Installation":
+        return Installation(
+            shutil.copytree(self.models, folder / "outputs"),
+            shutil.copytree(self.index, folder / "indeks"),
+        )
+
+
+@pytest.fixture(scope="session")
 def installation(tmp_path_factory) -> Installation:
     folder, light = tmp_path_factory.mktemp("installation"), PROJECT / "outputs" / "light"
     shutil.copytree(light, folder / "outputs" / "light")
     TitleIndex.build(ASCII[:1], light).save(folder / "index")
-    with opened_database(sqlite_url(folder / "outputs" / "logs")):
+    with database.opened_database(database.sqlite_url(folder / "outputs" / "logs")):
         pass
     return Installation(folder / "outputs", folder / "index")
 
 
+@pytest.fixture(scope="session")
+def session(installation) -> Session:
+    return Session(Config(models=installation.models, log=False), read_texts())
+
+
+@pytest.fixture(scope="session")
+def panel(session) -> ProposalsPanel:
+    return ProposalsPanel(session, read_texts())
+
+
 @pytest.fixture
 def write(tmp_path) -> Callable[..., Path]:
-    def write(one: Nasty, header: tuple[str, ...] = TITLES) -> Path:
-        path = tmp_path / f"judul{one.suffix or '.csv'}"
-        path.write_bytes(one.content(header))
+    def write(nasty: Nasty, header: tuple[str, ...] = TITLES) -> Path:
+        path = tmp_path / f"judul{nasty.suffix or '.csv'}"
+        path.write_bytes(nasty.content(header))
         return path
 
     return write
 
 
-def rows_of(path: Path) -> list[dict[str, str]]:
+def rows_of(content: bytes) -> list[dict[str, str]]:
     """Read a result as a spreadsheet does: without the mark in front it would show no accents."""
     csv.field_size_limit(10_000_000)
-    content = path.read_bytes()
     assert content.startswith(codecs.BOM_UTF8)
     text = content.decode("utf-8-sig")
     return list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
@@ -133,45 +159,28 @@ def count(pattern: str, text: str) -> int:
     return int(found[1].replace(".", "")) if found else 0
 
 
-# A catalogue: what is kept is used, the rest is counted.
+# The reader: rows in are rows kept and rows rejected.
 
 
-def expected(one: Nasty, least: int = 1) -> tuple[str, list[str]]:
-    """Return why a catalogue is refused, or else its titles."""
-    kept = [title.strip() for title in one.fated(KEPT)]
-    if one.refused or len(kept) < least:
-        return one.refused or f"hanya berisi {len(kept)} judul", []
-    return "", kept
-
-
-def assert_noted(one: Nasty, told: Told, n_kept: int) -> None:
-    """All rows of a catalogue are kept or counted as not used, and what was guessed is said."""
-    assert told.status == 0, told
-    n_rejected = count(r"(\d+) dari \d+ baris \S+ tidak dipakai", told.err)
-    assert n_kept + n_rejected == len(one.rows)
-    if n_rejected:
-        row, fate = next((n, fate) for n, (_, fate) in enumerate(one.rows, start=2) if fate != KEPT)
-        assert re.search(rf"baris {row} \([^)]*{BLANK if fate == LINE else fate}", told.err), told.err
-    assert one.noted in told.err
-    assert bool(told.err) == bool(n_rejected or one.noted), told.err
-
-
-@files
-def test_rows_of_a_catalogue_are_kept_or_rejected_with_their_reason(one, write, tmp_path):
-    path, notes = write(one), []
-    if one.refused:
-        with pytest.raises(CorpusError, match=re.escape(one.refused)):
+@every_file
+def test_rows_of_a_catalogue_are_kept_or_rejected_with_their_reason(nasty, write, tmp_path):
+    path, notes = write(nasty), []
+    if nasty.refused:
+        with pytest.raises(CorpusError, match=re.escape(nasty.refused)):
             read_corpus(path, min_titles=0)
         return
+    if (n_kept := len(nasty.numbered(KEPT))) < 2:
+        with pytest.raises(CorpusError, match=f"hanya berisi {n_kept} judul"):
+            read_corpus(path)
     corpus = read_corpus(path, min_titles=0, warn=notes.append)
     reasons = dict(zip(corpus.rejected["baris"], corpus.rejected["alasan"], strict=True))
     titles = dict(zip(corpus.rows, corpus.titles["Judul"], strict=True))
     titles |= dict(zip(corpus.rejected["baris"], corpus.rejected["Judul"], strict=True))
-    assert sorted(titles) == list(range(2, len(one.rows) + 2))
-    for row, (title, fate) in enumerate(one.rows, start=2):
+    assert sorted(titles) == list(range(2, len(nasty.rows) + 2))
+    for row, (title, fate) in enumerate(nasty.rows, start=2):
         assert titles[row] == title.strip()
         assert (BLANK if fate == LINE else fate) in reasons.get(row, KEPT)
-    assert one.noted in " ".join(notes)
+    assert nasty.noted in " ".join(notes)
     # As the second notebook reads what the first has written.
     save_corpus(corpus, tmp_path / "out")
     again = load_corpus(tmp_path / "out")
@@ -180,279 +189,292 @@ def test_rows_of_a_catalogue_are_kept_or_rejected_with_their_reason(one, write, 
     assert again.rows == corpus.rows
 
 
-@files
-def test_a_title_is_checked_against_it(one, write, installation):
-    told = run(
-        "check", QUERY, "--corpus", write(one), "--models", installation.models,
-        "--format", "json", "--top", 9999,
-    )  # fmt: skip
-    refused, kept = expected(one)
-    if refused:
-        assert_refused(told, refused)
+@every_file
+def test_rows_of_a_table_come_back_as_they_were(nasty, write):
+    path, notes, misfits = write(nasty), [], set()
+    if nasty.refused:
+        with pytest.raises(CorpusError, match=re.escape(nasty.refused)):
+            find_column(read_table(path).columns.tolist(), "Judul", path.name)
         return
-    found = [row["judul_ref"] for row in json.loads(told.out)["hasil"]]
+    ragged = nasty.numbered(RAGGED)
+    if ragged:
+        with pytest.raises(CorpusError, match=rf"baris {min(ragged)}: {RAGGED}"):
+            read_table(path)
+    frame = read_table(path, warn=notes.append, misfits=misfits)
+    column = find_column(frame.columns.tolist(), "Judul", path.name)
+    titles = dict(zip(frame.index, frame.iloc[:, column], strict=True))
+    assert titles == {
+        row: title for row, (title, fate) in enumerate(nasty.rows, start=2) if fate != LINE
+    }
+    assert {frame.index[place] for place in misfits} == set(ragged)
+    assert count(r"(\d+) baris kosong", " ".join(notes)) == len(nasty.numbered(LINE))
+    assert nasty.noted in " ".join(notes)
+
+
+# Commands that read a catalogue: what is kept is used, the rest is counted.
+
+
+def expected(nasty: Nasty, least: int = 1) -> tuple[str, list[str]]:
+    """Return why a catalogue is refused, or else its titles."""
+    kept = [title.strip() for title in nasty.numbered(KEPT).values()]
+    if nasty.refused or len(kept) < least:
+        return nasty.refused or f"hanya berisi {len(kept)} judul", []
+    return "", kept
+
+
+def assert_noted(nasty: Nasty, result: Result, n_kept: int) -> None:
+    """All rows of a catalogue are kept or counted as not used, and what was guessed is said."""
+    assert result.status == 0, result
+    n_rejected = count(r"(\d+) dari \d+ baris \S+ tidak dipakai", result.err)
+    assert n_kept + n_rejected == len(nasty.rows)
+    if n_rejected:
+        row, fate = next((n, fate) for n, (_, fate) in enumerate(nasty.rows, start=2) if fate != KEPT)
+        assert re.search(rf"baris {row} \([^)]*{BLANK if fate == LINE else fate}", result.err), (
+            result.err
+        )
+    assert nasty.noted in result.err
+    assert bool(result.err) == bool(n_rejected or nasty.noted), result.err
+
+
+@every_kind
+def test_a_title_is_checked_against_it(nasty, write, installation):
+    result = installation.run(
+        "check", QUERY, "--corpus", write(nasty), "--format", "json", "--top", 9999
+    )
+    refused, kept = expected(nasty)
+    if refused:
+        assert_refused(result, refused)
+        return
+    found = [row["judul_ref"] for row in json.loads(result.out)["hasil"]]
     assert sorted(found) == sorted(kept)
-    told = Told(told.status, told.out, re.sub("Catatan: Model .*\n", "", told.err))
-    assert_noted(one, told, len(found))
+    notes = re.sub("Catatan: Model .*\n", "", result.err)
+    assert_noted(nasty, Result(result.status, result.out, notes), len(found))
 
 
-@files
-def test_an_index_is_built_of_it(one, write, installation, tmp_path):
-    folder = tmp_path / "indeks"
-    told = run("index", "build", write(one), folder, "--model", "light", "--models", installation.models)
-    refused, kept = expected(one)
+@every_kind
+def test_an_index_is_built_of_it_and_it_is_added_to_one(nasty, write, installation, tmp_path):
+    built, grown = tmp_path / "baru", installation.copy(tmp_path).index
+    result = installation.run("index", "build", write(nasty), built, *LIGHT)
+    added = run("index", "add", grown, write(nasty))
+    refused, kept = expected(nasty)
     if refused:
-        assert_refused(told, refused)
-        assert not folder.exists()
+        assert_refused(result, refused)
+        assert_refused(added, refused)
+        assert not built.exists()
+        assert list(TitleIndex.load(grown).titles) == [ASCII[0]]
         return
-    assert list(TitleIndex.load(folder).titles) == kept
-    assert_noted(one, told, count(r"([\d.]+) judul,", told.out))
-
-
-@files
-def test_it_is_added_to_an_index(one, write, installation, tmp_path):
-    folder = shutil.copytree(installation.index, tmp_path / "indeks")
-    told = run("index", "add", folder, write(one))
-    refused, kept = expected(one)
-    if refused:
-        assert_refused(told, refused)
-        assert list(TitleIndex.load(folder).titles) == [ASCII[0]]
-        return
+    assert list(TitleIndex.load(built).titles) == kept
+    assert_noted(nasty, result, count(r"([\d.]+) judul,", result.out))
     new = [title for title in kept if title_key(title) != title_key(ASCII[0])]
-    assert list(TitleIndex.load(folder).titles) == [ASCII[0], *new]
-    added, known = count(r"([\d.]+) judul ditambahkan", told.out), count(r"([\d.]+) dilewati", told.out)
-    assert (added, known) == (len(new), len(kept) - len(new))
-    assert_noted(one, told, added + known)
+    assert list(TitleIndex.load(grown).titles) == [ASCII[0], *new]
+    n_new = count(r"([\d.]+) judul ditambahkan", added.out)
+    n_known = count(r"([\d.]+) dilewati", added.out)
+    assert (n_new, n_known) == (len(new), len(kept) - len(new))
+    assert_noted(nasty, added, n_new + n_known)
 
 
-@files
-def test_its_near_duplicates_are_found(one, write, installation, tmp_path):
+@every_kind
+def test_its_near_duplicates_are_found(nasty, write, installation, tmp_path):
     found, groups = tmp_path / "pasangan.csv", tmp_path / "kelompok.csv"
-    told = run(
-        "dedup", write(one), "--output", found, "--groups", groups, "--threshold", 0.3,
-        "--model", "light", "--models", installation.models,
-    )  # fmt: skip
-    refused, kept = expected(one)
+    result = installation.run(
+        "dedup", write(nasty), "--output", found, "--groups", groups, "--threshold", 0.3, *LIGHT
+    )
+    refused, kept = expected(nasty)
     if refused:
-        assert_refused(told, refused)
+        assert_refused(result, refused)
         assert not found.exists()
         return
-    assert_noted(one, told, count(r"Dari ([\d.]+) judul", told.out))
-    titles = {str(row): title for row, (title, fate) in enumerate(one.rows, start=2) if fate == KEPT}
-    named = [(row[f"baris_{side}"], row[f"judul_{side}"]) for row in rows_of(found) for side in "ab"]
-    named += [(row["baris"], row["Judul"]) for row in rows_of(groups)]
-    assert all(harmless_cell(titles[row].strip()) == title for row, title in named)
-    assert len(rows_of(found)) == count(r"([\d.]+) pasangan", told.out)
+    assert_noted(nasty, result, count(r"Dari ([\d.]+) judul", result.out))
+    rows = rows_of(found.read_bytes())
+    named = [(row[f"baris_{side}"], row[f"judul_{side}"]) for row in rows for side in "ab"]
+    named += [(row["baris"], row["Judul"]) for row in rows_of(groups.read_bytes())]
+    titles = nasty.numbered(KEPT)
+    assert all(harmless_cell(titles[int(row)].strip()) == title for row, title in named)
+    assert len(rows) == count(r"([\d.]+) pasangan", result.out)
     assert named or not {*ASCII[1:]} <= {*kept}
 
 
-@files
-def test_a_run_looks_at_it_before_anything_starts(one, write, monkeypatch):
+@every_kind
+def test_a_run_looks_at_it_before_anything_starts(nasty, write, monkeypatch):
     monkeypatch.setattr(pipeline, "run_notebooks", lambda paths, **_: started.append(paths.data) or [])
-    started, path = [], write(one)
-    told = run("run", "--data", path)
-    refused, kept = expected(one, least=2)
+    started, path = [], write(nasty)
+    result = run("run", "--data", path)
+    refused, kept = expected(nasty, least=2)
     if refused:
-        assert_refused(told, refused)
-        assert not started
-        return
-    assert started == [path]
-    assert_noted(one, told, len(kept))
+        assert_refused(result, refused)
+    else:
+        assert_noted(nasty, result, len(kept))
+    assert started == ([] if refused else [path])
 
 
-@files
-def test_titles_that_a_log_knows_by_hash_are_read_from_it(one, write, installation):
-    told = run("retrain", "light", "--titles", write(one), "--models", installation.models)
-    refused, kept = expected(one)
-    assert_refused(told, refused or "Belum ada label baru")
+@every_kind
+def test_titles_that_a_log_knows_by_hash_are_read_from_it(nasty, write, installation):
+    result = installation.run("retrain", "light", "--titles", write(nasty))
+    refused, kept = expected(nasty)
+    assert_refused(result, refused or "Belum ada label baru")
     if not refused:
-        notes = "".join(told.err.splitlines(keepends=True)[:-1])
-        assert_noted(one, Told(0, "", notes), len(kept))
+        notes = "".join(result.err.splitlines(keepends=True)[:-1])
+        assert_noted(nasty, Result(0, "", notes), len(kept))
 
 
-@pytest.fixture(scope="module")
-def session(installation) -> Session:
-    return Session(Config(models=installation.models, log=False), read_texts())
-
-
-@files
-def test_the_page_takes_it_as_an_archive(one, write, session):
-    path, notes = write(one), []
-    refused, kept = expected(one)
+@every_kind
+def test_the_page_takes_it_as_an_archive(nasty, write, session):
+    path, notes = write(nasty), []
+    refused, kept = expected(nasty)
     if refused:
-        for read in (lambda: session.read_upload(path.read_bytes(), path.name),
-                     lambda: read_archive(path, session.config)):  # fmt: skip
-            with pytest.raises(CorpusError, match=re.escape(refused)):
-                read()
+        with pytest.raises(CorpusError, match=re.escape(refused)):
+            session.read_upload(path.read_bytes(), path.name)
+        with pytest.raises(CorpusError, match=re.escape(refused)):
+            read_archive(path, session.config)
         return
     corpus = session.read_upload(path.read_bytes(), path.name, notes.append)
     assert corpus.titles["Judul"].tolist() == kept == read_archive(path, session.config)
-    assert len(kept) + len(corpus.rejected) == len(one.rows)
-    assert one.noted in " ".join(notes)
+    assert len(kept) + len(corpus.rejected) == len(nasty.rows)
+    assert nasty.noted in " ".join(notes)
 
 
-# A table of proposals or pairs: every row comes back, with an answer or without.
+# Commands that read proposals or pairs: every row comes back, with an answer or without.
 
 
-def refusal(one: Nasty) -> str:
-    """Return why a table of labels is refused: one that is lost might be the one that counts."""
-    return "jumlah kolom tidak sama" if one.fated(RAGGED) else one.refused
-
-
-def assert_answered(one: Nasty, told: Told, rows: list[dict[str, str]], column: str, answer: str) -> int:
+def assert_answered(
+    nasty: Nasty, said: str, rows: list[dict[str, str]], column: str, answer: str
+) -> int:
     """Assert that all rows are there in their order; return how many have an answer."""
-    assert told.status == 0, told
-    assert [row[column] for row in rows] == [harmless_cell(title) for title, _ in one.table]
+    assert [row[column] for row in rows] == [harmless_cell(title) for title, _ in nasty.table]
     answered = [row[answer] not in ("", NOT_COMPARED) for row in rows]
-    assert answered == [fate in COMPARED for _, fate in one.table]
-    misfits = [row for row, (_, fate) in enumerate(one.rows, start=2) if fate == RAGGED]
-    assert [f"baris {row} tidak diperiksa: {RAGGED}" in told.err for row in misfits] == [True] * len(
-        misfits
-    )
-    n_blank = count(r"(\d+) baris tidak berisi judul", told.err)
-    assert sum(answered) + n_blank + len(misfits) == len(rows)
-    assert len(rows) + count(r"(\d+) baris kosong", told.err) == len(one.rows)
-    assert one.noted in told.err
+    assert answered == [fate in COMPARED for _, fate in nasty.table]
+    misfits = nasty.numbered(RAGGED)
+    assert all(f"baris {row} tidak diperiksa: {RAGGED}" in said for row in misfits)
+    assert len(rows) + count(r"(\d+) baris kosong", said) == len(nasty.rows)
+    assert nasty.noted in said
     return sum(answered)
 
 
-def assert_marked(one: Nasty, rows: list[dict[str, str]]) -> None:
-    """A row that does not fit its columns says so; no text of it is lost."""
-    for (title, fate), row in zip(one.table, rows, strict=True):
+def assert_marked(nasty: Nasty, said: str, rows: list[dict[str, str]]) -> None:
+    """A row that does not fit its columns says so, no text of it is lost, and the blank are counted."""
+    for (title, fate), row in zip(nasty.table, rows, strict=True):
         assert (row["rf_label"] == NOT_COMPARED) == (fate == RAGGED)
         assert (RAGGED in (row.get("penjelasan") or "")) == (fate == RAGGED)
-        assert title.split(";")[0] in ";".join(row.values())
+        assert title in ";".join(row.values()) or harmless_cell(title) in row.values()
+    n_without = sum(fate not in COMPARED for _, fate in nasty.table) - len(nasty.numbered(RAGGED))
+    assert count(r"(\d+) baris tidak berisi judul", said) == n_without
 
 
-def named(rows: list[dict[str, str]], name: str) -> str:
-    """Return a column's own name, whatever its case."""
-    return next((key for row in rows[:1] for key in row if key.casefold() == name.casefold()), name)
-
-
-@files
-def test_every_proposal_of_it_is_checked(one, write, installation, tmp_path):
+@every_kind_or_no_rows
+def test_every_proposal_of_it_is_checked(nasty, write, installation, tmp_path):
     output = tmp_path / "hasil.csv"
-    told = run(
-        "check", "--file", write(one), "--output", output, "--model", "light",
-        "--models", installation.models,
-    )  # fmt: skip
-    if refused := one.refused:
-        assert_refused(told, refused)
+    result = installation.run("check", "--file", write(nasty), "--output", output, *LIGHT)
+    if nasty.refused:
+        assert_refused(result, nasty.refused)
         assert not output.exists()
         return
-    rows = rows_of(output)
-    assert_answered(one, told, rows, named(rows, "Judul"), "rf_label")
-    assert_marked(one, rows)
-    assert count(r"Dari (\d+) baris", told.out) == len(rows)
+    assert result.status == 0, result
+    rows = rows_of(output.read_bytes())
+    assert_answered(nasty, result.err, rows, "Judul", "rf_label")
+    assert_marked(nasty, result.err, rows)
+    assert count(r"Dari (\d+) baris", result.out) == len(rows)
 
 
-@files
-def test_the_page_checks_every_proposal_of_it(one, write, panel):
-    path = write(one)
+@every_kind_or_no_rows
+def test_the_page_checks_every_proposal_of_it(nasty, write, panel):
+    path = write(nasty)
     panel.start(path.name, path.read_bytes()).join()
     said = unescape(panel.state.html)
-    if refused := one.refused:
-        assert refused in said
+    if nasty.refused:
+        assert nasty.refused in said
         assert "judul-galat" in said
         return
-    rows = list(csv.DictReader(io.StringIO(panel._csv()[1].decode("utf-8-sig"), newline="")))
-    told = Told(0, "", said)
-    skipped = count(r"dan ([\d.]+) tidak dapat diperiksa", said) - len(one.fated(RAGGED))
-    told = Told(0, "", f"{said} {skipped} baris tidak berisi judul")
-    assert_answered(one, told, rows, named(rows, "Judul"), "simpulan")
+    rows = rows_of(panel._csv()[1])
+    n_answered = assert_answered(nasty, said, rows, "Judul", "simpulan")
+    assert count(r"dan ([\d.]+) tidak dapat diperiksa", said) == len(rows) - n_answered
     assert count(r"Dari ([\d.]+) usulan", said) == len(rows)
 
 
-@pytest.fixture(scope="module")
-def panel(session) -> ProposalsPanel:
-    return ProposalsPanel(session, read_texts())
-
-
-@pairs
-def test_every_pair_of_it_is_scored(one, write, installation, tmp_path):
+@every_kind_or_no_rows
+def test_every_pair_of_it_is_scored(nasty, write, installation, tmp_path):
     output = tmp_path / "hasil.csv"
-    told = run(
-        "score-pairs", write(one, PAIRS), output, "--model", "light", "--models", installation.models
-    )
-    if refused := one.refused:
-        assert_refused(told, refused)
+    result = installation.run("score-pairs", write(nasty, PAIRS), output, *LIGHT)
+    if nasty.refused:
+        assert_refused(result, nasty.refused)
         assert not output.exists()
         return
-    rows = rows_of(output)
-    n_scored = assert_answered(one, told, rows, named(rows, "judul_a"), "rf_label")
-    assert_marked(one, rows)
-    assert count(r"(\d+) pasangan dinilai", told.out) == n_scored
+    assert result.status == 0, result
+    rows = rows_of(output.read_bytes())
+    n_scored = assert_answered(nasty, result.err, rows, "judul_a", "rf_label")
+    assert_marked(nasty, result.err, rows)
+    assert count(r"(\d+) pasangan dinilai", result.out) == n_scored
 
 
 def test_columns_of_a_file_that_are_named_like_ours_are_kept(write, installation, tmp_path, panel):
-    one = next(one for one in NASTY if one.name == "names of our own columns")
-    output, models = tmp_path / "hasil.csv", ("--model", "light", "--models", installation.models)
-    run("check", "--file", write(one), "--output", output, *models)
-    tables = [output.read_text("utf-8-sig")]
-    run("score-pairs", write(one, PAIRS), output, *models)
-    tables.append(output.read_text("utf-8-sig"))
-    panel.start("x.csv", one.content()).join()
-    tables.append(panel._csv()[1].decode("utf-8-sig"))
+    nasty, output = BY_NAME["names of our own columns"], tmp_path / "hasil.csv"
+    installation.run("check", "--file", write(nasty), "--output", output, *LIGHT)
+    tables = [output.read_bytes()]
+    installation.run("score-pairs", write(nasty, PAIRS), output, *LIGHT)
+    tables.append(output.read_bytes())
+    panel.start("x.csv", nasty.content()).join()
+    tables.append(panel._csv()[1])
     for table in tables:
-        header, first, *_ = csv.reader(io.StringIO(table, newline=""))
+        header, first, *_ = csv.reader(io.StringIO(table.decode("utf-8-sig"), newline=""))
         assert len(header) == len(set(header))
-        assert not Counter(OURS) - Counter(first)  # The cells of these columns are their names.
+        assert not Counter(nasty_files.OURS) - Counter(
+            first
+        )  # The cells of these columns are their names.
 
 
-# Labels.
+# Labels: a row that is lost might be the one that counts.
 
 
-@pairs
-def test_it_is_learnt_from_row_by_row(one, write, installation, monkeypatch):
-    def learnt(outputs: Path, name: str, labels: object, *_: object, **__: object) -> None:
-        seen.append(labels)
+def refusal_of_labels(nasty: Nasty) -> str:
+    return "jumlah kolom tidak sama" if nasty.numbered(RAGGED) else nasty.refused
+
+
+@every_kind
+def test_it_is_learnt_from_row_by_row(nasty, write, installation, monkeypatch):
+    def learn(outputs: Path, name: str, labels: object, *_: object, **__: object) -> None:
+        learnt.append(labels)
         raise LabelError("sampai di sini")
 
-    monkeypatch.setattr(retraining, "retrain", learnt)
-    seen: list = []
-    told = run(
-        "retrain", "light", "--labels", write(one, PAIRS), "--no-feedback",
-        "--models", installation.models,
-    )  # fmt: skip
-    bad = [row for row, (_, fate) in enumerate(one.rows, start=2) if fate not in (*COMPARED, LINE)]
-    if refused := refusal(one):
-        assert_refused(told, refused)
-    elif bad:
-        assert_refused(told, f"baris {bad[0]}: judul_a kosong atau tidak berisi kata")
-    else:
-        assert_refused(told, "sampai di sini")
-        n_answers = count(r"berlabel dari (\d+) jawaban", told.out)
-        assert n_answers + count(r"(\d+) baris kosong", told.err) == len(one.rows)
-        assert seen[0].pairs["judul_a"].tolist() == [title.strip() for title, _ in one.table]
-        assert one.noted in told.err
+    monkeypatch.setattr(retraining, "retrain", learn)
+    learnt: list = []
+    result = installation.run("retrain", "light", "--labels", write(nasty, PAIRS), "--no-feedback")
+    bad = [row for row, (_, fate) in enumerate(nasty.rows, start=2) if fate not in (*COMPARED, LINE)]
+    wordless = f"baris {bad[0]}: judul_a kosong atau tidak berisi kata" if bad else ""
+    if refused := refusal_of_labels(nasty) or wordless:
+        assert_refused(result, refused)
+        assert not learnt
         return
-    assert not seen
+    assert_refused(result, "sampai di sini")
+    n_answers = count(r"berlabel dari (\d+) jawaban", result.out)
+    assert n_answers + count(r"(\d+) baris kosong", result.err) == len(nasty.rows)
+    assert learnt[0].pairs["judul_a"].tolist() == [title.strip() for title, _ in nasty.table]
+    assert nasty.noted in result.err
 
 
-@files
-def test_it_is_no_file_of_gold_pairs(one, write, installation, tmp_path):
+@every_kind
+def test_it_is_no_file_of_gold_pairs(nasty, write, installation, tmp_path):
     labels = tmp_path / "label.csv"
     labels.write_text("judul_a,judul_b,label\nDeteksi Hoaks,Prediksi Beras,tidak\n")
-    told = run(
-        "retrain", "light", "--labels", labels, "--no-feedback", "--gold", write(one),
-        "--models", installation.models,
-    )  # fmt: skip
-    assert_refused(told, "kolom" if one.refused in ("", "tidak ada di", "2 kali") else one.refused)
+    result = installation.run(
+        "retrain", "light", "--labels", labels, "--no-feedback", "--gold", write(nasty)
+    )
+    assert_refused(result, "kolom" if nasty.refused in ("", "2 kali") else nasty.refused)
 
 
-@pairs
-def test_it_is_read_as_the_answers_of_a_labeller(one, tmp_path):
-    path = tmp_path / "label-p1.csv"
-    path.write_bytes(content := one.content(ANSWERS))
-    blank = [row for row, (title, _) in enumerate(one.rows, start=2) if not title.strip() and _ != LINE]
-    if refused := refusal(one) or (f"Baris {blank[0]} tidak lengkap" if blank else ""):
+@every_kind
+def test_it_is_read_as_the_answers_of_a_labeller(nasty, tmp_path):
+    path, content = tmp_path / "label-p1.csv", nasty.content(nasty_files.ANSWERS)
+    path.write_bytes(content)
+    blank = [
+        row for row, (title, fate) in enumerate(nasty.rows, 2) if not title.strip() and fate != LINE
+    ]
+    if refused := refusal_of_labels(nasty) or (f"Baris {blank[0]} tidak lengkap" if blank else ""):
         for read in (lambda: read_answers(path), lambda: LabelingSession(tmp_path, "p1", [])):
             with pytest.raises(LabelError, match="rusak dan tidak diubah.*" + re.escape(refused)):
                 read()
         assert path.read_bytes() == content
         return
     before = read_answers(path)
-    assert [answer.pair[0] for answer in before] == [title for title, _ in one.table]
+    assert [answer.pair[0] for answer in before] == [title for title, _ in nasty.table]
     LabelingSession(tmp_path, "p1", [("Kopi Luwak", "Teh Hijau")]).answer("ragu")
     after = read_answers(path)
     assert [(a.key, a.label, a.time) for a in after[:-1]] == [(b.key, b.label, b.time) for b in before]
@@ -462,10 +484,10 @@ def test_it_is_read_as_the_answers_of_a_labeller(one, tmp_path):
 # What no table can be: an index, a backup, a folder of models or logs, settings.
 
 
-@files
-def test_it_is_nothing_else(one, write, installation, tmp_path, monkeypatch):
-    path, models = write(one), ("--models", installation.models)
-    content = path.read_bytes()
+@every_kind
+def test_it_is_nothing_else(nasty, write, installation, monkeypatch):
+    path = write(nasty)
+    content, models = path.read_bytes(), ("--models", installation.models)
     for arguments, words in (
         (("check", QUERY, "--index", path, *models), "bukan folder indeks"),
         (("index", "info", path, *models), "bukan folder indeks"),
@@ -478,23 +500,17 @@ def test_it_is_nothing_else(one, write, installation, tmp_path, monkeypatch):
     ):
         assert_refused(run(*arguments), words)
     monkeypatch.setenv("JUDUL_CONFIG", str(path))
-    told = run("check", QUERY, *models)
-    if content.removeprefix(b"\xef\xbb\xbf").strip():
-        assert_refused(told, "bukan TOML yang benar")
-    else:
-        assert told.status == 0, told
+    assert_refused(installation.run("check", QUERY), "bukan TOML yang benar")
     assert path.read_bytes() == content
 
 
-@files
-def test_it_is_set_aside_whole_where_rows_of_the_log_are_expected(one, tmp_path):
-    content = one.content()
+@every_kind
+def test_it_is_set_aside_whole_where_rows_of_the_log_are_expected(nasty, tmp_path):
+    content = nasty.content()
     (tmp_path / SPOOL_FILE).write_bytes(content)
-    log = UsageLog(tmp_path)
-    assert log.bring_in() == 0
+    assert UsageLog(tmp_path).bring_in() == 0
     lines = [line for line in content.split(b"\n") if line]
-    aside = (tmp_path / DAMAGED_FILE).read_bytes() if lines else b""
-    assert aside == b"".join(line + b"\n" for line in lines)
+    assert (tmp_path / DAMAGED_FILE).read_bytes() == b"".join(line + b"\n" for line in lines)
 
 
 FACTS = {
@@ -511,52 +527,40 @@ FACTS = {
 
 @pytest.mark.parametrize("name", FACTS)
 def test_nonsense_in_the_facts_of_a_model_an_index_or_a_backup(name, installation, tmp_path):
-    models = shutil.copytree(installation.models, tmp_path / "outputs")
-    index = shutil.copytree(installation.index, tmp_path / "indeks")
-    (index / "index.json").write_bytes(FACTS[name])
-    assert_refused(run("check", QUERY, "--index", index, "--models", models), "judul index build")
-    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+    copy, backup = installation.copy(tmp_path), tmp_path / "x.zip"
+    (copy.index / "index.json").write_bytes(FACTS[name])
+    assert_refused(copy.run("check", QUERY, "--index", copy.index), "judul index build")
+    with zipfile.ZipFile(backup, "w") as archive:
         archive.writestr("manifest.json", FACTS[name])
-    assert_refused(run("govern", "restore", tmp_path / "x.zip", "--models", models), "cadangan")
-    (models / "light" / "metadata.json").write_bytes(FACTS[name])
-    assert_refused(run("check", QUERY, "--models", models), "make run")
-    assert run("models", "list", "--models", models).status == 0
+    assert_refused(copy.run("govern", "restore", backup), "cadangan")
+    (copy.models / "light" / "metadata.json").write_bytes(FACTS[name])
+    assert_refused(copy.run("check", QUERY), "make run")
+    assert copy.run("models", "list").status == 0
 
 
 @pytest.mark.parametrize("facts", [{}, {"name": None}, {"name": ["light"]}, {"name": "\0"}])
 def test_a_model_whose_name_is_not_told_is_answered_with_a_sentence(facts, installation, tmp_path):
-    models = shutil.copytree(installation.models, tmp_path / "outputs")
-    path = models / "light" / "metadata.json"
+    copy = installation.copy(tmp_path)
+    path = copy.models / "light" / "metadata.json"
     metadata = json.loads(path.read_text())
     del metadata["name"]
     path.write_text(json.dumps({**metadata, **facts}))
-    for arguments in (
-        ("check", QUERY),
-        ("check", QUERY, "--model", "light"),
-        ("models", "show", "light"),
-    ):
-        assert_refused(run(*arguments, "--models", models), "metadata.json tidak sama")
-    checked = run("govern", "check", "--models", models)
+    for arguments in (("check", QUERY), ("check", QUERY, *LIGHT), ("models", "show", "light")):
+        assert_refused(copy.run(*arguments), "metadata.json tidak sama")
+    checked = copy.run("govern", "check")
     assert checked.status == 1
     assert "metadata.json tidak sama" in checked.out
     assert "Traceback" not in checked.err
 
 
-DEEP = "a = " + "[" * 100_000
-
-
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (DEEP.encode(), "bukan TOML"),
-        (b"port = " + b"9" * 5_000, "bukan TOML"),
+        (b"a = " + b"[" * 100_000, "bukan TOML"), (b"port = " + b"9" * 5_000, "bukan TOML"),
         (b"port = 99999999999999999999", "bilangan bulat"),
-        (b"port = 1979-05-27", "port tidak dapat dipakai"),
-        (b"port = inf", "bilangan bulat"),
-        (b"port = [1, 2]", "port tidak dapat dipakai"),
-        (b"[port]\nx = 1", "port tidak dapat dipakai"),
-        (b"port = 1\nport = 2", "bukan TOML"),
-        (b"threshold = inf", "threshold"),
+        (b"port = 1979-05-27", "port tidak dapat dipakai"), (b"port = inf", "bilangan bulat"),
+        (b"port = [1, 2]", "port tidak dapat dipakai"), (b"[port]\nx = 1", "port tidak dapat dipakai"),
+        (b"port = 1\nport = 2", "bukan TOML"), (b"threshold = inf", "threshold"),
         (b'models = "a\\u0000b"', "Berikan nama folder"),
         (b'[corpora]\nA = "a\\u0000b"', "[corpora] harus berupa"),
         (b'[corpora]\nA = ""', "[corpora] harus berupa"),
@@ -564,10 +568,8 @@ DEEP = "a = " + "[" * 100_000
         (b"[ab_test]\nlight = inf", "[ab_test] harus berupa"),
         (b"[ab_test]\nlight = nan", "[ab_test] harus berupa"),
         (b"[ab_test]\nlight = " + b"9" * 400, "[ab_test] harus berupa"),
-        (b'"\\u001b[2J" = 1', "tidak dikenal"),
-        (b'host = "a\\nb"', "host"),
-        ("port = 9001".encode("utf-16"), "bukan TOML"),
-        (b"# \xe9\nport = 9001", "bukan TOML"),
+        (b'"\\u001b[2J" = 1', "tidak dikenal"), (b'host = "a\\nb"', "host"),
+        ("port = 9001".encode("utf-16"), "bukan TOML"), (b"# \xe9\nport = 9001", "bukan TOML"),
         (b"\0", "bukan TOML"),
     ],
 )  # fmt: skip
@@ -588,50 +590,40 @@ def test_settings_may_begin_with_a_mark(installation, tmp_path, monkeypatch):
 # Files that are none, and names that are strange.
 
 
-@pytest.fixture
-def strange(tmp_path) -> dict[str, Path]:
-    folder, loop, nowhere = tmp_path / "folder.csv", tmp_path / "putar.csv", tmp_path / "hilang.csv"
-    folder.mkdir()
-    loop.symlink_to(loop)
-    nowhere.symlink_to(tmp_path / "tidak-ada.csv")
-    return {
-        "folder": folder, "loop": loop, "nowhere": nowhere, "nothing": Path("/dev/null"),
-        "without end": Path("/dev/zero"), "long": tmp_path / ("x" * 300), "empty": Path(),
-        "beyond": tmp_path / "judul.csv" / "x.csv", "new": tmp_path / "baru\x1b[2J.csv",
-    }  # fmt: skip
-
-
 READERS: dict[str, Callable[[Path, Path], tuple[object, ...]]] = {
-    "check --file": lambda path, out: ("check", "--file", path, "--output", out, "--model", "light"),
-    "check --corpus": lambda path, out: ("check", QUERY, "--corpus", path, "--model", "light"),
-    "index build": lambda path, out: ("index", "build", path, out, "--model", "light"),
-    "dedup": lambda path, out: ("dedup", path, "--output", out, "--model", "light"),
-    "score-pairs": lambda path, out: ("score-pairs", path, out, "--model", "light"),
+    "check --file": lambda path, out: ("check", "--file", path, "--output", out, *LIGHT),
+    "check --corpus": lambda path, out: ("check", QUERY, "--corpus", path, *LIGHT),
+    "index build": lambda path, out: ("index", "build", path, out, *LIGHT),
+    "dedup": lambda path, out: ("dedup", path, "--output", out, *LIGHT),
+    "score-pairs": lambda path, out: ("score-pairs", path, out, *LIGHT),
     "retrain": lambda path, out: ("retrain", "light", "--labels", path, "--no-feedback"),
     "run": lambda path, out: ("run", "--data", path),
     "restore": lambda path, out: ("govern", "restore", path),
 }
 
 
-def models_of(command: str, installation: Installation) -> tuple[object, ...]:
-    return () if command == "run" else ("--models", installation.models)
+def run_reader(command: str, path: Path, out: Path, installation: Installation) -> Result:
+    arguments = READERS[command](path, out)
+    return run(*arguments) if command == "run" else installation.run(*arguments)
 
 
 @pytest.mark.parametrize("command", READERS)
-def test_what_is_no_file_is_named(command, strange, installation, tmp_path):
+def test_what_is_no_file_is_named(command, installation, tmp_path):
+    folder, loop, nowhere = (tmp_path / f"{name}.csv" for name in ("folder", "putar", "hilang"))
+    folder.mkdir()
+    loop.symlink_to(loop)
+    nowhere.symlink_to(tmp_path / "tidak-ada.csv")
     (tmp_path / "judul.csv").write_bytes(b"")
-    words = {
-        "folder": "folder", "loop": "link", "nowhere": "tidak ditemukan", "long": "terlalu panjang",
-        "beyond": "berkas", "new": "tidak ditemukan", "nothing": "bukan berkas",
-        "without end": "bukan berkas",
-    }  # fmt: skip
     out = tmp_path / "hasil"
-    for kind, path in strange.items():
-        told = run(*READERS[command](path, out), *models_of(command, installation))
-        assert_refused(told, "")
-        sentence = told.err.lower()
-        is_other = command in ("check --corpus", "restore")  # A folder may be an index.
-        assert is_other or words.get(kind, "") in sentence, (kind, sentence)
+    for path, words in {
+        folder: "folder", loop: "link", nowhere: "tidak ditemukan", Path("/dev/null"): "bukan berkas",
+        Path("/dev/zero"): "bukan berkas", tmp_path / ("x" * 300): "terlalu panjang", Path(): "",
+        tmp_path / "judul.csv" / "x.csv": "berkas", tmp_path / "baru\x1b[2J.csv": "tidak ditemukan",
+    }.items():  # fmt: skip
+        result = run_reader(command, path, out, installation)
+        # Where a folder may be an index or a backup is asked for, other words are said.
+        assert_refused(result, "")
+        assert command in ("check --corpus", "restore") or words in result.err.lower(), (path, result)
         assert not out.exists()
 
 
@@ -642,8 +634,7 @@ def test_what_may_not_be_read_is_named(command, installation, tmp_path):
     path.chmod(0)
     if os.access(path, os.R_OK):
         pytest.skip("whoever runs this may read everything")
-    told = run(*READERS[command](path, tmp_path / "x"), *models_of(command, installation))
-    assert_refused(told, "izin")
+    assert_refused(run_reader(command, path, tmp_path / "x", installation), "izin")
 
 
 @pytest.mark.parametrize(
@@ -662,18 +653,18 @@ def test_what_may_not_be_read_is_named(command, installation, tmp_path):
 )
 def test_a_strange_name_is_a_name(name, installation, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    source, target = tmp_path / name, tmp_path / f"hasil{name}"
-    source.write_bytes(csv_text([["Judul"], *([title] for title in ASCII)]).encode())
-    relative = Path("./") / name if not name.startswith("-") else f"--file={name}"
-    models = ("--model", "light", "--models", installation.models)
-    argument = (relative,) if name.startswith("-") else ("--file", relative)
-    told = run("check", *argument, "--output", target, *models)
-    assert told.status == 0, told
-    assert len(rows_of(target)) == 3
-    assert "\x1b" not in told.err
-    wrong = tmp_path / f"salah{name}"
+    target, wrong = tmp_path / f"hasil{name}", tmp_path / f"salah{name}"
+    (tmp_path / name).write_bytes(
+        nasty_files.csv_text([["Judul"], *([title] for title in ASCII)]).encode()
+    )
+    source = (f"--file={name}",) if name.startswith("-") else ("--file", Path(name))
+    result = installation.run("check", *source, "--output", target, *LIGHT)
+    assert result.status == 0, result
+    assert len(rows_of(target.read_bytes())) == 3
+    assert "\x1b" not in result.err
     wrong.write_bytes(b"Nama\nAni\n")
-    assert_refused(run("check", "--file", wrong, "--output", target, *models), "Kolom 'Judul' tidak ada")
+    refused = installation.run("check", "--file", wrong, "--output", target, *LIGHT)
+    assert_refused(refused, "Kolom 'Judul' tidak ada")
 
 
 def test_a_pipe_is_read_to_its_end(installation, tmp_path):
@@ -681,33 +672,32 @@ def test_a_pipe_is_read_to_its_end(installation, tmp_path):
     os.mkfifo(path)
     writer = threading.Thread(target=path.write_bytes, args=(NASTY[0].content(),), daemon=True)
     writer.start()
-    told = run("check", "--file", path, "--output", tmp_path / "hasil.csv", "--model", "light",
-               "--models", installation.models)  # fmt: skip
+    result = installation.run("check", "--file", path, "--output", tmp_path / "hasil.csv", *LIGHT)
     writer.join(timeout=10)
-    assert told.out.startswith("Dari 3 baris"), told
+    assert result.out.startswith("Dari 3 baris"), result
 
 
 # What is left in the log.
 
 
 def test_every_nasty_title_that_is_answered_is_in_the_log(installation, tmp_path, monkeypatch):
-    titles = [pair for one in NASTY for pair in one.rows if len(pair[0]) < 2_000 and pair[1] in COMPARED]
-    path = tmp_path / "usulan.csv"
-    path.write_text(csv_text([["Judul"], *([title] for title, _ in titles)]), newline="")
-    models = shutil.copytree(installation.models, tmp_path / "outputs")
+    titles = [
+        title for nasty in NASTY for title in nasty.numbered(*COMPARED).values() if len(title) < 2_000
+    ]
+    path, copy = tmp_path / "usulan.csv", installation.copy(tmp_path)
+    path.write_text(nasty_files.csv_text([["Judul"], *([title] for title in titles)]), newline="")
     monkeypatch.setenv("JUDUL_LOG", "true")
     monkeypatch.setenv("JUDUL_LOG_TEXT", "true")
-    told = run("check", "--file", path, "--output", tmp_path / "x.csv", "--model", "light",
-               "--models", models)  # fmt: skip
-    assert told.status == 0, told
-    assert (models / "logs" / DATABASE_FILE).is_file()
-    with opened_database(sqlite_url(models / "logs")) as engine:
-        logged = [" ".join(row["query_text"].split()) for row in read_table(engine, predictions)]
-    assert sorted(logged) == sorted(" ".join(title.split()) for title, _ in titles)
-    assert run("monitor", "--models", models, "--format", "json").status == 0
+    result = copy.run("check", "--file", path, "--output", tmp_path / "x.csv", *LIGHT)
+    assert result.status == 0, result
+    assert (copy.models / "logs" / database.DATABASE_FILE).is_file()
+    with database.opened_database(database.sqlite_url(copy.models / "logs")) as engine:
+        rows = database.read_table(engine, database.predictions)
+        logged = [" ".join(row["query_text"].split()) for row in rows]
+    assert sorted(logged) == sorted(" ".join(title.split()) for title in titles)
+    assert copy.run("monitor", "--format", "json").status == 0
 
 
 def test_a_title_that_is_no_text_is_answered(installation):
-    told = run("check", "Deteksi \udcff Hoaks", "--model", "light", "--models", installation.models,
-               "--format", "json")  # fmt: skip
-    assert json.loads(told.out)["judul"] == "Deteksi \udcff Hoaks"
+    result = installation.run("check", "Deteksi \udcff Hoaks", *LIGHT, "--format", "json")
+    assert json.loads(result.out)["judul"] == "Deteksi \udcff Hoaks"
