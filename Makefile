@@ -1,6 +1,6 @@
 # Every target works in the project's own .venv, or in an activated conda environment.
 .DEFAULT_GOAL := help
-.PHONY: help install run app test faults lint format notebooks lab lock bench clean
+.PHONY: help install run app test test-slow lint format notebooks lab lock bench clean
 
 ifneq ($(filter-out base,$(CONDA_DEFAULT_ENV)),)
 BIN := $(CONDA_PREFIX)/bin
@@ -21,7 +21,7 @@ TOKEN ?=
 ARGS ?=
 
 help: ## Show this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
 
 install: $(STAMP) ## Make the environment from the lock
 
@@ -40,29 +40,30 @@ run: $(STAMP) ## Run the notebooks that are out of date (DATA=, OUT=, REPORTS=, 
 app: $(STAMP) ## Serve the page that checks titles (PORT=, HOST=, TOKEN=)
 	@$(if $(TOKEN),JUDUL_TOKEN="$(TOKEN)") $(BIN)/judul app $(if $(PORT),--port "$(PORT)") $(if $(HOST),--host "$(HOST)")
 
-test: $(STAMP) ## Unit tests, and the notebooks against their stored outputs
-	@$(MAKE) --no-print-directory --jobs=2 --keep-going test-rest test-run test-notebooks
+# Threads of BLAS beside two workers would only wait for a core.
+test test-slow: export OPENBLAS_NUM_THREADS = 1
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+# Strictly against their stored outputs, in a copy: a notebook writes beside itself.
+NBVAL := $(BIN)/python -m pytest -p no:doctest -o addopts= -n 2 --dist loadfile --nbval
+LONG := notebooks/06_evaluation.ipynb
 
-# The tests in three parts, two at a time, a core each: what shares one full run is shown as it goes, the
-# others when they are done. Threads of BLAS beside them would only wait for a core.
-.PHONY: test-run test-rest test-notebooks
-test-run test-rest test-notebooks: export OPENBLAS_NUM_THREADS = 1
-test-run:
-	$(BIN)/python -m pytest -m run
-
-test-rest:
-	@mkdir -p build
-	@$(BIN)/python -m pytest -m "not run" >build/test-rest.log 2>&1; \
-	  status=$$?; cat build/test-rest.log; exit $$status
-
-test-notebooks:
+test: $(STAMP) ## Unit tests, and the notebooks against their stored outputs; minutes
+	$(PYTEST) -m "not slow"
 	@rm -rf build/nbval && mkdir -p build/nbval && cp -r notebooks data build/nbval/
-	@$(BIN)/python -m pytest -p no:doctest -o addopts= --nbval build/nbval/notebooks >build/test-notebooks.log 2>&1; \
-	  status=$$?; cat build/test-notebooks.log; exit $$status
+	$(NBVAL) $(addprefix build/nbval/,$(filter-out $(LONG),$(wildcard notebooks/*.ipynb)))
 
-faults: export OPENBLAS_NUM_THREADS = 1
-faults: $(STAMP) ## Kill all that writes, fill its disk, start it twice: twenty rounds each, with a table
-	@JUDUL_FAULT_ROUNDS=$${JUDUL_FAULT_ROUNDS:-20} $(BIN)/python -m pytest -q -rs tests/test_faults.py
+test-slow: $(STAMP) build/mlflow ## What takes longer: a full run, the evaluation, faults, cluster, servers, MLflow
+	JUDUL_FAULT_ROUNDS=$${JUDUL_FAULT_ROUNDS:-20} $(PYTEST) -rs tests/test_faults.py
+	$(PYTEST) -rs -m slow
+	PYTHONPATH=. build/mlflow/bin/python -m pytest -q tests/governance/test_tracking.py
+	@rm -rf build/nbval && mkdir -p build/nbval && cp -r notebooks data build/nbval/
+	$(NBVAL) build/nbval/$(LONG)
+
+# MLflow wants other versions than the lock has; an environment of its own tests with it.
+build/mlflow: pyproject.toml
+	$(BIN)/python -m venv $@
+	$@/bin/python -m pip install --quiet --disable-pip-version-check ".[mlflow]" hypothesis pytest
+	@touch $@
 
 lint: $(STAMP) ## Style and types
 	$(BIN)/ruff check

@@ -9,10 +9,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import hypothesis
+import nbformat
 import pandas as pd
 import pytest
 
@@ -20,6 +21,8 @@ from judul_lib.checking.registry import Model, load_model
 from judul_lib.cli.main import main
 from judul_lib.core.settings import FULL, LIGHT
 from judul_lib.core.storage import sha256_of
+from judul_lib.reports.pipeline import STAGES
+from judul_lib.reports.rendering import render_index, render_report
 from judul_lib.study.corpus import Corpus, read_corpus
 from judul_lib.study.estimators import fit_vectorizer
 from judul_lib.study.labeling import LabeledPairs, label_pairs
@@ -85,10 +88,19 @@ def assert_refused(result: subprocess.CompletedProcess[str], *words: str) -> Non
 
 @pytest.hookimpl(tryfirst=True)  # Before ``-m`` chooses by the marks.
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs the one full run: `make test` does that and the rest at the same time."""
+    """Mark as slow what needs a full run or a database server; `make test-slow` has time for it."""
     for item in items:
-        if "finished_run" in getattr(item, "fixturenames", ()):
-            item.add_marker("run")
+        values = getattr(getattr(item, "callspec", None), "params", {}).values()
+        if "finished_run" in getattr(item, "fixturenames", ()) or "postgresql" in values:
+            item.add_marker("slow")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_waiting_for_the_disk() -> Iterator[None]:
+    """Let nothing wait until the disk has written: no test pulls the plug."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda handle: None)
+        yield
 
 
 def spoil(folder: Path, model: str, *, with_hashes: bool = True) -> Path:
@@ -166,6 +178,34 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     result = judul_process("run", *folders, *SMALL_RUN)
     assert result.returncode == 0, result.stderr
     return Run(folder / "outputs", folder / "reports", result.stdout, exploded)
+
+
+@dataclass(frozen=True)
+class Installation:
+    """Models and reports as a run makes them: trained on a small grid, from the stored notebooks."""
+
+    outputs: Path
+    reports: Path
+
+
+@pytest.fixture(scope="session")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    folder = tmp_path_factory.mktemp("installation")
+    outputs, reports = folder / "outputs", folder / "reports"
+    for name in ("light", "structured"):
+        shutil.copytree(PROJECT / "outputs" / name, outputs / name)
+    corpus = read_corpus(DATA)
+    titles, processed = corpus.titles["Judul"].tolist(), corpus.titles["judul_proc"].tolist()
+    labeled = label_pairs(fit_vectorizer(processed, FULL).transform(processed))
+    profile = replace(FULL, grid={name: values[:1] for name, values in FULL.grid.items()})
+    package_model(train_model(titles, processed, labeled.pairs, profile), corpus, outputs / "full")
+    reports.mkdir()
+    notebooks = {path.stem: nbformat.read(path, 4) for path in (PROJECT / "notebooks").glob("*.ipynb")}
+    for name, notebook in notebooks.items():
+        (reports / f"{name}.html").write_text(render_report(notebook), encoding="utf-8")
+    pages = {f"{stage.notebook}.html": notebooks[stage.notebook] for stage in STAGES}
+    (reports / "index.html").write_text(render_index(pages, DATA.name), encoding="utf-8")
+    return Installation(outputs, reports)
 
 
 @pytest.fixture(scope="session")

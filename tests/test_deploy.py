@@ -28,6 +28,7 @@ def assignments(body):
     return dict(part.split("=", 1) for part in shlex.split(body))
 
 
+@pytest.mark.slow
 def test_the_steps_of_the_image_lead_to_a_healthy_page(tmp_path):
     root, environment, commands = tmp_path / "app", {}, {}
     root.mkdir()

@@ -1,7 +1,7 @@
 """Killed at any moment, on a full disk, two at once: what was there is there, and a second run is whole.
 
 `JUDUL_FAULT_ROUNDS` says how often each work is disturbed, `JUDUL_FAULT_SEED` when;
-`make faults` takes twenty rounds and shows a table. The works are in `tests/faults.py`.
+`make test-slow` takes twenty rounds; without `-n` a table is shown. The works are in `tests/faults.py`.
 """
 
 import multiprocessing

@@ -11,7 +11,6 @@ from judul_lib.core.errors import ConfigError, describe_os_error
 from judul_lib.core.settings import DECISION_THRESHOLD, ELSEWHERE, ELSEWHERE_LABELS, MODEL_TITLES
 
 CONFIG_FILE, CONFIG_VARIABLE = "judul.toml", "JUDUL_CONFIG"
-LANGUAGES = ("id", "en")
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -40,8 +39,6 @@ class Config:
         Largest file of titles that the page takes.
     host, port : str, int
         Where the page listens.
-    language : {"id", "en"}
-        Of the page's words and numbers; reasons, and messages about files, are Indonesian.
     log : bool
         Whether answers, opinions and faults are written down (`judul_lib.usage.log`).
     log_text : bool
@@ -71,7 +68,6 @@ class Config:
     max_rows: int = 100_000
     host: str = "localhost"
     port: int = 8866
-    language: str = "id"
     log: bool = True
     log_text: bool = False
     mlflow: bool = False
@@ -272,7 +268,6 @@ _READERS: Mapping[str, tuple[Callable[[str], Any], str]] = {
     "max_rows": _whole(1, 10_000_000),
     "host": (_word, "Berikan nama atau alamat, misalnya localhost."),
     "port": _whole(1, 65_535),
-    "language": _one_of(*LANGUAGES),
     **dict.fromkeys(_SWITCHES, (_switch, "Tulis true atau false.")),
     "ready_kernels": _whole(0, 32),
     "max_pages": _whole(1, 10_000),

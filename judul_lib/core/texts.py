@@ -1,57 +1,29 @@
-"""The words that the page shows, in each of its languages."""
+"""The sentences and words that the page and its figures show."""
 
 import tomllib
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from judul_lib.core.formatting import number
-
 TEXTS_FILE = Path(__file__).with_name("texts.toml")
 
 
-class Texts:
-    """Words by their keys; a key that does not exist is an error, not a blank.
+def page_text(key: str, **values: Any) -> str:
+    """Return the text of a key, its ``{names}`` filled in.
+
+    Raises
+    ------
+    KeyError
+        There is no such key: a mistake in the code, never a blank on the page.
 
     Examples
     --------
-    >>> Texts({"closest": "Closest of {n}"})("closest", n=3)
-    'Closest of 3'
+    >>> page_text("choose")
+    'Tampilkan alasan untuk judul ini'
     """
-
-    def __init__(self, words: Mapping[str, str]) -> None:
-        self._words = words
-
-    def __call__(self, key: str, **values: Any) -> str:
-        """Return the words of a key, its ``{names}`` filled in."""
-        return self._words[key].format(**values)
-
-    @property
-    def separators(self) -> str:
-        """The decimal mark and what stands between thousands, as plotly takes them."""
-        return self._words.get("separators", ",.")
-
-    def number(self, value: Any, decimals: int = 3) -> str:
-        """Write a number as readers of this language do.
-
-        Examples
-        --------
-        >>> Texts({"separators": ".,"}).number(1234.5, 1)
-        '1,234.5'
-        """
-        return number(value, decimals).translate(str.maketrans(",.", self.separators))
+    return _texts()[key].format(**values)
 
 
 @cache
-def read_texts(language: str = "id") -> Texts:
-    """Return the words of a language.
-
-    Examples
-    --------
-    >>> read_texts("id")("choose")
-    'Tampilkan alasan untuk judul ini'
-    >>> read_texts("en")("known_corpus", name="Archive", n=3)
-    'Archive (3 titles)'
-    """
-    return Texts(tomllib.loads(TEXTS_FILE.read_text(encoding="utf-8"))[language])
+def _texts() -> dict[str, str]:
+    return tomllib.loads(TEXTS_FILE.read_text(encoding="utf-8"))

@@ -8,8 +8,9 @@ import numpy as np
 import plotly.graph_objects as go
 
 from judul_lib.checking.matches import Evidence, Matches
+from judul_lib.core.formatting import number
 from judul_lib.core.settings import ASK, DIFFERENT, SIMILAR
-from judul_lib.core.texts import Texts, read_texts
+from judul_lib.core.texts import page_text
 from judul_lib.figures.result_html import part_title, verdict_title
 from judul_lib.figures.style import (
     ACCENT,
@@ -65,9 +66,8 @@ def told_apart(titles: Sequence[str]) -> list[str]:
     return names
 
 
-def match_bars(matches: Matches, *, texts: Texts | None = None) -> go.Figure:
+def match_bars(matches: Matches) -> go.Figure:
     """Probability of each match, the likeliest on top, the threshold drawn."""
-    texts = texts or read_texts()
     names = [f"{k + 1}. {name}" for k, name in enumerate(told_apart(matches.titles))]
     figure = go.Figure()
     for label, (colour, pattern) in _LABEL_STYLE.items():
@@ -75,28 +75,28 @@ def match_bars(matches: Matches, *, texts: Texts | None = None) -> go.Figure:
         if rows:
             figure.add_bar(
                 x=rounded(matches.probability[rows], 3), y=rows, orientation="h",
-                name=verdict_title(label, texts=texts),
+                name=verdict_title(label),
                 marker={"color": colour, "pattern": {"shape": pattern, **_PATTERN}},
-                text=[texts.number(float(p), 2) for p in matches.probability[rows]],
+                text=[number(float(p), 2) for p in matches.probability[rows]],
                 textposition="outside", cliponaxis=False,
                 customdata=[plain(matches.titles[k], 120) for k in rows],
                 hovertemplate="%{customdata}: %{x}<extra></extra>",
             )  # fmt: skip
     height = 150 + 26 * len(matches)
-    layout = {"barmode": "overlay", "separators": texts.separators}
-    style(figure, texts("bars_title", n=len(matches)), height=height, **layout)
+    layout = {"barmode": "overlay", "separators": ",."}
+    style(figure, page_text("bars_title", n=len(matches)), height=height, **layout)
     figure.add_vline(x=matches.threshold, line={"color": PRIMARY, "dash": "dash"})
     below = {"y": 0, "yref": "container", "yanchor": "bottom", "x": 0, "xref": "container"}
     figure.update_layout(showlegend=True, legend=below, margin={"t": 50, "b": 95})
     # Room for the numbers, and no tick above 1.
-    figure.update_xaxes(title=texts("chance_axis"), title_font=_SMALL, range=[0, 1.19])
+    figure.update_xaxes(title=page_text("chance_axis"), title_font=_SMALL, range=[0, 1.19])
     return figure.update_yaxes(
         tickvals=list(range(len(names))), ticktext=names, range=[len(names) - 0.4, -0.6],
         ticksuffix=" ", tickfont=_SMALL, gridcolor="rgba(0,0,0,0)",
     )  # fmt: skip
 
 
-def evidence_waterfall(evidence: Evidence, title: str, *, texts: Texts | None = None) -> go.Figure:
+def evidence_waterfall(evidence: Evidence, title: str) -> go.Figure:
     """Walk from where the model starts to its answer for one title, part by part.
 
     Parameters
@@ -105,16 +105,15 @@ def evidence_waterfall(evidence: Evidence, title: str, *, texts: Texts | None = 
     title : str
         The title that is compared with the proposed one.
     """
-    texts = texts or read_texts()
     parts = dict(sorted(evidence.parts.items(), key=lambda part: -abs(part[1])))
     values = rounded([evidence.base, *parts.values(), evidence.total], 4)
-    names = [texts("base"), *(part_title(name, texts=texts) for name in parts), texts("total")]
+    names = [page_text("base"), *(part_title(name) for name in parts), page_text("total")]
     signed = [f"{value:+.2f}".replace("-", "−") for value in values]
     shown = [f"{name} ({value})" for name, value in zip(names, signed, strict=True)]
     figure = go.Figure(
         go.Waterfall(
             orientation="h", x=values, cliponaxis=False,
-            y=[text.replace(".", texts.separators[0]) for text in shown],
+            y=[text.replace(".", ",") for text in shown],
             measure=["absolute", *["relative"] * len(parts), "total"],
             # A waterfall takes no pattern: three tones, and the sign beside each name.
             increasing={"marker": {"color": RISE, "line": {"color": PRIMARY, "width": 1}}},
@@ -123,15 +122,15 @@ def evidence_waterfall(evidence: Evidence, title: str, *, texts: Texts | None = 
             hovertemplate="%{y}<extra></extra>",
         )
     )  # fmt: skip
-    answer = texts("probability", p=texts.number(evidence.probability, 2))
-    heading = f"{texts('why_title')}<br><sub>{answer}<br>{plain(title, 38)}</sub>"
-    style(figure, heading, height=130 + 34 * len(names), separators=texts.separators)
+    answer = page_text("probability", p=number(evidence.probability, 2))
+    heading = f"{page_text('why_title')}<br><sub>{answer}<br>{plain(title, 38)}</sub>"
+    style(figure, heading, height=130 + 34 * len(names), separators=",.")
     ends = np.cumsum([evidence.base, *parts.values()])
     low, high = min(0, ends.min()), max(0, ends.max())
     room = 0.04 * (high - low)
-    figure.update_xaxes(range=rounded([low - room, high + room], 3), title=texts("chance_axis"))
+    figure.update_xaxes(range=rounded([low - room, high + room], 3), title=page_text("chance_axis"))
     figure.update_xaxes(title_font=_SMALL).update_yaxes(tickfont=_SMALL)
     if not evidence.is_probability:
         figure.add_vline(x=0, line={"color": ACCENT, "dash": "dot"})
-        figure.update_xaxes(title_text=texts("odds_axis"))
+        figure.update_xaxes(title_text=page_text("odds_axis"))
     return figure.update_yaxes(autorange="reversed", ticksuffix=" ")

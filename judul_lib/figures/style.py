@@ -15,7 +15,7 @@ import plotly.graph_objects as go
 import plotly.io as pio
 from numpy.typing import ArrayLike
 
-from judul_lib.core.texts import Texts, read_texts
+from judul_lib.core.texts import page_text
 
 STYLE_FILE = Path(__file__).parent / "resources" / "style.css"
 PRIMARY, ACCENT, BLUE, PURPLE = "#2c3e50", "#d27d2d", "#5d8aa8", "#74527a"
@@ -79,22 +79,18 @@ _INDONESIAN = {
 }
 
 
-def figure_config(language: str = "id") -> dict[str, Any]:
-    """Return how plotly shows a figure: its buttons in a language, and none that sends it away.
-
-    Parameters
-    ----------
-    language : {"id", "en"}
+def figure_config() -> dict[str, Any]:
+    """Return how plotly shows a figure: Indonesian buttons, and none that sends it away.
 
     Examples
     --------
-    >>> figure_config()["locale"], "locale" in figure_config("en")
-    ('id', False)
+    >>> figure_config()["locale"]
+    'id'
     """
-    words = {"locale": "id", "locales": {"id": _INDONESIAN}} if language == "id" else {}
     return {
         "responsive": True, "displaylogo": False, "showSendToCloud": False, "plotlyServerURL": "",
-        "modeBarButtonsToRemove": ["select2d", "lasso2d"], **words,
+        "modeBarButtonsToRemove": ["select2d", "lasso2d"],
+        "locale": "id", "locales": {"id": _INDONESIAN},
     }  # fmt: skip
 
 
@@ -104,7 +100,7 @@ def use_in_notebook() -> None:
     pio.renderers.default = "plotly_mimetype"
 
 
-def figure_label(figure: Mapping[str, Any], texts: Texts | None = None) -> str:
+def figure_label(figure: Mapping[str, Any]) -> str:
     """Say what a figure shows, for whoever cannot see it: title, axes, series.
 
     Parameters
@@ -118,7 +114,6 @@ def figure_label(figure: Mapping[str, Any], texts: Texts | None = None) -> str:
     >>> figure_label(bars.update_xaxes(title="kata").to_dict())
     'Panjang. Sumbu mendatar: kata. Isi: a.'
     """
-    texts = texts or read_texts()
     layout = figure["layout"]
     series = [one.get("name") for one in figure["data"] if one.get("showlegend") is not False]
     parts = [_plain(layout)]
@@ -129,7 +124,7 @@ def figure_label(figure: Mapping[str, Any], texts: Texts | None = None) -> str:
     ):
         names = list(dict.fromkeys(filter(None, found)))
         if names:
-            parts.append(texts(key, names=", ".join(names)))
+            parts.append(page_text(key, names=", ".join(names)))
     return ". ".join(filter(None, parts)) + "."
 
 

@@ -1,11 +1,14 @@
 """Whether two people who judge the same pairs of titles say the same."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from sklearn.exceptions import UndefinedMetricWarning
+from sklearn.metrics import cohen_kappa_score
 
 from judul_lib.core.array_types import FloatArray
 from judul_lib.core.settings import SEED
@@ -101,7 +104,7 @@ def compare_answers(
         one_hot = np.eye(len(ANSWERS) ** 2)[cells]
         draws = resampled_weights(len(shared), None, n_resamples, random_state)
         counts = np.vstack([one_hot.sum(axis=0), np.array(list(draws)) @ one_hot])
-        kappa, *resampled = _kappas(counts.reshape(-1, len(ANSWERS), len(ANSWERS)))
+        kappa, *resampled = map(_kappa, counts)
         if not np.isnan(kappa):
             low, high = np.nanquantile(resampled, [0.025, 0.975])
     rows = [(*pair, one, two) for pair, one, two in shared if one != two]
@@ -138,16 +141,15 @@ def _word(grade: int) -> str:
     return "mirip" if grade >= SIMILAR_GRADE else "tidak"
 
 
-def _kappas(tables: FloatArray) -> FloatArray:
-    """Return the kappa of each table of counts; NaN where there is but one answer.
+def _kappa(counts: FloatArray) -> float:
+    """Return Cohen's kappa of how often each pair of answers was given; NaN where there is but one.
 
     Parameters
     ----------
-    tables : ndarray, shape (n, k, k)
-        How often the one said what stands in the row and the other what stands in the column.
+    counts : ndarray, shape (k * k,)
+        By the answer of the one, then of the other.
     """
-    shares = tables / tables.sum(axis=(1, 2), keepdims=True)
-    same = np.trace(shares, axis1=1, axis2=2)
-    by_chance = (shares.sum(axis=1) * shares.sum(axis=2)).sum(axis=1)
-    nothing = np.full(len(tables), np.nan)
-    return np.divide(same - by_chance, 1 - by_chance, out=nothing, where=by_chance < 1)
+    first, second = np.divmod(np.arange(len(counts)), len(ANSWERS))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UndefinedMetricWarning)
+        return float(cohen_kappa_score(first, second, sample_weight=counts))

@@ -20,7 +20,7 @@ from judul_lib.figures.style import STYLE_FILE, figure_config, figure_label
 PLOTLY_MIMETYPE = "application/vnd.plotly.v1+json"
 _WIDGET_MIMETYPE = "application/vnd.jupyter.widget-view+json"
 SUMMARY_TAG = "ringkasan"
-_TEMPLATES = Path(__file__).parent / "resources"
+_TEMPLATES = Path(__file__).parent / "resources" / "report"
 _HEADING = re.compile(r'<h2 id="([^"]+)">(.*?)<a class="anchor-link"')
 
 

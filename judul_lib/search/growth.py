@@ -172,15 +172,15 @@ def checking_costs(index: TitleIndex, queries: Sequence[str], *, top_k: int) -> 
 
 
 CHECK_STEPS: Mapping[tuple[str, str], str] = {
-    ("search_engines", "read"): "membaca judul yang diperiksa",
+    ("engines", "read"): "membaca judul yang diperiksa",
     ("study_search", "cosine"): "kosinus dan kata bersama",
     ("study_search", "shared_stems"): "kosinus dan kata bersama",
-    ("structured_checking", "compare"): "membaca judul yang diperiksa",
+    ("structured_checker", "compare"): "membaca judul yang diperiksa",
     ("relations", "between"): "bagian judul yang berpasangan",
     ("comparison", "record_features"): "perbandingan penuh",
     ("features", "pair_features"): "kemiripan teks",
     ("boosting", "log_odds"): "pohon keputusan",
-    ("forest_table", "cells"): "batas atas",
+    ("arrays", "cells"): "batas atas",
     ("study_search", "levenshtein_bound"): "batas atas",
     ("study_search", "letters_bound"): "batas atas",
     ("study_search", "levenshtein"): "huruf",

@@ -1,15 +1,13 @@
-"""The scikit-learn parts of a model: preprocessing, vectorizer, classifier.
+"""The scikit-learn parts of a model: vectorizer, scaler, classifier.
 
 They have a module of their own because scikit-learn takes two seconds to import
 and a check of a title does not need it.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Any, Self
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import Pipeline
@@ -17,45 +15,6 @@ from sklearn.preprocessing import StandardScaler
 
 from judul_lib.core.errors import TrainingError
 from judul_lib.core.settings import SEED, Profile
-from judul_lib.study.preprocessing import preprocess_titles
-
-
-class TitlePreprocessor(TransformerMixin, BaseEstimator):
-    """Turn titles into strings of stems; stateless, each distinct word is stemmed once.
-
-    Examples
-    --------
-    >>> from sklearn.feature_extraction.text import TfidfVectorizer
-    >>> from sklearn.pipeline import make_pipeline
-    >>> titles = ["Klasifikasi Penyakit Padi", "Klasifikasi Penyakit Jagung"]
-    >>> make_pipeline(TitlePreprocessor(), TfidfVectorizer()).fit_transform(titles).shape
-    (2, 4)
-    """
-
-    def fit(self, X: Iterable[object], y: Any = None) -> Self:
-        """Do nothing: there is nothing to learn."""
-        return self
-
-    def transform(self, X: Iterable[object]) -> NDArray[np.object_]:
-        """Preprocess the titles.
-
-        Parameters
-        ----------
-        X : iterable of object, shape (n,)
-            Titles as typed.
-
-        Returns
-        -------
-        ndarray of str objects, shape (n,)
-        """
-        return np.array(preprocess_titles(X), dtype=object)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.requires_fit = False
-        tags.input_tags.string = True
-        tags.input_tags.two_d_array = False
-        return tags
 
 
 def fit_vectorizer(processed: Sequence[str], profile: Profile) -> TfidfVectorizer:

@@ -13,7 +13,7 @@ from judul_lib.checking.checker import Checker
 from judul_lib.core.errors import JudulError, describe_os_error
 from judul_lib.core.formatting import number
 from judul_lib.core.settings import SEED
-from judul_lib.core.texts import read_texts
+from judul_lib.core.texts import page_text
 from judul_lib.figures import result_html
 from judul_lib.figures.style import STYLE_FILE
 from judul_lib.labeling.active_learning import select_pairs
@@ -65,26 +65,27 @@ class LabelingPanel(widgets.VBox):
         self._given = pairs
         self._checker, self._folder, self._n = checker, Path(folder), n
         self._choose = partial(select_pairs, strategy=strategy, random_state=random_state)
-        self._texts = texts = read_texts()
         self.session: LabelingSession | None = None
-        self.name = widgets.Text(description=texts("labeller"))
-        self.start_button = widgets.Button(description=texts("label_start"))
+        self.name = widgets.Text(description=page_text("labeller"))
+        self.start_button = widgets.Button(description=page_text("label_start"))
         self.start_button.on_click(lambda _: self.start(self.name.value))
         named = widgets.HBox([self.name, self.start_button]).add_class("judul-pelabel")
         self.pair, self.state, self.progress = Notice(), Notice(), widgets.HTML()
-        choices = [{"name": k, "text": texts(_TEXTS[k]), "keys": _KEYS[k]} for k in (*ANSWERS, _UNDO)]
+        choices = [
+            {"name": k, "text": page_text(_TEXTS[k]), "keys": _KEYS[k]} for k in (*ANSWERS, _UNDO)
+        ]
         self.buttons = AnswerButtons(
-            self.press, choices=choices, label=texts("label_question"), hint=texts("label_keys")
+            self.press, choices=choices, label=page_text("label_question"), hint=page_text("label_keys")
         )
-        self.more = widgets.Button(description=texts("label_more"))
+        self.more = widgets.Button(description=page_text("label_more"))
         self.more.on_click(lambda _: self.ask_more())
         self._work = widgets.VBox([self.progress, self.pair, self.buttons])
         self._show(self._work, is_shown=False)
         self._show(self.more, is_shown=False)
         style = widgets.HTML(f"<style>{STYLE_FILE.read_text(encoding='utf-8')}</style>")
         intro = widgets.HTML(
-            f"<p>{escape(texts('label_intro'))}</p>"
-            f"<p class='judul-petunjuk'>{escape(texts('labeller_hint'))}</p>"
+            f"<p>{escape(page_text('label_intro'))}</p>"
+            f"<p class='judul-petunjuk'>{escape(page_text('labeller_hint'))}</p>"
         )
         super().__init__([style, intro, named, self._work, self.state, self.more])
         self.add_class("judul-page")
@@ -97,7 +98,7 @@ class LabelingPanel(widgets.VBox):
         self.session = None
         self._show(self._work, is_shown=False)
         self._show(self.more, is_shown=False)
-        self._say(self._texts("label_preparing"))
+        self._say(page_text("label_preparing"))
         with self._telling_errors():
             session = LabelingSession(self._folder, name, [])
             self._fill(session)
@@ -117,7 +118,7 @@ class LabelingPanel(widgets.VBox):
                 said = self._undo(session)
             else:
                 session.answer(name)
-                said = self._texts("label_saved", answer=self._texts(_TEXTS[name]).lower())
+                said = page_text("label_saved", answer=page_text(_TEXTS[name]).lower())
             self._say(said)
             self._refresh()
 
@@ -127,10 +128,10 @@ class LabelingPanel(widgets.VBox):
         if session is None:
             return
         before = session.total
-        self._say(self._texts("label_preparing"))
+        self._say(page_text("label_preparing"))
         with self._telling_errors():
             self._fill(session, at_least=before + 1)
-            self._say("" if session.total > before else self._texts("label_no_more"))
+            self._say("" if session.total > before else page_text("label_no_more"))
             self._refresh()
             self.buttons.take_focus()
         self._show(self.more, is_shown=session.current is None and session.total > before)
@@ -162,8 +163,8 @@ class LabelingPanel(widgets.VBox):
         before = {answer.key: answer for answer in session.answers}
         session.undo()
         taken = set(before) - {answer.key for answer in session.answers}
-        words = [self._texts(_TEXTS[before[key].label]).lower() for key in taken]
-        return self._texts("label_undone", answer=words[0]) if words else ""
+        words = [page_text(_TEXTS[before[key].label]).lower() for key in taken]
+        return page_text("label_undone", answer=words[0]) if words else ""
 
     def _refresh(self) -> None:
         session = self.session
@@ -172,7 +173,7 @@ class LabelingPanel(widgets.VBox):
         self.pair.html = (
             self._finished(session)
             if session.current is None
-            else result_html.title_pair(*session.current, texts=self._texts).html
+            else result_html.title_pair(*session.current).html
         )
         self.buttons.question += 1
         self.buttons.enabled = [*(() if is_done else ANSWERS), *((_UNDO,) if session.can_undo else ())]
@@ -180,15 +181,15 @@ class LabelingPanel(widgets.VBox):
         # Last: where the count is seen, a key counts for the pair beside it.
         facts = {"done": number(session.n_done), "total": number(session.total)}
         counts = {name: number(count) for name, count in session.counts.items()}
-        told = f"{self._texts('label_progress', **facts)}: {self._texts('label_counts', **counts)}"
+        told = f"{page_text('label_progress', **facts)}: {page_text('label_counts', **counts)}"
         self.progress.value = result_html.progress(told, session.n_done, session.total)
 
     def _finished(self, session: LabelingSession) -> str:
         command = f"judul retrain --labels {shlex.quote(str(session.path.resolve()))}"
         return (
-            f"<p><strong>{escape(self._texts('label_finished'))}</strong></p>"
+            f"<p><strong>{escape(page_text('label_finished'))}</strong></p>"
             f"<pre class='judul-perintah'>{escape(command)}</pre>"
-            f"<p>{escape(self._texts('label_ask_other'))}</p>"
+            f"<p>{escape(page_text('label_ask_other'))}</p>"
         )
 
     def _say(self, text: str, *, is_error: bool = False) -> None:

@@ -9,8 +9,9 @@ import ipywidgets as widgets
 
 from judul_lib.core.config import Config, load_config
 from judul_lib.core.errors import JudulError
+from judul_lib.core.formatting import number
 from judul_lib.core.tables import TITLE_COLUMN
-from judul_lib.core.texts import Texts, read_texts
+from judul_lib.core.texts import page_text
 from judul_lib.figures.style import STYLE_FILE
 from judul_lib.study.corpus import Corpus
 from judul_lib.usage.installation import open_log
@@ -30,18 +31,17 @@ class ArchivePanel(widgets.VBox):
     Parameters
     ----------
     session : Session
-    texts : Texts
     on_change : callable
         Called when another archive is in use.
     """
 
-    def __init__(self, session: Session, texts: Texts, on_change: Callable[[], None]) -> None:
-        self._session, self._texts, self._on_change = session, texts, on_change
+    def __init__(self, session: Session, on_change: Callable[[], None]) -> None:
+        self._session, self._on_change = session, on_change
         self._one_at_a_time = threading.Lock()
-        self.choice = widgets.Dropdown(description=texts("corpus"))
+        self.choice = widgets.Dropdown(description=page_text("corpus"))
         self.choice.observe(self._chosen, "value")
         self._list()
-        self.file = FileInput(self.add, label=texts("upload_corpus"), config=session.config, words=texts)
+        self.file = FileInput(self.add, label=page_text("upload_corpus"), config=session.config)
         super().__init__([self.choice, self.file])
 
     def add(self, name: str, content: bytes) -> threading.Thread:
@@ -54,7 +54,7 @@ class ArchivePanel(widgets.VBox):
             self._start(change["new"], lambda: None)
 
     def _start(self, name: str, read: _Read, notes: Sequence[str] = ()) -> threading.Thread:
-        self.file.say(self._texts("corpus_preparing", name=name))
+        self.file.say(page_text("corpus_preparing", name=name))
         thread = threading.Thread(target=self._use, args=(name, read, notes), daemon=True)
         thread.start()
         return thread
@@ -71,13 +71,13 @@ class ArchivePanel(widgets.VBox):
             return
         except Exception as error:
             self._session.tell("error", detail=type(error).__name__)
-            self.file.say(self._texts("corpus_failed", name=name), is_error=True)
+            self.file.say(page_text("corpus_failed", name=name), is_error=True)
             raise
         with self._session.lock:
-            said = self._texts("corpus_ready", name=self._session.describe(name))
+            said = page_text("corpus_ready", name=self._session.describe(name))
             if corpus is not None and (n := len(corpus.rejected)):
                 which = corpus.first_rejected()
-                said += " " + self._texts("corpus_rejected", n=self._texts.number(n), rows=which)
+                said += " " + page_text("corpus_rejected", n=number(n), rows=which)
             self.file.say(" ".join([said, *notes]))
             self._list()
             self._on_change()
@@ -115,27 +115,26 @@ class CheckPage(widgets.VBox):
         except JudulError as error:
             self.children = [_error(str(error))]
             return
-        texts = read_texts(config.language)
         style = widgets.HTML(f"<style>{STYLE_FILE.read_text(encoding='utf-8')}</style>")
         head = widgets.HTML(
-            f"<header class='judul-kepala'><h1>{texts('title')}</h1><p>{texts('subtitle')}</p></header>"
+            f"<header class='judul-kepala'><h1>{page_text('title')}</h1>"
+            f"<p>{page_text('subtitle')}</p></header>"
         )
         log = open_log(config, self._warn)
         try:
-            self.session = Session(config, texts, log)
+            self.session = Session(config, log)
         except JudulError as error:
             self.children = [style, head, _error(str(error))]
             return
-        self.one = TitlePanel(self.session, texts)
-        self.many = ProposalsPanel(self.session, texts)
-        self._texts = texts
+        self.one = TitlePanel(self.session)
+        self.many = ProposalsPanel(self.session)
         self._compared = widgets.HTML()
-        self.archive = ArchivePanel(self.session, texts, self._archive_changed)
-        titles = [texts("one"), texts("many"), texts("archive")]
+        self.archive = ArchivePanel(self.session, self._archive_changed)
+        titles = [page_text("one"), page_text("many"), page_text("archive")]
         self.tabs = widgets.Tab([self.one, self.many, self.archive], titles=titles)
         self._tell_archive()
         damaged = [_error(sentence) for sentence in self.session.damaged]
-        foot = [] if log is None else [widgets.HTML(_privacy(texts, log, config))]
+        foot = [] if log is None else [widgets.HTML(_privacy(log, config))]
         self.children = [style, head, *damaged, self._compared, self.tabs, *foot, self._warning]
 
     def _warn(self, sentence: str) -> None:
@@ -151,12 +150,12 @@ class CheckPage(widgets.VBox):
         self.many.forget()
 
     def _tell_archive(self) -> None:
-        told = self._texts("compared", name=self.session.describe(self.session.corpus))
+        told = page_text("compared", name=self.session.describe(self.session.corpus))
         self._compared.value = f"<p class='judul-petunjuk'>{escape(told)}</p>"
 
 
-def _privacy(texts: Texts, log: UsageLog, config: Config) -> str:
-    told = texts("privacy_text" if config.log_text else "privacy", user=log.user)
+def _privacy(log: UsageLog, config: Config) -> str:
+    told = page_text("privacy_text" if config.log_text else "privacy", user=log.user)
     return f"<p class='judul-petunjuk'>{escape(told)}</p>"
 
 

@@ -11,10 +11,11 @@ import pandas as pd
 
 from judul_lib.checking import batches
 from judul_lib.core.errors import JudulError
+from judul_lib.core.formatting import number
 from judul_lib.core.settings import MODEL_TITLES
 from judul_lib.core.storage import frame_text, harmless_frame
 from judul_lib.core.tables import TITLE_COLUMN, find_column, unique_names
-from judul_lib.core.texts import Texts
+from judul_lib.core.texts import page_text
 from judul_lib.figures import result_html
 from judul_lib.study.corpus import table_frame
 from judul_lib.usage.installation import AnswerBatch
@@ -35,26 +36,27 @@ class ProposalsPanel(widgets.VBox):
     Parameters
     ----------
     session : Session
-    texts : Texts
     """
 
-    def __init__(self, session: Session, texts: Texts) -> None:
-        self._session, self._texts = session, texts
+    def __init__(self, session: Session) -> None:
+        self._session = session
         self._stopped = threading.Event()
         self._result: pd.DataFrame | None = None
         self._source = ""
-        self.model = widgets.Dropdown(description=texts("model"))
+        self.model = widgets.Dropdown(description=page_text("model"))
         self._list_models()
         self.file = FileInput(
-            self.start, label=texts("proposals_label"), config=session.config, words=texts
+            self.start,
+            label=page_text("proposals_label"),
+            config=session.config,
         )
         self.state, self.progress = Notice(), widgets.HTML()
         self._percent = -1
-        self.stop = widgets.Button(description=texts("stop"))
+        self.stop = widgets.Button(description=page_text("stop"))
         self.stop.on_click(lambda _: self._stopped.set())
-        self.table = SortableTable(label=texts("proposal_table"), selected=-1)
-        self.download = DownloadButton(self._csv, label=texts("download"))
-        intro = widgets.HTML(f"<p class='judul-petunjuk'>{texts('proposals_intro')}</p>")
+        self.table = SortableTable(label=page_text("proposal_table"), selected=-1)
+        self.download = DownloadButton(self._csv, label=page_text("download"))
+        intro = widgets.HTML(f"<p class='judul-petunjuk'>{page_text('proposals_intro')}</p>")
         self._show_buttons(stop=False, result=False)
         told = [self.progress, self.state, self.stop]
         super().__init__([intro, self.model, self.file, *told, self.download, self.table])
@@ -80,7 +82,7 @@ class ProposalsPanel(widgets.VBox):
         self._stopped.set()
         self._stopped = threading.Event()
         if is_running or self._result is not None:
-            self._say(self._texts("archive_changed"))
+            self._say(page_text("archive_changed"))
         self._result, self.progress.value = None, ""
         self._show_buttons(stop=False, result=False)
         self._list_models()
@@ -92,11 +94,11 @@ class ProposalsPanel(widgets.VBox):
         self.model.value = chosen if chosen in names else names[0]
 
     def _run(self, name: str, content: bytes, stopped: threading.Event) -> None:
-        said, is_error = self._texts("failed"), True
+        said, is_error = page_text("failed"), True
         try:
             said, is_error = self._check(name, content, stopped), False
         except _StoppedError:
-            said, is_error = self._texts("stopped"), False
+            said, is_error = page_text("stopped"), False
         except Exception as error:
             self._session.tell("error", detail=type(error).__name__)
             if not isinstance(error, JudulError):
@@ -136,7 +138,7 @@ class ProposalsPanel(widgets.VBox):
         made = {"model": model, "arsip": corpus, "ambang": checker.threshold}
         order = _closest_first(found)[:MOST_SHOWN]
         shown = result_html.proposal_table(
-            titles.loc[order], found.loc[order], texts=self._texts, interactive=True,
+            titles.loc[order], found.loc[order], interactive=True,
             threshold=checker.threshold,
         )  # fmt: skip
         with self._session.lock:
@@ -154,14 +156,14 @@ class ProposalsPanel(widgets.VBox):
         percent = 100 * done // total
         if percent != self._percent:
             self._percent = percent
-            numbers = {"done": self._texts.number(done), "total": self._texts.number(total)}
-            text = self._texts("running", **numbers)
+            numbers = {"done": number(done), "total": number(total)}
+            text = page_text("running", **numbers)
             self.progress.value = result_html.progress(text, done, total)
 
     def _summary(
         self, found: pd.DataFrame, seconds: float, threshold: float, model: str, corpus: str
     ) -> str:
-        texts, close = self._texts, batches.CLOSE
+        close = batches.CLOSE
         counts = {
             "n": len(found),
             "similar": int(found[batches.VERDICT].isin(close).sum()),
@@ -169,14 +171,14 @@ class ProposalsPanel(widgets.VBox):
             "skipped": int((found[batches.VERDICT] == batches.NOT_COMPARED).sum()),
         }
         counts["checked"] = counts["n"] - counts["skipped"]
-        facts = {name: texts.number(count) for name, count in counts.items()}
-        facts |= {"s": texts.number(seconds, 1), "threshold": texts.number(threshold, 2)}
+        facts = {name: number(count) for name, count in counts.items()}
+        facts |= {"s": number(seconds, 1), "threshold": number(threshold, 2)}
         facts |= {"model": MODEL_TITLES[model], "corpus": corpus}
-        said = [texts("batch_done", **facts)]
+        said = [page_text("batch_done", **facts)]
         if len(found) > MOST_SHOWN:
-            said.append(texts("batch_shown", n=texts.number(MOST_SHOWN)))
+            said.append(page_text("batch_shown", n=number(MOST_SHOWN)))
         if counts["checked"] > batches.MOST_AMONG_THEMSELVES:
-            said.append(texts("too_many_among", n=texts.number(batches.MOST_AMONG_THEMSELVES)))
+            said.append(page_text("too_many_among", n=number(batches.MOST_AMONG_THEMSELVES)))
         return " ".join(said)
 
     def _say(self, text: str, *, is_error: bool = False) -> None:

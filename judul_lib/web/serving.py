@@ -335,7 +335,7 @@ def make_server(config: Config, notebook: Path, folder: str) -> Any:
     traits.VoilaConfiguration.default_pool_size = config.ready_kernels
     # The next kernel starts when the visitor's page is there, not while it loads.
     traits.VoilaKernelManager.fill_delay = 3.0
-    traits.VoilaExporter.language_code = config.language
+    traits.VoilaExporter.language_code = "id"
     traits.TagRemovePreprocessor.enabled = True
     traits.TagRemovePreprocessor.remove_cell_tags = set(REPORT_TAGS)
     traits.AsyncMappingKernelManager.cull_idle_timeout = _IDLE_SECONDS

@@ -12,9 +12,10 @@ from judul_lib.checking.loading import find_models, load_checker, missing_models
 from judul_lib.checking.matches import Matches
 from judul_lib.core.config import Config
 from judul_lib.core.errors import ModelError
+from judul_lib.core.formatting import number
 from judul_lib.core.pseudonyms import assigned_model
 from judul_lib.core.tables import Warn
-from judul_lib.core.texts import Texts
+from judul_lib.core.texts import page_text
 from judul_lib.search.archives import read_archive
 from judul_lib.search.index import TitleIndex
 from judul_lib.study.corpus import Corpus, parse_corpus
@@ -34,23 +35,23 @@ class Answer:
     seconds: float
 
 
-def objection(title: str, texts: Texts) -> str | None:
+def objection(title: str) -> str | None:
     """Return a friendly sentence where a title cannot be checked, else None.
 
     Examples
     --------
-    >>> from judul_lib.core.texts import read_texts
-    >>> objection("yang dan 2024", read_texts("en"))
+    >>> from judul_lib.core.texts import page_text
+    >>> objection("yang dan 2024")
     'There is no word to compare: only common words, digits or signs. Write the whole title.'
     """
     if not title.strip():
-        return texts("empty")
+        return page_text("empty")
     if len(title) > LONGEST_TITLE:
-        return texts("long", length=texts.number(len(title)), most=texts.number(LONGEST_TITLE))
+        return page_text("long", length=number(len(title)), most=number(LONGEST_TITLE))
     words = preprocess_text(title).split()
     if not words:
-        return texts("nothing_left")
-    return texts("short") if len(words) < 2 else None
+        return page_text("nothing_left")
+    return page_text("short") if len(words) < 2 else None
 
 
 class Session:
@@ -62,7 +63,6 @@ class Session:
     Parameters
     ----------
     config : Config
-    texts : Texts
     log : UsageLog
         Told of models that are loaded or refused, and of every answer.
 
@@ -93,8 +93,8 @@ class Session:
         An index of the configuration cannot be used.
     """
 
-    def __init__(self, config: Config, texts: Texts, log: UsageLog | None = None) -> None:
-        self.config, self._texts, self.lock = config, texts, threading.RLock()
+    def __init__(self, config: Config, log: UsageLog | None = None) -> None:
+        self.config, self.lock = config, threading.RLock()
         self.log = log
         self._own: dict[str, Checker] = {}
         self.damaged: list[str] = []
@@ -123,7 +123,7 @@ class Session:
         self.models = list(dict.fromkeys([*self._own, *(index.name for index in indexes)]))
         self.missing = missing_models(self.models)
         if not self.corpora:
-            self.corpora[texts("own_corpus")] = None
+            self.corpora[page_text("own_corpus")] = None
         self.corpus = ""
         self.use_corpus(next(iter(self.corpora)))
 
@@ -173,7 +173,7 @@ class Session:
             n = len(archive.titles)
         else:
             n = len(next(iter(self._own.values())).titles if archive is None else archive)
-        return self._texts("known_corpus", name=name, n=self._texts.number(n))
+        return page_text("known_corpus", name=name, n=number(n))
 
     def check(self, title: str) -> dict[str, Answer]:
         """Ask every model; return the best `MOST_RESULTS` matches of each."""

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from judul_lib.checking.matches import Matches
 from judul_lib.core.settings import MODEL_TITLES
 from judul_lib.core.storage import harmless_csv
-from judul_lib.core.texts import Texts
+from judul_lib.core.texts import page_text
 from judul_lib.figures import result_html
 from judul_lib.figures.match_plots import evidence_waterfall, match_bars
 from judul_lib.figures.style import figure_config, figure_label
@@ -28,16 +28,10 @@ from judul_lib.web.widgets import (
 
 
 class FigurePlace(widgets.VBox):
-    """A place for one figure; a screen reader is told what it shows.
+    """A place for one figure; a screen reader is told what it shows."""
 
-    Parameters
-    ----------
-    language : {"id", "en"}
-    texts : Texts
-    """
-
-    def __init__(self, language: str, texts: Texts) -> None:
-        self._config, self._texts = figure_config(language), texts
+    def __init__(self) -> None:
+        self._config = figure_config()
         self.name, self.output = FigureName(), widgets.Output()
         super().__init__([self.name, self.output])
 
@@ -47,7 +41,7 @@ class FigurePlace(widgets.VBox):
         data = {"application/vnd.plotly.v1+json": shown}
         self.output.layout.height = f"{figure.layout.height}px"
         self.output.outputs = ({"output_type": "display_data", "data": data, "metadata": {}},)
-        self.name.text = figure_label(shown, self._texts)
+        self.name.text = figure_label(shown)
 
 
 def file_name(title: str, day: date) -> str:
@@ -62,31 +56,30 @@ def file_name(title: str, day: date) -> str:
     return f"{day:%Y-%m-%d}_{'-'.join(words)[:60].strip('-') or 'judul'}.csv"
 
 
-def not_prepared(what: str, session: Session, texts: Texts) -> str:
+def not_prepared(what: str, session: Session) -> str:
     """Say as HTML that a tab has nothing to show for the chosen archive, and which has."""
     answering = ", ".join(MODEL_TITLES[name] for name in session.checkers)
-    told = texts("not_prepared", what=what, name=session.corpus, models=answering)
+    told = page_text("not_prepared", what=what, name=session.corpus, models=answering)
     return f"<p class='judul-petunjuk'>{escape(told)}</p>"
 
 
 class ModelPanel(widgets.VBox):
     """What one model says of a title: verdict, table, figures, download, feedback."""
 
-    def __init__(self, name: str, session: Session, texts: Texts) -> None:
-        self._name, self._session, self._texts = name, session, texts
+    def __init__(self, name: str, session: Session) -> None:
+        self._name, self._session = name, session
         self._title = ""
         self._shown: Matches | None = None
         self.verdict = Notice()
-        self.table = SortableTable(label=texts("table_name", model=MODEL_TITLES[name]))
+        self.table = SortableTable(label=page_text("table_name", model=MODEL_TITLES[name]))
         self.table.observe(lambda _: self._draw_evidence(), "selected")
-        language = session.config.language
-        self.bars, self.evidence = FigurePlace(language, texts), FigurePlace(language, texts)
+        self.bars, self.evidence = FigurePlace(), FigurePlace()
         self.thanks = Notice()
         self._result = widgets.VBox(
             [
-                widgets.HTML(f"<p class='judul-petunjuk'>{texts('legend')}</p>"),
+                widgets.HTML(f"<p class='judul-petunjuk'>{page_text('legend')}</p>"),
                 self.table,
-                DownloadButton(self._csv, label=texts("download")),
+                DownloadButton(self._csv, label=page_text("download")),
                 widgets.Box([self.bars, self.evidence]).add_class("judul-gambar"),
                 *([] if session.log is None else [self._feedback_row(), self.thanks]),
             ]
@@ -97,22 +90,22 @@ class ModelPanel(widgets.VBox):
     def show(self, title: str, matches: Matches) -> None:
         """Show verdict and table; the figures wait for `draw`."""
         self._title, self._shown = title, matches
-        self.verdict.html = result_html.verdict(matches, texts=self._texts).html
-        shown = result_html.match_table(title, matches, texts=self._texts, interactive=True)
+        self.verdict.html = result_html.verdict(matches).html
+        shown = result_html.match_table(title, matches, interactive=True)
         self.table.html = shown.html
         self._result.layout.display = "" if len(matches) else "none"
 
     def stand_aside(self) -> None:
         """Show nothing of an archive that this model is not prepared for, but who answers for it."""
         self._shown = None
-        self.verdict.html = not_prepared(MODEL_TITLES[self._name], self._session, self._texts)
+        self.verdict.html = not_prepared(MODEL_TITLES[self._name], self._session)
         self._result.layout.display = "none"
 
     def wait(self) -> None:
         """Show that there is no answer yet."""
         self._shown = None
         self._result.layout.display = "none"
-        self.verdict.html = f"<p class='judul-petunjuk'>{self._texts('waiting')}</p>"
+        self.verdict.html = f"<p class='judul-petunjuk'>{page_text('waiting')}</p>"
 
     def start_anew(self) -> None:
         """Forget the chosen row and the thanks of the title before."""
@@ -121,14 +114,14 @@ class ModelPanel(widgets.VBox):
     def draw(self) -> None:
         """Draw the figures of what is shown."""
         if self._shown is not None and len(self._shown):
-            self.bars.draw(match_bars(self._shown, texts=self._texts))
+            self.bars.draw(match_bars(self._shown))
             self._draw_evidence()
 
     def _draw_evidence(self) -> None:
         checker = self._session.checkers.get(self._name)
         if checker is not None and self._shown is not None and len(self._shown):
             other = self._shown.titles[min(self.table.selected, len(self._shown) - 1)]
-            evidence = evidence_waterfall(checker.evidence(self._title, other), other, texts=self._texts)
+            evidence = evidence_waterfall(checker.evidence(self._title, other), other)
             self.evidence.draw(evidence)
 
     def _csv(self) -> tuple[str, bytes]:
@@ -141,17 +134,22 @@ class ModelPanel(widgets.VBox):
         return file_name(self._title, date.today()), harmless_csv(rows).encode("utf-8-sig")
 
     def _feedback_row(self) -> widgets.Widget:
-        texts = self._texts
-        right = widgets.Button(description=texts("right"))
-        wrong = widgets.Button(description=texts("wrong"))
+        right = widgets.Button(description=page_text("right"))
+        wrong = widgets.Button(description=page_text("wrong"))
         right.on_click(lambda _: self._answer(is_right=True))
         wrong.on_click(lambda _: self._answer(is_right=False))
         rates = []
         for n in range(1, 6):
-            rate = widgets.Button(description=str(n), tooltip=texts("rate", n=n))
+            rate = widgets.Button(description=str(n), tooltip=page_text("rate", n=n))
             rate.on_click(lambda _, n=n: self._answer(rating=n))
             rates.append(rate.add_class("judul-nilai"))
-        row = [widgets.Label(texts("feedback")), right, wrong, widgets.Label(texts("rating")), *rates]
+        row = [
+            widgets.Label(page_text("feedback")),
+            right,
+            wrong,
+            widgets.Label(page_text("rating")),
+            *rates,
+        ]
         return widgets.Box(row).add_class("judul-umpan-balik")
 
     def _answer(self, *, is_right: bool | None = None, rating: int | None = None) -> None:
@@ -162,7 +160,7 @@ class ModelPanel(widgets.VBox):
         chance = float(decision.probability[0])
         about = (self._name, decision.labels[0], chance, decision.threshold, is_right, rating)
         is_kept = log.feedback(Feedback(*about, self._title, decision.titles[0]))
-        said = self._texts("thanks_text" if self._session.config.log_text else "thanks")
+        said = page_text("thanks_text" if self._session.config.log_text else "thanks")
         self.thanks.html = f"<p class='judul-petunjuk'>{said}</p>" if is_kept else ""
 
 
@@ -172,37 +170,35 @@ class TitlePanel(widgets.VBox):
     Parameters
     ----------
     session : Session
-    texts : Texts
     """
 
-    def __init__(self, session: Session, texts: Texts) -> None:
-        self._session, self._texts = session, texts
+    def __init__(self, session: Session) -> None:
+        self._session = session
         self._title = self._typed = ""
         self._answers: dict[str, Answer] = {}
         self.form = TitleForm(
             self.check,
             max_length=LONGEST_TITLE,
             texts={
-                "label": texts("title_label"), "placeholder": texts("title_placeholder"),
-                "hint": texts("title_hint"), "button": texts("check"), "busy": texts("checking"),
+                "label": page_text("title_label"), "placeholder": page_text("title_placeholder"),
+                "hint": page_text("title_hint"), "button": page_text("check"),
+                "busy": page_text("checking"),
             },
         )  # fmt: skip
         config = session.config
-        self.threshold = RangeInput(
-            label=texts("threshold"), value=config.threshold, locale=config.language
-        )
+        self.threshold = RangeInput(label=page_text("threshold"), value=config.threshold)
         self.top_k = RangeInput(
-            label=texts("top_k"), value=config.top_k, locale=config.language,
+            label=page_text("top_k"), value=config.top_k,
             min=5, max=MOST_RESULTS, step=1, decimals=0,
         )  # fmt: skip
         self.threshold.observe(lambda _: self._show(), "value")
         self.top_k.observe(lambda _: self._show(), "value")
-        self.panels = {name: ModelPanel(name, session, texts) for name in session.models}
+        self.panels = {name: ModelPanel(name, session) for name in session.models}
         self.comparison = Notice()
         children: list[widgets.Widget] = list(self.panels.values())
         titles = [MODEL_TITLES[name] for name in self.panels]
         if len(self.panels) > 1:
-            children, titles = [*children, self.comparison], [*titles, texts("comparison")]
+            children, titles = [*children, self.comparison], [*titles, page_text("comparison")]
         self.tabs = widgets.Tab(children, titles=titles)
         self.tabs.observe(lambda _: self._draw(), "selected_index")
         sliders = widgets.Box([self.threshold, self.top_k]).add_class("judul-geseran")
@@ -213,7 +209,7 @@ class TitlePanel(widgets.VBox):
 
     def check(self, title: str) -> None:
         """Show what every model says of a title, or a sentence why it cannot be checked."""
-        self.form.message = objection(title, self._texts) or ""
+        self.form.message = objection(title) or ""
         if self.form.message:
             return
         with self._session.lock:  # The archive may change in a thread beside.
@@ -222,7 +218,7 @@ class TitlePanel(widgets.VBox):
             except Exception as error:
                 self._answers = {}
                 self._show()
-                self.form.message = self._texts("failed")
+                self.form.message = page_text("failed")
                 self._session.tell("error", detail=type(error).__name__)
                 raise
             self._title, self._typed = " ".join(title.split()), title
@@ -255,14 +251,14 @@ class TitlePanel(widgets.VBox):
                 else:
                     panel.stand_aside()
             if len(self._session.checkers) < 2:
-                what = self._texts("comparison")
-                self.comparison.html = not_prepared(what, self._session, self._texts)
+                what = page_text("comparison")
+                self.comparison.html = not_prepared(what, self._session)
             elif not shown:
                 self.comparison.html = ""
             elif all(map(len, shown.values())):
                 seconds = {MODEL_TITLES[name]: a.seconds for name, a in self._answers.items()}
                 named = {MODEL_TITLES[name]: matches for name, matches in shown.items()}
-                told = result_html.comparison(named, seconds=seconds, texts=self._texts)
+                told = result_html.comparison(named, seconds=seconds)
                 self.comparison.html = told.html
             self._draw()
 
@@ -274,15 +270,15 @@ class TitlePanel(widgets.VBox):
 
     def _named(self) -> str:
         """Name the title that the answer is of; the style shows the rest where the field has another."""
-        said = f"{escape(self._texts('answered'))} <q><bdi>{escape(self._title)}</bdi></q>"
-        return f"<p>{said}</p><p class='judul-galat judul-belum'>{escape(self._texts('changed'))}</p>"
+        said = f"{escape(page_text('answered'))} <q><bdi>{escape(self._title)}</bdi></q>"
+        return f"<p>{said}</p><p class='judul-galat judul-belum'>{escape(page_text('changed'))}</p>"
 
     def _note(self) -> str:
-        missing, texts = self._session.missing, self._texts
+        missing = self._session.missing
         if not missing:
             return ""
         if len(self.panels) == 1:
-            note = texts("only_model", name=MODEL_TITLES[next(iter(self.panels))])
+            note = page_text("only_model", name=MODEL_TITLES[next(iter(self.panels))])
         else:
-            note = texts("missing_model", names=", ".join(missing))
+            note = page_text("missing_model", names=", ".join(missing))
         return f"<p class='judul-petunjuk'>{note.replace('`make run`', '<code>make run</code>')}</p>"

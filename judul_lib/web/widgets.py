@@ -14,7 +14,8 @@ import anywidget
 import traitlets
 
 from judul_lib.core.config import Config
-from judul_lib.core.texts import Texts
+from judul_lib.core.formatting import number
+from judul_lib.core.texts import page_text
 
 _SCRIPTS = Path(__file__).parent / "resources"
 
@@ -68,7 +69,6 @@ class RangeInput(anywidget.AnyWidget):
     max = traitlets.Float(1.0).tag(sync=True)
     step = traitlets.Float(0.01).tag(sync=True)
     decimals = traitlets.Int(2).tag(sync=True)
-    locale = traitlets.Unicode("id").tag(sync=True)
 
 
 class Notice(anywidget.AnyWidget):
@@ -142,7 +142,6 @@ class FileInput(anywidget.AnyWidget):
     label : str
     config : Config
         Its limits are told; a larger file is refused before its first piece is sent.
-    words : Texts
     """
 
     _esm = _SCRIPTS / "file_input.js"
@@ -154,17 +153,16 @@ class FileInput(anywidget.AnyWidget):
         *,
         label: str,
         config: Config,
-        words: Texts,
     ) -> None:
-        hint = words("upload_hint", mb=config.max_upload_mb, rows=words.number(config.max_rows))
+        hint = page_text("upload_hint", mb=config.max_upload_mb, rows=number(config.max_rows))
         told = {
             "label": label,
             "hint": hint,
-            "choose": words("choose_file"),
-            "sending": words("sending"),
+            "choose": page_text("choose_file"),
+            "sending": page_text("sending"),
         }
         super().__init__(texts=told)
-        self._on_file, self._max_mb, self._words = on_file, config.max_upload_mb, words
+        self._on_file, self._max_mb = on_file, config.max_upload_mb
         self._name, self._size, self._content = "", 0, bytearray()
         self.on_msg(self._received)
 
@@ -185,7 +183,7 @@ class FileInput(anywidget.AnyWidget):
         name = Path(self._name.replace("\\", "/")).name[:100]
         if max(self._size, len(self._content)) > 1_000_000 * self._max_mb:
             self._name = ""
-            self.say(self._words("too_large", name=name, mb=self._max_mb), is_error=True)
+            self.say(page_text("too_large", name=name, mb=self._max_mb), is_error=True)
         elif len(self._content) < self._size:
             self.send({"kind": "next", "start": len(self._content)})
         else:

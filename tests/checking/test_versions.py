@@ -22,7 +22,6 @@ from judul_lib.checking.versions import (
 )
 from judul_lib.core.config import Config
 from judul_lib.core.errors import LogError, ModelError
-from judul_lib.core.texts import read_texts
 from judul_lib.governance import audit, promotions
 from judul_lib.governance.promotions import Trail, history, promote, promotion, rollback
 from judul_lib.usage.database import open_database, opened_database, read_table
@@ -413,7 +412,7 @@ def test_one_broken_current_does_not_take_the_other_models_away(outputs, made, b
     assert_refused(
         judul("check", "Prediksi Harga Beras", "--models", outputs, "--model", "light"), "light"
     )
-    session = Session(Config(models=outputs, log=False), read_texts())
+    session = Session(Config(models=outputs, log=False))
     assert list(session.checkers) == ["structured"]
     assert session.damaged == notes
 

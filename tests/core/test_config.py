@@ -68,7 +68,6 @@ def test_the_nearest_file_upwards_is_found(tmp_path, monkeypatch):
         ("top_k = 4", "5 sampai 50"),
         ("max_upload_mb = -1", "max_upload_mb"),
         ('elsewhere = "mungkin"', "Pilih: mirip, tidak, tanyakan"),
-        ('language = "fr"', "Pilih: id, en"),
         ('host = "a b"', "host"),
         ("models = [1]", "models tidak dapat dipakai"),
         ('corpora = "a.csv"', "[corpora] harus berupa"),

@@ -28,7 +28,6 @@ from judul_lib.core.config import Config
 from judul_lib.core.errors import CorpusError, LabelError
 from judul_lib.core.storage import harmless_cell
 from judul_lib.core.tables import find_column
-from judul_lib.core.texts import read_texts
 from judul_lib.labeling import retraining
 from judul_lib.labeling.session import LabelingSession, read_answers
 from judul_lib.reports import pipeline
@@ -127,12 +126,12 @@ def installation(tmp_path_factory) -> Installation:
 
 @pytest.fixture(scope="session")
 def session(installation) -> Session:
-    return Session(Config(models=installation.models, log=False), read_texts())
+    return Session(Config(models=installation.models, log=False))
 
 
 @pytest.fixture(scope="session")
 def panel(session) -> ProposalsPanel:
-    return ProposalsPanel(session, read_texts())
+    return ProposalsPanel(session)
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import plotly.graph_objects as go
 import pytest
 
 from judul_lib.checking.matches import Matches
-from judul_lib.core.texts import read_texts
 from judul_lib.figures import growth_plots, labeling_plots, leaderboard_plots, monitoring_plots, style
 from judul_lib.figures import plots as p
 from judul_lib.figures.match_plots import match_bars
@@ -117,14 +116,13 @@ def test_no_button_sends_a_figure_away_and_all_speak_indonesian():
     assert config["plotlyServerURL"] == ""
     words = config["locales"]["id"]["dictionary"]
     assert {"Download plot as a PNG", "Zoom", "Pan", "Zoom in", "Zoom out", "Autoscale"} <= set(words)
-    assert "locale" not in figure_config("en")
 
 
 def test_a_figure_says_what_it_shows():
     figure = FIGURES["metrics"]().to_dict()
     assert figure_label(figure) == "Metrik dengan selang 95 %. Sumbu mendatar: nilai. Isi: a, b, c, d."
-    curves = figure_label(FIGURES["curves"]().to_dict(), read_texts("en"))
-    assert "Horizontal axis: positif palsu, recall. Vertical axis: positif benar, presisi." in curves
+    curves = figure_label(FIGURES["curves"]().to_dict())
+    assert "Sumbu mendatar: positif palsu, recall. Sumbu tegak: positif benar, presisi." in curves
     bare = {"data": [], "layout": {"title": "<b>A</b> &lt;b&gt;<br>c"}}
     assert figure_label(bare) == "A <b>: c."
 

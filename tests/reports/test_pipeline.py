@@ -298,6 +298,7 @@ def test_a_folder_without_permission_is_refused(tmp_path):
     assert_refused(result, "Periksa")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     "JUDUL_ORIGINAL_DATA" not in os.environ,
     reason="JUDUL_ORIGINAL_DATA does not name the original study's titles",

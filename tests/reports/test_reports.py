@@ -8,13 +8,14 @@ import pytest
 from judul_lib.figures.style import figure_config
 from judul_lib.reports.pipeline import STAGES
 from judul_lib.reports.rendering import render_index, render_report
+from tests.conftest import PROJECT
 
 NAMES = [stage.notebook for stage in STAGES]
 WORDS = set(figure_config()["locales"]["id"]["dictionary"].values())
 
 
 @pytest.fixture(scope="module")
-def open_page(browser, finished_run):
+def open_page(browser, installation):
     """Open a report with the network off; return page, console messages and requests."""
 
     def open_report(name, width=1200):
@@ -24,7 +25,7 @@ def open_page(browser, finished_run):
         page.on("console", lambda message: messages.append(message.text))
         page.on("pageerror", lambda error: messages.append(str(error)))
         page.on("request", lambda request: requests.append(request.url))
-        page.goto((finished_run.reports / f"{name}.html").as_uri())
+        page.goto((installation.reports / f"{name}.html").as_uri())
         page.wait_for_load_state("load")
         return page, messages, [url for url in requests if not url.startswith(("data:", "blob:"))]
 
@@ -32,9 +33,9 @@ def open_page(browser, finished_run):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_figure_is_drawn_without_a_request_or_an_error(open_page, finished_run, name):
+def test_every_figure_is_drawn_without_a_request_or_an_error(open_page, name):
     page, messages, requests = open_page(name)
-    stored = nbformat.read(finished_run.outputs / "notebooks" / f"{name}.ipynb", as_version=4)
+    stored = nbformat.read(PROJECT / "notebooks" / f"{name}.ipynb", as_version=4)
     figures = sum(
         "application/vnd.plotly.v1+json" in output.get("data", {})
         for cell in stored.cells for output in cell.get("outputs", [])
@@ -116,8 +117,8 @@ def test_a_report_prints_on_pages_with_its_figures(open_page):
 
 
 @pytest.mark.parametrize("name", [*NAMES, "index"])
-def test_a_report_is_one_file_under_6_megabytes(finished_run, name):
-    html = (finished_run.reports / f"{name}.html").read_bytes()
+def test_a_report_is_one_file_under_6_megabytes(installation, name):
+    html = (installation.reports / f"{name}.html").read_bytes()
     assert len(html) < 6_000_000
     tags = re.findall(rb"<(?:script|link|img|iframe)\b[^>]*\b(?:src|href)=[\"']?([^\"'> ]+)", html)
     assert all(source.startswith(b"data:") for source in tags)

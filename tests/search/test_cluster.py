@@ -42,6 +42,8 @@ distributed = pytest.importorskip(
     "distributed", reason="no Dask here: pip install 'judul-lib[dask]' for the tests on clusters"
 )
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):

@@ -6,9 +6,8 @@ from hypothesis import strategies as st
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics.pairwise import cosine_similarity
 
-from judul_lib.core.config import LANGUAGES
 from judul_lib.core.settings import FEATURE_TITLES
-from judul_lib.core.texts import read_texts
+from judul_lib.core.texts import page_text
 from judul_lib.study.features import FEATURES, TitleTable, extract_pair_features, pair_features
 from judul_lib.study.preprocessing import preprocess_titles
 
@@ -40,7 +39,7 @@ def test_the_studys_three_features_come_first_and_all_have_a_name_for_readers():
     assert len(features) == len(FEATURES)
     assert list(FEATURES)[:3] == ["cosine", "jaccard", "levenshtein"]
     assert set(FEATURES) <= set(FEATURE_TITLES)
-    assert all(read_texts(language)(name) for language in LANGUAGES for name in FEATURES)
+    assert all(page_text(name) for name in FEATURES)
 
 
 def test_each_feature_equals_a_plain_loop(table):

@@ -3,11 +3,7 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.base import clone
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.pipeline import make_pipeline
 
-from judul_lib.study.estimators import TitlePreprocessor
 from judul_lib.study.preprocessing import (
     STOP_WORDS,
     preprocess_text,
@@ -87,13 +83,6 @@ def test_each_distinct_word_is_stemmed_once():
     stem_word.cache_clear()
     preprocess_titles(["Klasifikasi Daun Padi", "Klasifikasi Daun Jagung"] * 100)
     assert stem_word.cache_info().misses == 4
-
-
-def test_the_transformer_is_one_of_scikit_learns():
-    titles = ["Klasifikasi Penyakit Padi", "Klasifikasi Penyakit Jagung"]
-    pipeline = clone(make_pipeline(TitlePreprocessor(), TfidfVectorizer()))
-    assert pipeline.fit_transform(titles).shape == (2, 4)
-    assert TitlePreprocessor().transform(titles).tolist() == preprocess_titles(titles)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from judul_lib.cli.answers import show
 from judul_lib.core.config import Config
 from judul_lib.core.formatting import decimals_to_tell
 from judul_lib.core.formatting import number as shown_number
-from judul_lib.core.texts import TEXTS_FILE, read_texts
+from judul_lib.core.texts import TEXTS_FILE, page_text
 from judul_lib.figures import result_html
 from judul_lib.figures.match_plots import evidence_waterfall, match_bars
 from judul_lib.search.index import TitleIndex
@@ -35,7 +35,7 @@ HOSTILE = "<img src=x onerror=alert(1)> Prediksi $x$ {n} & <b>Harga</b>"
 
 @pytest.fixture(scope="module")
 def session():
-    return Session(Config(log=False, models=MODELS), read_texts())
+    return Session(Config(log=False, models=MODELS))
 
 
 @pytest.fixture
@@ -43,21 +43,11 @@ def page(tmp_path):
     return CheckPage(Config(log=False, models=MODELS))
 
 
-def test_both_languages_say_the_same_things():
-    import tomllib
-
-    words = tomllib.loads(TEXTS_FILE.read_text())
-    assert list(words["id"]) == list(words["en"])
-    for key, text in words["id"].items():
-        names = {part.split("}")[0] for part in text.split("{")[1:]}
-        assert names == {part.split("}")[0] for part in words["en"][key].split("{")[1:]}, key
-
-
 def test_every_text_is_used():
     sources = "".join(path.read_text() for path in (PROJECT / "judul_lib").rglob("*.py"))
     import tomllib
 
-    for key in tomllib.loads(TEXTS_FILE.read_text())["id"]:
+    for key in tomllib.loads(TEXTS_FILE.read_text()):
         assert f'"{key}"' in sources or f"'{key}'" in sources, key
 
 
@@ -72,7 +62,7 @@ def test_every_text_is_used():
     ],
 )  # fmt: skip
 def test_a_title_that_cannot_be_checked_is_answered_with_a_sentence(title, said):
-    told = objection(title, read_texts())
+    told = objection(title)
     assert told is None if said is None else said in told
 
 
@@ -288,12 +278,12 @@ def test_a_model_that_only_an_index_brings_gets_a_tab(index_folder, tmp_path):
     import shutil
 
     shutil.copytree(MODELS / "structured", tmp_path / "structured")
-    page = CheckPage(Config(models=tmp_path, corpora={"Katalog": index_folder}, language="en"))
-    assert page.one.tabs.titles == ("Model Terstruktur", "Model Ringan", "Comparison")
+    page = CheckPage(Config(models=tmp_path, corpora={"Katalog": index_folder}))
+    assert page.one.tabs.titles == ("Model Terstruktur", "Model Ringan", "Perbandingan")
     assert "Model Penuh" in page.one.children[-1].value
     assert "Model Ringan" not in page.one.children[-1].value
     page.archive.add("x.csv", b"Judul\nDeteksi Hoaks Politik\n").join()
-    assert "Model Ringan is not available for x.csv" in page.one.panels["light"].verdict.html
+    assert "Model Ringan tidak tersedia untuk x.csv" in page.one.panels["light"].verdict.html
     page.one.check(TITLE)
     assert "Deteksi Hoaks" in page.one.panels["structured"].table.html
 
@@ -476,7 +466,7 @@ def test_every_surface_tells_the_same_decision(tmp_path):
         told.append((row["rf_label"], row["judul_ref"] == counting))
     config = Config(models=MODELS, elsewhere="tanyakan", log=False, corpora={"Arsip": corpus})
     logs = UsageLog(tmp_path / "logs", log_text=True)
-    session = Session(config, read_texts(), logs)
+    session = Session(config, logs)
     answers = session.check(title)
     session.write_down(title, answers)
     panel = result_html.verdict(answers["structured"].matches.first(3)).text
@@ -499,13 +489,11 @@ def test_a_nearer_proposal_hides_none_that_is_to_be_asked_about():
     assert (row["simpulan_antarusulan"], row["usulan_terdekat"]) == ("TANYAKAN", ELSEWHERE)
 
 
-@pytest.mark.parametrize("language", ["id", "en"])
-def test_a_threshold_of_nothing_is_said_instead_of_a_probability(session, language):
+def test_a_threshold_of_nothing_is_said_instead_of_a_probability(session):
     matches = session.checkers["light"].check("Xyzzy Qwerty Asdf").at(0.0)
-    shown = result_html.verdict(matches, texts=read_texts(language))
-    assert read_texts(language)("all_similar") in shown.html
+    shown = result_html.verdict(matches)
+    assert page_text("all_similar") in shown.html
     assert "0,00" not in shown.text
-    assert "0.00" not in shown.text
 
 
 def test_so_many_digits_are_shown_that_the_threshold_is_told_from_the_probability(session):
@@ -544,7 +532,6 @@ def test_a_file_comes_in_pieces_and_a_large_one_is_refused():
         lambda *file: arrived.append(file),
         label="",
         config=Config(max_upload_mb=1),
-        words=read_texts("en"),
     )
     part.send = lambda content, buffers=None: sent.append(content)
     part._received(None, {"kind": "start", "name": "../x/a.csv", "size": 6}, None)
@@ -660,28 +647,19 @@ def test_a_fault_that_nobody_foresaw_is_told_for_what_it_hit_and_logged_by_its_k
     assert "Siti" not in str(logged(models, events))
 
 
-@pytest.mark.parametrize(("language", "marks", "other"), [("id", ",.", "."), ("en", ".,", ",")])
-def test_the_page_writes_numbers_as_its_readers_do(language, marks, other, write_csv):
+def test_the_page_writes_numbers_as_its_readers_do(write_csv):
     path = write_csv([f"Prediksi Harga Barang {n}" for n in range(1_200)])
-    page = CheckPage(Config(log=False, models=MODELS, language=language, corpora={"x": path}))
-    assert f"1{marks[1]}200" in page._compared.value
+    page = CheckPage(Config(log=False, models=MODELS, corpora={"x": path}))
+    assert "1.200" in page._compared.value
     page.one.check("Prediksi Harga Barang 7")
     page.many.start("usul.csv", f"Judul\n{TITLE}\n".encode()).join()
     panel = page.one.panels["structured"]
     told = (panel.verdict.html, panel.table.html, page.one.comparison.html, page.many.table.html,
             page.many.state.html)  # fmt: skip
     shown = [re.sub(r"<[^>]*>", " ", html) for html in told]
-    assert all(re.search(rf"\d{re.escape(marks[0])}\d\d\b", text) for text in shown)
-    assert not any(re.search(rf"\b\d{re.escape(other)}\d\d\b", text) for text in shown)
-    for figure in (match_bars(panel._shown, texts=read_texts(language)),
-                   evidence_waterfall(page.session.checkers["light"].evidence(TITLE, TITLE), TITLE,
-                                      texts=read_texts(language))):  # fmt: skip
-        assert figure.layout.separators == marks
-        assert marks[0] in str(figure.data[0].text or figure.data[0].y)
-
-
-def test_the_page_speaks_english_if_asked():
-    page = CheckPage(Config(log=False, models=MODELS, language="en"))
-    page.one.check(TITLE)
-    assert "SIMILAR" in page.one.panels["structured"].verdict.html
-    assert page.tabs.titles == ("One title", "Many titles", "Archive")
+    assert all(re.search(r"\d,\d\d\b", text) for text in shown)
+    assert not any(re.search(r"\b\d\.\d\d\b", text) for text in shown)
+    evidence = page.session.checkers["light"].evidence(TITLE, TITLE)
+    for figure in (match_bars(panel._shown), evidence_waterfall(evidence, TITLE)):
+        assert figure.layout.separators == ",."
+        assert "," in str(figure.data[0].text or figure.data[0].y)

@@ -66,9 +66,9 @@ def serving(models, *, log, program=("-m", "judul_lib"), **environment):
 
 
 @pytest.fixture(scope="module")
-def app(browser, finished_run, tmp_path_factory):
+def app(browser, installation, tmp_path_factory):
     log = tmp_path_factory.mktemp("app") / "log"
-    with serving(finished_run.outputs, log=log, JUDUL_MAX_PAGES="100") as url:
+    with serving(installation.outputs, log=log, JUDUL_MAX_PAGES="100") as url:
         time.sleep(4)  # Kernels are started ahead; a visitor comes later than a test.
         yield url
 
@@ -510,10 +510,10 @@ def test_contrast_names_and_roles_hold(visit):
     assert [name for name, _ in violations()] == ["color-contrast"]
 
 
-def test_an_opinion_goes_to_the_log(visit, finished_run):
+def test_an_opinion_goes_to_the_log(visit, installation):
     one = visit()
     one.check(TITLE)
-    logs = finished_run.outputs / "logs"
+    logs = installation.outputs / "logs"
 
     def kept(table):
         return read_table(open_database(database_url(logs)), table)
@@ -595,9 +595,9 @@ def test_a_name_of_another_site_does_not_lead_here(app):
     assert refused.value.code == 403
 
 
-def test_a_token_is_asked_for(browser, visit, finished_run, tmp_path):
+def test_a_token_is_asked_for(browser, visit, installation, tmp_path):
     secret = "kata-rahasia-12"
-    with serving(finished_run.outputs, log=tmp_path / "log", JUDUL_TOKEN=secret) as url:
+    with serving(installation.outputs, log=tmp_path / "log", JUDUL_TOKEN=secret) as url:
         page = browser.new_context().new_page()
         page.goto(url)
         assert page.get_by_role("heading", name="Periksa Judul Tugas Akhir").is_visible()
@@ -616,10 +616,10 @@ def test_a_token_is_asked_for(browser, visit, finished_run, tmp_path):
     assert secret not in (tmp_path / "log").read_text()
 
 
-def test_a_temporary_folder_with_a_long_name_is_no_obstacle(browser, finished_run, tmp_path):
+def test_a_temporary_folder_with_a_long_name_is_no_obstacle(browser, installation, tmp_path):
     long = tmp_path / ("x" * 80)
     long.mkdir()
-    with serving(finished_run.outputs, log=tmp_path / "log", TMPDIR=str(long)) as url:
+    with serving(installation.outputs, log=tmp_path / "log", TMPDIR=str(long)) as url:
         page = browser.new_context().new_page()
         page.goto(url)
         page.get_by_label("Judul yang diusulkan").wait_for()
@@ -630,11 +630,11 @@ def test_a_temporary_folder_with_a_long_name_is_no_obstacle(browser, finished_ru
     assert "longer than" not in (tmp_path / "log").read_text()
 
 
-def test_the_page_runs_in_jupyterlab_too(browser, finished_run, tmp_path):
+def test_the_page_runs_in_jupyterlab_too(browser, installation, tmp_path):
     notebook = tmp_path / "notebooks" / "07_check_titles.ipynb"
     notebook.parent.mkdir()
     notebook.write_bytes((PROJECT / "notebooks" / notebook.name).read_bytes())
-    (tmp_path / "outputs").symlink_to(finished_run.outputs)
+    (tmp_path / "outputs").symlink_to(installation.outputs)
     port = free_port()
     process = subprocess.Popen(
         [
@@ -643,7 +643,7 @@ def test_the_page_runs_in_jupyterlab_too(browser, finished_run, tmp_path):
             f"--ServerApp.root_dir={tmp_path}", "--LabApp.news_url=None",
             "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         ],
-        env={**os.environ, "JUDUL_MODELS": str(finished_run.outputs), "HOME": str(tmp_path)},
+        env={**os.environ, "JUDUL_MODELS": str(installation.outputs), "HOME": str(tmp_path)},
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
     try:

@@ -13,7 +13,7 @@ function render({ model, el }) {
   shown.htmlFor = id;
 
   function show() {
-    const text = Number(input.value).toLocaleString(model.get("locale"), {
+    const text = Number(input.value).toLocaleString("id", {
       minimumFractionDigits: model.get("decimals"),
       maximumFractionDigits: model.get("decimals"),
     });
