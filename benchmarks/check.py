@@ -25,7 +25,6 @@ from benchmarks.measuring import (
     usual_queries,
 )
 from judul_lib.checking.registry import load_estimators
-from judul_lib.search.growth import growth_exponent
 from judul_lib.search.index import TitleIndex
 
 # Titles of the study's loop, of which a larger catalogue's time is made.
@@ -131,7 +130,7 @@ def scored_in_full(case: Case) -> Measured:
             means.append(fmean(number for part in scored.values() for number in part))
             kinds.append({kind: fmean(part) for kind, part in scored.items()})
         memory = peak()
-    exponent = growth_exponent(sizes, np.maximum(means, 1))[0]
+    exponent = float(np.polyfit(np.log(sizes), np.log(np.maximum(means, 1)), 1)[0])
     more: dict[str, Any] = {"sizes": sizes, "mean_scored": means, "mean_scored_by_kind": kinds}
     return Measured(case.size, n, exponent, memory, None, (Peer("plain_check", 1.0, 1),), more)
 

@@ -43,7 +43,7 @@ def today() -> str:
 
 
 def table(results: Iterable[Result]) -> str:
-    """Write results, as in ``results.json``, as a Markdown table."""
+    """Write results, as in ``data/benchmarks.json``, as a Markdown table."""
     rows = [words.HEADER, ["---"] + ["---:"] * 4 + ["---"] * 3]
     rows += [_row(result) for result in results]
     cells = ([_cell(text) for text in row] for row in rows)

@@ -21,7 +21,7 @@ from benchmarks.suite import SUITE, Benchmark
 
 # The process that starts the others must stay small: their peaks begin with its own.
 PROJECT = Path(__file__).parent.parent
-RESULTS, QUICK_RESULTS = PROJECT / "benchmarks" / "results.json", PROJECT / "build" / "bench.json"
+RESULTS, QUICK_RESULTS = PROJECT / "data" / "benchmarks.json", PROJECT / "build" / "bench.json"
 DOCS = PROJECT / "docs" / "benchmarks.md"
 
 

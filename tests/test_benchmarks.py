@@ -12,6 +12,7 @@ import pytest
 from benchmarks import report, words
 from benchmarks.measuring import Case, mixed_queries, peak_memory
 from benchmarks.suite import SUITE
+from judul_lib.figures.benchmark_plots import PEERS, WORK
 from tests.conftest import PROJECT
 
 DOCS = PROJECT / "docs" / "benchmarks.md"
@@ -70,7 +71,7 @@ def test_only_what_is_between_the_comments_changes_in_the_document(quick):
 
 
 def test_the_document_shows_the_results_that_are_stored():
-    results = json.loads((PROJECT / "benchmarks" / "results.json").read_text("utf-8"))
+    results = json.loads((PROJECT / "data" / "benchmarks.json").read_text("utf-8"))
     text = DOCS.read_text("utf-8")
     assert report.with_section(text, report.section(results)) == text
 
@@ -126,6 +127,14 @@ def test_every_benchmark_has_a_function_and_words():
         assert callable(getattr(import_module(f"benchmarks.{module}"), name))
         assert benchmark.what in words.BENCHMARKS
         assert all(hasattr(Case, f"prepare_{step}") for step in benchmark.needs)
+
+
+def test_notebook_10_has_words_for_what_a_check_is_compared_with():
+    stored = json.loads((PROJECT / "data" / "benchmarks.json").read_text("utf-8"))["benchmarks"]
+    checks = [result for result in stored if result["what"] == "check"]
+    assert {peer["name"] for result in checks for peer in result["peers"]} <= set(PEERS)
+    assert set(PEERS) <= set(words.PEERS)
+    assert set(WORK) <= set(words.BENCHMARKS)
 
 
 def test_queries_are_of_three_kinds_and_the_same_each_time():

@@ -27,6 +27,7 @@ from judul_lib.study.synthetic import SOURCES
 
 MANIFEST_FILE, EXECUTED_FOLDER = "manifest.json", "notebooks"
 _LOCK_FILE, _STAGING = ".lock", ".run."
+_BENCHMARKS = "benchmarks.json"
 _DECISIVE_PACKAGES = (
     "scikit-learn", "numpy", "scipy", "pandas", "PySastrawi", "RapidFuzz", "sparse-dot-topn", "plotly",
     "nbconvert",
@@ -138,7 +139,7 @@ def _fingerprints(paths: Paths, parameters: Mapping[str, Any]) -> dict[str, str]
     """Hash, for each stage, all that its results depend on; a stage depends on those before it."""
     package = Path(judul_lib.__file__).parent
     digest = hashlib.sha256(paths.data.read_bytes())
-    for name in SOURCES:
+    for name in (*SOURCES, _BENCHMARKS):
         source = paths.notebooks.parent / "data" / name
         if source.is_file():
             digest.update(source.read_bytes())

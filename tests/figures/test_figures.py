@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import pytest
 
 from judul_lib.checking.matches import Matches
-from judul_lib.figures import growth_plots, labeling_plots, leaderboard_plots, monitoring_plots, style
+from judul_lib.figures import benchmark_plots, labeling_plots, leaderboard_plots, monitoring_plots, style
 from judul_lib.figures import plots as p
 from judul_lib.figures.match_plots import match_bars
 from judul_lib.figures.style import FALL, LOOKS, PRIMARY, RISE, figure_config, figure_label
@@ -42,8 +42,7 @@ FIGURES = {
     "ablation": lambda: leaderboard_plots.ablation_bars(ABLATION, "t"),
     "learning": lambda: leaderboard_plots.learning_curve(ABLATION),
     "days": lambda: monitoring_plots.drift_lines(DAILY, {"a": 0.1}),
-    "growth": lambda: growth_plots.time_growth(dict.fromkeys("abcd", pd.Series({1000: 1.0, 3000: 2.0}))),
-    "stages": lambda: growth_plots.stage_bars(DAILY.reset_index(drop=True), 1000),
+    "checks": lambda: benchmark_plots.check_times(dict.fromkeys("abcd", pd.Series({10: 1.0, 30: 2.0}))),
     "chosen": lambda: labeling_plots.chosen_bars({key: [0.1, 0.9] for key in "abc"}),
     "alarms": lambda: labeling_plots.alarm_curves(ALARMS),
     "strategies": lambda: labeling_plots.strategy_curves(STRATEGIES),
@@ -132,6 +131,21 @@ def test_a_title_in_a_bar_is_short_and_its_share_indonesian():
     figure = match_bars(matches).to_dict()
     assert figure["data"][0]["text"] == ("0,62",) or figure["data"][0]["text"] == ["0,62"]
     assert len(figure["layout"]["yaxis"]["ticktext"][0]) < 26
+
+
+def test_times_of_checks_stand_in_milliseconds_at_their_sizes():
+    figure = benchmark_plots.check_times({"indeks <b>": pd.Series({1260: 0.004, 1_000_000: 0.05})})
+    (line,) = figure.data
+    assert (line.name, line.x, line.y) == ("indeks &lt;b&gt;", (1260, 1_000_000), (4, 50))
+    assert figure.layout.xaxis.type == figure.layout.yaxis.type == "log"
+    assert figure.layout.xaxis.ticktext == ("1.260", "1.000.000")
+
+
+def test_bars_of_peers_tell_their_times():
+    figure = benchmark_plots.peer_bars(pd.Series({"indeks": 0.05, "<b>": 9052.27}), 1_000_000)
+    assert figure.layout.title.text == "Satu pemeriksaan di antara 1.000.000 judul"
+    assert list(figure.data[0].y) == ["indeks", "&lt;b&gt;"]
+    assert list(figure.data[0].text) == ["50,0", "9.052.270,0"]
 
 
 def test_numbers_on_axes_have_their_points():
