@@ -320,7 +320,7 @@ def calendar(outputs: Path | None) -> int:
     from judul_lib.core.clock import now
     from judul_lib.figures.governance_plots import calendar_table
     from judul_lib.figures.tables import table
-    from judul_lib.governance.review_calendar import due
+    from judul_lib.governance.reviews import due
 
     with opened(outputs, may_begin=True) as (config, engine):
         found = due(config, engine, now())
@@ -328,10 +328,10 @@ def calendar(outputs: Path | None) -> int:
     columns = ["nama", "yang dilihat", "setiap", "terakhir", "paling lambat", "status"]
     click.echo(table(rows[columns], index=False).text)
     click.echo()
-    to_do = [one for one in found if one.by <= one.today or one.last is None]
+    to_do = [one for one in found if one.is_due]
     for one in to_do:
         click.echo(f"{one.name}: {one.evidence} Lakukan dengan `{one.review.command}`.")
-    ticked = [one.name for one in to_do if one.review.is_ticked]
+    ticked = [one.name for one in to_do if one.review.can_be_ticked]
     if ticked:
         how = "tandai dengan `judul govern reviewed NAMA --reason …`"
         click.echo(f"Setelah dilihat, {how}: {', '.join(ticked)}.")
@@ -350,11 +350,11 @@ def reviewed(name: str, reason: str, outputs: Path | None) -> None:
     Catatannya masuk ke jejak audit. Cadangan dan masa simpan tidak ditandai: jejaknya
     ada bila memang dilakukan.
     """
-    from judul_lib.governance.review_calendar import REVIEWS, tick
+    from judul_lib.governance.reviews import reviews, tick
 
     with opened(outputs, may_begin=True) as (config, engine):
         tick(engine, config.logs, name, actor=parts.actor(config), reason=reason)
-    review = REVIEWS[name]
+    review = reviews()[name]
     click.echo(f"{review.title}: tercatat sudah ditinjau; lagi dalam {review.days} hari.")
 
 
@@ -365,21 +365,22 @@ def playbook(kind: str | None) -> None:
     from judul_lib.core.errors import LogError
     from judul_lib.figures.governance_plots import playbook_table
     from judul_lib.figures.tables import table
-    from judul_lib.governance.incident_playbook import PLAYBOOK
+    from judul_lib.governance import reviews
 
     if kind is None:
         columns = ["jenis", "tingkat", "ditanggapi dalam", "kejadian"]
         click.echo(table(playbook_table()[columns], index=False).text)
         click.echo("\nLangkah-langkahnya: `judul govern playbook JENIS`.")
         return
-    if kind not in PLAYBOOK:
-        raise LogError(f"Jenis insiden '{kind}' tidak dikenal. Pilih: {', '.join(PLAYBOOK)}.")
-    known = PLAYBOOK[kind]
+    incidents = reviews.playbook()
+    if kind not in incidents:
+        raise LogError(f"Jenis insiden '{kind}' tidak dikenal. Pilih: {', '.join(incidents)}.")
+    known = incidents[kind]
     click.echo(f"{known.level}  {known.title} (ditanggapi dalam {known.within})\n")
     for rank, step in enumerate(known.steps, start=1):
         click.echo(f"{rank}. {step}")
     click.echo()
     for label, text in (
-        ("Diberi tahu", known.told), ("Dicatat", known.written), ("Selesai bila", known.over),
+        ("Diberi tahu", known.notify), ("Dicatat", known.record), ("Selesai bila", known.resolved_when),
     ):  # fmt: skip
         click.echo(f"{label}: {text}.")

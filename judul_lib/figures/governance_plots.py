@@ -15,9 +15,8 @@ from judul_lib.core.settings import MODEL_TITLES
 from judul_lib.evaluation.fairness import disparities
 from judul_lib.figures.style import ACCENT, BLUE, GREY, LOOKS, PRIMARY, rounded, style
 from judul_lib.governance.compliance import Check
-from judul_lib.governance.incident_playbook import PLAYBOOK
 from judul_lib.governance.promotions import metrics_of, missing_metadata
-from judul_lib.governance.review_calendar import LATE, LATER, NEVER, TODAY, Due
+from judul_lib.governance.reviews import LATE, LATER, NEVER, TODAY, Due, playbook
 
 _KINDS = ("alarm palsu", "luput")
 # Full and hollow, round and pointed: a grey print tells them apart.
@@ -35,7 +34,7 @@ def review_timeline(reviews: Sequence[Due]) -> go.Figure:
     Parameters
     ----------
     reviews : sequence of Due
-        As from `judul_lib.governance.review_calendar.due`.
+        As from `judul_lib.governance.reviews.due`.
     """
     names = [f"{escape(one.review.title)} ({one.review.days} hari)" for one in reviews]
     by = [(one.by - one.today).days for one in reviews]
@@ -118,7 +117,7 @@ def error_rate_intervals(rates: pd.DataFrame, title: str) -> go.Figure:
 
 
 def calendar_table(reviews: Iterable[Due]) -> pd.DataFrame:
-    """Return `judul_lib.governance.review_calendar.due` to be read, dates in Indonesian."""
+    """Return `judul_lib.governance.reviews.due` to be read, dates in Indonesian."""
     rows = [
         {
             "nama": one.name,
@@ -143,9 +142,9 @@ def playbook_table() -> pd.DataFrame:
             "tingkat": known.level,
             "ditanggapi dalam": known.within,
             "kejadian": known.title,
-            "selesai bila": known.over,
+            "selesai bila": known.resolved_when,
         }
-        for kind, known in PLAYBOOK.items()
+        for kind, known in playbook().items()
     ]
     return pd.DataFrame(rows).sort_values("tingkat", kind="stable", ignore_index=True)
 

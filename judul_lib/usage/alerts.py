@@ -87,7 +87,7 @@ ALERTS: Mapping[str, Alert] = MappingProxyType(
         ),
     }
 )
-"""What `find_alerts` finds; `judul_lib.governance.incident_playbook` has all the steps."""
+"""What `find_alerts` finds; `judul_lib.governance.reviews.playbook` has all the steps."""
 
 MOST_ERRORS, MOST_EMPTY = 0.05, 0.2
 """Share of the questions that may end in an error, and of the answers that may be without a result."""

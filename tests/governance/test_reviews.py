@@ -12,24 +12,34 @@ import pytest
 import sqlalchemy as sa
 
 from judul_lib.checking.versions import add_version
-from judul_lib.cli.main import cli, main
+from judul_lib.cli.main import cli
 from judul_lib.core.clock import clock_at, now
 from judul_lib.core.config import Config
 from judul_lib.core.errors import LogError
 from judul_lib.figures import governance_plots
-from judul_lib.governance import audit, incident_playbook
+from judul_lib.governance import audit
 from judul_lib.governance.backup import backup
-from judul_lib.governance.incident_playbook import PLAYBOOK
-from judul_lib.governance.privacy import retention
-from judul_lib.governance.promotions import promote
-from judul_lib.governance.review_calendar import LATE, LATER, NEVER, REVIEWS, TODAY, due, tick
+from judul_lib.governance.privacy import LAW, retention
+from judul_lib.governance.promotions import REVIEW_DAYS, promote
+from judul_lib.governance.reviews import (
+    BREACH,
+    BREACH_NOTICE,
+    LATE,
+    LATER,
+    NEVER,
+    TODAY,
+    due,
+    playbook,
+    reviews,
+    tick,
+)
 from judul_lib.governance.trial import trial_installation
 from judul_lib.usage.alerts import ALERT_COLUMNS, ALERTS, INCIDENT_LEVELS, find_alerts
-from judul_lib.usage.database import database_url, events, open_database, read_table, sqlite_url
+from judul_lib.usage.database import database_url, events, opened_database, read_table, sqlite_url
 from judul_lib.usage.frames import Usage
 from judul_lib.usage.log import insert_units
 from judul_lib.usage.simulation import simulate_usage
-from tests.conftest import PROJECT
+from tests.conftest import PROJECT, assert_refused, judul
 
 NOW = datetime(2026, 6, 30, 5)  # Noon in Jakarta.
 TODAY_THERE = date(2026, 6, 30)
@@ -37,9 +47,8 @@ TODAY_THERE = date(2026, 6, 30)
 
 @pytest.fixture
 def engine(url):
-    opened = open_database(url, lock_wait=30)
-    yield opened
-    opened.dispose()
+    with opened_database(url, lock_wait=30) as opened:
+        yield opened
 
 
 @pytest.fixture
@@ -47,74 +56,66 @@ def config(tmp_path):
     return Config(models=tmp_path / "outputs")
 
 
-def review(config, engine, name, at=NOW):
+def due_review(config, engine, name, at=NOW):
     return next(one for one in due(config, engine, at) if one.name == name)
 
 
-def ticked(config, engine, name, days):
+def tick_ago(config, engine, name, days):
     with clock_at(NOW - timedelta(days=days)):
         tick(engine, config.logs, name, actor="a", reason="dilihat")
 
 
-def noted(config, engine, action, days):
+def audit_ago(config, engine, action, days):
     with clock_at(NOW - timedelta(days=days)):
         audit.append(engine, config.logs, actor="a", action=action, reason="ya")
 
 
-def record(engine, days, *, simulated=False):
-    row = {
+def error_event(days, *, simulated=False):
+    return {
         "id": f"{days:032x}", "time": NOW - timedelta(days=days), "user": None, "simulated": simulated,
         "kind": "error", "model": None, "detail": "", "seconds": None,
     }  # fmt: skip
-    insert_units(engine, [{"events": [row]}])
 
 
 def test_a_fresh_installation_has_a_whole_period_for_everything(config, engine):
     found = due(config, engine, NOW)
-    assert [one.name for one in found] == list(REVIEWS)
-    assert {one.status for one in found} == {NEVER}
+    assert [one.name for one in found] == list(reviews())
+    assert {(one.status, one.is_due) for one in found} == {(NEVER, True)}
     assert all(one.by == TODAY_THERE + timedelta(days=one.review.days) for one in found)
     assert [one.review.days for one in found] == sorted(one.review.days for one in found)
 
 
 def test_what_was_never_done_is_late_a_period_after_the_first_record(config, engine):
-    record(engine, 400, simulated=True)  # Nobody used it then.
-    assert review(config, engine, "akses").overdue == 0
-    record(engine, 91)
-    assert (review(config, engine, "akses").overdue, review(config, engine, "akses").status) == (1, LATE)
-    assert review(config, engine, "peringatan").overdue == 90
-    record(engine, -5)  # Nor in the future.
-    assert review(config, engine, "akses").overdue == 1
+    insert_units(engine, [{"events": [error_event(400, simulated=True)]}])  # Nobody used it then.
+    assert due_review(config, engine, "akses").overdue == 0
+    insert_units(engine, [{"events": [error_event(91)]}, {"events": [error_event(-5)]}])
+    found = due_review(config, engine, "akses")
+    assert (found.overdue, found.status) == (1, LATE)
+    assert due_review(config, engine, "peringatan").overdue == 90
 
 
 @pytest.mark.parametrize(
     ("days", "status", "overdue"), [(0, LATER, 0), (6, LATER, 0), (7, TODAY, 0), (8, LATE, 1)]
 )
 def test_a_tick_counts_from_its_day_and_for_its_review_only(config, engine, days, status, overdue):
-    ticked(config, engine, "pergeseran", 30)
-    ticked(config, engine, "pergeseran", days)
-    found = review(config, engine, "pergeseran")
-    assert (found.status, found.overdue) == (status, overdue)
+    tick_ago(config, engine, "pergeseran", 30)
+    tick_ago(config, engine, "pergeseran", days)
+    found = due_review(config, engine, "pergeseran")
+    assert (found.status, found.overdue, found.is_due) == (status, overdue, status != LATER)
     assert found.last == TODAY_THERE - timedelta(days=days)
     assert "Baris 2 jejak audit (tinjauan)" in found.evidence
-    assert review(config, engine, "pendapat").last is None
+    assert due_review(config, engine, "pendapat").last is None
     assert audit.verify(engine, config.logs) == []
 
 
-@pytest.mark.parametrize(
-    ("action", "name"), [(audit.RETENTION, "masa-simpan"), (audit.RESTORE, "pemulihan")]
-)
-def test_what_leaves_a_trace_is_seen_in_the_trail(config, engine, action, name):
-    noted(config, engine, audit.EXPORT, 1)
-    assert review(config, engine, name).last is None
-    noted(config, engine, action, 5)
-    assert review(config, engine, name).last == TODAY_THERE - timedelta(days=5)
-
-
-def test_days_are_local(config, engine):
+def test_what_leaves_a_trace_is_seen_in_the_trail_at_its_local_day(config, engine):
+    audit_ago(config, engine, audit.EXPORT, 1)
+    assert all(one.last is None for one in due(config, engine, NOW))
+    audit_ago(config, engine, audit.RESTORE, 5)
     with clock_at(datetime(2026, 6, 29, 18)):  # Already the 30th in Jakarta.
         retention(engine, config.logs, days=90, actor="a")
-    assert review(config, engine, "masa-simpan").last == TODAY_THERE
+    last = {one.name: one.last for one in due(config, engine, NOW) if one.last}
+    assert last == {"masa-simpan": TODAY_THERE, "pemulihan": TODAY_THERE - timedelta(days=5)}
 
 
 def test_a_backup_is_seen_in_its_folder_and_a_damaged_one_does_not_count(config, engine):
@@ -122,13 +123,13 @@ def test_a_backup_is_seen_in_its_folder_and_a_damaged_one_does_not_count(config,
     path = config.backups / "a.zip"
     with clock_at(NOW - timedelta(days=3)):
         backup(config.models, engine, config.logs, path, actor="a", reason="ya")
-    assert review(config, engine, "cadangan").last == TODAY_THERE - timedelta(days=3)
+    assert due_review(config, engine, "cadangan").last == TODAY_THERE - timedelta(days=3)
     with engine.begin() as connection:
         connection.execute(sa.text("DELETE FROM audit"))
-    assert "a.zip, semua hash cocok" in review(config, engine, "cadangan").evidence
-    noted(config, engine, audit.BACKUP, 1)
+    assert "a.zip, semua hash cocok" in due_review(config, engine, "cadangan").evidence
+    audit_ago(config, engine, audit.BACKUP, 1)
     path.write_bytes(path.read_bytes()[:-50])
-    found = review(config, engine, "cadangan")
+    found = due_review(config, engine, "cadangan")
     assert found.last is None
     assert "rusak" in found.evidence
 
@@ -137,128 +138,124 @@ def test_the_model_in_use_is_due_when_its_promotion_says_so(config, engine):
     version = add_version(config.models, PROJECT / "outputs" / "light")
     with clock_at(NOW - timedelta(days=100)):
         promote(config.models, "light", version, reason="ya", approver="a")
-    found = review(config, engine, "model")
+    found = due_review(config, engine, "model")
     assert (found.last, found.overdue) == (TODAY_THERE - timedelta(days=100), 10)
     assert version in found.evidence
-    ticked(config, engine, "model", 2)
-    assert review(config, engine, "model").by == TODAY_THERE + timedelta(days=88)
+    tick_ago(config, engine, "model", 2)
+    assert due_review(config, engine, "model").by == TODAY_THERE + timedelta(days=88)
     (config.models / "models" / "light" / "history.json").write_text("[")
-    found = review(config, engine, "model")
+    found = due_review(config, engine, "model")
     assert found.last == TODAY_THERE - timedelta(days=2)
     assert "rusak" in found.evidence
 
 
 def test_a_clock_that_was_wrong_breaks_nothing(config, engine):
-    ticked(config, engine, "akses", 40)
-    ticked(config, engine, "akses", -200)
-    ticked(config, engine, "akses", 50)
-    found = review(config, engine, "akses")
+    tick_ago(config, engine, "akses", 40)
+    tick_ago(config, engine, "akses", -200)
+    tick_ago(config, engine, "akses", 50)
+    found = due_review(config, engine, "akses")
     assert found.last == TODAY_THERE - timedelta(days=40)
     assert "masa depan" in found.evidence
     assert found.overdue == 0
-    earlier = review(config, engine, "akses", NOW - timedelta(days=1000))
+    earlier = due_review(config, engine, "akses", NOW - timedelta(days=1000))
     assert (earlier.last, earlier.overdue, earlier.status) == (None, 0, NEVER)
-    assert review(config, engine, "akses", NOW + timedelta(days=201)).last == date(2027, 1, 16)
+    assert due_review(config, engine, "akses", NOW + timedelta(days=201)).last == date(2027, 1, 16)
 
 
 def test_a_row_that_somebody_changed_is_no_tick_and_no_fault(config, engine):
-    ticked(config, engine, "akses", 1)
+    tick_ago(config, engine, "akses", 1)
     for details in ("{", "[]", '{"review": ["akses"]}'):
         with engine.begin() as connection:
             connection.execute(sa.update(audit.audit).values(details=details))
-        assert review(config, engine, "akses").last is None
+        assert due_review(config, engine, "akses").last is None
 
 
-@pytest.mark.parametrize("name", ["cadangan", "masa-simpan", "lain", ""])
-def test_what_shows_by_itself_or_is_unknown_cannot_be_ticked(config, engine, name):
-    with pytest.raises(LogError, match="Pilih: peringatan"):
-        tick(engine, config.logs, name, actor="a", reason="ya")
+def test_what_shows_by_itself_or_is_unknown_cannot_be_ticked(config, engine):
+    for name in ("cadangan", "masa-simpan", "lain", ""):
+        with pytest.raises(LogError, match="Pilih: peringatan"):
+            tick(engine, config.logs, name, actor="a", reason="ya")
     assert read_table(engine, audit.audit) == []
 
 
-def run(capsys, *arguments):
-    with pytest.raises(SystemExit) as end:
-        main([str(argument) for argument in arguments])
-    return end.value.code, capsys.readouterr()
-
-
-def test_the_commands(tmp_path, capsys):
+def test_the_commands(tmp_path):
     models = tmp_path / "outputs"
-    config = Config(models=models)
-    opened = open_database(database_url(config.logs))
-    with clock_at(now() - timedelta(days=3)):
-        tick(opened, config.logs, "peringatan", actor="a", reason="ya")
-    opened.dispose()
-    code, said = run(capsys, "govern", "calendar", "--models", models)
-    assert code == 1
-    assert "1 tinjauan terlambat." in said.out
-    assert "terlambat 2 hari" in said.out
-    arguments = ["govern", "reviewed", "peringatan", "--reason", "tenang", "--models", models]
-    assert run(capsys, *arguments)[0] == 0
-    code, said = run(capsys, "govern", "calendar", "--models", models)
-    assert code == 0
-    assert "Tidak ada tinjauan yang terlambat." in said.out
-    code, said = run(capsys, "govern", "reviewed", "cadangan", "--reason", "ya", "--models", models)
-    assert (code, said.err.count("\n")) == (1, 1)
-    assert all(kind in run(capsys, "govern", "playbook")[1].out for kind in PLAYBOOK)
-    assert "3 × 24 jam" in run(capsys, "govern", "playbook", "data-pribadi")[1].out
-    assert "Pilih: model-gagal" in run(capsys, "govern", "playbook", "banjir")[1].err
+    logs = Config(models=models).logs
+    with opened_database(database_url(logs)) as engine, clock_at(now() - timedelta(days=3)):
+        tick(engine, logs, "peringatan", actor="a", reason="ya")
+    found = judul("govern", "calendar", "--models", models)
+    assert found.returncode == 1
+    assert "1 tinjauan terlambat." in found.stdout
+    assert "terlambat 2 hari" in found.stdout
+    asked = ["--reason", "tenang", "--models", models]
+    assert judul("govern", "reviewed", "peringatan", *asked).returncode == 0
+    found = judul("govern", "calendar", "--models", models)
+    assert found.returncode == 0
+    assert "Tidak ada tinjauan yang terlambat." in found.stdout
+    assert_refused(judul("govern", "reviewed", "cadangan", *asked), "tidak dapat ditandai")
+    listed = judul("govern", "playbook").stdout
+    assert all(kind in listed for kind in playbook())
+    breach = judul("govern", "playbook", "data-pribadi").stdout
+    assert all(f". {step}\n" in breach for step in playbook()["data-pribadi"].steps)
+    assert_refused(judul("govern", "playbook", "banjir"), "Pilih: model-gagal")
 
 
 def test_every_alert_and_every_other_incident_has_its_steps():
-    others = {
-        value for name, value in vars(incident_playbook).items()
-        if name in ("BREACH", "TAMPERED", "TRAIL", "KEY", "DATABASE", "BAD_VERSION")
-    }  # fmt: skip
-    assert set(PLAYBOOK) == set(ALERTS) | others
-    assert len(others) == 6
-    for kind, known in PLAYBOOK.items():
+    assert list(playbook())[: len(ALERTS)] == list(ALERTS)
+    assert len(playbook()) == len(ALERTS) + 6
+    for kind, known in playbook().items():
         assert known.within == INCIDENT_LEVELS[known.level].within
-        assert known.level == ALERTS[kind].level if kind in ALERTS else known.level in INCIDENT_LEVELS
+        assert kind not in ALERTS or known.level == ALERTS[kind].level
         assert len(known.steps) >= 3, kind
-        assert "`" in known.written or "tercatat sendiri" in known.written, kind
-        assert known.told
-        assert known.over
+        assert "`" in known.record or "tercatat sendiri" in known.record, kind
+        texts = [*known.steps, known.notify, known.record, known.resolved_when]
+        assert all(text and text == " ".join(text.split()) for text in texts), kind
+
+
+def test_the_data_agree_with_the_code():
+    assert reviews()["model"].days == REVIEW_DAYS
+    assert not reviews()["cadangan"].can_be_ticked
+    assert {action for one in reviews().values() for action in one.actions} <= set(audit.ACTIONS)
+    breach = playbook()[BREACH]
+    assert breach.level == "P1"
+    assert any(BREACH_NOTICE in step and LAW in step for step in breach.steps)
+    assert BREACH_NOTICE in breach.notify
 
 
 def test_an_alert_names_its_kind():
-    future = {"id": "1", "time": NOW + timedelta(days=1), "user": None, "simulated": False,
-              "kind": "error", "model": None, "detail": "", "seconds": None}  # fmt: skip
-    (row,) = find_alerts(Usage.of({"events": [future]}), {}, NOW).to_dict("records")
+    (row,) = find_alerts(Usage.of({"events": [error_event(-1)]}), {}, NOW).to_dict("records")
     assert list(row) == list(ALERT_COLUMNS)
     assert row["tindakan"] == ALERTS[row["jenis"]].to_do
 
 
-def told_commands():
+def documented_commands():
     """Every command that the playbook, the alerts and the calendar tell somebody to run."""
     texts = [one.to_do for one in ALERTS.values()]
-    for known in PLAYBOOK.values():
-        texts += [*known.steps, known.told, known.written, known.over]
+    for known in playbook().values():
+        texts += [*known.steps, known.notify, known.record, known.resolved_when]
     quoted = [part for text in texts for part in re.findall(r"`([^`]+)`", text)]
-    return sorted({*quoted, *(one.command for one in REVIEWS.values())})
+    return sorted({*quoted, *(one.command for one in reviews().values())})
 
 
-def resolve(words):
+def parse_command(words):
     """Find the command and let it read its arguments; click refuses what it does not know."""
     command = cli
     while isinstance(command, click.Group):
         command = command.commands[words.pop(0)]
     if words:
         command.make_context(command.name, words)
-    return command
 
 
-@pytest.mark.parametrize("line", told_commands())
-def test_a_command_that_is_told_exists_with_its_options(line):
+@pytest.mark.parametrize("line", documented_commands())
+def test_a_documented_command_exists_with_its_options(line):
     first, *words = shlex.split(line)
     if first == "make":
         assert re.search(rf"^{words[0]}:", (PROJECT / "Makefile").read_text(), re.MULTILINE)
     elif first == "judul" and words:
-        resolve(list(words))
+        parse_command(list(words))
         if words[:2] == ["govern", "playbook"]:
-            assert words[2] in PLAYBOOK
+            assert words[2] in playbook()
         if words[:2] == ["govern", "reviewed"]:
-            assert REVIEWS[words[2]].is_ticked
+            assert reviews()[words[2]].can_be_ticked
     else:
         known = ("judul", "git status", "judul.toml", "log.key", "log/log.key", "--force")
         assert line in known or line.startswith(("JUDUL_", "judul.db.")), line
@@ -267,30 +264,29 @@ def test_a_command_that_is_told_exists_with_its_options(line):
 @pytest.mark.parametrize("line", ["hapus", "govern hapus", "monitor --apa", "models rollback light"])
 def test_that_test_would_find_a_wrong_command(line):
     with pytest.raises((KeyError, click.UsageError)):
-        resolve(line.split())
+        parse_command(line.split())
 
 
-def titles(figure):
+def figure_titles(figure):
     layout = figure.to_dict()["layout"]
     axes = [layout[name].get("title", {}).get("text") for name in layout if name.startswith("xaxis")]
     return layout["title"]["text"], axes, layout["yaxis"]["title"]["text"]
 
 
 def test_the_timeline_shows_each_review_once_at_its_day(config, engine):
-    ticked(config, engine, "peringatan", 3)
-    ticked(config, engine, "pergeseran", 7)
-    ticked(config, engine, "ambang", 5)
-    reviews = due(config, engine, NOW)
-    figure = governance_plots.review_timeline(reviews)
+    tick_ago(config, engine, "peringatan", 3)
+    tick_ago(config, engine, "pergeseran", 7)
+    tick_ago(config, engine, "ambang", 5)
+    figure = governance_plots.review_timeline(due(config, engine, NOW))
     marks = {trace.name: trace for trace in figure.data if (trace.name or "").startswith("paling")}
     assert {name: len(trace.x) for name, trace in marks.items()} == {
         f"paling lambat: {LATE}": 1, f"paling lambat: {TODAY}": 1, f"paling lambat: {LATER}": 1,
-        f"paling lambat: {NEVER}": len(REVIEWS) - 3,
+        f"paling lambat: {NEVER}": len(reviews()) - 3,
     }  # fmt: skip
     assert marks[f"paling lambat: {LATE}"].x == (-2,)
     assert marks[f"paling lambat: {LATER}"].x == (85,)
     assert len({trace.marker.symbol for trace in marks.values()}) == 4  # Told apart in grey, too.
-    title, (across,), up = titles(figure)
+    title, (across,), up = figure_titles(figure)
     assert (title, up) == ("Kalender tinjauan", "yang ditinjau")
     assert "hari dari hari ini" in across
 
@@ -316,7 +312,7 @@ def test_error_rates_are_drawn_with_their_intervals(rates):
     assert "a&lt;b" in false_alarms.y[0]
     assert false_alarms.marker.symbol != missed.marker.symbol
     assert [line.x0 for line in figure.layout.shapes] == [20, 10]
-    title, across, up = titles(figure)
+    title, across, up = figure_titles(figure)
     assert (title, across, up) == ("Galat menurut bidang", ["persen pasangan"] * 2, "kelompok judul")
 
 
@@ -331,30 +327,32 @@ def test_the_reading_tells_chance_from_more(rates):
     assert shown["luput"].tolist() == ["0,0 % (0,0 % sampai 10,0 %)", "–"]
 
 
+def files_in(folder):
+    """What SQLite keeps beside its file while somebody reads it is left out."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path: path.read_bytes() for path in files if not path.name.endswith(("-wal", "-shm"))}
+
+
 def test_what_is_tried_on_a_copy_does_not_reach_the_original(tmp_path, monkeypatch):
     outputs = tmp_path / "outputs"
     shutil.copytree(PROJECT / "outputs" / "light", outputs / "light")
     logs = outputs / "logs"
-    with_log = open_database(database_url(logs))
-    simulate_usage(with_log, seed=1, end=TODAY_THERE, days=5)
-    audit.append(with_log, logs, actor="a", action=audit.EXPORT, reason="ya")
-    backup(outputs, with_log, logs, outputs / "backups" / "a.zip", actor="a", reason="ya")
-    with_log.dispose()
-    before = {p.relative_to(outputs): p.read_bytes() for p in outputs.rglob("*") if p.is_file()}
+    with opened_database(database_url(logs)) as original:
+        simulate_usage(original, seed=1, end=TODAY_THERE, days=5)
+        audit.append(original, logs, actor="a", action=audit.EXPORT, reason="ya")
+        backup(outputs, original, logs, outputs / "backups" / "a.zip", actor="a", reason="ya")
+    before = files_in(outputs)
     trial = trial_installation(outputs, tmp_path / "copy", logs)
     monkeypatch.setenv("JUDUL_DATABASE_URL", database_url(logs))  # Not even then.
-    copied = open_database(sqlite_url(trial.logs))
-    assert len(read_table(copied, events)) > 0
-    assert audit.verify(copied, trial.logs) == []
-    assert review(trial, copied, "cadangan", now()).last is not None
-    assert sum(retention(copied, trial.logs, days=1, actor="a").values()) > 0
-    copied.dispose()
-    after = {p.relative_to(outputs): p.read_bytes() for p in outputs.rglob("*") if p.is_file()}
-    assert {p: c for p, c in after.items() if not p.name.endswith(("-wal", "-shm"))} == before
+    with opened_database(sqlite_url(trial.logs)) as copied:
+        assert len(read_table(copied, events)) > 0
+        assert audit.verify(copied, trial.logs) == []
+        assert due_review(trial, copied, "cadangan", now()).last is not None
+        assert sum(retention(copied, trial.logs, days=1, actor="a").values()) > 0
+    assert files_in(outputs) == before
     again = trial_installation(outputs, tmp_path / "third", logs)  # By the database's address.
-    third = open_database(sqlite_url(again.logs))
-    assert len(read_table(third, audit.audit)) == 2
-    third.dispose()
+    with opened_database(sqlite_url(again.logs)) as third:
+        assert len(read_table(third, audit.audit)) == 2
     monkeypatch.delenv("JUDUL_DATABASE_URL")
     with pytest.raises(LogError, match="Tidak ada log"):
         trial_installation(outputs, tmp_path / "fourth", tmp_path / "lain")

@@ -1,0 +1,268 @@
+"""What is reviewed and when it is due, and what to do when something went wrong.
+
+Both stand in ``calendar.toml`` and ``playbook.toml`` beside this module. Whether a review
+was done is seen, not asked: by the audit trail, the newest backup, the promotion of the
+versions in use. What leaves no trace of its own is ticked off in the audit trail (`tick`).
+"""
+
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import sqlalchemy as sa
+
+from judul_lib.checking.versions import current_version
+from judul_lib.core.config import Config
+from judul_lib.core.errors import JudulError, LogError
+from judul_lib.core.settings import MODEL_TITLES
+from judul_lib.governance import audit as trail
+from judul_lib.governance.backup import verify_backup
+from judul_lib.governance.compliance import newest_backup
+from judul_lib.governance.promotions import promotion
+from judul_lib.usage.alerts import ALERTS, INCIDENT_LEVELS
+from judul_lib.usage.database import USAGE_TABLES, audit, read_table, transaction
+from judul_lib.usage.frames import local_day
+
+BACKUP, MODEL = "cadangan", "model"
+NEVER, LATE, TODAY, LATER = "belum pernah", "terlambat", "hari ini", "nanti"
+BREACH = "data-pribadi"
+BREACH_NOTICE = "3 × 24 jam"
+"""Within what a failure to protect personal data is told in writing (Law No. 27 of 2022, article 46)."""
+
+
+_Trace = tuple[date, date, str]
+"""That something was done: on which day, until when that suffices, and where it is seen."""
+
+
+@dataclass(frozen=True)
+class Review:
+    """Something that is looked at every so many days, with a command.
+
+    Rows of the audit trail with one of its actions show that it was done; so does a tick,
+    when it can be ticked.
+    """
+
+    title: str
+    days: int
+    command: str
+    actions: Sequence[str] = ()
+    can_be_ticked: bool = True
+
+
+@dataclass(frozen=True)
+class Incident:
+    """A kind of incident: its steps in order, whom to notify, what to record, when it is resolved."""
+
+    title: str
+    level: str
+    steps: Sequence[str]
+    notify: str
+    record: str
+    resolved_when: str
+
+    @property
+    def within(self) -> str:
+        """How soon somebody has to look at it."""
+        return INCIDENT_LEVELS[self.level].within
+
+
+@cache
+def reviews() -> Mapping[str, Review]:
+    """Return what is reviewed, by name, from daily to quarterly.
+
+    Examples
+    --------
+    >>> reviews()["pergeseran"].days
+    7
+    """
+    return MappingProxyType({name: Review(**fields) for name, fields in _read("calendar.toml").items()})
+
+
+@cache
+def playbook() -> Mapping[str, Incident]:
+    """Return the kinds of incident by name: first the alerts, with their levels, then the others.
+
+    Examples
+    --------
+    >>> playbook()["jam"].steps[0]
+    'Betulkan jam mesin (NTP), juga zona waktunya.'
+    """
+    levels = {kind: {"level": alert.level} for kind, alert in ALERTS.items()}
+    incidents = _read("playbook.toml").items()
+    return MappingProxyType(
+        {kind: Incident(**levels.get(kind, {}), **fields) for kind, fields in incidents}
+    )
+
+
+@dataclass(frozen=True)
+class Due:
+    """When the review of this name was last done, and until which day it is to be done again.
+
+    `overdue` counts the days since then, 0 when there is time left; `evidence` says where
+    that is seen. Days are local.
+    """
+
+    name: str
+    last: date | None
+    by: date
+    overdue: int
+    evidence: str
+    today: date
+
+    @property
+    def review(self) -> Review:
+        """What is to be done."""
+        return reviews()[self.name]
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is to be done by today, or never was."""
+        return self.by <= self.today or self.last is None
+
+    @property
+    def status(self) -> str:
+        """``terlambat``, ``belum pernah``, ``hari ini`` or ``nanti``."""
+        if self.overdue:
+            return LATE
+        if self.last is None:
+            return NEVER
+        return TODAY if self.by == self.today else LATER
+
+
+def due(config: Config, engine: sa.Engine, now: datetime) -> list[Due]:
+    """Return each review with the day on which it was last done, and when it is due.
+
+    What was never done has a whole period from the first record of the installation on;
+    without any record, from today. A trace of the future, left by a clock that was wrong,
+    does not count until its day comes.
+
+    Parameters
+    ----------
+    config : Config
+    engine : Engine
+        Of the log.
+    now : datetime
+        In UTC.
+
+    Raises
+    ------
+    LogError
+        The database cannot be used.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from judul_lib.usage.database import open_database, sqlite_url
+    >>> with TemporaryDirectory() as folder:
+    ...     engine = open_database(sqlite_url(Path(folder)))
+    ...     found = due(Config(models=Path(folder)), engine, datetime(2026, 6, 30))
+    ...     engine.dispose()
+    >>> found[0].name, str(found[0].by)
+    ('peringatan', '2026-07-01')
+    """
+    today = _day(now)
+    rows = read_table(engine, audit)
+    start = _first_day(engine, rows, today)
+    found = []
+    for name, review in reviews().items():
+        traces, notes = _traces(config, rows, name)
+        past = [trace for trace in traces if trace[0] <= today]
+        if n_future := len(traces) - len(past):
+            notes.append(f"{n_future} jejak bertanggal di masa depan tidak dihitung; periksa jam mesin.")
+        never = (None, start + timedelta(days=review.days), "Belum ada jejaknya.")
+        last, by, seen = max(past, key=lambda trace: trace[:2], default=never)
+        overdue = max((today - by).days, 0)
+        found.append(Due(name, last, by, overdue, " ".join([seen, *notes]), today))
+    return found
+
+
+def tick(engine: sa.Engine, folder: Path, name: str, *, actor: str, reason: str) -> None:
+    """Write in the audit trail that something was reviewed.
+
+    Raises
+    ------
+    LogError
+        There is no such review, it shows by itself whether it was done, or there is no reason.
+
+    Examples
+    --------
+    >>> engine = sa.create_engine("sqlite://")
+    >>> tick(engine, Path("logs"), "cadangan", actor="a", reason="b")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    judul_lib.core.errors.LogError: 'cadangan' tidak dapat ditandai. Pilih: peringatan...
+    """
+    known = [key for key, review in reviews().items() if review.can_be_ticked]
+    if name not in known:
+        raise LogError(f"'{name}' tidak dapat ditandai. Pilih: {', '.join(known)}.")
+    trail.append(
+        engine, folder, actor=actor, action=trail.REVIEW, reason=reason, details={"review": name}
+    )
+
+
+def _read(file: str) -> dict[str, Any]:
+    return tomllib.loads(Path(__file__).with_name(file).read_text(encoding="utf-8"))
+
+
+def _traces(config: Config, rows: list[dict[str, Any]], name: str) -> tuple[list[_Trace], list[str]]:
+    """Return every trace of a review, and a sentence for each that cannot be read."""
+    review = reviews()[name]
+    period = timedelta(days=review.days)
+    traces: list[_Trace] = []
+    notes = []
+    for row in rows:
+        if row["action"] in review.actions or (review.can_be_ticked and _ticked_review(row) == name):
+            day = _day(row["time"])
+            action = trail.ACTION_NAMES.get(row["action"], row["action"])
+            traces.append((day, day + period, f"Baris {row['seq']} jejak audit ({action})."))
+    try:
+        if name == BACKUP and (path := newest_backup(config.backups)) is not None:
+            day = _day(datetime.fromisoformat(verify_backup(path).time))
+            traces.append((day, day + period, f"{path.name}, semua hash cocok."))
+        if name == MODEL:
+            traces += _promotions(config.models)
+    except JudulError as error:
+        notes.append(str(error))
+        traces = [] if name == BACKUP else traces  # What cannot be put back was not saved.
+    except (KeyError, ValueError, TypeError):
+        notes.append("Catatan pemberlakuannya tidak dapat dibaca.")
+    return traces, notes
+
+
+def _promotions(models: Path) -> list[_Trace]:
+    """Return the promotion of the version in use that is to be looked at first, if there is one."""
+    traces = []
+    for name in MODEL_TITLES:
+        version = current_version(models, name)
+        entry = promotion(models, name, version) if version else {}
+        if entry:
+            deployed = datetime.fromisoformat(entry["deployed"]).replace(tzinfo=None)
+            by = date.fromisoformat(entry["next_review"])
+            traces.append((_day(deployed), by, f"{name} {version} berlaku sejak hari itu."))
+    return sorted(traces, key=lambda trace: trace[1])[:1]
+
+
+def _ticked_review(row: Mapping[str, Any]) -> Any:
+    try:
+        return row["action"] == trail.REVIEW and json.loads(row["details"])["review"]
+    except (ValueError, TypeError, KeyError):  # Somebody changed the row; `audit.verify` says so.
+        return None
+
+
+def _first_day(engine: sa.Engine, rows: list[dict[str, Any]], today: date) -> date:
+    """Return the day of the first record that is neither made up nor of the future."""
+    tables = [table for table in USAGE_TABLES.values() if "time" in table.c]
+    queries = [sa.select(sa.func.min(table.c.time)).where(~table.c.simulated) for table in tables]
+    with transaction(engine, reads_only=True) as connection:
+        times = [row["time"] for row in rows] + [connection.scalar(query) for query in queries]
+    days = [_day(time) for time in times if time]
+    return min([day for day in days if day <= today], default=today)
+
+
+def _day(time: datetime) -> date:
+    return local_day(time).date()
