@@ -4,6 +4,8 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import sys
 from subprocess import CompletedProcess
 
 import click
@@ -390,3 +392,24 @@ def test_a_threshold_of_nothing_is_said(threshold, said):
     result = judul("check", "Xyzzy Qwerty Asdf", "--model", "light", JUDUL_THRESHOLD=threshold)
     assert result.returncode == 0, result.stderr
     assert result.stdout.startswith(said)
+
+
+WITHOUT_UNIX = """
+import os, sys
+sys.modules.update(dict.fromkeys(("fcntl", "pwd", "resource"), None))
+del os.getuid, os.fork
+from judul_lib.cli.main import main
+main(["check", "Deteksi Hoaks Politik dengan BERT", "--model", "light"])
+"""
+
+
+def test_a_title_is_checked_where_the_modules_of_unix_are_missing(tmp_path):
+    """As on Windows, with a log: it is the log that takes a lock."""
+    shutil.copytree(PROJECT / "outputs" / "light", tmp_path / "light")
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_UNIX], cwd=PROJECT, capture_output=True, text=True, check=False,
+        env={**os.environ, "JUDUL_LOG": "true", "JUDUL_MODELS": str(tmp_path)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert (tmp_path / "logs" / "judul.db").is_file()

@@ -202,7 +202,7 @@ def test_a_newer_model_beside_the_versions_is_the_candidate(outputs):
 def test_a_retrained_version_is_recorded_with_how_it_does_beside_the_one_before(
     outputs, tmp_path, monkeypatch
 ):
-    def learned(*_):  # Training itself is tested elsewhere, and takes long.
+    def learned(*_, **__):  # Training itself is tested elsewhere, and takes long.
         old = add_version(outputs, outputs / "light")
         comparison = {metric: dict.fromkeys(("old", "new", "difference", "low", "high"), 0.25)
                       for metric in ("roc_auc", "accuracy")}  # fmt: skip
