@@ -93,7 +93,7 @@ def _login() -> str | None:
 
     try:
         return getpass.getuser()
-    except (OSError, KeyError):  # A container without an entry for its user.
+    except (OSError, KeyError, ImportError):  # A container without an entry for its user; Windows.
         return None
 
 
