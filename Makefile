@@ -44,20 +44,21 @@ app: $(STAMP) ## Serve the page that checks titles (PORT=, HOST=, TOKEN=)
 test test-slow: export OPENBLAS_NUM_THREADS = 1
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 # Strictly against their stored outputs, in a copy: a notebook writes beside itself.
-NBVAL := $(BIN)/python -m pytest -p no:doctest -o addopts= -n 2 --dist loadfile --nbval
-LONG := notebooks/06_evaluation.ipynb
+NBVAL := $(BIN)/python -m pytest -p no:doctest -o addopts= --nbval
+COPY := rm -rf build/nbval && mkdir -p build/nbval && cp -r notebooks data outputs build/nbval/
 
 test: $(STAMP) ## Unit tests, and the notebooks against their stored outputs; minutes
 	$(PYTEST) -m "not slow"
-	@rm -rf build/nbval && mkdir -p build/nbval && cp -r notebooks data build/nbval/
-	$(NBVAL) $(addprefix build/nbval/,$(filter-out $(LONG),$(wildcard notebooks/*.ipynb)))
+	@$(COPY)
+	$(NBVAL) build/nbval/notebooks/0[1-5]_*.ipynb
+	$(NBVAL) -n 2 --dist loadfile build/nbval/notebooks/0[7-9]_*.ipynb build/nbval/notebooks/1*.ipynb
 
 test-slow: $(STAMP) build/mlflow ## What takes longer: a full run, the evaluation, faults, cluster, servers, MLflow
 	JUDUL_FAULT_ROUNDS=$${JUDUL_FAULT_ROUNDS:-20} $(PYTEST) -rs tests/test_faults.py
 	$(PYTEST) -rs -m slow
 	PYTHONPATH=. build/mlflow/bin/python -m pytest -q tests/governance/test_tracking.py
-	@rm -rf build/nbval && mkdir -p build/nbval && cp -r notebooks data build/nbval/
-	$(NBVAL) build/nbval/$(LONG)
+	@$(COPY)
+	$(NBVAL) build/nbval/notebooks/0[1-6]_*.ipynb
 
 # MLflow wants other versions than the lock has; an environment of its own tests with it.
 build/mlflow: pyproject.toml
