@@ -288,9 +288,9 @@ def test_on_a_full_disk(name, tmp_path):
 @pytest.mark.parametrize("name", [name for name in QUICK if WORKS[name].busy])
 def test_of_two_at_once_the_second_is_told_and_the_first_goes_on(name, tmp_path):
     usual, told = Usual(WORKS[name], tmp_path), []
-    places = sorted({5 + int(place * (usual.n_changes // 2 - 5)) for place in drawn(name)})
+    places = sorted({6 + int(place * (usual.n_changes // 2 - 6)) for place in drawn(name)})
     with rounds(name, "two at once", told) as met:
-        for place in places:  # The first four make the folder and the lock.
+        for place in places:  # The first five make the folder and the lock.
             told.append(f"the first stands before change {place} of {usual.n_changes}")
             here = usual.begin(f"both-{place}")
             first = usual.start(here, stop_at=place, with_signal=signal.SIGSTOP)

@@ -38,7 +38,7 @@ def file_lock(path: Path, *, wait: bool = True) -> FileLock:
     ...     lock.is_locked
     True
     """
-    return FileLock(path, timeout=-1 if wait else 0, poll_interval=0.01)
+    return FileLock(path, timeout=-1 if wait else 0, mode=0o600, poll_interval=0.01)
 
 
 @contextmanager

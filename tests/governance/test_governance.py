@@ -541,11 +541,11 @@ def installation(engine, url, tmp_path):
 
 
 def tree(folder):
-    """What is in a folder, apart from what SQLite writes by itself."""
+    """What is in a folder, apart from what SQLite writes by itself, and from locks."""
     return {
         path.relative_to(folder): path.read_bytes()
         for path in folder.rglob("*")
-        if path.is_file() and not path.name.startswith(("judul.db", ".audit"))
+        if path.is_file() and not path.name.startswith(("judul.db", ".audit", ".spool.lock"))
     }
 
 

@@ -542,11 +542,11 @@ def test_a_file_comes_in_pieces_and_a_large_one_is_refused():
     assert [message["start"] for message in sent] == [0, 3]
     part._received(None, {"kind": "start", "name": "b.csv", "size": 1_000_001}, None)
     assert sent[-1]["is_error"]
-    assert sent[-1]["text"].startswith("b.csv is larger than 1 MB")
+    assert sent[-1]["text"].startswith("b.csv lebih besar dari 1 MB")
     # Who says 4 and sends more is stopped too.
     part._received(None, {"kind": "start", "name": "c.csv", "size": 4}, None)
     part._received(None, {"kind": "piece", "start": 0}, [b"x" * 1_000_001])
-    assert sent[-1]["text"].startswith("c.csv is larger")
+    assert sent[-1]["text"].startswith("c.csv lebih besar")
     assert len(arrived) == 1
     part._received(None, {"kind": "start", "name": "leer.csv", "size": 0}, None)
     assert arrived[-1] == ("leer.csv", b"")
