@@ -92,7 +92,7 @@ def has_spooled(folder: Path) -> bool:
 
 
 @contextmanager
-def spooled(folder: Path) -> Iterator[tuple[list[Unit], list[str], Callable[[], object]]]:
+def spooled(folder: Path) -> Iterator[tuple[list[Unit], list[str], Callable[[], None]]]:
     """Give the units in the spool, damaged lines, and what empties it; others wait meanwhile."""
     if not has_spooled(folder):
         yield [], [], lambda: None
@@ -104,7 +104,11 @@ def spooled(folder: Path) -> Iterator[tuple[list[Unit], list[str], Callable[[], 
                 units.append(_read_unit(line))
             except _DAMAGES:
                 damaged.append(line.decode("utf-8", _AS_IT_IS))
-        yield units, damaged, lambda: stream.truncate(0)
+
+        def empty() -> None:
+            stream.truncate(0)
+
+        yield units, damaged, empty
 
 
 def edit_spool(folder: Path, edit: Callable[[Unit], Unit], keeps_damaged: Callable[[str], bool]) -> None:

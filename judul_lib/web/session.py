@@ -40,9 +40,10 @@ def objection(title: str) -> str | None:
 
     Examples
     --------
-    >>> from judul_lib.core.texts import page_text
-    >>> objection("yang dan 2024")
-    'There is no word to compare: only common words, digits or signs. Write the whole title.'
+    >>> objection("Deteksi Hoaks Politik") is None
+    True
+    >>> objection("yang dan 2024").split(":")[0]
+    'Tidak ada kata yang dapat dibandingkan'
     """
     if not title.strip():
         return page_text("empty")
