@@ -19,10 +19,9 @@ import pytest
 
 from judul_lib.checking.registry import Model, load_model
 from judul_lib.cli.main import main
-from judul_lib.core.settings import FULL, LIGHT
+from judul_lib.core.settings import FULL, LIGHT, Profile
 from judul_lib.core.storage import sha256_of
-from judul_lib.reports.pipeline import STAGES
-from judul_lib.reports.rendering import render_index, render_report
+from judul_lib.reports.pipeline import STAGES, render_stages
 from judul_lib.study.corpus import Corpus, read_corpus
 from judul_lib.study.estimators import fit_vectorizer
 from judul_lib.study.labeling import LabeledPairs, label_pairs
@@ -140,12 +139,24 @@ class Trained:
         return self.corpus.titles["judul_proc"].tolist()
 
 
+def train_on(corpus: Corpus, labeled: LabeledPairs, profile: Profile) -> TrainingResult:
+    titles, processed = (corpus.titles[name].tolist() for name in ("Judul", "judul_proc"))
+    return train_model(titles, processed, labeled.pairs, profile)
+
+
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+def labeled_corpus() -> tuple[Corpus, LabeledPairs]:
     corpus = read_corpus(DATA)
-    titles, processed = corpus.titles["Judul"].tolist(), corpus.titles["judul_proc"].tolist()
-    labeled = label_pairs(fit_vectorizer(processed, FULL).transform(processed))
-    result = train_model(titles, processed, labeled.pairs, LIGHT)
+    processed = corpus.titles["judul_proc"].tolist()
+    return corpus, label_pairs(fit_vectorizer(processed, FULL).transform(processed))
+
+
+@pytest.fixture(scope="session")
+def trained(
+    tmp_path_factory: pytest.TempPathFactory, labeled_corpus: tuple[Corpus, LabeledPairs]
+) -> Trained:
+    corpus, labeled = labeled_corpus
+    result = train_on(corpus, labeled, LIGHT)
     folder = tmp_path_factory.mktemp("models") / "light"
     package_model(result, corpus, folder)
     return Trained(corpus, labeled, result, folder, load_model(folder))
@@ -186,22 +197,20 @@ class Installation:
 
 
 @pytest.fixture(scope="session")
-def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
+def installation(
+    tmp_path_factory: pytest.TempPathFactory, labeled_corpus: tuple[Corpus, LabeledPairs]
+) -> Installation:
     folder = tmp_path_factory.mktemp("installation")
     outputs, reports = folder / "outputs", folder / "reports"
     for name in ("light", "structured"):
         shutil.copytree(PROJECT / "outputs" / name, outputs / name)
-    corpus = read_corpus(DATA)
-    titles, processed = corpus.titles["Judul"].tolist(), corpus.titles["judul_proc"].tolist()
-    labeled = label_pairs(fit_vectorizer(processed, FULL).transform(processed))
+    corpus, labeled = labeled_corpus
     profile = replace(FULL, grid={name: values[:1] for name, values in FULL.grid.items()})
-    package_model(train_model(titles, processed, labeled.pairs, profile), corpus, outputs / "full")
+    package_model(train_on(corpus, labeled, profile), corpus, outputs / "full")
     reports.mkdir()
-    notebooks = {path.stem: nbformat.read(path, 4) for path in (PROJECT / "notebooks").glob("*.ipynb")}
-    for name, notebook in notebooks.items():
-        (reports / f"{name}.html").write_text(render_report(notebook), encoding="utf-8")
-    pages = {f"{stage.notebook}.html": notebooks[stage.notebook] for stage in STAGES}
-    (reports / "index.html").write_text(render_index(pages, DATA.name), encoding="utf-8")
+    notebooks = (nbformat.read(PROJECT / "notebooks" / f"{stage.notebook}.ipynb", 4) for stage in STAGES)
+    for name, page in render_stages(notebooks, DATA.name).items():
+        (reports / name).write_bytes(page)
     return Installation(outputs, reports)
 
 

@@ -14,7 +14,7 @@ from judul_lib.core.formatting import number, printable, readable
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
-if TYPE_CHECKING:
+
     from judul_lib.core.config import Config
 
 _USER = option("--user", required=True, metavar="ID", help="ID pengguna: 16 digit heksadesimal.")

@@ -16,11 +16,8 @@ from judul_lib.core.settings import MODEL_TITLES
 
 if TYPE_CHECKING:
     from judul_lib.core.config import Config
-if TYPE_CHECKING:
     from judul_lib.governance.promotions import Trail
-if TYPE_CHECKING:
     from judul_lib.labeling.labels import Answers
-if TYPE_CHECKING:
     from judul_lib.labeling.retraining import Retrained
 
 _MODELS = ", ".join(MODEL_TITLES)

@@ -83,8 +83,7 @@ def match_bars(matches: Matches) -> go.Figure:
                 hovertemplate="%{customdata}: %{x}<extra></extra>",
             )  # fmt: skip
     height = 150 + 26 * len(matches)
-    layout = {"barmode": "overlay", "separators": ",."}
-    style(figure, page_text("bars_title", n=len(matches)), height=height, **layout)
+    style(figure, page_text("bars_title", n=len(matches)), height=height, barmode="overlay")
     figure.add_vline(x=matches.threshold, line={"color": PRIMARY, "dash": "dash"})
     below = {"y": 0, "yref": "container", "yanchor": "bottom", "x": 0, "xref": "container"}
     figure.update_layout(showlegend=True, legend=below, margin={"t": 50, "b": 95})
@@ -124,7 +123,7 @@ def evidence_waterfall(evidence: Evidence, title: str) -> go.Figure:
     )  # fmt: skip
     answer = page_text("probability", p=number(evidence.probability, 2))
     heading = f"{page_text('why_title')}<br><sub>{answer}<br>{plain(title, 38)}</sub>"
-    style(figure, heading, height=130 + 34 * len(names), separators=",.")
+    style(figure, heading, height=130 + 34 * len(names))
     ends = np.cumsum([evidence.base, *parts.values()])
     low, high = min(0, ends.min()), max(0, ends.max())
     room = 0.04 * (high - low)

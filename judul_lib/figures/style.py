@@ -152,7 +152,7 @@ def style(figure: go.Figure, title: str, *, height: int = 400, **layout: Any) ->
         margin={"l": 60, "r": 20, "t": 95, "b": 60},
         font={"family": "system-ui, Segoe UI, Roboto, sans-serif", "size": 13, "color": PRIMARY},
         colorway=[look.color for look in LOOKS],
-        separators=layout.pop("separators", ",."),
+        separators=",.",
         hoverlabel={"namelength": -1},
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         **layout,

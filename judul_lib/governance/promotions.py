@@ -307,14 +307,14 @@ class Trail:
 def promote_with_audit(
     trail: Trail, outputs: Path, name: str, version: str, *, reason: str, approver: str
 ) -> dict[str, Any]:
-    """Promote a version and note it; see `judul_lib.governance.promote`.
+    """Promote a version and note it; see `promote`.
 
     Raises
     ------
     LogError
         The switch cannot be noted; the version from before answers then.
     ModelError
-        As in `judul_lib.governance.promote`; nothing is noted then.
+        As in `promote`; nothing is noted then.
     """
     noting = partial(_noting, trail, outputs, name)
     return promote(outputs, name, version, reason=reason, approver=approver, noting=noting)

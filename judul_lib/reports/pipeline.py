@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -235,16 +235,30 @@ def _run_stage(stage: Stage, staging: Path, paths: Paths, parameters: Mapping[st
 
 
 def _render(folder: Path) -> dict[str, bytes]:
-    pages = {
-        f"{stage.notebook}.html": render_report(nbformat.read(folder / stage.executed, as_version=4))
-        for stage in STAGES
-    }
     dataset = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
-    notebooks = {
-        f"{stage.notebook}.html": nbformat.read(folder / stage.executed, as_version=4)
-        for stage in STAGES
+    notebooks = (nbformat.read(folder / stage.executed, as_version=4) for stage in STAGES)
+    return render_stages(notebooks, dataset["name"])
+
+
+def render_stages(notebooks: Iterable[Any], dataset: str) -> dict[str, bytes]:
+    """Render the executed notebooks of all stages, in their order, and the index of them.
+
+    Parameters
+    ----------
+    notebooks : iterable of NotebookNode
+    dataset : str
+        Name of the file of titles, for the index.
+
+    Returns
+    -------
+    dict of str to bytes
+        Pages by the names of their files.
+    """
+    by_page = {
+        f"{stage.notebook}.html": notebook for stage, notebook in zip(STAGES, notebooks, strict=True)
     }
-    pages["index.html"] = render_index(notebooks, dataset["name"])
+    pages = {name: render_report(notebook) for name, notebook in by_page.items()}
+    pages["index.html"] = render_index(by_page, dataset)
     return {name: page.encode("utf-8") for name, page in pages.items()}
 
 

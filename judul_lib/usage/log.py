@@ -23,7 +23,7 @@ from judul_lib.usage.spool import (
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
-if TYPE_CHECKING:
+
     from judul_lib.checking.matches import Matches
 
 
