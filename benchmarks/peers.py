@@ -16,7 +16,7 @@ from scipy.sparse import csr_matrix
 from judul_lib.checking.registry import load_estimators
 from judul_lib.search.index import TitleIndex
 from judul_lib.search.index_files import read_index
-from judul_lib.study.features import FURTHER, extract_pair_features, folded
+from judul_lib.study.features import EXTRA_FEATURES, extract_pair_features, fold_titles
 from judul_lib.study.preprocessing import STOP_WORDS, preprocess_text, preprocess_titles
 
 TOP = 10
@@ -39,7 +39,7 @@ def study_loop(query: str, estimators: Any, titles: Sequence[str]) -> list[float
             len(a & b) / len(a | b) if a or b else 0.0,
             Levenshtein.ratio(query.casefold(), title.strip().casefold()),
         ]
-        if FURTHER:
+        if EXTRA_FEATURES:
             features += extract_pair_features(*rows, processed, text, query, title)[3:].tolist()
         probabilities.append(forest.predict_proba(scaler.transform([features]))[0, 1])
     return probabilities
@@ -104,7 +104,7 @@ def rapidfuzz_answer(titles: Sequence[str]) -> Callable[[str], Any]:
     from rapidfuzz.distance import Indel
     from rapidfuzz.process import extract
 
-    letters = folded(titles)
+    letters = fold_titles(titles)
     return lambda query: extract(
         query.casefold(), letters, scorer=Indel.normalized_similarity, limit=TOP
     )
@@ -115,7 +115,7 @@ def all_letters_answer(titles: Sequence[str]) -> Callable[[str], Any]:
     from rapidfuzz.distance import Indel
     from rapidfuzz.process import cdist
 
-    letters = folded(titles)
+    letters = fold_titles(titles)
     return lambda query: cdist(
         [query.casefold()], letters, scorer=Indel.normalized_similarity, workers=-1
     )

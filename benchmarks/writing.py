@@ -17,7 +17,7 @@ from judul_lib.checking.checker import Checker
 from judul_lib.checking.loading import load_checker
 from judul_lib.checking.matches import Matches
 from judul_lib.usage.database import sqlite_url
-from judul_lib.usage.log import Answered, UsageLog
+from judul_lib.usage.log import AnsweredQuery, UsageLog
 
 POSTGRES = "JUDUL_TEST_POSTGRES"
 """Variable with the URL of a server on which a database may be made and dropped."""
@@ -49,7 +49,7 @@ def _log_answers(case: Case, url: str) -> Measured:
 
     def write(title: str, matches: Matches, seconds: float) -> None:
         unknown = {case.model: checker.unknown_share(title)}
-        log.predictions([Answered(title, {case.model: matches}, seconds, unknown)], "page")
+        log.log_predictions([AnsweredQuery(title, {case.model: matches}, seconds, unknown)], "page")
 
     with peak_memory() as peak, closing(log):
         first = median(_added(checker, queries[:1], write))  # Opens the database.

@@ -14,9 +14,9 @@ from judul_lib.core.storage import write_bytes
 from judul_lib.structured.real_pairs import (
     REAL_GRADES_FILE,
     REAL_PAIRS_FILE,
-    from_table,
+    attach_titles,
     published_counts,
-    with_titles,
+    real_pairs_from_columns,
 )
 from judul_lib.structured.records import UnitCounts
 from judul_lib.training.structured import unfitted_model
@@ -27,9 +27,9 @@ titles = pd.concat(archives)["Judul"].astype(str).tolist()
 reader = unfitted_model(UnitCounts())
 known = {canonical for canonical, _ in reader.parser.lexicon.variants.values()}
 counts = published_counts(UnitCounts.fit(titles, reader.parser), known | reader.parser.lexicon.places)
-own = with_titles(pd.read_csv(data / REAL_GRADES_FILE), titles)
+own = attach_titles(pd.read_csv(data / REAL_GRADES_FILE), titles)
 pairs = pd.concat([pd.read_csv(folder / "pasangan_nyata.csv"), own], ignore_index=True)
 features = unfitted_model(counts).pair_features(pairs["judul_a"].tolist(), pairs["judul_b"].tolist())
 target = data / REAL_PAIRS_FILE
-write_bytes(target, from_table(pairs.to_dict("list"), features, counts).to_bytes())
+write_bytes(target, real_pairs_from_columns(pairs.to_dict("list"), features, counts).to_bytes())
 print(f"{len(pairs)} pairs, {len(counts.counts)} terms, {target.stat().st_size} bytes")

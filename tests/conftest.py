@@ -102,7 +102,7 @@ def no_waiting_for_the_disk() -> Iterator[None]:
         yield
 
 
-def spoil(folder: Path, model: str, *, with_hashes: bool = True) -> Path:
+def plant_pickle_bomb(folder: Path, model: str, *, with_hashes: bool = True) -> Path:
     """Put into a model's place another, each of whose pickles writes a file that is returned."""
     exploded = folder.parent / "exploded"
 
@@ -181,7 +181,7 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("run")
     for name in ("light", "structured"):
         shutil.copytree(PROJECT / "outputs" / name, folder / "outputs" / name)
-    exploded = spoil(folder / "outputs" / "full", "full")  # It is made again.
+    exploded = plant_pickle_bomb(folder / "outputs" / "full", "full")  # It is made again.
     folders = "--out", folder / "outputs", "--reports", folder / "reports"
     result = judul_process("run", *folders, *SMALL_RUN)
     assert result.returncode == 0, result.stderr

@@ -28,15 +28,15 @@ from judul_lib import TitleIndex
 from judul_lib.checking.registry import load_model
 from judul_lib.checking.versions import add_version, verify
 from judul_lib.cli.main import main
-from judul_lib.core.clock import now
+from judul_lib.core.clock import utc_now
 from judul_lib.core.errors import LogError, describe_os_error
 from judul_lib.governance import audit
 from judul_lib.reports import pipeline
 from judul_lib.search.dedup import find_duplicates  # noqa: F401
 from judul_lib.search.index_files import INDEX_FILE
-from judul_lib.search.pair_blocks import StudyPairs
+from judul_lib.search.pair_blocks import StudyPairFinder
 from judul_lib.usage.database import (
-    PATIENCE,
+    COMMAND_LOCK_WAIT,
     USAGE_TABLES,
     open_database,
     opened_database,
@@ -80,7 +80,7 @@ _ = save_model(Path(OUT) / "light", files, {{**metadata, "extra": EXTRA}})
 
 
 @dataclass(frozen=True)
-class Work:
+class WriteScenario:
     """Something that writes to a folder.
 
     Attributes
@@ -272,7 +272,7 @@ def dedup_prepare(folder: Path) -> None:
 
 
 def dedup_act(folder: Path) -> None:
-    StudyPairs.block_rows = 20
+    StudyPairFinder.block_rows = 20
     command(
         "dedup", folder / "katalog.csv", "--model", "light", "--models", LIGHT.parent,
         "--output", folder / "pasangan.csv", "--groups", folder / "kelompok.csv",
@@ -298,7 +298,7 @@ def log_url(folder: Path) -> str:
 
 def unit_of(log: UsageLog, name: str) -> dict[str, list[dict[str, Any]]]:
     row = {
-        "id": name, "time": now(), "user": log.user, "source": "check", "query_hash": "0" * 16,
+        "id": name, "time": utc_now(), "user": log.user, "source": "check", "query_hash": "0" * 16,
         "query_length": 9, "query_words": 2, "query_text": None, "difference": None, "seconds": 0.01,
         "n_results": 1, "simulated": False,
     }  # fmt: skip
@@ -322,7 +322,7 @@ def write_log(folder: Path, name: str, n: int) -> None:
             except OSError as error:
                 print(describe_os_error(error), file=sys.stderr)
     try:
-        log.bring_in()
+        log.flush_spool()
     except LogError as error:
         sys.exit(str(error))
     finally:
@@ -376,9 +376,11 @@ def log_result(folder: Path) -> Any:
 
 def write_trail(folder: Path, n: int) -> None:
     try:
-        with opened_database(sqlite_url(folder / "logs"), lock_wait=PATIENCE) as engine:
+        with opened_database(sqlite_url(folder / "logs"), lock_wait=COMMAND_LOCK_WAIT) as engine:
             for k in range(len(read_table(engine, audit_table)), n):
-                audit.append(engine, folder / "logs", actor="a", action=audit.TRAIN, reason=f"uji {k}")
+                audit.append_row(
+                    engine, folder / "logs", actor="a", action=audit.TRAIN, reason=f"uji {k}"
+                )
     except LogError as error:
         sys.exit(str(error))
     except OSError as error:
@@ -407,19 +409,25 @@ def trail_seen(folder: Path) -> dict[str, Any]:
 
 _INDEX_BUSY = "sedang ditulis oleh proses lain"
 _DATABASE_FULL = "[Rr]uang disk|No space"
-WORKS = {
-    "judul run": Work(run, run_seen, run_result, run_prepare, "`judul run` lain sedang menulis"),
-    "judul run, kernels": Work(run_with_kernels, run_seen, run_result, prepare_with_kernels),
-    "saving a model": Work(model_act, model_seen, tree, model_prepare),
-    "judul index build, first": Work(index_build, index_seen, index_result, index_nothing, _INDEX_BUSY),
-    "judul index build": Work(index_build, index_seen, index_result, index_prepare, _INDEX_BUSY),
-    "judul index add": Work(index_add, index_seen, index_result, index_prepare, _INDEX_BUSY),
-    "judul dedup": Work(
+WRITE_SCENARIOS = {
+    "judul run": WriteScenario(
+        run, run_seen, run_result, run_prepare, "`judul run` lain sedang menulis"
+    ),
+    "judul run, kernels": WriteScenario(run_with_kernels, run_seen, run_result, prepare_with_kernels),
+    "saving a model": WriteScenario(model_act, model_seen, tree, model_prepare),
+    "judul index build, first": WriteScenario(
+        index_build, index_seen, index_result, index_nothing, _INDEX_BUSY
+    ),
+    "judul index build": WriteScenario(
+        index_build, index_seen, index_result, index_prepare, _INDEX_BUSY
+    ),
+    "judul index add": WriteScenario(index_add, index_seen, index_result, index_prepare, _INDEX_BUSY),
+    "judul dedup": WriteScenario(
         dedup_act, dedup_seen, dedup_result, dedup_prepare, "Perintah lain sedang mengerjakan"
     ),
-    "log, first": Work(log_act, log_seen, log_result, log_nothing, full=_DATABASE_FULL),
-    "log": Work(log_act, log_seen, log_result, log_prepare, full=_DATABASE_FULL),
-    "audit trail": Work(trail_act, trail_seen, trail_rows, trail_prepare, full=_DATABASE_FULL),
+    "log, first": WriteScenario(log_act, log_seen, log_result, log_nothing, full=_DATABASE_FULL),
+    "log": WriteScenario(log_act, log_seen, log_result, log_prepare, full=_DATABASE_FULL),
+    "audit trail": WriteScenario(trail_act, trail_seen, trail_rows, trail_prepare, full=_DATABASE_FULL),
 }
 
 
@@ -480,7 +488,7 @@ def _is_change(event: str, arguments: tuple[Any, ...], folder: Path) -> bool:
     return path.startswith(str(folder)) or (event in ("os.remove", "os.rmdir") and "/" not in path)
 
 
-def log_in(address: str) -> Work:
+def log_in(address: str) -> WriteScenario:
     """Return the work of the log, in a database of a server."""
     prepare = partial(log_prepare, address=address)
-    return Work(log_act, log_seen, log_result, prepare, is_elsewhere=True)
+    return WriteScenario(log_act, log_seen, log_result, prepare, is_elsewhere=True)

@@ -25,13 +25,13 @@ from judul_lib.core.storage import file_lock
 from judul_lib.reports.pipeline import MANIFEST_FILE
 from tests import faults
 from tests.conftest import NO_POSTGRES, POSTGRES, PROJECT
-from tests.faults import WORKS, Work
+from tests.faults import WRITE_SCENARIOS, WriteScenario
 
 ROUNDS = int(os.environ.get("JUDUL_FAULT_ROUNDS", "2"))
 SEED = int(os.environ.get("JUDUL_FAULT_SEED", "0"))
 TABLE: list[tuple[object, ...]] = []
 # Kernels take a second each, and the same files are written without them.
-QUICK = [name for name in WORKS if "kernels" not in name]
+QUICK = [name for name in WRITE_SCENARIOS if "kernels" not in name]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -117,7 +117,7 @@ def end(processes: list[psutil.Process]) -> None:
 class Usual:
     """A work when nothing happens: what is there before and after it, how long it takes."""
 
-    def __init__(self, work: Work, folder: Path) -> None:
+    def __init__(self, work: WriteScenario, folder: Path) -> None:
         self.work, self._folder = work, folder
         self._n_started = 0
         self._before = self._prepared("before")
@@ -186,7 +186,7 @@ def drawn(name: str) -> list[float]:
     return [(k + draw.random()) / ROUNDS for k in range(ROUNDS)]
 
 
-def kill_at_moments(name: str, work: Work, folder: Path) -> None:
+def kill_at_moments(name: str, work: WriteScenario, folder: Path) -> None:
     usual, told = Usual(work, folder), []
     with rounds(name, "killed at a moment", told) as met:
         for k, place in enumerate(drawn(name)):
@@ -213,9 +213,9 @@ def assert_ended(orphans: Sequence[psutil.Process]) -> None:
     assert found == []
 
 
-@pytest.mark.parametrize("name", WORKS)
+@pytest.mark.parametrize("name", WRITE_SCENARIOS)
 def test_killed_at_a_random_moment(name, tmp_path):
-    kill_at_moments(name, WORKS[name], tmp_path)
+    kill_at_moments(name, WRITE_SCENARIOS[name], tmp_path)
 
 
 def test_a_log_in_postgresql_killed_at_a_random_moment(tmp_path):
@@ -230,7 +230,7 @@ def test_a_log_in_postgresql_killed_at_a_random_moment(tmp_path):
 @pytest.mark.parametrize("name", QUICK)
 def test_killed_before_a_random_change_of_a_file(name, tmp_path):
     """Most of a work's time is spent before it writes; here each change is as likely."""
-    usual, told = Usual(WORKS[name], tmp_path), []
+    usual, told = Usual(WRITE_SCENARIOS[name], tmp_path), []
     numbers = sorted({1 + int(place * usual.n_changes) for place in drawn(name)})
     with rounds(name, "killed before a change", told) as met:
         for number in numbers:
@@ -265,7 +265,7 @@ def fill(path: Path, n_left: int) -> None:
 
 @pytest.mark.parametrize("name", QUICK)
 def test_on_a_full_disk(name, tmp_path):
-    usual, told = Usual(WORKS[name], tmp_path), []
+    usual, told = Usual(WRITE_SCENARIOS[name], tmp_path), []
     with rounds(name, "full disk", told) as met:
         for k, place in enumerate(drawn(name)):
             with small_disk(tmp_path / "disk", 4 * usual.n_bytes + 2_000_000) as disk:
@@ -285,9 +285,9 @@ def test_on_a_full_disk(name, tmp_path):
                 usual.assert_completes(here)
 
 
-@pytest.mark.parametrize("name", [name for name in QUICK if WORKS[name].busy])
+@pytest.mark.parametrize("name", [name for name in QUICK if WRITE_SCENARIOS[name].busy])
 def test_of_two_at_once_the_second_is_told_and_the_first_goes_on(name, tmp_path):
-    usual, told = Usual(WORKS[name], tmp_path), []
+    usual, told = Usual(WRITE_SCENARIOS[name], tmp_path), []
     places = sorted({6 + int(place * (usual.n_changes // 2 - 6)) for place in drawn(name)})
     with rounds(name, "two at once", told) as met:
         for place in places:  # The first five make the folder and the lock.
@@ -311,7 +311,7 @@ def test_of_two_at_once_the_second_is_told_and_the_first_goes_on(name, tmp_path)
 
 
 def test_what_was_changed_in_the_outputs_is_made_anew(tmp_path):
-    usual = Usual(WORKS["judul run"], tmp_path)
+    usual = Usual(WRITE_SCENARIOS["judul run"], tmp_path)
     here = usual.begin("changed")
     assert usual.start(here).end() == 0
     for name in ("corpus.csv", "pairs.csv", "light/arrays.npz", MANIFEST_FILE):

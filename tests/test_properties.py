@@ -36,7 +36,7 @@ from judul_lib.core.array_files import StringColumn
 from judul_lib.core.config import Config, load_config
 from judul_lib.core.errors import ConfigError, JudulError, LabelError, LogError
 from judul_lib.core.pseudonyms import assigned_model, keyed_hash, user_id
-from judul_lib.core.storage import csv_text, frame_text, harmless_cell, harmless_csv
+from judul_lib.core.storage import csv_text, csv_with_escaped_formulas, escape_formula, frame_text
 from judul_lib.core.tables import find_column, unique_names
 from judul_lib.evaluation.baselines import fit_baselines
 from judul_lib.evaluation.fairness import foreign_share, language_class, length_class
@@ -44,7 +44,13 @@ from judul_lib.figures import match_plots, result_html, tables
 from judul_lib.governance.backup import require_safe_name
 from judul_lib.labeling.active_learning import select_pairs
 from judul_lib.labeling.agreement import compare_answers
-from judul_lib.labeling.labels import LABEL_COLUMNS, Answers, feedback_answers, read_label_file, settle
+from judul_lib.labeling.labels import (
+    LABEL_COLUMNS,
+    PairVotes,
+    feedback_votes,
+    majority_vote,
+    read_label_file,
+)
 from judul_lib.labeling.session import (
     ANSWER_COLUMNS,
     ANSWERS,
@@ -56,12 +62,18 @@ from judul_lib.labeling.session import (
 from judul_lib.search.dedup import find_duplicates
 from judul_lib.search.index import TitleIndex
 from judul_lib.structured.explanation import compare_fields, explain
-from judul_lib.structured.gold import COLUMNS, GRADES, crossed_pairs, read_gold, read_second_grades
+from judul_lib.structured.gold import (
+    COLUMNS,
+    GRADE_BY_KIND,
+    crossed_pairs,
+    read_gold,
+    read_second_grades,
+)
 from judul_lib.structured.lexicon import FIELDS
 from judul_lib.structured.parser import TitleParser
 from judul_lib.structured.records import RecordTable
 from judul_lib.structured.relations import mark_abbreviations
-from judul_lib.structured.words import corrected_stem, is_dictionary_word, standard_words, words_of
+from judul_lib.structured.words import corrected_stem, is_dictionary_word, standard_words, tokenize
 from judul_lib.study.corpus import load_corpus, parse_corpus, save_corpus, table_frame, write_frame
 from judul_lib.study.features import (
     FEATURES,
@@ -71,13 +83,13 @@ from judul_lib.study.features import (
     pair_features,
 )
 from judul_lib.study.preprocessing import (
-    MOST_LETTERS,
+    MAX_CELL_LENGTH,
     is_root_word,
     pair_key,
+    preprocess_cells,
     preprocess_text,
     preprocess_titles,
     preprocessing_steps,
-    readable_stems,
     stem_word,
     title_fault,
     title_key,
@@ -92,8 +104,8 @@ from judul_lib.usage.database import (
     read_table,
     sqlite_url,
 )
-from judul_lib.usage.log import Answered, Feedback, UsageLog
-from judul_lib.web.session import objection
+from judul_lib.usage.log import AnsweredQuery, Feedback, UsageLog
+from judul_lib.web.session import title_problem
 from judul_lib.web.title_panel import file_name
 from tests import nasty_files
 from tests.conftest import PROJECT
@@ -179,7 +191,7 @@ def test_every_row_of_a_corpus_is_kept_or_rejected(rows, form):
     assert sorted(found) == list(range(2, len(rows) + 2))
     keys = corpus.titles["Judul"].map(title_key)
     assert not keys.duplicated().any()
-    assert all(readable_stems(corpus.titles["Judul"].tolist()))
+    assert all(preprocess_cells(corpus.titles["Judul"].tolist()))
     assert corpus.titles["judul_proc"].tolist() == preprocess_titles(corpus.titles["Judul"])
 
 
@@ -250,13 +262,13 @@ def test_a_saved_corpus_is_the_same(titles):
 @drawn(200)
 @given(TEXT)
 def test_a_cell_runs_nothing_and_keeps_its_letters(text):
-    cell = harmless_cell(text)
+    cell = escape_formula(text)
     plain = r"[+-]?\d[\d.,]*"
     for part in re.split(r"[;\t\r\n]\s*", cell):
         assert not part.startswith(("=", "+", "-", "@")) or re.fullmatch(plain, cell)
-    assert harmless_cell(cell) == cell
+    assert escape_formula(cell) == cell
     assert cell.replace("'", "") == text.replace("'", "")
-    assert harmless_csv([{"Judul": text}]) == csv_text([{"Judul": cell}], ["Judul"])
+    assert csv_with_escaped_formulas([{"Judul": text}]) == csv_text([{"Judul": cell}], ["Judul"])
 
 
 @drawn(60)
@@ -284,11 +296,11 @@ def test_every_label_of_a_file_counts_or_the_file_is_refused(rows):
     there = [row for row in rows if any(row)]
     if said := refusal(lambda: read_label_file(path)):
         assert re.search(r"baris \d+", said)
-        assert any(not all(readable_stems(row[:2])) or row[2] in ("x", "") for row in there)
+        assert any(not all(preprocess_cells(row[:2])) or row[2] in ("x", "") for row in there)
         return
     read = read_label_file(path)
     assert len(read.rows) + read.n_unsure == len(there)
-    labels = settle(read)
+    labels = majority_vote(read)
     assert labels.n_answers == len(read.rows)
     assert len(labels.pairs) + labels.n_ties == len({pair_key(*row[:2]) for row in read.rows})
 
@@ -297,7 +309,7 @@ def test_every_label_of_a_file_counts_or_the_file_is_refused(rows):
 @given(st.lists(st.tuples(PAIR, st.sampled_from([0, 1])), max_size=8), st.integers(0, 5))
 def test_the_majority_decides_and_no_answer_is_lost(given_rows, n_unsure):
     rows = [(*pair, label) for pair, label in given_rows]
-    labels = settle(Answers(rows, n_unsure) + Answers())
+    labels = majority_vote(PairVotes(rows, n_unsure) + PairVotes())
     votes = {}
     for left, right, label in rows:
         votes.setdefault(pair_key(left, right), []).append(label)
@@ -320,7 +332,7 @@ FEEDBACK = st.fixed_dictionaries({
 @drawn(40)
 @given(st.lists(FEEDBACK, max_size=8), TEXTS)
 def test_every_opinion_counts_once_or_is_counted_as_left_out(rows, known):
-    read = feedback_answers(rows, known, b"key")
+    read = feedback_votes(rows, known, b"key")
     asked = [row for row in rows if row["is_right"] is not None and not row["simulated"]]
     assert len(read.rows) + read.n_unsure + read.n_unreadable <= len(asked)
     assert all(all(preprocess_titles(row[:2])) for row in read.rows)
@@ -340,7 +352,7 @@ def test_an_answer_is_kept_whatever_the_titles_are(steps):
     assert LabelingSession(place, "p1", list(pairs.values())).current is None
     agreed = compare_answers(again, session.answers, n_resamples=5)
     assert agreed.n_shared == len(again)
-    assert agreed.differing.empty
+    assert agreed.disagreements.empty
 
 
 @drawn(60)
@@ -358,7 +370,8 @@ def test_a_file_of_answers_is_whole_or_refused(rows, is_mended):
 
 
 GOLD = st.tuples(
-    st.sampled_from(["g1", "g2", "g3"]), st.sampled_from(["1", "2"]), st.sampled_from([*GRADES, "x"]),
+    st.sampled_from(["g1", "g2", "g3"]), st.sampled_from(["1", "2"]),
+    st.sampled_from([*GRADE_BY_KIND, "x"]),
     st.just("-"), CELL, CELL, st.sampled_from(["dev", "test"]),
 )  # fmt: skip
 
@@ -367,7 +380,8 @@ GOLD = st.tuples(
 @given(st.lists(GOLD, max_size=4))
 def test_gold_pairs_are_all_there_or_refused_with_their_line(rows):
     rows = [
-        (i, b, k, str(GRADES.get(k, g)), f"{b}{left}", right, s) for i, b, k, g, left, right, s in rows
+        (i, b, k, str(GRADE_BY_KIND.get(k, g)), f"{b}{left}", right, s)
+        for i, b, k, g, left, right, s in rows
     ]
     place = folder()
     (place / "gold.csv").write_bytes(
@@ -393,9 +407,9 @@ def test_a_title_becomes_stems_in_one_way(title):
     assert preprocess_titles([title, None, 3]) == [stems, "", ""]
     assert list(preprocessing_steps(title).values())[-1] == stems
     fault = title_fault(title)
-    assert readable_stems([title]) == ["" if fault else stems]
+    assert preprocess_cells([title]) == ["" if fault else stems]
     assert (fault == "judul kosong") == (not title.strip())
-    assert title_fault(title + "x" * MOST_LETTERS) == (
+    assert title_fault(title + "x" * MAX_CELL_LENGTH) == (
         "judul lebih dari 20.000 huruf" if title else None
     )
     assert isinstance(stem_word(title), str)
@@ -430,7 +444,7 @@ def test_a_title_is_hashed_objected_to_and_measured(text):
     assert re.fullmatch("[0-9a-f]{16}", digits)
     assert keyed_hash(b"k", f" {text.casefold()}\n") == digits
     assert assigned_model(digits, {"light": 0.0, "full": 0.3, "structured": 0.7}) != "light"
-    said = objection(text)
+    said = title_problem(text)
     assert (
         said is None
         or (said.strip() and not preprocess_text(text))
@@ -445,7 +459,7 @@ def test_a_title_is_hashed_objected_to_and_measured(text):
 @drawn(100)
 @given(TEXT)
 def test_words_are_put_right_one_by_one(text):
-    words = words_of(text)
+    words = tokenize(text)
     standard = [word.text for word in standard_words(text, parser().lexicon.places)]
     assert all(word.isascii() and word.isalnum() for word in standard)
     assert len(standard) >= len(words)
@@ -473,8 +487,8 @@ def test_titles_are_read_into_units_one_by_one(titles):
         turned = np.zeros(same.shape[::-1], dtype=bool)
         mark_abbreviations(table.parse(0), table.parse(row), turned)
         assert (same == turned.T).all()
-        assert all(parser().is_word(word) in (True, False) for word in words_of(title))
-    vectors = model.vectors.of(titles)
+        assert all(parser().is_word(word) in (True, False) for word in tokenize(title))
+    vectors = model.vectors.embed(titles)
     lengths = np.linalg.norm(vectors, axis=1)
     assert vectors.shape[0] == len(titles)
     assert ((lengths == 0) | (abs(lengths - 1) < 0.02)).all()
@@ -486,12 +500,12 @@ def test_titles_are_read_into_units_one_by_one(titles):
 @given(st.lists(ANY, max_size=8), ANY)
 def test_a_column_of_strings_is_a_list_of_strings(strings, other):
     strings = sorted(strings, key=lambda text: text.encode("utf-8", "surrogatepass"))
-    column = StringColumn.of(strings)
+    column = StringColumn.from_strings(strings)
     assert list(column) == column[:] == strings
     for string in (*strings, other):
         assert column.rows_of(string).tolist() == [k for k, own in enumerate(strings) if own == string]
         assert column.find(string) == (strings.index(string) if string in strings else -1)
-    assert list(StringColumn.at(column.arrays("x"), "x")) == strings
+    assert list(StringColumn.from_arrays(column.arrays("x"), "x")) == strings
 
 
 # Titles and models.
@@ -556,14 +570,14 @@ def test_pairs_and_proposals_keep_their_rows(name, pairs):
     left, right = ([pair[side] for pair in pairs] for side in (0, 1))
     checker = checker_of(name).with_titles(right)
     scored = score_pairs(left, right, checker)
-    readable = [all(readable_stems(pair)) for pair in pairs]
+    readable = [all(preprocess_cells(pair)) for pair in pairs]
     assert [row["rf_label"] is not None for row in scored] == readable
     alone = [score_pairs([a], [b], checker)[0] for a, b in pairs]
     for row, own in zip(scored, alone, strict=True):
         assert row["rf_label"] == own["rf_label"]
     found = check_proposals(left, checker)
     assert len(found) == len(left)
-    expected = [not stems or not right for stems in readable_stems(left)]
+    expected = [not stems or not right for stems in preprocess_cells(left)]
     assert found[VERDICT].eq(NOT_COMPARED).tolist() == expected
     assert all(1 <= row <= len(left) for row in found[OTHER_ROW].dropna())
 
@@ -709,7 +723,7 @@ def test_an_answer_in_the_terminal_is_text_json_or_csv(name, query, titles):
     assert (told["judul"], len(told["hasil"])) == (query, len(titles))
     told = answers.show(query, matches, checker, name, "csv")
     rows = list(csv.DictReader(io.StringIO(told, newline=""), strict=True))
-    assert [row["judul_ref"] for row in rows] == list(map(harmless_cell, matches.titles))
+    assert [row["judul_ref"] for row in rows] == list(map(escape_formula, matches.titles))
 
 
 @drawn(60)
@@ -739,12 +753,12 @@ def logged() -> list[list[dict]]:
 def test_every_answer_and_opinion_is_in_the_log(pairs):
     usage, before = log()[0], list(map(len, logged()))
     scores = np.array([[0.5, 0.5, 0.5]]), np.array([0.5])
-    usage.predictions(
-        [Answered(a, {"light": Matches([b], *scores, 0.5)}, 0.1) for a, b in pairs], "page"
+    usage.log_predictions(
+        [AnsweredQuery(a, {"light": Matches([b], *scores, 0.5)}, 0.1) for a, b in pairs], "page"
     )
     for a, b in pairs:
-        usage.feedback(Feedback("light", "MIRIP", 0.5, 0.5, True, None, a, b))
-        usage.event("error", detail=type(a).__name__)
+        usage.log_feedback(Feedback("light", "MIRIP", 0.5, 0.5, True, None, a, b))
+        usage.log_event("error", detail=type(a).__name__)
     after = logged()
     assert list(map(len, after)) == [n + len(pairs) for n in before]
     texts = [row["query_text"] or "" for rows in after[:2] for row in rows]

@@ -17,7 +17,7 @@ from judul_lib.cli.main import cli
 from judul_lib.governance.promotions import promote
 from judul_lib.structured.gold import read_gold
 from judul_lib.usage.database import events, opened_database, read_table, sqlite_url
-from tests.conftest import PROJECT, judul, spoil
+from tests.conftest import PROJECT, judul, plant_pickle_bomb
 from tests.web.test_page_browser import serving
 
 PAGE = (PROJECT / "docs" / "security.md").read_text(encoding="utf-8")
@@ -118,8 +118,8 @@ def commands(command, *path):
 def spoiled(tmp_path):
     """An installation whose models hold such pickles, with two versions that look whole."""
     outputs = tmp_path / "outputs"
-    exploded = spoil(outputs / "light", "light")
-    spoil(outputs / "full", "full")
+    exploded = plant_pickle_bomb(outputs / "light", "light")
+    plant_pickle_bomb(outputs / "full", "full")
     load_estimators(outputs / "light")
     assert exploded.exists()  # As they would, if anybody opened them.
     exploded.unlink()
@@ -142,7 +142,9 @@ def test_no_command_opens_a_pickle(spoiled, tmp_path):
         (tmp_path / name).symlink_to(PROJECT / name)
     for name, line in USED.items():
         if name == "models verify":  # From here on there is one, too, that it refuses.
-            spoil(outputs / "models" / "light" / "20260101-00000000", "light", with_hashes=False)
+            plant_pickle_bomb(
+                outputs / "models" / "light" / "20260101-00000000", "light", with_hashes=False
+            )
         words = [{"OUT": outputs, "VERSION": version}.get(word, word) for word in shlex.split(line)]
         told = judul(*words, cwd=tmp_path, JUDUL_LOG="true", JUDUL_MLFLOW="true")
         assert not list(outputs.rglob("exploded")), name

@@ -8,12 +8,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from judul_lib.checking.checker import Checker
-from judul_lib.checking.matches import RESULT_COLUMNS, Matches, labels_of
+from judul_lib.checking.matches import RESULT_COLUMNS, Matches, assign_labels
 from judul_lib.core.array_types import FloatArray, Rows
-from judul_lib.core.parallel import known_scheduler, run_tasks
+from judul_lib.core.parallel import resolve_scheduler, run_tasks
 from judul_lib.core.settings import ASK, DIFFERENT, SIMILAR
 from judul_lib.study.features import FEATURES
-from judul_lib.study.preprocessing import readable_stems
+from judul_lib.study.preprocessing import preprocess_cells
 
 # Titles that a process takes at a time.
 _TITLES = 50
@@ -53,7 +53,7 @@ def check_in_batches(
     >>> [len(found) for found in check_in_batches(titles, load_checker("outputs/light"), top_k=3)]
     [3, 3]
     """
-    scheduler = known_scheduler(scheduler)
+    scheduler = resolve_scheduler(scheduler)
     if n_jobs == 1 and scheduler is None:
         yield from checker.check_many(titles, top_k=top_k)
         return
@@ -96,7 +96,7 @@ def score_pairs(left: Sequence[str], right: Sequence[str], checker: Checker) -> 
     (1.0, 'MIRIP')
     """
     names = RESULT_COLUMNS[1:]
-    stems = readable_stems(left), readable_stems(right)
+    stems = preprocess_cells(left), preprocess_cells(right)
     written = [i for i, sides in enumerate(zip(*stems, strict=True)) if all(sides)]
     scored = checker.score([left[i] for i in written], [right[i] for i in written])
     result: list[dict[str, Any]] = [dict.fromkeys(names) for _ in left]
@@ -105,7 +105,7 @@ def score_pairs(left: Sequence[str], right: Sequence[str], checker: Checker) -> 
     return result
 
 
-MOST_AMONG_THEMSELVES = 5_000
+MAX_PROPOSALS_COMPARED = 5_000
 """With more proposals than this, they are compared with the corpus only."""
 
 VERDICT, PROBABILITY, CLOSEST = "simpulan", "peluang", "judul_terdekat"
@@ -122,7 +122,7 @@ _TIE_BREAKERS = [list(FEATURES).index(name) for name in ("cosine", "levenshtein"
 Progress = Callable[[int, int], None]
 
 
-def check_readable(
+def check_comparable_titles(
     titles: Sequence[str], checker: Checker, *, n_jobs: int = 1, scheduler: str | None = None
 ) -> tuple[list[int], Iterator[Matches]]:
     """Check each title with a word that can be compared, for the match that decides.
@@ -144,11 +144,11 @@ def check_readable(
     Examples
     --------
     >>> from judul_lib import load_checker
-    >>> rows, answers = check_readable(["Deteksi Hoaks", "123"], load_checker("outputs/light"))
+    >>> rows, answers = check_comparable_titles(["Deteksi Hoaks", "123"], load_checker("outputs/light"))
     >>> rows, len(list(answers))
     ([0], 1)
     """
-    rows = [row for row, text in enumerate(readable_stems(titles)) if text]
+    rows = [row for row, text in enumerate(preprocess_cells(titles)) if text]
     readable = [titles[row] for row in rows]
     return rows, check_in_batches(readable, checker, top_k=1, n_jobs=n_jobs, scheduler=scheduler)
 
@@ -179,11 +179,11 @@ def check_proposals(
     DataFrame, shape (n, 7)
         Verdict, probability and title of the match in the corpus that decides;
         the same and the position (from 1) of the closest other proposal.
-        Beyond `MOST_AMONG_THEMSELVES` proposals the latter are empty.
+        Beyond `MAX_PROPOSALS_COMPARED` proposals the latter are empty.
     """
-    usable, answers = check_readable(titles, checker)
+    usable, answers = check_comparable_titles(titles, checker)
     asked = [titles[row] for row in usable]
-    among = 1 < len(asked) <= MOST_AMONG_THEMSELVES
+    among = 1 < len(asked) <= MAX_PROPOSALS_COMPARED
     total = len(asked) * (1 + among)
     rows: list[dict[str, Any]] = [{VERDICT: NOT_COMPARED} for _ in titles]
     for done, (row, matches) in enumerate(zip(usable, answers, strict=True)):
@@ -196,7 +196,7 @@ def check_proposals(
             }
         on_progress(done + 1, total)
     if among:
-        nearest = nearest_among(
+        nearest = nearest_proposals(
             asked, checker, on_progress=lambda done, _: on_progress(len(asked) + done, total)
         )
         _, probability, labels = checker.score(asked, [asked[k] for k in nearest])
@@ -212,7 +212,7 @@ def check_proposals(
     return pd.DataFrame(rows, columns=columns).astype({OTHER_ROW: "Int64"})
 
 
-def nearest_among(
+def nearest_proposals(
     titles: Sequence[str], checker: Checker, *, on_progress: Progress = lambda done, total: None
 ) -> list[int]:
     """Find for each title which of the others decides; each pair is compared once.
@@ -232,7 +232,7 @@ def nearest_among(
     --------
     >>> from judul_lib import load_checker
     >>> titles = ["Deteksi Hoaks", "Prediksi Harga Beras", "DETEKSI HOAKS"]
-    >>> nearest_among(titles, load_checker("outputs/light"))[0]
+    >>> nearest_proposals(titles, load_checker("outputs/light"))[0]
     2
     """
     n, comparison = len(titles), checker.compare(titles, titles)
@@ -245,7 +245,7 @@ def nearest_among(
         features = comparison.features(left, right)
         probability = checker.probability(features)
         asked = checker.asked(features, probability)
-        verdicts = labels_of(
+        verdicts = assign_labels(
             probability, asked, checker.threshold, elsewhere_label=checker.elsewhere_label
         )
         ranks = [_WEIGHT[verdict] for verdict in verdicts]

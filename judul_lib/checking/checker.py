@@ -15,8 +15,8 @@ from judul_lib.checking.matches import (
     RESULT_COLUMNS,
     Evidence,
     Matches,
+    assign_labels,
     best_matches,
-    labels_of,
     require_threshold,
     require_top_k,
 )
@@ -24,7 +24,7 @@ from judul_lib.checking.ranking import ranking
 from judul_lib.core.array_types import FloatArray, Rows
 from judul_lib.core.settings import ASK, DECISION_THRESHOLD
 from judul_lib.study.features import FEATURES, TitleTable, distinct_titles, pair_features
-from judul_lib.study.preprocessing import preprocess_titles, require_titles, say_unreadable
+from judul_lib.study.preprocessing import preprocess_titles, require_titles, warn_incomparable_titles
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -124,7 +124,7 @@ class Checker(ABC):
 
     def check_many(self, titles: Sequence[str], *, top_k: int | None = None) -> Iterator[Matches]:
         """Compare titles with the whole corpus one after the other; each as `check` does."""
-        say_unreadable(titles)
+        warn_incomparable_titles(titles)
         require_top_k(top_k)
         for comparison, query, features, probability in self._compared(titles):
             yield self._best_matches(comparison, query, features, probability, top_k)
@@ -194,7 +194,7 @@ class Checker(ABC):
         features = comparison.features(left_rows, right_rows)
         probability = self.probability(features)
         asked = self.asked(features, probability)
-        labels = labels_of(probability, asked, self.threshold, elsewhere_label=self.elsewhere_label)
+        labels = assign_labels(probability, asked, self.threshold, elsewhere_label=self.elsewhere_label)
         return features[:, : len(FEATURES)], probability, labels
 
     def pair_features(self, left: Sequence[str], right: Sequence[str]) -> FloatArray:

@@ -48,7 +48,7 @@ class Matches:
     Examples
     --------
     >>> found = Matches(["Deteksi Hoaks"], np.array([[0.9, 0.8, 0.7]]), np.array([0.6]), threshold=0.5)
-    >>> found.labels, found.at(0.7).labels
+    >>> found.labels, found.with_threshold(0.7).labels
     (['MIRIP'], ['TIDAK MIRIP'])
     """
 
@@ -74,7 +74,7 @@ class Matches:
     @property
     def labels(self) -> list[str]:
         """``rf_label`` of each title, shape (n,)."""
-        return labels_of(
+        return assign_labels(
             self.probability, self.asked, self.threshold, elsewhere_label=self.elsewhere_label
         )
 
@@ -92,12 +92,12 @@ class Matches:
 
         It is the first that counts as similar, else the first to be asked about, else the first.
         """
-        known = self if self.deciding is None else self.deciding.at(self.threshold)
+        known = self if self.deciding is None else self.deciding.with_threshold(self.threshold)
         labels = known.labels
         row = next((labels.index(name) for name in (SIMILAR, ASK) if name in labels), 0)
         return known._part(slice(row, row + 1))
 
-    def at(self, threshold: float) -> "Matches":
+    def with_threshold(self, threshold: float) -> "Matches":
         """Return the same matches judged by another threshold; nothing is computed again."""
         return replace(self, threshold=require_threshold(threshold))
 
@@ -126,7 +126,7 @@ class Matches:
             rows = [(*row, remark) for row, remark in zip(rows, remarks, strict=True)]
         return [dict(zip(columns, row, strict=True)) for row in rows]
 
-    def told_rows(self) -> list[dict[str, Any]]:
+    def rows_with_decision(self) -> list[dict[str, Any]]:
         """Return `rows`, and behind them the one that decides where it is not among them."""
         rows, decision = self.rows(), self.decision.rows()
         return rows + [row for row in decision if row not in rows]
@@ -157,14 +157,14 @@ class Evidence:
     probability: float
 
 
-def labels_of(
+def assign_labels(
     probability: FloatArray, asked: FloatArray, threshold: float, *, elsewhere_label: str
 ) -> list[str]:
     """Return ``rf_label`` of titles, shape (n,); see `Matches`.
 
     Examples
     --------
-    >>> labels_of(np.array([0.6, 0.3]), np.array([0.0, 0.9]), 0.5, elsewhere_label="TANYAKAN")
+    >>> assign_labels(np.array([0.6, 0.3]), np.array([0.0, 0.9]), 0.5, elsewhere_label="TANYAKAN")
     ['MIRIP', 'TANYAKAN']
     """
     labels = [label(p, threshold) for p in probability]
@@ -219,13 +219,13 @@ def _deciding_rows(probability: FloatArray, asked: FloatArray) -> Rows:
     At any threshold it is the first that counts as similar, or the first to be asked about: one of
     a higher probability than all before it. Where there is neither, it is the first of all.
     """
-    rows: Rows = _records(probability)
+    rows: Rows = _running_maxima(probability)
     if len(asked):
-        rows = np.union1d(rows, _records(np.maximum(probability, asked)))
+        rows = np.union1d(rows, _running_maxima(np.maximum(probability, asked)))
     return rows
 
 
-def _records(values: FloatArray) -> Rows:
+def _running_maxima(values: FloatArray) -> Rows:
     before = np.concatenate([[-np.inf], np.maximum.accumulate(values)])[:-1]
     return np.flatnonzero(values > before)
 

@@ -87,7 +87,9 @@ def save_model(folder: Path, files: Mapping[str, bytes], metadata: Mapping[str, 
         "sizes": {name: len(content) for name, content in files.items()},
         "files": {name: sha256_of(content) for name, content in files.items()},
     }
-    if _essence(_metadata_or_none(folder)) == _essence(complete) and _holds(folder, complete):
+    if _comparable_metadata(_metadata_or_none(folder)) == _comparable_metadata(complete) and _holds(
+        folder, complete
+    ):
         return False
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as staging:
@@ -337,7 +339,7 @@ def _metadata_or_none(folder: Path) -> dict[str, Any] | None:
         return None
 
 
-def _essence(metadata: Mapping[str, Any] | None) -> Any:
+def _comparable_metadata(metadata: Mapping[str, Any] | None) -> Any:
     if metadata is None:
         return None
     return json.loads(json.dumps({key: metadata[key] for key in metadata if key not in _INCIDENTAL}))

@@ -10,22 +10,22 @@ from judul_lib.checking.checker import Checker
 from judul_lib.checking.matches import Evidence, require_threshold
 from judul_lib.checking.ranking import ranking
 from judul_lib.core.array_types import FloatArray, Rows
-from judul_lib.core.formatting import percent
+from judul_lib.core.formatting import format_percent
 from judul_lib.core.settings import DECISION_THRESHOLD, ELSEWHERE, ELSEWHERE_LABELS
 from judul_lib.structured.boilerplate import Boilerplate
 from judul_lib.structured.explanation import compare_rows, describe
 from judul_lib.structured.model import PreparedTitles, StructuredModel
-from judul_lib.structured.records import Reading
+from judul_lib.structured.records import ParsedTitles
 from judul_lib.structured.relations import Relations
 from judul_lib.study.features import TitleTable
 from judul_lib.study.preprocessing import require_titles
 
 # Relations of so many pairs of units are kept; they take six bytes each.
-_MOST_CELLS = 20_000_000
+_MAX_RELATION_CELLS = 20_000_000
 
 
 @dataclass(frozen=True)
-class _RecordComparison:
+class _StructuredComparison:
     model: StructuredModel
     left: PreparedTitles
     right: PreparedTitles
@@ -34,7 +34,9 @@ class _RecordComparison:
     def _relations(self) -> Relations | None:
         """Of all units with all, unless these would fill the memory."""
         units = self.left.records.units, self.right.records.units
-        return Relations.between(*units) if len(units[0]) * len(units[1]) <= _MOST_CELLS else None
+        return (
+            Relations.between(*units) if len(units[0]) * len(units[1]) <= _MAX_RELATION_CELLS else None
+        )
 
     def features(self, left_rows: Rows, right_rows: Rows) -> FloatArray:
         return self.model.features(self.left, self.right, left_rows, right_rows, self._relations)
@@ -50,8 +52,8 @@ class _RecordComparison:
 def _boilerplate_note(found: Boilerplate) -> str:
     where = "akhir" if found.at_end else "awal"
     return (
-        f'Catatan: "{found.text}" di {where} {percent(found.share, 0)} judul arsip dianggap tambahan '
-        "katalog dan tidak ikut dibandingkan."
+        f'Catatan: "{found.text}" di {where} {format_percent(found.share, 0)} judul arsip dianggap '
+        "tambahan katalog dan tidak ikut dibandingkan."
     )
 
 
@@ -67,7 +69,7 @@ class StructuredChecker(Checker):
         Probability from which a title counts as similar.
     elsewhere : {"mirip", "tidak", "tanyakan"}
         How the same study in another place, or perhaps in other words, counts.
-    read : tuple of (TitleTable, Reading)
+    read : tuple of (TitleTable, ParsedTitles)
         The corpus where it is read already.
 
     Examples
@@ -86,7 +88,7 @@ class StructuredChecker(Checker):
         *,
         threshold: float = DECISION_THRESHOLD,
         elsewhere: str = ELSEWHERE,
-        read: tuple[TitleTable, Reading] | None = None,
+        read: tuple[TitleTable, ParsedTitles] | None = None,
     ) -> None:
         require_titles(titles)
         self.titles, self.threshold = list(titles), require_threshold(threshold)
@@ -94,10 +96,10 @@ class StructuredChecker(Checker):
         self._elsewhere = elsewhere
         table, reading = read or (
             model.study_table(self.titles),
-            Reading.of(self.titles, model.parser),
+            ParsedTitles.from_titles(self.titles, model.parser),
         )
         self._model, self._general = model.for_archive(self.titles, reading), model
-        self._corpus = self._model.weighed(table, reading)
+        self._corpus = self._model.prepare_parsed(table, reading)
 
     def with_titles(self, titles: Sequence[str]) -> "StructuredChecker":
         """Return the same model with another corpus."""
@@ -105,13 +107,13 @@ class StructuredChecker(Checker):
             self._general, titles, threshold=self.threshold, elsewhere=self._elsewhere
         )
 
-    def compare(self, left: Sequence[str], right: Sequence[str] | None = None) -> _RecordComparison:
+    def compare(self, left: Sequence[str], right: Sequence[str] | None = None) -> _StructuredComparison:
         """Make two lists of titles ready; the second is the corpus by default."""
         read = self._model.prepare(left)
         if right is None:
-            return _RecordComparison(self._model, read, self._corpus)
+            return _StructuredComparison(self._model, read, self._corpus)
         other = read if right is left else self._model.prepare(right)
-        return _RecordComparison(self._model, read, other)
+        return _StructuredComparison(self._model, read, other)
 
     def probability(self, features: FloatArray) -> FloatArray:
         """Return the probability that pairs are the same study, shape (n,)."""

@@ -34,7 +34,7 @@ _TAG = re.compile(r"[\w.-]{1,40}")
 
 
 @dataclass(frozen=True)
-class Verified:
+class VersionCheck:
     """What `verify` says of one version.
 
     Attributes
@@ -92,7 +92,7 @@ def model_folder(outputs: str | Path, name: str) -> Path:
     return folder
 
 
-def candidate(outputs: str | Path, name: str) -> dict[str, Any] | None:
+def candidate_metadata(outputs: str | Path, name: str) -> dict[str, Any] | None:
     """Return the metadata of the model in ``outputs/<name>``, or None.
 
     None too where it is the current version, or was made earlier than that.
@@ -143,7 +143,7 @@ def add_version(outputs: str | Path, folder: str | Path) -> str:
     if not _VERSION.fullmatch(version):
         raise ModelError(f"Model di {folder} tidak mencatat tanggal pembuatannya dengan benar.")
     home.mkdir(parents=True, exist_ok=True)
-    with locked(home):
+    with versions_lock(home):
         if (home / version).exists():
             verify_version(outputs, home.name, version)
             return version
@@ -195,7 +195,7 @@ def verified_version(folder: Path, name: str, version: str) -> tuple[dict[str, A
     return metadata, files
 
 
-def verify(outputs: str | Path) -> list[Verified]:
+def verify(outputs: str | Path) -> list[VersionCheck]:
     """Verify every version of every model, and that each ``current`` names one of them."""
     found = []
     for name in MODEL_TITLES:
@@ -205,11 +205,11 @@ def verify(outputs: str | Path) -> list[Verified]:
                 verify_version(outputs, name, version)
             except ModelError as error:
                 problem = str(error)
-            found.append(Verified(name, version, problem))
+            found.append(VersionCheck(name, version, problem))
         try:
             current_version(outputs, name)
         except ModelError as error:
-            found.append(Verified(name, "", str(error)))
+            found.append(VersionCheck(name, "", str(error)))
     return found
 
 
@@ -232,7 +232,7 @@ def tag(outputs: str | Path, name: str, version: str, label: str, *, remove: boo
             f"Tag {label[:40]!r} tidak dapat dipakai: tulis satu kata, paling panjang 40 huruf."
         )
     folder = version_folder(outputs, name, version)
-    with locked(folder.parent):
+    with versions_lock(folder.parent):
         known = set(tags(outputs, name, version))
         wanted = sorted(known - {label} if remove else known | {label})
         write_json(folder / TAGS_FILE, wanted)
@@ -317,6 +317,6 @@ def write_json(path: Path, content: Any) -> None:
     write_bytes(path, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode("utf-8"))
 
 
-def locked(home: Path) -> AbstractContextManager[Any]:
+def versions_lock(home: Path) -> AbstractContextManager[Any]:
     """Let one process at a time add or switch versions."""
     return file_lock(home / ".lock")

@@ -7,15 +7,15 @@ from typing import Any
 
 from judul_lib.checking.checker import Checker
 from judul_lib.checking.matches import REMARK_COLUMN, Matches
-from judul_lib.core.formatting import decimals_to_tell, number, printable
+from judul_lib.core.formatting import distinguishing_decimals, escape_control_characters, format_number
 from judul_lib.core.settings import FEATURE_TITLES, MODEL_TITLES
-from judul_lib.core.storage import harmless_csv
+from judul_lib.core.storage import csv_with_escaped_formulas
 from judul_lib.study.features import FEATURES
 
 ALL_SIMILAR = "ambang 0: setiap judul dihitung MIRIP"
 
 
-def show(title: str, matches: Matches, checker: Checker, model: str, style: str) -> str:
+def format_answer(title: str, matches: Matches, checker: Checker, model: str, style: str) -> str:
     """Write the matches of a title.
 
     Parameters
@@ -33,11 +33,11 @@ def show(title: str, matches: Matches, checker: Checker, model: str, style: str)
     --------
     >>> from judul_lib import load_checker
     >>> checker = load_checker("outputs/light", ["Deteksi Hoaks", "Prediksi Harga Beras"])
-    >>> text = show("Deteksi Hoaks", checker.check("Deteksi Hoaks"), checker, "light", "csv")
+    >>> text = format_answer("Deteksi Hoaks", checker.check("Deteksi Hoaks"), checker, "light", "csv")
     >>> text.splitlines()[0][:36]
     'judul_ref,cosine,jaccard,levenshtein'
     """
-    rows, best = matches.told_rows(), matches.decision.rows()[0]
+    rows, best = matches.rows_with_decision(), matches.decision.rows()[0]
     if style == "json":
         answer = {
             "judul": title,
@@ -48,7 +48,7 @@ def show(title: str, matches: Matches, checker: Checker, model: str, style: str)
         }
         return json.dumps(answer, indent=2, ensure_ascii=False) + "\n"
     if style == "csv":
-        return harmless_csv(rows)
+        return csv_with_escaped_formulas(rows)
     return _text_table(rows, best, len(matches), checker, model)
 
 
@@ -56,9 +56,13 @@ def _text_table(
     rows: list[dict[str, Any]], best: dict[str, Any], n_ranked: int, checker: Checker, model: str
 ) -> str:
     threshold, chance = checker.threshold, best["rf_probability"]
-    shown = (number(value, decimals_to_tell(chance, threshold)) for value in (chance, threshold))
+    shown = (
+        format_number(value, distinguishing_decimals(chance, threshold)) for value in (chance, threshold)
+    )
     told = "peluang {}, ambang {}".format(*shown) if threshold else ALL_SIMILAR
-    head = f"{best['rf_label']} ({told}; {MODEL_TITLES[model]}, {number(len(checker.titles))} judul)"
+    head = (
+        f"{best['rf_label']} ({told}; {MODEL_TITLES[model]}, {format_number(len(checker.titles))} judul)"
+    )
     names = {name: FEATURE_TITLES.get(name, name) for name in FEATURES}
     widths = {name: max(5, len(shown)) for name, shown in names.items()}
     heads = "  ".join(f"{shown:>{widths[name]}}" for name, shown in names.items())
@@ -68,11 +72,13 @@ def _text_table(
     width = max(40, shutil.get_terminal_size((120, 24)).columns - len(indent))
     for place, row in enumerate(rows, start=1):
         rank = str(place) if place <= n_ranked else "…"
-        features = "  ".join(f"{number(row[name]):>{wide}}" for name, wide in widths.items())
-        chance = number(row["rf_probability"], decimals_to_tell(row["rf_probability"], threshold, 3))
+        features = "  ".join(f"{format_number(row[name]):>{wide}}" for name, wide in widths.items())
+        chance = format_number(
+            row["rf_probability"], distinguishing_decimals(row["rf_probability"], threshold, 3)
+        )
         values = f"{rank:>3}  {chance:>7}  {features}  {row['rf_label']:<11}  "
-        wrapped = textwrap.wrap(printable(row["judul_ref"]), width) or [""]
+        wrapped = textwrap.wrap(escape_control_characters(row["judul_ref"]), width) or [""]
         if remark := row.get(REMARK_COLUMN):
-            wrapped += textwrap.wrap(f"({printable(remark)})", width)
+            wrapped += textwrap.wrap(f"({escape_control_characters(remark)})", width)
         lines.append(values + f"\n{indent}".join(wrapped))
     return "\n".join(lines) + "\n"

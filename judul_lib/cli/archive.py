@@ -10,7 +10,7 @@ from judul_lib.cli import parts
 from judul_lib.cli.parts import MODEL_OPTION, MODELS_OPTION, say
 from judul_lib.cli.words import argument, group, option
 from judul_lib.core.errors import OutputError
-from judul_lib.core.formatting import number, percent
+from judul_lib.core.formatting import format_number, format_percent
 from judul_lib.core.settings import ASK, MODEL_TITLES, SEED, SIMILAR
 
 if TYPE_CHECKING:
@@ -60,14 +60,15 @@ def gauge(
     config = parts.read_config(models=outputs)
     _require_place(output, config, source, force=force)
     if labels is not None:
-        from judul_lib.checking.kept_gauge import require_no_gauge
+        from judul_lib.checking.stored_gauge import require_no_gauge
 
         require_no_gauge(source, force=force)
     model, checker, sha256 = _open(source, name, config)
     judged = None if labels is None else _judged(labels, checker, sha256)
     surveyed = _survey(checker, titles, seed)
     click.echo(
-        f"{number(len(surveyed.best))} dari {number(len(surveyed.titles))} judul diundi; masing-masing "
+        f"{format_number(len(surveyed.best))} dari {format_number(len(surveyed.titles))} "
+        f"judul diundi; masing-masing "
         f"diperiksa terhadap semua judul lain di arsip ({MODEL_TITLES[_name(model)]})."
     )
     if judged is None:
@@ -77,16 +78,16 @@ def gauge(
     suggested = judged.suggest()
     click.echo(_judged_text(judged, suggested, checker.threshold))
     if suggested is not None:
-        _keep(judged, suggested, surveyed, source, model, sha256, force=force)
+        _store_gauge(judged, suggested, surveyed, source, model, sha256, force=force)
 
 
 def _require_place(output: Path | None, config: "Config", source: Path, *, force: bool) -> None:
     """Refuse a place for the sample that is taken or would harm what is read."""
     if output is None:
         return
-    from judul_lib.checking.kept_gauge import gauge_file
+    from judul_lib.checking.stored_gauge import gauge_file
 
-    parts.require_place(output, config, source, gauge_file(source))
+    parts.require_writable_output(output, config, source, gauge_file(source))
     if output.exists() and not force:
         raise OutputError(
             f"{output} sudah ada, jadi tidak ditimpa: mungkin berisi nilai Anda. Pilih nama lain, atau "
@@ -131,7 +132,7 @@ def _survey(checker: "Checker", n_titles: int, seed: int) -> "Survey":
 
 def _range(row: Any) -> str:
     """Write a share with its interval, in percent."""
-    estimate, low, high = (number(100 * row[k], 0) for k in ("estimate", "low", "high"))
+    estimate, low, high = (format_number(100 * row[k], 0) for k in ("estimate", "low", "high"))
     return f"{estimate} ({low} sampai {high})"
 
 
@@ -147,7 +148,7 @@ def _share_table(surveyed: "Survey", threshold: float) -> str:
     for level in shares.index.unique("ambang"):
         same, ask = (_range(shares.loc[(level, label)]) for label in (SIMILAR, ASK))
         mark = "  <- ambang sekarang" if level == threshold else ""
-        lines.append(f"  {number(level, 2)}      {same:<22}{ask:<20}{mark}".rstrip())
+        lines.append(f"  {format_number(level, 2)}      {same:<22}{ask:<20}{mark}".rstrip())
     return "\n".join([*lines, ""])
 
 
@@ -165,9 +166,9 @@ def _give_sample(
     drawn = draw_sample(surveyed.pairs, n, random_state=seed)
     write_result(sample_frame(drawn, surveyed.titles, sha256), output)
     if len(drawn) < n:
-        say(f"Catatan: arsip ini hanya punya {number(len(drawn))} pasangan untuk dinilai.")
+        say(f"Catatan: arsip ini hanya punya {format_number(len(drawn))} pasangan untuk dinilai.")
     click.echo(
-        f"{number(len(drawn))} pasangan untuk dinilai: {output}\n"
+        f"{format_number(len(drawn))} pasangan untuk dinilai: {output}\n"
         "Isi kolom nilai dengan sama, sama di tempat lain, atau beda; kolom lain jangan diubah. Lalu:\n"
         f"  judul archive gauge {source} --labels {output}"
     )
@@ -189,28 +190,38 @@ def _judged(labels: Path, checker: "Checker", sha256: str) -> "JudgedSample":
 
 def _judged_text(judged: "JudgedSample", suggested: "Suggestion | None", threshold: float) -> str:
     """Write what the labels tell."""
-    from judul_lib.evaluation.gauge import FEWEST_LABELS, GOAL, SURE, THRESHOLDS
+    from judul_lib.evaluation.gauge import (
+        CANDIDATE_THRESHOLDS,
+        CERTAIN_PROBABILITY,
+        MIN_LABELS,
+        TARGET_PRECISION,
+    )
     from judul_lib.structured.gold import ELSEWHERE_GRADE, SIMILAR_GRADE
 
     grade = judged.grade[judged.is_judged]
     same, elsewhere = (grade >= SIMILAR_GRADE).sum(), (grade == ELSEWHERE_GRADE).sum()
     other = len(grade) - same - elsewhere
     lines = [
-        f"{number(len(grade))} dari {number(len(judged.grade))} pasangan dinilai: {number(same)} sama, "
-        f"{number(elsewhere)} sama di tempat lain, {number(other)} beda."
+        f"{format_number(len(grade))} dari {format_number(len(judged.grade))} pasangan "
+        f"dinilai: {format_number(same)} sama, "
+        f"{format_number(elsewhere)} sama di tempat lain, {format_number(other)} beda."
     ]
     if judged.unseen_share > 0:
         lines.append(
-            f"Yang belum dinilai mewakili {percent(judged.unseen_share, 0)} pasangan yang berdekatan; "
+            f"Yang belum dinilai mewakili {format_percent(judged.unseen_share, 0)} "
+            f"pasangan yang berdekatan; "
             "recall-nya karena itu dapat terlalu tinggi."
         )
     lines += ["", *_measure_lines(judged, threshold, "ambang sekarang")]
-    goal = percent(GOAL, 0)
-    if suggested is None and len(grade) < FEWEST_LABELS:
-        lines.append(f"Untuk menyarankan ambang perlu sedikitnya {number(FEWEST_LABELS)} nilai.")
+    goal = format_percent(TARGET_PRECISION, 0)
+    if suggested is None and len(grade) < MIN_LABELS:
+        lines.append(f"Untuk menyarankan ambang perlu sedikitnya {format_number(MIN_LABELS)} nilai.")
     elif suggested is None:
         found = judged.precisions()["presisi"].sort_values(ascending=False, kind="stable").head(1)
-        best = [f" Yang tertinggi {percent(p, 0)}, pada {number(t, 2)}." for t, p in found.items()]
+        best = [
+            f" Yang tertinggi {format_percent(p, 0)}, pada {format_number(t, 2)}."
+            for t, p in found.items()
+        ]
         lines.append(
             f"Tidak ada ambang yang membuat MIRIP tepat sedikitnya {goal} menurut nilai-nilai ini; "
             f"tidak ada yang disimpan.{''.join(best)}"
@@ -219,18 +230,21 @@ def _judged_text(judged: "JudgedSample", suggested: "Suggestion | None", thresho
         if suggested.threshold != threshold:
             lines += _measure_lines(judged, suggested.threshold, "ambang yang disarankan")
         lines.append(
-            f"Ambang terendah (dicoba mulai {number(THRESHOLDS[0], 2)}) yang diperkirakan membuat MIRIP "
-            f"tepat sedikitnya {goal}: {number(suggested.threshold, 2)}. "
-            f"Peluang bahwa itu benar: {percent(suggested.sure, 0)}."
+            f"Ambang terendah (dicoba mulai {format_number(CANDIDATE_THRESHOLDS[0], 2)}) "
+            f"yang diperkirakan membuat MIRIP "
+            f"tepat sedikitnya {goal}: {format_number(suggested.threshold, 2)}. "
+            f"Peluang bahwa itu benar: {format_percent(suggested.sure, 0)}."
         )
-        if suggested.sure < SURE:
+        if suggested.sure < CERTAIN_PROBABILITY:
             surer = judged.precisions().query("sure >= @SURE").index[:1]
             than = "".join(
-                f"Agar lebih pasti, pakai ambang {number(t, 2)} (--threshold), atau nilai" for t in surer
+                f"Agar lebih pasti, pakai ambang {format_number(t, 2)} (--threshold), atau nilai"
+                for t in surer
             )
             lines.append(
-                f"{number(len(grade))} nilai belum cukup untuk memastikannya. {than or 'Nilai'} sampel "
-                f"yang lebih besar, misalnya --sample {number(3 * len(judged.grade))}."
+                f"{format_number(len(grade))} nilai belum cukup untuk memastikannya. "
+                f"{than or 'Nilai'} sampel "
+                f"yang lebih besar, misalnya --sample {format_number(3 * len(judged.grade))}."
             )
     return "\n".join(lines)
 
@@ -238,13 +252,13 @@ def _judged_text(judged: "JudgedSample", suggested: "Suggestion | None", thresho
 def _measure_lines(judged: "JudgedSample", threshold: float, what: str) -> list[str]:
     """Write precision and recall at a threshold."""
     found: pd.DataFrame = judged.measures(threshold)
-    lines = [f"Pada {what}, {number(threshold, 2)} (dalam persen, selang 95 % dalam kurung):"]
+    lines = [f"Pada {what}, {format_number(threshold, 2)} (dalam persen, selang 95 % dalam kurung):"]
     width = max(map(len, found.index))
     lines += [f"  {name:<{width}}  {_range(row)}" for name, row in found.iterrows()]
     return [*lines, ""]
 
 
-def _keep(
+def _store_gauge(
     judged: "JudgedSample",
     suggested: "Suggestion",
     surveyed: "Survey",
@@ -255,19 +269,19 @@ def _keep(
     force: bool,
 ) -> None:
     """Keep the threshold with the archive."""
-    from judul_lib.checking.kept_gauge import KeptGauge, model_version, write_gauge
-    from judul_lib.core.clock import now
+    from judul_lib.checking.stored_gauge import StoredGauge, model_version, write_gauge
+    from judul_lib.core.clock import utc_now
 
     def numbers(frame: "pd.DataFrame") -> dict[str, Any]:
         columns = frame[["estimate", "low", "high"]].round(4).astype(object)
         return {str(name): tuple(row) for name, row in columns.where(columns.notna(), None).iterrows()}
 
     shares = surveyed.shares([suggested.threshold]).set_index("simpulan")
-    kept = KeptGauge(
+    kept = StoredGauge(
         threshold=suggested.threshold, sure=round(suggested.sure, 4),
         n_labels=int(judged.is_judged.sum()), measures=numbers(judged.measures(suggested.threshold)),
         alarm=numbers(shares), model=_name(model), model_version=model_version(model), archive=sha256,
-        date=now().date().isoformat(),
+        date=utc_now().date().isoformat(),
     )  # fmt: skip
     path = write_gauge(kept, source, force=force)
     same, ask = (_range(shares.loc[label]) for label in (SIMILAR, ASK))

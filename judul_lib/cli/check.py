@@ -18,7 +18,7 @@ from judul_lib.cli.parts import (
     say,
 )
 from judul_lib.cli.words import argument, command, option
-from judul_lib.core.formatting import number
+from judul_lib.core.formatting import format_number
 from judul_lib.core.settings import ASK, SIMILAR
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from judul_lib.checking.checker import Checker
     from judul_lib.core.config import Config
-    from judul_lib.usage.installation import AnswerBatch
+    from judul_lib.usage.installation import AnswerLogBuffer
 
 
 @command()
@@ -76,11 +76,11 @@ def check(
         raise click.UsageError("Pilih salah satu: --corpus atau --index.")
     _refuse_ignored(is_file=file is not None)
     if title is not None:
-        parts.require_words(title)
+        parts.require_comparable_title(title)
     config = parts.read_config(models=outputs, elsewhere=elsewhere, threshold=threshold)
     archive = folder or corpus or next(iter(config.corpora.values()), None)
     if output is not None:
-        parts.require_place(output, config, file, archive)
+        parts.require_writable_output(output, config, file, archive)
     model, checker = _make_checker(name, archive, folder is not None, config)
     for note in checker.notes:
         say(note)
@@ -90,16 +90,16 @@ def check(
         start = time.perf_counter()
         matches = checker.check(title, top_k=top)
         seconds = time.perf_counter() - start
-        click.echo(answers.show(title, matches, checker, model, style), nl=False)
+        click.echo(answers.format_answer(title, matches, checker, model, style), nl=False)
         if log := parts.open_log(config):
-            from judul_lib.usage.log import Answered
+            from judul_lib.usage.log import AnsweredQuery
 
             unknown = {model: checker.unknown_share(title)}
-            log.predictions([Answered(title, {model: matches}, seconds, unknown)], "check")
+            log.log_predictions([AnsweredQuery(title, {model: matches}, seconds, unknown)], "check")
     elif file is not None and output is not None:
-        from judul_lib.usage.installation import AnswerBatch
+        from judul_lib.usage.installation import AnswerLogBuffer
 
-        batch = AnswerBatch(parts.open_log(config), checker, model)
+        batch = AnswerLogBuffer(parts.open_log(config), checker, model)
         _check_file(file, output, checker, batch, jobs, scheduler)
         batch.close()
 
@@ -134,13 +134,13 @@ def _make_checker(
     model, titles = parts.choose_model(name, config.models), None
     threshold = config.threshold
     if archive is not None:
-        from judul_lib.checking.kept_gauge import kept_threshold
+        from judul_lib.checking.stored_gauge import stored_threshold
         from judul_lib.core.tables import TITLE_COLUMN
 
         read = parts.read_catalogue(archive)
         titles = read.titles[TITLE_COLUMN].tolist()
-        if not config.asked_threshold:
-            kept = kept_threshold(archive, model, read.sha256, say=say)
+        if not config.has_explicit_threshold:
+            kept = stored_threshold(archive, model, read.sha256, say=say)
             threshold = threshold if kept is None else kept
     checker = load_checker(model, titles, threshold=threshold, elsewhere=config.elsewhere)
     return str(read_metadata(model)["name"]), checker
@@ -150,28 +150,28 @@ def _check_file(
     file: Path,
     output: Path,
     checker: "Checker",
-    batch: "AnswerBatch",
+    batch: "AnswerLogBuffer",
     jobs: int,
     scheduler: str | None,
 ) -> None:
-    from judul_lib.checking.batches import check_readable
+    from judul_lib.checking.batches import check_comparable_titles
     from judul_lib.checking.matches import RESULT_COLUMNS
     from judul_lib.core.storage import write_result
     from judul_lib.core.tables import TITLE_COLUMN
 
-    proposals, (titles,), misfits = _read_columns(file, TITLE_COLUMN)
-    usable, answers = check_readable(titles, checker, n_jobs=jobs, scheduler=scheduler)
+    proposals, (titles,), mismatched_rows = _read_columns(file, TITLE_COLUMN)
+    usable, answers = check_comparable_titles(titles, checker, n_jobs=jobs, scheduler=scheduler)
     blank: dict[str, Any] = dict.fromkeys(RESULT_COLUMNS)
     rows = [blank] * len(titles)
     for row, matches in zip(usable, parts.with_progress(answers, len(usable)), strict=True):
         rows[row] = matches.decision.rows()[0]
         batch.add(titles[row], matches)
-    write_result(_with_results(proposals, RESULT_COLUMNS, rows, misfits), output)
+    write_result(_with_results(proposals, RESULT_COLUMNS, rows, mismatched_rows), output)
     n, similar, ask = map(
-        number, (len(rows), *(sum(row["rf_label"] == k for row in rows) for k in (SIMILAR, ASK)))
+        format_number, (len(rows), *(sum(row["rf_label"] == k for row in rows) for k in (SIMILAR, ASK)))
     )
     click.echo(f"Dari {n} baris: {similar} MIRIP, {ask} TANYAKAN. Hasil: {output}")
-    _say_blank(sum(row is blank for row in rows) - len(misfits))
+    _say_blank(sum(row is blank for row in rows) - len(mismatched_rows))
 
 
 @command("score-pairs")
@@ -202,18 +202,18 @@ def score_pairs(
     from judul_lib.core.tables import TITLE_COLUMN
 
     config = parts.read_config(models=outputs, elsewhere=elsewhere)
-    parts.require_place(target, config, source, corpus)
+    parts.require_writable_output(target, config, source, corpus)
     chosen = parts.choose_model(name, config.models)
     archive: list[str] = []
     if corpus is not None:
         archive = parts.read_catalogue(corpus).titles[TITLE_COLUMN].tolist()
     checker = load_checker(chosen, archive, threshold=config.threshold, elsewhere=config.elsewhere)
-    pairs, (left, right), misfits = _read_columns(source, "judul_a", "judul_b")
+    pairs, (left, right), mismatched_rows = _read_columns(source, "judul_a", "judul_b")
     rows = batches.score_pairs(left, right, checker)
-    write_result(_with_results(pairs, RESULT_COLUMNS[1:], rows, misfits), target)
+    write_result(_with_results(pairs, RESULT_COLUMNS[1:], rows, mismatched_rows), target)
     n_blank = sum(row["rf_label"] is None for row in rows)
-    click.echo(f"{number(len(rows) - n_blank)} pasangan dinilai: {target}")
-    _say_blank(n_blank - len(misfits))
+    click.echo(f"{format_number(len(rows) - n_blank)} pasangan dinilai: {target}")
+    _say_blank(n_blank - len(mismatched_rows))
 
 
 def _read_columns(file: Path, *names: str) -> tuple["pd.DataFrame", list[list[str]], set[int]]:
@@ -225,29 +225,29 @@ def _read_columns(file: Path, *names: str) -> tuple["pd.DataFrame", list[list[st
     from judul_lib.core.tables import find_column
     from judul_lib.study.corpus import read_table
 
-    misfits = set[int]()
-    table = read_table(file, warn=say, misfits=misfits)
+    mismatched_rows = set[int]()
+    table = read_table(file, warn=say, mismatched_rows=mismatched_rows)
     titles = []
     for name in names:
         column = table.iloc[:, find_column(list(table.columns), name, file.name)].tolist()
-        titles.append([cell if n not in misfits else "" for n, cell in enumerate(column)])
-    return table, titles, misfits
+        titles.append([cell if n not in mismatched_rows else "" for n, cell in enumerate(column)])
+    return table, titles, mismatched_rows
 
 
 def _with_results(
-    frame: "pd.DataFrame", columns: Iterable[str], rows: list[dict[str, Any]], misfits: set[int]
+    frame: "pd.DataFrame", columns: Iterable[str], rows: list[dict[str, Any]], mismatched_rows: set[int]
 ) -> Any:
     """Put results beside a table; a column of its own that has one of their names gets a number.
 
-    In ``misfits`` are the places of rows that could not be read, which is said of them.
+    In ``mismatched_rows`` are the places of rows that could not be read, which is said of them.
     """
     from judul_lib.checking.batches import NOT_COMPARED
     from judul_lib.checking.matches import REMARK_COLUMN
     from judul_lib.core.tables import unique_names
-    from judul_lib.study.corpus import MISFIT
+    from judul_lib.study.corpus import COLUMN_COUNT_MISMATCH
 
-    said = {"rf_label": NOT_COMPARED, REMARK_COLUMN: MISFIT}
-    rows = [row | said if place in misfits else row for place, row in enumerate(rows)]
+    said = {"rf_label": NOT_COMPARED, REMARK_COLUMN: COLUMN_COUNT_MISMATCH}
+    rows = [row | said if place in mismatched_rows else row for place, row in enumerate(rows)]
     if any(REMARK_COLUMN in row for row in rows):
         columns = (*columns, REMARK_COLUMN)
     results: dict[str, Any] = {name: [row.get(name) for row in rows] for name in columns}
@@ -259,6 +259,6 @@ def _with_results(
 def _say_blank(count: int) -> None:
     if count:
         say(
-            f"Catatan: {number(count)} baris tidak berisi judul yang dapat dibandingkan; "
+            f"Catatan: {format_number(count)} baris tidak berisi judul yang dapat dibandingkan; "
             "kolom hasilnya dikosongkan."
         )

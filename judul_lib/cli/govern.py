@@ -10,7 +10,7 @@ import click
 from judul_lib.cli import parts
 from judul_lib.cli.parts import MODEL_OPTION, MODELS_OPTION, say
 from judul_lib.cli.words import argument, command, group, option
-from judul_lib.core.formatting import number, printable, readable
+from judul_lib.core.formatting import escape_control_characters, format_label, format_number
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -41,16 +41,16 @@ def verify(outputs: Path | None) -> int:
     from judul_lib.governance import audit as trail
     from judul_lib.usage.database import audit, read_table
 
-    with opened(outputs) as (config, engine):
+    with open_log_database(outputs) as (config, engine):
         found = trail.verify(engine, config.logs)
-        limits = "" if found else trail.unvouched(engine)
+        limits = "" if found else trail.describe_unkeyed_rows(engine)
         n = 0 if found else len(read_table(engine, audit))
     for sentence in found:
         say(sentence)
     if found:
         say("Jejak audit tidak utuh, atau tidak dapat dipastikan. Bandingkan dengan cadangan terakhir.")
         return 1
-    click.echo(f"Jejak audit utuh: {number(n)} baris.")
+    click.echo(f"Jejak audit utuh: {format_number(n)} baris.")
     if limits:
         say(limits)
     return 0
@@ -63,7 +63,7 @@ def show_audit(outputs: Path | None) -> None:
     from judul_lib.governance.audit import ACTION_NAMES
     from judul_lib.usage.database import audit, read_table
 
-    with opened(outputs) as (_, engine):
+    with open_log_database(outputs) as (_, engine):
         rows = sorted(read_table(engine, audit), key=lambda row: row["seq"])
     if not rows:
         click.echo("Jejak audit masih kosong.")
@@ -72,7 +72,7 @@ def show_audit(outputs: Path | None) -> None:
     for row in rows:
         when = row["time"].isoformat(sep=" ", timespec="seconds")
         # A reason is somebody's text: what would move the cursor is shown, not done.
-        text = printable(row["reason"])
+        text = escape_control_characters(row["reason"])
         action = ACTION_NAMES.get(row["action"], row["action"])
         click.echo(
             f"{row['seq']:>4}  {when}  {row['actor']:<16}  {action:<16}  {text}; {row['details']}"
@@ -91,13 +91,13 @@ def retention(days: int, dry_run: bool, force: bool, reason: str, outputs: Path 
     """Hapus catatan penggunaan yang lebih tua dari masa simpannya."""
     from judul_lib.governance import privacy
 
-    with opened(outputs) as (config, engine):
+    with open_log_database(outputs) as (config, engine):
         counts = privacy.retention(
             engine, config.logs, days=days, dry_run=dry_run, force=force, reason=reason,
             actor=parts.actor(config),
         )  # fmt: skip
     verb = "Akan dihapus" if dry_run else "Dihapus"
-    click.echo(f"{verb}, karena lebih tua dari {number(days)} hari: {_listed(counts)}.")
+    click.echo(f"{verb}, karena lebih tua dari {format_number(days)} hari: {_listed(counts)}.")
 
 
 @govern.command()
@@ -134,7 +134,7 @@ def forget(user: str, reason: str, outputs: Path | None) -> int:
     """
     from judul_lib.governance import privacy
 
-    with opened(outputs) as (config, engine):
+    with open_log_database(outputs) as (config, engine):
         done = privacy.forget(engine, config.logs, user, reason=reason, actor=parts.actor(config))
     click.echo(f"Dihapus: {_listed(done.deleted)}.")
     click.echo(f"Tersisa menurut pencarian ulang: {_listed(done.remaining)}.")
@@ -159,13 +159,13 @@ def forget(user: str, reason: str, outputs: Path | None) -> int:
 @MODELS_OPTION
 def export(user: str, output: Path | None, force: bool, reason: str, outputs: Path | None) -> None:
     """Salin semua catatan seorang pengguna sebagai JSON."""
-    from judul_lib.core.storage import require_free, write_bytes
+    from judul_lib.core.storage import refuse_overwrite, write_bytes
     from judul_lib.governance import privacy
 
-    with opened(outputs) as (config, engine):
+    with open_log_database(outputs) as (config, engine):
         if output is not None:
-            parts.require_place(output, config)
-            require_free(output, force=force)
+            parts.require_writable_output(output, config)
+            refuse_overwrite(output, force=force)
         text = privacy.export(engine, config.logs, user, reason=reason, actor=parts.actor(config))
     if output is None:
         click.echo(text, nl=False)
@@ -183,7 +183,7 @@ def backup(path: Path, force: bool, reason: str, outputs: Path | None) -> None:
     """Simpan log, kunci, label, dan model dalam satu zip."""
     from judul_lib.governance import backup as backups
 
-    with opened(outputs, may_begin=True) as (config, engine):
+    with open_log_database(outputs, may_create=True) as (config, engine):
         manifest = backups.backup(
             config.models, engine, config.logs, path, actor=parts.actor(config),
             reason=reason or "Pencadangan", force=force,
@@ -219,7 +219,7 @@ def restore(path: Path, force: bool, reason: str, outputs: Path | None) -> None:
             f"Bila masih diperlukan, salin foldernya kembali ke {config.models / 'models'}."
         )
     if done.forgotten:
-        again = number(done.forgotten)
+        again = format_number(done.forgotten)
         say(f"Data {again} pengguna yang dihapus setelah cadangan itu dibuat, dihapus lagi.")
     if not done.has_key:
         say("Kunci nama samaran tidak ada di cadangan; berikan yang dahulu lewat JUDUL_LOG_KEY.")
@@ -241,10 +241,10 @@ def check(backups: Path | None, days: int, outputs: Path | None) -> int:
 
     Status keluar 1 bila ada yang gagal.
     """
-    from judul_lib.governance.compliance import compliance
+    from judul_lib.governance.compliance import run_checklist
 
-    with opened(outputs) as (config, engine):
-        checks = compliance(
+    with open_log_database(outputs) as (config, engine):
+        checks = run_checklist(
             config, engine, parts.project_folder(), backups or config.backups,
             backup_days=days,
         )  # fmt: skip
@@ -271,40 +271,44 @@ def fairness(name: str | None, outputs: Path | None) -> None:
     gold = read_gold(parts.project_folder() / "data" / "gold_pairs.csv")
     pairs = gold[(gold["split"] == "test") & gold["label"].notna()].reset_index(drop=True)
     _, probability, _ = checker.score(pairs["judul_a"].tolist(), pairs["judul_b"].tolist())
-    studies = number(pairs["base_id"].nunique())
-    click.echo(f"{number(len(pairs))} pasangan uji dari {studies} studi; selang 95 %.")
+    studies = format_number(pairs["base_id"].nunique())
+    click.echo(f"{format_number(len(pairs))} pasangan uji dari {studies} studi; selang 95 %.")
     for grouping, group_of in GROUPINGS.items():
         rates = error_rates(pairs, probability, group_of(pairs), threshold=config.threshold)
         click.echo(f"\nMenurut {grouping}")
         for label, row in rates.iterrows():
             said = [f"{kind} {with_interval(row, kind)}" for kind in ("alarm palsu", "luput")]
-            click.echo(f"  {label!s:<28} {number(int(row['pasangan'])):>5} pasangan  {'; '.join(said)}")
+            click.echo(
+                f"  {label!s:<28} {format_number(int(row['pasangan'])):>5} pasangan  {'; '.join(said)}"
+            )
         for worse in disparities(rates).itertuples():
             click.echo(f"  Lebih sering keliru: {worse.kelompok} ({worse.galat}).")
 
 
 @contextmanager
-def opened(outputs: Path | None, *, may_begin: bool = False) -> "Iterator[tuple[Config, sa.Engine]]":
+def open_log_database(
+    outputs: Path | None, *, may_create: bool = False
+) -> "Iterator[tuple[Config, sa.Engine]]":
     """Give the settings and the database of the log, whether or not answers are logged.
 
     Where nothing was logged yet, one is begun only for what makes sense without, and beside models.
     """
     from judul_lib.checking.loading import find_models
-    from judul_lib.usage.database import PATIENCE, database_url, opened_database
+    from judul_lib.usage.database import COMMAND_LOCK_WAIT, database_url, opened_database
     from judul_lib.usage.installation import has_log, require_log
 
     config = parts.read_config(models=outputs)
     url = database_url(config.logs)
-    if not may_begin:
+    if not may_create:
         require_log(config.logs, url)
     elif not has_log(config.logs, url):
         find_models(config.models, warn=say)
-    with opened_database(url, warn=say, lock_wait=PATIENCE) as engine:
+    with opened_database(url, warn=say, lock_wait=COMMAND_LOCK_WAIT) as engine:
         yield config, engine
 
 
 def _listed(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{number(count)} {readable(name)}" for name, count in counts.items())
+    return ", ".join(f"{format_number(count)} {format_label(name)}" for name, count in counts.items())
 
 
 @command()
@@ -317,13 +321,13 @@ def calendar(outputs: Path | None) -> int:
     Yang belum pernah dilakukan mendapat satu periode penuh sejak catatan pertama; baru sesudah itu
     terlambat.
     """
-    from judul_lib.core.clock import now
+    from judul_lib.core.clock import utc_now
     from judul_lib.figures.governance_plots import calendar_table
     from judul_lib.figures.tables import table
-    from judul_lib.governance.reviews import due
+    from judul_lib.governance.reviews import review_statuses
 
-    with opened(outputs, may_begin=True) as (config, engine):
-        found = due(config, engine, now())
+    with open_log_database(outputs, may_create=True) as (config, engine):
+        found = review_statuses(config, engine, utc_now())
     rows = calendar_table(found)
     columns = ["nama", "yang dilihat", "setiap", "terakhir", "paling lambat", "status"]
     click.echo(table(rows[columns], index=False).text)
@@ -335,8 +339,10 @@ def calendar(outputs: Path | None) -> int:
     if ticked:
         how = "tandai dengan `judul govern reviewed NAMA --reason …`"
         click.echo(f"Setelah dilihat, {how}: {', '.join(ticked)}.")
-    late = sum(one.overdue > 0 for one in found)
-    click.echo(f"{number(late)} tinjauan terlambat." if late else "Tidak ada tinjauan yang terlambat.")
+    late = sum(one.days_overdue > 0 for one in found)
+    click.echo(
+        f"{format_number(late)} tinjauan terlambat." if late else "Tidak ada tinjauan yang terlambat."
+    )
     return int(late > 0)
 
 
@@ -350,10 +356,10 @@ def reviewed(name: str, reason: str, outputs: Path | None) -> None:
     Catatannya masuk ke jejak audit. Cadangan dan masa simpan tidak ditandai: jejaknya
     ada bila memang dilakukan.
     """
-    from judul_lib.governance.reviews import reviews, tick
+    from judul_lib.governance.reviews import mark_reviewed, reviews
 
-    with opened(outputs, may_begin=True) as (config, engine):
-        tick(engine, config.logs, name, actor=parts.actor(config), reason=reason)
+    with open_log_database(outputs, may_create=True) as (config, engine):
+        mark_reviewed(engine, config.logs, name, actor=parts.actor(config), reason=reason)
     review = reviews()[name]
     click.echo(f"{review.title}: tercatat sudah ditinjau; lagi dalam {review.days} hari.")
 
@@ -376,7 +382,7 @@ def playbook(kind: str | None) -> None:
     if kind not in incidents:
         raise LogError(f"Jenis insiden '{kind}' tidak dikenal. Pilih: {', '.join(incidents)}.")
     known = incidents[kind]
-    click.echo(f"{known.level}  {known.title} (ditanggapi dalam {known.within})\n")
+    click.echo(f"{known.level}  {known.title} (ditanggapi dalam {known.response_deadline})\n")
     for rank, step in enumerate(known.steps, start=1):
         click.echo(f"{rank}. {step}")
     click.echo()

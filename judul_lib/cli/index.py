@@ -15,9 +15,9 @@ from judul_lib.cli import parts as cli_parts
 from judul_lib.cli.parts import JOBS_OPTION, MODEL_OPTION, MODELS_OPTION, SCHEDULER_OPTION, say
 from judul_lib.cli.words import argument, command, group, option
 from judul_lib.core.errors import BusyError, IndexFileError
-from judul_lib.core.formatting import number
+from judul_lib.core.formatting import format_number
 from judul_lib.core.settings import DECISION_THRESHOLD, MODEL_TITLES, PAIR_THRESHOLD
-from judul_lib.core.storage import clear_killed, exclusive_lock
+from judul_lib.core.storage import exclusive_lock, remove_unfinished_writes
 
 _FOLDER = argument("folder", type=Path, metavar="INDEKS", help="Folder indeks.")
 
@@ -42,7 +42,7 @@ def build(catalogue: Path, folder: Path, name: str | None, outputs: Path | None,
 
     from judul_lib.core.tables import TITLE_COLUMN
     from judul_lib.search.index import TitleIndex
-    from judul_lib.search.index_files import can_hold_index, only_writer
+    from judul_lib.search.index_files import can_hold_index, index_writer_lock
 
     start = time.perf_counter()
     if not can_hold_index(folder):
@@ -52,16 +52,16 @@ def build(catalogue: Path, folder: Path, name: str | None, outputs: Path | None,
     config = cli_parts.read_config(models=outputs)
     model = cli_parts.choose_model(name, config.models)
     titles = cli_parts.read_catalogue(catalogue).titles[TITLE_COLUMN].tolist()
-    with only_writer(folder):
+    with index_writer_lock(folder):
         with tempfile.TemporaryFile(dir=folder):
             pass  # A folder that cannot be written to is refused before the work, not after it.
         with tqdm(total=len(titles), unit="judul", leave=False, disable=None) as bar:
             made = TitleIndex.build(
                 titles, model, n_jobs=jobs, on_progress=lambda done, _: bar.update(done - bar.n)
             )
-        made.save(folder, is_held=True)
-    seconds = number(time.perf_counter() - start, 1)
-    facts = f"{number(len(made.titles))} judul, {_size(folder)}, {seconds} detik"
+        made.save(folder, holds_lock=True)
+    seconds = format_number(time.perf_counter() - start, 1)
+    facts = f"{format_number(len(made.titles))} judul, {_size(folder)}, {seconds} detik"
     click.echo(f"Indeks {folder} siap ({MODEL_TITLES[made.name]}): {facts}.")
 
 
@@ -78,7 +78,7 @@ def add(folder: Path, catalogue: Path | None, title: str | None) -> None:
     from judul_lib.study.preprocessing import title_key
 
     if catalogue is None and title is not None:
-        cli_parts.require_words(title)
+        cli_parts.require_comparable_title(title)
         titles = [title.strip()]
     elif title is None and catalogue is not None:
         titles = cli_parts.read_catalogue(catalogue).titles[TITLE_COLUMN].tolist()
@@ -91,8 +91,9 @@ def add(folder: Path, catalogue: Path | None, title: str | None) -> None:
         opened.add(new)
         opened.save(folder)
     click.echo(
-        f"{number(len(new))} judul ditambahkan, {number(len(titles) - len(new))} dilewati karena sudah "
-        f"ada. Indeks {folder} kini berisi {number(len(opened.titles))} judul."
+        f"{format_number(len(new))} judul ditambahkan, "
+        f"{format_number(len(titles) - len(new))} dilewati karena sudah "
+        f"ada. Indeks {folder} kini berisi {format_number(len(opened.titles))} judul."
     )
 
 
@@ -106,9 +107,10 @@ def remove(folder: Path, title: str) -> None:
     opened = TitleIndex.load(folder, threshold=DECISION_THRESHOLD)
     count = opened.remove(title.strip())
     opened.save(folder)
-    times = f" (ada {number(count)} kali)" if count > 1 else ""
+    times = f" (ada {format_number(count)} kali)" if count > 1 else ""
     click.echo(
-        f"Judul itu dihapus{times}. Indeks {folder} kini berisi {number(len(opened.titles))} judul."
+        f"Judul itu dihapus{times}. Indeks {folder} kini berisi "
+        f"{format_number(len(opened.titles))} judul."
     )
 
 
@@ -124,9 +126,9 @@ def info(folder: Path, outputs: Path | None) -> None:
     name = str(read_metadata(model)["name"])
     facts = {
         "model": f"{name} ({MODEL_TITLES[name]})",
-        "judul": number(sum(part.n_kept for part in parts)),
-        "dihapus": number(sum(len(part.removed) for part in parts)),
-        "bagian": number(len(parts)),
+        "judul": format_number(sum(part.n_kept for part in parts)),
+        "dihapus": format_number(sum(len(part.removed) for part in parts)),
+        "bagian": format_number(len(parts)),
         "ukuran": _size(folder),
     }
     click.echo("\n".join(f"{label:<8} {value}" for label, value in facts.items()))
@@ -135,7 +137,11 @@ def info(folder: Path, outputs: Path | None) -> None:
 
 def _size(folder: Path) -> str:
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    return f"{number(size / 1_000_000, 1)} MB" if size >= 1_000_000 else f"{number(size / 1_000, 0)} KB"
+    return (
+        f"{format_number(size / 1_000_000, 1)} MB"
+        if size >= 1_000_000
+        else f"{format_number(size / 1_000, 0)} KB"
+    )
 
 
 @command()
@@ -174,13 +180,13 @@ def dedup(
     from judul_lib.search.dedup import find_duplicates, recall
 
     config = parts.read_config(models=outputs)
-    parts.require_place(output, config, source)
+    parts.require_writable_output(output, config, source)
     if groups is not None:
-        parts.require_place(groups, config, source, output)
+        parts.require_writable_output(groups, config, source, output)
     model = parts.choose_model(name, config.models)
     catalogue = parts.read_catalogue(source)
     titles, rows = catalogue.titles[TITLE_COLUMN].tolist(), np.array(catalogue.rows)
-    with tqdm(unit="blok", leave=False, disable=None) as bar, _kept_for(output) as kept:
+    with tqdm(unit="blok", leave=False, disable=None) as bar, _checkpoint_folder(output) as kept:
 
         def show(done: int, total: int) -> None:
             bar.total, bar.n = total, done
@@ -197,23 +203,25 @@ def dedup(
             numbered = found.groups.assign(baris=lambda f: rows[f["baris"]])
             write_result(numbered, groups)
         for path in filter(None, (output, groups)):
-            clear_killed(path.parent, escape(path.name))
+            remove_unfinished_writes(path.parent, escape(path.name))
         shutil.rmtree(kept, ignore_errors=True)
     n_groups = found.groups["kelompok"].nunique()
     click.echo(
-        f"Dari {number(len(titles))} judul: {number(len(found))} pasangan dalam {number(n_groups)} "
+        f"Dari {format_number(len(titles))} judul: {format_number(len(found))} pasangan "
+        f"dalam {format_number(n_groups)} "
         f"kelompok. Hasil: {output}"
     )
     if not found.complete:
         seen, every = recall(found, model, threshold=threshold)
         say(
             f"Catatan: hanya judul yang berbagi istilah yang dibandingkan. Dari sampel judul, "
-            f"{number(seen)} dari {number(every)} pasangan ditemukan; --exact menemukan semuanya."
+            f"{format_number(seen)} dari {format_number(every)} pasangan ditemukan; "
+            f"--exact menemukan semuanya."
         )
 
 
 @contextmanager
-def _kept_for(output: Path) -> Iterator[Path]:
+def _checkpoint_folder(output: Path) -> Iterator[Path]:
     """Give the folder of finished blocks, to one command at a time; it stays if there are any."""
     kept = output.with_name(f".{output.name}.blocks")
     kept.mkdir(exist_ok=True)

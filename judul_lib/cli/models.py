@@ -11,14 +11,14 @@ import click
 from judul_lib.cli import parts
 from judul_lib.cli.parts import MODELS_OPTION, say
 from judul_lib.cli.words import argument, command, group, option
-from judul_lib.core.formatting import number, printable, readable
+from judul_lib.core.formatting import escape_control_characters, format_label, format_number
 from judul_lib.core.settings import MODEL_TITLES
 
 if TYPE_CHECKING:
     from judul_lib.core.config import Config
-    from judul_lib.governance.promotions import Trail
-    from judul_lib.labeling.labels import Answers
-    from judul_lib.labeling.retraining import Retrained
+    from judul_lib.governance.promotions import AuditWriter
+    from judul_lib.labeling.labels import PairVotes
+    from judul_lib.labeling.retraining import RetrainingResult
 
 _MODELS = ", ".join(MODEL_TITLES)
 _NAME = argument(
@@ -29,12 +29,12 @@ _REASON = option("--reason", required=True, help="Alasan; dicatat bersama versi 
 _APPROVER = option("--approver", required=True, help="Siapa yang menyetujui.")
 
 
-def audit_trail(config: "Config") -> "Trail":
+def audit_writer(config: "Config") -> "AuditWriter":
     """Return the audit trail as whoever is logged in here writes it."""
-    from judul_lib.governance.promotions import Trail
+    from judul_lib.governance.promotions import AuditWriter
     from judul_lib.usage.database import database_url
 
-    return Trail(database_url(config.logs), config.logs, parts.actor(config), say)
+    return AuditWriter(database_url(config.logs), config.logs, parts.actor(config), say)
 
 
 @group()
@@ -70,8 +70,8 @@ def show(name: str, version: str | None, outputs: Path | None) -> None:
     version = version or versions.current_version(folder, name)
     where = versions.version_folder(folder, name, version) if version else folder / name
     metadata = read_metadata(where)
-    dataset = promotions.mapping(metadata.get("dataset"))
-    n_titles = number(dataset.get("n_titles"))
+    dataset = promotions.as_mapping(metadata.get("dataset"))
+    n_titles = format_number(dataset.get("n_titles"))
     data = (f"{dataset.get('name')} versi {dataset.get('version')}", f"{n_titles} judul")
     facts = {
         "model": f"{name} ({MODEL_TITLES[name]})",
@@ -123,9 +123,9 @@ def promote(name: str, version: str, reason: str, approver: str, outputs: Path |
 
     config = parts.read_config(models=outputs)
     entry = promotions.promote_with_audit(
-        audit_trail(config), config.models, name, version, reason=reason, approver=approver
+        audit_writer(config), config.models, name, version, reason=reason, approver=approver
     )
-    tell_switch(config, name, entry)
+    announce_switch(config, name, entry)
 
 
 @models.command()
@@ -139,9 +139,9 @@ def rollback(name: str, reason: str, approver: str, outputs: Path | None) -> Non
 
     config = parts.read_config(models=outputs)
     entry = promotions.rollback_with_audit(
-        audit_trail(config), config.models, name, reason=reason, approver=approver
+        audit_writer(config), config.models, name, reason=reason, approver=approver
     )
-    tell_switch(config, name, entry)
+    announce_switch(config, name, entry)
 
 
 @models.command()
@@ -185,7 +185,7 @@ def track(name: str | None, outputs: Path | None) -> int:
     return int(bool(notes))
 
 
-def tell_switch(config: "Config", name: str, entry: Mapping[str, Any]) -> None:
+def announce_switch(config: "Config", name: str, entry: Mapping[str, Any]) -> None:
     """Say what answers from now on, and tell MLflow of it."""
     from judul_lib.governance import tracking
 
@@ -194,7 +194,7 @@ def tell_switch(config: "Config", name: str, entry: Mapping[str, Any]) -> None:
         f"Versi {entry['version']} dari model {name} kini berlaku{before}; ditinjau lagi paling lambat "
         f"{_day(entry['next_review'])}. Halaman yang sedang berjalan memakainya setelah dimuat ulang."
     )
-    tracking.follow(config, name, say)
+    tracking.mirror_if_enabled(config, name, say)
 
 
 def _rows(config: "Config", name: str) -> list[tuple[str, ...]]:
@@ -222,7 +222,7 @@ def _rows(config: "Config", name: str) -> list[tuple[str, ...]]:
             (name, version, "berlaku" if is_current else "–", made, review if is_current else "–",
              words or "–")
         )  # fmt: skip
-    waiting = versions.candidate(config.models, name)
+    waiting = versions.candidate_metadata(config.models, name)
     if waiting is not None:
         status = "berlaku" if current is None else "kandidat"
         place = f"{config.models.name}/{name}"
@@ -234,13 +234,15 @@ def _rows(config: "Config", name: str) -> list[tuple[str, ...]]:
 def _day(value: Any) -> str:
     """Return the day of a date in ISO 8601 as readers write it; what is no date, as it is."""
     try:
-        return number(date.fromisoformat(str(value)[:10]))
+        return format_number(date.fromisoformat(str(value)[:10]))
     except ValueError:
         return str(value)
 
 
 def _metrics(values: Mapping[str, Any] | None) -> str:
-    return ", ".join(f"{readable(key)} {number(value)}" for key, value in (values or {}).items())
+    return ", ".join(
+        f"{format_label(key)} {format_number(value)}" for key, value in (values or {}).items()
+    )
 
 
 def _print_columns(rows: Iterable[tuple[str, ...]]) -> None:
@@ -248,7 +250,7 @@ def _print_columns(rows: Iterable[tuple[str, ...]]) -> None:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        click.echo(printable("  ".join(cells).rstrip()))
+        click.echo(escape_control_characters("  ".join(cells).rstrip()))
 
 
 @command()
@@ -295,45 +297,48 @@ def retrain(
     from judul_lib.checking.registry import read_metadata
     from judul_lib.governance import promotions, tracking
     from judul_lib.labeling import retraining
-    from judul_lib.labeling.labels import Answers, read_label_file, settle
+    from judul_lib.labeling.labels import PairVotes, majority_vote, read_label_file
 
     config = parts.read_config(models=outputs)
     name = name or str(read_metadata(parts.choose_model(None, config.models)).get("name"))
     gold = gold or parts.project_folder() / "data" / "gold_pairs.csv"
-    answers = Answers() if file is None else read_label_file(file, warn=say)
+    answers = PairVotes() if file is None else read_label_file(file, warn=say)
     if feedback:
         own = [title for left, right, _ in answers.rows for title in (left, right)]
         answers += _feedback(config, name, own, titles)
-    labels = settle(answers)
+    labels = majority_vote(answers)
     click.echo(
-        f"{number(len(labels.pairs))} pasangan berlabel dari {number(labels.n_answers)} jawaban; "
-        f"dilewati: {number(answers.n_unsure)} ragu, {number(answers.n_unreadable)} yang judulnya tidak "
-        f"dikenal, {number(labels.n_ties)} pasangan dengan jawaban seimbang."
+        f"{format_number(len(labels.pairs))} pasangan berlabel dari "
+        f"{format_number(labels.n_answers)} jawaban; "
+        f"dilewati: {format_number(answers.n_unsure)} ragu, "
+        f"{format_number(answers.n_unreadable)} yang judulnya tidak "
+        f"dikenal, {format_number(labels.n_ties)} pasangan dengan jawaban seimbang."
     )
-    trail = audit_trail(config)
+    trail = audit_writer(config)
 
-    def noting(made: "Retrained") -> "AbstractContextManager[None]":
+    def recording(made: "RetrainingResult") -> "AbstractContextManager[None]":
         details = {
             "model": name, "version": made.version, "previous": made.previous,
-            "labels": made.n_labels, "not_worse": made.not_worse,
+            "labels": made.n_labels, "not_worse": made.is_not_worse,
             "old": made.comparison["old"].to_dict(), "new": made.comparison["new"].to_dict(),
             "approver": approver.strip() or "judul retrain",
         }  # fmt: skip
         why = reason.strip() or "pelatihan ulang dengan label baru"
-        return trail.noting("train", reason=why, details=details)
+        return trail.recording("train", reason=why, details=details)
 
-    made = retraining.retrain(config.models, name, labels, gold, noting=noting)
+    made = retraining.retrain(config.models, name, labels, gold, recording=recording)
     _tell_comparison(made)
-    promoted = wanted and made.not_worse
+    promoted = wanted and made.is_not_worse
     if promoted:
         entry = promotions.promote_with_audit(
             trail, config.models, name, made.version, reason=reason, approver=approver
         )
-        tell_switch(config, name, entry)
+        announce_switch(config, name, entry)
     elif wanted:
         click.echo(
             f"Versi {made.version} disimpan tetapi tidak diberlakukan, karena bisa lebih buruk dalam "
-            f"{' dan '.join(map(readable, made.doubtful))}. Versi yang berlaku tetap {made.previous}."
+            f"{' dan '.join(map(format_label, made.possibly_worse_metrics))}. Versi yang "
+            f"berlaku tetap {made.previous}."
         )
     else:
         click.echo(
@@ -341,53 +346,57 @@ def retrain(
             f"`judul models promote {name} {made.version} --reason … --approver …`."
         )
     if not promoted:
-        tracking.follow(config, name, say)
+        tracking.mirror_if_enabled(config, name, say)
     return int(wanted and not promoted)
 
 
-def _feedback(config: "Config", name: str, own: list[str], titles: Path | None) -> "Answers":
+def _feedback(config: "Config", name: str, own: list[str], titles: Path | None) -> "PairVotes":
     """Read the log's feedback; where there is no log yet, none is made."""
     from judul_lib.checking.registry import load_titles
     from judul_lib.checking.versions import model_folder
     from judul_lib.core.pseudonyms import log_key
     from judul_lib.core.tables import TITLE_COLUMN
-    from judul_lib.labeling.labels import Answers, feedback_answers
+    from judul_lib.labeling.labels import PairVotes, feedback_votes
     from judul_lib.usage import database
     from judul_lib.usage.installation import has_log
     from judul_lib.usage.log import UsageLog
 
     url = database.database_url(config.logs)
     if not has_log(config.logs, url):
-        return Answers()
+        return PairVotes()
     with closing(UsageLog(config.logs, warn=say)) as log:
-        log.bring_in()
+        log.flush_spool()
     known = [*load_titles(model_folder(config.models, name)), *own]
     if titles is not None:
         known += parts.read_catalogue(titles).titles[TITLE_COLUMN].tolist()
     with database.opened_database(url, warn=say) as engine:
         rows = database.read_table(engine, database.feedback)
-    return feedback_answers(rows, known, log_key(config.logs))
+    return feedback_votes(rows, known, log_key(config.logs))
 
 
-def _tell_comparison(made: "Retrained") -> None:
+def _tell_comparison(made: "RetrainingResult") -> None:
     from judul_lib.labeling.retraining import DECIDING, TOLERANCE
 
-    if made.n_strange:
+    if made.n_unknown_titles:
         say(
-            f"Catatan: {number(made.n_strange)} judul berlabel tidak ada di korpus model; dipakai apa "
+            f"Catatan: {format_number(made.n_unknown_titles)} judul berlabel tidak ada di "
+            f"korpus model; dipakai apa "
             "adanya dan tidak menambah korpus."
         )
     for note in made.notes:
         say(f"Catatan: {note}")
     click.echo(
-        f"Versi {made.version} dibandingkan dengan {made.previous} pada {number(made.n_gold)} pasangan "
-        f"emas ({number(made.n_left_out)} disisihkan karena studinya ada di label baru):"
+        f"Versi {made.version} dibandingkan dengan {made.previous} pada "
+        f"{format_number(made.n_gold)} pasangan "
+        f"emas ({format_number(made.n_left_out)} disisihkan karena studinya ada di label baru):"
     )
     for metric in DECIDING:
-        row = {key: number(value) for key, value in made.comparison.loc[metric].items()}
+        row = {key: format_number(value) for key, value in made.comparison.loc[metric].items()}
         click.echo(
-            f"  {readable(metric):<11} {row['old']} → {row['new']}, selisih {row['difference']} "
+            f"  {format_label(metric):<11} {row['old']} → {row['new']}, selisih {row['difference']} "
             f"(95 %: {row['low']} sampai {row['high']})"
         )
-    verdict = "tidak lebih buruk" if made.not_worse else "mungkin lebih buruk"
-    click.echo(f"Versi baru {verdict} (batas bawah selisih paling sedikit {number(-TOLERANCE, 2)}).")
+    verdict = "tidak lebih buruk" if made.is_not_worse else "mungkin lebih buruk"
+    click.echo(
+        f"Versi baru {verdict} (batas bawah selisih paling sedikit {format_number(-TOLERANCE, 2)})."
+    )

@@ -11,7 +11,7 @@ import click
 from judul_lib.cli import parts as cli_parts
 from judul_lib.cli.parts import MODELS_OPTION, say
 from judul_lib.cli.words import command, option
-from judul_lib.core.formatting import number, percent
+from judul_lib.core.formatting import format_number, format_percent
 from judul_lib.core.settings import SEED
 
 if TYPE_CHECKING:
@@ -47,22 +47,22 @@ def monitor(days: int, once: bool, style: str, logs: Path | None, outputs: Path 
     """
     from datetime import timedelta
 
-    from judul_lib.core.clock import now
+    from judul_lib.core.clock import utc_now
     from judul_lib.usage.alerts import find_alerts
     from judul_lib.usage.frames import local_day, read_usage
     from judul_lib.usage.monitoring import drift_by_day, drift_table, read_baselines
 
     config = cli_parts.read_config(models=outputs)
-    with _opened(logs, config.logs, may_begin=False) as engine:
+    with _open_log_database(logs, config.logs, may_create=False) as engine:
         # Since when something holds does not hang on how many days are shown.
         usage = read_usage(engine)
-    time = now()
+    time = utc_now()
     baselines = read_baselines(config.models, warn=say)
-    past, _ = usage.real_if_any().until(time)
+    past, _ = usage.prefer_real_rows().split_off_future(time)
     by_day = drift_by_day(past, baselines)
     alerts = find_alerts(usage, baselines, time, by_day)
     drift = drift_table(past, baselines, local_day(time), by_day)
-    shown = past.where(lambda frame: frame["time"] >= time - timedelta(days=days))
+    shown = past.filter_rows(lambda frame: frame["time"] >= time - timedelta(days=days))
     if style == "json":
         click.echo(_json(shown, drift, alerts, days, config.threshold))
     else:
@@ -76,17 +76,19 @@ def monitor(days: int, once: bool, style: str, logs: Path | None, outputs: Path 
 
 
 @contextmanager
-def _opened(logs: Path | None, usual: Path, *, may_begin: bool = True) -> "Iterator[sa.Engine]":
+def _open_log_database(
+    logs: Path | None, usual: Path, *, may_create: bool = True
+) -> "Iterator[sa.Engine]":
     """Give the log of this installation, or the one in a folder; what was spooled is taken in first."""
     from judul_lib.usage.database import database_url, opened_database, sqlite_url
     from judul_lib.usage.installation import require_log
     from judul_lib.usage.log import UsageLog
 
     url = database_url(usual) if logs is None else sqlite_url(logs)
-    if not may_begin:
+    if not may_create:
         require_log(logs or usual, url)
     with closing(UsageLog(logs or usual, url=url, warn=say)) as log:
-        log.bring_in()
+        log.flush_spool()
     with opened_database(url, warn=say) as engine:
         yield engine
 
@@ -96,50 +98,56 @@ def _summary(usage: "Usage", drift: "pd.DataFrame", days: int, threshold: float)
     from judul_lib.usage import monitoring
 
     made_up = " (data simulasi)" if usage.is_simulated else ""
-    head = f"Penggunaan {number(days)} hari terakhir{made_up}"
+    head = f"Penggunaan {format_number(days)} hari terakhir{made_up}"
     n_asked = len(usage.predictions)
     if not n_asked and usage.events.empty:
         return [f"{head}: belum ada catatan."]
     counts = monitoring.shares(usage)
-    facts = {"pemeriksaan": number(n_asked), "unduhan": number(counts["downloads"])}
+    facts = {"pemeriksaan": format_number(n_asked), "unduhan": format_number(counts["downloads"])}
     if n_asked:
         hours = monitoring.queries_per_hour(usage)
         times = monitoring.response_times(usage)
-        facts["per hari"] = number(float(monitoring.queries_per_day(usage).mean()), 1)
+        facts["per hari"] = format_number(float(monitoring.queries_per_day(usage).mean()), 1)
         facts["jam tersibuk"] = f"{hours.to_numpy().argmax():02d}.00 WIB"
         facts["waktu jawab"] = ", ".join(
-            f"{name} {number(times[name], 2)} detik" for name in ("p50", "p95", "p99")
+            f"{name} {format_number(times[name], 2)} detik" for name in ("p50", "p95", "p99")
         )
         facts["dalam sasaran"] = (
-            f"{percent(times['within_target'])} di bawah {number(monitoring.TARGET_SECONDS, 0)} detik"
+            f"{format_percent(times['within_target'])} di bawah "
+            f"{format_number(monitoring.TARGET_SECONDS, 0)} detik"
         )
-        facts["tanpa hasil"] = percent(counts["empty_share"])
+        facts["tanpa hasil"] = format_percent(counts["empty_share"])
         lengths = monitoring.query_lengths(usage).loc["mean"]
         facts["panjang judul"] = (
-            f"rata-rata {number(lengths['query_words'], 1)} kata, "
-            f"{number(lengths['query_length'], 0)} karakter"
+            f"rata-rata {format_number(lengths['query_words'], 1)} kata, "
+            f"{format_number(lengths['query_length'], 0)} karakter"
         )
         words = monitoring.common_words(usage, _COMMON)
         if len(words):
-            facts["kata tersering"] = ", ".join(f"{word} ({number(n)})" for word, n in words.items())
+            facts["kata tersering"] = ", ".join(
+                f"{word} ({format_number(n)})" for word, n in words.items()
+            )
     if n_asked or counts["error_rate"] > 0:
-        facts["galat"] = percent(counts["error_rate"])
+        facts["galat"] = format_percent(counts["error_rate"])
     if len(kinds := monitoring.error_kinds(usage)):
-        facts["jenis galat"] = ", ".join(f"{kind} ({number(n)})" for kind, n in kinds.items())
+        facts["jenis galat"] = ", ".join(f"{kind} ({format_number(n)})" for kind, n in kinds.items())
     for name, row in monitoring.availability(usage).iterrows():
         title = MODEL_TITLES.get(str(name), str(name))
         facts[title] = (
-            f"{percent(row['share'])} berhasil dimuat, {number(int(row['failed']))} kali gagal"
+            f"{format_percent(row['share'])} berhasil dimuat, "
+            f"{format_number(int(row['failed']))} kali gagal"
         )
-    agreement = monitoring.agreement(usage, threshold)
+    agreement = monitoring.model_agreement(usage, threshold)
     for one, other, n, same, apart in agreement.itertuples(index=False):
         facts[f"{MODEL_TITLES.get(one, one)} dan {MODEL_TITLES.get(other, other)}"] = (
-            f"sependapat pada {percent(same)} dari {number(n)} judul, selisih rata-rata {number(apart)}"
+            f"sependapat pada {format_percent(same)} dari {format_number(n)} judul, "
+            f"selisih rata-rata {format_number(apart)}"
         )
     for model, measured, shift, psi, _, p_value, found in drift.itertuples(index=False):
         facts[f"{monitoring.MEASURED[measured]}, {MODEL_TITLES.get(model, model)}"] = (
-            f"{'bergeser' if found else 'tetap'}: rata-rata {number(shift)}, PSI {number(psi)}, "
-            f"p {number(p_value)}"
+            f"{'bergeser' if found else 'tetap'}: rata-rata {format_number(shift)}, PSI "
+            f"{format_number(psi)}, "
+            f"p {format_number(p_value)}"
         )
     width = max(map(len, facts))
     return [head, *(f"  {name:<{width}}  {fact}" for name, fact in facts.items())]
@@ -166,7 +174,7 @@ def _alert_lines(alerts: "pd.DataFrame") -> list[str]:
     kinds = alerts.drop_duplicates("jenis")
     to_do = kinds[["tingkat", "jenis", "tindakan"]].itertuples(index=False)
     return [
-        f"{number(len(alerts))} peringatan:",
+        f"{format_number(len(alerts))} peringatan:",
         table(shown, index=False).text,
         "",
         "Yang perlu dilakukan:",
@@ -190,7 +198,7 @@ def _json(
         "queries_per_hour": monitoring.queries_per_hour(usage).tolist(),
         "availability": monitoring.availability(usage).reset_index().to_dict("records"),
         "error_kinds": monitoring.error_kinds(usage).to_dict(),
-        "agreement": monitoring.agreement(usage, threshold).to_dict("records"),
+        "agreement": monitoring.model_agreement(usage, threshold).to_dict("records"),
         "query_lengths": monitoring.query_lengths(usage).loc["mean"].to_dict(),
         "common_words": monitoring.common_words(usage).to_dict(),
         "correlations": monitoring.correlations(usage).to_dict(),
@@ -231,21 +239,22 @@ def simulate(
     """
     from datetime import timedelta
 
-    from judul_lib.core.clock import now
+    from judul_lib.core.clock import utc_now
     from judul_lib.usage.frames import local_day
     from judul_lib.usage.monitoring import read_baselines
     from judul_lib.usage.simulation import simulate_usage
 
     config = cli_parts.read_config(models=outputs)
     baselines = read_baselines(config.models, warn=say)
-    with _opened(into, config.logs) as engine:
+    with _open_log_database(into, config.logs) as engine:
         count = simulate_usage(
             engine, seed=seed, days=days, n_per_day=per_day, drift_from=drift_from, baselines=baselines,
-            end=(local_day(now()) - timedelta(days=1)).date(),
+            end=(local_day(utc_now()) - timedelta(days=1)).date(),
             **({"models": tuple(baselines)} if baselines else {}),
         )  # fmt: skip
     where = f" --log {into}" if into else ""
     click.echo(
-        f"{number(count)} pemeriksaan buatan selama {number(days)} hari ditulis sebagai data simulasi. "
+        f"{format_number(count)} pemeriksaan buatan selama {format_number(days)} hari "
+        f"ditulis sebagai data simulasi. "
         f"Lihat dengan `judul monitor{where}`."
     )

@@ -9,7 +9,7 @@ import click
 
 from judul_lib.cli.words import option
 from judul_lib.core.errors import CorpusError, LogError, OutputError
-from judul_lib.core.formatting import number, printable
+from judul_lib.core.formatting import escape_control_characters, format_number
 from judul_lib.core.settings import ELSEWHERE_LABELS, MODEL_TITLES
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def read_config(**overrides: Any) -> "Config":
 
 def say(text: str) -> None:
     """Write a sentence to standard error; a name in it must not steer the terminal."""
-    click.echo(printable(text), err=True)
+    click.echo(escape_control_characters(text), err=True)
 
 
 def open_log(config: "Config") -> "UsageLog | None":
@@ -112,7 +112,7 @@ def choose_model(name: str | None, outputs: Path) -> Path:
     return folder
 
 
-def require_place(output: Path, config: "Config", *inputs: Path | None) -> None:
+def require_writable_output(output: Path, config: "Config", *inputs: Path | None) -> None:
     """Refuse, before the work, a place for a result that would harm what is read, or is none.
 
     Parameters
@@ -150,7 +150,7 @@ def require_place(output: Path, config: "Config", *inputs: Path | None) -> None:
             )
 
 
-def require_words(title: str) -> None:
+def require_comparable_title(title: str) -> None:
     """Refuse a title in which there is nothing to compare.
 
     Raises
@@ -158,9 +158,9 @@ def require_words(title: str) -> None:
     CorpusError
         No word is left of it.
     """
-    from judul_lib.study.preprocessing import readable_stems
+    from judul_lib.study.preprocessing import preprocess_cells
 
-    stems = readable_stems([title])[0].split()
+    stems = preprocess_cells([title])[0].split()
     if len(stems) == 1:
         say("Catatan: hanya satu kata yang dapat dibandingkan. Tulis judul lengkapnya.")
     if not stems:
@@ -176,8 +176,8 @@ def read_catalogue(path: Path, *, min_titles: int = 1) -> "Corpus":
 
     read = read_corpus(path, min_titles=min_titles, warn=say)
     if len(read.rejected):
-        left_out, every = number(len(read.rejected)), number(read.n_rows)
-        which = read.first_rejected()
+        left_out, every = format_number(len(read.rejected)), format_number(read.n_rows)
+        which = read.describe_rejected()
         say(f"Catatan: {left_out} dari {every} baris {path.name} tidak dipakai: {which}.")
     return read
 
@@ -216,10 +216,10 @@ def note_other_model(folder: Path, name: str, outputs: Path) -> None:
     """Say where an index answers with an earlier copy of a model than the one that is there."""
     from judul_lib.checking.versions import model_folder
     from judul_lib.core.errors import ModelError
-    from judul_lib.search.index_files import answers_with_other_model
+    from judul_lib.search.index_files import has_outdated_model
 
     try:
-        is_other = answers_with_other_model(folder, model_folder(outputs, name))
+        is_other = has_outdated_model(folder, model_folder(outputs, name))
     except ModelError:  # There is no such model, or none that could be used.
         return
     if is_other:

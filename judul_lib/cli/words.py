@@ -43,9 +43,9 @@ class _Option(click.Option):
 class _Argument(click.Argument):
     """An argument with a line of its own in the help."""
 
-    def __init__(self, *names: Any, told: str, **attrs: Any) -> None:
+    def __init__(self, *names: Any, help_text: str, **attrs: Any) -> None:
         super().__init__(*names, **attrs)
-        self.told = told
+        self.help_text = help_text
 
 
 class _Command(click.Command):
@@ -63,7 +63,9 @@ class _Command(click.Command):
         return found
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        rows = [(one.make_metavar(ctx), one.told) for one in self.params if isinstance(one, _Argument)]
+        rows = [
+            (one.make_metavar(ctx), one.help_text) for one in self.params if isinstance(one, _Argument)
+        ]
         if rows:
             with formatter.section("Argumen"):
                 formatter.write_dl(rows)
@@ -96,7 +98,7 @@ def option(*names: str, help: str, **attrs: Any) -> Callable[[_F], _F]:  # noqa:
 
 def argument(name: str, *, help: str, **attrs: Any) -> Callable[[_F], _F]:  # noqa: A002
     """Give a command an argument; none goes without a word of help."""
-    return click.argument(name, cls=_Argument, told=help, **attrs)
+    return click.argument(name, cls=_Argument, help_text=help, **attrs)
 
 
 def usage_sentence(error: click.UsageError) -> str:

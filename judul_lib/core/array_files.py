@@ -125,7 +125,7 @@ class StringColumn(Sequence[str]):
 
     Examples
     --------
-    >>> column = StringColumn.of(["padi", "jagung"])
+    >>> column = StringColumn.from_strings(["padi", "jagung"])
     >>> column[1], len(column)
     ('jagung', 2)
     """
@@ -138,7 +138,7 @@ class StringColumn(Sequence[str]):
         return StringColumn, (self.letters, self.ends)
 
     @classmethod
-    def of(cls, strings: Iterable[str]) -> "StringColumn":
+    def from_strings(cls, strings: Iterable[str]) -> "StringColumn":
         """Encode strings; unpaired surrogates are kept."""
         encoded = [string.encode("utf-8", "surrogatepass") for string in strings]
         ends = np.zeros(len(encoded) + 1, dtype=np.int64)
@@ -146,7 +146,7 @@ class StringColumn(Sequence[str]):
         return cls(np.frombuffer(b"".join(encoded), dtype=np.uint8), ends)
 
     @classmethod
-    def at(cls, arrays: Arrays, name: str) -> "StringColumn":
+    def from_arrays(cls, arrays: Arrays, name: str) -> "StringColumn":
         """Take the column of a name from arrays that `arrays` made."""
         return cls(arrays[name], arrays[f"{name}.ends"])
 

@@ -8,19 +8,19 @@ from datetime import UTC, datetime
 _clock: ContextVar[datetime | None] = ContextVar("clock", default=None)
 
 
-def now() -> datetime:
+def utc_now() -> datetime:
     """Return the time in UTC, as the tables have it."""
     return _clock.get() or datetime.now(UTC).replace(tzinfo=None)
 
 
 @contextmanager
-def clock_at(moment: datetime) -> Iterator[None]:
-    """Let `now` be a moment within a block: what is shown on made-up usage is then the same each day.
+def frozen_clock(moment: datetime) -> Iterator[None]:
+    """Let `utc_now` return `moment` within a block, so that simulated usage looks the same every day.
 
     Examples
     --------
-    >>> with clock_at(datetime(2026, 6, 30)):
-    ...     now()
+    >>> with frozen_clock(datetime(2026, 6, 30)):
+    ...     utc_now()
     datetime.datetime(2026, 6, 30, 0, 0)
     """
     token = _clock.set(moment)

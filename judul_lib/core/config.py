@@ -28,9 +28,9 @@ class Config:
         model has its own corpus.
     threshold : float
         Probability from which a title counts as similar, in [0, 1].
-    asked_threshold : bool
+    has_explicit_threshold : bool
         Whether somebody set it; else the one that is kept with an archive counts more in
-        ``judul check`` (`judul_lib.checking.kept_gauge`).
+        ``judul check`` (`judul_lib.checking.stored_gauge`).
     elsewhere : {"mirip", "tidak", "tanyakan"}
         How the same study in another place counts.
     top_k : int
@@ -75,7 +75,7 @@ class Config:
     ready_kernels: int = 2
     max_pages: int = 15
     token: str = field(default="", repr=False)
-    asked_threshold: bool = False
+    has_explicit_threshold: bool = False
     source: Path | None = None
 
     @property
@@ -151,7 +151,7 @@ def load_config(
     values |= {
         name: _read(name, str(value), name) for name, value in overrides.items() if value is not None
     }
-    config = Config(**values, asked_threshold="threshold" in values)
+    config = Config(**values, has_explicit_threshold="threshold" in values)
     corpora = {name: folder / corpus for name, corpus in config.corpora.items()}
     return replace(config, models=folder / config.models, corpora=corpora, source=path)
 
@@ -166,7 +166,7 @@ def _from_file(path: Path) -> dict[str, Any]:
     # The parser lets numbers without end and nesting without end through as they are.
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path} bukan TOML yang benar ({error}). Perbaiki baris itu.") from error
-    known = [f.name for f in fields(Config) if f.name not in {"token", "asked_threshold", "source"}]
+    known = [f.name for f in fields(Config) if f.name not in {"token", "has_explicit_threshold", "source"}]
     if "token" in content:
         raise ConfigError(f"{path}: token tidak disimpan di berkas. Berikan lewat JUDUL_TOKEN.")
     if unknown := sorted(set(content) - set(known)):
@@ -197,7 +197,7 @@ def _corpora(value: Any, path: Path) -> dict[str, Path]:
 def _ab_test(value: Any, path: Path) -> dict[str, float]:
     good = isinstance(value, dict) and set(value) <= set(MODEL_TITLES)
     shares = list(value.values()) if good else []
-    numbers = all(isinstance(v, int | float) and 0 <= v <= _MOST_SHARE for v in shares)
+    numbers = all(isinstance(v, int | float) and 0 <= v <= _MAX_SHARE for v in shares)
     if not (shares and numbers and sum(shares) > 0):
         raise ConfigError(
             f"{path}: isi [ab_test] harus berupa model = bagian, misalnya light = 0.5 dan full = 0.5."
@@ -205,7 +205,7 @@ def _ab_test(value: Any, path: Path) -> dict[str, float]:
     return {name: float(share) / sum(shares) for name, share in value.items()}
 
 
-def _switch(text: str) -> bool:
+def _parse_bool(text: str) -> bool:
     if text.lower() not in ("true", "false"):
         raise ValueError(text)
     return text.lower() == "true"
@@ -219,7 +219,7 @@ def _read(name: str, text: str, where: str) -> Any:
         raise ConfigError(f"{where}: nilai {text!r} tidak dapat dipakai. {hint}") from error
 
 
-def _whole(least: int, most: int) -> tuple[Callable[[str], Any], str]:
+def _integer_between(least: int, most: int) -> tuple[Callable[[str], Any], str]:
     def read(text: str) -> int:
         value = int(text)
         if not least <= value <= most:
@@ -238,7 +238,7 @@ def _one_of(*choices: str) -> tuple[Callable[[str], Any], str]:
     return read, f"Pilih: {', '.join(choices)}."
 
 
-def _share(text: str) -> float:
+def _parse_share(text: str) -> float:
     value = float(text)
     if not 0 <= value <= 1:
         raise ValueError(text)
@@ -257,19 +257,19 @@ def _word(text: str) -> str:
     return text
 
 
-_MOST_SHARE = 1_000_000
+_MAX_SHARE = 1_000_000
 _SWITCHES = ("log", "log_text", "mlflow")
 _READERS: Mapping[str, tuple[Callable[[str], Any], str]] = {
     "models": (_folder, "Berikan nama folder."),
-    "threshold": (_share, "Berikan bilangan 0 sampai 1, dengan titik desimal."),
+    "threshold": (_parse_share, "Berikan bilangan 0 sampai 1, dengan titik desimal."),
     "elsewhere": _one_of(*ELSEWHERE_LABELS),
-    "top_k": _whole(5, 50),
-    "max_upload_mb": _whole(1, 1_000),
-    "max_rows": _whole(1, 10_000_000),
+    "top_k": _integer_between(5, 50),
+    "max_upload_mb": _integer_between(1, 1_000),
+    "max_rows": _integer_between(1, 10_000_000),
     "host": (_word, "Berikan nama atau alamat, misalnya localhost."),
-    "port": _whole(1, 65_535),
-    **dict.fromkeys(_SWITCHES, (_switch, "Tulis true atau false.")),
-    "ready_kernels": _whole(0, 32),
-    "max_pages": _whole(1, 10_000),
+    "port": _integer_between(1, 65_535),
+    **dict.fromkeys(_SWITCHES, (_parse_bool, "Tulis true atau false.")),
+    "ready_kernels": _integer_between(0, 32),
+    "max_pages": _integer_between(1, 10_000),
     "token": (_word, "Berikan satu kata tanpa spasi."),
 }

@@ -11,14 +11,14 @@ from judul_lib.core.settings import FEATURE_TITLES
 _MARKS = str.maketrans({",": ".", ".": ",", "-": "−"})
 
 
-def number(value: Any, decimals: int = 3) -> str:
+def format_number(value: Any, decimals: int = 3) -> str:
     """Write a number with a decimal comma and points between thousands, a day with its year last.
 
     What is not there is a dash.
 
     Examples
     --------
-    >>> number(12345), number(-0.5), number(float("nan")), number("LSTM")
+    >>> format_number(12345), format_number(-0.5), format_number(float("nan")), format_number("LSTM")
     ('12.345', '−0,500', '–', 'LSTM')
     """
     if value is None or (isinstance(value, Real) and value != value):
@@ -35,19 +35,19 @@ def number(value: Any, decimals: int = 3) -> str:
     return str(value)
 
 
-def decimals_to_tell(value: float, limit: float, least: int = 2) -> int:
+def distinguishing_decimals(value: float, limit: float, least: int = 2) -> int:
     """Return how many decimals show on which side of a limit a value is.
 
     Examples
     --------
-    >>> decimals_to_tell(0.496, 0.5), decimals_to_tell(0.504, 0.5), decimals_to_tell(0.49996, 0.5)
-    (3, 2, 5)
+    >>> [distinguishing_decimals(p, 0.5) for p in (0.496, 0.504, 0.49996)]
+    [3, 2, 5]
     """
     told = (n for n in range(least, 17) if (round(value, n) >= round(limit, n)) == (value >= limit))
     return next(told, 17)
 
 
-READABLE: Mapping[str, str] = MappingProxyType(
+LABEL_BY_NAME: Mapping[str, str] = MappingProxyType(
     {
         "accuracy": "akurasi", "f1_weighted": "F1 berbobot", "f1": "F1", "precision": "presisi",
         "support": "pasangan", "roc_auc": "ROC AUC", "roc_auc_hard": "ROC AUC (sulit)",
@@ -92,53 +92,57 @@ READABLE: Mapping[str, str] = MappingProxyType(
 """Names of columns, measures, settings and tables as readers see them; files keep their own."""
 
 
-def readable(name: object) -> str:
+def format_label(name: object) -> str:
     """Return a name as readers see it; names joined by a plus, one by one.
 
     Examples
     --------
-    >>> readable("roc_auc"), readable("cosine + jaccard"), readable("ambang")
+    >>> format_label("roc_auc"), format_label("cosine + jaccard"), format_label("ambang")
     ('ROC AUC', 'kosinus + Jaccard', 'ambang')
     """
-    return " + ".join(READABLE.get(part, part) for part in str(name).split(" + "))
+    return " + ".join(LABEL_BY_NAME.get(part, part) for part in str(name).split(" + "))
 
 
-def setting(value: Any) -> str:
+def format_setting(value: Any) -> str:
     """Write a setting of a model.
 
     Examples
     --------
-    >>> setting(None), setting(10.0), setting([100, 200])
+    >>> format_setting(None), format_setting(10.0), format_setting([100, 200])
     ('tanpa batas', '10', '100, 200')
     """
     if isinstance(value, list | tuple):
-        return ", ".join(map(setting, value))
+        return ", ".join(map(format_setting, value))
     if value is None or value != value:
         return "tanpa batas"
-    return number(int(value)) if isinstance(value, float) and value.is_integer() else number(value)
+    return (
+        format_number(int(value))
+        if isinstance(value, float) and value.is_integer()
+        else format_number(value)
+    )
 
 
-def percent(share: float, decimals: int = 1) -> str:
+def format_percent(share: float, decimals: int = 1) -> str:
     """Write a share as a percentage.
 
     Examples
     --------
-    >>> percent(0.125)
+    >>> format_percent(0.125)
     '12,5 %'
     """
-    return f"{number(100 * share, decimals)} %"
+    return f"{format_number(100 * share, decimals)} %"
 
 
-def printable(text: str) -> str:
+def escape_control_characters(text: str) -> str:
     r"""Show what would steer a terminal, such as in a title or a reason, instead of doing it.
 
     Every kind of blank, one that may not break a line too, is shown as a blank.
 
     Examples
     --------
-    >>> printable("Prediksi\x1b[2J Harga")
+    >>> escape_control_characters("Prediksi\x1b[2J Harga")
     'Prediksi\\x1b[2J Harga'
-    >>> printable("Daun\xa0Padi")
+    >>> escape_control_characters("Daun\xa0Padi")
     'Daun Padi'
     """
     shown = (c if c.isprintable() else " " if c.isspace() else repr(c)[1:-1] for c in text)

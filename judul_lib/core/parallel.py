@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 SCHEDULER_VARIABLE = "JUDUL_SCHEDULER"
 # Seconds to wait for a scheduler to answer, for a first worker, and between looks at what may be gone.
-_CONNECT, _FIRST_WORKER, _LOOK = 10, 30, 2
+_CONNECT, _FIRST_WORKER, _POLL_SECONDS = 10, 30, 2
 # How often in a row all that is left is handed out anew, after every worker that had it is gone.
-_ANEW = 3
+_MAX_RETRIES = 3
 # The second has a level of its own.
 _LOGGERS = ("distributed", "distributed.client")
 T = TypeVar("T")
 _shared: list[Any] = []
 
 
-def known_scheduler(scheduler: str | None = None) -> str | None:
+def resolve_scheduler(scheduler: str | None = None) -> str | None:
     """Return the address given, or the one in ``JUDUL_SCHEDULER``, or None for this machine alone."""
     return scheduler or os.environ.get(SCHEDULER_VARIABLE) or None
 
@@ -67,7 +67,7 @@ def run_tasks(
     [(0, 2), (1, 4), (2, 8)]
     """
     if scheduler is not None:
-        with connected(scheduler) as client:
+        with dask_client(scheduler) as client:
             yield from _on_cluster(client, function, tasks, shared)
     elif n_jobs == 1 or len(tasks) < 2:
         yield from ((place, function(shared, task)) for place, task in enumerate(tasks))
@@ -80,7 +80,9 @@ def _in_processes(
 ) -> Iterator[tuple[int, T]]:
     # A forked copy of a process with threads may wait for a lock for ever.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(n_jobs, context, initializer=_keep, initargs=(os.getpid(), shared)) as pool:
+    with ProcessPoolExecutor(
+        n_jobs, context, initializer=_initialize_worker, initargs=(os.getpid(), shared)
+    ) as pool:
         try:
             places = {pool.submit(_call, function, task): place for place, task in enumerate(tasks)}
             for future in as_completed(places):
@@ -94,17 +96,17 @@ def _in_processes(
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _keep(parent: int, shared: Any) -> None:
+def _initialize_worker(parent: int, shared: Any) -> None:
     _shared[:] = [shared]
-    _end_with(parent)
+    _exit_with_parent(parent)
 
 
-def _end_with(parent: int) -> None:
+def _exit_with_parent(parent: int) -> None:
     """End too when the process that hands out the tasks was killed: nobody else would say that."""
 
     def watch() -> None:
         while os.getppid() == parent:
-            time.sleep(_LOOK)
+            time.sleep(_POLL_SECONDS)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
@@ -115,7 +117,7 @@ def _call(function: Callable[[Any, Any], T], task: Any) -> T:
 
 
 @contextmanager
-def connected(scheduler: str) -> "Iterator[Client]":
+def dask_client(scheduler: str) -> "Iterator[Client]":
     """Connect to a Dask scheduler that has at least one worker, and the same version of this package.
 
     Raises
@@ -136,7 +138,7 @@ def connected(scheduler: str) -> "Iterator[Client]":
             f"Alamat {scheduler} memerlukan sertifikat TLS. Tulis letaknya di pengaturan Dask: "
             "distributed.comm.tls.ca-file, client.cert dan client.key; lihat docs/cluster.md."
         )
-    with _silent():
+    with _silenced_dask_logging():
         try:
             client = Client(scheduler, timeout=_CONNECT, set_as_default=False)
         except (OSError, ValueError) as error:
@@ -144,15 +146,15 @@ def connected(scheduler: str) -> "Iterator[Client]":
                 f"Tidak ada penjadwal Dask yang menjawab di {scheduler}. Jalankan `dask scheduler`, "
                 "lalu periksa alamatnya; tanpa --scheduler pekerjaan dilakukan di mesin ini."
             ) from error
-        with client, _said_plainly(client):
+        with client, _translated_dask_errors(client):
             _require_worker(client)
             _require_same_version(client)
             yield client
 
 
 @contextmanager
-def _silent() -> Iterator[None]:
-    """Keep Dask from logging what `_said_plainly` says in one sentence instead of forty lines."""
+def _silenced_dask_logging() -> Iterator[None]:
+    """Keep Dask from logging in forty lines what `_translated_dask_errors` says in one sentence."""
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -165,7 +167,7 @@ def _silent() -> Iterator[None]:
 
 
 @contextmanager
-def _said_plainly(client: "Client") -> Iterator[None]:
+def _translated_dask_errors(client: "Client") -> Iterator[None]:
     from distributed.comm.core import CommClosedError
     from distributed.scheduler import KilledWorker
 
@@ -225,7 +227,7 @@ def _on_cluster(
     left, setbacks = dict(enumerate(tasks)), 0
     while left:
         try:
-            for place, result in _handed_out(client, function, left, shared):
+            for place, result in _submit_tasks(client, function, left, shared):
                 del left[place]
                 setbacks = 0
                 yield place, result
@@ -234,7 +236,7 @@ def _on_cluster(
             if client.status != "running":
                 raise
             setbacks += 1
-            if setbacks > _ANEW:
+            if setbacks > _MAX_RETRIES:
                 raise WorkerError(
                     "Semua pekerja mati berulang kali, mungkin karena kehabisan memori. Beri tiap "
                     "pekerja lebih banyak memori; yang sudah selesai dan disimpan tidak diulang."
@@ -242,7 +244,7 @@ def _on_cluster(
             _require_worker(client)
 
 
-def _handed_out(
+def _submit_tasks(
     client: "Client", function: Callable[[Any, Any], T], tasks: dict[int, Any], shared: Any
 ) -> Iterator[tuple[int, T]]:
     from distributed import wait
@@ -255,7 +257,7 @@ def _handed_out(
     while waiting:
         try:
             with client.as_current():
-                done = wait(list(waiting), timeout=_LOOK, return_when="FIRST_COMPLETED").done
+                done = wait(list(waiting), timeout=_POLL_SECONDS, return_when="FIRST_COMPLETED").done
         except TimeoutError:
             done = set()
         if not done and client.status != "running":
@@ -270,14 +272,14 @@ def parallel_backend(scheduler: str | None) -> Any:
         return _joblib_on(scheduler)
     import joblib
 
-    return joblib.parallel_config(backend="loky", initializer=_end_with, initargs=(os.getpid(),))
+    return joblib.parallel_config(backend="loky", initializer=_exit_with_parent, initargs=(os.getpid(),))
 
 
 @contextmanager
 def _joblib_on(scheduler: str) -> Iterator[None]:
     import joblib
 
-    with connected(scheduler) as client, client.as_current(), joblib.parallel_config(backend="dask"):
+    with dask_client(scheduler) as client, client.as_current(), joblib.parallel_config(backend="dask"):
         try:
             yield
         except Exception as error:

@@ -38,14 +38,14 @@ def log_key(folder: Path) -> bytes:
     return secret_key(folder / KEY_FILE, KEY_VARIABLE, loss)
 
 
-def secret_key(path: Path, variable: str, loss: str, brought: bytes | None = None) -> bytes:
+def secret_key(path: Path, variable: str, loss: str, backup_key: bytes | None = None) -> bytes:
     """Return the key that a variable gives, or the one in a file, made on first use.
 
     Parameters
     ----------
     loss : str
         What is so with another key.
-    brought : bytes
+    backup_key : bytes
         Content of the file, where it comes from elsewhere.
 
     Raises
@@ -62,10 +62,10 @@ def secret_key(path: Path, variable: str, loss: str, brought: bytes | None = Non
     """
     if given := os.environ.get(variable):
         return hashlib.sha256(given.encode()).digest()
-    if brought is None and not path.exists():
+    if backup_key is None and not path.exists():
         _make_key(path)
     try:
-        key = bytes.fromhex((path.read_bytes() if brought is None else brought).decode("ascii"))
+        key = bytes.fromhex((path.read_bytes() if backup_key is None else backup_key).decode("ascii"))
     except ValueError:
         key = b""
     if len(key) != _KEY_BYTES:

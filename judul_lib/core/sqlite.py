@@ -13,27 +13,27 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from judul_lib.core.clock import now
+from judul_lib.core.clock import utc_now
 from judul_lib.core.errors import LogError
 from judul_lib.core.storage import file_lock
 
-ASIDE_STAMP = "%Y%m%d_%H%M%S_%f"
+QUARANTINE_TIME_FORMAT = "%Y%m%d_%H%M%S_%f"
 """How the time stands in the name of what was set aside."""
-_BESIDE = ("-wal", "-shm")
-_BROKEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_WAL_SUFFIXES = ("-wal", "-shm")
+_CORRUPTION_CODES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 class ReplacedError(LogError):
     """The file was removed or replaced while it was open: what is written to it is nowhere."""
 
 
-def path_of(address: sa.URL) -> Path:
+def database_path(address: sa.URL) -> Path:
     """Return the path of a database file, wherever the process goes meanwhile."""
     return Path(str(address.database)).absolute()
 
 
 @contextmanager
-def alone_with(path: Path) -> Iterator[None]:
+def database_file_lock(path: Path) -> Iterator[None]:
     """Let no other process open a file, or set it aside, within a block.
 
     Raises
@@ -53,17 +53,17 @@ def alone_with(path: Path) -> Iterator[None]:
 
 
 def file_engine(address: sa.URL, lock_wait: float) -> sa.Engine:
-    """Return an engine of a file, which is made if it is not there; only within `alone_with`.
+    """Return an engine of a file, which is made if it is not there; only within `database_file_lock`.
 
     Raises
     ------
     LogError
         The file cannot be made.
     """
-    path = path_of(address)
+    path = database_path(address)
     try:
         if not path.exists():
-            set_aside(path)  # SQLite would take what a file from before left for this one's.
+            quarantine(path)  # SQLite would take what a file from before left for this one's.
             # For its owner only; SQLite gives what it writes beside it the same rights. A file that is
             # there is not opened: closing it would drop the locks of other engines of this process.
             os.close(os.open(path, os.O_RDONLY | os.O_CREAT, 0o600))
@@ -98,7 +98,7 @@ def file_engine(address: sa.URL, lock_wait: float) -> sa.Engine:
 
 
 @contextmanager
-def begun(engine: sa.Engine) -> Iterator[sa.Connection]:
+def begin_transaction(engine: sa.Engine) -> Iterator[sa.Connection]:
     """Give a transaction of the log, whose file is in place when it begins and when it has ended.
 
     Raises
@@ -116,35 +116,35 @@ def begun(engine: sa.Engine) -> Iterator[sa.Connection]:
 def _require_in_place(connection: sa.Connection) -> None:
     if "opened" not in connection.info:  # A server.
         return
-    path = path_of(connection.engine.url)
+    path = database_path(connection.engine.url)
     wal = _beside(path, "-wal")
     opened, opened_wal = connection.info["opened"]
     if (_identity(path), _identity(wal)) == (opened, opened_wal):
         return
-    with alone_with(path):
+    with database_file_lock(path):
         if _identity(path) != opened and _identity(wal) == opened_wal:
-            set_aside(path, _BESIDE)  # It would be taken for that of the file that is there now.
+            quarantine(path, _WAL_SUFFIXES)  # It would be taken for that of the file that is there now.
     raise ReplacedError(
         f"Berkas log {path} dihapus atau diganti selagi dipakai. Ulangi, lalu periksa isinya; pulihkan "
         "dengan `judul govern restore` bila ada cadangan."
     )
 
 
-def is_broken(error: BaseException) -> bool:
+def is_corruption_error(error: BaseException) -> bool:
     """Tell whether SQLite found that a file is not, or no longer, a database.
 
     The driver's code says so: a message, or what was to be written, may have any words.
 
     Examples
     --------
-    >>> is_broken(ValueError("malformed"))
+    >>> is_corruption_error(ValueError("malformed"))
     False
     """
     code = getattr(getattr(error, "orig", None), "sqlite_errorcode", 0)
-    return code & 0xFF in _BROKEN  # The rest of the code tells where.
+    return code & 0xFF in _CORRUPTION_CODES  # The rest of the code tells where.
 
 
-def set_aside_broken(engine: sa.Engine) -> Path | None:
+def quarantine_broken(engine: sa.Engine) -> Path | None:
     """Set aside the file of an engine that found it broken, unless another process has done so.
 
     Returns
@@ -158,22 +158,22 @@ def set_aside_broken(engine: sa.Engine) -> Path | None:
         The folder cannot be written.
     """
     engine.dispose()
-    path = path_of(engine.url)
-    with alone_with(path):
+    path = database_path(engine.url)
+    with database_file_lock(path):
         is_there = _identity(path) == engine.get_execution_options()["opened"]
-        return set_aside(path) if is_there else None
+        return quarantine(path) if is_there else None
 
 
-def set_aside(path: Path, suffixes: tuple[str, ...] = ("", *_BESIDE)) -> Path:
+def quarantine(path: Path, suffixes: tuple[str, ...] = ("", *_WAL_SUFFIXES)) -> Path:
     """Rename a database file, and what belongs to it, so that nothing of it is lost."""
-    aside = path.with_name(f"{path.name}.rusak-{now():{ASIDE_STAMP}}")
+    aside = path.with_name(f"{path.name}.rusak-{utc_now():{QUARANTINE_TIME_FORMAT}}")
     for suffix in suffixes:
         with suppress(FileNotFoundError):
             _beside(path, suffix).rename(_beside(aside, suffix))
     return aside
 
 
-def empty_journal(engine: sa.Engine) -> None:
+def truncate_wal(engine: sa.Engine) -> None:
     """Let nothing deleted stay in SQLite's write-ahead log, where no reader needs it."""
     if engine.dialect.name == "sqlite":
         connection = engine.raw_connection()

@@ -82,8 +82,8 @@ def exclusive_lock(path: Path, refusal: Exception, *, keep: bool = False) -> Ite
 _Quoting: TypeAlias = Literal[0, 1, 2, 3]
 _FORMULA_START = ("=", "+", "-", "@", "\t", "\r")
 # Of a rename to a folder that a reader has brought back in between.
-_BACK_AGAIN = (errno.EEXIST, errno.ENOTEMPTY)
-UNFINISHED, _PREVIOUS = ".tmp", ".previous"
+_TARGET_EXISTS_ERRNOS = (errno.EEXIST, errno.ENOTEMPTY)
+TEMPORARY_SUFFIX, _PREVIOUS = ".tmp", ".previous"
 """How the name of a file ends that is still being written."""
 _NUMBER = re.compile(r"[+-]?\d[\d.,]*")
 _INNER_START = re.compile(r"([;\t\r\n]\s*)(?=[=+\-@])")
@@ -129,7 +129,7 @@ def write_bytes(path: Path, content: bytes, *, mode: int = 0o644) -> bool:
     if path.is_file() and path.read_bytes() == content:
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(UNFINISHED, f".{path.name}.", path.parent)
+    handle, temporary = tempfile.mkstemp(TEMPORARY_SUFFIX, f".{path.name}.", path.parent)
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(content)
@@ -143,20 +143,20 @@ def write_bytes(path: Path, content: bytes, *, mode: int = 0o644) -> bool:
     return True
 
 
-def harmless_cell(value: Any) -> Any:
+def escape_formula(value: Any) -> Any:
     """Put an apostrophe before text that a spreadsheet would run as a formula.
 
     Source: OWASP, *CSV Injection*.
 
     Examples
     --------
-    >>> harmless_cell("=1+1")
+    >>> escape_formula("=1+1")
     "'=1+1"
-    >>> harmless_cell("Beras;=1+1")
+    >>> escape_formula("Beras;=1+1")
     "Beras;'=1+1"
-    >>> harmless_cell("-0,5")
+    >>> escape_formula("-0,5")
     '-0,5'
-    >>> harmless_cell("Analisis Sentimen")
+    >>> escape_formula("Analisis Sentimen")
     'Analisis Sentimen'
     """
     if not isinstance(value, str) or _NUMBER.fullmatch(value):
@@ -166,16 +166,16 @@ def harmless_cell(value: Any) -> Any:
     return "'" + value if value.startswith(_FORMULA_START) else value
 
 
-def harmless_frame(frame: "pd.DataFrame") -> "pd.DataFrame":
+def escape_formulas(frame: "pd.DataFrame") -> "pd.DataFrame":
     """Return a table that a spreadsheet runs nothing of: neither its cells nor its column names.
 
     Examples
     --------
     >>> import pandas as pd
-    >>> harmless_frame(pd.DataFrame({"=A": ["=1+1", "Deteksi"]})).to_dict("list")
+    >>> escape_formulas(pd.DataFrame({"=A": ["=1+1", "Deteksi"]})).to_dict("list")
     {"'=A": ["'=1+1", 'Deteksi']}
     """
-    return frame.map(harmless_cell).rename(columns=harmless_cell)
+    return frame.map(escape_formula).rename(columns=escape_formula)
 
 
 def csv_text(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> str:
@@ -212,7 +212,7 @@ def write_result(frame: "pd.DataFrame", path: Path) -> None:
 
     The mark in front of it says that it is UTF-8.
     """
-    write_bytes(path, frame_text(harmless_frame(frame)).encode("utf-8-sig"))
+    write_bytes(path, frame_text(escape_formulas(frame)).encode("utf-8-sig"))
 
 
 def _quoted_where_needed(written: Callable[[_Quoting], str]) -> str:
@@ -224,15 +224,15 @@ def _quoted_where_needed(written: Callable[[_Quoting], str]) -> str:
     return written(csv.QUOTE_NONNUMERIC) if "\r" in text else text
 
 
-def harmless_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+def csv_with_escaped_formulas(rows: Sequence[Mapping[str, Any]]) -> str:
     r"""Return rows of one kind as CSV text that a spreadsheet runs nothing of; at least one row.
 
     Examples
     --------
-    >>> harmless_csv([{"Judul": "=1+1"}])
+    >>> csv_with_escaped_formulas([{"Judul": "=1+1"}])
     "Judul\n'=1+1\n"
     """
-    cells = ({name: harmless_cell(value) for name, value in row.items()} for row in rows)
+    cells = ({name: escape_formula(value) for name, value in row.items()} for row in rows)
     return csv_text(cells, list(rows[0]))
 
 
@@ -263,7 +263,7 @@ def replace_folder(new: Path, target: Path) -> None:
         try:
             new.rename(target)
         except OSError as error:
-            if error.errno not in _BACK_AGAIN:
+            if error.errno not in _TARGET_EXISTS_ERRNOS:
                 raise
         else:
             break
@@ -285,7 +285,7 @@ def files_in(folder: Path, name: str) -> Iterator[tuple[Path, str]]:
             yield path, below
 
 
-def require_free(path: Path, *, force: bool) -> None:
+def refuse_overwrite(path: Path, *, force: bool) -> None:
     """Refuse to write where a file is.
 
     Raises
@@ -295,7 +295,7 @@ def require_free(path: Path, *, force: bool) -> None:
 
     Examples
     --------
-    >>> require_free(Path("baru.zip"), force=False)
+    >>> refuse_overwrite(Path("baru.zip"), force=False)
     """
     if path.exists() and not force:
         raise LogError(f"{path} sudah ada, jadi tidak ditimpa. Pilih nama lain, atau tambahkan --force.")
@@ -308,11 +308,11 @@ def recover_folder(target: Path) -> None:
             _aside(target).rename(target)
         except OSError as error:
             # It was not killed, and has gone on meanwhile.
-            if error.errno not in (errno.ENOENT, *_BACK_AGAIN):
+            if error.errno not in (errno.ENOENT, *_TARGET_EXISTS_ERRNOS):
                 raise
 
 
-def clear_killed(folder: Path, pattern: str = "*") -> None:
+def remove_unfinished_writes(folder: Path, pattern: str = "*") -> None:
     """Remove what `write_bytes` and `replace_folder` left where they were killed, or bring it back.
 
     Only for whoever keeps other writers out.
@@ -322,7 +322,7 @@ def clear_killed(folder: Path, pattern: str = "*") -> None:
     pattern : str
         Of the names of those files and folders, as `Path.glob` has it.
     """
-    for unfinished in folder.glob(f".{pattern}.*{UNFINISHED}"):
+    for unfinished in folder.glob(f".{pattern}.*{TEMPORARY_SUFFIX}"):
         unfinished.unlink(missing_ok=True)
     for aside in folder.glob(f".{pattern}{_PREVIOUS}"):
         recover_folder(aside.with_name(aside.name.removeprefix(".").removesuffix(_PREVIOUS)))

@@ -25,11 +25,11 @@ _UTF8_LETTER = re.compile(
 )  # Beyond ASCII.
 _BEYOND_ASCII = bytes(range(128, 256))
 _ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
-_MOST_UNPACKED = 500_000_000
+_MAX_UNPACKED_BYTES = 500_000_000
 _ESCAPED = re.compile("_x00(09|0A|0D|5F)_", re.IGNORECASE)  # As XLSX writes what XML would lose.
 _BOUNDED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _LEADING_LINES = 100  # Blank lines that may stand before the header.
-_MOST_COLUMNS = 1000
+_MAX_COLUMNS = 1000
 Row = TypeVar("Row")
 Warn = Callable[[str], None]
 """Told, in one Indonesian sentence, what was guessed or not read."""
@@ -141,7 +141,7 @@ def _csv_lines(
     csv.field_size_limit(max(len(text), csv.field_size_limit()))
     try:
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-        lines = [_no_wider(line, file_name) for line in _at_most(reader, file_name, max_rows)]
+        lines = [_require_max_columns(line, file_name) for line in _at_most(reader, file_name, max_rows)]
     except csv.Error as error:
         raise CorpusError(
             f"{file_name} tidak dapat dibaca sebagai CSV ({error}). "
@@ -168,7 +168,7 @@ def _sheet_lines(content: bytes, file_name: str, max_rows: int | None, warn: War
             # What a small file would unpack to; `zipfile` reads no more than it declares of these two.
             if any(p.compress_type not in _BOUNDED for p in archive.infolist()):
                 raise broken
-            if sum(part.file_size for part in archive.infolist()) > _MOST_UNPACKED:
+            if sum(part.file_size for part in archive.infolist()) > _MAX_UNPACKED_BYTES:
                 raise CorpusError(
                     f"{file_name} terlalu besar setelah dibuka. Simpan hanya lembar yang berisi judul."
                 )
@@ -179,7 +179,7 @@ def _sheet_lines(content: bytes, file_name: str, max_rows: int | None, warn: War
                 sheet.reset_dimensions()  # A sheet may claim to be larger than it is.
                 rows = _at_most(sheet.iter_rows(values_only=True), file_name, max_rows)
                 texts = (_without_end(_cell_text(value) for value in row) for row in rows)
-                lines = [_no_wider(line, file_name) for line in texts]
+                lines = [_require_max_columns(line, file_name) for line in texts]
                 if any(map(any, lines)):
                     others = [f"'{other.title}'" for other in sheets if _has_content(other)]
                     if others:
@@ -212,10 +212,10 @@ def _at_most(rows: Iterable[Row], file_name: str, max_rows: int | None) -> Itera
         yield row
 
 
-def _no_wider(line: list[str], file_name: str) -> list[str]:
-    if len(line) > _MOST_COLUMNS and len(_without_end(line)) > _MOST_COLUMNS:
+def _require_max_columns(line: list[str], file_name: str) -> list[str]:
+    if len(line) > _MAX_COLUMNS and len(_without_end(line)) > _MAX_COLUMNS:
         raise CorpusError(
-            f"{file_name} berisi lebih dari {_MOST_COLUMNS} kolom. Sisakan kolom yang diperlukan saja."
+            f"{file_name} berisi lebih dari {_MAX_COLUMNS} kolom. Sisakan kolom yang diperlukan saja."
         )
     return line
 

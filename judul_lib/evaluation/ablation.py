@@ -85,7 +85,7 @@ def feature_ablation(
     seen, table = _test_features(model, test), {}
     for name, change in changes.items():
         fitted = _fitted(model, data, random_state, **change)
-        table[name] = _judged(fitted, seen, test) | _judged_really(fitted, real)
+        table[name] = _judged(fitted, seen, test) | _real_average_precision(fitted, real)
     return pd.DataFrame(table).T
 
 
@@ -176,7 +176,7 @@ def real_learning_curve(
     table = {}
     for n in (round(share * len(order)) for share in shares):
         fitted = _fitted(model, real_set(real).take(order[:n]) + gold, random_state)
-        table[n] = _judged(fitted, seen, test) | _judged_really(fitted, real)
+        table[n] = _judged(fitted, seen, test) | _real_average_precision(fitted, real)
     return pd.DataFrame(table).T
 
 
@@ -204,7 +204,7 @@ def _judged(model: StructuredModel, features: FloatArray, test: pd.DataFrame) ->
     }
 
 
-def _judged_really(model: StructuredModel, real: RealPairs) -> dict[str, float]:
+def _real_average_precision(model: StructuredModel, real: RealPairs) -> dict[str, float]:
     rows = real.is_faculty & real.is_drawn
     scores = model.log_odds(real.features[rows])
     return {"average_precision": float(average_precision_score(real.labels[rows], scores))}

@@ -16,7 +16,7 @@ from judul_lib.core.settings import DECISION_THRESHOLD, SEED
 from judul_lib.study.metrics import resampled_weights
 from judul_lib.study.preprocessing import STOP_WORDS, is_root_word, stem_word
 
-LEAST_PAIRS = 20
+MIN_PAIRS = 20
 """A group with fewer pairs of a label has no rate for it."""
 _RESAMPLES, _TAIL = 1_000, 2.5
 _SHORT, _LONG = 9, 14
@@ -32,7 +32,7 @@ def field_of_study(pairs: pd.DataFrame) -> pd.Series:
     ['bidang lain', 'informatika']
     """
     fields = pairs["bidang"]
-    return fields.where(fields.map(fields.value_counts()) >= 3 * LEAST_PAIRS, "bidang lain")
+    return fields.where(fields.map(fields.value_counts()) >= 3 * MIN_PAIRS, "bidang lain")
 
 
 def length_class(pairs: pd.DataFrame) -> pd.Series:
@@ -110,7 +110,7 @@ def error_rates(
         One row a group, the largest first, and ``semua``: ``pasangan``, and for
         ``alarm palsu`` (share of other studies called similar) and ``luput``
         (share of the same studies not found) the rate, ``dari`` and ``sampai``
-        of its 95 % bootstrap interval; missing with fewer than `LEAST_PAIRS`.
+        of its 95 % bootstrap interval; missing with fewer than `MIN_PAIRS`.
     """
     frame = pd.DataFrame(
         {
@@ -132,7 +132,7 @@ def _rates(frame: pd.DataFrame, seed: int) -> dict[str, float]:
         of_label = frame[frame["label"] == label]
         wrong = of_label["called"] if label == 0 else ~of_label["called"]
         low = high = rate = float("nan")
-        if len(of_label) >= LEAST_PAIRS and len(of_label["base"].unique()) > 1:
+        if len(of_label) >= MIN_PAIRS and len(of_label["base"].unique()) > 1:
             rate = float(wrong.mean())
             low, high = _interval(wrong.to_numpy(dtype=float), of_label["base"], seed)
         found |= {name: rate, f"{name}, dari": low, f"{name}, sampai": high}

@@ -19,19 +19,19 @@ from judul_lib.study.features import FEATURES
 from judul_lib.study.metrics import CONFIDENCE, share_interval
 from judul_lib.study.preprocessing import title_key
 
-GOAL, SURE = 0.85, 0.8
+TARGET_PRECISION, CERTAIN_PROBABILITY = 0.85, 0.8
 """Precision that the suggested threshold has at least, and from when on that is called certain."""
-FEWEST_LABELS = 20
+MIN_LABELS = 20
 """Labels from which on a threshold is suggested."""
-THRESHOLDS = tuple(np.round(np.arange(0.2, 0.96, 0.05), 2).tolist())
+CANDIDATE_THRESHOLDS = tuple(np.round(np.arange(0.2, 0.96, 0.05), 2).tolist())
 """Thresholds that may be suggested."""
-_FEWEST_CALLED, _RESAMPLES = 5, 2_000
+_MIN_CALLED_PAIRS, _RESAMPLES = 5, 2_000
 # How far intercept and slope of a calibration may lie from those of a model that is right, 0 and 1.
-_RIGHT, _SPREAD, _SUREST = np.array([0.0, 1.0]), np.array([2.0, 0.5]), 1e-4
+_RIGHT, _SPREAD, _MIN_PROBABILITY = np.array([0.0, 1.0]), np.array([2.0, 0.5]), 1e-4
 
 
 def _log_odds(probability: FloatArray) -> FloatArray:
-    clipped = np.clip(probability, _SUREST, 1 - _SUREST)
+    clipped = np.clip(probability, _MIN_PROBABILITY, 1 - _MIN_PROBABILITY)
     return np.log(clipped / (1 - clipped))
 
 
@@ -83,7 +83,7 @@ class JudgedSample:
         return float(self.weight[~seen].sum() / self.weight.sum())
 
     @cached_property
-    def _rows(self) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    def _weighted_rows(self) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
         """Scores and grades of the judged pairs, their weights, and those of the resamples."""
         judged, n_strata = self.is_judged, int(self.stratum.max()) + 1
         same, asked, grade, weight = (
@@ -113,7 +113,7 @@ class JudgedSample:
 
     def _ratios(self, part: ArrayLike, whole: ArrayLike) -> tuple[float, FloatArray]:
         """Return the share of a part of some pairs, and that of each resample."""
-        _, _, exact, drawn = self._rows
+        _, _, exact, drawn = self._weighted_rows
         part, whole = np.asarray(part, dtype=float), np.asarray(whole, dtype=float)
         with np.errstate(invalid="ignore", divide="ignore"):
             return float(np.divide(exact @ part, exact @ whole)), (drawn @ part) / (drawn @ whole)
@@ -127,7 +127,7 @@ class JudgedSample:
             Index: measure; columns ``estimate``, ``low``, ``high`` (95 %). NaN without a judged pair
             that the measure is a share of.
         """
-        scores, grade, *_ = self._rows
+        scores, grade, *_ = self._weighted_rows
         rows = {}
         asking = min(threshold, DECISION_THRESHOLD)
         questions = (
@@ -166,7 +166,7 @@ class JudgedSample:
         return rng.multivariate_normal(found, np.linalg.inv(curvature), _RESAMPLES)
 
     def precisions(self) -> pd.DataFrame:
-        """Return how often MIRIP is right, at each of `THRESHOLDS` with enough judged pairs.
+        """Return how often MIRIP is right, at each of `CANDIDATE_THRESHOLDS` with enough judged pairs.
 
         Unlike `measures`, which takes the labels above a threshold as they are, one curve goes through
         all of them: of many thresholds with an estimate each, that with the luckiest would be chosen.
@@ -175,28 +175,28 @@ class JudgedSample:
         -------
         DataFrame
             Index ``ambang``; columns ``presisi`` and ``sure``: how probable it is that the precision is
-            at least `GOAL`.
+            at least `TARGET_PRECISION`.
         """
         curves = self._calibrations()
         chances = 1 / (1 + np.exp(-(curves[:, :1] + curves[:, 1:] * _log_odds(self.probability))))
         rows = {}
-        for threshold in THRESHOLDS:
+        for threshold in CANDIDATE_THRESHOLDS:
             called = self.probability >= threshold
-            if (called & self.is_judged).sum() >= _FEWEST_CALLED:
+            if (called & self.is_judged).sum() >= _MIN_CALLED_PAIRS:
                 drawn = chances[:, called] @ self.weight[called] / self.weight[called].sum()
-                rows[threshold] = (float(drawn.mean()), float(np.mean(drawn >= GOAL)))
+                rows[threshold] = (float(drawn.mean()), float(np.mean(drawn >= TARGET_PRECISION)))
         found = pd.DataFrame.from_dict(rows, orient="index", columns=["presisi", "sure"])
         return found.rename_axis("ambang")
 
     def suggest(self) -> Suggestion | None:
-        """Return the lowest threshold at which MIRIP is right in at least `GOAL`; None where none is.
+        """Return the lowest threshold at which MIRIP reaches `TARGET_PRECISION`, or None.
 
         A threshold at which fewer than five judged pairs are called is not looked at, nor any with
-        fewer labels than `FEWEST_LABELS`.
+        fewer labels than `MIN_LABELS`.
         """
         found = self.precisions()
-        good = found[found["presisi"] >= GOAL]
-        if good.empty or self.is_judged.sum() < FEWEST_LABELS:
+        good = found[found["presisi"] >= TARGET_PRECISION]
+        if good.empty or self.is_judged.sum() < MIN_LABELS:
             return None
         return Suggestion(float(good.index[0]), float(good["sure"].iloc[0]))
 
@@ -220,7 +220,7 @@ def judged_sample(checker: Checker, read: pd.DataFrame) -> JudgedSample:
     return JudgedSample(probability, asked if len(asked) else np.zeros(len(rows)), *values)
 
 
-N_TITLES, N_SAMPLE, FEWEST_TITLES = 300, 50, 20
+N_TITLES, N_SAMPLE, MIN_TITLES = 300, 50, 20
 """Titles that are drawn, pairs to judge, and titles that an archive needs at least."""
 SHOWN_THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 # Pairs of a title that may be judged: with those nearest by the model, and by each of these features.
@@ -290,15 +290,15 @@ def survey(
     Raises
     ------
     CorpusError
-        The archive has fewer titles than `FEWEST_TITLES`.
+        The archive has fewer titles than `MIN_TITLES`.
     """
     titles = list(checker.titles)
     keys = np.array(list(map(title_key, titles)), dtype=object)
     _, first = np.unique(keys, return_index=True)
-    if len(first) < FEWEST_TITLES:
+    if len(first) < MIN_TITLES:
         raise CorpusError(
             f"Arsip ini hanya berisi {len(first)} judul yang berbeda; untuk mengukurnya perlu "
-            f"sedikitnya {FEWEST_TITLES}. Tambahkan judul ke arsip itu."
+            f"sedikitnya {MIN_TITLES}. Tambahkan judul ke arsip itu."
         )
     drawn = np.sort(np.random.default_rng(random_state).permutation(np.sort(first))[:n_titles])
     best, near = np.zeros((len(drawn), 2)), []

@@ -105,7 +105,9 @@ def _paraphrase_recall(test: pd.DataFrame, scores: FloatArray) -> float:
     return float((scores[(test["kind"] == "parafrase").to_numpy()] > cut).mean())
 
 
-def by_kind(test: pd.DataFrame, scores: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.DataFrame:
+def similar_share_by_kind(
+    test: pd.DataFrame, scores: pd.DataFrame, thresholds: Mapping[str, float]
+) -> pd.DataFrame:
     """Share of the pairs of each kind that each method calls similar."""
     return pd.DataFrame(
         {
@@ -185,7 +187,7 @@ def costs(methods: Mapping[str, Method], pairs: pd.DataFrame, *, rounds: int = 3
     return pd.DataFrame(table).T
 
 
-def leads(board: pd.DataFrame, found: pd.DataFrame, name: str) -> bool:
+def is_clear_winner(board: pd.DataFrame, found: pd.DataFrame, name: str) -> bool:
     """Tell whether a method may become the default.
 
     On the hard pairs its interval lies above that of every other method, and

@@ -7,20 +7,20 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import average_precision_score, cohen_kappa_score, ndcg_score
 
-from judul_lib.checking.matches import labels_of
+from judul_lib.checking.matches import assign_labels
 from judul_lib.checking.structured_checker import StructuredChecker
 from judul_lib.core.array_types import FloatArray
 from judul_lib.core.settings import ASK, DECISION_THRESHOLD, DIFFERENT, SEED, SIMILAR
-from judul_lib.structured.model import QUESTIONS, StructuredModel, chance_to_ask, expected_grade
+from judul_lib.structured.model import QUESTIONS, StructuredModel, ask_score, expected_grade
 from judul_lib.structured.real_pairs import ELSEWHERE_GRADE, SAME_GRADE, RealPairs
 from judul_lib.study.metrics import CONFIDENCE, resampled_weights, share_interval
 from judul_lib.training.pairs import real_set, training_set
 from judul_lib.training.structured import (
-    LEAST_ODDS,
-    REAL_PAIRS,
-    platt,
+    MIN_ODDS,
+    REAL_PAIRS_PATH,
+    fit_platt_scaling,
+    out_of_fold_log_odds,
     unfitted_model,
-    unseen_log_odds,
     with_kinds,
 )
 
@@ -30,12 +30,12 @@ DIFFERENCES: Mapping[str, str] = {
 """What differs in a pair, by the letters of the grading guide; a capital where both titles name it."""
 
 FOUND_OR_ASKED = "recall studi yang sama, MIRIP atau TANYAKAN"
-"""Name of the share of the same studies of which a person hears, as in `measures`."""
+"""Name of the share of the same studies of which a person hears, as in `measure_answers`."""
 
 _RESAMPLES = 1_000
 
 
-def unseen_answers(
+def out_of_fold_answers(
     gold: pd.DataFrame, real: RealPairs, *, random_state: int = SEED
 ) -> tuple[pd.DataFrame, FloatArray]:
     """Judge each real pair by a model that saw neither its campus nor its titles.
@@ -56,8 +56,8 @@ def unseen_answers(
     """
     model = unfitted_model(real.counts)
     learnt = training_set(with_kinds(gold), model)
-    log_odds = unseen_log_odds(model, real, learnt, random_state=random_state)
-    return answers_of(real, log_odds), log_odds
+    log_odds = out_of_fold_log_odds(model, real, learnt, random_state=random_state)
+    return calibrated_answers(real, log_odds), log_odds
 
 
 def learning_curve(
@@ -68,7 +68,7 @@ def learning_curve(
     Parameters
     ----------
     gold : DataFrame
-        As for `unseen_answers`.
+        As for `out_of_fold_answers`.
     shares : sequence of float in (0, 1)
         Of the real pairs; the titles of a smaller part are among those of a larger one.
 
@@ -83,39 +83,41 @@ def learning_curve(
     place = np.array([int(title[8:12], 16) / 16**4 for title in real.left.tolist()])
     found = {}
     for share in shares:
-        log_odds = unseen_log_odds(
+        log_odds = out_of_fold_log_odds(
             model, real, extra, random_state=random_state, questions=["same"], learnt=place < share
         )
-        found[int((place < share).sum())] = groups(answers_of(real, log_odds))["kampus lain"]
+        found[int((place < share).sum())] = answer_groups(calibrated_answers(real, log_odds))[
+            "kampus lain"
+        ]
     return found
 
 
-def answers_of(real: RealPairs, log_odds: FloatArray) -> pd.DataFrame:
-    """Calibrate log-odds of unseen pairs, each fold on the others; see `unseen_answers`."""
+def calibrated_answers(real: RealPairs, log_odds: FloatArray) -> pd.DataFrame:
+    """Calibrate log-odds of unseen pairs, each fold on the others; see `out_of_fold_answers`."""
     graded = real_set(real)
     truth = np.column_stack([getattr(graded, name) for name in QUESTIONS])
     chances = np.zeros((len(real), len(QUESTIONS)))
     for judged, others in real.folds():
         known = others & real.is_drawn
         for question in range(len(QUESTIONS)) if judged.any() else ():
-            odds = LEAST_ODDS[question]
-            slope, shift = platt(log_odds[known, question], truth[known, question], odds)
+            odds = MIN_ODDS[question]
+            slope, shift = fit_platt_scaling(log_odds[known, question], truth[known, question], odds)
             chances[judged, question] = 1 / (1 + np.exp(-(slope * log_odds[judged, question] + shift)))
     same, elsewhere, related = chances.T
-    asked = chance_to_ask(same, elsewhere)
+    asked = ask_score(same, elsewhere)
     found = pd.DataFrame(
         {
             "grade": real.grade.astype(int), "second_grade": real.second_grade.astype(int),
             "differs": real.differs, "title": real.left, "faculty": real.is_faculty,
             "other": real.right, "doubted": real.is_doubted,
             "probability": same, "asked": asked, "relatedness": expected_grade(same, asked, related),
-            "label": labels_of(same, asked, DECISION_THRESHOLD, elsewhere_label=ASK),
+            "label": assign_labels(same, asked, DECISION_THRESHOLD, elsewhere_label=ASK),
         }
     )  # fmt: skip
     return found[real.is_drawn].reset_index(drop=True)
 
 
-def groups(answers: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def answer_groups(answers: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Return the pairs of the one faculty, of the other campuses, and those that two readers graded.
 
     Of the other campuses also those about which no reader was in doubt.
@@ -128,7 +130,7 @@ def groups(answers: pd.DataFrame) -> dict[str, pd.DataFrame]:
     }
 
 
-def measures(
+def measure_answers(
     answers: pd.DataFrame, *, n_resamples: int = _RESAMPLES, random_state: int = SEED
 ) -> pd.DataFrame:
     """Measure answers: to the question of the same study, and to that of the same if only elsewhere.
@@ -136,7 +138,7 @@ def measures(
     Parameters
     ----------
     answers : DataFrame
-        As from `unseen_answers`, or one of its `groups`.
+        As from `out_of_fold_answers`, or one of its `answer_groups`.
 
     Returns
     -------
@@ -179,7 +181,7 @@ def _measured(answers: pd.DataFrame, weights: FloatArray) -> dict[str, float]:
     return found
 
 
-def list_gain(answers: pd.DataFrame, order: str = "relatedness", *, n_least: int = 6) -> pd.Series:
+def list_ndcg(answers: pd.DataFrame, order: str = "relatedness", *, min_pairs: int = 6) -> pd.Series:
     """Return how well lists are ordered: the gain of their first ten, discounted by rank.
 
     A list holds the drawn pairs of one title; those with fewer than some, or in which nothing is
@@ -202,7 +204,7 @@ def list_gain(answers: pd.DataFrame, order: str = "relatedness", *, n_least: int
     one, other = answers.assign(own=answers["title"]), answers.assign(own=answers["other"])
     gains = {}
     for title, rows in pd.concat([one, other]).groupby("own"):
-        if len(rows) >= n_least and rows["grade"].max() > 0:
+        if len(rows) >= min_pairs and rows["grade"].max() > 0:
             gains[title] = ndcg_score([2.0 ** rows["grade"] - 1], [rows[order]], k=10)
     return pd.Series(gains, dtype=float)
 
@@ -275,7 +277,7 @@ def _recalls(pairs: pd.DataFrame) -> dict[str, float]:
     return found
 
 
-ALARM_SHARE = REAL_PAIRS.with_name("alarm_share.csv")
+ALARM_SHARE_PATH = REAL_PAIRS_PATH.with_name("alarm_share.csv")
 """The counts, as `scripts/alarm_share.py` writes them where the titles are."""
 
 SIZES = (100, 300, 1_000, 3_000)
@@ -329,7 +331,7 @@ def _labels(
             yield matches.decision.labels[0]
 
 
-def read_alarm_shares(path: str | Path = ALARM_SHARE) -> pd.DataFrame:
+def read_alarm_shares(path: str | Path = ALARM_SHARE_PATH) -> pd.DataFrame:
     """Read the counts as shares with Wilson's intervals.
 
     Returns

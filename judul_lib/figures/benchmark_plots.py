@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from judul_lib.core.formatting import number
-from judul_lib.figures.style import ACCENT, LOOKS, PRIMARY, rounded, style
+from judul_lib.core.formatting import format_number
+from judul_lib.figures.style import ACCENT, PRIMARY, SERIES_STYLES, rounded, style
 
 WORK: Mapping[str, str] = MappingProxyType(
     {
@@ -48,7 +48,7 @@ def check_times(seconds: Mapping[str, pd.Series]) -> go.Figure:
     """
     figure = go.Figure()
     sizes = sorted({int(size) for series in seconds.values() for size in series.index})
-    for (name, series), look in zip(seconds.items(), LOOKS, strict=False):
+    for (name, series), look in zip(seconds.items(), SERIES_STYLES, strict=False):
         figure.add_scatter(
             x=series.index.tolist(), y=rounded(1000 * series, 3), mode="lines+markers",
             name=escape(name), line=look.line, marker=look.marker(),
@@ -60,7 +60,7 @@ def check_times(seconds: Mapping[str, pd.Series]) -> go.Figure:
     figure.update_yaxes(type="log", title="milidetik (skala log)", tickformat=",~f", dtick=1)
     return figure.update_xaxes(
         type="log", title="judul dalam katalog (skala log)",
-        tickvals=sizes, ticktext=[number(size) for size in sizes],
+        tickvals=sizes, ticktext=[format_number(size) for size in sizes],
     )  # fmt: skip
 
 
@@ -79,11 +79,15 @@ def peer_bars(seconds: pd.Series, n_titles: int) -> go.Figure:
         go.Bar(
             x=rounded(milliseconds, 3), y=[escape(str(name)) for name in seconds.index],
             orientation="h", marker_color=[PRIMARY, *[ACCENT] * (len(seconds) - 1)],
-            text=[number(float(value), 1) for value in milliseconds], textposition="outside",
+            text=[format_number(float(value), 1) for value in milliseconds], textposition="outside",
             cliponaxis=False,
         )
     )  # fmt: skip
-    style(figure, f"Satu pemeriksaan di antara {number(n_titles)} judul", height=150 + 36 * len(seconds))
+    style(
+        figure,
+        f"Satu pemeriksaan di antara {format_number(n_titles)} judul",
+        height=150 + 36 * len(seconds),
+    )
     figure.update_layout(margin={"t": 50, "r": 90})
     figure.update_yaxes(autorange="reversed", ticksuffix=" ", title="yang menjawab")
     ends = np.log10([milliseconds.min(), milliseconds.max()])

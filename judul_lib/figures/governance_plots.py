@@ -10,13 +10,13 @@ from plotly.subplots import make_subplots
 
 from judul_lib.checking.loading import find_models
 from judul_lib.checking.registry import read_metadata
-from judul_lib.core.formatting import number, percent
+from judul_lib.core.formatting import format_number, format_percent
 from judul_lib.core.settings import MODEL_TITLES
 from judul_lib.evaluation.fairness import disparities
-from judul_lib.figures.style import ACCENT, BLUE, GREY, LOOKS, PRIMARY, rounded, style
-from judul_lib.governance.compliance import Check
+from judul_lib.figures.style import ACCENT, BLUE, GREY, PRIMARY, SERIES_STYLES, rounded, style
+from judul_lib.governance.compliance import ChecklistItem
 from judul_lib.governance.promotions import metrics_of, missing_metadata
-from judul_lib.governance.reviews import LATE, LATER, NEVER, TODAY, Due, playbook
+from judul_lib.governance.reviews import LATE, LATER, NEVER, TODAY, ReviewStatus, playbook
 
 _KINDS = ("alarm palsu", "luput")
 # Full and hollow, round and pointed: a grey print tells them apart.
@@ -28,16 +28,16 @@ _MARKS = {
 }
 
 
-def review_timeline(reviews: Sequence[Due]) -> go.Figure:
+def review_timeline(reviews: Sequence[ReviewStatus]) -> go.Figure:
     """When each review was last done and when it is due, in days from today.
 
     Parameters
     ----------
-    reviews : sequence of Due
+    reviews : sequence of ReviewStatus
         As from `judul_lib.governance.reviews.due`.
     """
     names = [f"{escape(one.review.title)} ({one.review.days} hari)" for one in reviews]
-    by = [(one.by - one.today).days for one in reviews]
+    by = [(one.due_date - one.today).days for one in reviews]
     last = [(one.last - one.today).days if one.last else None for one in reviews]
     figure = go.Figure()
     for name, start, end in zip(names, last, by, strict=True):
@@ -52,7 +52,7 @@ def review_timeline(reviews: Sequence[Due]) -> go.Figure:
         name="terakhir dilakukan", marker={"color": PRIMARY, "symbol": "line-ns-open", "size": 11},
     )  # fmt: skip
     for status, (color, symbol) in _MARKS.items():
-        rows = [number for number, one in enumerate(reviews) if one.status == status]
+        rows = [format_number for format_number, one in enumerate(reviews) if one.status == status]
         if rows:
             figure.add_scatter(
                 x=[by[row] for row in rows], y=[names[row] for row in rows], mode="markers",
@@ -79,7 +79,8 @@ def error_rate_intervals(rates: pd.DataFrame, title: str) -> go.Figure:
     """
     groups = rates.drop("semua")
     names = [
-        f"{escape(str(name))}<br>({number(int(n))} pasangan)" for name, n in groups["pasangan"].items()
+        f"{escape(str(name))}<br>({format_number(int(n))} pasangan)"
+        for name, n in groups["pasangan"].items()
     ]
     figure = make_subplots(
         1, 2, shared_yaxes=True, horizontal_spacing=0.06,
@@ -87,7 +88,7 @@ def error_rate_intervals(rates: pd.DataFrame, title: str) -> go.Figure:
             "alarm palsu: studi lain disebut mirip", "luput: studi yang sama tidak ditemukan",
         ],
     )  # fmt: skip
-    for column, (kind, look) in enumerate(zip(_KINDS, LOOKS, strict=False), start=1):
+    for column, (kind, look) in enumerate(zip(_KINDS, SERIES_STYLES, strict=False), start=1):
         share = 100 * groups[[kind, f"{kind}, dari", f"{kind}, sampai"]].astype(float)
         known = share[kind].notna().to_numpy()
         shown = share[known].to_numpy().T
@@ -116,7 +117,7 @@ def error_rate_intervals(rates: pd.DataFrame, title: str) -> go.Figure:
     return figure.update_yaxes(title="kelompok judul", col=1)
 
 
-def calendar_table(reviews: Iterable[Due]) -> pd.DataFrame:
+def calendar_table(reviews: Iterable[ReviewStatus]) -> pd.DataFrame:
     """Return `judul_lib.governance.reviews.due` to be read, dates in Indonesian."""
     rows = [
         {
@@ -124,8 +125,8 @@ def calendar_table(reviews: Iterable[Due]) -> pd.DataFrame:
             "yang dilihat": one.review.title,
             "setiap": f"{one.review.days} hari",
             "terakhir": f"{one.last:%d-%m-%Y}" if one.last else "–",
-            "paling lambat": f"{one.by:%d-%m-%Y}",
-            "status": f"{LATE} {one.overdue} hari" if one.overdue else one.status,
+            "paling lambat": f"{one.due_date:%d-%m-%Y}",
+            "status": f"{LATE} {one.days_overdue} hari" if one.days_overdue else one.status,
             "buktinya": one.evidence,
             "perintah": one.review.command,
         }
@@ -140,7 +141,7 @@ def playbook_table() -> pd.DataFrame:
         {
             "jenis": kind,
             "tingkat": known.level,
-            "ditanggapi dalam": known.within,
+            "ditanggapi dalam": known.response_deadline,
             "kejadian": known.title,
             "selesai bila": known.resolved_when,
         }
@@ -167,7 +168,7 @@ def model_table(outputs: Path) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def check_table(checks: Iterable[Check]) -> pd.DataFrame:
+def check_table(checks: Iterable[ChecklistItem]) -> pd.DataFrame:
     """Return the checklist to be read."""
     rows = [(one.name, "lulus" if one.passed else "gagal", one.evidence) for one in checks]
     return pd.DataFrame(rows, columns=["yang diperiksa", "hasil", "buktinya"])
@@ -183,7 +184,7 @@ def rate_table(rates: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def reading(rates: pd.DataFrame) -> str:
+def describe_disparities(rates: pd.DataFrame) -> str:
     """Say in which group each error is the most frequent, and whether that is more than chance."""
     worse, overall = disparities(rates), rates.iloc[list(rates.index).index("semua")]
     sentences = []
@@ -214,5 +215,5 @@ def with_interval(row: pd.Series, name: str) -> str:
     """
     if pd.isna(row[name]):
         return "–"
-    low, high = (percent(row[f"{name}, {end}"]) for end in ("dari", "sampai"))
-    return f"{percent(row[name])} ({low} sampai {high})"
+    low, high = (format_percent(row[f"{name}, {end}"]) for end in ("dari", "sampai"))
+    return f"{format_percent(row[name])} ({low} sampai {high})"

@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike
 from plotly.subplots import make_subplots
 from scipy.stats import sem, t
 
-from judul_lib.core.formatting import number
-from judul_lib.figures.style import LOOKS, rounded, style
+from judul_lib.core.formatting import format_number
+from judul_lib.figures.style import SERIES_STYLES, rounded, style
 
 _BINS = 10
 _LIGHT = "2e"  # Opacity of a band, as the end of its colour.
@@ -27,9 +27,9 @@ def chosen_bars(probabilities: Mapping[str, ArrayLike]) -> go.Figure:
         Name of a group to its probabilities: all candidates, those chosen.
     """
     edges = np.round(np.linspace(0, 1, _BINS + 1), 2)
-    names = [f"{number(a, 1)}–{number(b, 1)}" for a, b in pairwise(edges)]
+    names = [f"{format_number(a, 1)}–{format_number(b, 1)}" for a, b in pairwise(edges)]
     figure = go.Figure()
-    for (name, values), look in zip(probabilities.items(), LOOKS, strict=False):
+    for (name, values), look in zip(probabilities.items(), SERIES_STYLES, strict=False):
         counts, _ = np.histogram(np.asarray(values, dtype=float), edges)
         figure.add_bar(
             x=names, y=rounded(100 * counts / max(counts.sum(), 1), 1), name=escape(name),
@@ -53,7 +53,7 @@ def strategy_curves(compared: pd.DataFrame) -> go.Figure:
     figure = make_subplots(1, len(tests), subplot_titles=[escape(name) for name in tests])
     strategies = list(dict.fromkeys(compared["strategi"]))
     for column, test in enumerate(tests, start=1):
-        for strategy, look in zip(strategies, LOOKS, strict=False):
+        for strategy, look in zip(strategies, SERIES_STYLES, strict=False):
             of = compared[(compared["uji"] == test) & (compared["strategi"] == strategy)]
             by_number = of.groupby("label")["roc_auc"].apply(list)
             means = by_number.map(np.mean).to_numpy()
@@ -86,7 +86,7 @@ def alarm_curves(shares: pd.DataFrame, by: str = "ambang") -> go.Figure:
     by : {"ambang", "judul dalam arsip"}
     """
     figure = go.Figure()
-    for (label, of), look in zip(shares.groupby("simpulan", sort=False), LOOKS, strict=False):
+    for (label, of), look in zip(shares.groupby("simpulan", sort=False), SERIES_STYLES, strict=False):
         x = of[by].tolist()
         bounds = [*(100 * of["high"]), *(100 * of["low"][::-1])]
         figure.add_scatter(

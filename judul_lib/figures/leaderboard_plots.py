@@ -8,19 +8,19 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
-from judul_lib.core.formatting import number
-from judul_lib.figures.plots import labelled_cells, metric_intervals
-from judul_lib.figures.style import GREY, LOOKS, Look, rounded, style
+from judul_lib.core.formatting import format_number
+from judul_lib.figures.plots import annotated_heatmap, metric_intervals
+from judul_lib.figures.style import GREY, SERIES_STYLES, SeriesStyle, rounded, style
 
 _BINS = 10
 _COLUMNS = (
-    ("roc_auc", "semua pasangan", LOOKS[0]),
-    ("roc_auc_hard", "pasangan sulit", LOOKS[1]),
-    ("average_precision", "pasangan nyata, presisi rata-rata", LOOKS[2]),
+    ("roc_auc", "semua pasangan", SERIES_STYLES[0]),
+    ("roc_auc_hard", "pasangan sulit", SERIES_STYLES[1]),
+    ("average_precision", "pasangan nyata, presisi rata-rata", SERIES_STYLES[2]),
 )
 
 
-def _columns(table: pd.DataFrame) -> list[tuple[str, str, Look]]:
+def _columns(table: pd.DataFrame) -> list[tuple[str, str, SeriesStyle]]:
     return [column for column in _COLUMNS if column[0] in table]
 
 
@@ -35,7 +35,7 @@ def leaderboard_bars(board: pd.DataFrame) -> go.Figure:
 
 def share_heatmap(shares: pd.DataFrame, title: str) -> go.Figure:
     """Shares in [0, 1], written into the cells."""
-    figure = labelled_cells(shares, title, low=0, decimals=2)
+    figure = annotated_heatmap(shares, title, low=0, decimals=2)
     return figure.update_xaxes(tickangle=-40)
 
 
@@ -56,7 +56,7 @@ def reliability(curves: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> go.Figure:
     figure = go.Figure()
     line = {"color": GREY, "dash": "longdash"}
     figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line=line, name="terkalibrasi sempurna")
-    for (name, (labels, scores)), look in zip(curves.items(), LOOKS, strict=False):
+    for (name, (labels, scores)), look in zip(curves.items(), SERIES_STYLES, strict=False):
         labels, scores = np.asarray(labels, dtype=float), np.asarray(scores, dtype=float)
         bins = np.minimum((scores * _BINS).astype(int), _BINS - 1)
         counts = np.bincount(bins, minlength=_BINS)
@@ -67,7 +67,7 @@ def reliability(curves: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> go.Figure:
         figure.add_scatter(
             x=rounded(means, 3), y=rounded(shares, 3), mode="lines+markers", name=escape(name),
             line=look.line, marker=look.marker(size=rounded(6 + 1.2 * np.sqrt(sizes), 1)),
-            text=[f"{number(count)} pasangan" for count in sizes],
+            text=[f"{format_number(count)} pasangan" for count in sizes],
             hovertemplate="peluang %{x}, mirip %{y}<br>%{text}<extra></extra>",
         )  # fmt: skip
     style(figure, "Kalibrasi: peluang yang disebut dan bagian yang benar mirip", height=480)
@@ -82,7 +82,7 @@ def ablation_bars(table: pd.DataFrame, title: str) -> go.Figure:
     for column, name, look in _columns(table):
         figure.add_bar(
             x=rounded(table[column], 3), y=names, orientation="h", name=name, marker=look.bar,
-            text=[number(float(value)) for value in table[column]], textposition="outside",
+            text=[format_number(float(value)) for value in table[column]], textposition="outside",
             cliponaxis=False,
         )  # fmt: skip
     style(figure, title, height=150 + 23 * len(figure.data) * len(names), barmode="group", bargap=0.25)

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from judul_lib.checking.matches import Evidence, Matches
-from judul_lib.core.formatting import number
+from judul_lib.core.formatting import format_number
 from judul_lib.core.settings import ASK, DIFFERENT, SIMILAR
 from judul_lib.core.texts import page_text
 from judul_lib.figures.result_html import part_title, verdict_title
@@ -28,32 +28,33 @@ from judul_lib.figures.style import (
 _LABEL_STYLE = {SIMILAR: (DANGER, ""), ASK: (ASKED, "."), DIFFERENT: (BLUE, "/")}
 _PATTERN = {"fillmode": "overlay", "fgcolor": "#ffffff"}
 # Short enough to leave room for bars on a phone.
-_LONGEST = 20
+_MAX_TITLE_LENGTH = 20
 _SMALL = {"size": 12}
 
 
-def plain(title: str, longest: int = _LONGEST) -> str:
+def short_title(title: str, max_length: int = _MAX_TITLE_LENGTH) -> str:
     """Return a title for a figure: short, and neither markup nor a formula.
 
     Examples
     --------
-    >>> plain("<b>$x$</b>")
+    >>> short_title("<b>$x$</b>")
     '&lt;b&gt;&#36;x&#36;&lt;/b&gt;'
     """
     title = " ".join(title.split())
-    short = title if len(title) <= longest else title[: longest - 1].rstrip() + "…"
+    short = title if len(title) <= max_length else title[: max_length - 1].rstrip() + "…"
     return escape(short).replace("$", "&#36;")
 
 
-def told_apart(titles: Sequence[str]) -> list[str]:
+def distinguishing_names(titles: Sequence[str]) -> list[str]:
     """Return short names for titles: those of one family leave out the words that all of it begins with.
 
     Examples
     --------
-    >>> told_apart(["Prediksi Harga Rumah di Bekasi", "Prediksi Harga Rumah di Depok", "Deteksi Hoaks"])
+    >>> titles = ["Prediksi Harga Rumah di Bekasi", "Prediksi Harga Rumah di Depok", "Deteksi Hoaks"]
+    >>> distinguishing_names(titles)
     ['…Bekasi', '…Depok', 'Deteksi Hoaks']
     """
-    shorts = [plain(title) for title in titles]
+    shorts = [short_title(title) for title in titles]
     families: dict[str, list[list[str]]] = {}
     for short, title in zip(shorts, titles, strict=True):
         families.setdefault(short.casefold(), []).append(title.casefold().split())
@@ -62,13 +63,15 @@ def told_apart(titles: Sequence[str]) -> list[str]:
         together = zip(*families[short.casefold()], strict=False)
         shared = sum(1 for _ in takewhile(lambda words: len(set(words)) == 1, together))
         rest = title.split()[shared:]
-        names.append(plain("…" + " ".join(rest), _LONGEST - 2) if shared and rest else short)
+        names.append(
+            short_title("…" + " ".join(rest), _MAX_TITLE_LENGTH - 2) if shared and rest else short
+        )
     return names
 
 
 def match_bars(matches: Matches) -> go.Figure:
     """Probability of each match, the likeliest on top, the threshold drawn."""
-    names = [f"{k + 1}. {name}" for k, name in enumerate(told_apart(matches.titles))]
+    names = [f"{k + 1}. {name}" for k, name in enumerate(distinguishing_names(matches.titles))]
     figure = go.Figure()
     for label, (colour, pattern) in _LABEL_STYLE.items():
         rows = [k for k, own in enumerate(matches.labels) if own == label]
@@ -77,9 +80,9 @@ def match_bars(matches: Matches) -> go.Figure:
                 x=rounded(matches.probability[rows], 3), y=rows, orientation="h",
                 name=verdict_title(label),
                 marker={"color": colour, "pattern": {"shape": pattern, **_PATTERN}},
-                text=[number(float(p), 2) for p in matches.probability[rows]],
+                text=[format_number(float(p), 2) for p in matches.probability[rows]],
                 textposition="outside", cliponaxis=False,
-                customdata=[plain(matches.titles[k], 120) for k in rows],
+                customdata=[short_title(matches.titles[k], 120) for k in rows],
                 hovertemplate="%{customdata}: %{x}<extra></extra>",
             )  # fmt: skip
     height = 150 + 26 * len(matches)
@@ -121,8 +124,8 @@ def evidence_waterfall(evidence: Evidence, title: str) -> go.Figure:
             hovertemplate="%{y}<extra></extra>",
         )
     )  # fmt: skip
-    answer = page_text("probability", p=number(evidence.probability, 2))
-    heading = f"{page_text('why_title')}<br><sub>{answer}<br>{plain(title, 38)}</sub>"
+    answer = page_text("probability", p=format_number(evidence.probability, 2))
+    heading = f"{page_text('why_title')}<br><sub>{answer}<br>{short_title(title, 38)}</sub>"
     style(figure, heading, height=130 + 34 * len(names))
     ends = np.cumsum([evidence.base, *parts.values()])
     low, high = min(0, ends.min()), max(0, ends.max())

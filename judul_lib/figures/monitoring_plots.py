@@ -6,10 +6,10 @@ from html import escape
 import pandas as pd
 import plotly.graph_objects as go
 
-from judul_lib.core.formatting import number
+from judul_lib.core.formatting import format_number
 from judul_lib.core.settings import MODEL_TITLES
-from judul_lib.figures.style import GREY, LOOKS, PRIMARY, rounded, style
-from judul_lib.training.drift import N_BINS, Baseline, ModelBaseline
+from judul_lib.figures.style import GREY, PRIMARY, SERIES_STYLES, rounded, style
+from judul_lib.training.drift import N_BINS, DistributionSummary, ModelBaseline
 from judul_lib.usage.ab_testing import Comparison
 from judul_lib.usage.alerts import INCIDENT_LEVELS
 from judul_lib.usage.frames import Usage
@@ -18,10 +18,10 @@ from judul_lib.usage.monitoring import (
     MEASURED,
     SLOW_SECONDS,
     TARGET_SECONDS,
-    agreement,
     availability,
     correlations,
-    drift_on,
+    measure_drift,
+    model_agreement,
 )
 
 # As days are written in Indonesia.
@@ -59,7 +59,7 @@ def drift_lines(shifts: pd.DataFrame, bounds: Mapping[str, float]) -> go.Figure:
     for bound in known:
         figure.add_hline(bound, line={"color": GREY, "dash": "dot"})
     if known:
-        told = " – ".join(number(bound) for bound in dict.fromkeys((known[0], known[-1])))
+        told = " – ".join(format_number(bound) for bound in dict.fromkeys((known[0], known[-1])))
         figure.add_annotation(
             x=0, xref="paper", xanchor="left", y=known[-1], yanchor="bottom", showarrow=False,
             text=f"batas {told}", font={"color": GREY},
@@ -69,7 +69,7 @@ def drift_lines(shifts: pd.DataFrame, bounds: Mapping[str, float]) -> go.Figure:
 
 def _lines(frame: pd.DataFrame, title: str, axis: str) -> go.Figure:
     figure = go.Figure()
-    for (name, values), look in zip(frame.items(), LOOKS, strict=False):
+    for (name, values), look in zip(frame.items(), SERIES_STYLES, strict=False):
         figure.add_scatter(
             x=[f"{day:%Y-%m-%d}" for day in frame.index], y=rounded(values, 3), mode="lines",
             name=escape(str(name)), line=look.line,
@@ -96,7 +96,9 @@ def count_bars(counts: pd.Series, title: str, axis: str) -> go.Figure:
     return figure.update_xaxes(title=axis, **ticks)
 
 
-def probability_bars(baseline: Baseline, current: Baseline, model: str) -> go.Figure:
+def probability_bars(
+    baseline: DistributionSummary, current: DistributionSummary, model: str
+) -> go.Figure:
     """How a model's best probabilities are spread, in its baseline and in the log.
 
     Parameters
@@ -105,11 +107,13 @@ def probability_bars(baseline: Baseline, current: Baseline, model: str) -> go.Fi
         Its title.
     """
     wide = N_BINS // _DRAWN
-    edges = [f"{number(k / _DRAWN, 1)}–{number((k + 1) / _DRAWN, 1)}" for k in range(_DRAWN)]
+    edges = [
+        f"{format_number(k / _DRAWN, 1)}–{format_number((k + 1) / _DRAWN, 1)}" for k in range(_DRAWN)
+    ]
     figure = go.Figure()
     for name, spread, look in (
-        ("garis dasar", baseline, LOOKS[0]),
-        ("catatan penggunaan", current, LOOKS[1]),
+        ("garis dasar", baseline, SERIES_STYLES[0]),
+        ("catatan penggunaan", current, SERIES_STYLES[1]),
     ):
         shares = spread.shares.reshape(_DRAWN, wide).sum(axis=1)
         figure.add_bar(
@@ -121,7 +125,7 @@ def probability_bars(baseline: Baseline, current: Baseline, model: str) -> go.Fi
 
 
 # What three decimals can tell.
-_LEAST_P = 0.001
+_MIN_SHOWN_P = 0.001
 _OPINIONS = {"is_right": "simpulan dinilai tepat", "rating": "nilai 1 sampai 5"}
 
 
@@ -147,12 +151,16 @@ def availability_table(usage: Usage) -> pd.DataFrame:
 
 
 def agreement_table(usage: Usage) -> pd.DataFrame:
-    """Return `judul_lib.usage.monitoring.agreement` to be read."""
+    """Return `judul_lib.usage.monitoring.model_agreement` to be read."""
     names = {
         "one": "model", "other": "model lain", "n": "judul", "same_side": "sependapat",
         "difference": "selisih rata-rata",
     }  # fmt: skip
-    return agreement(usage).replace({"one": MODEL_TITLES, "other": MODEL_TITLES}).rename(columns=names)
+    return (
+        model_agreement(usage)
+        .replace({"one": MODEL_TITLES, "other": MODEL_TITLES})
+        .rename(columns=names)
+    )
 
 
 def correlation_table(usage: Usage) -> pd.DataFrame:
@@ -168,7 +176,12 @@ def drift_rows(drifts: pd.DataFrame) -> pd.DataFrame:
         "p_value": "p", "drift": "bergeser",
     }  # fmt: skip
     shown = drifts.replace({"model": MODEL_TITLES, "measured": MEASURED}).rename(columns=names)
-    return shown.assign(p=[f"< {number(_LEAST_P)}" if p < _LEAST_P else number(p) for p in shown["p"]])
+    return shown.assign(
+        p=[
+            f"< {format_number(_MIN_SHOWN_P)}" if p < _MIN_SHOWN_P else format_number(p)
+            for p in shown["p"]
+        ]
+    )
 
 
 def daily_shifts(
@@ -188,17 +201,17 @@ def daily_shifts(
     bounds: dict[str, float] = {}
     for name, known in baselines.items():
         for day in pd.date_range(days.min() + pd.Timedelta(days=DRIFT_DAYS), days.max()):
-            drift = drift_on(usage, name, known, day)["probability"]
+            drift = measure_drift(usage, name, known, day)["probability"]
             if drift is not None:
                 shifts.setdefault(MODEL_TITLES[name], {})[day] = drift.mean_shift
-                bounds[MODEL_TITLES[name]] = drift.least_shift
+                bounds[MODEL_TITLES[name]] = drift.mean_shift_bound
     return pd.DataFrame(shifts).sort_index(), bounds
 
 
 def level_table() -> pd.DataFrame:
     """Return the levels of incident, and how soon somebody has to look."""
     rows = {
-        level: {"artinya": known.meaning, "ditanggapi dalam": known.within}
+        level: {"artinya": known.meaning, "ditanggapi dalam": known.response_deadline}
         for level, known in INCIDENT_LEVELS.items()
     }
     return pd.DataFrame(rows).T
@@ -211,7 +224,7 @@ def opinion_table(compared: Sequence[Comparison]) -> pd.DataFrame:
             MODEL_TITLES[c.one]: c.mean_one,
             MODEL_TITLES[c.other]: c.mean_other,
             "pengguna": f"{c.n_one} dan {c.n_other}",
-            "selang selisih": f"{number(c.low)} sampai {number(c.high)}",
+            "selang selisih": f"{format_number(c.low)} sampai {format_number(c.high)}",
             "p": c.p_value,
         }
         for c in compared

@@ -10,20 +10,20 @@ from numpy.typing import ArrayLike
 from plotly.subplots import make_subplots
 
 from judul_lib.core.array_types import FloatArray
-from judul_lib.core.formatting import number, readable, setting
+from judul_lib.core.formatting import format_label, format_number, format_setting
 from judul_lib.core.settings import DIFFERENT, SEED, SIMILAR
-from judul_lib.figures.style import ACCENT, GRID, LOOKS, PRIMARY, SHADES, rounded, style
+from judul_lib.figures.style import ACCENT, GRID, PRIMARY, SERIES_STYLES, SHADES, rounded, style
 from judul_lib.figures.style import use_in_notebook as use_in_notebook
 
-_CLASSES = {1: (SIMILAR, LOOKS[0]), 0: (DIFFERENT, LOOKS[1])}
-_MOST_TITLES, _MOST_POINTS = 150, 600
+_CLASSES = {1: (SIMILAR, SERIES_STYLES[0]), 0: (DIFFERENT, SERIES_STYLES[1])}
+_MAX_TITLES, _MAX_POINTS = 150, 600
 
 
 def length_histogram(lengths: Mapping[str, Sequence[int]]) -> go.Figure:
     """Distribution of title lengths in words, one series a key."""
     figure = go.Figure()
     top = max(max(values) for values in lengths.values())
-    for (name, values), look in zip(lengths.items(), LOOKS, strict=False):
+    for (name, values), look in zip(lengths.items(), SERIES_STYLES, strict=False):
         counts = np.bincount(np.asarray(values, dtype=int), minlength=top + 1)
         figure.add_bar(
             x=list(range(top + 1)), y=counts.tolist(), name=escape(name), marker=look.bar
@@ -37,7 +37,7 @@ def term_bars(counts: pd.Series, title: str, axis: str) -> go.Figure:
     shown = counts.iloc[::-1]
     figure = go.Figure(
         go.Bar(
-            x=rounded(shown), y=[escape(readable(name)) for name in shown.index], orientation="h",
+            x=rounded(shown), y=[escape(format_label(name)) for name in shown.index], orientation="h",
             marker_color=PRIMARY,
         )
     )  # fmt: skip
@@ -53,7 +53,7 @@ def similarity_heatmap(similarity: FloatArray) -> go.Figure:
     from scipy.cluster.hierarchy import leaves_list, linkage
 
     nearest = (similarity - 2 * np.eye(len(similarity))).max(axis=1)
-    kept = np.sort(np.argsort(-nearest, kind="stable")[:_MOST_TITLES])
+    kept = np.sort(np.argsort(-nearest, kind="stable")[:_MAX_TITLES])
     shown = similarity[np.ix_(kept, kept)]
     distance = np.round(1 - shown[np.triu_indices(len(shown), 1)], 9)
     order = leaves_list(linkage(distance, "average"))
@@ -85,7 +85,7 @@ def cosine_with_thresholds(cosines: FloatArray, similar_min: float, different_ma
         (different_max, "tidak mirip ≤ ", "right"),
         (similar_min, "mirip ≥ ", "left"),
     ):
-        shown = f"{text}{number(x, 2)}"
+        shown = f"{text}{format_number(x, 2)}"
         figure.add_vline(x=x, line_dash="dash", line_color=ACCENT)
         figure.add_annotation(
             x=x, y=1.0, yref="paper", text=shown, showarrow=False, xanchor=side, yanchor="bottom"
@@ -98,7 +98,7 @@ def cosine_with_thresholds(cosines: FloatArray, similar_min: float, different_ma
 def features_by_class(samples: pd.DataFrame, features: Sequence[str]) -> go.Figure:
     """Distribution of each feature within each class, in percent of the class."""
     figure = make_subplots(
-        1, len(features), subplot_titles=[readable(name) for name in features], shared_yaxes=True
+        1, len(features), subplot_titles=[format_label(name) for name in features], shared_yaxes=True
     )
     edges = np.round(np.arange(0, 1.0001, 0.05), 2)
     for column, feature in enumerate(features, start=1):
@@ -121,9 +121,9 @@ def features_by_class(samples: pd.DataFrame, features: Sequence[str]) -> go.Figu
 def feature_scatter_matrix(samples: pd.DataFrame, features: Sequence[str]) -> go.Figure:
     """Each feature against each other, at most 600 pairs, all similar ones among them."""
     different = samples[samples["label"] == 0]
-    room = min(len(different), max(_MOST_POINTS - int(samples["label"].sum()), 100))
+    room = min(len(different), max(_MAX_POINTS - int(samples["label"].sum()), 100))
     different = different.sample(room, random_state=SEED)
-    parts = {0: different, 1: samples[samples["label"] == 1].head(_MOST_POINTS)}
+    parts = {0: different, 1: samples[samples["label"] == 1].head(_MAX_POINTS)}
     side = len(features) - 1
     figure = make_subplots(side, side, shared_xaxes=True, shared_yaxes=True)
     for row in range(side):
@@ -137,28 +137,28 @@ def feature_scatter_matrix(samples: pd.DataFrame, features: Sequence[str]) -> go
                     marker=look.marker(6, opacity=0.7),
                     row=row + 1, col=column + 1,
                 )  # fmt: skip
-            title = readable(across) if row == side - 1 else None
+            title = format_label(across) if row == side - 1 else None
             figure.update_xaxes(title_text=title, row=row + 1, col=column + 1)
-        figure.update_yaxes(title_text=readable(features[row + 1]), row=row + 1, col=1)
+        figure.update_yaxes(title_text=format_label(features[row + 1]), row=row + 1, col=1)
     style(figure, "Fitur berpasangan", height=240 * side + 120)
     return figure.update_xaxes(range=[-0.03, 1.03]).update_yaxes(range=[-0.03, 1.03])
 
 
 def correlation_heatmap(correlation: pd.DataFrame) -> go.Figure:
     """Correlation of the features (and the label), written into the cells."""
-    return labelled_cells(correlation, "Korelasi (Pearson)", low=-1, decimals=2)
+    return annotated_heatmap(correlation, "Korelasi (Pearson)", low=-1, decimals=2)
 
 
-def labelled_cells(
+def annotated_heatmap(
     frame: pd.DataFrame, title: str, *, low: float, high: float = 1, decimals: int = 3
 ) -> go.Figure:
     """Draw a table whose cells are shaded by their value and show it."""
-    names = [escape(readable(name)) for name in frame.index]
+    names = [escape(format_label(name)) for name in frame.index]
     shades = SHADES if low >= 0 else [[0.0, ACCENT], [0.5, "#ffffff"], [1.0, PRIMARY]]
     figure = go.Figure(
         go.Heatmap(
             z=[rounded(row, decimals) for row in frame.to_numpy()],
-            x=[escape(readable(name)) for name in frame.columns], y=names,
+            x=[escape(format_label(name)) for name in frame.columns], y=names,
             colorscale=shades, zmin=low, zmax=high, showscale=False,
             texttemplate=f"%{{z:.{decimals}f}}", xgap=2, ygap=2,
             hovertemplate="%{y}, %{x}: %{z}<extra></extra>",
@@ -172,11 +172,11 @@ def labelled_cells(
 def grid_search(search: pd.DataFrame) -> go.Figure:
     """Mean score of each grid point: number of trees across, the other settings down."""
     others = [c for c in search.columns if c not in ("n_estimators", "score", "spread")]
-    rows = [" / ".join(map(setting, values)) for values in search[others].itertuples(index=False)]
+    rows = [" / ".join(map(format_setting, values)) for values in search[others].itertuples(index=False)]
     grid = search.assign(row=rows).set_index(["row", "n_estimators"])["score"].unstack()  # noqa: PD010
     low = float(np.floor(grid.to_numpy().min() * 100) / 100)
     high = max(float(grid.to_numpy().max()), low + 0.01)
-    figure = labelled_cells(
+    figure = annotated_heatmap(
         grid.loc[list(dict.fromkeys(rows))],
         f"F1 (berbobot) tiap titik pencarian<br><sub>baris: {' / '.join(others)}</sub>",
         low=max(low, 0.0), high=high, decimals=4,
@@ -191,7 +191,7 @@ def roc_and_precision_recall(curves: Mapping[str, tuple[ArrayLike, ArrayLike]]) 
 
     figure = make_subplots(1, 2, subplot_titles=["ROC", "Presisi-recall"])
     for row, (name, (labels, scores)) in enumerate(curves.items()):
-        line = LOOKS[row % len(LOOKS)].line
+        line = SERIES_STYLES[row % len(SERIES_STYLES)].line
         if len(np.unique(labels)) < 2:
             figure.add_scatter(x=[None], y=[None], line=line, name=f"{escape(name)} (satu kelas saja)")
             continue
@@ -224,7 +224,7 @@ def confusion_matrices(matrices: Mapping[str, pd.DataFrame]) -> go.Figure:
             z=[rounded(row, 3) for row in shares],
             x=[name.replace(" ", "<br>") for name in matrix.columns],
             y=[name.replace(" ", "<br>") for name in matrix.index],
-            text=[[number(int(n)) for n in row] for row in matrix.to_numpy()],
+            text=[[format_number(int(n)) for n in row] for row in matrix.to_numpy()],
             texttemplate="%{text}", colorscale=SHADES, zmin=0, zmax=1, showscale=False,
             xgap=2, ygap=2, row=1, col=column,
             hovertemplate="label %{y}, prediksi %{x}: %{text} pasangan<extra></extra>",
@@ -240,12 +240,13 @@ def metric_intervals(
 ) -> go.Figure:
     """Estimates with their bootstrap intervals, one series a key."""
     figure = go.Figure()
-    metrics = [escape(readable(name)) for name in next(iter(tables.values())).index]
+    metrics = [escape(format_label(name)) for name in next(iter(tables.values())).index]
     for place, (name, table) in enumerate(tables.items()):
         shift = 0.6 * (place - (len(tables) - 1) / 2) / len(tables)
         figure.add_scatter(
             x=rounded(table["estimate"]), y=rounded(np.arange(len(table)) + shift),
-            mode="markers", name=escape(readable(name)), marker=LOOKS[place % len(LOOKS)].marker(),
+            mode="markers", name=escape(format_label(name)),
+            marker=SERIES_STYLES[place % len(SERIES_STYLES)].marker(),
             error_x={
                 "type": "data", "symmetric": False,
                 "array": rounded(table["high"] - table["estimate"]),
@@ -260,9 +261,9 @@ def metric_intervals(
 def importance_bars(importances: Mapping[str, Mapping[str, float]]) -> go.Figure:
     """Feature importances of several models."""
     figure = go.Figure()
-    for (name, values), look in zip(importances.items(), LOOKS, strict=False):
+    for (name, values), look in zip(importances.items(), SERIES_STYLES, strict=False):
         figure.add_bar(
-            x=[escape(readable(feature)) for feature in values], y=rounded(list(values.values()), 3),
+            x=[escape(format_label(feature)) for feature in values], y=rounded(list(values.values()), 3),
             name=escape(name), marker=look.bar,
         )  # fmt: skip
     style(figure, "Pentingnya fitur", barmode="group")
@@ -272,8 +273,8 @@ def importance_bars(importances: Mapping[str, Mapping[str, float]]) -> go.Figure
 def agreement_scatter(first: ArrayLike, second: ArrayLike, names: tuple[str, str]) -> go.Figure:
     """Probabilities of two models for the same pairs, at most 600 of them."""
     points = np.column_stack([np.asarray(first, dtype=float), np.asarray(second, dtype=float)])
-    if len(points) > _MOST_POINTS:
-        points = points[np.random.default_rng(SEED).choice(len(points), _MOST_POINTS, replace=False)]
+    if len(points) > _MAX_POINTS:
+        points = points[np.random.default_rng(SEED).choice(len(points), _MAX_POINTS, replace=False)]
     figure = go.Figure()
     figure.add_scatter(
         x=[0, 1], y=[0, 1], mode="lines", line={"color": ACCENT, "dash": "dash"}, name="sama besar"

@@ -12,7 +12,7 @@ import pandas as pd
 
 from judul_lib.checking import batches as columns
 from judul_lib.checking.matches import Matches
-from judul_lib.core.formatting import decimals_to_tell, number
+from judul_lib.core.formatting import distinguishing_decimals, format_number
 from judul_lib.core.settings import ASK, DECISION_THRESHOLD, DIFFERENT, SIMILAR
 from judul_lib.core.texts import page_text
 from judul_lib.figures.tables import Display
@@ -76,7 +76,7 @@ def _chance(decision: Matches) -> str:
     p, threshold = float(decision.probability[0]), decision.threshold
     if threshold == 0:
         return page_text("all_similar")
-    return page_text("probability", p=number(p, decimals_to_tell(p, threshold)))
+    return page_text("probability", p=format_number(p, distinguishing_decimals(p, threshold)))
 
 
 def match_table(query: str, matches: Matches, *, interactive: bool = False) -> Display:
@@ -98,7 +98,7 @@ def match_table(query: str, matches: Matches, *, interactive: bool = False) -> D
     for row, (title, features, p, label) in enumerate(
         zip(matches.titles, matches.features, matches.probability, matches.labels, strict=True)
     ):
-        marked = _marked(title, stems)
+        marked = _highlight_shared(title, stems)
         if interactive:
             hint = escape(page_text("choose"))
             marked = f"<button type='button' class='judul-pilih' title='{hint}'>{marked}</button>"
@@ -123,7 +123,7 @@ def title_pair(left: str, right: str) -> Display:
     """
     items = "".join(
         f"<dt>{escape(page_text(name))}</dt>"
-        f"<dd>{_marked(title, set(preprocess_text(other).split()))}</dd>"
+        f"<dd>{_highlight_shared(title, set(preprocess_text(other).split()))}</dd>"
         for name, title, other in (("title_a", left, right), ("title_b", right, left))
     )
     return Display(f"<dl class='judul-pasangan'>{items}</dl>", f"{left}\n{right}")
@@ -160,14 +160,14 @@ def comparison(
     deciding = {model: matches.decision for model, matches in results.items()}
     for model, match in deciding.items():
         p, label, title = float(match.probability[0]), match.labels[0], match.titles[0]
-        time = number(1000 * seconds[model], 0) if seconds else ""
+        time = format_number(1000 * seconds[model], 0) if seconds else ""
         cell = f"<td class='angka'>{escape(page_text('ms', n=time))}</td>" if seconds else ""
         lines.append(
             f"<tr><th scope='row'>{escape(model)}</th><td>{_chip(label)}</td>"
             f"{_bar_cell(p, match.threshold)}"
             f"<td class='judul-teks'>{_text(title)}</td>{cell}</tr>"
         )
-        plain.append(f"{model}: {label} {number(p)} {title}")
+        plain.append(f"{model}: {label} {format_number(p)} {title}")
     told = _agreement(list(deciding.values()))
     items = "".join(f"<li>{escape(sentence)}</li>" for sentence in told)
     table = f"<table class='judul-tabel'>{head}<tbody>{''.join(lines)}</tbody></table>"
@@ -181,7 +181,7 @@ def _agreement(deciding: Sequence[Matches]) -> list[str]:
     one = labels.pop() if len(labels) == 1 else None
     return [
         page_text("agree", verdict=verdict_title(one)) if one else page_text("disagree"),
-        page_text("difference", d=number(max(chances) - min(chances), 2)),
+        page_text("difference", d=format_number(max(chances) - min(chances), 2)),
         page_text("same_title" if len(closest) == 1 else "other_titles"),
     ]
 
@@ -241,7 +241,7 @@ def _text(title: str) -> str:
     return f"<bdi>{escape(title)}</bdi>"
 
 
-def _marked(title: str, stems: set[str]) -> str:
+def _highlight_shared(title: str, stems: set[str]) -> str:
     pieces = (
         f"<mark>{escape(piece)}</mark>" if is_shared else escape(piece)
         for piece, is_shared in _pieces(title, stems)
@@ -250,13 +250,13 @@ def _marked(title: str, stems: set[str]) -> str:
 
 
 def _value_cell(value: float) -> str:
-    return f"<td class='angka' data-value='{value:.6f}'>{number(value, 2)}</td>"
+    return f"<td class='angka' data-value='{value:.6f}'>{format_number(value, 2)}</td>"
 
 
 def _bar_cell(value: object, threshold: float) -> str:
     if not isinstance(value, float) or value != value:
         return "<td class='angka' data-value='-1'>–</td>"
-    shown = number(value, decimals_to_tell(value, threshold))
+    shown = format_number(value, distinguishing_decimals(value, threshold))
     return (
         f"<td class='angka judul-peluang' data-value='{value:.9f}'>{shown}"
         f"<span class='judul-batang'><span style='width:{100 * value:.1f}%'></span></span></td>"

@@ -24,7 +24,7 @@ RISE, FALL, ASKED, DANGER = "#cf6f5b", "#a9c9dd", "#9a6a00", "#a93226"
 SHADES = [[0.0, "#ffffff"], [0.5, "#8fb3cc"], [1.0, PRIMARY]]
 
 
-class Look(NamedTuple):
+class SeriesStyle(NamedTuple):
     """How one series of a figure is drawn."""
 
     color: str
@@ -47,11 +47,11 @@ class Look(NamedTuple):
         return {"color": self.color, "symbol": self.symbol, "size": size, **more}
 
 
-LOOKS = (
-    Look(PRIMARY, "solid", "circle", ""),
-    Look(ACCENT, "dash", "x", "/"),
-    Look(BLUE, "dot", "square", "."),
-    Look(PURPLE, "dashdot", "diamond", "x"),
+SERIES_STYLES = (
+    SeriesStyle(PRIMARY, "solid", "circle", ""),
+    SeriesStyle(ACCENT, "dash", "x", "/"),
+    SeriesStyle(BLUE, "dot", "square", "."),
+    SeriesStyle(PURPLE, "dashdot", "diamond", "x"),
 )
 """The looks of the series of a figure, in their order."""
 
@@ -116,10 +116,13 @@ def figure_label(figure: Mapping[str, Any]) -> str:
     """
     layout = figure["layout"]
     series = [one.get("name") for one in figure["data"] if one.get("showlegend") is not False]
-    parts = [_plain(layout)]
+    parts = [_title_text(layout)]
     for key, found in (
-        ("figure_across", [_plain(axis) for name, axis in layout.items() if name.startswith("xaxis")]),
-        ("figure_up", [_plain(axis) for name, axis in layout.items() if name.startswith("yaxis")]),
+        (
+            "figure_across",
+            [_title_text(axis) for name, axis in layout.items() if name.startswith("xaxis")],
+        ),
+        ("figure_up", [_title_text(axis) for name, axis in layout.items() if name.startswith("yaxis")]),
         ("figure_series", [_words(name) for name in series if name]),
     ):
         names = list(dict.fromkeys(filter(None, found)))
@@ -128,7 +131,7 @@ def figure_label(figure: Mapping[str, Any]) -> str:
     return ". ".join(filter(None, parts)) + "."
 
 
-def _plain(titled: Mapping[str, Any]) -> str:
+def _title_text(titled: Mapping[str, Any]) -> str:
     """Return the title of a figure or an axis as text."""
     title = titled.get("title") or ""
     return _words(title.get("text") or "" if isinstance(title, Mapping) else title)
@@ -151,7 +154,7 @@ def style(figure: go.Figure, title: str, *, height: int = 400, **layout: Any) ->
         height=height,
         margin={"l": 60, "r": 20, "t": 95, "b": 60},
         font={"family": "system-ui, Segoe UI, Roboto, sans-serif", "size": 13, "color": PRIMARY},
-        colorway=[look.color for look in LOOKS],
+        colorway=[look.color for look in SERIES_STYLES],
         separators=",.",
         hoverlabel={"namelength": -1},
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from judul_lib.core.formatting import number, readable
+from judul_lib.core.formatting import format_label, format_number
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Display:
 def table(
     frame: pd.DataFrame, *, decimals: int = 3, index: bool = True, unbroken: bool = False
 ) -> Display:
-    """Show a data frame, its names as in `READABLE`; every cell is escaped.
+    """Show a data frame, its names as in `LABEL_BY_NAME`; every cell is escaped.
 
     Parameters
     ----------
@@ -40,9 +40,9 @@ def table(
     unbroken : bool
         Keep every cell on one line, aligned to the right, as numbers are.
     """
-    names = [readable(name) for name in frame.index] if index else []
-    columns = [readable(name) for name in frame.columns]
-    rows = [[number(value, decimals) for value in row] for row in frame.itertuples(index=False)]
+    names = [format_label(name) for name in frame.index] if index else []
+    columns = [format_label(name) for name in frame.columns]
+    rows = [[format_number(value, decimals) for value in row] for row in frame.itertuples(index=False)]
     numeric = [unbroken or pd.api.types.is_numeric_dtype(dtype) for dtype in frame.dtypes]
     head = "".join(
         f"<th scope='col'{' class=angka' if is_number else ''}>{escape(name)}</th>"
@@ -76,7 +76,7 @@ def intervals(tables: Mapping[str, pd.DataFrame]) -> Display:
     """
     columns = {
         name: [
-            f"{number(estimate)} ({number(low)} – {number(high)})"
+            f"{format_number(estimate)} ({format_number(low)} – {format_number(high)})"
             for estimate, low, high in frame[["estimate", "low", "high"]].itertuples(index=False)
         ]
         for name, frame in tables.items()
@@ -95,10 +95,10 @@ def summary(facts: Mapping[str, Any], sentence: str = "") -> Display:
         What to make of it; commands stand between backticks.
     """
     items = "".join(
-        f"<div><dt>{escape(name)}</dt><dd>{escape(number(value))}</dd></div>"
+        f"<div><dt>{escape(name)}</dt><dd>{escape(format_number(value))}</dd></div>"
         for name, value in facts.items()
     )
     note = re.sub(r"`([^`]+)`", r"<code>\1</code>", f"<p>{escape(sentence)}</p>") if sentence else ""
-    lines = [f"{name}: {number(value)}" for name, value in facts.items()]
+    lines = [f"{name}: {format_number(value)}" for name, value in facts.items()]
     html = f"<div class='judul-ringkasan'><dl>{items}</dl>{note}</div>"
     return Display(html, "\n".join([*lines, *([sentence] if sentence else [])]))

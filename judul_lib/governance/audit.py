@@ -16,20 +16,20 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from judul_lib.core.clock import now
+from judul_lib.core.clock import utc_now
 from judul_lib.core.errors import LogError
 from judul_lib.core.pseudonyms import secret_key
 from judul_lib.core.storage import file_lock, write_bytes
 from judul_lib.governance.audit_chain import (
-    BEGINNING,
-    Head,
-    canonical,
+    GENESIS_HASH,
+    ChainHead,
+    canonical_json,
     check_hashes,
     check_head,
     check_order,
     is_unkeyed,
     row_hash,
-    sealed,
+    signed_head,
 )
 from judul_lib.usage.database import audit, audit_head, transaction
 
@@ -51,7 +51,7 @@ KEY_VARIABLE = "JUDUL_AUDIT_KEY"
 _ADVISORY_LOCK = 7484
 
 
-def append(
+def append_row(
     engine: sa.Engine,
     folder: Path,
     *,
@@ -59,7 +59,7 @@ def append(
     action: str,
     reason: str,
     details: Mapping[str, Any] | None = None,
-) -> Head:
+) -> ChainHead:
     """Add a row to the trail.
 
     Parameters
@@ -92,22 +92,22 @@ def append(
     >>> from tempfile import TemporaryDirectory
     >>> from judul_lib.usage.database import database_url, opened_database
     >>> with TemporaryDirectory() as name, opened_database(database_url(folder := Path(name))) as engine:
-    ...     head = append(engine, folder, actor="0f", action="retention", reason="90 hari")
+    ...     head = append_row(engine, folder, actor="0f", action="retention", reason="90 hari")
     ...     head.seq, read_head(folder) == head, verify(engine, folder)
     (1, True, [])
     """
     with transaction(engine) as connection:
-        added = add(connection, folder, actor=actor, action=action, reason=reason, details=details)
+        added = add_row(connection, folder, actor=actor, action=action, reason=reason, details=details)
     advance_head(engine, folder)
     return added
 
 
-def trail_key(folder: Path, brought: bytes | None = None) -> bytes:
+def audit_key(folder: Path, backup_key: bytes | None = None) -> bytes:
     """Return the key of the trail: ``JUDUL_AUDIT_KEY``, or a file made on first use.
 
     Parameters
     ----------
-    brought : bytes
+    backup_key : bytes
         Content of such a file in a backup, in the place of the one in the folder.
 
     Raises
@@ -118,10 +118,10 @@ def trail_key(folder: Path, brought: bytes | None = None) -> bytes:
         What is in the file is no key.
     """
     loss = "jejak audit sebelumnya tidak lagi dapat dipastikan"
-    return secret_key(folder / KEY_FILE, KEY_VARIABLE, loss, brought)
+    return secret_key(folder / KEY_FILE, KEY_VARIABLE, loss, backup_key)
 
 
-def add(
+def add_row(
     connection: sa.Connection,
     folder: Path,
     *,
@@ -130,7 +130,7 @@ def add(
     reason: str,
     details: Mapping[str, Any] | None = None,
     key: bytes | None = None,
-) -> Head:
+) -> ChainHead:
     """Add a row within a transaction that does what it tells of; `advance_head` comes after it.
 
     Parameters
@@ -138,7 +138,7 @@ def add(
     folder : path
         The log's.
     key : bytes
-        As `trail_key` returns it by default.
+        As `audit_key` returns it by default.
 
     Raises
     ------
@@ -154,37 +154,37 @@ def add(
     if connection.dialect.name == "postgresql":
         # Held until the transaction ends; SQLite's writers are alone from its beginning.
         connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
-    noted, last = _noted(connection), _last(connection)
+    noted, last = _stored_head(connection), _last(connection)
     if key is None:
         if noted and not _has_key(folder):
             raise LogError(
                 f"Kunci jejak audit tidak ada di {folder}. Salin `log/{KEY_FILE}` dari cadangan ke "
                 f"sana, atau berikan lewat {KEY_VARIABLE}."
             )
-        key = trail_key(folder)
+        key = audit_key(folder)
     is_first = last.seq == 0 or is_unkeyed(_rows(connection, audit.c.seq == last.seq)[0])
     row: dict[str, Any] = {
-        "seq": last.seq + 1, "time": now(), "actor": actor[:64], "action": action, "reason": reason,
-        "details": canonical(dict(details or {})), "previous": last.hash,
+        "seq": last.seq + 1, "time": utc_now(), "actor": actor[:64], "action": action, "reason": reason,
+        "details": canonical_json(dict(details or {})), "previous": last.hash,
     }  # fmt: skip
     row["hash"] = row_hash(row, key)
     connection.execute(audit.insert().values(row))
-    added = sealed(key, row["seq"], row["hash"])
+    added = signed_head(key, row["seq"], row["hash"])
     # A note that the rows contradict, or one that is gone, is evidence until a backup is restored.
     if (noted.seq, noted.hash) == (last.seq, last.hash) if noted else is_first:
-        _note(connection, added)
+        _store_head(connection, added)
     return added
 
 
-def note_anew(connection: sa.Connection, key: bytes) -> None:
+def reset_stored_head(connection: sa.Connection, key: bytes) -> None:
     """Note in the database that the rows that were put there just now are the trail."""
     last = _last(connection)
     connection.execute(audit_head.delete())
     if last.seq:
-        _note(connection, sealed(key, last.seq, last.hash))
+        _store_head(connection, signed_head(key, last.seq, last.hash))
 
 
-def _note(connection: sa.Connection, head: Head) -> None:
+def _store_head(connection: sa.Connection, head: ChainHead) -> None:
     connection.execute(audit_head.delete())
     connection.execute(audit_head.insert().values(seq=head.seq, hash=head.hash, mac=head.mac))
 
@@ -205,9 +205,9 @@ def advance_head(engine: sa.Engine, folder: Path) -> None:
         with transaction(engine, reads_only=True) as connection:
             last = _last(connection)
             rows = _rows(connection, audit.c.seq == known.seq)
-        key = trail_key(folder)
+        key = audit_key(folder)
         if last.seq > known.seq and not check_head(HEAD_FILE, known, rows, key):
-            write_head(folder, sealed(key, last.seq, last.hash))
+            write_head(folder, signed_head(key, last.seq, last.hash))
 
 
 def read_details(text: Any) -> dict[str, Any]:
@@ -223,7 +223,7 @@ def hash_at(connection: sa.Connection, seq: int) -> str | None:
     return connection.execute(sa.select(audit.c.hash).where(audit.c.seq == seq)).scalar()
 
 
-def read_head(folder: Path) -> Head:
+def read_head(folder: Path) -> ChainHead:
     """Return the note on the last row; number 0 where there is none.
 
     A note that cannot be read has a number that no row has.
@@ -231,17 +231,17 @@ def read_head(folder: Path) -> Head:
     try:
         text = (folder / HEAD_FILE).read_text("utf-8")
     except FileNotFoundError:
-        return Head(0, BEGINNING)
+        return ChainHead(0, GENESIS_HASH)
     except (OSError, UnicodeDecodeError):
-        return Head(-1, "")
+        return ChainHead(-1, "")
     try:
         content = json.loads(text)
-        return Head(int(content["seq"]), str(content["hash"]), str(content.get("mac", "")))
+        return ChainHead(int(content["seq"]), str(content["hash"]), str(content.get("mac", "")))
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
-        return Head(-1, "")
+        return ChainHead(-1, "")
 
 
-def write_head(folder: Path, head: Head) -> None:
+def write_head(folder: Path, head: ChainHead) -> None:
     """Write the note on the last row, whole or not at all."""
     content = json.dumps({"seq": head.seq, "hash": head.hash, "mac": head.mac}) + "\n"
     write_bytes(folder / HEAD_FILE, content.encode())
@@ -253,7 +253,7 @@ def verify(engine: sa.Engine, folder: Path) -> list[str]:
     Returns
     -------
     list of str
-        Empty when all is whole; see `unvouched` too.
+        Empty when all is whole; see `describe_unkeyed_rows` too.
 
     Raises
     ------
@@ -263,9 +263,9 @@ def verify(engine: sa.Engine, folder: Path) -> list[str]:
     # The notes first: rows may be added meanwhile, but none of those they count may be gone.
     head = read_head(folder)
     with transaction(engine, reads_only=True) as connection:
-        noted = _noted(connection)
+        noted = _stored_head(connection)
         rows = _rows(connection)
-    key = trail_key(folder) if _has_key(folder) else None
+    key = audit_key(folder) if _has_key(folder) else None
     if not rows and head.seq == 0 and noted is None:
         return [
             "Jejak audit kosong dan ujungnya tidak tercatat, jadi tidak dapat dipastikan apakah ada "
@@ -273,12 +273,12 @@ def verify(engine: sa.Engine, folder: Path) -> list[str]:
         ]
     found = check_order(rows) + check_hashes(rows, key, ACTION_NAMES, was_keyed=bool(noted or head.mac))
     found += check_head(HEAD_FILE, head, rows, key)
-    noted = noted or Head(0, BEGINNING)
+    noted = noted or ChainHead(0, GENESIS_HASH)
     found += check_head(f"Tabel {audit_head.name}", noted, rows, key, is_old=False)
     return list(dict.fromkeys(found))
 
 
-def unvouched(engine: sa.Engine) -> str:
+def describe_unkeyed_rows(engine: sa.Engine) -> str:
     """Return a sentence on the rows from before there was a key, or nothing where there are none."""
     with transaction(engine, reads_only=True) as connection:
         rows = _rows(connection)
@@ -295,15 +295,15 @@ def _has_key(folder: Path) -> bool:
     return bool(os.environ.get(KEY_VARIABLE)) or (folder / KEY_FILE).exists()
 
 
-def _last(connection: sa.Connection) -> Head:
+def _last(connection: sa.Connection) -> ChainHead:
     query = sa.select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1)
     row = connection.execute(query).first()
-    return Head(0, BEGINNING) if row is None else Head(row.seq, str(row.hash))
+    return ChainHead(0, GENESIS_HASH) if row is None else ChainHead(row.seq, str(row.hash))
 
 
-def _noted(connection: sa.Connection) -> Head | None:
+def _stored_head(connection: sa.Connection) -> ChainHead | None:
     row = connection.execute(sa.select(audit_head).order_by(audit_head.c.seq.desc())).first()
-    return None if row is None else Head(row.seq, str(row.hash), str(row.mac))
+    return None if row is None else ChainHead(row.seq, str(row.hash), str(row.mac))
 
 
 def _rows(connection: sa.Connection, *conditions: sa.ColumnElement[bool]) -> list[dict[str, Any]]:

@@ -9,13 +9,13 @@ from typing import Any
 
 from judul_lib.core.storage import sha256_of
 
-BEGINNING = "0" * 64
+GENESIS_HASH = "0" * 64
 """What the first row has in the place of the hash of the one before."""
 Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Head:
+class ChainHead:
     """The last row of a trail.
 
     Attributes
@@ -43,35 +43,36 @@ def row_hash(row: Row, key: bytes | None = None) -> str | None:
         time = row["time"]
         time = time if isinstance(time, datetime) else datetime.fromisoformat(time)
         kept["time"] = time.isoformat(timespec="microseconds")
-        content = canonical(kept).encode()
+        content = canonical_json(kept).encode()
     except (TypeError, ValueError):
         return None
     return sha256_of(content) if key is None else _mac(key, content)
 
 
-def sealed(key: bytes, seq: int, last: str) -> Head:
+def signed_head(key: bytes, seq: int, last: str) -> ChainHead:
     """Return a note on the last row, by whoever has the key.
 
     Examples
     --------
-    >>> sealed(b"k", 3, "0f") == sealed(b"k", 3, "0f"), sealed(b"k", 3, "0f") == sealed(b"j", 3, "0f")
+    >>> head = signed_head(b"k", 3, "0f")
+    >>> head == signed_head(b"k", 3, "0f"), head == signed_head(b"j", 3, "0f")
     (True, False)
     """
-    return Head(seq, last, _mac(key, canonical({"head": last, "seq": seq}).encode()))
+    return ChainHead(seq, last, _mac(key, canonical_json({"head": last, "seq": seq}).encode()))
 
 
 def _mac(key: bytes, content: bytes) -> str:
     return hmac.new(key, content, "sha256").hexdigest()
 
 
-def canonical(content: Mapping[str, Any]) -> str:
+def canonical_json(content: Mapping[str, Any]) -> str:
     """Return the one way in which something is written as JSON."""
     return json.dumps(content, sort_keys=True, separators=(",", ":"))
 
 
 def check_order(rows: Sequence[Row]) -> list[str]:
     """Return a sentence for each row that is missing, moved or not joined to the one before."""
-    found, expected, previous = [], 1, BEGINNING
+    found, expected, previous = [], 1, GENESIS_HASH
     for row in rows:
         seq = row["seq"]
         if seq > expected:
@@ -121,7 +122,7 @@ def check_hashes(
 
 
 def check_head(
-    place: str, head: Head, rows: Sequence[Row], key: bytes | None, *, is_old: bool = True
+    place: str, head: ChainHead, rows: Sequence[Row], key: bytes | None, *, is_old: bool = True
 ) -> list[str]:
     """Compare a note on the last row with the rows.
 
@@ -146,6 +147,6 @@ def check_head(
     row = next((row for row in rows if row["seq"] == head.seq), None)
     if row is None or row["hash"] != head.hash:
         return [f"Baris {head.seq} jejak audit bukan yang tercatat di {place}."]
-    if key is not None and head != sealed(key, head.seq, head.hash) and not is_unkeyed(row):
+    if key is not None and head != signed_head(key, head.seq, head.hash) and not is_unkeyed(row):
         return [f"{place} tidak ditulis dengan kunci jejak audit, jadi ujungnya tidak dapat dipastikan."]
     return []

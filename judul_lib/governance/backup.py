@@ -22,20 +22,20 @@ from typing import Any
 import sqlalchemy as sa
 
 from judul_lib import __version__
-from judul_lib.core.clock import now
+from judul_lib.core.clock import utc_now
 from judul_lib.core.errors import LogError
 from judul_lib.core.pseudonyms import KEY_FILE
 from judul_lib.core.settings import MODEL_TITLES
 from judul_lib.core.storage import (
-    UNFINISHED,
-    clear_killed,
+    TEMPORARY_SUFFIX,
     exclusive_lock,
     files_in,
     recover_folder,
-    require_free,
+    refuse_overwrite,
+    remove_unfinished_writes,
 )
 from judul_lib.governance import audit as trail
-from judul_lib.usage.database import SCHEMA_VERSION, USAGE_TABLES, audit, rows_of, transaction
+from judul_lib.usage.database import SCHEMA_VERSION, USAGE_TABLES, audit, iter_row_dicts, transaction
 from judul_lib.usage.spool import DAMAGED_FILE, SPOOL_FILE
 
 MANIFEST, FORMAT = "manifest.json", 2
@@ -44,10 +44,10 @@ LOG_FILES = (KEY_FILE, SPOOL_FILE, DAMAGED_FILE, trail.HEAD_FILE, trail.KEY_FILE
 LABELS_FOLDER = "labels"
 FOLDERS = (*MODEL_TITLES, "models", LABELS_FOLDER)
 _CHUNK = 1 << 20
-_LARGEST_MANIFEST = _LONGEST_ROW = 1 << 24
-_MOST_TIMES, _ALWAYS = 20, 1 << 25
+_MAX_MANIFEST_BYTES = _MAX_ROW_BYTES = 1 << 24
+_MAX_EXPANSION, _MIN_UNPACKED_LIMIT = 20, 1 << 25
 """How many times its size a backup may unpack to, where that is more than some bytes; ours take 5."""
-_DAMAGES = (
+_DAMAGE_ERRORS = (
     zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, KeyError,
     TypeError, AttributeError, OverflowError,
 )  # fmt: skip
@@ -119,10 +119,10 @@ def backup(
     target.parent.mkdir(parents=True, exist_ok=True)
     refusal = LogError(f"Pencadangan lain sedang menulis {target}. Tunggu sampai selesai, lalu ulangi.")
     with exclusive_lock(target.with_name(f".{target.name}.lock"), refusal):
-        clear_killed(target.parent, escape(target.name))
-        require_free(target, force=force)
+        remove_unfinished_writes(target.parent, escape(target.name))
+        refuse_overwrite(target, force=force)
         manifest, digest = _write_zip(target, models, engine, logs)
-    trail.append(
+    trail.append_row(
         engine, logs, actor=actor, action=trail.BACKUP, reason=reason,
         details={"sha256": digest, "rows": manifest.rows, "folders": manifest.folders},
     )  # fmt: skip
@@ -130,7 +130,7 @@ def backup(
 
 
 def _write_zip(target: Path, models: Path, engine: sa.Engine, logs: Path) -> tuple[Manifest, str]:
-    handle, temporary = tempfile.mkstemp(UNFINISHED, f".{target.name}.", target.parent)
+    handle, temporary = tempfile.mkstemp(TEMPORARY_SUFFIX, f".{target.name}.", target.parent)
     try:
         with os.fdopen(handle, "w+b") as stream:
             with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -165,8 +165,10 @@ def verify_backup(path: Path) -> Manifest:
             manifest = _read_manifest(path, archive)
             for name in sizes:
                 require_safe_name(name)
-            is_told = manifest.format == 1 or manifest.sizes == {n: sizes[n] for n in manifest.hashes}
-            if sorted(archive.namelist()) != sorted({MANIFEST, *manifest.hashes}) or not is_told:
+            sizes_match = manifest.format == 1 or manifest.sizes == {
+                n: sizes[n] for n in manifest.hashes
+            }
+            if sorted(archive.namelist()) != sorted({MANIFEST, *manifest.hashes}) or not sizes_match:
                 raise ValueError(sizes)
             for name, digest in manifest.hashes.items():
                 if _digest(archive, name) != digest:
@@ -174,7 +176,7 @@ def verify_backup(path: Path) -> Manifest:
             for table in TABLES:
                 if sum(1 for _ in read_rows(archive, table)) != manifest.rows[table.name]:
                     raise ValueError(table.name)
-    except _DAMAGES as error:
+    except _DAMAGE_ERRORS as error:
         raise LogError(
             f"Cadangan {path.name} rusak atau bukan cadangan; pakai cadangan lain."
         ) from error
@@ -187,8 +189,8 @@ def _sizes(path: Path, archive: zipfile.ZipFile) -> dict[str, int]:
     if not all(member.compress_type in bounded for member in archive.infolist()):
         raise ValueError("none of ours")
     sizes = {member.filename: member.file_size for member in archive.infolist()}
-    most = max(_ALWAYS, _MOST_TIMES * path.stat().st_size)
-    if sizes[MANIFEST] > _LARGEST_MANIFEST or sum(sizes.values()) > most:
+    most = max(_MIN_UNPACKED_LIMIT, _MAX_EXPANSION * path.stat().st_size)
+    if sizes[MANIFEST] > _MAX_MANIFEST_BYTES or sum(sizes.values()) > most:
         said = "isinya akan jauh lebih besar daripada isi cadangan yang wajar"
         raise LogError(f"Cadangan {path.name} ditolak: {said}. Pakai cadangan lain.")
     return sizes
@@ -246,7 +248,7 @@ def read_rows(archive: zipfile.ZipFile, table: sa.Table) -> Iterator[dict[str, A
     empty = dict.fromkeys(table.c.keys())
     with archive.open(_member(table)) as member:
         stream = io.BufferedReader(member)  # type: ignore[type-var]
-        while line := stream.readline(_LONGEST_ROW):
+        while line := stream.readline(_MAX_ROW_BYTES):
             row = json.loads(line)
             if "time" in row:
                 row["time"] = datetime.fromisoformat(row["time"])
@@ -260,7 +262,7 @@ def _member(table: sa.Table) -> str:
 
 
 def _write(archive: zipfile.ZipFile, models: Path, engine: sa.Engine, logs: Path) -> Manifest:
-    begun, hashes, sizes = now(), {}, {}
+    begun, hashes, sizes = utc_now(), {}, {}
 
     def add(name: str, chunks: Iterable[bytes]) -> None:
         require_safe_name(name)
@@ -305,7 +307,7 @@ def _write_tables(engine: sa.Engine, add: Any) -> dict[str, int]:
 
     def lines(connection: sa.Connection, table: sa.Table) -> Iterator[bytes]:
         query = sa.select(table).order_by(*table.primary_key.columns)
-        for row in rows_of(connection, query):
+        for row in iter_row_dicts(connection, query):
             rows[table.name] += 1
             text = json.dumps(row, ensure_ascii=False, default=datetime.isoformat)
             yield f"{text}\n".encode()

@@ -12,19 +12,19 @@ import sqlalchemy as sa
 
 from judul_lib.checking.loading import find_models
 from judul_lib.checking.registry import METADATA_FILE, STRUCTURED, read_metadata
-from judul_lib.core.clock import now
+from judul_lib.core.clock import utc_now
 from judul_lib.core.config import Config
 from judul_lib.core.errors import JudulError, LogError, describe_os_error
-from judul_lib.core.formatting import number, readable
+from judul_lib.core.formatting import format_label, format_number
 from judul_lib.core.settings import MODEL_TITLES, SEED
 from judul_lib.core.storage import sha256_of
 from judul_lib.governance import audit as trail
 from judul_lib.governance import privacy
 from judul_lib.governance.backup import verify_backup
-from judul_lib.governance.promotions import missing_metadata, without_row
+from judul_lib.governance.promotions import missing_metadata, unaudited_switch
 from judul_lib.structured.model import STRUCTURED_FEATURES
 from judul_lib.usage.database import audit, feedback, predictions, read_table, scores, transaction
-from judul_lib.usage.spool import spooled
+from judul_lib.usage.spool import locked_spool
 
 KEPT_DAYS, BACKUP_DAYS = 90, 7
 """The study's retention period; the age from which a backup is too old (ours)."""
@@ -32,7 +32,7 @@ _TEXTS = {predictions: ("query_text",), scores: ("match_text",), feedback: ("que
 
 
 @dataclass(frozen=True)
-class Check:
+class ChecklistItem:
     """One item of the checklist.
 
     Attributes
@@ -48,9 +48,9 @@ class Check:
     evidence: str
 
 
-def compliance(
+def run_checklist(
     config: Config, engine: sa.Engine, project: Path, backups: Path, *, backup_days: int = BACKUP_DAYS
-) -> list[Check]:
+) -> list[ChecklistItem]:
     """Go through the checklist; an item that cannot be looked at has not passed.
 
     Parameters
@@ -75,21 +75,21 @@ def compliance(
         "Jejak audit utuh": lambda: _trail(config, engine),
         "Cadangan baru dan dapat dipulihkan": lambda: _backup(backups, backup_days),
     }
-    return [_look(name, look) for name, look in looks.items()]
+    return [_run_check(name, look) for name, look in looks.items()]
 
 
-def _look(name: str, look: Callable[[], tuple[bool, str]]) -> Check:
+def _run_check(name: str, look: Callable[[], tuple[bool, str]]) -> ChecklistItem:
     try:
-        return Check(name, *look())
+        return ChecklistItem(name, *look())
     except JudulError as error:
-        return Check(name, False, str(error))
+        return ChecklistItem(name, False, str(error))
     except OSError as error:
-        return Check(name, False, describe_os_error(error))
+        return ChecklistItem(name, False, describe_os_error(error))
 
 
 def _no_text(config: Config, engine: sa.Engine) -> tuple[bool, str]:
     seen = found = 0
-    with spooled(config.logs) as (units, _, _):
+    with locked_spool(config.logs) as (units, _, _):
         waiting = [row for unit in units for rows in unit.values() for row in rows]
     for table, columns in _TEXTS.items():
         rows = read_table(engine, table)
@@ -100,19 +100,20 @@ def _no_text(config: Config, engine: sa.Engine) -> tuple[bool, str]:
     if config.log_text:
         return (
             True,
-            f"log_text = true: teks disimpan dengan sengaja; {number(found)} dari {number(seen)} baris "
+            f"log_text = true: teks disimpan dengan sengaja; {format_number(found)} dari "
+            f"{format_number(seen)} baris "
             "memuatnya.",
         )
-    return not found, f"{number(found)} dari {number(seen)} baris memuat teks."
+    return not found, f"{format_number(found)} dari {format_number(seen)} baris memuat teks."
 
 
 def _retention(config: Config, engine: sa.Engine) -> tuple[bool, str]:
     counts = privacy.retention(engine, config.logs, days=KEPT_DAYS, actor="", dry_run=True)
     n_copies = counts.get(privacy.COPIES, 0)
     old = sum(counts.values()) - n_copies
-    copies = f" dan {number(n_copies)} salinan yang disisihkan" if n_copies else ""
+    copies = f" dan {format_number(n_copies)} salinan yang disisihkan" if n_copies else ""
     advice = " Jalankan `judul govern retention`." if old or n_copies else ""
-    return not advice, f"{number(old)} baris{copies} lebih tua dari {KEPT_DAYS} hari.{advice}"
+    return not advice, f"{format_number(old)} baris{copies} lebih tua dari {KEPT_DAYS} hari.{advice}"
 
 
 def _models(outputs: Path) -> list[Path]:
@@ -227,15 +228,15 @@ def _trail(config: Config, engine: sa.Engine) -> tuple[bool, str]:
     found = trail.verify(engine, config.logs)
     with transaction(engine, reads_only=True) as connection:
         for name in MODEL_TITLES:
-            if switch := without_row(connection, config.models, name):
+            if switch := unaudited_switch(connection, config.models, name):
                 found.append(
                     f"Pemberlakuan versi {switch['version']} dari model {name} belum ada di jejak "
                     "audit; pemberlakuan berikutnya memasukkannya."
                 )
     if found:
         return False, " ".join(found)
-    limits = trail.unvouched(engine)
-    n = number(len(read_table(engine, audit)))
+    limits = trail.describe_unkeyed_rows(engine)
+    n = format_number(len(read_table(engine, audit)))
     return True, f"{n} baris, semuanya tersambung. {limits}".rstrip()
 
 
@@ -250,6 +251,6 @@ def _backup(backups: Path, days: int) -> tuple[bool, str]:
     if newest is None:
         return False, f"Tidak ada cadangan di {backups}. Buat dengan `judul govern backup`."
     manifest = verify_backup(newest)
-    age = (now() - datetime.fromisoformat(manifest.time)).total_seconds() / 86_400
-    content = ", ".join(f"{number(n)} {readable(name)}" for name, n in manifest.rows.items())
+    age = (utc_now() - datetime.fromisoformat(manifest.time)).total_seconds() / 86_400
+    content = ", ".join(f"{format_number(n)} {format_label(name)}" for name, n in manifest.rows.items())
     return age <= days, f"{newest.name}, {max(age, 0):.0f} hari, semua hash cocok ({content})."

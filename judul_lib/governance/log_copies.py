@@ -8,7 +8,13 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from judul_lib.core.errors import LogError
-from judul_lib.usage.database import ASIDE_STAMP, DATABASE_FILE, USAGE_TABLES, audit, transaction
+from judul_lib.usage.database import (
+    DATABASE_FILE,
+    QUARANTINE_TIME_FORMAT,
+    USAGE_TABLES,
+    audit,
+    transaction,
+)
 from judul_lib.usage.spool import DAMAGED_FILE, SPOOL_FILE
 
 _STAMP = r"(?P<stamp>\d{8}_\d{6}_\d{6})"
@@ -110,4 +116,4 @@ def _is_ours(schemas: sa.Inspector, name: str) -> bool:
 def _time(name: str) -> datetime:
     stamped = _STAMPED.fullmatch(name)
     assert stamped is not None
-    return datetime.strptime(stamped["stamp"], ASIDE_STAMP)
+    return datetime.strptime(stamped["stamp"], QUARANTINE_TIME_FORMAT)

@@ -14,10 +14,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from judul_lib.core.clock import now
+from judul_lib.core.clock import utc_now
 from judul_lib.core.errors import LogError
 from judul_lib.core.pseudonyms import HASH_DIGITS, user_id
-from judul_lib.core.sqlite import empty_journal
+from judul_lib.core.sqlite import truncate_wal
 from judul_lib.core.storage import sha256_of
 from judul_lib.governance import audit as trail
 from judul_lib.governance.log_copies import delete_files, delete_schemas, log_copies
@@ -25,30 +25,30 @@ from judul_lib.usage.database import (
     audit,
     events,
     feedback,
+    iter_row_dicts,
     predictions,
     read_table,
-    rows_of,
     scores,
     transaction,
 )
-from judul_lib.usage.spool import DAMAGED_FILE, SPOOL_FILE, Unit, edit_spool
+from judul_lib.usage.spool import DAMAGED_FILE, SPOOL_FILE, TableRows, edit_spool
 
 LAW = "UU No. 27 Tahun 2022 tentang Pelindungan Data Pribadi"
 SPOOL, COPIES = "spool", "copies"
 """Names under which what waits in files, and copies that were set aside, are counted."""
 # A job that runs each day may begin a little later than the day before.
-_SILENCE = timedelta(days=1, hours=1)
-_TIMED = (predictions, feedback, events)
+_MAX_LOG_GAP = timedelta(days=1, hours=1)
+_USER_TABLES = (predictions, feedback, events)
 _TIME = re.compile(r'"time": ?"([0-9T:.-]+)"')
 _USER = re.compile(rf'"user": ?"([0-9a-f]{{{HASH_DIGITS}}})"')
 # Values in one IN clause; PostgreSQL and SQLite both take more.
-_MANY = 500
+_IDS_PER_QUERY = 500
 Counts = Mapping[str, int]
 _Condition = Callable[[sa.Table], sa.ColumnElement[bool]]
 
 
 @dataclass(frozen=True)
-class Forgotten:
+class ErasureResult:
     """What was deleted of a person, and what a query found afterwards.
 
     Attributes
@@ -104,18 +104,18 @@ def retention(
     """
     if days < 1:
         raise LogError("Masa simpan paling sedikit 1 hari. Berikan bilangan bulat yang lebih besar.")
-    limit = now() - timedelta(days=min(days, 100_000))
+    limit = utc_now() - timedelta(days=min(days, 100_000))
     if not (force or dry_run):
         _require_clock(engine)
 
-    def keeps_damaged(line: str) -> bool:
+    def keep_damaged_line(line: str) -> bool:
         times = _TIME.findall(line)
         return not times or max(times) >= limit.isoformat()
 
     copies = [name for name, since in log_copies(engine, folder).items() if since < limit]
     counts, _ = _delete(
         engine, folder, lambda table: table.c.time < limit, lambda row: row["time"] < limit,
-        keeps_damaged, copies=copies, dry_run=dry_run, actor=actor, action=trail.RETENTION,
+        keep_damaged_line, copies=copies, dry_run=dry_run, actor=actor, action=trail.RETENTION,
         reason=reason or f"Masa simpan {days} hari ({LAW})",
         details={"days": days, "before": limit.isoformat()},
     )  # fmt: skip
@@ -124,18 +124,20 @@ def retention(
 
 def _require_clock(engine: sa.Engine) -> None:
     """Refuse a time long after the last row: a clock that is ahead would delete what is young."""
-    newest = [sa.select(sa.func.max(table.c.time).label("time")) for table in (*_TIMED, audit)]
+    newest = [sa.select(sa.func.max(table.c.time).label("time")) for table in (*_USER_TABLES, audit)]
     with transaction(engine, reads_only=True) as connection:
-        times = [row["time"] for query in newest for row in rows_of(connection, query) if row["time"]]
-    last = max(times, default=now())
-    if now() - last > _SILENCE:
+        times = [
+            row["time"] for query in newest for row in iter_row_dicts(connection, query) if row["time"]
+        ]
+    last = max(times, default=utc_now())
+    if utc_now() - last > _MAX_LOG_GAP:
         raise LogError(
             f"Baris log terbaru berasal dari {last:%d-%m-%Y}, sedangkan jam komputer menunjukkan "
-            f"{now():%d-%m-%Y} (UTC). Periksa jamnya (`date`); bila benar, ulangi dengan --force."
+            f"{utc_now():%d-%m-%Y} (UTC). Periksa jamnya (`date`); bila benar, ulangi dengan --force."
         )
 
 
-def forget(engine: sa.Engine, folder: Path, user: str, *, actor: str, reason: str = "") -> Forgotten:
+def forget(engine: sa.Engine, folder: Path, user: str, *, actor: str, reason: str = "") -> ErasureResult:
     """Delete everything of one person, in every table and in the files that wait.
 
     The audit trail keeps the counts and a short hash of the pseudonym, nothing else.
@@ -152,7 +154,7 @@ def forget(engine: sa.Engine, folder: Path, user: str, *, actor: str, reason: st
         reason=reason or f"Permintaan subjek data pribadi ({LAW})",
         details={"user": short_hash(user)},
     )  # fmt: skip
-    return Forgotten(counts, remaining(engine, folder, user, ids), tuple(log_copies(engine, folder)))
+    return ErasureResult(counts, remaining(engine, folder, user, ids), tuple(log_copies(engine, folder)))
 
 
 def remaining(engine: sa.Engine, folder: Path, user: str, ids: list[str] | None = None) -> Counts:
@@ -165,12 +167,12 @@ def remaining(engine: sa.Engine, folder: Path, user: str, ids: list[str] | None 
     """
     counts = {}
     with transaction(engine, reads_only=True) as connection:
-        for table in _TIMED:
+        for table in _USER_TABLES:
             counts[table.name] = _count(connection, table, table.c.user == user)
         theirs = sa.select(predictions.c.id).where(predictions.c.user == user)
         counts[scores.name] = _count(connection, scores, scores.c.prediction_id.in_(theirs))
-        for start in range(0, len(ids or []), _MANY):
-            among = scores.c.prediction_id.in_((ids or [])[start : start + _MANY])
+        for start in range(0, len(ids or []), _IDS_PER_QUERY):
+            among = scores.c.prediction_id.in_((ids or [])[start : start + _IDS_PER_QUERY])
             counts[scores.name] += _count(connection, scores, among)
     units, damaged = _waiting(folder, user)
     return {**counts, SPOOL: sum(map(_size, units)) + len(damaged)}
@@ -187,18 +189,19 @@ def export(engine: sa.Engine, folder: Path, user: str, *, actor: str, reason: st
     user = user_id(user)
     # Files first: what is brought in meanwhile is then there twice, and not missing.
     units, damaged = _waiting(folder, user)
-    tables = {table.name: read_table(engine, table, table.c.user == user) for table in _TIMED}
+    tables = {table.name: read_table(engine, table, table.c.user == user) for table in _USER_TABLES}
     theirs = sa.select(predictions.c.id).where(predictions.c.user == user)
     tables[scores.name] = read_table(engine, scores, scores.c.prediction_id.in_(theirs))
     counts = {name: len(rows) for name, rows in tables.items()}
     counts[SPOOL] = sum(map(_size, units)) + len(damaged)
-    trail.append(
+    trail.append_row(
         engine, folder, actor=actor, action=trail.EXPORT,
         reason=reason or f"Permintaan subjek data pribadi ({LAW})",
         details={"user": short_hash(user), "counts": counts},
     )  # fmt: skip
     content = {
-        "user": user, "time": now(), "law": LAW, "tables": tables, "waiting": units, "damaged": damaged,
+        "user": user, "time": utc_now(), "law": LAW,
+        "tables": tables, "waiting": units, "damaged": damaged,
     }  # fmt: skip
     return json.dumps(content, ensure_ascii=False, indent=2, default=datetime.isoformat) + "\n"
 
@@ -207,7 +210,7 @@ def users(engine: sa.Engine, folder: Path) -> list[str]:
     """Return the pseudonyms that have records, in the tables or in the files that wait."""
     found: set[str] = set()
     with transaction(engine, reads_only=True) as connection:
-        for table in _TIMED:
+        for table in _USER_TABLES:
             known = table.c.user.is_not(None)
             found |= set(connection.execute(sa.select(table.c.user).where(known).distinct()).scalars())
     for name in (SPOOL_FILE, DAMAGED_FILE):
@@ -232,8 +235,8 @@ def _delete(
     engine: sa.Engine,
     folder: Path,
     condition: _Condition,
-    goes: Callable[[Mapping[str, Any]], bool],
-    keeps_damaged: Callable[[str], bool],
+    should_delete: Callable[[Mapping[str, Any]], bool],
+    keep_damaged_line: Callable[[str], bool],
     *,
     dry_run: bool,
     copies: Sequence[str] = (),
@@ -244,15 +247,15 @@ def _delete(
     # Files first: what another process brings in meanwhile is then found in the tables.
     spool = 0
 
-    def edit(unit: Unit) -> Unit:
+    def edit(unit: TableRows) -> TableRows:
         nonlocal spool
-        kept = _without(unit, goes)
+        kept = _remove_rows(unit, should_delete)
         spool += _size(unit) - _size(kept)
         return unit if dry_run else kept
 
     def check(line: str) -> bool:
         nonlocal spool
-        kept = keeps_damaged(line)
+        kept = keep_damaged_line(line)
         spool += not kept
         return kept or dry_run
 
@@ -265,40 +268,40 @@ def _delete(
         edit_spool(folder, edit, check)
         query = sa.select(predictions.c.id).where(condition(predictions))
         ids = list(connection.execute(query).scalars())
-        counts = {table.name: _count(connection, table, condition(table)) for table in _TIMED}
+        counts = {table.name: _count(connection, table, condition(table)) for table in _USER_TABLES}
         counts[scores.name] = _count(connection, scores, scores.c.prediction_id.in_(query))
         counts[SPOOL] = spool
         if copies:
             counts[COPIES] = len(copies)
         if not dry_run:
             connection.execute(scores.delete().where(scores.c.prediction_id.in_(query)))
-            for table in _TIMED:
+            for table in _USER_TABLES:
                 connection.execute(table.delete().where(condition(table)))
-            trail.add(connection, folder, details={**details, "counts": counts}, **noted)
+            trail.add_row(connection, folder, details={**details, "counts": counts}, **noted)
     if not dry_run:
         delete_files(copies)
         trail.advance_head(engine, folder)
-        empty_journal(engine)
+        truncate_wal(engine)
     return counts, ids
 
 
-def _without(unit: Unit, goes: Callable[[Mapping[str, Any]], bool]) -> Unit:
-    gone = {row["id"] for row in unit.get(predictions.name, []) if goes(row)}
+def _remove_rows(unit: TableRows, should_delete: Callable[[Mapping[str, Any]], bool]) -> TableRows:
+    gone = {row["id"] for row in unit.get(predictions.name, []) if should_delete(row)}
     return {
         name: [
             row for row in rows
-            if not (row["prediction_id"] in gone if name == scores.name else goes(row))
+            if not (row["prediction_id"] in gone if name == scores.name else should_delete(row))
         ]
         for name, rows in unit.items()
     }  # fmt: skip
 
 
-def _waiting(folder: Path, user: str) -> tuple[list[Unit], list[str]]:
-    units: list[Unit] = []
+def _waiting(folder: Path, user: str) -> tuple[list[TableRows], list[str]]:
+    units: list[TableRows] = []
     damaged: list[str] = []
 
-    def look(unit: Unit) -> Unit:
-        others = _without(unit, lambda row: row.get("user") == user)
+    def look(unit: TableRows) -> TableRows:
+        others = _remove_rows(unit, lambda row: row.get("user") == user)
         if theirs := {
             name: [row for row in rows if row not in others[name]] for name, rows in unit.items()
         }:
@@ -320,7 +323,7 @@ def _mentions(line: str, user: str) -> bool:
     return user in line or (end is not None and user.startswith(end[1]))
 
 
-def _size(unit: Unit) -> int:
+def _size(unit: TableRows) -> int:
     return sum(map(len, unit.values()))
 
 

@@ -14,19 +14,19 @@ from judul_lib.checking.registry import GOVERNANCE_KEY, METADATA_FILE, read_meta
 from judul_lib.checking.versions import (
     CURRENT_FILE,
     list_versions,
-    locked,
     read_json,
     stored_current,
     verify_version,
     version_folder,
     versions_home,
+    versions_lock,
     write_json,
 )
-from judul_lib.core.clock import now
+from judul_lib.core.clock import utc_now
 from judul_lib.core.errors import LogError, ModelError
 from judul_lib.core.storage import write_bytes
 from judul_lib.governance import audit
-from judul_lib.usage.database import PATIENCE, opened_database, transaction
+from judul_lib.usage.database import COMMAND_LOCK_WAIT, opened_database, transaction
 from judul_lib.usage.database import audit as table
 
 HISTORY_FILE = "history.json"
@@ -41,7 +41,7 @@ REQUIRED = (
 _GOVERNANCE = ("approver", "reason", "deployed", "next_review")
 _SWITCH = ("action", "version", *_GOVERNANCE)
 _NOTHING: tuple[Any, ...] = (None, "", [], {})
-Noting = Callable[[Mapping[str, Any]], AbstractContextManager[object]]
+Recorder = Callable[[Mapping[str, Any]], AbstractContextManager[object]]
 
 
 def missing_metadata(metadata: Mapping[str, Any], *, is_promoted: bool = False) -> list[str]:
@@ -54,8 +54,8 @@ def missing_metadata(metadata: Mapping[str, Any], *, is_promoted: bool = False) 
     """
     governance = tuple(f"{GOVERNANCE_KEY}.{key}" for key in _GOVERNANCE)
     wanted = REQUIRED + (governance if is_promoted else ())
-    there = {key: _at(metadata, key) not in _NOTHING for key in wanted}
-    files, sizes = (mapping(metadata.get(key)) for key in ("files", "sizes"))
+    there = {key: _nested_value(metadata, key) not in _NOTHING for key in wanted}
+    files, sizes = (as_mapping(metadata.get(key)) for key in ("files", "sizes"))
     there |= {
         "files": bool(files) and all(files.values()),
         "sizes": bool(files) and all(isinstance(sizes.get(file), int) for file in files),
@@ -72,17 +72,17 @@ def metrics_of(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
     >>> metrics_of({"metrics": {"f1": 0.9}}), metrics_of({"metrics": "none"})
     ({'f1': 0.9}, {})
     """
-    return mapping(metadata.get("metrics") or metadata.get("evaluation"))
+    return as_mapping(metadata.get("metrics") or metadata.get("evaluation"))
 
 
-def _at(metadata: Mapping[str, Any], path: str) -> Any:
+def _nested_value(metadata: Mapping[str, Any], path: str) -> Any:
     value: Any = metadata
     for key in path.split("."):
-        value = mapping(value).get(key)
+        value = as_mapping(value).get(key)
     return value
 
 
-def mapping(value: Any) -> Mapping[str, Any]:
+def as_mapping(value: Any) -> Mapping[str, Any]:
     """Return a part of metadata that should be a mapping, or an empty one: anybody can edit them."""
     return value if isinstance(value, Mapping) else {}
 
@@ -94,13 +94,13 @@ def promote(
     *,
     reason: str,
     approver: str,
-    noting: Noting = nullcontext,
+    recording: Recorder = nullcontext,
 ) -> dict[str, Any]:
     """Make a version the one that answers.
 
     Parameters
     ----------
-    noting : callable
+    recording : callable
         Takes what is returned, and gives a context in which the switch takes
         place: if that fails on the way in, nothing is switched, and on the way
         out, it is switched back.
@@ -117,11 +117,11 @@ def promote(
         There is no such version, it is current already, its hashes do not
         hold, its metadata are incomplete, or reason or approver is blank.
     """
-    return _switch(outputs, name, version, "promote", reason, approver, noting)
+    return _switch(outputs, name, version, "promote", reason, approver, recording)
 
 
 def rollback(
-    outputs: str | Path, name: str, *, reason: str, approver: str, noting: Noting = nullcontext
+    outputs: str | Path, name: str, *, reason: str, approver: str, recording: Recorder = nullcontext
 ) -> dict[str, Any]:
     """Make the version current again that was so before this one; see `promote`.
 
@@ -130,7 +130,7 @@ def rollback(
     ModelError
         There was none before, or as in `promote`.
     """
-    return _switch(outputs, name, None, "rollback", reason, approver, noting)
+    return _switch(outputs, name, None, "rollback", reason, approver, recording)
 
 
 def history(outputs: str | Path, name: str) -> list[dict[str, Any]]:
@@ -145,7 +145,7 @@ def history(outputs: str | Path, name: str) -> list[dict[str, Any]]:
 
 def _entries(home: Path) -> list[dict[str, Any]]:
     def is_switch(entry: Any) -> bool:
-        told = mapping(entry)
+        told = as_mapping(entry)
         is_after = isinstance(told.get("previous", 0), str | None)
         return is_after and all(isinstance(told.get(key), str) for key in _SWITCH)
 
@@ -169,16 +169,16 @@ def _switch(
     action: str,
     reason: str,
     approver: str,
-    noting: Noting,
+    recording: Recorder,
 ) -> dict[str, Any]:
     if not reason.strip() or not approver.strip():
         raise ModelError("Alasan dan penyetuju harus disebut; keduanya dicatat bersama versi itu.")
     home = versions_home(outputs, name)
     if not home.is_dir():
         raise ModelError(f"Belum ada versi model {name} di {home}. Buat dengan `judul retrain`.")
-    with locked(home):
+    with versions_lock(home):
         past, current = history(outputs, name), stored_current(home)
-        version = _before(past, name) if version is None else version
+        version = _previous_version(past, name) if version is None else version
         metadata = verify_version(outputs, name, version)
         if missing := missing_metadata(metadata):
             raise ModelError(
@@ -187,25 +187,25 @@ def _switch(
             )
         if version == current:
             raise ModelError(f"Versi {version} dari model {name} sudah berlaku.")
-        time = now().replace(tzinfo=UTC)
+        time = utc_now().replace(tzinfo=UTC)
         entry = {
             "action": action, "version": version, "previous": current,
             "approver": approver.strip(), "reason": reason.strip(),
             "deployed": time.isoformat(timespec="seconds"),
             "next_review": (time + timedelta(days=REVIEW_DAYS)).date().isoformat(),
         }  # fmt: skip
-        _forget_killed(home, past)
+        _undo_interrupted_switch(home, past)
         files = home / HISTORY_FILE, home / version / METADATA_FILE, home / CURRENT_FILE
-        with _put_back_on_failure(*files), noting(entry):
+        with _restore_files_on_failure(*files), recording(entry):
             # `current` last: a process that dies before that has changed nothing of what answers.
             write_json(home / HISTORY_FILE, [*past, entry])
-            _govern(home / version, [*past, entry])
+            _write_governance(home / version, [*past, entry])
             write_bytes(home / CURRENT_FILE, f"{version}\n".encode())
     return entry
 
 
 @contextmanager
-def _put_back_on_failure(*paths: Path) -> Iterator[None]:
+def _restore_files_on_failure(*paths: Path) -> Iterator[None]:
     """Give files what they held before a block that fails, the last one first."""
     before = {path: path.read_bytes() if path.exists() else None for path in paths}
     try:
@@ -219,15 +219,15 @@ def _put_back_on_failure(*paths: Path) -> Iterator[None]:
         raise
 
 
-def _forget_killed(home: Path, past: Sequence[dict[str, Any]]) -> None:
+def _undo_interrupted_switch(home: Path, past: Sequence[dict[str, Any]]) -> None:
     """Take out of the metadata what a switch that was killed before it took place wrote there."""
     entries = _entries(home)
     if len(entries) > len(past):
         with suppress(ModelError):  # That version may be gone by now.
-            _govern(home / entries[-1]["version"], past)
+            _write_governance(home / entries[-1]["version"], past)
 
 
-def _govern(folder: Path, entries: Sequence[dict[str, Any]]) -> None:
+def _write_governance(folder: Path, entries: Sequence[dict[str, Any]]) -> None:
     """Write in the metadata of a version what was last decided about it."""
     metadata, last = read_metadata(folder), _last(entries, folder.name)
     metadata.pop(GOVERNANCE_KEY, None)
@@ -236,7 +236,7 @@ def _govern(folder: Path, entries: Sequence[dict[str, Any]]) -> None:
     write_json(folder / METADATA_FILE, metadata)
 
 
-def _before(past: list[dict[str, Any]], name: str) -> str:
+def _previous_version(past: list[dict[str, Any]], name: str) -> str:
     """Return the version under the current one: a promotion puts one on top, a rollback takes it off."""
     pile: list[str] = []
     for entry in past:
@@ -257,7 +257,7 @@ _UNKNOWN = "tidak diketahui"
 
 
 @dataclass(frozen=True)
-class Trail:
+class AuditWriter:
     """The audit trail, as somebody who works here writes it.
 
     Attributes
@@ -278,7 +278,7 @@ class Trail:
     warn: Callable[[str], None] = lambda sentence: None
 
     @contextmanager
-    def noting(self, action: str, *, reason: str, details: Mapping[str, Any]) -> Iterator[None]:
+    def recording(self, action: str, *, reason: str, details: Mapping[str, Any]) -> Iterator[None]:
         """Add a row to the trail, unless the block fails.
 
         Raises
@@ -287,7 +287,7 @@ class Trail:
             The database cannot be used, or there is no reason.
         """
         with self.transaction() as connection:
-            audit.add(
+            audit.add_row(
                 connection, self.folder, actor=self.actor, action=action, reason=reason, details=details
             )
             yield
@@ -295,7 +295,7 @@ class Trail:
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
         """Give a transaction for several rows."""
-        with opened_database(self.url, warn=self.warn, lock_wait=PATIENCE) as engine:
+        with opened_database(self.url, warn=self.warn, lock_wait=COMMAND_LOCK_WAIT) as engine:
             with transaction(engine) as connection:
                 yield connection
             try:
@@ -305,7 +305,7 @@ class Trail:
 
 
 def promote_with_audit(
-    trail: Trail, outputs: Path, name: str, version: str, *, reason: str, approver: str
+    trail: AuditWriter, outputs: Path, name: str, version: str, *, reason: str, approver: str
 ) -> dict[str, Any]:
     """Promote a version and note it; see `promote`.
 
@@ -316,19 +316,19 @@ def promote_with_audit(
     ModelError
         As in `promote`; nothing is noted then.
     """
-    noting = partial(_noting, trail, outputs, name)
-    return promote(outputs, name, version, reason=reason, approver=approver, noting=noting)
+    recording = partial(_recording, trail, outputs, name)
+    return promote(outputs, name, version, reason=reason, approver=approver, recording=recording)
 
 
 def rollback_with_audit(
-    trail: Trail, outputs: Path, name: str, *, reason: str, approver: str
+    trail: AuditWriter, outputs: Path, name: str, *, reason: str, approver: str
 ) -> dict[str, Any]:
     """Roll back and note it; see `promote_with_audit`."""
-    noting = partial(_noting, trail, outputs, name)
-    return rollback(outputs, name, reason=reason, approver=approver, noting=noting)
+    recording = partial(_recording, trail, outputs, name)
+    return rollback(outputs, name, reason=reason, approver=approver, recording=recording)
 
 
-def without_row(connection: sa.Connection, outputs: Path, name: str) -> dict[str, Any] | None:
+def unaudited_switch(connection: sa.Connection, outputs: Path, name: str) -> dict[str, Any] | None:
     """Return the last switch of a model if the audit trail does not tell of it, or None."""
     past = history(outputs, name)
     if not past:
@@ -340,11 +340,11 @@ def without_row(connection: sa.Connection, outputs: Path, name: str) -> dict[str
 
 
 @contextmanager
-def _noting(trail: Trail, outputs: Path, name: str, entry: Mapping[str, Any]) -> Iterator[None]:
+def _recording(trail: AuditWriter, outputs: Path, name: str, entry: Mapping[str, Any]) -> Iterator[None]:
     with trail.transaction() as connection:
-        if late := without_row(connection, outputs, name):
-            audit.add(connection, trail.folder, actor=_UNKNOWN, **_row(outputs, name, late))
-        audit.add(connection, trail.folder, actor=trail.actor, **_row(outputs, name, entry))
+        if late := unaudited_switch(connection, outputs, name):
+            audit.add_row(connection, trail.folder, actor=_UNKNOWN, **_row(outputs, name, late))
+        audit.add_row(connection, trail.folder, actor=trail.actor, **_row(outputs, name, entry))
         yield
 
 

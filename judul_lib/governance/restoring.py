@@ -16,7 +16,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from judul_lib.core.clock import now
+from judul_lib.core.clock import utc_now
 from judul_lib.core.errors import LogError
 from judul_lib.core.pseudonyms import KEY_FILE
 from judul_lib.core.storage import files_in, recover_folder, replace_folder
@@ -24,8 +24,8 @@ from judul_lib.governance import audit as trail
 from judul_lib.governance.backup import LOG_FILES, TABLES, Manifest, read_rows, verify_backup
 from judul_lib.governance.privacy import forget, short_hash, users
 from judul_lib.usage.database import (
-    ASIDE_STAMP,
-    PATIENCE,
+    COMMAND_LOCK_WAIT,
+    QUARANTINE_TIME_FORMAT,
     audit,
     opened_database,
     read_table,
@@ -37,7 +37,7 @@ _AGAIN = "Sudah dihapus setelah cadangan dibuat, jadi dihapus lagi setelah pemul
 
 
 @dataclass(frozen=True)
-class Restored:
+class RestoreResult:
     """What was put back.
 
     Attributes
@@ -72,7 +72,7 @@ def restore(
     reason: str,
     force: bool = False,
     warn: Callable[[str], None] = lambda sentence: None,
-) -> Restored:
+) -> RestoreResult:
     """Put back the log, its key, the labels and the models of a backup.
 
     An audit trail that goes on from the backup's is kept, so that none of it is
@@ -98,10 +98,10 @@ def restore(
         Nothing is changed then.
     """
     manifest = verify_backup(path)
-    stamp = f"{now():{ASIDE_STAMP}}"
+    stamp = f"{utc_now():{QUARANTINE_TIME_FORMAT}}"
     models.mkdir(parents=True, exist_ok=True)
     logs.mkdir(parents=True, exist_ok=True)
-    with opened_database(url, warn=warn, lock_wait=PATIENCE) as engine:
+    with opened_database(url, warn=warn, lock_wait=COMMAND_LOCK_WAIT) as engine:
         with (
             zipfile.ZipFile(path) as archive,
             tempfile.TemporaryDirectory(dir=models, prefix=".pemulihan.") as staging,
@@ -110,14 +110,14 @@ def restore(
             _unpack(archive, manifest, "outputs", Path(staging))
             _unpack(archive, manifest, "log", Path(log_staging))
             key_file = Path(log_staging) / trail.KEY_FILE
-            brought = key_file.read_bytes() if key_file.exists() else None
+            backup_key = key_file.read_bytes() if key_file.exists() else None
             details = {"sha256": _digest(path), "time": manifest.time}
-            aside, keeps_trail = _replace_rows(
-                engine, archive, logs, stamp, brought, force=force, actor=actor, reason=reason,
+            aside, keeps_audit_rows = _replace_rows(
+                engine, archive, logs, stamp, backup_key, force=force, actor=actor, reason=reason,
                 details=details,
             )  # fmt: skip
-            kept = {trail.HEAD_FILE} if keeps_trail else set()
-            if brought is None or (keeps_trail and (logs / trail.KEY_FILE).exists()):
+            kept = {trail.HEAD_FILE} if keeps_audit_rows else set()
+            if backup_key is None or (keeps_audit_rows and (logs / trail.KEY_FILE).exists()):
                 kept.add(trail.KEY_FILE)
             files = [file for file in LOG_FILES if file not in kept]
             aside += _replace_files(logs, Path(log_staging), files, stamp)
@@ -131,14 +131,14 @@ def restore(
                     versions = _new_versions(others, manifest)
                 replace_folder(Path(staging) / name, models / name)
         trail.advance_head(engine, logs)
-        forgotten = _forgotten(engine, logs)
+        forgotten = _users_to_forget_again(engine, logs)
         for user in forgotten:
             forget(engine, logs, user, actor=actor, reason=_AGAIN)
     has_key = f"log/{KEY_FILE}" in manifest.hashes
-    return Restored(manifest, aside, versions, has_key, len(forgotten))
+    return RestoreResult(manifest, aside, versions, has_key, len(forgotten))
 
 
-def _forgotten(engine: sa.Engine, logs: Path) -> list[str]:
+def _users_to_forget_again(engine: sa.Engine, logs: Path) -> list[str]:
     """Return who has records, although the audit trail says that they were forgotten before now.
 
     Somebody who came back after being forgotten has only records that are
@@ -192,7 +192,7 @@ def _replace_rows(
     archive: zipfile.ZipFile,
     logs: Path,
     stamp: str,
-    brought: bytes | None,
+    backup_key: bytes | None,
     *,
     force: bool,
     details: Mapping[str, object],
@@ -204,7 +204,7 @@ def _replace_rows(
     -------
     aside : list of str
         Name of the copy of what was there.
-    keeps_trail : bool
+    keeps_audit_rows : bool
         Whether the audit trail that was there goes on from the backup's.
     """
     aside: list[str] = []
@@ -218,13 +218,13 @@ def _replace_rows(
                     "Log di sini tidak kosong, jadi tidak ditimpa. Dengan --force, isinya disimpan "
                     "di sampingnya lalu diganti."
                 )
-            aside = [_keep_aside(engine, connection, stamp)]
+            aside = [_copy_existing_rows(engine, connection, stamp)]
         last = max(((row["seq"], row["hash"]) for row in read_rows(archive, audit)), default=(0, ""))
-        keeps_trail = _has_rows(connection, audit) and (
+        keeps_audit_rows = _has_rows(connection, audit) and (
             last[0] == 0 or trail.hash_at(connection, last[0]) == last[1]
         )
         for table in TABLES:
-            if table is audit and keeps_trail:
+            if table is audit and keeps_audit_rows:
                 continue
             connection.execute(table.delete())
             rows = read_rows(archive, table)
@@ -232,18 +232,18 @@ def _replace_rows(
                 _insert(connection, table, some)
         head = trail.read_head(logs)
         before = {"seq": head.seq, "hash": head.hash}
-        is_kept = keeps_trail and (logs / trail.KEY_FILE).exists()
-        key = trail.trail_key(logs, None if is_kept else brought)
-        if not keeps_trail:
-            trail.note_anew(connection, key)
-        trail.add(
+        is_kept = keeps_audit_rows and (logs / trail.KEY_FILE).exists()
+        key = trail.audit_key(logs, None if is_kept else backup_key)
+        if not keeps_audit_rows:
+            trail.reset_stored_head(connection, key)
+        trail.add_row(
             connection, logs, key=key, action=trail.RESTORE,
             details={
                 **details, "aside": aside, "head_before": before, "trail_of_backup": last[0],
             },
             **noted,
         )  # fmt: skip
-    return aside, keeps_trail
+    return aside, keeps_audit_rows
 
 
 def _insert(connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
@@ -263,7 +263,7 @@ def _has_rows(connection: sa.Connection, *tables: sa.Table) -> bool:
     )
 
 
-def _keep_aside(engine: sa.Engine, connection: sa.Connection, stamp: str) -> str:
+def _copy_existing_rows(engine: sa.Engine, connection: sa.Connection, stamp: str) -> str:
     """Copy the rows that are there; nobody else writes meanwhile."""
     if engine.dialect.name == "sqlite":
         path = Path(str(engine.url.database))

@@ -2,7 +2,7 @@
 
 Both stand in ``calendar.toml`` and ``playbook.toml`` beside this module. Whether a review
 was done is seen, not asked: by the audit trail, the newest backup, the promotion of the
-versions in use. What leaves no trace of its own is ticked off in the audit trail (`tick`).
+versions in use. What leaves no trace of its own is ticked off in the audit trail (`mark_reviewed`).
 """
 
 import json
@@ -36,7 +36,7 @@ BREACH_NOTICE = "3 × 24 jam"
 """Within what a failure to protect personal data is told in writing (Law No. 27 of 2022, article 46)."""
 
 
-_Trace = tuple[date, date, str]
+_Completion = tuple[date, date, str]
 """That something was done: on which day, until when that suffices, and where it is seen."""
 
 
@@ -67,9 +67,9 @@ class Incident:
     resolved_when: str
 
     @property
-    def within(self) -> str:
+    def response_deadline(self) -> str:
         """How soon somebody has to look at it."""
-        return INCIDENT_LEVELS[self.level].within
+        return INCIDENT_LEVELS[self.level].response_deadline
 
 
 @cache
@@ -101,17 +101,17 @@ def playbook() -> Mapping[str, Incident]:
 
 
 @dataclass(frozen=True)
-class Due:
+class ReviewStatus:
     """When the review of this name was last done, and until which day it is to be done again.
 
-    `overdue` counts the days since then, 0 when there is time left; `evidence` says where
+    `days_overdue` counts the days since then, 0 when there is time left; `evidence` says where
     that is seen. Days are local.
     """
 
     name: str
     last: date | None
-    by: date
-    overdue: int
+    due_date: date
+    days_overdue: int
     evidence: str
     today: date
 
@@ -123,19 +123,19 @@ class Due:
     @property
     def is_due(self) -> bool:
         """Whether it is to be done by today, or never was."""
-        return self.by <= self.today or self.last is None
+        return self.due_date <= self.today or self.last is None
 
     @property
     def status(self) -> str:
         """``terlambat``, ``belum pernah``, ``hari ini`` or ``nanti``."""
-        if self.overdue:
+        if self.days_overdue:
             return LATE
         if self.last is None:
             return NEVER
-        return TODAY if self.by == self.today else LATER
+        return TODAY if self.due_date == self.today else LATER
 
 
-def due(config: Config, engine: sa.Engine, now: datetime) -> list[Due]:
+def review_statuses(config: Config, engine: sa.Engine, now: datetime) -> list[ReviewStatus]:
     """Return each review with the day on which it was last done, and when it is due.
 
     What was never done has a whole period from the first record of the installation on;
@@ -161,9 +161,9 @@ def due(config: Config, engine: sa.Engine, now: datetime) -> list[Due]:
     >>> from judul_lib.usage.database import open_database, sqlite_url
     >>> with TemporaryDirectory() as folder:
     ...     engine = open_database(sqlite_url(Path(folder)))
-    ...     found = due(Config(models=Path(folder)), engine, datetime(2026, 6, 30))
+    ...     found = review_statuses(Config(models=Path(folder)), engine, datetime(2026, 6, 30))
     ...     engine.dispose()
-    >>> found[0].name, str(found[0].by)
+    >>> found[0].name, str(found[0].due_date)
     ('peringatan', '2026-07-01')
     """
     today = _day(now)
@@ -171,18 +171,18 @@ def due(config: Config, engine: sa.Engine, now: datetime) -> list[Due]:
     start = _first_day(engine, rows, today)
     found = []
     for name, review in reviews().items():
-        traces, notes = _traces(config, rows, name)
+        traces, notes = _completions(config, rows, name)
         past = [trace for trace in traces if trace[0] <= today]
         if n_future := len(traces) - len(past):
             notes.append(f"{n_future} jejak bertanggal di masa depan tidak dihitung; periksa jam mesin.")
         never = (None, start + timedelta(days=review.days), "Belum ada jejaknya.")
         last, by, seen = max(past, key=lambda trace: trace[:2], default=never)
-        overdue = max((today - by).days, 0)
-        found.append(Due(name, last, by, overdue, " ".join([seen, *notes]), today))
+        days_overdue = max((today - by).days, 0)
+        found.append(ReviewStatus(name, last, by, days_overdue, " ".join([seen, *notes]), today))
     return found
 
 
-def tick(engine: sa.Engine, folder: Path, name: str, *, actor: str, reason: str) -> None:
+def mark_reviewed(engine: sa.Engine, folder: Path, name: str, *, actor: str, reason: str) -> None:
     """Write in the audit trail that something was reviewed.
 
     Raises
@@ -193,14 +193,14 @@ def tick(engine: sa.Engine, folder: Path, name: str, *, actor: str, reason: str)
     Examples
     --------
     >>> engine = sa.create_engine("sqlite://")
-    >>> tick(engine, Path("logs"), "cadangan", actor="a", reason="b")  # doctest: +ELLIPSIS
+    >>> mark_reviewed(engine, Path("logs"), "cadangan", actor="a", reason="b")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     judul_lib.core.errors.LogError: 'cadangan' tidak dapat ditandai. Pilih: peringatan...
     """
     known = [key for key, review in reviews().items() if review.can_be_ticked]
     if name not in known:
         raise LogError(f"'{name}' tidak dapat ditandai. Pilih: {', '.join(known)}.")
-    trail.append(
+    trail.append_row(
         engine, folder, actor=actor, action=trail.REVIEW, reason=reason, details={"review": name}
     )
 
@@ -209,11 +209,13 @@ def _read(file: str) -> dict[str, Any]:
     return tomllib.loads(Path(__file__).with_name(file).read_text(encoding="utf-8"))
 
 
-def _traces(config: Config, rows: list[dict[str, Any]], name: str) -> tuple[list[_Trace], list[str]]:
+def _completions(
+    config: Config, rows: list[dict[str, Any]], name: str
+) -> tuple[list[_Completion], list[str]]:
     """Return every trace of a review, and a sentence for each that cannot be read."""
     review = reviews()[name]
     period = timedelta(days=review.days)
-    traces: list[_Trace] = []
+    traces: list[_Completion] = []
     notes = []
     for row in rows:
         if row["action"] in review.actions or (review.can_be_ticked and _ticked_review(row) == name):
@@ -234,7 +236,7 @@ def _traces(config: Config, rows: list[dict[str, Any]], name: str) -> tuple[list
     return traces, notes
 
 
-def _promotions(models: Path) -> list[_Trace]:
+def _promotions(models: Path) -> list[_Completion]:
     """Return the promotion of the version in use that is to be looked at first, if there is one."""
     traces = []
     for name in MODEL_TITLES:

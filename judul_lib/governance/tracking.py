@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from judul_lib.checking.registry import METADATA_FILE, read_metadata, version_of
 from judul_lib.checking.versions import (
-    candidate,
+    candidate_metadata,
     current_version,
     list_versions,
     verified_version,
@@ -43,7 +43,7 @@ _PARAMS = "type features n_terms hyperparameters tfidf dataset corpus pairs labe
 
 
 @dataclass(frozen=True)
-class _Found:
+class _StoredVersion:
     """A version, when it was made, and where it lies."""
 
     version: str
@@ -52,7 +52,7 @@ class _Found:
 
 
 @dataclass(frozen=True)
-class Mirrored:
+class MirrorResult:
     """What MLflow knows of a model by now.
 
     Attributes
@@ -62,7 +62,7 @@ class Mirrored:
     n_versions : int
         All that are registered.
     aliases : mapping of str to str
-        ``current``, the version that answers, and ``candidate``, the newest
+        ``current``, the version that answers, and ``candidate_metadata``, the newest
         made since that was never promoted; those that there are.
     notes : list of str
         Why a version is not registered, in Indonesian.
@@ -74,7 +74,7 @@ class Mirrored:
     notes: list[str]
 
 
-def follow(config: "Config", name: str, warn: Callable[[str], None]) -> None:
+def mirror_if_enabled(config: "Config", name: str, warn: Callable[[str], None]) -> None:
     """Mirror a model where the settings say so; what goes wrong is told and stops nothing."""
     if not config.mlflow:
         return
@@ -86,7 +86,7 @@ def follow(config: "Config", name: str, warn: Callable[[str], None]) -> None:
         warn(f"Catatan: {note}")
 
 
-def mirror(outputs: str | Path, name: str) -> Mirrored:
+def mirror(outputs: str | Path, name: str) -> MirrorResult:
     """Bring the versions of a model, and which one answers, into MLflow.
 
     The model in ``outputs/<name>`` is among them where it answers or is newer
@@ -101,10 +101,10 @@ def mirror(outputs: str | Path, name: str) -> Mirrored:
     """
     found, notes = _versions(Path(outputs), name)
     if not found:
-        return Mirrored([], 0, {}, notes)
+        return MirrorResult([], 0, {}, notes)
     aliases = _aliases(Path(outputs), name, found)
     new = []
-    with _opened(Path(outputs) / TRACKING_FOLDER) as client:
+    with _open_client(Path(outputs) / TRACKING_FOLDER) as client:
         known = _registered(client, name)
         for one in found:
             if one.version in known:
@@ -121,7 +121,7 @@ def mirror(outputs: str | Path, name: str) -> Mirrored:
                 client.delete_registered_model_alias(name, alias)
         for alias, version in aliases.items():
             client.set_registered_model_alias(name, alias, known[version])
-    return Mirrored(new, len(known), aliases, notes)
+    return MirrorResult(new, len(known), aliases, notes)
 
 
 def run_params(metadata: Mapping[str, Any]) -> dict[str, str]:
@@ -163,11 +163,13 @@ def _flat(values: Mapping[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def _versions(outputs: Path, name: str) -> tuple[list[_Found], list[str]]:
+def _versions(outputs: Path, name: str) -> tuple[list[_StoredVersion], list[str]]:
     """Return the versions there are, oldest first, and what is wrong with others."""
     folders = {version_folder(outputs, name, version) for version in list_versions(outputs, name)}
     own = outputs / name
-    answers_or_waits = current_version(outputs, name) is None or candidate(outputs, name) is not None
+    answers_or_waits = (
+        current_version(outputs, name) is None or candidate_metadata(outputs, name) is not None
+    )
     if answers_or_waits and (own / METADATA_FILE).is_file():
         folders.add(own)
     found, notes = [], []
@@ -178,11 +180,11 @@ def _versions(outputs: Path, name: str) -> tuple[list[_Found], list[str]]:
             notes.append(str(error))
         else:
             version = version_of(metadata) if folder == own else folder.name
-            found.append(_Found(version, str(metadata.get("created", "")), folder))
+            found.append(_StoredVersion(version, str(metadata.get("created", "")), folder))
     return sorted(found, key=lambda one: one.created), notes
 
 
-def _aliases(outputs: Path, name: str, found: Iterable[_Found]) -> dict[str, str]:
+def _aliases(outputs: Path, name: str, found: Iterable[_StoredVersion]) -> dict[str, str]:
     current = current_version(outputs, name)
     if current is None:
         current = next((one.version for one in found if one.folder == outputs / name), None)
@@ -196,7 +198,7 @@ def _aliases(outputs: Path, name: str, found: Iterable[_Found]) -> dict[str, str
 
 
 @contextmanager
-def _opened(folder: Path) -> "Iterator[MlflowClient]":
+def _open_client(folder: Path) -> "Iterator[MlflowClient]":
     """Give a client of the store in a folder, which is made if it is not there."""
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
@@ -232,7 +234,7 @@ def _registered(client: "MlflowClient", name: str) -> dict[str, str]:
     return {row.tags[VERSION_TAG]: row.version for row in rows if VERSION_TAG in row.tags}
 
 
-def _register(client: "MlflowClient", name: str, one: _Found, folder: Path) -> str:
+def _register(client: "MlflowClient", name: str, one: _StoredVersion, folder: Path) -> str:
     """Record a version as a run, register it, and return its number."""
     from mlflow.entities import Metric, Param
 

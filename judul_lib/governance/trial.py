@@ -14,10 +14,10 @@ from judul_lib.usage.database import (
     DATABASE_FILE,
     DATABASE_VARIABLE,
     audit_head,
+    database_error,
     opened_database,
     read_table,
     sqlite_url,
-    unreachable,
 )
 
 
@@ -73,7 +73,7 @@ def _copy_file(path: Path, target: Path) -> None:
         ):
             source.backup(copy)
     except sqlite3.DatabaseError as error:
-        raise unreachable(error) from error
+        raise database_error(error) from error
 
 
 def _copy_tables(source_url: str, target_url: str) -> None:

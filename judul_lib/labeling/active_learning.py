@@ -27,11 +27,11 @@ N_NEIGHBOURS = 8
 """Nearest titles that each title is paired with; nearly all pairs of an archive share nothing."""
 # Random pairs for each near one: what shares no word may be the same study all the same.
 _RANDOM_SHARE = 0.25
-_FEW_TITLES = 30
+_MAX_TITLES_ALL_PAIRS = 30
 # Of a larger catalogue, pairs of this many titles drawn at random are looked at.
-_MOST_TITLES = 2_000
+_MAX_TITLES = 2_000
 # Pairs that a model is asked for at once.
-_PAIRS = 4_000
+_MAX_PAIRS_PER_BATCH = 4_000
 
 
 def candidate_pairs(
@@ -59,10 +59,10 @@ def candidate_pairs(
     ([0, 0, 1], [1, 2, 2])
     """
     n = len(titles)
-    if n <= _FEW_TITLES:
+    if n <= _MAX_TITLES_ALL_PAIRS:
         return np.triu_indices(n, k=1)
     rng = np.random.default_rng(random_state)
-    asked = np.sort(rng.permutation(n)[:_MOST_TITLES])
+    asked = np.sort(rng.permutation(n)[:_MAX_TITLES])
     processed = preprocess_titles(titles)
     tfidf = fit_vectorizer(processed, FULL).transform(processed)
     near = sp_matmul_topn(tfidf[asked], tfidf.T.tocsr(), top_n=n_neighbours + 1).tocoo()
@@ -89,7 +89,9 @@ def uncertainty(probability: ArrayLike, threshold: float = DECISION_THRESHOLD) -
     return np.round(1 - np.divide(distance, room, out=np.zeros_like(given), where=room > 0), 9)
 
 
-def choose_random(doubt: FloatArray, features: FloatArray, n: int, rng: np.random.Generator) -> Rows:
+def choose_random(
+    uncertainties: FloatArray, features: FloatArray, n: int, rng: np.random.Generator
+) -> Rows:
     """Choose pairs whatever the model says.
 
     Examples
@@ -97,10 +99,12 @@ def choose_random(doubt: FloatArray, features: FloatArray, n: int, rng: np.rando
     >>> sorted(choose_random(np.zeros(3), np.zeros((3, 2)), 3, np.random.default_rng(0)).tolist())
     [0, 1, 2]
     """
-    return rng.permutation(len(doubt))[:n]
+    return rng.permutation(len(uncertainties))[:n]
 
 
-def choose_unsure(doubt: FloatArray, features: FloatArray, n: int, rng: np.random.Generator) -> Rows:
+def choose_unsure(
+    uncertainties: FloatArray, features: FloatArray, n: int, rng: np.random.Generator
+) -> Rows:
     """Choose the pairs that the model is least sure of; ties are drawn.
 
     Examples
@@ -108,11 +112,13 @@ def choose_unsure(doubt: FloatArray, features: FloatArray, n: int, rng: np.rando
     >>> choose_unsure(np.array([0.1, 0.9, 0.5]), np.zeros((3, 2)), 2, np.random.default_rng(0)).tolist()
     [1, 2]
     """
-    order = rng.permutation(len(doubt))
-    return order[np.argsort(-doubt[order], kind="stable")[:n]]
+    order = rng.permutation(len(uncertainties))
+    return order[np.argsort(-uncertainties[order], kind="stable")[:n]]
 
 
-def choose_diverse(doubt: FloatArray, features: FloatArray, n: int, rng: np.random.Generator) -> Rows:
+def choose_diverse(
+    uncertainties: FloatArray, features: FloatArray, n: int, rng: np.random.Generator
+) -> Rows:
     """Choose pairs that the model is unsure of and that are unlike one another.
 
     The least sure pair comes first, then always the one whose doubt times its
@@ -126,7 +132,7 @@ def choose_diverse(doubt: FloatArray, features: FloatArray, n: int, rng: np.rand
 
     Parameters
     ----------
-    doubt : ndarray of float, shape (n_pairs,)
+    uncertainties : ndarray of float, shape (n_pairs,)
         As from `uncertainty`.
     features : ndarray of float, shape (n_pairs, n_features)
         What the model sees; each column is brought to the same scale.
@@ -146,14 +152,14 @@ def choose_diverse(doubt: FloatArray, features: FloatArray, n: int, rng: np.rand
 
     Examples
     --------
-    >>> doubt, features = np.array([0.9, 0.9, 0.8]), np.array([[0.5], [0.5], [0.1]])
-    >>> 2 in choose_diverse(doubt, features, 2, np.random.default_rng(0))
+    >>> uncertainties, features = np.array([0.9, 0.9, 0.8]), np.array([[0.5], [0.5], [0.1]])
+    >>> 2 in choose_diverse(uncertainties, features, 2, np.random.default_rng(0))
     True
     """
-    order = choose_unsure(doubt, features, len(doubt), rng)
+    order = choose_unsure(uncertainties, features, len(uncertainties), rng)
     if len(order) <= n:
         return order
-    points, weight = StandardScaler().fit_transform(features)[order], doubt[order]
+    points, weight = StandardScaler().fit_transform(features)[order], uncertainties[order]
     chosen, farness = [0], np.full(len(points), np.inf)
     while len(chosen) < n:
         squares = ((points - points[chosen[-1]]) ** 2).sum(axis=1)
@@ -232,13 +238,13 @@ def score_candidates(
     known = {pair_key(*pair) for pair in labelled}
     pairs = [(titles[a], titles[b]) for a, b in zip(left, right, strict=True)]
     pairs = [pair for pair in pairs if pair_key(*pair) not in known]
-    chunks = (pairs[at : at + _PAIRS] for at in range(0, len(pairs), _PAIRS))
+    chunks = (pairs[at : at + _MAX_PAIRS_PER_BATCH] for at in range(0, len(pairs), _MAX_PAIRS_PER_BATCH))
     parts = [checker.pair_features(*zip(*chunk, strict=True)) for chunk in chunks]
     features = np.vstack(parts) if parts else np.empty((0, 1))
     probability = np.concatenate([checker.probability(part) for part in parts] or [np.empty(0)])
     frame = pd.DataFrame(pairs, columns=list(CHOSEN_COLUMNS[:2]))
-    doubt = uncertainty(probability, checker.threshold)
-    return frame.assign(probability=np.round(probability, 9), ketidakpastian=doubt), features
+    uncertainties = uncertainty(probability, checker.threshold)
+    return frame.assign(probability=np.round(probability, 9), ketidakpastian=uncertainties), features
 
 
 def _comparable(titles: Sequence[str]) -> list[str]:

@@ -12,7 +12,7 @@ from sklearn.metrics import cohen_kappa_score
 
 from judul_lib.core.array_types import FloatArray
 from judul_lib.core.settings import SEED
-from judul_lib.labeling.session import ANSWERS, Answer, read_answers
+from judul_lib.labeling.session import ANSWERS, LabelRecord, read_answers
 from judul_lib.structured.gold import ELSEWHERE_GRADE, SIMILAR_GRADE
 from judul_lib.study.metrics import resampled_weights
 
@@ -34,7 +34,7 @@ class Agreement:
     kappa, low, high : float
         Cohen's kappa of the three answers and its 95 % bootstrap interval. NaN
         where kappa is not defined: no pair, or both gave one answer to all.
-    differing : DataFrame
+    disagreements : DataFrame
         ``judul_a``, ``judul_b``, ``pertama``, ``kedua``: the shared pairs with
         two different answers.
     """
@@ -45,10 +45,10 @@ class Agreement:
     kappa: float
     low: float
     high: float
-    differing: pd.DataFrame
+    disagreements: pd.DataFrame
 
     @property
-    def sentence(self) -> str:
+    def interpretation(self) -> str:
         """What to make of it, in Indonesian."""
         if not self.n_shared:
             return "Belum ada pasangan yang dinilai keduanya. Minta keduanya menilai antrean yang sama."
@@ -57,17 +57,19 @@ class Agreement:
                 "Semua jawaban keduanya sama dan hanya satu macam, sehingga kappa tidak terdefinisi. "
                 "Nilai lebih banyak pasangan."
             )
-        return next(text for least, text in _READINGS if self.kappa >= least)
+        return next(text for least, text in _KAPPA_INTERPRETATIONS if self.kappa >= least)
 
 
-_READINGS = (
+_KAPPA_INTERPRETATIONS = (
     (0.8, "Keduanya sangat sejalan; label mereka dapat digabung."),
     (0.6, "Keduanya cukup sejalan; bahas pasangan yang jawabannya berbeda sebelum labelnya dipakai."),
     (-1.0, "Keduanya belum sejalan; sepakati dulu apa yang disebut mirip, lalu nilai lagi."),
 )
 
 
-def agreement(first: str | Path, second: str | Path, *, random_state: int = SEED) -> Agreement:
+def compare_answer_files(
+    first: str | Path, second: str | Path, *, random_state: int = SEED
+) -> Agreement:
     """Compare two files of answers, as `judul_lib.labeling.session.LabelingSession` keeps them.
 
     Raises
@@ -80,8 +82,8 @@ def agreement(first: str | Path, second: str | Path, *, random_state: int = SEED
 
 
 def compare_answers(
-    first: Sequence[Answer],
-    second: Sequence[Answer],
+    first: Sequence[LabelRecord],
+    second: Sequence[LabelRecord],
     *,
     n_resamples: int = 1000,
     random_state: int = SEED,
@@ -115,11 +117,11 @@ def compare_answers(
         kappa=float(kappa),
         low=float(low),
         high=float(high),
-        differing=pd.DataFrame(rows, columns=["judul_a", "judul_b", "pertama", "kedua"]),
+        disagreements=pd.DataFrame(rows, columns=["judul_a", "judul_b", "pertama", "kedua"]),
     )
 
 
-def gold_answers(second: pd.DataFrame) -> tuple[list[Answer], list[Answer]]:
+def gold_answers(second: pd.DataFrame) -> tuple[list[LabelRecord], list[LabelRecord]]:
     """Return the two gradings of gold pairs as answers: from grade 3 up similar, grade 2 unsure.
 
     Parameters
@@ -131,7 +133,7 @@ def gold_answers(second: pd.DataFrame) -> tuple[list[Answer], list[Answer]]:
     sides = []
     for who, column in (("pertama", "grade"), ("kedua", "second_grade")):
         answers = zip(pairs, second[column].map(_word), strict=True)
-        sides.append([Answer(pair, word, who, "") for pair, word in answers])
+        sides.append([LabelRecord(pair, word, who, "") for pair, word in answers])
     return sides[0], sides[1]
 
 

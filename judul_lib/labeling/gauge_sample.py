@@ -14,24 +14,24 @@ import numpy as np
 import pandas as pd
 
 from judul_lib.core.errors import CorpusError, GaugeError
-from judul_lib.core.formatting import number
+from judul_lib.core.formatting import format_number
 from judul_lib.core.storage import sha256_of
 from judul_lib.core.tables import Warn, find_column
-from judul_lib.labeling.session import Answer
+from judul_lib.labeling.session import LabelRecord
 from judul_lib.study.corpus import read_table
 from judul_lib.study.preprocessing import pair_key, title_key
 
 COLUMNS = ("id", "judul_a", "judul_b", "nilai", "kode")
-GRADES: Mapping[str, int] = MappingProxyType(
+GRADE_BY_WORD: Mapping[str, int] = MappingProxyType(
     {"sama": 3, "sama di tempat lain": 2, "beda": 1, **{str(grade): grade for grade in range(5)}}
 )
 """What may be written of a pair, and the grade that it means."""
-BUTTONS: Mapping[str, str] = MappingProxyType(
+GRADE_WORD_BY_ANSWER: Mapping[str, str] = MappingProxyType(
     {"mirip": "sama", "ragu": "sama di tempat lain", "tidak": "beda"}
 )
 """What the answers of the labelling tool mean here."""
 _LAYOUT = ">Bf"  # Stratum and weight.
-_CHECK = 4
+_CHECKSUM_LENGTH = 4
 
 
 def sample_frame(sample: pd.DataFrame, titles: Sequence[str], archive: str) -> pd.DataFrame:
@@ -55,7 +55,7 @@ def sample_frame(sample: pd.DataFrame, titles: Sequence[str], archive: str) -> p
     --------
     >>> sample = pd.DataFrame({"left": [0], "right": [1], "stratum": [2], "weight": [1.5]})
     >>> frame = sample_frame(sample, ["Deteksi Hoaks", "Harga Beras"], "0" * 64)
-    >>> read_code(frame["kode"][0], "harga beras", "Deteksi Hoaks")
+    >>> decode_pair_code(frame["kode"][0], "harga beras", "Deteksi Hoaks")
     (2, 1.5)
     """
     lefts, rights = ([titles[row] for row in sample[side]] for side in ("left", "right"))
@@ -68,24 +68,24 @@ def sample_frame(sample: pd.DataFrame, titles: Sequence[str], archive: str) -> p
     return pd.DataFrame(list(cells), columns=list(COLUMNS), dtype=object)
 
 
-def with_answers(frame: pd.DataFrame, answers: Iterable[Answer]) -> pd.DataFrame:
+def with_answers(frame: pd.DataFrame, answers: Iterable[LabelRecord]) -> pd.DataFrame:
     """Fill a sample with what somebody answered in the labelling tool.
 
     Parameters
     ----------
     frame : DataFrame
         As from `sample_frame`.
-    answers : iterable of Answer
+    answers : iterable of LabelRecord
         As from `judul_lib.labeling.session.read_answers`; *mirip* means *sama*, *ragu* *sama di
         tempat lain*, *tidak* *beda*.
 
     Examples
     --------
     >>> frame = pd.DataFrame({"judul_a": ["Hoaks"], "judul_b": ["Padi"], "nilai": [""]})
-    >>> with_answers(frame, [Answer(("padi", "hoaks"), "tidak", "p1", "")])["nilai"].tolist()
+    >>> with_answers(frame, [LabelRecord(("padi", "hoaks"), "tidak", "p1", "")])["nilai"].tolist()
     ['beda']
     """
-    said = {answer.key: BUTTONS[answer.label] for answer in answers}
+    said = {answer.key: GRADE_WORD_BY_ANSWER[answer.label] for answer in answers}
     keys = map(pair_key, frame["judul_a"], frame["judul_b"])
     return frame.assign(nilai=[said.get(key, "") for key in keys])
 
@@ -132,7 +132,7 @@ def read_sample(
     for line, cells in zip(frame.index, frame.iloc[:, places].itertuples(index=False), strict=True):
         name, left, right, word, code = (str(cell).strip() for cell in cells)
         where = f"{path.name} baris {line}"
-        decoded = read_code(code, left, right)
+        decoded = decode_pair_code(code, left, right)
         if decoded is None:
             raise GaugeError(
                 f"{where}: judul dan kodenya tidak cocok. Hanya kolom nilai yang boleh diisi; salin "
@@ -165,37 +165,37 @@ def _grade(word: str, where: str) -> float:
     if not word:
         return np.nan
     plain = " ".join(word.casefold().split()).removesuffix(",0").removesuffix(".0")
-    if plain not in GRADES:
+    if plain not in GRADE_BY_WORD:
         raise GaugeError(
             f"{where}: nilai {word[:40]!r} tidak dikenal. Tulis sama, sama di tempat lain, atau beda "
-            f"(boleh juga derajat {number(0)} sampai {number(4)})."
+            f"(boleh juga derajat {format_number(0)} sampai {format_number(4)})."
         )
-    return GRADES[plain]
+    return GRADE_BY_WORD[plain]
 
 
 def _code(stratum: int, weight: float, left: str, right: str) -> str:
-    check, mask = _marks(left, right)
+    check, mask = _checksum_and_mask(left, right)
     told = struct.pack(_LAYOUT, stratum, weight)
     hidden = bytes(a ^ b for a, b in zip(told, mask, strict=False))
     return "k" + base64.b32encode(check + hidden).decode().rstrip("=").lower()
 
 
-def read_code(code: str, left: str, right: str) -> tuple[int, float] | None:
+def decode_pair_code(code: str, left: str, right: str) -> tuple[int, float] | None:
     """Return stratum and weight of a pair from its code; None where the code is of other titles."""
-    check, mask = _marks(left, right)
+    check, mask = _checksum_and_mask(left, right)
     letters = code.removeprefix("k").upper()
     try:
         content = base64.b32decode(letters + "=" * (-len(letters) % 8))
     except ValueError:
         return None
-    hidden = content[_CHECK:]
-    if content[:_CHECK] != check or len(hidden) != struct.calcsize(_LAYOUT):
+    hidden = content[_CHECKSUM_LENGTH:]
+    if content[:_CHECKSUM_LENGTH] != check or len(hidden) != struct.calcsize(_LAYOUT):
         return None
     stratum, weight = struct.unpack(_LAYOUT, bytes(a ^ b for a, b in zip(hidden, mask, strict=False)))
     return int(stratum), float(weight)
 
 
-def _marks(left: str, right: str) -> tuple[bytes, bytes]:
+def _checksum_and_mask(left: str, right: str) -> tuple[bytes, bytes]:
     """Return what a pair is checked by, and what its code is hidden with."""
     mark = bytes.fromhex(sha256_of("\n".join(pair_key(left, right)).encode()))
-    return mark[:_CHECK], mark[_CHECK:]
+    return mark[:_CHECKSUM_LENGTH], mark[_CHECKSUM_LENGTH:]

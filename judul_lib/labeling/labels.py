@@ -13,7 +13,7 @@ from judul_lib.core.pseudonyms import keyed_hash
 from judul_lib.core.settings import DIFFERENT, SIMILAR
 from judul_lib.core.tables import Warn, find_column
 from judul_lib.study.corpus import read_table
-from judul_lib.study.preprocessing import pair_key, preprocess_titles, readable_stems
+from judul_lib.study.preprocessing import pair_key, preprocess_cells, preprocess_titles
 
 LABEL_COLUMNS = ("judul_a", "judul_b", "label")
 _LABELS: Mapping[str, int | None] = {
@@ -25,7 +25,7 @@ _VERDICTS: Mapping[tuple[str, bool], int] = {
 
 
 @dataclass(frozen=True)
-class Answers:
+class PairVotes:
     """What people said of pairs, each answer a row.
 
     Attributes
@@ -42,8 +42,8 @@ class Answers:
     n_unsure: int = 0
     n_unreadable: int = 0
 
-    def __add__(self, other: "Answers") -> "Answers":
-        return Answers(
+    def __add__(self, other: "PairVotes") -> "PairVotes":
+        return PairVotes(
             self.rows + other.rows,
             self.n_unsure + other.n_unsure,
             self.n_unreadable + other.n_unreadable,
@@ -51,7 +51,7 @@ class Answers:
 
 
 @dataclass(frozen=True)
-class Labels:
+class MajorityLabels:
     """One label for each pair that was judged.
 
     Attributes
@@ -69,7 +69,7 @@ class Labels:
     n_ties: int
 
 
-def feedback_answers(rows: Iterable[Mapping[str, Any]], known: Sequence[str], key: bytes) -> Answers:
+def feedback_votes(rows: Iterable[Mapping[str, Any]], known: Sequence[str], key: bytes) -> PairVotes:
     """Read what users say of verdicts.
 
     The verdict *MIRIP* that is right means similar, one that is wrong means
@@ -102,10 +102,10 @@ def feedback_answers(rows: Iterable[Mapping[str, Any]], known: Sequence[str], ke
             # Whoever is not known by a pseudonym cannot have changed their mind.
             who = row["user"] or number
             last[who, pair_key(left, right)] = left, right, label
-    return Answers(list(last.values()), n_unsure, n_unreadable)
+    return PairVotes(list(last.values()), n_unsure, n_unreadable)
 
 
-def read_label_file(path: str | Path, *, warn: Warn = lambda text: None) -> Answers:
+def read_label_file(path: str | Path, *, warn: Warn = lambda text: None) -> PairVotes:
     r"""Read a CSV or XLSX with ``judul_a``, ``judul_b`` and ``label`` (mirip, tidak, ragu; 1, 0).
 
     Parameters
@@ -127,13 +127,13 @@ def read_label_file(path: str | Path, *, warn: Warn = lambda text: None) -> Answ
     ...     path = Path(folder) / "label.csv"
     ...     _ = path.write_text("judul_a,judul_b,label\nHoaks,Berita Bohong,mirip\nHoaks,Padi,ragu\n")
     ...     read_label_file(path)
-    Answers(rows=[('Hoaks', 'Berita Bohong', 1)], n_unsure=1, n_unreadable=0)
+    PairVotes(rows=[('Hoaks', 'Berita Bohong', 1)], n_unsure=1, n_unreadable=0)
     """
     path = Path(path)
     frame = read_table(path, warn=warn)
     positions = [find_column(list(frame.columns), name, path.name) for name in LABEL_COLUMNS]
     lefts, rights, words = (frame.iloc[:, position].str.strip().tolist() for position in positions)
-    usable = readable_stems([*lefts, *rights])
+    usable = preprocess_cells([*lefts, *rights])
     sides = zip(usable[: len(lefts)], usable[len(lefts) :], strict=True)
     rows, n_unsure = [], 0
     for line, left, right, word, stems in zip(frame.index, lefts, rights, words, sides, strict=True):
@@ -153,15 +153,15 @@ def read_label_file(path: str | Path, *, warn: Warn = lambda text: None) -> Answ
             n_unsure += 1
         else:
             rows.append((left, right, label))
-    return Answers(rows, n_unsure)
+    return PairVotes(rows, n_unsure)
 
 
-def settle(answers: Answers) -> Labels:
+def majority_vote(answers: PairVotes) -> MajorityLabels:
     """Give each pair the label that most answers give; the order of its titles does not count.
 
     Examples
     --------
-    >>> settled = settle(Answers([("A x", "B y", 1), ("b Y", "a X", 1), ("A x", "B y", 0)]))
+    >>> settled = majority_vote(PairVotes([("A x", "B y", 1), ("b Y", "a X", 1), ("A x", "B y", 0)]))
     >>> settled.pairs.to_numpy().tolist(), settled.n_answers
     ([['A x', 'B y', 1]], 3)
     """
@@ -175,7 +175,7 @@ def settle(answers: Answers) -> Labels:
     pairs = pd.DataFrame(
         [(*sides[key], label) for key, label in decided.items()], columns=list(LABEL_COLUMNS)
     )
-    return Labels(
+    return MajorityLabels(
         pairs=pairs.astype({"label": int}),
         n_answers=len(answers.rows),
         n_ties=len(votes) - len(decided),

@@ -24,7 +24,7 @@ from judul_lib.core.errors import LabelError, TrainingError
 from judul_lib.core.settings import DECISION_THRESHOLD, FULL, PROFILES, SEED
 from judul_lib.core.storage import sha256_of
 from judul_lib.core.tables import TITLE_COLUMN
-from judul_lib.labeling.labels import LABEL_COLUMNS, Labels
+from judul_lib.labeling.labels import LABEL_COLUMNS, MajorityLabels
 from judul_lib.structured.gold import read_gold
 from judul_lib.study.corpus import PROCESSED_COLUMN, REASON_COLUMN, ROW_COLUMN, Corpus
 from judul_lib.study.estimators import fit_vectorizer
@@ -34,39 +34,39 @@ from judul_lib.study.preprocessing import preprocess_titles, title_key
 from judul_lib.training.forest import package_model, train_model
 from judul_lib.training.structured import package_structured, train_structured
 
-LEAST_GOLD = 20
+MIN_GOLD_PAIRS = 20
 """Fewer gold pairs of either kind tell nothing, and teach nothing."""
 
-_LEAST_STUDIES = 10
+_MIN_STUDIES = 10
 
-Score = Callable[[Sequence[str], Sequence[str]], FloatArray]
+PairScorer = Callable[[Sequence[str], Sequence[str]], FloatArray]
 
 
 @dataclass(frozen=True)
-class Learnt:
+class RetrainedModel:
     """A model trained again, beside the one before.
 
     Attributes
     ----------
-    before, after : callable
+    score_before, score_after : callable
         Two lists of titles in, the probability of each pair out.
     package : callable
         Takes a folder to be written, and what its metadata are to say besides,
         ``comparison`` among that.
-    n_strange : int
+    n_unknown_titles : int
         Distinct labelled titles that the corpus does not hold.
     notes : list of str
         Of the training, in Indonesian.
     """
 
-    before: Score
-    after: Score
+    score_before: PairScorer
+    score_after: PairScorer
     package: Callable[[Path, Mapping[str, Any]], object]
-    n_strange: int
+    n_unknown_titles: int
     notes: list[str]
 
 
-def learn_study(folder: str | Path, labelled: pd.DataFrame, random_state: int) -> Learnt:
+def retrain_forest(folder: str | Path, labelled: pd.DataFrame, random_state: int) -> RetrainedModel:
     """Train a model of the study on the study's pairs and new labels, with the same vocabulary.
 
     A new label counts more than the study's for the same pair.
@@ -86,7 +86,7 @@ def learn_study(folder: str | Path, labelled: pd.DataFrame, random_state: int) -
         The pairs of one label are too few.
     """
     old = load_model(folder)
-    strange = _strange_titles(old.titles, labelled)
+    strange = _unknown_titles(old.titles, labelled)
     titles, processed = [*old.titles, *strange], [*old.processed, *preprocess_titles(strange)]
     result = train_model(
         titles, processed, _training_pairs(old, titles, labelled, random_state), PROFILES[old.name],
@@ -95,27 +95,29 @@ def learn_study(folder: str | Path, labelled: pd.DataFrame, random_state: int) -
     new = TitleChecker(result.tfidf, result.scaler, result.forest, old.titles, old.processed)
     corpus = _corpus(old.titles, old.processed, old.metadata["dataset"])
 
-    def package(folder: Path, further: Mapping[str, Any]) -> bool:
-        return package_model(result, corpus, folder, {"dataset": old.metadata["dataset"], **further})
+    def package(folder: Path, extra_metadata: Mapping[str, Any]) -> bool:
+        return package_model(
+            result, corpus, folder, {"dataset": old.metadata["dataset"], **extra_metadata}
+        )
 
-    return Learnt(
-        before=lambda left, right: TitleChecker.from_model(old, []).score(left, right)[1],
-        after=lambda left, right: new.score(left, right)[1],
+    return RetrainedModel(
+        score_before=lambda left, right: TitleChecker.from_model(old, []).score(left, right)[1],
+        score_after=lambda left, right: new.score(left, right)[1],
         package=package,
-        n_strange=len(strange),
+        n_unknown_titles=len(strange),
         notes=result.notes,
     )
 
 
-def learn_structured(
+def retrain_structured(
     folder: str | Path, labelled: pd.DataFrame, gold: str | Path, random_state: int
-) -> Learnt:
+) -> RetrainedModel:
     """Train the structured model on real pairs, the development part of gold pairs and new labels.
 
     Parameters
     ----------
     folder, labelled
-        As for `learn_study`.
+        As for `retrain_forest`.
     gold : path
         As for `judul_lib.structured.gold.read_gold`.
 
@@ -133,30 +135,33 @@ def learn_structured(
     new = train_structured(development, random_state=random_state, labelled=labelled)
     corpus = _corpus(titles, preprocess_titles(titles), metadata["corpus"])
 
-    def package(folder: Path, further: Mapping[str, Any]) -> bool:
-        judged = {name: row for name, row in further["comparison"].items() if isinstance(row, dict)}
+    def package(folder: Path, extra_metadata: Mapping[str, Any]) -> bool:
+        judged = {
+            name: row for name, row in extra_metadata["comparison"].items() if isinstance(row, dict)
+        }
         return package_structured(
             new, gold, corpus, folder,
             random_state=random_state,
             recommended=bool(metadata.get("recommended")),
             evaluation={name: row["new"] for name, row in judged.items()},
-            further=further,
+            extra_metadata=extra_metadata,
         )  # fmt: skip
 
-    return Learnt(old.score, new.score, package, len(_strange_titles(titles, labelled)), [])
+    return RetrainedModel(old.score, new.score, package, len(_unknown_titles(titles, labelled)), [])
 
 
 def _require_enough(development: pd.DataFrame, name: str) -> None:
     counts = development["label"].value_counts().reindex([0, 1], fill_value=0)
-    if counts.min() < LEAST_GOLD or development["base_id"].nunique() < _LEAST_STUDIES:
+    if counts.min() < MIN_GOLD_PAIRS or development["base_id"].nunique() < _MIN_STUDIES:
         raise TrainingError(
             f"Bagian dev dari {name} terlalu kecil untuk melatih model terstruktur: perlu sedikitnya "
-            f"{LEAST_GOLD} pasangan mirip dan {LEAST_GOLD} tidak, dari {_LEAST_STUDIES} studi dasar. "
+            f"{MIN_GOLD_PAIRS} pasangan mirip dan {MIN_GOLD_PAIRS} tidak, dari "
+            f"{_MIN_STUDIES} studi dasar. "
             "Tambahkan pasangan, atau pakai pasangan emas bawaan."
         )
 
 
-def _strange_titles(known: Sequence[str], labelled: pd.DataFrame) -> list[str]:
+def _unknown_titles(known: Sequence[str], labelled: pd.DataFrame) -> list[str]:
     """Return the distinct labelled titles that a corpus does not hold."""
     keys = set(map(title_key, known))
     found: dict[str, str] = {}
@@ -207,7 +212,7 @@ DECIDING = ("roc_auc", "accuracy")
 
 
 @dataclass(frozen=True)
-class Retrained:
+class RetrainingResult:
     """A new version of a model, and how it does beside the one before.
 
     Attributes
@@ -219,7 +224,7 @@ class Retrained:
         As from `judul_lib.study.metrics.bootstrap_differences`, by base study.
     n_gold, n_left_out : int
         Gold pairs compared, and those left out because the new labels tell of their study.
-    n_labels, n_strange : int
+    n_labels, n_unknown_titles : int
         Pairs with new labels, and their distinct titles that the model's corpus does not hold.
     notes : list of str
         Of the training, in Indonesian.
@@ -232,30 +237,30 @@ class Retrained:
     n_gold: int
     n_left_out: int
     n_labels: int
-    n_strange: int
+    n_unknown_titles: int
     notes: list[str]
 
     @property
-    def doubtful(self) -> list[str]:
+    def possibly_worse_metrics(self) -> list[str]:
         """Metrics out of `DECIDING` whose interval reaches below ``-TOLERANCE``."""
         low = self.comparison["low"].to_dict()
         return [name for name in DECIDING if not low[name] >= -TOLERANCE]
 
     @property
-    def not_worse(self) -> bool:
+    def is_not_worse(self) -> bool:
         """Whether no metric is in doubt."""
-        return not self.doubtful
+        return not self.possibly_worse_metrics
 
 
 def retrain(
     outputs: str | Path,
     name: str,
-    labels: Labels,
+    labels: MajorityLabels,
     gold: str | Path,
     *,
     random_state: int = SEED,
-    noting: Callable[[Retrained], AbstractContextManager[object]] = nullcontext,
-) -> Retrained:
+    recording: Callable[[RetrainingResult], AbstractContextManager[object]] = nullcontext,
+) -> RetrainingResult:
     """Train a model on what it was trained on and new labels, and add it as a version.
 
     Its corpus is that of the model in use. Nothing is promoted. The structured
@@ -267,11 +272,11 @@ def retrain(
     outputs : path
         Folder of the models.
     name : {"full", "light", "structured"}
-    labels : Labels
+    labels : MajorityLabels
         As from `judul_lib.labeling.labels.settle`.
     gold : path
         Of the gold pairs; see `judul_lib.structured.gold.read_gold`.
-    noting : callable
+    recording : callable
         Takes what is returned, and gives a context in which the version is
         added: if that fails on the way in, none is.
 
@@ -296,20 +301,20 @@ def retrain(
     previous = add_version(outputs, folder)  # So that there is a way back to it.
     if name == STRUCTURED:
         asked, n_left_out = unseen_gold(pairs[pairs["split"] == "test"], labels.pairs)
-        learnt = learn_structured(folder, labels.pairs, gold, random_state)
+        learnt = retrain_structured(folder, labels.pairs, gold, random_state)
     else:
         asked, n_left_out = unseen_gold(pairs, labels.pairs)
-        learnt = learn_study(folder, labels.pairs, random_state)
+        learnt = retrain_forest(folder, labels.pairs, random_state)
     sides = asked["judul_a"].tolist(), asked["judul_b"].tolist()
     comparison = bootstrap_differences(
-        asked["label"].to_numpy(dtype=int), learnt.before(*sides), learnt.after(*sides),
+        asked["label"].to_numpy(dtype=int), learnt.score_before(*sides), learnt.score_after(*sides),
         asked["base_id"].to_numpy(), threshold=DECISION_THRESHOLD, random_state=random_state,
     )  # fmt: skip
     rounded = {
         str(metric): {key: round(float(value), 6) for key, value in row.items()}
         for metric, row in comparison.T.to_dict().items()
     }
-    further = {
+    extra_metadata = {
         "previous": previous,
         "labels": {
             "sha256": sha256_of(labels.pairs.to_csv(index=False).encode("utf-8", "surrogatepass")),
@@ -319,8 +324,8 @@ def retrain(
         "comparison": {"n_pairs": len(asked), "n_left_out": n_left_out, **rounded},
     }
     with tempfile.TemporaryDirectory() as staging:
-        learnt.package(Path(staging) / name, further)
-        made = Retrained(
+        learnt.package(Path(staging) / name, extra_metadata)
+        made = RetrainingResult(
             name=name,
             version=version_of(read_metadata(Path(staging) / name)),
             previous=previous,
@@ -328,10 +333,10 @@ def retrain(
             n_gold=len(asked),
             n_left_out=n_left_out,
             n_labels=len(labels.pairs),
-            n_strange=learnt.n_strange,
+            n_unknown_titles=learnt.n_unknown_titles,
             notes=learnt.notes,
         )
-        with noting(made):
+        with recording(made):
             add_version(outputs, Path(staging) / name)
     return made
 
@@ -359,10 +364,11 @@ def unseen_gold(gold: pd.DataFrame, pairs: pd.DataFrame) -> tuple[pd.DataFrame, 
     judged = gold[gold["label"].notna()]
     left = judged[~judged["base_id"].isin(gold.loc[shared, "base_id"])]
     n_left_out = len(judged) - len(left)
-    if left["label"].astype(int).value_counts().reindex([0, 1], fill_value=0).min() < LEAST_GOLD:
+    if left["label"].astype(int).value_counts().reindex([0, 1], fill_value=0).min() < MIN_GOLD_PAIRS:
         raise TrainingError(
             f"Setelah {n_left_out} pasangan emas dari studi yang judulnya ada di label baru "
-            f"disisihkan, yang tersisa terlalu sedikit untuk membandingkan model (perlu {LEAST_GOLD} "
-            f"mirip dan {LEAST_GOLD} tidak). Jangan memberi label pada semua pasangan emas."
+            f"disisihkan, yang tersisa terlalu sedikit untuk membandingkan model (perlu "
+            f"{MIN_GOLD_PAIRS} "
+            f"mirip dan {MIN_GOLD_PAIRS} tidak). Jangan memberi label pada semua pasangan emas."
         )
     return left, n_left_out

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from judul_lib.core.errors import CorpusError, LabelError
-from judul_lib.core.storage import csv_text, file_lock, harmless_cell, write_bytes
+from judul_lib.core.storage import csv_text, escape_formula, file_lock, write_bytes
 from judul_lib.core.tables import find_column
 from judul_lib.labeling.labels import LABEL_COLUMNS
 from judul_lib.study.corpus import read_table
@@ -18,12 +18,12 @@ from judul_lib.study.preprocessing import pair_key
 
 ANSWERS = ("mirip", "tidak", "ragu")
 ANSWER_COLUMNS = (*LABEL_COLUMNS, "pelabel", "waktu")
-_LONGEST_NAME = 40
+_MAX_NAME_LENGTH = 40
 Pair = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Answer:
+class LabelRecord:
     """A row of a file of answers.
 
     Attributes
@@ -61,7 +61,7 @@ def labeller_id(name: str) -> str:
     'ibu-ani-2'
     """
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    known = "-".join(re.findall(r"[a-z0-9]+", plain))[:_LONGEST_NAME].strip("-")
+    known = "-".join(re.findall(r"[a-z0-9]+", plain))[:_MAX_NAME_LENGTH].strip("-")
     if not known:
         raise LabelError(
             "Tulis nama atau kode pelabel dengan huruf latin atau angka, misalnya ani atau p1. "
@@ -81,7 +81,7 @@ def answer_file(folder: str | Path, labeller: str) -> Path:
     return Path(folder) / f"label-{labeller_id(labeller)}.csv"
 
 
-def read_answers(path: str | Path) -> list[Answer]:
+def read_answers(path: str | Path) -> list[LabelRecord]:
     """Read a labeller's file; none for a file that is not there.
 
     Raises
@@ -102,12 +102,12 @@ def read_answers(path: str | Path) -> list[Answer]:
         columns = [find_column(list(frame.columns), name, path.name) for name in ANSWER_COLUMNS]
     except CorpusError as error:
         raise _damaged(path, str(error)) from error
-    answers: dict[Pair, Answer] = {}
+    answers: dict[Pair, LabelRecord] = {}
     for line, row in zip(frame.index, frame.iloc[:, columns].itertuples(index=False), strict=True):
         left, right, label, labeller, time = (str(cell) for cell in row)
         if not (left.strip() and right.strip() and labeller and label in ANSWERS and _is_time(time)):
             raise _damaged(path, f"Baris {line} tidak lengkap atau labelnya bukan mirip, tidak, ragu.")
-        answer = Answer((left, right), label, labeller, time)
+        answer = LabelRecord((left, right), label, labeller, time)
         answers.pop(answer.key, None)  # Of two answers to a pair the later counts, in its place.
         answers[answer.key] = answer
     return list(answers.values())
@@ -169,7 +169,7 @@ class LabelingSession:
             self._queue.setdefault(pair_key(*pair), pair)
 
     @property
-    def answers(self) -> list[Answer]:
+    def answers(self) -> list[LabelRecord]:
         """All answers in the file, as it was when this session last looked."""
         return list(self._answers.values())
 
@@ -219,9 +219,9 @@ class LabelingSession:
         pair = self.current
         if pair is None:
             raise LabelError("Semua pasangan sudah dijawab. Ambil pasangan berikutnya.")
-        with self._changing() as answers:
+        with self._locked_answers() as answers:
             time = self._clock().astimezone(UTC).isoformat(timespec="seconds")
-            answer = Answer(pair, label, self.labeller, time)
+            answer = LabelRecord(pair, label, self.labeller, time)
             answers.pop(answer.key, None)
             answers[answer.key] = answer
 
@@ -237,7 +237,7 @@ class LabelingSession:
         if key is None:
             return None
         last = self._answers[key]
-        with self._changing() as answers:
+        with self._locked_answers() as answers:
             now = answers.get(key)
             # Else another session has answered it anew. The file may spell the titles harmlessly.
             if now is not None and (now.label, now.time) == (last.label, last.time):
@@ -245,7 +245,7 @@ class LabelingSession:
         return self._queue[key]
 
     @contextmanager
-    def _changing(self) -> Iterator[dict[Pair, Answer]]:
+    def _locked_answers(self) -> Iterator[dict[Pair, LabelRecord]]:
         """Give the file's answers to be changed, and write them while no other session can."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with file_lock(self.path.with_name(f".{self.path.name}.lock")):
@@ -256,20 +256,20 @@ class LabelingSession:
                 write_bytes(self.path, _csv(list(answers.values())))
         self._answers = answers
 
-    def _read(self) -> dict[Pair, Answer]:
+    def _read(self) -> dict[Pair, LabelRecord]:
         answers = read_answers(self.path)
         strange = next((a.labeller for a in answers if a.labeller != self.labeller), None)
         if strange is not None:
             raise LabelError(
-                f"{self.path.name} berisi jawaban pelabel lain ({strange[:_LONGEST_NAME]}). Setiap "
+                f"{self.path.name} berisi jawaban pelabel lain ({strange[:_MAX_NAME_LENGTH]}). Setiap "
                 "pelabel punya berkas sendiri; pindahkan berkas itu atau pakai nama lain."
             )
         return {answer.key: answer for answer in answers}
 
 
-def _csv(answers: Sequence[Answer]) -> bytes:
+def _csv(answers: Sequence[LabelRecord]) -> bytes:
     rows = ((*answer.pair, answer.label, answer.labeller, answer.time) for answer in answers)
-    cells = (dict(zip(ANSWER_COLUMNS, map(harmless_cell, row), strict=True)) for row in rows)
+    cells = (dict(zip(ANSWER_COLUMNS, map(escape_formula, row), strict=True)) for row in rows)
     return csv_text(cells, ANSWER_COLUMNS).encode("utf-8")
 
 

@@ -27,18 +27,18 @@ from judul_lib.labeling.active_learning import (
 from judul_lib.labeling.retraining import study_pairs
 from judul_lib.structured.boosting import fit_trees
 from judul_lib.structured.gold import crossed_pairs
-from judul_lib.structured.model import MONOTONE
+from judul_lib.structured.model import MONOTONE_DIRECTIONS
 from judul_lib.structured.parser import TitleParser
 from judul_lib.structured.records import UnitCounts
 from judul_lib.study.estimators import make_classifier
 from judul_lib.study.features import TitleTable, pair_features
 from judul_lib.study.metrics import CONFIDENCE, score_predictions
-from judul_lib.training.structured import learnt_from, unfitted_model
+from judul_lib.training.structured import mask_unused_features, unfitted_model
 
-Labels = NDArray[np.int_]
+LabelArray = NDArray[np.int_]
 Predict = Callable[[FloatArray], FloatArray]
 
-N_LABELS, N_START, STEP = 100, 20, 20
+N_LABELS, N_INITIAL_LABELS, LABELS_PER_ROUND = 100, 20, 20
 """Labels chosen, random ones that are there before, and labels after which a model learns again."""
 _NEIGHBOURS = 5
 # A hundred labels feed few trees, and small ones.
@@ -51,14 +51,14 @@ class Learner:
 
     Attributes
     ----------
-    see : callable
+    extract_features : callable
         Takes pairs (``judul_a``, ``judul_b``), returns their features.
     fit : callable
         Takes features and labels, returns a function from features to probabilities.
     """
 
-    see: Callable[[pd.DataFrame], FloatArray]
-    fit: Callable[[FloatArray, Labels], Predict]
+    extract_features: Callable[[pd.DataFrame], FloatArray]
+    fit: Callable[[FloatArray, LabelArray], Predict]
 
 
 def structured_learner(gold: pd.DataFrame) -> Learner:
@@ -72,8 +72,10 @@ def structured_learner(gold: pd.DataFrame) -> Learner:
     parser = TitleParser()
     model = unfitted_model(UnitCounts.fit([*gold["judul_a"], *gold["judul_b"]], parser), parser)
 
-    def fit(features: FloatArray, labels: Labels) -> Predict:
-        trees = fit_trees(learnt_from(features), labels, directions=MONOTONE, **_FEW_TREES)
+    def fit(features: FloatArray, labels: LabelArray) -> Predict:
+        trees = fit_trees(
+            mask_unused_features(features), labels, directions=MONOTONE_DIRECTIONS, **_FEW_TREES
+        )
         return lambda seen: 1 / (1 + np.exp(-trees.log_odds(seen)))
 
     return Learner(lambda pairs: model.pair_features(*_sides(pairs)), fit)
@@ -90,7 +92,7 @@ def study_learner(model: Model, random_state: int = SEED) -> Learner:
     answers = pairs["label"].to_numpy()
     checker = TitleChecker.from_model(model)
 
-    def fit(features: FloatArray, labels: Labels) -> Predict:
+    def fit(features: FloatArray, labels: LabelArray) -> Predict:
         forest = make_classifier(random_state, **model.metadata["hyperparameters"])
         forest.fit(np.vstack([study, features]), np.concatenate([answers, labels]))
         return lambda seen: forest.predict_proba(seen)[:, 1]
@@ -149,13 +151,13 @@ class Simulation:
     ) -> None:
         self._learners = dict(learners)
         self._answers = pool["label"].to_numpy(dtype=int)
-        self._learnt: dict[tuple[str, bytes], Predict] = {}
+        self._fitted_predictors: dict[tuple[str, bytes], Predict] = {}
         self._truth = {name: test["label"].to_numpy(dtype=int) for name, test in tests.items()}
-        self._pool = {name: learner.see(pool) for name, learner in learners.items()}
+        self._pool = {name: learner.extract_features(pool) for name, learner in learners.items()}
         every = pd.concat(list(tests.values()))
         ends = np.cumsum([len(test) for test in tests.values()])[:-1]
         self._test = {
-            name: dict(zip(tests, np.split(learner.see(every), ends), strict=True))
+            name: dict(zip(tests, np.split(learner.extract_features(every), ends), strict=True))
             for name, learner in learners.items()
         }
 
@@ -167,11 +169,11 @@ class Simulation:
         strategies: Iterable[str] = ("beragam", "acak"),
         seeds: Iterable[int] = range(20),
         at: Iterable[int] = (N_LABELS,),
-        step: int = STEP,
+        step: int = LABELS_PER_ROUND,
     ) -> pd.DataFrame:
         """Return how well each strategy does, seed by seed.
 
-        First come `N_START` random labels of both kinds, the same for every
+        First come `N_INITIAL_LABELS` random labels of both kinds, the same for every
         strategy; then the learner that asks chooses ``step`` pairs at a time
         and learns their labels.
 
@@ -194,46 +196,48 @@ class Simulation:
         points, seeds, found = tuple(at), tuple(seeds), []
         for strategy in strategies:
             for seed in seeds:
-                rows = self._ask(strategy, asking, step, points[-1], seed)
+                rows = self._labelling_order(strategy, asking, step, points[-1], seed)
                 for n in points:
-                    for name, scores in self._judge(rows[: N_START + n], learning or asking).items():
+                    for name, scores in self._judge(
+                        rows[: N_INITIAL_LABELS + n], learning or asking
+                    ).items():
                         about = {"strategi": strategy, "benih": seed, "label": n, "uji": name}
                         found.append(about | {"roc_auc": scores["roc_auc"]})
         return pd.DataFrame(found)
 
-    def _ask(self, strategy: str, asking: str, step: int, n_labels: int, seed: int) -> Rows:
+    def _labelling_order(self, strategy: str, asking: str, step: int, n_labels: int, seed: int) -> Rows:
         """Return the rows of the pool that are labelled, in the order of asking."""
         rng = np.random.default_rng(seed)
         every = np.arange(len(self._answers))
-        rows = rng.permutation(every)[:N_START]
+        rows = rng.permutation(every)[:N_INITIAL_LABELS]
         while len(set(self._answers[rows])) < 2:
-            rows = rng.permutation(every)[:N_START]
+            rows = rng.permutation(every)[:N_INITIAL_LABELS]
         features, choose = self._pool[asking], STRATEGIES[strategy]
-        while (n_missing := N_START + n_labels - len(rows)) > 0:
+        while (n_missing := N_INITIAL_LABELS + n_labels - len(rows)) > 0:
             left = np.setdiff1d(every, rows)
             if choose is choose_random:  # Whom nobody asks for doubts need not learn.
-                doubt = np.zeros(len(left))
+                uncertainties = np.zeros(len(left))
             else:
-                doubt = uncertainty(self._taught(asking, rows)(features[left]))
-            chosen = choose(doubt, features[left], min(step, n_missing), rng)
+                uncertainties = uncertainty(self._fitted_predictor(asking, rows)(features[left]))
+            chosen = choose(uncertainties, features[left], min(step, n_missing), rng)
             rows = np.concatenate([rows, left[chosen]])
         return rows
 
     def _judge(self, rows: Rows, learning: str) -> dict[str, dict[str, float]]:
         """Return the metrics on each test of a learner that was told these labels."""
-        predict = self._taught(learning, rows)
+        predict = self._fitted_predictor(learning, rows)
         return {
             name: score_predictions(self._truth[name], predict(features))
             for name, features in self._test[learning].items()
         }
 
-    def _taught(self, name: str, rows: Rows) -> Predict:
+    def _fitted_predictor(self, name: str, rows: Rows) -> Predict:
         """Teach a learner some labels; what it was taught before it knows still."""
         key = name, rows.tobytes()
-        if key not in self._learnt:
+        if key not in self._fitted_predictors:
             fit = self._learners[name].fit
-            self._learnt[key] = fit(self._pool[name][rows], self._answers[rows])
-        return self._learnt[key]
+            self._fitted_predictors[key] = fit(self._pool[name][rows], self._answers[rows])
+        return self._fitted_predictors[key]
 
 
 def advantage(compared: pd.DataFrame) -> pd.DataFrame:

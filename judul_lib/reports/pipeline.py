@@ -20,7 +20,13 @@ import nbformat
 
 import judul_lib
 from judul_lib.core.errors import BusyError, PipelineError
-from judul_lib.core.storage import clear_killed, exclusive_lock, replace_folder, sha256_of, write_bytes
+from judul_lib.core.storage import (
+    exclusive_lock,
+    remove_unfinished_writes,
+    replace_folder,
+    sha256_of,
+    write_bytes,
+)
 from judul_lib.reports.rendering import render_index, render_report
 from judul_lib.reports.runner import parameter_names, read_notebook, run_notebook
 from judul_lib.study.synthetic import SOURCES
@@ -114,8 +120,8 @@ def run_notebooks(
     paths.outputs.mkdir(parents=True, exist_ok=True)
     refusal = f"`judul run` lain sedang menulis ke {paths.outputs}. Tunggu sampai selesai, lalu ulangi."
     with exclusive_lock(lock, BusyError(refusal)):
-        clear_killed(paths.outputs)
-        clear_killed(paths.reports)
+        remove_unfinished_writes(paths.outputs)
+        remove_unfinished_writes(paths.reports)
         for left in paths.outputs.glob(f"{_STAGING}*"):
             shutil.rmtree(left, ignore_errors=True)
         stale = STAGES if force else _stale(paths, fingerprints)

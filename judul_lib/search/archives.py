@@ -41,7 +41,7 @@ def load_index(
     ModelError
         Its copy of the model is damaged.
     """
-    takes_kept = say is not None and not config.asked_threshold
+    takes_kept = say is not None and not config.has_explicit_threshold
     try:
         index = TitleIndex.load(
             folder, threshold=None if takes_kept else config.threshold, elsewhere=config.elsewhere,

@@ -23,18 +23,24 @@ from scipy.sparse.csgraph import connected_components
 from judul_lib import __version__
 from judul_lib.checking.registry import STRUCTURED, load_model, load_structured, read_metadata
 from judul_lib.core.errors import CorpusError
-from judul_lib.core.formatting import number
-from judul_lib.core.parallel import known_scheduler, run_tasks
+from judul_lib.core.formatting import format_number
+from judul_lib.core.parallel import resolve_scheduler, run_tasks
 from judul_lib.core.settings import PAIR_THRESHOLD
 from judul_lib.core.storage import sha256_of, write_bytes
 from judul_lib.search.index import Progress, TitleIndex
-from judul_lib.search.pair_blocks import Catalogue, IndexPairs, Pairs, RecordPairs, StudyPairs
+from judul_lib.search.pair_blocks import (
+    IndexPairFinder,
+    PairFinder,
+    Pairs,
+    StructuredPairFinder,
+    StudyPairFinder,
+)
 from judul_lib.study.features import FEATURES
 from judul_lib.study.preprocessing import title_key
 
-MOST_COPIES = 5_000
+MAX_COPIES = 5_000
 """A catalogue with more copies of one title is refused."""
-MOST_PAIRS = 30_000_000
+MAX_PAIRS = 30_000_000
 """More pairs are refused: nobody reads them, and they need 120 bytes of memory each."""
 _PLAN_FILE = "plan.json"
 
@@ -133,8 +139,8 @@ def find_duplicates(
     Raises
     ------
     CorpusError
-        One title occurs more than `MOST_COPIES` times, or there are more than
-        `MOST_PAIRS` pairs.
+        One title occurs more than `MAX_COPIES` times, or there are more than
+        `MAX_PAIRS` pairs.
     ModelError
         The model cannot be loaded, or compares even titles without a common word.
     WorkerError
@@ -148,7 +154,7 @@ def find_duplicates(
     kept = _KeptBlocks(None if folder is None else Path(folder), plan)
     todo = [block for block in blocks if block not in kept]
     on_progress(len(blocks) - len(todo), len(blocks))
-    found = run_tasks(_block, todo, catalogue, n_jobs=n_jobs, scheduler=known_scheduler(scheduler))
+    found = run_tasks(_block, todo, catalogue, n_jobs=n_jobs, scheduler=resolve_scheduler(scheduler))
     for done, (place, pairs) in enumerate(found, start=len(blocks) - len(todo) + 1):
         kept.keep(todo[place], pairs)
         _refuse_many_pairs(kept.n_pairs, threshold)
@@ -156,7 +162,7 @@ def find_duplicates(
     pairs = Pairs.joined([kept.pairs(block) for block in blocks])
     cosine, _, ratio, *_ = pairs.features.T
     order = np.lexsort((pairs.right, pairs.left, -ratio, -cosine, -pairs.probability))
-    return Duplicates(titles, pairs.take(order), not isinstance(catalogue, RecordPairs))
+    return Duplicates(titles, pairs.take(order), not isinstance(catalogue, StructuredPairFinder))
 
 
 def recall(
@@ -192,7 +198,7 @@ def recall(
 def _refuse_many_copies(titles: Sequence[str]) -> None:
     """Refuse copies of one title that are as many pairs as their number squared."""
     title, copies = max(Counter(map(title_key, titles)).items(), key=itemgetter(1), default=("", 0))
-    if copies > MOST_COPIES:
+    if copies > MAX_COPIES:
         shown = next(known for known in titles if title_key(known) == title)
         raise CorpusError(
             f"Katalog itu berisi {copies} salinan dari satu judul ({shown[:60]!r}). Buang dulu "
@@ -201,26 +207,27 @@ def _refuse_many_copies(titles: Sequence[str]) -> None:
 
 
 def _refuse_many_pairs(n_pairs: int, threshold: float) -> None:
-    if n_pairs > MOST_PAIRS:
+    if n_pairs > MAX_PAIRS:
         raise CorpusError(
-            f"Lebih dari {number(MOST_PAIRS)} pasangan mencapai ambang {number(threshold)}. "
+            f"Lebih dari {format_number(MAX_PAIRS)} pasangan mencapai ambang "
+            f"{format_number(threshold)}. "
             "Naikkan --threshold, atau bagi katalognya lalu ulangi."
         )
 
 
-def _catalogue(titles: Sequence[str], model: Path, threshold: float, *, exact: bool) -> Catalogue:
+def _catalogue(titles: Sequence[str], model: Path, threshold: float, *, exact: bool) -> PairFinder:
     if exact:
-        return IndexPairs(model, titles, threshold)
+        return IndexPairFinder(model, titles, threshold)
     if read_metadata(model).get("name") == STRUCTURED:
-        return RecordPairs(load_structured(model)[0], titles, threshold)
-    return StudyPairs(load_model(model), titles, threshold)
+        return StructuredPairFinder(load_structured(model)[0], titles, threshold)
+    return StudyPairFinder(load_model(model), titles, threshold)
 
 
-def _block(catalogue: Catalogue, block: tuple[int, int]) -> Pairs:
+def _block(catalogue: PairFinder, block: tuple[int, int]) -> Pairs:
     return catalogue.pairs(*block)
 
 
-def _plan(titles: Sequence[str], model: Path, threshold: float, catalogue: Catalogue) -> dict[str, Any]:
+def _plan(titles: Sequence[str], model: Path, threshold: float, catalogue: PairFinder) -> dict[str, Any]:
     """Return what finished blocks depend on."""
     return {
         "titles": sha256_of(json.dumps(list(titles)).encode()),

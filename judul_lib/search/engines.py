@@ -15,7 +15,7 @@ from judul_lib.core.errors import ModelError
 from judul_lib.search.index_files import StoredPart
 from judul_lib.search.study_search import StudySearch, search, study_arrays, study_table
 from judul_lib.structured.model import StructuredModel
-from judul_lib.structured.records import Reading
+from judul_lib.structured.records import ParsedTitles
 from judul_lib.study.arrays import ForestTable
 from judul_lib.study.features import TitleTable
 from judul_lib.study.preprocessing import preprocess_titles
@@ -33,7 +33,7 @@ class StudyEngine:
     """
 
     def __init__(self, model: Model) -> None:
-        table = ForestTable.of(model.scaler, model.forest)
+        table = ForestTable.from_forest(model.scaler, model.forest)
         if table is None:
             raise ModelError(
                 "Random forest model ini terlalu besar untuk indeks. Periksa tanpa indeks, atau latih "
@@ -53,11 +53,11 @@ class StudyEngine:
 
     def arrays(self, titles: Sequence[str]) -> dict[str, NDArray]:
         """Return a part of a corpus as the arrays that are stored."""
-        return {**study_arrays(self.read(titles)), **StringColumn.of(titles).arrays("titles")}
+        return {**study_arrays(self.read(titles)), **StringColumn.from_strings(titles).arrays("titles")}
 
     def open(self, arrays: Arrays) -> StudySearch:
         """Return a part from its arrays, ready to be searched."""
-        return StudySearch(arrays, StringColumn.at(arrays, "titles"), self._tfidf)
+        return StudySearch(arrays, StringColumn.from_arrays(arrays, "titles"), self._tfidf)
 
     def search(
         self,
@@ -82,7 +82,7 @@ class StudyEngine:
             search(part, queries.take([row]), self._table, top, start, removed)
 
 
-class RecordEngine:
+class StructuredEngine:
     """The structured model: every title is compared, with nothing but its reading kept in the index."""
 
     def __init__(self, model: StructuredModel) -> None:
@@ -93,8 +93,8 @@ class RecordEngine:
     ) -> StructuredChecker:
         """Return the same model with the titles of parts that count."""
         titles = [title for part in parts for title in part.kept_titles()]
-        reading = Reading.joined(
-            [Reading.from_arrays(part.arrays).take(part.kept_rows) for part in parts]
+        reading = ParsedTitles.concatenate(
+            [ParsedTitles.from_arrays(part.arrays).take(part.kept_rows) for part in parts]
         )
         tables = [self._model.study_table([])] + [
             study_table(part.arrays, part.titles[:]).take(part.kept_rows) for part in parts
@@ -106,14 +106,14 @@ class RecordEngine:
 
     def arrays(self, titles: Sequence[str]) -> dict[str, NDArray]:
         """Return a part of a corpus as the arrays that are stored."""
-        reading = Reading.of(titles, self._model.parser)
+        reading = ParsedTitles.from_titles(titles, self._model.parser)
         return {
             **study_arrays(self._model.study_table(titles)), **reading.arrays(),
-            **StringColumn.of(titles).arrays("titles"),
+            **StringColumn.from_strings(titles).arrays("titles"),
         }  # fmt: skip
 
 
-Engine = StudyEngine | RecordEngine
+Engine = StudyEngine | StructuredEngine
 """A model as an index uses it."""
 
 
@@ -126,7 +126,7 @@ def load_engine(folder: str | Path) -> Engine:
         The folder is missing, incomplete, its hashes do not hold, or its model is not to be indexed.
     """
     if read_metadata(folder).get("name") == STRUCTURED:
-        return RecordEngine(load_structured(folder)[0])
+        return StructuredEngine(load_structured(folder)[0])
     return StudyEngine(load_model(folder))
 
 

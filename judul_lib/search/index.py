@@ -22,19 +22,19 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from judul_lib.checking.checker import Checker, Comparison
-from judul_lib.checking.kept_gauge import kept_threshold
 from judul_lib.checking.matches import Evidence, Matches, best_matches, require_threshold, require_top_k
 from judul_lib.checking.ranking import TopRows
 from judul_lib.checking.registry import read_metadata
+from judul_lib.checking.stored_gauge import stored_threshold
 from judul_lib.core.array_types import FloatArray, Rows
 from judul_lib.core.errors import CorpusError
 from judul_lib.core.parallel import run_tasks
 from judul_lib.core.settings import DECISION_THRESHOLD, ELSEWHERE
 from judul_lib.search import index_files
-from judul_lib.search.engines import RecordEngine, StudyEngine, load_engine, make_part
+from judul_lib.search.engines import StructuredEngine, StudyEngine, load_engine, make_part
 from judul_lib.search.index_files import StoredPart
 from judul_lib.study.features import TitleTable
-from judul_lib.study.preprocessing import require_titles, say_unreadable
+from judul_lib.study.preprocessing import require_titles, warn_incomparable_titles
 
 PART_ROWS = 131_072
 """Titles in a part: so many that the arrays of one query stay in a processor's cache."""
@@ -159,7 +159,7 @@ class TitleIndex(Checker):
         ----------
         threshold : float
             That of the archive's own gauge by default, where one is kept that still counts (see
-            `judul_lib.checking.kept_gauge`), else 0.5.
+            `judul_lib.checking.stored_gauge`), else 0.5.
         say : callable
             Told of a gauge: that its threshold is used, or why it is not.
 
@@ -177,16 +177,16 @@ class TitleIndex(Checker):
         index._take_over(parts)
         index._state = Path(folder), state
         if threshold is None:
-            kept = kept_threshold(folder, index.model, state, say=say)
+            kept = stored_threshold(folder, index.model, state, say=say)
             index.threshold = first if kept is None else kept
         return index
 
-    def save(self, folder: str | Path, *, is_held: bool = False) -> None:
+    def save(self, folder: str | Path, *, holds_lock: bool = False) -> None:
         """Write the index to a folder; parts that are there already are left alone.
 
         Parameters
         ----------
-        is_held : bool
+        holds_lock : bool
             The caller keeps other writers out, with `judul_lib.search.index_files.only_writer`.
 
         Raises
@@ -198,7 +198,9 @@ class TitleIndex(Checker):
         """
         folder = Path(folder)
         known = self._state[1] if self._state and self._state[0] == folder else None
-        parts, state = index_files.write_index(folder, self._model, self._parts, known, is_held=is_held)
+        parts, state = index_files.write_index(
+            folder, self._model, self._parts, known, holds_lock=holds_lock
+        )
         self._state = folder, state
         self._take_over(parts)
 
@@ -286,11 +288,11 @@ class TitleIndex(Checker):
 
     def check_many(self, titles: Sequence[str], *, top_k: int | None = None) -> Iterator[Matches]:
         """Compare titles with the whole corpus one after the other; each as `check` does."""
-        if isinstance(self._engine, RecordEngine):
+        if isinstance(self._engine, StructuredEngine):
             self.n_scored = len(self.titles)
             yield from super().check_many(titles, top_k=top_k)
             return
-        say_unreadable(titles)
+        warn_incomparable_titles(titles)
         k = min(require_top_k(top_k) or len(self.titles), len(self.titles))
         for top in self._searched(self._engine, titles, lambda: TopRows(max(k, 1))):
             yield self._matches(top, top_k)
@@ -301,7 +303,7 @@ class TitleIndex(Checker):
         Rows are counted as in `titles` of an index from which nothing was removed.
         """
         n = max(1, len(self.titles))
-        if isinstance(self._engine, RecordEngine):
+        if isinstance(self._engine, StructuredEngine):
             stored = [part.kept_rows + self._starts[number] for number, part in enumerate(self._parts)]
             rows = np.concatenate([np.empty(0, np.int64), *stored])
             return [rows[probability >= least] for *_, probability in self._compared(titles)]

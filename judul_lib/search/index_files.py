@@ -23,7 +23,7 @@ from judul_lib.checking.registry import METADATA_FILE, read_metadata, verified_f
 from judul_lib.core.array_files import Arrays, StringColumn, map_arrays, write_arrays
 from judul_lib.core.array_types import Rows
 from judul_lib.core.errors import IndexFileError, ModelError
-from judul_lib.core.storage import clear_killed, exclusive_lock, sha256_of, write_bytes
+from judul_lib.core.storage import exclusive_lock, remove_unfinished_writes, sha256_of, write_bytes
 from judul_lib.structured.model import resource_hashes
 
 FORMAT = 2
@@ -56,7 +56,7 @@ class StoredPart:
     @cached_property
     def titles(self) -> StringColumn:
         """All titles as typed, those removed too."""
-        return StringColumn.at(self.arrays, "titles")
+        return StringColumn.from_arrays(self.arrays, "titles")
 
     @property
     def n_stored(self) -> int:
@@ -164,7 +164,7 @@ def can_hold_index(folder: Path) -> bool:
     return is_begun or (PARTS_FOLDER in names and bool(names & {INDEX_FILE, _LOCK_FILE}))
 
 
-def answers_with_other_model(folder: Path, model: Path) -> bool:
+def has_outdated_model(folder: Path, model: Path) -> bool:
     """Tell whether an index answers with a copy of other files than a model's folder holds by now."""
     return _read_facts(folder)["model"]["sha256"] != model_hash(model)
 
@@ -175,7 +175,7 @@ def write_index(
     parts: Sequence[StoredPart],
     state: str | None,
     *,
-    is_held: bool = False,
+    holds_lock: bool = False,
 ) -> tuple[list[StoredPart], str]:
     """Write an index; what is saved there already is left alone.
 
@@ -183,8 +183,8 @@ def write_index(
     ----------
     state : str
         What the folder's index must be, as from `read_index`; None overwrites any.
-    is_held : bool
-        The caller is within `only_writer` of this folder.
+    holds_lock : bool
+        The caller is within `index_writer_lock` of this folder.
 
     Returns
     -------
@@ -200,7 +200,7 @@ def write_index(
     OSError
         Disk full, no permission; an earlier index is then as it was.
     """
-    with nullcontext() if is_held else only_writer(folder):
+    with nullcontext() if holds_lock else index_writer_lock(folder):
         (folder / PARTS_FOLDER).mkdir(exist_ok=True)
         if state is not None and _facts_hash(_read_facts(folder)) != state:
             raise IndexFileError(
@@ -238,7 +238,7 @@ def _clear(folder: Path, parts: Collection[str], model: str) -> None:
     for path in folder.glob("*model-*"):
         if path.name != model:
             shutil.rmtree(path, ignore_errors=True)
-    clear_killed(folder)
+    remove_unfinished_writes(folder)
 
 
 def _saved(folder: Path, part: StoredPart, fresh: list[Path]) -> StoredPart:
@@ -255,7 +255,7 @@ def _saved(folder: Path, part: StoredPart, fresh: list[Path]) -> StoredPart:
     return replace(part, arrays=map_arrays(path), name=path.name, sha256=sha256, folder=folder)
 
 
-def only_writer(folder: Path) -> AbstractContextManager[None]:
+def index_writer_lock(folder: Path) -> AbstractContextManager[None]:
     """Make a folder, and keep other writers of an index out; the lock goes when the process goes.
 
     Raises

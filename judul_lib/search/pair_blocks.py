@@ -22,21 +22,21 @@ from judul_lib.core.errors import ModelError
 from judul_lib.search.index import TitleIndex
 from judul_lib.search.study_search import length_bound, stem_matrix
 from judul_lib.structured.model import StructuredModel
-from judul_lib.structured.records import Reading
+from judul_lib.structured.records import ParsedTitles
 from judul_lib.study.arrays import ForestTable
 from judul_lib.study.features import (
+    EXTRA_FEATURES,
     FEATURES,
-    FURTHER,
     TitleTable,
-    cosine_of,
+    cosine_from_products,
+    divide_or_zero,
     pair_features,
     row_sums,
-    share_of,
 )
 from judul_lib.study.preprocessing import preprocess_titles
 
-LEAST_UNITS, LEAST_MEANING = 0.15, 0.4
-"""Cosine of the units' weights, and of the mean vectors, that a candidate of `RecordPairs` reaches."""
+MIN_UNIT_SIMILARITY, MIN_MEANING_SIMILARITY = 0.15, 0.4
+"""Least cosine of the unit weights, and of the mean vectors, of a `StructuredPairFinder` candidate."""
 # Most candidates of a title that are expected; with more, the product is computed anew.
 _TOP_N = 1024
 # Pairs looked at, and pairs of records compared in full, at a time.
@@ -81,7 +81,7 @@ class Pairs:
         )  # fmt: skip
 
 
-class Catalogue(Protocol):
+class PairFinder(Protocol):
     """Titles made ready to be compared with each other."""
 
     block_rows: int
@@ -90,7 +90,7 @@ class Catalogue(Protocol):
         """Return the near-duplicates of which one is in a block and the other comes later."""
 
 
-class StudyPairs:
+class StudyPairFinder:
     """Titles made ready to be compared with each other by a model of the study.
 
     The blocking loses nothing: the tabulated forest says which cosine and
@@ -106,14 +106,14 @@ class StudyPairs:
     Raises
     ------
     ModelError
-        By this forest, titles that share no word can be a pair; `IndexPairs`
+        By this forest, titles that share no word can be a pair; `IndexPairFinder`
         can find those.
 
     Examples
     --------
     >>> from judul_lib import load_model
     >>> titles = ["Deteksi Hoaks", "Prediksi Harga Beras", "Deteksi HOAKS"]
-    >>> found = StudyPairs(load_model("outputs/light"), titles, 0.6).pairs(0, 3)
+    >>> found = StudyPairFinder(load_model("outputs/light"), titles, 0.6).pairs(0, 3)
     >>> found.left.tolist(), found.right.tolist()
     ([0], [2])
     """
@@ -121,17 +121,17 @@ class StudyPairs:
     block_rows = 2_000
 
     def __init__(self, model: Model, titles: Sequence[str], threshold: float) -> None:
-        table = ForestTable.of(model.scaler, model.forest)
-        least = None if table is None else _least_shares(table, threshold)
+        table = ForestTable.from_forest(model.scaler, model.forest)
+        least = None if table is None else _min_similarities(table, threshold)
         if table is None or least is None:
             raise ModelError(
                 "Menurut model ini judul yang tidak berbagi satu kata pun bisa mirip pada ambang "
                 "itu. Naikkan ambangnya, atau pakai --exact yang mencari tanpa penyaring."
             )
         self._table, self._threshold = table, threshold
-        self._least_cosine, self._least_jaccard = least
+        self._min_cosine, self._min_jaccard = least
         known = TitleTable.build(titles, preprocess_titles(titles), model.tfidf)
-        self._known = known if FURTHER else None  # The rest is kept in less memory.
+        self._known = known if EXTRA_FEATURES else None  # The rest is kept in less memory.
         self._letters = known.letters.tolist()
         self._lengths = np.fromiter(map(len, self._letters), dtype=np.int32, count=len(known))
         self._terms = known.tfidf
@@ -144,9 +144,9 @@ class StudyPairs:
 
     def pairs(self, start: int, stop: int) -> Pairs:
         """Return the near-duplicates of which one is in a block and the other comes later."""
-        by_stems = _product(self._stems, start, stop, self._least_jaccard)
-        if self._least_cosine < 1:
-            by_terms = _product(self._terms, start, stop, self._least_cosine)
+        by_stems = _product(self._stems, start, stop, self._min_jaccard)
+        if self._min_cosine < 1:
+            by_terms = _product(self._terms, start, stop, self._min_cosine)
             left, right = _unique_pairs(by_stems, by_terms)
         else:
             left, right = by_stems
@@ -156,28 +156,30 @@ class StudyPairs:
         """Return those of some pairs that reach the threshold."""
         shared = row_sums(_binary(self._stems[left]).multiply(_binary(self._stems[right])))
         union = self._counts[left] + self._counts[right] - shared
-        jaccard = share_of(shared, union)
+        jaccard = divide_or_zero(shared, union)
         reach = length_bound(self._lengths[left], self._lengths[right])
         cells = self._table.cells(1, jaccard), self._table.cells(2, reach)
         may = self._table.bound.max(axis=0)[cells] >= self._threshold
         left, right, jaccard, reach = left[may], right[may], jaccard[may], reach[may]
         dots = row_sums(self._terms[left].multiply(self._terms[right]))
-        cosine = cosine_of(dots, self._squares[left] * self._squares[right])
+        cosine = cosine_from_products(dots, self._squares[left] * self._squares[right])
         cells = self._table.cells(0, cosine), self._table.cells(1, jaccard)
         may = self._table.bound[(*cells, self._table.cells(2, reach))] >= self._threshold
         left, right, cosine, jaccard = left[may], right[may], cosine[may], jaccard[may]
         letters = ([self._letters[row] for row in rows.tolist()] for rows in (left, right))
         ratio = cpdist(*letters, scorer=Indel.normalized_similarity, dtype=np.float64)
-        further = np.empty((len(left), 0))
+        extra_features = np.empty((len(left), 0))
         if self._known is not None:
-            further = pair_features(self._known.take(left), self._known.take(right), FURTHER)
-        last = self._table.cells(2, ratio), *self._table.further_cells(further)
+            extra_features = pair_features(
+                self._known.take(left), self._known.take(right), EXTRA_FEATURES
+            )
+        last = self._table.cells(2, ratio), *self._table.extra_feature_cells(extra_features)
         probability = self._table.probability[(cells[0][may], cells[1][may], *last)]
-        features = np.column_stack([cosine, jaccard, ratio, further])
+        features = np.column_stack([cosine, jaccard, ratio, extra_features])
         return Pairs(left, right, features, probability).take(probability >= self._threshold)
 
 
-def _least_shares(table: ForestTable, threshold: float) -> tuple[float, float] | None:
+def _min_similarities(table: ForestTable, threshold: float) -> tuple[float, float] | None:
     """Return a cosine and a Jaccard index of which a pair must reach the one or the other.
 
     The cosine is 2, which no pair reaches, where the Jaccard index alone will do.
@@ -230,11 +232,11 @@ def _unique_pairs(*found: tuple[Rows, Rows]) -> tuple[Rows, Rows]:
     return (every >> 32).astype(np.int32), (every & 0xFFFFFFFF).astype(np.int32)
 
 
-class RecordPairs:
+class StructuredPairFinder:
     """Titles made ready to be compared with each other by the structured model.
 
-    Candidates share units that make out some of both titles (`LEAST_UNITS`),
-    and mean something alike (`LEAST_MEANING`). That may lose pairs, which
+    Candidates share units that make out some of both titles (`MIN_UNIT_SIMILARITY`),
+    and mean something alike (`MIN_MEANING_SIMILARITY`). That may lose pairs, which
     `judul_lib.search.dedup.recall` measures.
 
     Parameters
@@ -248,9 +250,9 @@ class RecordPairs:
     block_rows = 1_000
 
     def __init__(self, model: StructuredModel, titles: Sequence[str], threshold: float) -> None:
-        reading = Reading.of(titles, model.parser)
+        reading = ParsedTitles.from_titles(titles, model.parser)
         self._model, self._threshold = model.for_archive(titles, reading), threshold
-        self._known = self._model.weighed(model.study_table(titles), reading)
+        self._known = self._model.prepare_parsed(model.study_table(titles), reading)
         records, units = self._known.records, self._known.records.units
         means = [part.mean_vectors() for part in records.parts()]
         self._means = np.vstack(means) if means else np.empty((0, 1), np.float32)
@@ -265,20 +267,20 @@ class RecordPairs:
 
     def pairs(self, start: int, stop: int) -> Pairs:
         """Return the near-duplicates of which one is in a block and the other comes later."""
-        left, right = _product(self._units, start, stop, LEAST_UNITS)
+        left, right = _product(self._units, start, stop, MIN_UNIT_SIMILARITY)
         return Pairs.joined([self._scored(*part) for part in _parts(left, right, _SCORED)])
 
     def _scored(self, left: Rows, right: Rows) -> Pairs:
         """Return those of some pairs that reach the threshold."""
         likeness = np.einsum("ij,ij->i", self._means[left], self._means[right])
-        left, right = left[likeness >= LEAST_MEANING], right[likeness >= LEAST_MEANING]
+        left, right = left[likeness >= MIN_MEANING_SIMILARITY], right[likeness >= MIN_MEANING_SIMILARITY]
         features = self._model.features(self._known, self._known, left, right)
         probability = self._model.probability(features)
         found = Pairs(left, right, features[:, : len(FEATURES)], probability)
         return found.take(probability >= self._threshold)
 
 
-class IndexPairs:
+class IndexPairFinder:
     """Titles compared with each other through an index: nothing is lost, by any model.
 
     Slower than the others, as each title is looked up by itself.

@@ -26,19 +26,19 @@ from judul_lib.core.array_files import Arrays, StringColumn
 from judul_lib.core.array_types import FloatArray, Rows
 from judul_lib.study.arrays import ForestTable
 from judul_lib.study.features import (
-    FURTHER,
+    EXTRA_FEATURES,
     TitleTable,
-    cosine_of,
-    folded,
+    cosine_from_products,
+    divide_or_zero,
+    fold_titles,
     pair_features,
     row_sums,
-    share_of,
 )
 from judul_lib.study.preprocessing import preprocess_titles
 
 # Titles whose letters are compared at a time; with more left, their letters are counted first.
 _FIRST, _NEXT, _MANY = 256, 16_384, 1024
-_BUCKETS, _MOST = 32, 255
+_BUCKETS, _MAX_LETTER_COUNT = 32, 255
 # Fewer comparisons than this take less time than to start threads for them.
 _THREADED = 4_096
 # A part of which more than one title in so many is wanted at once is decoded as a whole.
@@ -64,7 +64,7 @@ def study_arrays(table: TitleTable) -> dict[str, NDArray]:
         "stem_counts": np.diff(by_title.indptr).astype(np.int32),
         "stems.ends": stems.indptr.astype(np.int64),
         "stems.rows": stems.indices.astype(np.int32),
-        **StringColumn.of(words).arrays("words"),
+        **StringColumn.from_strings(words).arrays("words"),
     }
 
 
@@ -76,7 +76,7 @@ def study_table(arrays: Arrays, titles: Sequence[str]) -> TitleTable:
     titles : sequence of str, shape (n,)
         As typed.
     """
-    words, n = StringColumn.at(arrays, "words")[:], len(titles)
+    words, n = StringColumn.from_arrays(arrays, "words")[:], len(titles)
     stems, terms = (
         csc_matrix((values, arrays[f"{name}.rows"], arrays[f"{name}.ends"]), shape=(n, n_columns))
         for name, values, n_columns in (
@@ -86,7 +86,7 @@ def study_table(arrays: Arrays, titles: Sequence[str]) -> TitleTable:
     )
     by_title = stems.tocsr()
     letters, tokens = np.empty(n, dtype=object), np.empty(n, dtype=object)
-    letters[:] = folded(titles)
+    letters[:] = fold_titles(titles)
     for row, (start, stop) in enumerate(pairwise(by_title.indptr.tolist())):
         tokens[row] = frozenset(words[column] for column in by_title.indices[start:stop].tolist())
     return TitleTable(letters, tokens, terms.tocsr())
@@ -132,7 +132,7 @@ def count_letters(texts: Sequence[str]) -> NDArray[np.uint8]:
     lengths = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
     places = np.repeat(np.arange(len(texts)) * _BUCKETS, lengths) + codes % _BUCKETS
     counts = np.bincount(places, minlength=len(texts) * _BUCKETS)
-    return np.minimum(counts, _MOST).astype(np.uint8).reshape(-1, _BUCKETS)
+    return np.minimum(counts, _MAX_LETTER_COUNT).astype(np.uint8).reshape(-1, _BUCKETS)
 
 
 def length_bound(length: int | NDArray[np.integer], lengths: NDArray[np.integer]) -> FloatArray:
@@ -162,7 +162,7 @@ def letters_bound(text: str, letters: NDArray[np.uint8], lengths: NDArray[np.int
     [1.0, 0.0]
     """
     own = count_letters([text])
-    if own.max() == _MOST:  # Beyond this, the counts are not known.
+    if own.max() == _MAX_LETTER_COUNT:  # Beyond this, the counts are not known.
         return np.ones(len(letters))
     common = np.minimum(letters, own).sum(axis=1, dtype=np.int32)
     total = lengths + len(text)
@@ -180,7 +180,7 @@ class StudySearch:
     titles : StringColumn, shape (n,)
         The titles as typed.
     tfidf
-        The model's, to read titles again for the features in `FURTHER`.
+        The model's, to read titles again for the features in `EXTRA_FEATURES`.
     """
 
     arrays: Arrays
@@ -197,12 +197,12 @@ class StudySearch:
         for term, weight in zip(terms.indices.tolist(), terms.data.tolist(), strict=True):
             part = slice(ends[term], ends[term + 1])
             dots[rows[part]] += weight * values[part]
-        return cosine_of(dots, self.arrays["squares"] * row_sums(terms.multiply(terms))[0])
+        return cosine_from_products(dots, self.arrays["squares"] * row_sums(terms.multiply(terms))[0])
 
     def shared_stems(self, query: TitleTable) -> NDArray[np.int32]:
         """Return how many distinct stems one title shares with each title, shape (n,)."""
         shared = np.zeros(len(self), dtype=np.int32)
-        words = StringColumn.at(self.arrays, "words")
+        words = StringColumn.from_arrays(self.arrays, "words")
         ends, rows = self.arrays["stems.ends"], self.arrays["stems.rows"]
         for word in query.tokens[0]:
             column = words.find(word)
@@ -213,7 +213,7 @@ class StudySearch:
     def jaccard(self, query: TitleTable, shared: NDArray[np.int32]) -> FloatArray:
         """Return the Jaccard index of one title with each title, shape (n,)."""
         union = len(query.tokens[0]) + self.arrays["stem_counts"] - shared
-        return share_of(shared, union)
+        return divide_or_zero(shared, union)
 
     def levenshtein_bound(self, query: TitleTable) -> FloatArray:
         """Return what the Levenshtein ratio cannot exceed, given the lengths; shape (n,)."""
@@ -225,25 +225,25 @@ class StudySearch:
         """Return the Levenshtein ratio of one title with some titles, shape (len(rows),)."""
         many = len(rows) > len(self) // _SHARE
         known = self._letters if many or "_letters" in vars(self) else None
-        letters = folded(self.titles.take(rows)) if known is None else known[rows]
+        letters = fold_titles(self.titles.take(rows)) if known is None else known[rows]
         return cdist(
             [query.letters[0]], letters,
             scorer=Indel.normalized_similarity, dtype=np.float64,
             workers=-1 if len(rows) > _THREADED else 1,
         )[0]  # fmt: skip
 
-    def further(self, query: TitleTable, rows: Rows) -> FloatArray:
-        """Return the features in `FURTHER` of one title with some titles, one row each."""
-        if not FURTHER:
+    def extra_features(self, query: TitleTable, rows: Rows) -> FloatArray:
+        """Return the features in `EXTRA_FEATURES` of one title with some titles, one row each."""
+        if not EXTRA_FEATURES:
             return np.empty((len(rows), 0))
         titles = self.titles.take(rows)
         known = TitleTable.build(titles, preprocess_titles(titles), self.tfidf)
-        return pair_features(query.take(np.zeros(len(rows), dtype=np.intp)), known, FURTHER)
+        return pair_features(query.take(np.zeros(len(rows), dtype=np.intp)), known, EXTRA_FEATURES)
 
     @cached_property
     def _letters(self) -> NDArray[np.object_]:
         """The titles as compared; kept in memory once a query needed most of them."""
-        return np.array(folded(self.titles.take(np.arange(len(self)))), dtype=object)
+        return np.array(fold_titles(self.titles.take(np.arange(len(self)))), dtype=object)
 
 
 def search(
@@ -278,10 +278,12 @@ def search(
         return rows[top.may_enter(bound[rows], cosine[rows], reach[rows])]
 
     def score(rows: Rows) -> None:
-        ratio, further = part.levenshtein(query, rows), part.further(query, rows)
-        last = table.cells(2, ratio), *table.further_cells(further)
+        ratio, extra_features = part.levenshtein(query, rows), part.extra_features(query, rows)
+        last = table.cells(2, ratio), *table.extra_feature_cells(extra_features)
         answer = table.probability[(cells[0][rows], cells[1][rows], *last)]
-        top.offer(rows + start, answer, np.column_stack([cosine[rows], jaccard[rows], ratio, further]))
+        top.offer(
+            rows + start, answer, np.column_stack([cosine[rows], jaccard[rows], ratio, extra_features])
+        )
         bound[rows] = -np.inf
 
     def hope(rows: Rows) -> FloatArray:
@@ -290,7 +292,7 @@ def search(
 
     left: Rows = np.flatnonzero(top.may_enter(bound, cosine, reach))
     if len(left):
-        score(np.sort(left[largest(hope(left), _FIRST)]))
+        score(np.sort(left[largest_positions(hope(left), _FIRST)]))
         left = may_enter(left)
     if len(left) > _MANY:
         counts = part.arrays["letters"][left], part.arrays["lengths"][left]
@@ -302,12 +304,12 @@ def search(
         score(may_enter(np.sort(left[at : at + _NEXT])))
 
 
-def largest(values: NDArray[np.floating], n: int) -> Rows:
+def largest_positions(values: NDArray[np.floating], n: int) -> Rows:
     """Return the places of the *n* largest values, in no order; all where there are fewer.
 
     Examples
     --------
-    >>> sorted(largest(np.array([0.1, 0.9, 0.5]), 2).tolist())
+    >>> sorted(largest_positions(np.array([0.1, 0.9, 0.5]), 2).tolist())
     [1, 2]
     """
     return np.arange(len(values)) if len(values) <= n else np.argpartition(-values, n - 1)[:n]

@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from judul_lib.structured.lexicon import Lexicon
-from judul_lib.structured.records import Reading, term_of
+from judul_lib.structured.records import ParsedTitles, term_of
 from judul_lib.structured.units import Unit
 
 # In a smaller archive many titles are few; in any, most of a title is its own.
-_LEAST_TITLES, _LEAST_SHARE = 20, 1 / 3
-_LEAST_WORDS, _MOST_UNITS, _LEAST_REST = 2, 12, 2
+_MIN_TITLES, _MIN_SHARE = 20, 1 / 3
+_MIN_WORDS, _MAX_BOILERPLATE_UNITS, _MIN_REMAINING_UNITS = 2, 12, 2
 # What a catalogue adds it adds to all: the city before its university is a title's own.
-_LEAST_FURTHER = 0.8
+_MIN_NEXT_UNIT_SHARE = 0.8
 _DOCUMENT = frozenset(
     "skripsi thesis other undergraduate bachelor tugas akhir laporan proposal diploma sarjana program "
     "studi jurusan fakultas repository abstrak cover".split()
@@ -47,7 +47,7 @@ class Boilerplate:
     share: float
 
 
-def find_boilerplate(reading: Reading, lexicon: Lexicon) -> tuple[Boilerplate, ...]:
+def find_boilerplate(reading: ParsedTitles, lexicon: Lexicon) -> tuple[Boilerplate, ...]:
     """Return what at least a third of an archive's titles have at their beginning or at their end.
 
     That is what follows a word such as *skripsi* or *fakultas*, else places and words that
@@ -58,36 +58,36 @@ def find_boilerplate(reading: Reading, lexicon: Lexicon) -> tuple[Boilerplate, .
     >>> from judul_lib.structured.parser import TitleParser
     >>> parser, things = TitleParser(), ["Hama Padi", "Mutu Jagung", "Harga Cabai", "Bibit Kopi"] * 5
     >>> titles = [f"{thing} - Fakultas Pertanian Universitas Cakra Buana" for thing in things]
-    >>> (found,) = find_boilerplate(Reading.of(titles, parser), parser.lexicon)
+    >>> (found,) = find_boilerplate(ParsedTitles.from_titles(titles, parser), parser.lexicon)
     >>> found.text, found.at_end, found.share
     ('fakultas pertanian universitas cakra buana', True, 1.0)
     """
-    if reading.n_titles < _LEAST_TITLES:
+    if reading.n_titles < _MIN_TITLES:
         return ()
     ends = (_shared_run(reading, lexicon, at_end=at_end) for at_end in (False, True))
     return tuple(found for found in ends if found)
 
 
-def _shared_run(reading: Reading, lexicon: Lexicon, *, at_end: bool) -> Boilerplate | None:
+def _shared_run(reading: ParsedTitles, lexicon: Lexicon, *, at_end: bool) -> Boilerplate | None:
     names: dict[str, int] = {}
     name_of = np.array([names.setdefault(unit.name, len(names)) for unit in reading.units], np.int64)
     rows, run, n_having = np.arange(reading.n_titles), list[Unit](), list[int]()
-    least = _LEAST_SHARE * reading.n_titles
-    for depth in range(_MOST_UNITS):
-        rows = rows[np.diff(reading.ends)[rows] > depth + _LEAST_REST]
-        units = reading.numbers[_cells(reading, rows, depth, at_end=at_end)]
+    least = _MIN_SHARE * reading.n_titles
+    for depth in range(_MAX_BOILERPLATE_UNITS):
+        rows = rows[np.diff(reading.ends)[rows] > depth + _MIN_REMAINING_UNITS]
+        units = reading.numbers[_unit_positions(reading, rows, depth, at_end=at_end)]
         counts = np.bincount(name_of[units], minlength=1)
         best = int(counts.argmax())
         if counts[best] < least:
             break
         is_best = name_of[units] == best
-        rows, least = rows[is_best], max(least, _LEAST_FURTHER * counts[best])
+        rows, least = rows[is_best], max(least, _MIN_NEXT_UNIT_SHARE * counts[best])
         run.append(reading.units[units[is_best][0]])
         n_having.append(int(counts[best]))
     kept = _n_added(run, lexicon, at_end=at_end)
     run = run[:kept][::-1] if at_end else run[:kept]
     text = " ".join(unit.text for unit in run)
-    if len(text.split()) < _LEAST_WORDS:
+    if len(text.split()) < _MIN_WORDS:
         return None
     share = n_having[kept - 1] / reading.n_titles
     return Boilerplate(tuple(unit.name for unit in run), text, at_end, share)
@@ -111,41 +111,42 @@ def _is_heavy(unit: Unit, lexicon: Lexicon) -> bool:
     return unit.field != "place" and term_of(unit, lexicon).weight > 0
 
 
-def without_boilerplate(reading: Reading, found: Sequence[Boilerplate]) -> Reading:
+def without_boilerplate(reading: ParsedTitles, found: Sequence[Boilerplate]) -> ParsedTitles:
     """Return titles without what a catalogue added; what is only part of it stays.
 
     Examples
     --------
     >>> from judul_lib.structured.parser import TitleParser
-    >>> reading = Reading.of(["Hama Padi Skripsi Universitas Cakra", "Padi"], TitleParser())
+    >>> titles = ["Hama Padi Skripsi Universitas Cakra", "Padi"]
+    >>> reading = ParsedTitles.from_titles(titles, TitleParser())
     >>> names = "skripsi", "perguruan tinggi", "cakra"
     >>> cut = without_boilerplate(reading, [Boilerplate(names, "", True, 1.0)])
     >>> np.diff(reading.ends).tolist(), np.diff(cut.ends).tolist()
     ([5, 1], [2, 1])
     """
     for part in found:
-        reading = _without(reading, part)
+        reading = _remove_boilerplate(reading, part)
     return reading
 
 
-def _without(reading: Reading, part: Boilerplate) -> Reading:
+def _remove_boilerplate(reading: ParsedTitles, part: Boilerplate) -> ParsedTitles:
     length = len(part.names)
-    rows = np.flatnonzero(np.diff(reading.ends) >= length + _LEAST_REST)
+    rows = np.flatnonzero(np.diff(reading.ends) >= length + _MIN_REMAINING_UNITS)
     in_order = part.names[::-1] if part.at_end else part.names
     for depth, name in enumerate(in_order):
         same = np.array([unit.name == name for unit in reading.units], dtype=bool)
-        cells = _cells(reading, rows, depth, at_end=part.at_end)
+        cells = _unit_positions(reading, rows, depth, at_end=part.at_end)
         rows = rows[same[reading.numbers[cells]]]
     if not len(rows):
         return reading
-    dropped = [_cells(reading, rows, depth, at_end=part.at_end) for depth in range(length)]
+    dropped = [_unit_positions(reading, rows, depth, at_end=part.at_end) for depth in range(length)]
     kept = np.ones(len(reading.numbers), dtype=bool)
     kept[np.concatenate(dropped)] = False
     ends = np.concatenate([[0], np.cumsum(kept)])[reading.ends]
-    return Reading(reading.units, ends, reading.numbers[kept], reading.roles[kept])
+    return ParsedTitles(reading.units, ends, reading.numbers[kept], reading.roles[kept])
 
 
-def _cells(reading: Reading, rows: NDArray, depth: int, *, at_end: bool) -> NDArray:
+def _unit_positions(reading: ParsedTitles, rows: NDArray, depth: int, *, at_end: bool) -> NDArray:
     """Return where the units at some depth from an end of titles are."""
     cells: NDArray = reading.ends[rows + 1] - 1 - depth if at_end else reading.ends[rows] + depth
     return cells

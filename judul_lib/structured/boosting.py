@@ -67,7 +67,7 @@ class BoostedTrees:
         return np.concatenate([np.empty(0), *map(self._log_odds, parts)])
 
     def _log_odds(self, features: FloatArray) -> FloatArray:
-        splits, table = self._answers
+        splits, table = self._split_tables
         columns = np.ascontiguousarray(features.T)
         codes = np.zeros((len(table), len(features)), dtype=np.uint16)
         for digit, (feature, threshold) in enumerate(splits):
@@ -77,7 +77,7 @@ class BoostedTrees:
         return np.round(self.base + leaves.sum(axis=1), 9)
 
     @cached_property
-    def _answers(self) -> tuple[list[tuple[Rows, FloatArray]], FloatArray]:
+    def _split_tables(self) -> tuple[list[tuple[Rows, FloatArray]], FloatArray]:
         """Feature and threshold of the first split of every tree, of the second ..., and the leaves."""
         is_split = self.left != np.arange(self.left.shape[1])
         digit = np.cumsum(is_split, axis=1) - 1

@@ -14,24 +14,24 @@ from numpy.typing import NDArray
 
 from judul_lib.core.array_types import BoolArray, FloatArray, Rows
 from judul_lib.structured.records import ASPECT_NAMES, RecordTable, UnitTable
-from judul_lib.structured.relations import Relations, abbreviations, mark_abbreviations
+from judul_lib.structured.relations import Relations, find_abbreviations, mark_abbreviations
 from judul_lib.structured.units import Role
 
 _CHUNK = 1000
 # A title that meets more others than this meets all of them together.
-_FEW = 20
+_MAX_SINGLE_LOOKUPS = 20
 _PLACE, _TASK = ASPECT_NAMES.index("place"), ASPECT_NAMES.index("task")
 # Aspects that decide by themselves; the others count in the subject and in the whole.
 _DECISIVE = ("thing", "variable", "method")
 # Tasks that make it another question when only one title has them.
-_QUESTIONS = {"compares": ("perbandingan",), "builds": ("rancang bangun", "sistem informasi")}
+_TASK_TERMS = {"compares": ("perbandingan",), "builds": ("rancang bangun", "sistem informasi")}
 _MEASURES = ("weight", "rarity", "both")
-_WHOLE = ("share", "far", "worst_far")
+_TEXT_MEASURES = ("share", "far", "worst_far")
 _ROLES = {"cause": Role.CAUSE, "effect": Role.EFFECT, "part": Role.PART}
 # Of these a title speaks; task, method and platform are how it does so.
 _SUBJECT = [ASPECT_NAMES.index(name) for name in ("thing", "variable", "activity", "audience", "medium")]
 # A word that says little elsewhere is all that a short title has: "klasifikasi buku dengan SVM".
-_LEAST_WEIGHT = 0.5
+_MIN_WEIGHT = 0.5
 
 
 def _names() -> tuple[str, ...]:
@@ -43,11 +43,11 @@ def _names() -> tuple[str, ...]:
     names += [f"subject_{what}_{side}" for what in ("share", "near_share") for side in sides]
     for measure in _MEASURES:
         names += [f"text_same_{measure}"]
-        names += [f"text_{what}_{measure}_{side}" for what in _WHOLE for side in sides]
+        names += [f"text_{what}_{measure}_{side}" for what in _TEXT_MEASURES for side in sides]
     names += ["text_siblings", "text_sibling_weight", "text_roles_swapped"]
     names += [f"text_{role}_left" for role in _ROLES]
     names += [f"{what}_{side}" for what in ("text_numbers", "place_numbers") for side in sides]
-    names += [f"task_{name}" for name in _QUESTIONS]
+    names += [f"task_{name}" for name in _TASK_TERMS]
     return (*names, "text_inversions", "text_units_less", "text_units_more")
 
 
@@ -70,21 +70,21 @@ class AlignedPairs:
 
     Attributes
     ----------
-    left, right : _Side
+    left, right : _AlignedSide
     same, siblings : ndarray of bool, shape (n, n_left_units, n_right_units)
     near : ndarray of float32, shape (n, n_left_units, n_right_units)
         Of units that are left over on both sides, else 0.
     """
 
-    left: "_Side"
-    right: "_Side"
+    left: "_AlignedSide"
+    right: "_AlignedSide"
     same: BoolArray
     siblings: BoolArray
     near: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class _Side:
+class _AlignedSide:
     """Units of one side of pairs, shape (n, n_units) each; False or 0 beyond a title's units."""
 
     units: UnitTable
@@ -94,10 +94,10 @@ class _Side:
     matched: BoolArray
 
     @property
-    def left_over(self) -> BoolArray:
+    def unmatched(self) -> BoolArray:
         return self.used & ~self.matched & (self.roles != Role.IMPLIED)
 
-    def of(self, values: NDArray, blank: int = 0) -> NDArray:
+    def gather(self, values: NDArray, blank: int = 0) -> NDArray:
         """Return what is known of each unit; blank beyond a title's units."""
         if not len(values):  # No title of the table has any.
             return np.full(self.used.shape, blank, dtype=values.dtype)
@@ -119,7 +119,7 @@ def align(
     relations : Relations
         Between the units of the two tables.
     known : mapping of int to ndarray
-        The `abbreviations` of some rows of the one table with the other.
+        The `find_abbreviations` of some rows of the one table with the other.
     """
     numbers = left.padded(left.numbers, left_rows, -1), right.padded(right.numbers, right_rows, -1)
     used = numbers[0] >= 0, numbers[1] >= 0
@@ -135,7 +135,7 @@ def align(
         )
         _abbreviations(left, right, left_rows, right_rows, same, known)
     sides = [
-        _Side(
+        _AlignedSide(
             table.units,
             side,
             used[k],
@@ -144,7 +144,7 @@ def align(
         )
         for k, (table, side, rows) in enumerate(((left, a, left_rows), (right, b, right_rows)))
     ]
-    open_cells = sides[0].left_over[:, :, None] & sides[1].left_over[:, None, :]
+    open_cells = sides[0].unmatched[:, :, None] & sides[1].unmatched[:, None, :]
     return AlignedPairs(sides[0], sides[1], same, siblings & open_cells, near * open_cells)
 
 
@@ -193,7 +193,9 @@ def record_features(
     """
     relations = relations or Relations.between(left.units, right.units)
     rows, counts = np.unique(left_rows, return_counts=True)
-    known = {row: abbreviations(left, row, right) for row in rows[counts > _FEW].tolist()}
+    known = {
+        row: find_abbreviations(left, row, right) for row in rows[counts > _MAX_SINGLE_LOOKUPS].tolist()
+    }
     parts = []
     for start in range(0, len(left_rows), _CHUNK):
         chunk = left_rows[start : start + _CHUNK], right_rows[start : start + _CHUNK]
@@ -221,9 +223,9 @@ class _Columns:
 def _compare(pairs: AlignedPairs) -> FloatArray:
     columns = _Columns()
     sides = pairs.left, pairs.right
-    aspects = [side.of(side.units.aspects, -1) for side in sides]
-    weights = [side.of(side.units.weights) for side in sides]
-    rarity = [side.of(side.units.rarity) for side in sides]
+    aspects = [side.gather(side.units.aspects, -1) for side in sides]
+    weights = [side.gather(side.units.weights) for side in sides]
+    rarity = [side.gather(side.units.rarity) for side in sides]
     joint = [w / 3 * (0.4 + 0.6 * r) for w, r in zip(weights, rarity, strict=True)]
     nearest = [pairs.near.max(axis=2), pairs.near.max(axis=1)]
     _add_aspects(columns, sides, aspects, joint, nearest)
@@ -241,7 +243,7 @@ def _compare(pairs: AlignedPairs) -> FloatArray:
 
 def _add_aspects(
     columns: _Columns,
-    sides: Sequence[_Side],
+    sides: Sequence[_AlignedSide],
     aspects: Sequence[NDArray],
     joint: Sequence[FloatArray],
     nearest: Sequence[NDArray],
@@ -250,7 +252,7 @@ def _add_aspects(
         own = [np.asarray(aspect == ASPECT_NAMES.index(name)) for aspect in aspects]
         same, over = [], []
         for side, is_own, weight, near in zip(sides, own, joint, nearest, strict=True):
-            left = weight * (is_own & side.left_over)
+            left = weight * (is_own & side.unmatched)
             same.append((weight * (is_own & side.matched)).sum(axis=1))
             over.append((left * (1 - near) if name in _DECISIVE else left).sum(axis=1))
         columns.found[f"{name}_same"] = np.minimum(*same)
@@ -260,7 +262,7 @@ def _add_aspects(
 
 def _add_subject(
     columns: _Columns,
-    sides: Sequence[_Side],
+    sides: Sequence[_AlignedSide],
     aspects: Sequence[NDArray],
     measures: tuple[Sequence[FloatArray], Sequence[FloatArray]],
     nearest: Sequence[NDArray],
@@ -271,8 +273,8 @@ def _add_subject(
         # Where nothing else is spoken of, the institution is it: "klasifikasi tipe rumah sakit".
         bare = ~(is_subject & (weight >= 1)).any(axis=1, keepdims=True)
         is_subject |= bare & (aspect == _PLACE) & side.used
-        value = is_subject * np.maximum(weight, _LEAST_WEIGHT) / 3 * (0.4 + 0.6 * rarity)
-        same, left = (value * side.matched).sum(axis=1), value * side.left_over
+        value = is_subject * np.maximum(weight, _MIN_WEIGHT) / 3 * (0.4 + 0.6 * rarity)
+        same, left = (value * side.matched).sum(axis=1), value * side.unmatched
         whole = np.maximum(same + left.sum(axis=1), 1e-9)
         for what, column in (
             ("same", same),
@@ -286,14 +288,14 @@ def _add_subject(
 def _add_text(
     columns: _Columns,
     measure: str,
-    sides: Sequence[_Side],
+    sides: Sequence[_AlignedSide],
     content: Sequence[BoolArray],
     values: Sequence[FloatArray],
     nearest: Sequence[NDArray],
 ) -> None:
     found: dict[str, list[NDArray]] = {}
     for side, is_content, value, near in zip(sides, content, values, nearest, strict=True):
-        over = value * (is_content & side.left_over)
+        over = value * (is_content & side.unmatched)
         same, left, far = (
             (value * (is_content & side.matched)).sum(axis=1),
             over.sum(axis=1),
@@ -309,8 +311,8 @@ def _add_text(
     columns.shares("text", found, f"_{measure}")
 
 
-def _add_counts(columns: _Columns, sides: Sequence[_Side], content: Sequence[BoolArray]) -> None:
-    numbers = [side.of(side.units.is_number) & side.left_over for side in sides]
+def _add_counts(columns: _Columns, sides: Sequence[_AlignedSide], content: Sequence[BoolArray]) -> None:
+    numbers = [side.gather(side.units.is_number) & side.unmatched for side in sides]
     for name, wanted in (("text_numbers", content), ("place_numbers", [~own for own in content])):
         columns.both(name, *((n & own).sum(axis=1) for n, own in zip(numbers, wanted, strict=True)))
     columns.both("text_units", *(side.used.sum(axis=1) for side in sides))
@@ -332,19 +334,19 @@ def _add_conflicts(
     columns.found["text_roles_swapped"] = np.minimum(*swapped_weight)
     for name, role in _ROLES.items():
         left = [
-            (weight * (side.left_over & own & (side.roles == role))).sum(axis=1)
+            (weight * (side.unmatched & own & (side.roles == role))).sum(axis=1)
             for weight, side, own in zip(joint, sides, content, strict=True)
         ]
         columns.found[f"text_{name}_left"] = np.maximum(*left)
 
 
-def _add_questions(columns: _Columns, sides: Sequence[_Side]) -> None:
-    for name, terms in _QUESTIONS.items():
+def _add_questions(columns: _Columns, sides: Sequence[_AlignedSide]) -> None:
+    for name, terms in _TASK_TERMS.items():
         asks = []
         for side in sides:
             units = np.zeros(len(side.units), dtype=bool)
             units[[number for term in terms for number in side.units.by_name.get(term, [])]] = True
-            asks.append(side.of(units).any(axis=1))
+            asks.append(side.gather(units).any(axis=1))
         columns.found[f"task_{name}"] = asks[0] != asks[1]
 
 

@@ -12,7 +12,7 @@ from judul_lib.core.array_types import Rows
 from judul_lib.structured.comparison import AlignedPairs, align
 from judul_lib.structured.model import StructuredModel
 from judul_lib.structured.records import RecordTable
-from judul_lib.structured.relations import TOLD_NEAR, Relations
+from judul_lib.structured.relations import LEXICON_NEARNESS, Relations
 from judul_lib.structured.units import Unit
 
 SAME, PARTLY, ALIKE, DIFFERENT_FIELD, ONE_SIDED, UNNAMED = (
@@ -25,7 +25,7 @@ SAME, PARTLY, ALIKE, DIFFERENT_FIELD, ONE_SIDED, UNNAMED = (
 )
 FIELD_NAMES = {"task": "tugas", "object": "objek", "method": "metode", "place": "tempat"}
 _ORDER = ("object", "method", "task", "place")
-_ONLY = ("hanya di usulan", "hanya di arsip")
+_ONE_SIDED_PHRASES = ("hanya di usulan", "hanya di arsip")
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class FieldComparison:
         if self.left and self.right:
             parts.append(f"{DIFFERENT_FIELD}: {', '.join(self.left)} – {', '.join(self.right)}")
         elif self.left or self.right:
-            parts.append(f"{_ONLY[bool(self.right)]}: {', '.join(self.left or self.right)}")
+            parts.append(f"{_ONE_SIDED_PHRASES[bool(self.right)]}: {', '.join(self.left or self.right)}")
         return f"{FIELD_NAMES[self.field]} {', '.join(parts)}" if parts else ""
 
 
@@ -127,7 +127,7 @@ def _compared(
     sides, titles = (pairs.left, pairs.right), (left, right)
     fields = [np.array([_ORDER.index(unit.field) for unit in units], dtype=int) for units in titles]
     n_left, n_right = map(len, titles)
-    is_alike = pairs.near[number, :n_left, :n_right] >= TOLD_NEAR
+    is_alike = pairs.near[number, :n_left, :n_right] >= LEXICON_NEARNESS
     is_alike &= fields[0][:, None] == fields[1]
     alike = is_alike.any(axis=1), is_alike.any(axis=0)
     compared = []
@@ -136,12 +136,12 @@ def _compared(
         texts: list[tuple[str, ...]] = []
         for side, units, own, near in zip(sides, titles, fields, alike, strict=True):
             within, n = own == place, len(units)
-            matched, left_over = side.matched[number, :n], side.left_over[number, :n]
-            counts = side.of(side.units.weights)[number, :n] > 0
+            matched, unmatched = side.matched[number, :n], side.unmatched[number, :n]
+            counts = side.gather(side.units.weights)[number, :n] > 0
             shared += [units[k].name for k in np.flatnonzero(within & matched).tolist()]
             texts += [
                 tuple(units[k].text for k in np.flatnonzero(within & chosen).tolist())
-                for chosen in (left_over & ~near & counts, near)
+                for chosen in (unmatched & ~near & counts, near)
             ]
         one, one_alike, other, other_alike = texts
         names = tuple(dict.fromkeys(shared))

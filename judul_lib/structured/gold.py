@@ -17,7 +17,7 @@ from judul_lib.core.errors import GoldError
 from judul_lib.study.corpus import read_table
 
 COLUMNS = ("id", "base_id", "kind", "grade", "judul_a", "judul_b", "split")
-GRADES: Mapping[str, int] = MappingProxyType(
+GRADE_BY_KIND: Mapping[str, int] = MappingProxyType(
     {
         "permukaan": 4,
         "parafrase": 3,
@@ -38,21 +38,21 @@ _OTHER = (
     "arah_dibalik", "versi_lain", "lawan_pembanding", "variabel_lain", "luaran_lain", "objek_saudara",
     "metode_saudara", "bagian_lain", "kota_sama", "templat_sama", "katalog_beda",
 )  # fmt: skip
-SINGLE_GRADES: Mapping[str, int] = MappingProxyType(
+SINGLE_CHANGE_GRADE_BY_KIND: Mapping[str, int] = MappingProxyType(
     {"salah_ketik": 4, "katalog_sama": 4, "tempat_lain_baru": 2}
     | dict.fromkeys(_SAME, 3)
     | dict.fromkeys(_OTHER, 1)
 )
 """Kinds of pairs that differ in one thing, each on a base of its own, and their grades."""
 
-_GRADES = {**GRADES, **SINGLE_GRADES}
+_GRADES = {**GRADE_BY_KIND, **SINGLE_CHANGE_GRADE_BY_KIND}
 
 HARD_KINDS = ("parafrase", "singkatan_inggris", "sulit_negatif_metode", "sulit_negatif_objek")
 """Rewordings against look-alikes: where comparing words goes wrong."""
 
 SPLITS = ("dev", "test")
 SIMILAR_GRADE, ELSEWHERE_GRADE = 3, 2
-_SAME_GRADES = tuple(grade for grade in set(GRADES.values()) if grade >= SIMILAR_GRADE)
+_SAME_GRADES = tuple(grade for grade in set(GRADE_BY_KIND.values()) if grade >= SIMILAR_GRADE)
 
 
 def read_gold(path: str | Path) -> pd.DataFrame:
@@ -171,7 +171,7 @@ def read_second_grades(path: str | Path, gold: pd.DataFrame) -> pd.DataFrame:
     for line, pair, grade in zip(frame.index, frame["id"], frame["grade"], strict=True):
         if pair not in known or pair in seen:
             raise GoldError(f"{name} baris {line}: id {pair!r} tidak dikenal atau berulang.")
-        if grade not in {str(value) for value in GRADES.values()}:
+        if grade not in {str(value) for value in GRADE_BY_KIND.values()}:
             raise GoldError(f"{name} baris {line}: derajat {grade!r} bukan 0 sampai 4.")
         seen.add(pair)
     second = frame[["id", "grade"]].rename(columns={"grade": "second_grade"})

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from judul_lib.core.errors import LexiconError
-from judul_lib.structured.words import corrected_stem, words_of
+from judul_lib.structured.words import corrected_stem, tokenize
 
 FIELDS = ("task", "object", "method", "place")
 LEXICON_FIELDS = (*FIELDS, "template")
@@ -19,7 +19,7 @@ SIBLINGS_FILE = _RESOURCES / "siblings.csv"
 PLACES_FILE = _RESOURCES / "places.csv"
 RELATIONS_FILE = _RESOURCES / "relations.csv"
 IMPLICATIONS_FILE = _RESOURCES / "implications.csv"
-# Of such a phrase `words_of` makes nothing else, which saves a second with 47,000 of them.
+# Of such a phrase `tokenize` makes nothing else, which saves a second with 47,000 of them.
 _PLAIN = re.compile(r"[a-z]+(?: (?:[a-z]+|[1-9][0-9]*))*")
 _COLUMNS = ["canonical", "variants", "field", "language"]
 
@@ -153,19 +153,19 @@ def read_variants(path: Path) -> dict[str, tuple[str, str]]:
             entry = (row["canonical"], row["field"])
             for variant in (row["canonical"], *filter(None, row["variants"].split("|"))):
                 is_plain = _PLAIN.fullmatch(variant) is not None
-                phrase = variant if is_plain else " ".join(words_of(variant))
+                phrase = variant if is_plain else " ".join(tokenize(variant))
                 known = variants.setdefault(phrase, entry)
                 if known != entry:
                     raise LexiconError(f"{where}: {variant!r} sudah ada di bawah {known[0]!r}.")
     return variants
 
 
-def own_stems() -> dict[str, str]:
+def packaged_stems() -> dict[str, str]:
     """Return what `Lexicon.stems` gives for the own lexicon, kept because it takes a second.
 
     Examples
     --------
-    >>> own_stems()["aduan"]
+    >>> packaged_stems()["aduan"]
     'adu'
     """
     return {row["word"]: row["stem"] for row in _rows(LEXICON_STEMS_FILE)}

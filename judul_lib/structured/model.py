@@ -27,7 +27,7 @@ from judul_lib.structured.lexicon import (
     TERMS_FILE,
 )
 from judul_lib.structured.parser import TitleParser
-from judul_lib.structured.records import Reading, RecordTable, UnitCounts
+from judul_lib.structured.records import ParsedTitles, RecordTable, UnitCounts
 from judul_lib.structured.relations import Relations
 from judul_lib.structured.vectors import VECTORS_FILE, WordVectors
 from judul_lib.structured.words import SPELLINGS_FILE, STEMS_FILE
@@ -95,23 +95,23 @@ def _direction(name: str) -> int:
     return -1 if any(part in name for part in _FALLS) else 0
 
 
-MONOTONE = tuple(_direction(name) for name in STRUCTURED_FEATURES)
+MONOTONE_DIRECTIONS = tuple(_direction(name) for name in STRUCTURED_FEATURES)
 """1 where the answer may only rise with a feature, -1 where it may only fall, 0 where it is free."""
 
 QUESTIONS = ("same", "asked", "related")
 """What the model is asked of two titles, the strictest question first."""
 
 PART_NAMES = ("task", "object", "method", "place", "text")
-_PART_OF = {
+_PART_BY_ASPECT = {
     "task": "task", "thing": "object", "variable": "object", "activity": "object", "audience": "object",
     "medium": "object", "subject": "object", "method": "method", "platform": "method", "place": "place",
 }  # fmt: skip
-PARTS: Mapping[str, tuple[int, ...]] = MappingProxyType(
+PART_COLUMNS: Mapping[str, tuple[int, ...]] = MappingProxyType(
     {
         part: tuple(
             k
             for k, name in enumerate(STRUCTURED_FEATURES)
-            if ("text" if name in FEATURES else _PART_OF.get(name.split("_")[0], "text")) == part
+            if ("text" if name in FEATURES else _PART_BY_ASPECT.get(name.split("_")[0], "text")) == part
         )
         for part in PART_NAMES
     }
@@ -121,11 +121,11 @@ PARTS: Mapping[str, tuple[int, ...]] = MappingProxyType(
 _PLACE_NAMED = STRUCTURED_FEATURES.index("place_named")
 
 
-PERHAPS = 0.15
+MIN_ASK_PROBABILITY = 0.15
 """Probability of the same study from which one asks whether it is that in other words."""
 
 
-def chance_to_ask(same: FloatArray, elsewhere: FloatArray) -> FloatArray:
+def ask_score(same: FloatArray, elsewhere: FloatArray) -> FloatArray:
     """Return how much speaks for asking, in [0, 1], shape (n,); 0.5 is where one asks.
 
     One asks where it is the same study elsewhere, and where it may be the same in other words.
@@ -133,16 +133,20 @@ def chance_to_ask(same: FloatArray, elsewhere: FloatArray) -> FloatArray:
     Parameters
     ----------
     same : ndarray of float, shape (n,)
-        Probability of the same study; 0.5 is reached at `PERHAPS`.
+        Probability of the same study; 0.5 is reached at `MIN_ASK_PROBABILITY`.
     elsewhere : ndarray of float, shape (n,)
         That it is the same study in whatever place, 0.5 where one asks.
 
     Examples
     --------
-    >>> chance_to_ask(np.array([0.15, 0.0]), np.array([0.1, 0.9])).round(2).tolist()
+    >>> ask_score(np.array([0.15, 0.0]), np.array([0.1, 0.9])).round(2).tolist()
     [0.5, 0.9]
     """
-    perhaps = same * (1 - PERHAPS) / (same * (1 - PERHAPS) + (1 - same) * PERHAPS)
+    perhaps = (
+        same
+        * (1 - MIN_ASK_PROBABILITY)
+        / (same * (1 - MIN_ASK_PROBABILITY) + (1 - same) * MIN_ASK_PROBABILITY)
+    )
     asked: FloatArray = np.maximum(perhaps, elsewhere)
     return asked
 
@@ -202,40 +206,44 @@ class StructuredModel:
     vectors: WordVectors
     boilerplate: tuple[Boilerplate, ...] = ()
 
-    def for_archive(self, titles: Sequence[str], reading: Reading | None = None) -> "StructuredModel":
+    def for_archive(
+        self, titles: Sequence[str], reading: ParsedTitles | None = None
+    ) -> "StructuredModel":
         """Return the same model, made ready for an archive.
 
         Its titles weigh the units, on top of the general counts, and its boilerplate is left out.
 
         Parameters
         ----------
-        reading : Reading
+        reading : ParsedTitles
             Of the titles, where they are read already.
         """
-        reading = reading or Reading.of(titles, self.parser)
+        reading = reading or ParsedTitles.from_titles(titles, self.parser)
         found = find_boilerplate(reading, self.parser.lexicon)
-        counts = UnitCounts.of(titles, without_boilerplate(reading, found))
+        counts = UnitCounts.from_parsed(titles, without_boilerplate(reading, found))
         return replace(self, counts=self.counts + counts, boilerplate=found)
 
     def prepare(self, titles: Sequence[str]) -> PreparedTitles:
         """Read titles once, for many comparisons."""
-        return self.weighed(self.study_table(titles), Reading.of(titles, self.parser))
+        return self.prepare_parsed(
+            self.study_table(titles), ParsedTitles.from_titles(titles, self.parser)
+        )
 
     def study_table(self, titles: Sequence[str]) -> TitleTable:
         """Return titles made ready for the study's features."""
         return TitleTable.build(titles, preprocess_titles(titles), self.tfidf)
 
-    def weighed(self, table: TitleTable, reading: Reading) -> PreparedTitles:
+    def prepare_parsed(self, table: TitleTable, reading: ParsedTitles) -> PreparedTitles:
         """Return titles that are read already, their units weighed."""
         return PreparedTitles(table, self._records(reading))
 
     def records(self, titles: Sequence[str]) -> RecordTable:
         """Read titles into their units."""
-        return self._records(Reading.of(titles, self.parser))
+        return self._records(ParsedTitles.from_titles(titles, self.parser))
 
-    def _records(self, reading: Reading) -> RecordTable:
+    def _records(self, reading: ParsedTitles) -> RecordTable:
         reading = without_boilerplate(reading, self.boilerplate)
-        return RecordTable.of(reading, self.parser.lexicon, self.vectors, self.counts)
+        return RecordTable.from_parsed(reading, self.parser.lexicon, self.vectors, self.counts)
 
     def features(
         self,
@@ -276,9 +284,9 @@ class StructuredModel:
         return 1 / (1 + np.exp(-self.log_odds(features)))
 
     def asked_probability(self, features: FloatArray, probability: FloatArray) -> FloatArray:
-        """Return the `chance_to_ask` of pairs, shape (n,), given the probability of the same study."""
+        """Return the `ask_score` of pairs, shape (n,), given the probability of the same study."""
         elsewhere = 1 / (1 + np.exp(-self.asked.log_odds(features)))
-        return chance_to_ask(probability, elsewhere)
+        return ask_score(probability, elsewhere)
 
     def relatedness(
         self, features: FloatArray, probability: FloatArray, asked: FloatArray
@@ -294,13 +302,13 @@ class StructuredModel:
         return np.round(expected_grade(probability, asked, related), 9)
 
     def contributions(self, features: FloatArray) -> tuple[FloatArray, dict[str, FloatArray]]:
-        """Return where the log-odds of pairs begin, and what each of `PARTS` adds to it.
+        """Return where the log-odds of pairs begin, and what each of `PART_COLUMNS` adds to it.
 
         Where neither title names a place, the place adds nothing: what the
         model makes of that belongs to the beginning.
         """
         each = self.same.contributions(features)
-        parts = {name: each[:, list(columns)].sum(axis=1) for name, columns in PARTS.items()}
+        parts = {name: each[:, list(columns)].sum(axis=1) for name, columns in PART_COLUMNS.items()}
         start = np.full(len(features), self.same.start)
         unnamed = features[:, _PLACE_NAMED] == 0
         start[unnamed] += parts["place"][unnamed]

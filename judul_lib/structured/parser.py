@@ -9,8 +9,8 @@ the next part begins, whatever words it is made of.
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from judul_lib.structured.lexicon import Lexicon, own_stems
-from judul_lib.structured.phrase_spelling import PhraseSpelling
+from judul_lib.structured.lexicon import Lexicon, packaged_stems
+from judul_lib.structured.phrase_spelling import PhraseSpellingCorrector
 from judul_lib.structured.units import Role, Unit
 from judul_lib.structured.words import (
     FUNCTION_WORDS,
@@ -29,7 +29,7 @@ _METHOD_OPENERS = frozenset(
     "menggunakan metode algoritma memakai using arsitektur teknik berbantuan".split()
 )
 _OBJECT_OPENERS = frozenset("untuk terhadap pada tentang dalam antara for on of".split())
-_AT = frozenset("di pada at in".split())
+_PLACE_PREPOSITIONS = frozenset("di pada at in".split())
 _CASE = frozenset("kasus case".split())
 # A name follows these wherever they stand ...
 _NAME_HEADS = frozenset(
@@ -54,15 +54,15 @@ _NAME_ENDS = frozenset(
     "based berdasarkan dalam tentang agar guna yang mata materi memanfaatkan berbantuan "
     "berbantukan ditinjau secara method with for pembelajaran teknik model".split()
 )
-_MEANS = frozenset(["menggunakan", "berbasis", "menggunakan metode"])  # Canonical templates.
+_METHOD_TEMPLATES = frozenset(["menggunakan", "berbasis", "menggunakan metode"])  # Canonical templates.
 _PERIODS = frozenset("tahun periode ta tp".split())
 _CAUSES = frozenset(
     "pengaruh dampak efek effect influence impact hubungan peran kontribusi peranan".split()
 )
 _EFFECTS = frozenset("terhadap toward towards".split())
-_ITS_EFFECTS = frozenset("pengaruhnya dampaknya efeknya kontribusinya perannya".split())
-_EXCHANGES = frozenset("substitusi penggantian mengganti pengganti konversi".split())
-_TARGETS = frozenset("ke menjadi menuju into".split())
+_ITS_EFFECT_WORDS = frozenset("pengaruhnya dampaknya efeknya kontribusinya perannya".split())
+_SUBSTITUTION_WORDS = frozenset("substitusi penggantian mengganti pengganti konversi".split())
+_TARGET_WORDS = frozenset("ke menjadi menuju into".split())
 _IMPROVES = frozenset("meningkatkan peningkatan tingkatkan improving increase improve".split())
 _PARTS = frozenset("modul modular submodul fitur menu halaman module feature page".split())
 _MAKES = frozenset("pembuatan pengembangan perancangan desain implementasi penerapan".split())
@@ -106,7 +106,7 @@ class TitleParser:
         is_own = lexicon is None and stem is corrected_stem
         self.lexicon = lexicon or Lexicon.read()
         self.stem = stem
-        stems = own_stems() if is_own else self.lexicon.stems(stem)
+        stems = packaged_stems() if is_own else self.lexicon.stems(stem)
         self._stemmed: dict[str, tuple[str, str]] = {}
         self._glued: dict[str, tuple[str, str]] = {}
         for variant, entry in self.lexicon.variants.items():
@@ -118,7 +118,7 @@ class TitleParser:
             if len(glued) >= _MIN_GLUED and entry[1] != "template":
                 self._glued.setdefault(glued, entry)
         phrases = *self.lexicon.variants, *self.lexicon.places
-        self._spelling = PhraseSpelling(phrases, is_dictionary_word)
+        self._spelling = PhraseSpellingCorrector(phrases, is_dictionary_word)
         # How many words the longest phrase has that begins with a word.
         self._reach: dict[str, int] = {}
         for phrase in (*phrases, *self._stemmed):
@@ -131,8 +131,8 @@ class TitleParser:
         Template words and function words are left out; every other word is in
         exactly one unit.
         """
-        words = self._spelling.mended(standard_words(title, self.lexicon.places))
-        reading, at = _Reading(self, words), 0
+        words = self._spelling.corrected(standard_words(title, self.lexicon.places))
+        reading, at = _TitleReader(self, words), 0
         while at < len(words):
             at += reading.read(at)
         seen: set[tuple[str, bool]] = set()
@@ -202,7 +202,7 @@ class TitleParser:
         return word not in self.lexicon.variants and stem not in self._stemmed
 
 
-class _Reading:
+class _TitleReader:
     """A title while it is read from left to right."""
 
     def __init__(self, parser: TitleParser, words: Sequence[Word]) -> None:
@@ -210,36 +210,38 @@ class _Reading:
         self._parser, self._words = parser, words
         self._texts = [word.text for word in words]
         self._stems = [parser.stem(text) for text in self._texts]
-        self._part = "object"  # Field of what is unknown.
-        self._in_name = self._in_case = False
-        self._role, self._is_causal, self._is_at = Role.NONE, False, False
+        self._default_field = "object"  # Field of what is unknown.
+        self._in_name = self._in_case_study = False
+        self._role, self._is_causal, self._follows_place_preposition = Role.NONE, False, False
         self._is_exchange = False
 
     def read(self, at: int) -> int:
         """Read the phrase at a word; return how many words it has."""
         phrase = self._parser.phrase_at(self._texts, self._stems, at)
-        if self._parser.is_doubtful_place(phrase) and not (self._in_name or self._is_at):
+        if self._parser.is_doubtful_place(phrase) and not (
+            self._in_name or self._follows_place_preposition
+        ):
             phrase = phrase._replace(entry=None)
         length = len(phrase.words)
         self._leave_name(at, phrase)
         if self._opens_case(at, phrase):
-            self._in_case = self._in_name = True
+            self._in_case_study = self._in_name = True
             return length
         self._assign_role(at, phrase)
         first, last = phrase.words[0], phrase.words[-1]
         if first in _NAME_HEADS and not (length > 1 and phrase.field in {"object", "method"}):
             self._add(phrase, at, "place", is_head=True)
-            self._in_name, self._part = True, "place"
+            self._in_name, self._default_field = True, "place"
         elif first in _PERIODS and self._is_period(at + 1):
             self._in_name = True
         elif self._begins_location(at, phrase):
             self._read_location(at, phrase)
         else:
             self._read_other(at, phrase)
-        is_kept = self._is_at and phrase.field == "template"
-        self._is_at = last in _AT or is_kept
+        is_kept = self._follows_place_preposition and phrase.field == "template"
+        self._follows_place_preposition = last in _PLACE_PREPOSITIONS or is_kept
         if last in _METHOD_OPENERS:
-            self._part = "method"
+            self._default_field = "method"
         return length
 
     def _begins_location(self, at: int, phrase: _Phrase) -> bool:
@@ -248,12 +250,14 @@ class _Reading:
 
     def _leave_name(self, at: int, phrase: _Phrase) -> None:
         word = self._words[at]
-        if self._in_case:
-            if word.is_after_closing or (phrase.name in _MEANS and not word.is_after_opening):
-                self._in_case = self._in_name = False
-                self._part = "object"
-        elif self._in_name and (word.is_after_break or word.text in _NAME_ENDS or phrase.name in _MEANS):
-            self._in_name, self._part = False, "object"
+        if self._in_case_study:
+            if word.is_after_closing or (phrase.name in _METHOD_TEMPLATES and not word.is_after_opening):
+                self._in_case_study = self._in_name = False
+                self._default_field = "object"
+        elif self._in_name and (
+            word.is_after_break or word.text in _NAME_ENDS or phrase.name in _METHOD_TEMPLATES
+        ):
+            self._in_name, self._default_field = False, "object"
 
     def _opens_case(self, at: int, phrase: _Phrase) -> bool:
         is_named = phrase.name == "studi kasus" or phrase.words == ["study", "kasus"]
@@ -270,30 +274,34 @@ class _Reading:
         first, last = phrase.words[0], phrase.words[-1]
         if first in _CAUSES:
             self._is_causal, self._role = True, Role.CAUSE
-        elif first in _ITS_EFFECTS:
+        elif first in _ITS_EFFECT_WORDS:
             self._is_causal = True
-            self._were_causes()
+            self._mark_read_units_as_causes()
         elif (self._is_causal and first in _EFFECTS) or _IMPROVES & set(phrase.words):
             self._role = Role.EFFECT
-        elif first in _EXCHANGES:
+        elif first in _SUBSTITUTION_WORDS:
             self._is_exchange, self._role = True, Role.CAUSE
-        elif last == "dari" and _TARGETS & set(self._texts[at:]):
+        elif last == "dari" and _TARGET_WORDS & set(self._texts[at:]):
             self._role = Role.CAUSE
-        elif last in _TARGETS or (self._is_exchange and last == "dengan"):
+        elif last in _TARGET_WORDS or (self._is_exchange and last == "dengan"):
             if self._role == Role.NONE:
-                self._were_causes()
+                self._mark_read_units_as_causes()
             self._role, self._is_exchange = Role.EFFECT, False
-        elif first in _PARTS or (first in _MAKES and at == 0 and self._is_of_product()):
+        elif first in _PARTS or (first in _MAKES and at == 0 and self._names_product()):
             self._role = Role.PART
-        elif not self._is_causal and self._role and (last in _AT or phrase.name in _MEANS):
+        elif (
+            not self._is_causal
+            and self._role
+            and (last in _PLACE_PREPOSITIONS or phrase.name in _METHOD_TEMPLATES)
+        ):
             self._role = Role.NONE
 
-    def _is_of_product(self) -> bool:
+    def _names_product(self) -> bool:
         """Tell whether what is made is part of a product that the title names."""
         pairs = zip(self._texts, self._texts[1:], strict=False)
         return any(one in {"pada", "dalam"} and other in _PRODUCTS for one, other in pairs)
 
-    def _were_causes(self) -> None:
+    def _mark_read_units_as_causes(self) -> None:
         """Take what was read so far for the cause of what follows."""
         self.units = [unit._replace(role=Role.CAUSE) for unit in self.units]
 
@@ -311,40 +319,40 @@ class _Reading:
             )
         )
         is_place = self._parser.is_place(" ".join(phrase.words))
-        self._in_name = self._is_at or is_before_name or is_place
+        self._in_name = self._follows_place_preposition or is_before_name or is_place
         field = "place" if self._in_name else phrase.field or "object"
         if phrase.field != "template":
             self._add(phrase, at, field, is_head=phrase.words[0] in _LOCATIONS)
-        self._part = "place" if self._in_name else self._part
+        self._default_field = "place" if self._in_name else self._default_field
 
     def _read_other(self, at: int, phrase: _Phrase) -> None:
         first, last = phrase.words[0], phrase.words[-1]
-        if first == "di" and not self._in_case:
+        if first == "di" and not self._in_case_study:
             self._in_name = True
         if phrase.entry is None:
             self._read_unknown(at, phrase)
         elif phrase.field == "template":
             if phrase.name in {"menggunakan", "menggunakan metode"}:
-                self._part = "method"
+                self._default_field = "method"
             elif last in _OBJECT_OPENERS:
-                self._part = "object"
+                self._default_field = "object"
         else:
             field = phrase.field
-            if self._in_name and not self._in_case:
+            if self._in_name and not self._in_case_study:
                 # What follows "di" and is known is not where, but what; a method ends a name.
                 is_what = at > 0 and self._texts[at - 1] == "di" and field != "place"
                 if is_what or field in {"task", "method"}:
                     self._in_name = False
-            if self._in_name and (self._in_case or field == "object") and field != "method":
+            if self._in_name and (self._in_case_study or field == "object") and field != "method":
                 field = "place"  # A firm called after what it sells.
             self._add(phrase, at, field)
-            self._part = "place" if field == "place" else self._part
+            self._default_field = "place" if field == "place" else self._default_field
 
     def _read_unknown(self, at: int, phrase: _Phrase) -> None:
         word = phrase.words[0]
         if word in FUNCTION_WORDS or (len(word) == 1 and word.isalpha()):
             if word in _OBJECT_OPENERS:
-                self._part = "object"
+                self._default_field = "object"
             return
         if self._words[at].is_decimal and self.units:
             last = self.units[-1]
@@ -355,7 +363,7 @@ class _Reading:
                 return
         is_year = word.isdecimal() and len(word) == 4 and word[:2] in {"19", "20"}
         is_place = self._in_name or is_year or self._parser.is_place(word)
-        self._add(phrase, at, "place" if is_place else self._part)
+        self._add(phrase, at, "place" if is_place else self._default_field)
 
     def _add(self, phrase: _Phrase, at: int, field: str, *, is_head: bool = False) -> None:
         text, is_known = " ".join(phrase.words), phrase.entry is not None

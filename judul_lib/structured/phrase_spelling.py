@@ -8,12 +8,12 @@ from judul_lib.structured.words import FUNCTION_WORDS, Word
 
 # In long words two letters may be wrong; in short ones not the last: "salad" is no "salak".
 _LONG, _SHORT = 9, 6
-_LEAST_LETTERS, _MOST_WORDS = 4, 4
-_TOO_MANY = 3
-_HOLE = ""
+_MIN_LETTERS, _MAX_WORDS = 4, 4
+_NO_MATCH_DISTANCE = 3
+_MASK = ""
 
 
-class PhraseSpelling:
+class PhraseSpellingCorrector:
     """Knows phrases of several words, and mends the one word by which a title misses such a phrase.
 
     Parameters
@@ -25,25 +25,25 @@ class PhraseSpelling:
 
     Examples
     --------
-    >>> spelling = PhraseSpelling(["laporan keuangan", "sulawesi selatan"], lambda word: False)
-    >>> [word.text for word in spelling.mended([Word("laporan"), Word("keuagan")])]
+    >>> spelling = PhraseSpellingCorrector(["laporan keuangan", "sulawesi selatan"], lambda word: False)
+    >>> [word.text for word in spelling.corrected([Word("laporan"), Word("keuagan")])]
     ['laporan', 'keuangan']
     """
 
     def __init__(self, phrases: Iterable[str], is_word: Callable[[str], bool]) -> None:
         self._is_word = is_word
         self._words: set[str] = set()
-        self._missing: dict[tuple[str, ...], set[str]] = {}
+        self._words_by_context: dict[tuple[str, ...], set[str]] = {}
         for phrase in phrases:
             words = phrase.split()
             self._words.update(words)
-            if len(words) > _MOST_WORDS:
+            if len(words) > _MAX_WORDS:
                 continue
             for place, word in enumerate(words):
-                if len(word) >= _LEAST_LETTERS and set(words) - {word} - FUNCTION_WORDS:
-                    self._missing.setdefault(_with_hole(words, place), set()).add(word)
+                if len(word) >= _MIN_LETTERS and set(words) - {word} - FUNCTION_WORDS:
+                    self._words_by_context.setdefault(_masked(words, place), set()).add(word)
 
-    def mended(self, words: Sequence[Word]) -> list[Word]:
+    def corrected(self, words: Sequence[Word]) -> list[Word]:
         """Return the words of a title; one that no dictionary has becomes the word of a phrase.
 
         It is changed only if its neighbours stand in such a phrase, if it begins with the same
@@ -52,38 +52,40 @@ class PhraseSpelling:
         found = list(words)
         texts = [word.text for word in words]
         for at, text in enumerate(texts):
-            if len(text) < _LEAST_LETTERS or not text.isalpha() or text in self._words:
+            if len(text) < _MIN_LETTERS or not text.isalpha() or text in self._words:
                 continue
             if self._is_word(text):
                 continue
-            meant = self._meant(texts, at)
+            meant = self._correction(texts, at)
             if meant:
                 texts[at] = meant
                 found[at] = found[at]._replace(text=meant)
         return found
 
-    def _meant(self, texts: Sequence[str], at: int) -> str:
-        keys = _spans(texts, at)
+    def _correction(self, texts: Sequence[str], at: int) -> str:
+        keys = _masked_contexts(texts, at)
         near = [
-            (_mistakes(texts[at], word), word) for key in keys for word in self._missing.get(key, ())
+            (_typo_distance(texts[at], word), word)
+            for key in keys
+            for word in self._words_by_context.get(key, ())
         ]
-        mistakes, meant = min(near, default=(_TOO_MANY, ""))
-        return meant if mistakes < _TOO_MANY else ""
+        mistakes, meant = min(near, default=(_NO_MATCH_DISTANCE, ""))
+        return meant if mistakes < _NO_MATCH_DISTANCE else ""
 
 
-def _mistakes(text: str, meant: str) -> int:
+def _typo_distance(text: str, meant: str) -> int:
     length = min(len(text), len(meant))
     if text[0] != meant[0] or (length <= _SHORT and text[-1] not in meant[-2:]):
-        return _TOO_MANY
+        return _NO_MATCH_DISTANCE
     mistakes = OSA.distance(text, meant)
-    return mistakes if mistakes <= (2 if length >= _LONG else 1) else _TOO_MANY
+    return mistakes if mistakes <= (2 if length >= _LONG else 1) else _NO_MATCH_DISTANCE
 
 
-def _spans(texts: Sequence[str], at: int) -> Iterator[tuple[str, ...]]:
-    for length in range(_MOST_WORDS, 1, -1):
+def _masked_contexts(texts: Sequence[str], at: int) -> Iterator[tuple[str, ...]]:
+    for length in range(_MAX_WORDS, 1, -1):
         for start in range(max(at - length + 1, 0), min(at, len(texts) - length) + 1):
-            yield _with_hole(texts[start : start + length], at - start)
+            yield _masked(texts[start : start + length], at - start)
 
 
-def _with_hole(words: Sequence[str], place: int) -> tuple[str, ...]:
-    return (*words[:place], _HOLE, *words[place + 1 :])
+def _masked(words: Sequence[str], place: int) -> tuple[str, ...]:
+    return (*words[:place], _MASK, *words[place + 1 :])

@@ -167,13 +167,13 @@ def published_counts(counts: UnitCounts, known: Collection[str]) -> UnitCounts:
     return UnitCounts(kept, counts.n_titles)
 
 
-def with_titles(grades: pd.DataFrame, titles: Iterable[str]) -> pd.DataFrame:
+def attach_titles(grades: pd.DataFrame, titles: Iterable[str]) -> pd.DataFrame:
     """Give the pairs of ``real_grades.csv`` their titles again.
 
     Parameters
     ----------
     grades : DataFrame
-        Columns ``left`` and ``right``, hashes, and what `from_table` asks for.
+        Columns ``left`` and ``right``, hashes, and what `real_pairs_from_columns` asks for.
     titles : iterable of str
         Where the titles of these hashes are among.
 
@@ -185,7 +185,7 @@ def with_titles(grades: pd.DataFrame, titles: Iterable[str]) -> pd.DataFrame:
     Examples
     --------
     >>> grades = pd.DataFrame({"left": [title_hash("Padi")], "right": [title_hash("Jagung")]})
-    >>> with_titles(grades, ["Jagung", "Padi"])[["judul_a", "judul_b"]].to_numpy().tolist()
+    >>> attach_titles(grades, ["Jagung", "Padi"])[["judul_a", "judul_b"]].to_numpy().tolist()
     [['Padi', 'Jagung']]
     """
     known = {title_hash(title): title for title in titles}
@@ -196,7 +196,9 @@ def with_titles(grades: pd.DataFrame, titles: Iterable[str]) -> pd.DataFrame:
     return grades.drop(columns=["left", "right"]).assign(**found)
 
 
-def from_table(rows: Mapping[str, Sequence[Any]], features: FloatArray, counts: UnitCounts) -> RealPairs:
+def real_pairs_from_columns(
+    rows: Mapping[str, Sequence[Any]], features: FloatArray, counts: UnitCounts
+) -> RealPairs:
     """Return graded pairs from columns ``judul_a``, ``judul_b``, ``grade``, ``grade2``, ``diff``, ...
 
     Parameters

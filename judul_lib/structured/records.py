@@ -20,7 +20,7 @@ from judul_lib.structured.vectors import WordVectors
 
 Key = TypeVar("Key", str, int)
 
-_MAX_UNITS, _PART = 32, 4096
+_MAX_UNITS, _TITLES_PER_CHUNK = 32, 4096
 _MIN_TYPO = 5  # Shorter words have too many neighbours.
 ASPECT_NAMES = tuple(dict.fromkeys(ASPECTS.values()))
 """Aspects of a study, in the order of their numbers in `UnitTable.aspects`."""
@@ -31,7 +31,7 @@ _DEFAULTS: Mapping[str, Term] = {
 }  # fmt: skip
 
 
-class Reading(NamedTuple):
+class ParsedTitles(NamedTuple):
     """Titles as a parser read them, before anything is known of their units.
 
     Attributes
@@ -46,7 +46,7 @@ class Reading(NamedTuple):
 
     Examples
     --------
-    >>> reading = Reading.of(["Deteksi Hoaks", "Padi"], TitleParser())
+    >>> reading = ParsedTitles.from_titles(["Deteksi Hoaks", "Padi"], TitleParser())
     >>> [unit.name for unit in reading.units], reading.ends.tolist()
     (['deteksi', 'berita palsu', 'padi'], [0, 2, 3])
     """
@@ -57,7 +57,7 @@ class Reading(NamedTuple):
     roles: Rows
 
     @classmethod
-    def of(cls, titles: Sequence[str], parser: TitleParser) -> "Reading":
+    def from_titles(cls, titles: Sequence[str], parser: TitleParser) -> "ParsedTitles":
         """Read titles."""
         number: dict[Unit, int] = {}
         numbers, roles, ends = array("i"), array("b"), [0]
@@ -76,15 +76,15 @@ class Reading(NamedTuple):
         """Number of titles."""
         return len(self.ends) - 1
 
-    def take(self, rows: Rows) -> "Reading":
+    def take(self, rows: Rows) -> "ParsedTitles":
         """Return some of the titles, in the order given, with no unit but theirs."""
-        ends, places = _places(self.ends, rows)
+        ends, places = _select_units(self.ends, rows)
         used, numbers = np.unique(self.numbers[places], return_inverse=True)
         units = [self.units[number] for number in used.tolist()]
-        return Reading(units, ends, numbers.astype(np.int32), self.roles[places])
+        return ParsedTitles(units, ends, numbers.astype(np.int32), self.roles[places])
 
     @classmethod
-    def joined(cls, readings: Sequence["Reading"]) -> "Reading":
+    def concatenate(cls, readings: Sequence["ParsedTitles"]) -> "ParsedTitles":
         """Put titles one after the other."""
         number: dict[Unit, int] = {}
         ends: list[Rows] = [np.zeros(1, np.int64)]
@@ -104,13 +104,13 @@ class Reading(NamedTuple):
         return {f"read.{name}": values for name, values in given.items()}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray]) -> "Reading":
+    def from_arrays(cls, arrays: Mapping[str, NDArray]) -> "ParsedTitles":
         """Read what `arrays` gave."""
         units, *others = (arrays[f"read.{name}"] for name in ("units", "ends", "numbers", "roles"))
         return cls([Unit(*fact) for fact in json.loads(units.tobytes())], *others)
 
 
-def _places(ends: Rows, rows: Rows) -> tuple[Rows, Rows]:
+def _select_units(ends: Rows, rows: Rows) -> tuple[Rows, Rows]:
     """Return the ends of some titles by themselves, and where their units are among all."""
     starts = ends[rows]
     counts = ends[rows + 1] - starts
@@ -140,10 +140,10 @@ class UnitCounts:
     @classmethod
     def fit(cls, titles: Sequence[str], parser: TitleParser) -> "UnitCounts":
         """Count the units of distinct titles."""
-        return cls.of(titles, Reading.of(titles, parser))
+        return cls.from_parsed(titles, ParsedTitles.from_titles(titles, parser))
 
     @classmethod
-    def of(cls, titles: Sequence[str], reading: Reading) -> "UnitCounts":
+    def from_parsed(cls, titles: Sequence[str], reading: ParsedTitles) -> "UnitCounts":
         """Count the units of distinct titles that are read already."""
         first = {title: row for row, title in reversed(list(enumerate(titles)))}
         read = reading.take(np.array(sorted(first.values()), dtype=np.intp))
@@ -227,7 +227,7 @@ class UnitTable:
         self.weights = np.array([term.weight for term in terms], dtype=np.float64)
         self.rarity = np.array([counts.rarity(unit.name) for unit in units], dtype=np.float64)
         # An unknown word means what its own form means: "kebijakan" is not "bijak".
-        self.vectors = vectors.of([unit.name if unit.known else unit.text for unit in units])
+        self.vectors = vectors.embed([unit.name if unit.known else unit.text for unit in units])
         self.is_number = np.array([unit.name.isdecimal() for unit in units], dtype=bool)
         self.is_place = np.array([unit.field == "place" for unit in units], dtype=bool)
         self.is_known = np.array([unit.known for unit in units], dtype=bool)
@@ -252,7 +252,7 @@ class UnitTable:
     @cached_property
     def by_abbreviation(self) -> Mapping[str, list[int]]:
         """Numbers of the units that may abbreviate others, by their letters."""
-        return _places_of((text,) if text else () for text in self.abbreviations)
+        return _positions_by_key((text,) if text else () for text in self.abbreviations)
 
     @cached_property
     def long_words(self) -> tuple[int, ...]:
@@ -263,33 +263,33 @@ class UnitTable:
     @cached_property
     def by_name(self) -> Mapping[str, list[int]]:
         """Numbers of the units of a name."""
-        return _places_of((unit.name,) for unit in self.units)
+        return _positions_by_key((unit.name,) for unit in self.units)
 
     @cached_property
     def by_text(self) -> Mapping[str, list[int]]:
         """Numbers of the units that are written in one way."""
-        return _places_of((unit.text,) for unit in self.units)
+        return _positions_by_key((unit.text,) for unit in self.units)
 
     @cached_property
     def by_word(self) -> Mapping[str, list[int]]:
         """Numbers of the units in whose name a word stands."""
-        return _places_of(set(unit.name.split()) for unit in self.units)
+        return _positions_by_key(set(unit.name.split()) for unit in self.units)
 
     @cached_property
-    def by_letters(self) -> Mapping[str, list[int]]:
+    def by_name_without_numbers(self) -> Mapping[str, list[int]]:
         """Numbers of the units of a name without its numbers: versions of one thing."""
-        return _places_of((without_numbers(unit.name),) for unit in self.units)
+        return _positions_by_key((without_numbers(unit.name),) for unit in self.units)
 
     @cached_property
     def by_group(self) -> Mapping[int, list[int]]:
         """Numbers of the units of a group of siblings."""
-        return _places_of(self.groups)
+        return _positions_by_key(self.groups)
 
     def __len__(self) -> int:
         return len(self.units)
 
 
-def _places_of(keys: Iterable[Iterable[Key]]) -> dict[Key, list[int]]:
+def _positions_by_key(keys: Iterable[Iterable[Key]]) -> dict[Key, list[int]]:
     """Return at which places each key stands."""
     places: dict[Key, list[int]] = {}
     for place, own in enumerate(keys):
@@ -313,8 +313,8 @@ class RecordTable:
     Examples
     --------
     >>> parser = TitleParser()
-    >>> reading = Reading.of(["Deteksi Hoaks dengan CNN", "Padi"], parser)
-    >>> table = RecordTable.of(reading, parser.lexicon, WordVectors.read())
+    >>> reading = ParsedTitles.from_titles(["Deteksi Hoaks dengan CNN", "Padi"], parser)
+    >>> table = RecordTable.from_parsed(reading, parser.lexicon, WordVectors.read())
     >>> len(table), [unit.name for unit in table.parse(0)]
     (2, ['deteksi', 'berita palsu', 'cnn'])
     """
@@ -323,9 +323,9 @@ class RecordTable:
         self.units, self.ends, self.numbers, self.roles = units, ends, numbers, roles
 
     @classmethod
-    def of(
+    def from_parsed(
         cls,
-        reading: Reading,
+        reading: ParsedTitles,
         lexicon: Lexicon,
         vectors: WordVectors,
         counts: UnitCounts | None = None,
@@ -338,15 +338,15 @@ class RecordTable:
 
     def take(self, rows: Rows) -> "RecordTable":
         """Return the table of some rows, in the order given, with no unit but theirs."""
-        ends, places = _places(self.ends, rows)
+        ends, places = _select_units(self.ends, rows)
         used, numbers = np.unique(self.numbers[places], return_inverse=True)
         units = self.units.take(used)
         return RecordTable(units, ends, numbers.astype(np.int32), self.roles[places])
 
     def parts(self) -> Iterator["RecordTable"]:
         """Yield some thousand titles after the other: what is made of them all would fill the memory."""
-        for start in range(0, len(self), _PART):
-            yield self.take(np.arange(start, min(start + _PART, len(self))))
+        for start in range(0, len(self), _TITLES_PER_CHUNK):
+            yield self.take(np.arange(start, min(start + _TITLES_PER_CHUNK, len(self))))
 
     def padded(self, values: NDArray, rows: Rows, blank: int) -> NDArray:
         """Return values of the units of some titles, shape (n_rows, most units of one); else blank.
@@ -370,14 +370,14 @@ class RecordTable:
     @cached_property
     def words(self) -> TitleWords:
         """The words of the titles' units in their order."""
-        return TitleWords.of([unit.text for unit in self.units.units], self.numbers, self.ends)
+        return TitleWords.from_texts([unit.text for unit in self.units.units], self.numbers, self.ends)
 
     @cached_property
     def _by_unit(self) -> tuple[Rows, Rows]:
         order = np.argsort(self.numbers, kind="stable")
         return order, np.searchsorted(self.numbers[order], np.arange(len(self.units) + 1))
 
-    def places_of(self, number: int) -> tuple[Rows, Rows]:
+    def titles_with_unit(self, number: int) -> tuple[Rows, Rows]:
         """Return the titles that have a unit, and which of their units it is."""
         order, ends = self._by_unit
         places = order[ends[number] : ends[number + 1]]

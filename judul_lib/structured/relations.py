@@ -29,8 +29,8 @@ from judul_lib.structured.words import is_dictionary_word
 # In long words two letters may be wrong.
 _LONG = 9
 _MAX_INITIALS, _MAX_JOINED = 7, 4
-_PART_OF = 0.8
-TOLD_NEAR = 0.9
+_PART_NEARNESS = 0.8
+LEXICON_NEARNESS = 0.9
 """Nearness of two terms of which the lexicon says that one may stand for the other."""
 
 # However alike their names: another one makes another study.
@@ -55,7 +55,7 @@ class Relations:
     @classmethod
     def between(cls, left: UnitTable, right: UnitTable) -> "Relations":
         """Compare all units of two tables."""
-        told = _told(left, right)
+        told = _lexicon_relations(left, right)
         same = _equal(left, right) | told[SAME]
         if len(left) and len(right):
             _mark_typos(left, right, same)
@@ -65,7 +65,7 @@ class Relations:
         near = np.clip(left.vectors @ right.vectors.T, 0, 1)
         _mark_parts(left, right, near)
         near[left.is_place[:, None] & right.is_place] = 0
-        near[told[NEAR]] = np.maximum(near[told[NEAR]], TOLD_NEAR)
+        near[told[NEAR]] = np.maximum(near[told[NEAR]], LEXICON_NEARNESS)
         siblings = (_siblings(left, right) | told[SIBLING]) & ~same & ~told[NEAR]
         near[siblings] = np.minimum(near[siblings], _NEAR_SIBLING)
         return cls(same, siblings, near)
@@ -79,7 +79,7 @@ def _equal(left: UnitTable, right: UnitTable) -> BoolArray:
     return same
 
 
-def _told(left: UnitTable, right: UnitTable) -> dict[str, BoolArray]:
+def _lexicon_relations(left: UnitTable, right: UnitTable) -> dict[str, BoolArray]:
     """Mark what the lexicon says of two terms."""
     marks = {relation: np.zeros((len(left), len(right)), dtype=bool) for relation in RELATIONS}
     for row, related in enumerate(left.related):
@@ -116,7 +116,7 @@ def _mark_parts(left: UnitTable, right: UnitTable, near: NDArray[np.float32]) ->
         for column in set().union(*(right.by_word.get(word, []) for word in words)):
             other = set(right.units[column].name.split())
             if words < other or words > other:
-                near[row, column] = max(near[row, column], _PART_OF)
+                near[row, column] = max(near[row, column], _PART_NEARNESS)
 
 
 def _siblings(left: UnitTable, right: UnitTable) -> BoolArray:
@@ -127,7 +127,7 @@ def _siblings(left: UnitTable, right: UnitTable) -> BoolArray:
     for row, unit in enumerate(left.units):
         letters = without_numbers(unit.name)
         if letters != unit.name:  # "gpt 4" and "gpt 3 5": two versions of one thing.
-            found[row, right.by_letters.get(letters, [])] = True
+            found[row, right.by_name_without_numbers.get(letters, [])] = True
     return found
 
 
@@ -151,11 +151,11 @@ def mark_abbreviations(left: Sequence[Unit], right: Sequence[Unit], same: BoolAr
     [True, True, True]
     """
     for one, other, marks in ((left, right, same), (right, left, same.T)):
-        for row, start, stop in _spans(one, other):
+        for row, start, stop in _abbreviation_spans(one, other):
             marks[row, start : stop + 1] = True
 
 
-def _spans(one: Sequence[Unit], other: Sequence[Unit]) -> Iterator[tuple[int, int, int]]:
+def _abbreviation_spans(one: Sequence[Unit], other: Sequence[Unit]) -> Iterator[tuple[int, int, int]]:
     """Yield units of one title, and the first and last unit of the other that each stands for."""
     words = " ".join([unit.text for unit in other]).split()
     initials, letters = "".join([word[0] for word in words]), "".join(words)
@@ -184,7 +184,7 @@ def _spans(one: Sequence[Unit], other: Sequence[Unit]) -> Iterator[tuple[int, in
                 yield row, columns[start], columns[stop - 1]
 
 
-def abbreviations(left: RecordTable, left_row: int, right: RecordTable) -> Rows:
+def find_abbreviations(left: RecordTable, left_row: int, right: RecordTable) -> Rows:
     """Find what `mark_abbreviations` marks when one title meets each title of a table.
 
     Returns
@@ -208,7 +208,7 @@ def abbreviations(left: RecordTable, left_row: int, right: RecordTable) -> Rows:
         if len(rows)
     ]
     for number, first_unit, last_unit in spans:
-        rows, here = right.places_of(number)
+        rows, here = right.titles_with_unit(number)
         both = np.full((2, len(rows)), [[first_unit], [last_unit]])
         found.append(np.column_stack([rows, *both, here, here]))
     cells = np.concatenate(found)
@@ -220,6 +220,6 @@ def _in_words(
 ) -> Iterator[tuple[Rows, Rows, Rows]]:
     text = abbreviation(unit) if text is None else text
     if text and len(text) <= _MAX_INITIALS and text in words.initials:
-        yield words.having_initials(text)
+        yield words.find_initials(text)
     if text and text in words.letters:
-        yield words.joining_to(text, _MAX_JOINED, whole=" " in unit.text)
+        yield words.find_joined_words(text, _MAX_JOINED, whole=" " in unit.text)

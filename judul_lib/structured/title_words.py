@@ -34,8 +34,8 @@ class TitleWords:
     units: Rows
 
     @classmethod
-    def of(cls, texts: Sequence[str], numbers: Rows, ends: Rows) -> "TitleWords":
-        """Return the words of titles, given the texts of the distinct units; see `Reading`."""
+    def from_texts(cls, texts: Sequence[str], numbers: Rows, ends: Rows) -> "TitleWords":
+        """Return the words of titles, given the texts of the distinct units; see `ParsedTitles`."""
         words = [text.split() for text in texts]
         flat = [word for number in numbers.tolist() for word in words[number]]
         counts = np.array([len(own) for own in words], dtype=np.int64)[numbers]
@@ -51,7 +51,7 @@ class TitleWords:
         return cls(letters, initials, stops - lengths, stops, word_ends, units)
 
     @cached_property
-    def _begins(self) -> BoolArray:
+    def _is_unit_start(self) -> BoolArray:
         """Which words are the first of a unit, shape (n_words,): part of a term is not the term."""
         begins = np.ones(len(self.units), dtype=bool)
         begins[1:] = self.units[1:] != self.units[:-1]
@@ -59,11 +59,11 @@ class TitleWords:
         return begins
 
     @cached_property
-    def _closes(self) -> BoolArray:
+    def _is_unit_end(self) -> BoolArray:
         """Which words are the last of a unit, shape (n_words,)."""
-        return np.append(self._begins[1:], True)[: len(self.units)]
+        return np.append(self._is_unit_start[1:], True)[: len(self.units)]
 
-    def having_initials(self, text: str) -> tuple[Rows, Rows, Rows]:
+    def find_initials(self, text: str) -> tuple[Rows, Rows, Rows]:
         """Return the titles with words that have letters as initials, and where they are first.
 
         Returns
@@ -76,10 +76,10 @@ class TitleWords:
         rows, firsts = np.unique(np.searchsorted(lines, places, side="right") - 1, return_index=True)
         word = places[firsts] - rows
         last = word + len(text) - 1
-        whole = self._begins[word] & self._closes[last]
+        whole = self._is_unit_start[word] & self._is_unit_end[last]
         return rows[whole], self.units[word[whole]], self.units[last[whole]]
 
-    def joining_to(self, text: str, most: int, *, whole: bool) -> tuple[Rows, Rows, Rows]:
+    def find_joined_words(self, text: str, most: int, *, whole: bool) -> tuple[Rows, Rows, Rows]:
         """Return the titles in which letters first occur as two words or more, joined; at most so many.
 
         Parameters
@@ -90,7 +90,7 @@ class TitleWords:
         Returns
         -------
         rows, first, last : ndarray of int
-            As in `having_initials`.
+            As in `find_initials`.
         """
         places = _occurrences(text, self.letters)
         word = np.searchsorted(self.starts, places, side="right") - 1
@@ -100,7 +100,7 @@ class TitleWords:
         fits = (self.starts[word] == places) & (self.stops[last] == places + len(text))
         fits &= (last > word) & (last < word + most)
         if whole:
-            fits &= self._begins[word] & self._closes[last]
+            fits &= self._is_unit_start[word] & self._is_unit_end[last]
         return rows[fits], self.units[word[fits]], self.units[last[fits]]
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from judul_lib.study.preprocessing import stem_word
 
 VECTORS_FILE = Path(__file__).parent / "resources" / "word_vectors.npz"
-_LEAST_SHARED = 0.6
+_MIN_SHARED_TRIGRAMS = 0.6
 
 
 class WordVectors:
@@ -36,7 +36,7 @@ class WordVectors:
     Examples
     --------
     >>> vectors = WordVectors.read()
-    >>> siswa, murid, beton = vectors.of(["siswa", "murid", "beton"])
+    >>> siswa, murid, beton = vectors.embed(["siswa", "murid", "beton"])
     >>> bool(siswa @ murid > siswa @ beton)
     True
     """
@@ -54,7 +54,7 @@ class WordVectors:
             words = stored["words"].tobytes().decode().split("\n")
             return cls(words, stored["vectors"].astype(np.float32))
 
-    def of(self, phrases: Sequence[str]) -> NDArray[np.float32]:
+    def embed(self, phrases: Sequence[str]) -> NDArray[np.float32]:
         """Return one vector a phrase, of length 1 to three decimals, or zeros for the unknown.
 
         A phrase that is not in the table is the mean of its words; a word that
@@ -88,24 +88,24 @@ class WordVectors:
         for form in (word, stem_word(word) if word.isalpha() else word):
             if form in self._row:
                 return [self._row[form]]
-        triples = _triples(word)
+        triples = _trigrams(word)
         shared: dict[int, int] = {}
         for triple in triples:
-            for row in self._by_triple.get(triple, ()):
+            for row in self._rows_by_trigram.get(triple, ()):
                 shared[row] = shared.get(row, 0) + 1
-        least = _LEAST_SHARED * len(triples)
+        least = _MIN_SHARED_TRIGRAMS * len(triples)
         return sorted(row for row, count in shared.items() if count >= max(least, 3))[:3]
 
     @cached_property
-    def _by_triple(self) -> dict[str, list[int]]:
+    def _rows_by_trigram(self) -> dict[str, list[int]]:
         index: dict[str, list[int]] = {}
         for word, row in self._row.items():
             if " " not in word:
-                for triple in _triples(word):
+                for triple in _trigrams(word):
                     index.setdefault(triple, []).append(row)
         return index
 
 
-def _triples(word: str) -> set[str]:
+def _trigrams(word: str) -> set[str]:
     marked = f"<{word}>"
     return {marked[i : i + 3] for i in range(len(marked) - 2)}

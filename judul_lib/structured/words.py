@@ -101,12 +101,12 @@ def split_title(title: str) -> list[Word]:
     return words
 
 
-def words_of(title: str) -> list[str]:
+def tokenize(title: str) -> list[str]:
     """Return the texts of `split_title`.
 
     Examples
     --------
-    >>> words_of("Judul 2: E-Learning di S.M.A.")
+    >>> tokenize("Judul 2: E-Learning di S.M.A.")
     ['e', 'learning', 'di', 'sma']
     """
     return [word.text for word in split_title(title)]

@@ -241,7 +241,7 @@ def from_bytes(content: bytes) -> tuple[ArrayTfidf, ArrayScaler, ArrayForest]:
 
 
 # A table of more cells takes longer to make than it saves.
-MOST_CELLS = 2_000_000
+MAX_TABLE_CELLS = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -260,7 +260,7 @@ class ForestTable:
         The answer in each cell.
     bound : ndarray of float, shape (n_cuts + 1, n_cuts + 1, n_cuts + 1)
         The best answer where the first two features are in this cell, the third
-        in it or in one below, and those of `FURTHER` anywhere: an upper bound
+        in it or in one below, and those of `EXTRA_FEATURES` anywhere: an upper bound
         where the third is only known not to be larger.
     """
 
@@ -269,8 +269,8 @@ class ForestTable:
     bound: FloatArray
 
     @classmethod
-    def of(cls, scaler: Any, forest: Any) -> "ForestTable | None":
-        """Tabulate a forest; None where the table would have more than `MOST_CELLS`.
+    def from_forest(cls, scaler: Any, forest: Any) -> "ForestTable | None":
+        """Tabulate a forest; None where the table would have more than `MAX_TABLE_CELLS`.
 
         Parameters
         ----------
@@ -282,9 +282,9 @@ class ForestTable:
         cuts = []
         for feature in range(len(FEATURES)):
             thresholds = np.unique(plain.threshold[inner & (plain.feature == feature)])
-            cuts.append(_least_above(scaler, feature, thresholds))
+            cuts.append(_min_values_above(scaler, feature, thresholds))
         shape = tuple(len(cut) + 1 for cut in cuts)
-        if np.prod(shape, dtype=np.int64) > MOST_CELLS:
+        if np.prod(shape, dtype=np.int64) > MAX_TABLE_CELLS:
             return None
         edges = np.meshgrid(*([0.0, *cut] for cut in cuts), indexing="ij")
         features = np.stack(edges, axis=-1).reshape(-1, len(FEATURES))
@@ -299,12 +299,12 @@ class ForestTable:
             cells += values >= cut
         return cells
 
-    def further_cells(self, values: FloatArray) -> tuple[NDArray[np.uint16], ...]:
-        """Return the cells of the features in `FURTHER`, from their values of shape (n, n_further)."""
+    def extra_feature_cells(self, values: FloatArray) -> tuple[NDArray[np.uint16], ...]:
+        """Return the cells of the `EXTRA_FEATURES`, from their values of shape (n, n_extra)."""
         return tuple(self.cells(feature, column) for feature, column in enumerate(values.T, start=3))
 
 
-def _least_above(scaler: Any, feature: int, thresholds: FloatArray) -> FloatArray:
+def _min_values_above(scaler: Any, feature: int, thresholds: FloatArray) -> FloatArray:
     """Return the least values in [0, 1] that a forest, behind its scaler, finds above thresholds."""
 
     def above(values: FloatArray) -> BoolArray:

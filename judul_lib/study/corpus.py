@@ -10,15 +10,15 @@ from typing import Any
 import pandas as pd
 
 from judul_lib.core.errors import CorpusError, describe_os_error
-from judul_lib.core.formatting import number
+from judul_lib.core.formatting import format_number
 from judul_lib.core.storage import content_version, frame_text, sha256_of, write_bytes
 from judul_lib.core.tables import TITLE_COLUMN, Warn, find_column, parse_table, unique_names
-from judul_lib.study.preprocessing import readable_stems, title_fault, title_key
+from judul_lib.study.preprocessing import preprocess_cells, title_fault, title_key
 
 CORPUS_FILE, REJECTED_FILE, DATASET_FILE = "corpus.csv", "rejected.csv", "dataset.json"
 PROCESSED_COLUMN = "judul_proc"
 ROW_COLUMN, REASON_COLUMN = "baris", "alasan"
-MISFIT = "jumlah kolom tidak sama dengan judul kolom"
+COLUMN_COUNT_MISMATCH = "jumlah kolom tidak sama dengan judul kolom"
 """Why a row is set aside whose fields are not one for each column."""
 
 
@@ -61,19 +61,19 @@ class Corpus:
         """Number of rows in the file: kept and rejected."""
         return len(self.titles) + len(self.rejected)
 
-    def first_rejected(self, most: int = 3) -> str:
+    def describe_rejected(self, most: int = 3) -> str:
         r"""Say in Indonesian which rows are set aside, and why; ``""`` where none is.
 
         Examples
         --------
         >>> corpus = parse_corpus(b"Judul\nDeteksi Hoaks\n?\nPadi\nPADI\n", "a.csv")
-        >>> corpus.first_rejected(most=1)
+        >>> corpus.describe_rejected(most=1)
         'baris 3 (tidak ada kata yang tersisa setelah prapemrosesan), dan 1 lainnya'
         """
         rows = zip(self.rejected[ROW_COLUMN][:most], self.rejected[REASON_COLUMN], strict=False)
-        said = [f"baris {number(int(row))} ({reason})" for row, reason in rows]
+        said = [f"baris {format_number(int(row))} ({reason})" for row, reason in rows]
         further = len(self.rejected) - len(said)
-        return ", ".join([*said, *([f"dan {number(further)} lainnya"] if further else [])])
+        return ", ".join([*said, *([f"dan {format_number(further)} lainnya"] if further else [])])
 
 
 def read_corpus(
@@ -153,7 +153,7 @@ def parse_corpus(
     column = find_column(header, TITLE_COLUMN, name)
     titles, rejected = _validate(header, records, column, drop_duplicates=drop_duplicates)
     if len(titles) < min_titles:
-        usable, rows = number(len(titles)), number(len(records))
+        usable, rows = format_number(len(titles)), format_number(len(records))
         raise CorpusError(
             f"{name} hanya berisi {usable} judul yang dapat dipakai (dari {rows} baris); "
             f"perlu sedikitnya {min_titles} judul yang berbeda. Tambahkan judul ke berkas itu."
@@ -205,7 +205,7 @@ def read_table(
     path: str | Path,
     *,
     warn: Warn = lambda text: None,
-    misfits: set[int] | None = None,
+    mismatched_rows: set[int] | None = None,
 ) -> pd.DataFrame:
     """Read any table that `read_corpus` could read, all columns as text, no row but blank lines dropped.
 
@@ -213,7 +213,7 @@ def read_table(
     ----------
     warn : callable
         See `judul_lib.core.tables.parse_table`; told of blank lines too.
-    misfits : set of int
+    mismatched_rows : set of int
         Filled with the places (from 0) of the rows that have more or fewer fields than the header; what
         is too much is put in their last column. Without it such a row is an error.
 
@@ -228,7 +228,7 @@ def read_table(
         The file is missing or no table.
     """
     path = Path(path)
-    return table_frame(_read_bytes(path), path.name, warn=warn, misfits=misfits)
+    return table_frame(_read_bytes(path), path.name, warn=warn, mismatched_rows=mismatched_rows)
 
 
 def table_frame(
@@ -237,7 +237,7 @@ def table_frame(
     *,
     max_rows: int | None = None,
     warn: Warn = lambda text: None,
-    misfits: set[int] | None = None,
+    mismatched_rows: set[int] | None = None,
 ) -> pd.DataFrame:
     r"""Return the bytes of a table as `read_table` returns a file.
 
@@ -256,13 +256,13 @@ def table_frame(
     if n_blank := len(records) - len(numbered):
         warn(f"Catatan: {n_blank} baris kosong di {name} dilewati.")
     if unfit := [place for place, (_, _, fits) in enumerate(numbered) if not fits]:
-        more = f" dan {number(len(unfit) - 1)} lainnya" if len(unfit) > 1 else ""
-        said = f"{MISFIT}nya. Apit isi yang mengandung pemisah dengan tanda kutip ganda."
+        more = f" dan {format_number(len(unfit) - 1)} lainnya" if len(unfit) > 1 else ""
+        said = f"{COLUMN_COUNT_MISMATCH}nya. Apit isi yang mengandung pemisah dengan tanda kutip ganda."
         where = f"{name} baris {numbered[unfit[0]][0]}{more}"
-        if misfits is None:
+        if mismatched_rows is None:
             raise CorpusError(f"{where}: {said}")
         warn(f"Catatan: {where} tidak diperiksa: {said}")
-        misfits.update(unfit)
+        mismatched_rows.update(unfit)
     last = len(header) - 1
     rows = [
         fields if fits else [*(fields + [""] * last)[:last], ", ".join(map(str.strip, fields[last:]))]
@@ -303,13 +303,13 @@ def _validate(
     kept: list[list[str]] = []
     rejected: list[tuple[int, str, str]] = []
     titles = [fields[column].strip() if column < len(fields) else "" for fields, _ in records]
-    processed = readable_stems(titles)
+    processed = preprocess_cells(titles)
     for row, ((fields, fits), title, stems) in enumerate(
         zip(records, titles, processed, strict=True), start=2
     ):
         key = title_key(title)
         if not fits:
-            rejected.append((row, MISFIT, title))
+            rejected.append((row, COLUMN_COUNT_MISMATCH, title))
         elif fault := title_fault(title):
             rejected.append((row, fault, title))
         elif not stems:

@@ -64,7 +64,7 @@ class TitleTable:
             gives the study's form.
         """
         require_titles(titles)
-        letters = folded(titles) if fold_case else titles
+        letters = fold_titles(titles) if fold_case else titles
         return cls(
             _objects(letters),
             _objects([frozenset(text.split()) for text in processed]),
@@ -88,12 +88,12 @@ class TitleTable:
         return TitleTable(self.letters[rows], self.tokens[rows], self.tfidf[rows])
 
 
-def folded(titles: Iterable[str]) -> list[str]:
+def fold_titles(titles: Iterable[str]) -> list[str]:
     """Return the letters of titles as they are compared: without outer blanks, case folded.
 
     Examples
     --------
-    >>> folded([" Deteksi HOAKS "])
+    >>> fold_titles([" Deteksi HOAKS "])
     ['deteksi hoaks']
     """
     return [title.strip().casefold() for title in titles]
@@ -128,26 +128,26 @@ def cosine(left: TitleTable, right: TitleTable) -> FloatArray:
     """Cosine of the TF-IDF rows, in [0, 1], shape (n,); 0 where a title has no known term."""
     dots = row_sums(left.tfidf.multiply(right.tfidf))
     squares = row_sums(left.tfidf.multiply(left.tfidf)) * row_sums(right.tfidf.multiply(right.tfidf))
-    return cosine_of(dots, squares)
+    return cosine_from_products(dots, squares)
 
 
-def cosine_of(dots: FloatArray, squares: FloatArray) -> FloatArray:
+def cosine_from_products(dots: FloatArray, squares: FloatArray) -> FloatArray:
     """Return the cosine from dot products and the products of both squared lengths, shape (n,).
 
     Examples
     --------
-    >>> cosine_of(np.array([0.5, 0.0]), np.array([1.0, 0.0])).tolist()
+    >>> cosine_from_products(np.array([0.5, 0.0]), np.array([1.0, 0.0])).tolist()
     [0.5, 0.0]
     """
-    return np.clip(share_of(dots, np.sqrt(squares)), 0.0, 1.0)
+    return np.clip(divide_or_zero(dots, np.sqrt(squares)), 0.0, 1.0)
 
 
-def share_of(part: NDArray, whole: NDArray) -> FloatArray:
+def divide_or_zero(part: NDArray, whole: NDArray) -> FloatArray:
     """Divide, shape (n,); 0 where the whole is 0.
 
     Examples
     --------
-    >>> share_of(np.array([1, 0]), np.array([4, 0])).tolist()
+    >>> divide_or_zero(np.array([1, 0]), np.array([4, 0])).tolist()
     [0.25, 0.0]
     """
     return np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)
@@ -191,7 +191,7 @@ def levenshtein(left: TitleTable, right: TitleTable) -> FloatArray:
 FEATURES: Mapping[str, Callable[[TitleTable, TitleTable], FloatArray]] = MappingProxyType(
     {"cosine": cosine, "jaccard": jaccard, "levenshtein": levenshtein}
 )
-FURTHER = tuple(FEATURES)[3:]
+EXTRA_FEATURES = tuple(FEATURES)[3:]
 """Features beyond the study's own: an index knows no bound of them, and computes them last."""
 
 

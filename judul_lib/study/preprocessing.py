@@ -21,7 +21,7 @@ STOP_WORDS = frozenset(
 )
 """The study's stop words. They are dropped before stemming: *penggunaan* still becomes *guna*."""
 
-MOST_LETTERS = 20_000
+MAX_CELL_LENGTH = 20_000
 """A longer text is no title but a mistake; two of a million letters take long to compare."""
 
 _NOT_A_LETTER = re.compile(r"[^a-z]+")
@@ -34,7 +34,7 @@ _NAMED_SIGNS = {
     re.compile(r"(?<=\b[ad])\*", re.IGNORECASE): "star",
 }
 # No Indonesian word is this long; the stemmer's patterns are slow on endless ones.
-_LONGEST_WORD = 40
+_MAX_WORD_LENGTH = 40
 
 
 @cache
@@ -60,7 +60,7 @@ def stem_word(word: str) -> str:
     >>> stem_word("pengelompokan")
     'kelompok'
     """
-    return word if len(word) > _LONGEST_WORD else _stemmer().stem(word)
+    return word if len(word) > _MAX_WORD_LENGTH else _stemmer().stem(word)
 
 
 def is_root_word(word: str) -> bool:
@@ -134,15 +134,15 @@ def title_fault(cell: str) -> str | None:
     >>> title_fault(" "), title_fault("#REF!"), title_fault("Deteksi Hoaks")
     ('judul kosong', 'galat rumus #REF!', None)
     """
-    if len(cell) > MOST_LETTERS:
-        return f"judul lebih dari {MOST_LETTERS:,} huruf".replace(",", ".")
+    if len(cell) > MAX_CELL_LENGTH:
+        return f"judul lebih dari {MAX_CELL_LENGTH:,} huruf".replace(",", ".")
     text = cell.strip()
     if not text:
         return "judul kosong"
     return f"galat rumus {text}" if _SHEET_ERROR.fullmatch(text) else None
 
 
-def readable_stems(cells: Sequence[str]) -> list[str]:
+def preprocess_cells(cells: Sequence[str]) -> list[str]:
     """Preprocess the titles of a file; see `preprocess_titles`.
 
     Parameters
@@ -161,7 +161,7 @@ def readable_stems(cells: Sequence[str]) -> list[str]:
 
     Examples
     --------
-    >>> readable_stems(["#NAME?", "Deteksi Hoaks"])
+    >>> preprocess_cells(["#NAME?", "Deteksi Hoaks"])
     ['', 'deteksi hoaks']
     """
     require_titles(cells)
@@ -189,7 +189,7 @@ def require_titles(titles: Sequence[str]) -> None:
             )
 
 
-def say_unreadable(titles: Sequence[str]) -> None:
+def warn_incomparable_titles(titles: Sequence[str]) -> None:
     """Warn of titles in which there is nothing to compare: an answer says nothing of them.
 
     Raises
@@ -199,9 +199,9 @@ def say_unreadable(titles: Sequence[str]) -> None:
 
     Examples
     --------
-    >>> say_unreadable(["Deteksi Hoaks"])
+    >>> warn_incomparable_titles(["Deteksi Hoaks"])
     """
-    unread = [title for title, stems in zip(titles, readable_stems(titles), strict=True) if not stems]
+    unread = [title for title, stems in zip(titles, preprocess_cells(titles), strict=True) if not stems]
     if unread:
         warnings.warn(
             f"{len(unread)} judul (misalnya {unread[0]!r:.60}) kosong, terlalu panjang, atau tanpa "

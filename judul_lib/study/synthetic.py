@@ -28,9 +28,9 @@ _METHOD = frozenset(
 )
 _PLACE = frozenset("di pada untuk terhadap bagi dalam antara for in at on".split())
 _NO_KEY = re.compile(r"[\W_]+")
-_LEAST_WORD = 5
+_MIN_WORD_LENGTH = 5
 # Drawing new titles takes long when few are left that have not been drawn.
-_MOST_DRAWN = 0.5
+_MAX_DRAWN_SHARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ def synthetic_titles(
         raise ValueError(f"near_duplicates = {near_duplicates}")
     pieces, random = read_pieces(data), np.random.default_rng(seed)
     n_copies = round(n * near_duplicates)
-    most = int(_MOST_DRAWN * pieces.n_combinations)
+    most = int(_MAX_DRAWN_SHARE * pieces.n_combinations)
     if n - n_copies > most:
         raise CorpusError(f"Potongan judul di {data} hanya cukup untuk {most} judul.")
     titles, seen = _combined(n - n_copies, pieces, random)
@@ -214,7 +214,7 @@ def _copied(title: str, kind: int, seen: set[str], random: np.random.Generator) 
 def _mistyped(title: str, random: np.random.Generator) -> str:
     """Leave out, double or swap a letter inside a word."""
     words = title.split()
-    long = [row for row, word in enumerate(words) if len(word) >= _LEAST_WORD and word.isalpha()]
+    long = [row for row, word in enumerate(words) if len(word) >= _MIN_WORD_LENGTH and word.isalpha()]
     row = long[random.integers(len(long))] if long else 0
     word = words[row]
     at = int(random.integers(1, max(2, len(word) - 1)))

@@ -15,26 +15,26 @@ from judul_lib.core.settings import SEED
 from judul_lib.study.preprocessing import preprocess_titles
 
 N_BINS = 50
-HIGH = 0.8
+HIGH_PROBABILITY = 0.8
 """Probability above which the study counts a title as close."""
 
-MEAN_SHIFT, PSI, KS_P_VALUE = 0.1, 0.2, 0.001
+MEAN_SHIFT_BOUND, PSI_BOUND, KS_P_VALUE_BOUND = 0.1, 0.2, 0.001
 """From where on a difference is called drift: the study's mean shift, the usual bound of the
 population stability index, and the p-value of the Kolmogorov-Smirnov test."""
 
-LEAST_VALUES, LEAST_BASELINE = 100, 30
+MIN_VALUES, MIN_BASELINE_VALUES = 100, 30
 """With fewer values, nothing is said."""
 
 # Bins of the histogram taken together for the stability index, and the share that each is
 # given beforehand: an empty bin would make the index infinite.
-_TOGETHER, _SMOOTHING = 5, 0.002
+_BINS_PER_GROUP, _SMOOTHING = 5, 0.002
 # Digits that are the same on every machine.
 _DIGITS = 9
 BASELINE_KEY = "baseline"
 
 
 @dataclass(frozen=True)
-class Baseline:
+class DistributionSummary:
     """How values in [0, 1] are spread.
 
     Attributes
@@ -55,12 +55,12 @@ class Baseline:
     histogram: tuple[int, ...]
 
     @classmethod
-    def of(cls, values: ArrayLike) -> "Baseline":
+    def from_values(cls, values: ArrayLike) -> "DistributionSummary":
         """Describe values; those that are missing do not count.
 
         Examples
         --------
-        >>> Baseline.of([0.25, 0.75, float("nan")]).mean
+        >>> DistributionSummary.from_values([0.25, 0.75, float("nan")]).mean
         0.5
         """
         known = np.asarray(values, dtype=float)
@@ -70,12 +70,12 @@ class Baseline:
         n = len(known)
         if not n:
             return cls(0, 0.0, 0.0, 0.0, tuple(counts.tolist()))
-        share_high = float((known.round(_DIGITS) > HIGH).mean())
+        share_high = float((known.round(_DIGITS) > HIGH_PROBABILITY).mean())
         mean, deviation = (round(float(fact), _DIGITS) for fact in (known.mean(), known.std()))
         return cls(n, mean, deviation, share_high, tuple(counts.tolist()))
 
     @classmethod
-    def from_dict(cls, stored: Mapping[str, Any]) -> "Baseline":
+    def from_dict(cls, stored: Mapping[str, Any]) -> "DistributionSummary":
         """Read what `to_dict` gave."""
         return cls(**{**stored, "histogram": tuple(stored["histogram"])})
 
@@ -117,7 +117,7 @@ class Drift:
         See `stability_index`.
     statistic, p_value : float
         See `kolmogorov_smirnov`.
-    least_shift, least_psi : float
+    mean_shift_bound, psi_bound : float
         From where on the two count as drift, with so many values.
     """
 
@@ -125,23 +125,23 @@ class Drift:
     psi: float
     statistic: float
     p_value: float
-    least_shift: float
-    least_psi: float
+    mean_shift_bound: float
+    psi_bound: float
 
     @property
     def found(self) -> dict[str, tuple[float, float]]:
         """The measures that say drift: each with its value and its bound."""
         said = {}
-        if abs(self.mean_shift) > self.least_shift:
-            said["pergeseran rata-rata"] = (self.mean_shift, self.least_shift)
-        if self.psi > self.least_psi:
-            said["PSI"] = (self.psi, self.least_psi)
-        if self.p_value < KS_P_VALUE:
-            said["p Kolmogorov-Smirnov"] = (self.p_value, KS_P_VALUE)
+        if abs(self.mean_shift) > self.mean_shift_bound:
+            said["pergeseran rata-rata"] = (self.mean_shift, self.mean_shift_bound)
+        if self.psi > self.psi_bound:
+            said["PSI"] = (self.psi, self.psi_bound)
+        if self.p_value < KS_P_VALUE_BOUND:
+            said["p Kolmogorov-Smirnov"] = (self.p_value, KS_P_VALUE_BOUND)
         return said
 
 
-def compare(baseline: Baseline, current: Baseline) -> Drift | None:
+def compare(baseline: DistributionSummary, current: DistributionSummary) -> Drift | None:
     """Compare what is seen now with a baseline; None where there are too few values to say anything.
 
     A difference counts from the usual bound, or from where chance alone comes
@@ -149,24 +149,27 @@ def compare(baseline: Baseline, current: Baseline) -> Drift | None:
 
     Examples
     --------
-    >>> low, high = Baseline.of(np.linspace(0, 0.5, 500)), Baseline.of(np.linspace(0.4, 1, 500))
+    >>> low = DistributionSummary.from_values(np.linspace(0, 0.5, 500))
+    >>> high = DistributionSummary.from_values(np.linspace(0.4, 1, 500))
     >>> list(compare(low, high).found), compare(low, low).found
     (['pergeseran rata-rata', 'PSI', 'p Kolmogorov-Smirnov'], {})
     """
-    if baseline.n < LEAST_BASELINE or current.n < LEAST_VALUES:
+    if baseline.n < MIN_BASELINE_VALUES or current.n < MIN_VALUES:
         return None
     error = np.sqrt(baseline.deviation**2 / baseline.n + current.deviation**2 / current.n)
-    chance = stats.chi2.ppf(1 - KS_P_VALUE, N_BINS // _TOGETHER - 1) * (1 / baseline.n + 1 / current.n)
+    chance = stats.chi2.ppf(1 - KS_P_VALUE_BOUND, N_BINS // _BINS_PER_GROUP - 1) * (
+        1 / baseline.n + 1 / current.n
+    )
     return Drift(
         current.mean - baseline.mean,
         stability_index(baseline, current),
         *kolmogorov_smirnov(baseline, current),
-        max(MEAN_SHIFT, float(stats.norm.ppf(1 - KS_P_VALUE / 2) * error)),
-        max(PSI, float(chance)),
+        max(MEAN_SHIFT_BOUND, float(stats.norm.ppf(1 - KS_P_VALUE_BOUND / 2) * error)),
+        max(PSI_BOUND, float(chance)),
     )
 
 
-def stability_index(one: Baseline, other: Baseline) -> float:
+def stability_index(one: DistributionSummary, other: DistributionSummary) -> float:
     """Return the population stability index: 0 for equal shares, the same in both directions.
 
     Ten bins, each share smoothed.
@@ -180,7 +183,8 @@ def stability_index(one: Baseline, other: Baseline) -> float:
 
     Examples
     --------
-    >>> one, other = Baseline.of([0.15] * 50 + [0.85] * 50), Baseline.of([0.15] * 80 + [0.85] * 20)
+    >>> one = DistributionSummary.from_values([0.15] * 50 + [0.85] * 50)
+    >>> other = DistributionSummary.from_values([0.15] * 80 + [0.85] * 20)
     >>> stability_index(one, one), round(stability_index(one, other), 3)
     (0.0, 0.405)
     """
@@ -189,11 +193,11 @@ def stability_index(one: Baseline, other: Baseline) -> float:
 
 
 def _smoothed(shares: FloatArray) -> FloatArray:
-    coarse = shares.reshape(-1, _TOGETHER).sum(axis=1)
+    coarse = shares.reshape(-1, _BINS_PER_GROUP).sum(axis=1)
     return (1 - len(coarse) * _SMOOTHING) * coarse + _SMOOTHING
 
 
-def kolmogorov_smirnov(one: Baseline, other: Baseline) -> tuple[float, float]:
+def kolmogorov_smirnov(one: DistributionSummary, other: DistributionSummary) -> tuple[float, float]:
     """Return the two-sample statistic on the bins and its asymptotic p-value.
 
     Bins only bring the two distributions nearer, so that the p-value is never
@@ -206,7 +210,8 @@ def kolmogorov_smirnov(one: Baseline, other: Baseline) -> tuple[float, float]:
 
     Examples
     --------
-    >>> one, other = Baseline.of([0.15] * 50 + [0.85] * 50), Baseline.of([0.15] * 80 + [0.85] * 20)
+    >>> one = DistributionSummary.from_values([0.15] * 50 + [0.85] * 50)
+    >>> other = DistributionSummary.from_values([0.15] * 80 + [0.85] * 20)
     >>> statistic, p_value = kolmogorov_smirnov(one, other)
     >>> round(statistic, 3), round(p_value, 5)
     (0.3, 0.00025)
@@ -222,16 +227,16 @@ class ModelBaseline:
 
     Attributes
     ----------
-    probability : Baseline
+    probability : DistributionSummary
         Best probability of each title among the others.
-    unknown : Baseline
+    unknown : DistributionSummary
         Share of each title's words that are not known.
     version : str or None
         Version of the model, where it is known.
     """
 
-    probability: Baseline
-    unknown: Baseline
+    probability: DistributionSummary
+    unknown: DistributionSummary
     version: str | None = None
 
 
@@ -240,7 +245,7 @@ def with_baseline(metadata: Mapping[str, Any], baseline: ModelBaseline) -> dict[
 
     Examples
     --------
-    >>> spread = Baseline.of([0.2, 0.4])
+    >>> spread = DistributionSummary.from_values([0.2, 0.4])
     >>> metadata = with_baseline({"name": "light"}, ModelBaseline(spread, spread))
     >>> stored_baseline(metadata).probability.mean
     0.3
@@ -254,26 +259,31 @@ def stored_baseline(metadata: Mapping[str, Any], version: str | None = None) -> 
     stored = metadata.get(BASELINE_KEY)
     if stored is None:
         return None
-    probability, unknown = (Baseline.from_dict(stored[name]) for name in ("probability", "unknown"))
+    probability, unknown = (
+        DistributionSummary.from_dict(stored[name]) for name in ("probability", "unknown")
+    )
     return ModelBaseline(probability, unknown, version)
 
 
 # Titles that stand for a larger corpus, so that training is not held up (the measures of drift
 # know how many they were), and pairs compared in one call.
-_MOST_TITLES, _PAIRS = 500, 20_000
+_MAX_TITLES, _MAX_PAIRS_PER_BATCH = 500, 20_000
 _FOLDS = 5
 
 
-def baseline_of(checker: Checker, version: str | None = None) -> ModelBaseline:
+def measure_baseline(checker: Checker, version: str | None = None) -> ModelBaseline:
     """Ask a model about the titles of its corpus.
 
     Examples
     --------
     >>> from judul_lib import load_checker
-    >>> baseline_of(load_checker("outputs/light")).probability.n
+    >>> measure_baseline(load_checker("outputs/light")).probability.n
     123
     """
-    probability, unknown = Baseline.of(top_probabilities(checker)), Baseline.of(unknown_shares(checker))
+    probability, unknown = (
+        DistributionSummary.from_values(top_probabilities(checker)),
+        DistributionSummary.from_values(unknown_shares(checker)),
+    )
     return ModelBaseline(probability, unknown, version)
 
 
@@ -297,11 +307,11 @@ def top_probabilities(checker: Checker) -> FloatArray:
     if n < 2:
         return np.empty(0)
     asked = np.arange(n)
-    if n > _MOST_TITLES:
-        asked = np.sort(np.random.default_rng(SEED).choice(n, _MOST_TITLES, replace=False))
+    if n > _MAX_TITLES:
+        asked = np.sort(np.random.default_rng(SEED).choice(n, _MAX_TITLES, replace=False))
     comparison = checker.compare(titles, titles)
     best = np.empty(len(asked))
-    at_once = max(1, _PAIRS // n)
+    at_once = max(1, _MAX_PAIRS_PER_BATCH // n)
     for start in range(0, len(asked), at_once):
         rows = asked[start : start + at_once]
         left, right = np.repeat(rows, n), np.tile(np.arange(n), len(rows))

@@ -23,7 +23,7 @@ from judul_lib.checking import registry
 from judul_lib.checking.checker import TitleChecker
 from judul_lib.checking.registry import Model
 from judul_lib.core.errors import TrainingError
-from judul_lib.core.parallel import known_scheduler, parallel_backend
+from judul_lib.core.parallel import parallel_backend, resolve_scheduler
 from judul_lib.core.settings import SEED, TEST_SIZE, Profile
 from judul_lib.core.storage import frame_text
 from judul_lib.core.tables import TITLE_COLUMN
@@ -32,7 +32,7 @@ from judul_lib.study.corpus import PROCESSED_COLUMN, Corpus
 from judul_lib.study.estimators import fit_vectorizer, make_classifier
 from judul_lib.study.features import FEATURES, TitleTable, pair_features
 from judul_lib.study.metrics import score_predictions
-from judul_lib.training.drift import baseline_of, with_baseline
+from judul_lib.training.drift import measure_baseline, with_baseline
 
 _RECORDED_PACKAGES = ("scikit-learn", "numpy", "scipy", "joblib", "RapidFuzz", "PySastrawi")
 
@@ -155,7 +155,7 @@ def train_model(
         n_jobs=-1,
         error_score="raise",  # Rather than a winner among those that were not lost.
     )
-    with parallel_backend(known_scheduler()):
+    with parallel_backend(resolve_scheduler()):
         search.fit(train[list(FEATURES)].to_numpy(), train["label"].to_numpy())
     probability = search.predict_proba(test[list(FEATURES)].to_numpy())[:, 1]
     test = test.assign(probability=probability)
@@ -219,7 +219,7 @@ def package_model(
     result: TrainingResult,
     corpus: Corpus,
     folder: str | Path,
-    further: Mapping[str, Any] | None = None,
+    extra_metadata: Mapping[str, Any] | None = None,
 ) -> bool:
     """Write a trained model as a folder; see `judul_lib.checking.registry.save_model`.
 
@@ -227,7 +227,7 @@ def package_model(
 
     Parameters
     ----------
-    further : mapping
+    extra_metadata : mapping
         What the metadata are to say besides, or instead.
 
     Returns
@@ -269,9 +269,9 @@ def package_model(
         "metrics": {name: _json_number(value) for name, value in result.metrics.items()},
         "notes": result.notes,
         "packages": recorded_packages(),
-        **(further or {}),
+        **(extra_metadata or {}),
     }
-    return registry.save_model(Path(folder), files, with_baseline(metadata, baseline_of(checker)))
+    return registry.save_model(Path(folder), files, with_baseline(metadata, measure_baseline(checker)))
 
 
 def recorded_packages() -> dict[str, str]:

@@ -16,7 +16,7 @@ from judul_lib.study.preprocessing import pair_key, title_key
 
 _PLACE_NAMED = STRUCTURED_FEATURES.index("place_named")
 # What a person said weighs more than a pair that was graded for everybody.
-_PERSONS_WEIGHT = 5.0
+_PERSON_LABEL_WEIGHT = 5.0
 _COMPARES = re.compile(
     r"\b(?:perbandingan|komparasi|komparatif|comparison|comparative)\b", re.IGNORECASE
 )
@@ -92,7 +92,7 @@ def training_set(
     crossed = crossed_pairs(gold).assign(grade=lambda pairs: np.where(pairs["label"] == 1, 3, 1))
     swapped = swapped_pairs(gold).assign(grade=1)
     compared = compared_pairs(gold).assign(grade=1)
-    pairs = _without(pd.concat([gold, crossed, itself, swapped, compared]), labelled)
+    pairs = _exclude_labelled(pd.concat([gold, crossed, itself, swapped, compared]), labelled)
     own = _set(pairs, model, pairs["grade"].to_numpy(dtype=int), pairs["base_id"], 1.0)
     # Where only one title names a place it is the same study by the guide; some pairs are older.
     is_open = (own.grades == ELSEWHERE_GRADE) & (own.features[:, _PLACE_NAMED] < 2)
@@ -100,7 +100,7 @@ def training_set(
     if labelled is None or labelled.empty:
         return own
     grades = np.where(labelled["label"] == 1, 4, 0)
-    return own + _set(labelled, model, grades, _studies(labelled, gold), _PERSONS_WEIGHT)
+    return own + _set(labelled, model, grades, _studies(labelled, gold), _PERSON_LABEL_WEIGHT)
 
 
 def swapped_pairs(gold: pd.DataFrame) -> pd.DataFrame:
@@ -163,7 +163,7 @@ def _set(
     )
 
 
-def _without(pairs: pd.DataFrame, labelled: pd.DataFrame | None) -> pd.DataFrame:
+def _exclude_labelled(pairs: pd.DataFrame, labelled: pd.DataFrame | None) -> pd.DataFrame:
     """Leave out the pairs on which there is a person's label."""
     if labelled is None or labelled.empty:
         return pairs

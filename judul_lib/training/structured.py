@@ -24,7 +24,7 @@ from judul_lib.core.tables import TITLE_COLUMN
 from judul_lib.structured.boosting import BoostedTrees, fit_trees
 from judul_lib.structured.gold import read_gold
 from judul_lib.structured.model import (
-    MONOTONE,
+    MONOTONE_DIRECTIONS,
     QUESTIONS,
     STRUCTURED_FEATURES,
     StructuredModel,
@@ -39,17 +39,17 @@ from judul_lib.study.corpus import PROCESSED_COLUMN, Corpus
 from judul_lib.study.estimators import fit_vectorizer
 from judul_lib.study.features import FEATURES
 from judul_lib.study.preprocessing import preprocess_titles
-from judul_lib.training.drift import baseline_of, with_baseline
+from judul_lib.training.drift import measure_baseline, with_baseline
 from judul_lib.training.forest import recorded_packages
 from judul_lib.training.pairs import TrainingSet, real_set, training_set
 
-REAL_PAIRS = Path(__file__).parents[2] / "data" / REAL_PAIRS_FILE
+REAL_PAIRS_PATH = Path(__file__).parents[2] / "data" / REAL_PAIRS_FILE
 """The project's own real pairs."""
 
-GOLD_KINDS = REAL_PAIRS.with_name("gold_kinds.csv")
+GOLD_KINDS = REAL_PAIRS_PATH.with_name("gold_kinds.csv")
 """The project's own gold pairs of further kinds: what decides, and what does not."""
 
-LEAST_ODDS = (1.25, 14.0, 1.0)
+MIN_ODDS = (1.25, 14.0, 1.0)
 """Odds at which a probability of 0.5 stands: same study, the same in whatever place, related.
 
 Chosen on unseen real pairs. At 1.25 to one *MIRIP* is right in at least 85 of 100 cases.
@@ -59,7 +59,7 @@ in five. At fourteen to one, and with what may be the same in other words, it is
 
 _GOLD_FOLDS = 5
 # The study's cosine depends on a vocabulary; it is shown, but not learnt from.
-_USED = np.array([name != next(iter(FEATURES)) for name in STRUCTURED_FEATURES])
+_IS_LEARNT_FROM = np.array([name != next(iter(FEATURES)) for name in STRUCTURED_FEATURES])
 _NONE, _ZERO = np.zeros((1, 1), dtype=np.int16), np.zeros((1, 1))
 _NO_TREES = BoostedTrees(0.0, _NONE, _NONE, _NONE, _ZERO, _ZERO)
 
@@ -82,7 +82,7 @@ def train_structured(
     kinds: pd.DataFrame | None = None,
     parser: TitleParser | None = None,
     vectors: WordVectors | None = None,
-    directions: Sequence[int] | None = MONOTONE,
+    directions: Sequence[int] | None = MONOTONE_DIRECTIONS,
     without: Sequence[str] = (),
     random_state: int = SEED,
     labelled: pd.DataFrame | None = None,
@@ -103,7 +103,7 @@ def train_structured(
         The package's own by default; with others the real pairs, which are numbers already, are
         as the package reads them.
     directions : sequence of {-1, 0, 1}
-        As `MONOTONE`; None leaves every feature free.
+        As `MONOTONE_DIRECTIONS`; None leaves every feature free.
     without : sequence of str
         Names out of `STRUCTURED_FEATURES` that are not learnt from.
     labelled : DataFrame
@@ -111,13 +111,13 @@ def train_structured(
     calibrate : bool
         False saves time where only the order of the scores counts.
     unseen : ndarray of float, shape (n_real, 3)
-        As from `unseen_log_odds`, where it is at hand already.
+        As from `out_of_fold_log_odds`, where it is at hand already.
 
     References
     ----------
     Platt, J. (1999). *Probabilistic outputs for support vector machines*.
     """
-    real = real if real is not None else RealPairs.read(REAL_PAIRS)
+    real = real if real is not None else RealPairs.read(REAL_PAIRS_PATH)
     model = _with_vocabulary(unfitted_model(real.counts, parser, vectors), gold)
     extra = training_set(with_kinds(gold, kinds), model, labelled=labelled)
     truth = real_set(real)
@@ -127,7 +127,7 @@ def train_structured(
     if not calibrate:
         return fitted
     if unseen is None:
-        unseen = unseen_log_odds(model, real, extra, random_state=random_state)
+        unseen = out_of_fold_log_odds(model, real, extra, random_state=random_state)
     return _all_calibrated(fitted, unseen, truth, real.is_drawn)
 
 
@@ -135,8 +135,8 @@ def _all_calibrated(
     fitted: StructuredModel, unseen: FloatArray, truth: TrainingSet, judged: BoolArray
 ) -> StructuredModel:
     calibrated: Any = {
-        name: _calibrated(getattr(fitted, name), log_odds, getattr(truth, name), judged, least_odds=odds)
-        for name, log_odds, odds in zip(QUESTIONS, unseen.T, LEAST_ODDS, strict=True)
+        name: _calibrated(getattr(fitted, name), log_odds, getattr(truth, name), judged, min_odds=odds)
+        for name, log_odds, odds in zip(QUESTIONS, unseen.T, MIN_ODDS, strict=True)
     }
     return replace(fitted, **calibrated)
 
@@ -159,13 +159,13 @@ def fit_structured(
     model: StructuredModel,
     data: TrainingSet,
     *,
-    directions: Sequence[int] | None = MONOTONE,
+    directions: Sequence[int] | None = MONOTONE_DIRECTIONS,
     without: Sequence[str] = (),
     random_state: int = SEED,
     questions: Sequence[str] = QUESTIONS,
 ) -> StructuredModel:
     """Fit some questions of a model on a training set, all by default; not calibrated."""
-    features = learnt_from(data.features, without)
+    features = mask_unused_features(data.features, without)
     settings: Mapping[str, Any] = {
         "directions": directions, "weights": data.weights, "random_state": random_state,
     }  # fmt: skip
@@ -173,12 +173,12 @@ def fit_structured(
     return replace(model, **fitted)
 
 
-def learnt_from(features: FloatArray, without: Sequence[str] = ()) -> FloatArray:
+def mask_unused_features(features: FloatArray, without: Sequence[str] = ()) -> FloatArray:
     """Return features with 0 in the columns that are not learnt from: the study's cosine, and more."""
-    return np.where(_USED & ~np.isin(STRUCTURED_FEATURES, list(without)), features, 0.0)
+    return np.where(_IS_LEARNT_FROM & ~np.isin(STRUCTURED_FEATURES, list(without)), features, 0.0)
 
 
-def unseen_log_odds(
+def out_of_fold_log_odds(
     model: StructuredModel,
     real: RealPairs,
     extra: TrainingSet,
@@ -230,7 +230,7 @@ def campus_models(
     """
     model, truth = unfitted_model(real.counts), real_set(real)
     extra = training_set(with_kinds(gold), model)
-    unseen = unseen_log_odds(model, real, extra, random_state=random_state)
+    unseen = out_of_fold_log_odds(model, real, extra, random_state=random_state)
     for judged, seen in real.folds():
         if (real.is_faculty & judged).any() or not judged.any():
             continue
@@ -239,7 +239,7 @@ def campus_models(
         yield campus, _all_calibrated(part, unseen, truth, seen & real.is_drawn)
 
 
-def unseen_gold_scores(
+def out_of_fold_gold_scores(
     gold: pd.DataFrame,
     real: RealPairs | None = None,
     *,
@@ -253,7 +253,7 @@ def unseen_gold_scores(
     unseen : ndarray of float, shape (n_real, 3)
         As for `train_structured`; the probabilities are calibrated by it where it is given.
     """
-    real = real if real is not None else RealPairs.read(REAL_PAIRS)
+    real = real if real is not None else RealPairs.read(REAL_PAIRS_PATH)
     model = _with_vocabulary(unfitted_model(real.counts), gold)
     data = training_set(gold, model)
     scores = np.zeros(len(gold))
@@ -281,36 +281,36 @@ def _calibrated(
     labels: NDArray[np.int_],
     is_drawn: BoolArray,
     *,
-    least_odds: float = 1.0,
+    min_odds: float = 1.0,
 ) -> BoostedTrees:
     """Take Platt's calibration, on pairs as an archive meets them, into the trees.
 
     The threshold of 0.5 then stands at the odds given.
     """
-    slope, shift = platt(unseen[is_drawn], labels[is_drawn], least_odds)
+    slope, shift = fit_platt_scaling(unseen[is_drawn], labels[is_drawn], min_odds)
     return replace(
         trees, base=round(shift + slope * trees.base, 7), value=np.round(slope * trees.value, 7)
     )
 
 
-def platt(
-    log_odds: FloatArray, labels: NDArray[np.int_], least_odds: float = 1.0
+def fit_platt_scaling(
+    log_odds: FloatArray, labels: NDArray[np.int_], min_odds: float = 1.0
 ) -> tuple[float, float]:
     """Return by what log-odds are to be multiplied, and what is then to be added.
 
     Parameters
     ----------
-    least_odds : float
+    min_odds : float
         Odds that become a log-odds of 0.
 
     Examples
     --------
-    >>> slope, shift = platt(np.array([-1.0, -1.0, 1.0, 1.0]), np.array([0, 1, 1, 0]))
+    >>> slope, shift = fit_platt_scaling(np.array([-1.0, -1.0, 1.0, 1.0]), np.array([0, 1, 1, 0]))
     >>> round(slope, 3), round(shift, 3)
     (0.0, 0.0)
     """
     fitted = LogisticRegression(C=1e6).fit(log_odds[:, None], labels)
-    return float(fitted.coef_[0, 0]), float(fitted.intercept_[0] - np.log(least_odds))
+    return float(fitted.coef_[0, 0]), float(fitted.intercept_[0] - np.log(min_odds))
 
 
 def package_structured(
@@ -322,7 +322,7 @@ def package_structured(
     random_state: int,
     recommended: bool = False,
     evaluation: Mapping[str, float] | None = None,
-    further: Mapping[str, Any] | None = None,
+    extra_metadata: Mapping[str, Any] | None = None,
 ) -> bool:
     """Write the model as a folder; see `judul_lib.checking.registry.save_model`.
 
@@ -337,7 +337,7 @@ def package_structured(
         it unless another is asked for.
     evaluation : mapping of str to float
         What it was measured to be worth.
-    further : mapping
+    extra_metadata : mapping
         What the metadata are to say besides.
 
     Returns
@@ -375,7 +375,7 @@ def package_structured(
         "evaluation": dict(evaluation or {}),
         "resources": resource_hashes(),
         "packages": recorded_packages(),
-        **(further or {}),
+        **(extra_metadata or {}),
     }
-    baseline = baseline_of(StructuredChecker(model, titles[TITLE_COLUMN].tolist()))
+    baseline = measure_baseline(StructuredChecker(model, titles[TITLE_COLUMN].tolist()))
     return registry.save_model(Path(folder), files, with_baseline(metadata, baseline))

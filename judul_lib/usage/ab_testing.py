@@ -14,7 +14,7 @@ from judul_lib.core.settings import SEED
 
 MEASURES = ("is_right", "rating")
 """Whether a verdict was found right; the rating from 1 to 5."""
-LEAST_USERS = 20
+MIN_USERS = 20
 """With fewer users of either model, nothing is recommended."""
 _RESAMPLES, _LEVEL = 4_999, 0.95
 
@@ -52,7 +52,7 @@ class Comparison:
     @property
     def better(self) -> str | None:
         """The better model where the difference is real, else None."""
-        enough = min(self.n_one, self.n_other) >= LEAST_USERS
+        enough = min(self.n_one, self.n_other) >= MIN_USERS
         if not (enough and self.p_value < 1 - _LEVEL and (self.low > 0 or self.high < 0)):
             return None
         return self.one if self.low > 0 else self.other

@@ -24,12 +24,12 @@ class Level:
     Attributes
     ----------
     meaning : str
-    within : str
+    response_deadline : str
         How soon somebody has to look at it (the study).
     """
 
     meaning: str
-    within: str
+    response_deadline: str
 
 
 INCIDENT_LEVELS: Mapping[str, Level] = MappingProxyType(
@@ -49,16 +49,16 @@ class Alert:
     ----------
     level : str
         One of `INCIDENT_LEVELS`.
-    to_do : str
+    first_action : str
         The first thing to do.
     """
 
     level: str
-    to_do: str
+    first_action: str
 
 
-FAILED, SILENT, SLOW, DRIFT = "model-gagal", "tanpa-jawaban", "lambat", "bergeser"
-ERRORS, EMPTY, FUTURE = "galat", "tanpa-hasil", "jam"
+FAILED, NO_ANSWERS, SLOW, DRIFT = "model-gagal", "tanpa-jawaban", "lambat", "bergeser"
+ERRORS, NO_RESULTS, FUTURE_ROWS = "galat", "tanpa-hasil", "jam"
 ALERTS: Mapping[str, Alert] = MappingProxyType(
     {
         FAILED: Alert(
@@ -66,7 +66,7 @@ ALERTS: Mapping[str, Alert] = MappingProxyType(
             "Periksa foldernya dengan `judul models verify`; pulihkan dari cadangan, atau buat lagi "
             "dengan `make run`.",
         ),
-        SILENT: Alert(
+        NO_ANSWERS: Alert(
             "P1",
             "Buka halaman dan periksa satu judul; mulai ulang layanan, lalu lihat jenis galatnya "
             "dengan `judul monitor`.",
@@ -81,24 +81,24 @@ ALERTS: Mapping[str, Alert] = MappingProxyType(
             "dan latih model lagi; bila tidak, cari sebabnya di data masukan.",
         ),
         ERRORS: Alert("P3", "Lihat jenis galat yang paling sering, lalu perbaiki sebabnya."),
-        EMPTY: Alert("P3", "Periksa apakah arsip yang dipakai halaman masih lengkap."),
-        FUTURE: Alert(
+        NO_RESULTS: Alert("P3", "Periksa apakah arsip yang dipakai halaman masih lengkap."),
+        FUTURE_ROWS: Alert(
             "P3", "Periksa jam mesin (NTP). Baris itu tidak ikut dihitung sampai waktunya tiba."
         ),
     }
 )
 """What `find_alerts` finds; `judul_lib.governance.reviews.playbook` has all the steps."""
 
-MOST_ERRORS, MOST_EMPTY = 0.05, 0.2
+MAX_ERROR_SHARE, MAX_EMPTY_SHARE = 0.05, 0.2
 """Share of the questions that may end in an error, and of the answers that may be without a result."""
 
 # Answers within the days looked at, below which a share or a percentile says nothing.
-_LEAST_SLOW, _LEAST_SHARE = 20, 100
+_MIN_ANSWERS_FOR_PERCENTILE, _MIN_ANSWERS_FOR_SHARE = 20, 100
 # Days for what has to be noticed soon: yesterday counts, as a morning has few answers.
-_SOON = 2
+_RECENT_DAYS = 2
 # Errors without a single answer that are more than somebody's bad luck.
-_LEAST_ERRORS = 3
-Found = tuple[Any, Any]
+_MIN_ERRORS_WITHOUT_ANSWER = 3
+ValueAndBound = tuple[Any, Any]
 """How much, and the bound."""
 
 
@@ -128,31 +128,33 @@ def find_alerts(
         Most urgent first; ``jenis`` is one of `ALERTS`. ``sejak`` is the first
         day of those up to today on all of which the condition held.
     """
-    past, n_future = usage.real_if_any().until(now)
+    past, n_future = usage.prefer_real_rows().split_off_future(now)
     today = local_day(now)
     rows = [
         *_failed_loads(past),
-        *_since(past, today, SILENT, "Tidak ada jawaban, hanya galat", _silent(past)),
-        *_since(past, today, SLOW, "Waktu jawab (p95, detik) terlalu lama", _slow(past)),
+        *_alert_rows(past, today, NO_ANSWERS, "Tidak ada jawaban, hanya galat", _silent(past)),
+        *_alert_rows(past, today, SLOW, "Waktu jawab (p95, detik) terlalu lama", _slow(past)),
         *_drifts(past, baselines, by_day or drift_by_day(past, baselines), today),
-        *_since(past, today, ERRORS, "Bagian pemeriksaan yang berakhir dengan galat", _errors(past)),
-        *_since(past, today, EMPTY, "Bagian jawaban tanpa hasil", _empty(past)),
+        *_alert_rows(
+            past, today, ERRORS, "Bagian pemeriksaan yang berakhir dengan galat", _errors(past)
+        ),
+        *_alert_rows(past, today, NO_RESULTS, "Bagian jawaban tanpa hasil", _empty(past)),
     ]
     if n_future:
-        rows.append(_row(FUTURE, "Baris log bertanggal di masa depan", today, (n_future, 0)))
+        rows.append(_row(FUTURE_ROWS, "Baris log bertanggal di masa depan", today, (n_future, 0)))
     frame = pd.DataFrame(rows, columns=list(ALERT_COLUMNS)).astype({"nilai": object, "batas": object})
     return frame.sort_values("tingkat", kind="stable", ignore_index=True)
 
 
-def _row(kind: str, what: str, since: pd.Timestamp, found: Found) -> tuple[Any, ...]:
+def _row(kind: str, what: str, since: pd.Timestamp, found: ValueAndBound) -> tuple[Any, ...]:
     alert = ALERTS[kind]
-    within = INCIDENT_LEVELS[alert.level].within
-    return alert.level, kind, what, since.date(), *found, within, alert.to_do
+    response_deadline = INCIDENT_LEVELS[alert.level].response_deadline
+    return alert.level, kind, what, since.date(), *found, response_deadline, alert.first_action
 
 
-def held_since(
-    condition: Callable[[pd.Timestamp], Found | None], today: pd.Timestamp, first: pd.Timestamp
-) -> tuple[pd.Timestamp, Found] | None:
+def find_condition_start(
+    condition: Callable[[pd.Timestamp], ValueAndBound | None], today: pd.Timestamp, first: pd.Timestamp
+) -> tuple[pd.Timestamp, ValueAndBound] | None:
     """Return since which day a condition has held on every day up to today, and what it found today.
 
     None where it does not hold today. Days before `first` are not looked at.
@@ -161,7 +163,7 @@ def held_since(
     --------
     >>> days = pd.to_datetime(["2026-01-02", "2026-01-03"])
     >>> slow = lambda day: "slow" if day in days else None
-    >>> since, _ = held_since(slow, days[1], pd.Timestamp(2026, 1, 1))
+    >>> since, _ = find_condition_start(slow, days[1], pd.Timestamp(2026, 1, 1))
     >>> since.date().isoformat()
     '2026-01-02'
     """
@@ -174,15 +176,15 @@ def held_since(
     return since, now
 
 
-def _since(
+def _alert_rows(
     usage: Usage,
     today: pd.Timestamp,
     kind: str,
     what: str,
-    condition: Callable[[pd.Timestamp], Found | None],
+    condition: Callable[[pd.Timestamp], ValueAndBound | None],
 ) -> Iterator[tuple[Any, ...]]:
     days = [frame["day"].min() for frame in usage.tables.values() if len(frame)]
-    held = held_since(condition, today, min(days)) if days else None
+    held = find_condition_start(condition, today, min(days)) if days else None
     if held is not None:
         yield _row(kind, what, *held)
 
@@ -201,46 +203,51 @@ def _failed_loads(usage: Usage) -> Iterator[tuple[Any, ...]]:
             yield _row(FAILED, f"{_title(model)} tidak dapat dimuat", since, (n_last, 0))
 
 
-def _silent(usage: Usage) -> Callable[[pd.Timestamp], Found | None]:
+def _silent(usage: Usage) -> Callable[[pd.Timestamp], ValueAndBound | None]:
     errors = usage.events[usage.events["kind"] == "error"]
 
-    def condition(day: pd.Timestamp) -> Found | None:
-        n_errors = len(_recent(errors, day, _SOON))
-        is_silent = n_errors >= _LEAST_ERRORS and _recent(usage.predictions, day, _SOON).empty
+    def condition(day: pd.Timestamp) -> ValueAndBound | None:
+        n_errors = len(_recent(errors, day, _RECENT_DAYS))
+        is_silent = (
+            n_errors >= _MIN_ERRORS_WITHOUT_ANSWER
+            and _recent(usage.predictions, day, _RECENT_DAYS).empty
+        )
         return (n_errors, 0) if is_silent else None
 
     return condition
 
 
-def _slow(usage: Usage) -> Callable[[pd.Timestamp], Found | None]:
-    def condition(day: pd.Timestamp) -> Found | None:
-        seconds = _recent(usage.predictions, day, _SOON)["seconds"]
-        p95 = float(seconds.quantile(0.95)) if len(seconds) >= _LEAST_SLOW else 0.0
+def _slow(usage: Usage) -> Callable[[pd.Timestamp], ValueAndBound | None]:
+    def condition(day: pd.Timestamp) -> ValueAndBound | None:
+        seconds = _recent(usage.predictions, day, _RECENT_DAYS)["seconds"]
+        p95 = float(seconds.quantile(0.95)) if len(seconds) >= _MIN_ANSWERS_FOR_PERCENTILE else 0.0
         return (p95, SLOW_SECONDS) if p95 > SLOW_SECONDS else None
 
     return condition
 
 
-def _errors(usage: Usage) -> Callable[[pd.Timestamp], Found | None]:
+def _errors(usage: Usage) -> Callable[[pd.Timestamp], ValueAndBound | None]:
     errors = usage.events[usage.events["kind"] == "error"]
 
-    def condition(day: pd.Timestamp) -> Found | None:
+    def condition(day: pd.Timestamp) -> ValueAndBound | None:
         n_errors = len(_recent(errors, day, DRIFT_DAYS))
-        return _above(n_errors, n_errors + len(_recent(usage.predictions, day, DRIFT_DAYS)), MOST_ERRORS)
+        return _share_above_bound(
+            n_errors, n_errors + len(_recent(usage.predictions, day, DRIFT_DAYS)), MAX_ERROR_SHARE
+        )
 
     return condition
 
 
-def _empty(usage: Usage) -> Callable[[pd.Timestamp], Found | None]:
-    def condition(day: pd.Timestamp) -> Found | None:
+def _empty(usage: Usage) -> Callable[[pd.Timestamp], ValueAndBound | None]:
+    def condition(day: pd.Timestamp) -> ValueAndBound | None:
         asked = _recent(usage.predictions, day, DRIFT_DAYS)
-        return _above(int((asked["n_results"] == 0).sum()), len(asked), MOST_EMPTY)
+        return _share_above_bound(int((asked["n_results"] == 0).sum()), len(asked), MAX_EMPTY_SHARE)
 
     return condition
 
 
-def _above(count: int, n: int, most: float) -> Found | None:
-    return (count / n, most) if n >= _LEAST_SHARE and count / n > most else None
+def _share_above_bound(count: int, n: int, most: float) -> ValueAndBound | None:
+    return (count / n, most) if n >= _MIN_ANSWERS_FOR_SHARE and count / n > most else None
 
 
 def _drifts(
@@ -251,15 +258,15 @@ def _drifts(
             found = partial(_found, by_day, model, name)
 
             def condition(
-                day: pd.Timestamp, found: Callable[..., dict[str, Found]] = found
-            ) -> Found | None:
+                day: pd.Timestamp, found: Callable[..., dict[str, ValueAndBound]] = found
+            ) -> ValueAndBound | None:
                 return next(iter(found(day).values()), None)
 
             what = f"{measured.capitalize()} {_title(model)} bergeser ({', '.join(found(today))})"
-            yield from _since(usage, today, DRIFT, what, condition)
+            yield from _alert_rows(usage, today, DRIFT, what, condition)
 
 
-def _found(by_day: DriftByDay, model: str, name: str, day: pd.Timestamp) -> dict[str, Found]:
+def _found(by_day: DriftByDay, model: str, name: str, day: pd.Timestamp) -> dict[str, ValueAndBound]:
     drift = by_day(model, day)[name]
     return dict(drift.found) if drift is not None else {}
 

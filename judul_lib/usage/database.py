@@ -13,15 +13,22 @@ from typing import Any
 import sqlalchemy as sa
 
 from judul_lib.core.errors import LogError
-from judul_lib.core.sqlite import ASIDE_STAMP as ASIDE_STAMP
-from judul_lib.core.sqlite import alone_with, begun, file_engine, is_broken, path_of, set_aside
+from judul_lib.core.sqlite import QUARANTINE_TIME_FORMAT as QUARANTINE_TIME_FORMAT
+from judul_lib.core.sqlite import (
+    begin_transaction,
+    database_file_lock,
+    database_path,
+    file_engine,
+    is_corruption_error,
+    quarantine,
+)
 
 SCHEMA_VERSION = 3
 DATABASE_VARIABLE = "JUDUL_DATABASE_URL"
 DATABASE_FILE = "judul.db"
 # Seconds that a statement waits for another process's transaction, or for a server to answer.
 _LOCK_WAIT, _CONNECT_WAIT = 0.25, 3
-PATIENCE = 10.0
+COMMAND_LOCK_WAIT = 10.0
 """Seconds that a command waits for other writers, where no answer waits for it."""
 
 metadata = sa.MetaData()
@@ -161,22 +168,22 @@ def open_database(
         raise LogError(
             "Untuk PostgreSQL, pasang ekstra postgres: pip install 'judul-lib[postgres]'."
         ) from error
-    return _brought_up_to_date(engine)
+    return _migrated(engine)
 
 
 def _open_file(address: sa.URL, warn: Callable[[str], None], lock_wait: float) -> sa.Engine:
-    path = path_of(address)
-    with alone_with(path):
+    path = database_path(address)
+    with database_file_lock(path):
         try:
-            return _brought_up_to_date(file_engine(address, lock_wait))
+            return _migrated(file_engine(address, lock_wait))
         except LogError as error:
-            if error.__cause__ is None or not is_broken(error.__cause__):
+            if error.__cause__ is None or not is_corruption_error(error.__cause__):
                 raise
-            tell_set_aside(set_aside(path), warn)
-            return _brought_up_to_date(file_engine(address, lock_wait))
+            warn_of_quarantine(quarantine(path), warn)
+            return _migrated(file_engine(address, lock_wait))
 
 
-def tell_set_aside(path: Path, warn: Callable[[str], None]) -> None:
+def warn_of_quarantine(path: Path, warn: Callable[[str], None]) -> None:
     """Say where a broken file is now."""
     warn(
         f"Basis data log rusak. Berkas itu disimpan sebagai {path.name} dan yang baru dimulai; "
@@ -201,16 +208,16 @@ def _server(address: sa.URL) -> sa.Engine:
     return sa.create_engine(address, connect_args=waits, pool_pre_ping=True)
 
 
-def _brought_up_to_date(engine: sa.Engine) -> sa.Engine:
+def _migrated(engine: sa.Engine) -> sa.Engine:
     try:
-        _bring_up_to_date(engine)
+        _migrate(engine)
     except sa.exc.DatabaseError as error:
         engine.dispose()
-        raise unreachable(error) from error
+        raise database_error(error) from error
     return engine
 
 
-def _bring_up_to_date(engine: sa.Engine) -> None:
+def _migrate(engine: sa.Engine) -> None:
     with engine.execution_options(reads_only=True).connect() as connection:
         known = _stored_version(connection)
     if known == SCHEMA_VERSION:
@@ -253,7 +260,7 @@ def _stored_version(connection: sa.Connection) -> int | None:
     return connection.execute(sa.select(schema_version.c.version)).scalar()
 
 
-def unreachable(error: Exception) -> LogError:
+def database_error(error: Exception) -> LogError:
     """Return a sentence for a database that cannot be used; it names no address or password."""
     reason = str(getattr(error, "orig", None) or error).strip().splitlines()
     return LogError(
@@ -278,10 +285,10 @@ def transaction(engine: sa.Engine, **options: Any) -> Iterator[sa.Connection]:
         The database cannot be used; nothing is written then.
     """
     try:
-        with begun(engine.execution_options(**options)) as connection:
+        with begin_transaction(engine.execution_options(**options)) as connection:
             yield connection
     except sa.exc.DatabaseError as error:
-        raise unreachable(error) from error
+        raise database_error(error) from error
 
 
 def read_table(
@@ -298,10 +305,10 @@ def read_table(
     if "time" in table.c:
         query = query.order_by(table.c.time, *table.primary_key.columns)
     with transaction(engine, reads_only=True) as connection:
-        return list(rows_of(connection, query))
+        return list(iter_row_dicts(connection, query))
 
 
-def rows_of(connection: sa.Connection, query: sa.Select[Any]) -> Iterator[dict[str, Any]]:
+def iter_row_dicts(connection: sa.Connection, query: sa.Select[Any]) -> Iterator[dict[str, Any]]:
     """Give the rows of a query as dictionaries.
 
     Raises

@@ -35,7 +35,7 @@ class Usage:
     events: pd.DataFrame
 
     @classmethod
-    def of(cls, tables: Mapping[str, Any]) -> "Usage":
+    def from_tables(cls, tables: Mapping[str, Any]) -> "Usage":
         """Take the rows of each table: data frames, or lists of mappings."""
         frames = {name: _typed(tables.get(name, ()), table) for name, table in USAGE_TABLES.items()}
         for name, frame in frames.items():
@@ -57,19 +57,19 @@ class Usage:
         """Whether some of the rows are made up."""
         return any(bool(frame["simulated"].any()) for frame in self.tables.values())
 
-    def where(self, keep: Any) -> "Usage":
+    def filter_rows(self, keep: Any) -> "Usage":
         """Return the rows of each table for which a function of the table says so."""
         return replace(self, **{name: frame[keep(frame)] for name, frame in self.tables.items()})
 
-    def real_if_any(self) -> "Usage":
+    def prefer_real_rows(self) -> "Usage":
         """Leave out simulated rows as soon as there are real ones: they must not hide each other."""
         is_real = any(bool((~frame["simulated"]).any()) for frame in self.tables.values())
-        return self.where(lambda frame: ~frame["simulated"]) if is_real else self
+        return self.filter_rows(lambda frame: ~frame["simulated"]) if is_real else self
 
-    def until(self, now: datetime) -> tuple["Usage", int]:
+    def split_off_future(self, now: datetime) -> tuple["Usage", int]:
         """Return the rows that are not of the future, and how many are (scores do not count)."""
         latest = now + _TOLERANCE
-        past = self.where(lambda frame: frame["time"] <= latest)
+        past = self.filter_rows(lambda frame: frame["time"] <= latest)
         frames = {name: frame for name, frame in self.tables.items() if name != "scores"}
         return past, sum(len(frame) - len(past.tables[name]) for name, frame in frames.items())
 
@@ -98,7 +98,7 @@ def read_usage(engine: sa.Engine, since: datetime | None = None) -> Usage:
             later = sa.select(predictions.c.id).where(predictions.c.time >= since)
             conditions = [scores.c.prediction_id.in_(later)]
         rows[name] = read_table(engine, table, *conditions)
-    return Usage.of(rows)
+    return Usage.from_tables(rows)
 
 
 def local_day(time: datetime) -> pd.Timestamp:
@@ -116,7 +116,7 @@ def _typed(rows: Any, table: sa.Table) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=[column.name for column in table.columns])
     kinds = {column.name: _TYPES.get(type(column.type), "") for column in table.columns}
     # Numbers that may be missing are fractions to pandas, whichever database they come from.
-    kinds |= {column.name: "float64" for column in table.columns if _may_miss(column)}
+    kinds |= {column.name: "float64" for column in table.columns if _is_nullable_integer(column)}
     kinds |= {"simulated": "bool"} if "simulated" in kinds else {}
     # One type of text, whatever the first rows hold: None where there is none.
     for column in table.columns:
@@ -126,7 +126,7 @@ def _typed(rows: Any, table: sa.Table) -> pd.DataFrame:
     return frame.astype({name: kind for name, kind in kinds.items() if kind})
 
 
-def _may_miss(column: sa.Column[Any]) -> bool:
+def _is_nullable_integer(column: sa.Column[Any]) -> bool:
     return bool(column.nullable) and isinstance(column.type, sa.Integer)
 
 

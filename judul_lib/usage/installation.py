@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from judul_lib.checking.loading import find_models
 from judul_lib.checking.registry import read_metadata, version_of
 from judul_lib.core.errors import LogError, ModelError
-from judul_lib.usage.log import Answered, UsageLog, Warn
+from judul_lib.usage.log import AnsweredQuery, UsageLog, Warn
 
 if TYPE_CHECKING:
     from judul_lib.checking.checker import Checker
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _BATCH = 1_000
 
 
-class AnswerBatch:
+class AnswerLogBuffer:
     """Many answers of one model, written down a thousand at a time.
 
     Parameters
@@ -34,25 +34,25 @@ class AnswerBatch:
 
     def __init__(self, log: UsageLog | None, checker: "Checker", model: str) -> None:
         self._log, self._checker, self._model = log, checker, model
-        self._waiting: list[Answered] = []
-        self._since = time.perf_counter()
+        self._waiting: list[AnsweredQuery] = []
+        self._last_answer_time = time.perf_counter()
 
     def add(self, title: str, matches: "Matches") -> None:
         """Take an answer; it took as long as has passed since the one before."""
         if self._log is None:
             return
-        seconds = time.perf_counter() - self._since
+        seconds = time.perf_counter() - self._last_answer_time
         unknown = {self._model: self._checker.unknown_share(title)}
-        self._waiting.append(Answered(title, {self._model: matches}, seconds, unknown))
+        self._waiting.append(AnsweredQuery(title, {self._model: matches}, seconds, unknown))
         if len(self._waiting) >= _BATCH:
             self.close()
-        self._since = time.perf_counter()  # The log's own work is no answer's time.
+        self._last_answer_time = time.perf_counter()  # The log's own work is no answer's time.
 
     def close(self) -> None:
         """Write down what waits."""
         if self._log is not None:
             waiting, self._waiting = self._waiting, []
-            self._log.predictions(waiting, "check_many")
+            self._log.log_predictions(waiting, "check_many")
 
 
 def open_log(config: "Config", warn: Warn, *, user: str | None = None) -> UsageLog | None:

@@ -13,12 +13,12 @@ from judul_lib.core.errors import LogError
 from judul_lib.core.pseudonyms import keyed_hash, log_key
 from judul_lib.usage.spool import (
     DAMAGED_FILE,
-    Unit,
+    TableRows,
     append_to_spool,
     has_spooled,
-    set_damaged_aside,
+    locked_spool,
+    quarantine_lines,
     spool_line,
-    spooled,
 )
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class _RefusedRowsError(LogError):
 
 
 @dataclass(frozen=True)
-class Answered:
+class AnsweredQuery:
     """One title and what the models said of it.
 
     Attributes
@@ -155,15 +155,15 @@ class UsageLog:
                 self._warn(str(error))
         return keyed_hash(self._key, text)
 
-    def predictions(self, answered: Iterable[Answered], source: str) -> None:
+    def log_predictions(self, answered: Iterable[AnsweredQuery], source: str) -> None:
         """Write down answers.
 
         Parameters
         ----------
-        answered : iterable of Answered
+        answered : iterable of AnsweredQuery
         source : {"page", "check", "check_many"}
         """
-        unit: Unit = {"predictions": [], "scores": []}
+        unit: TableRows = {"predictions": [], "scores": []}
         for one in answered:
             row, scores = self._prediction(one, source)
             unit["predictions"].append(row)
@@ -171,17 +171,17 @@ class UsageLog:
         if unit["predictions"]:
             self._write(unit)
 
-    def feedback(self, given: "Feedback") -> bool:
+    def log_feedback(self, given: "Feedback") -> bool:
         """Write down what a user says of a verdict; return whether that was possible."""
         row = {
             **self._stamp(), "model": given.model, "label": given.label,
             "probability": given.probability, "threshold": given.threshold,
             "is_right": given.is_right, "rating": given.rating,
-            **self._text("query", given.title), **self._text("match", given.match),
+            **self._text_columns("query", given.title), **self._text_columns("match", given.match),
         }  # fmt: skip
         return self._write({"feedback": [row]})
 
-    def event(
+    def log_event(
         self, kind: str, *, model: str | None = None, detail: str = "", seconds: float | None = None
     ) -> None:
         """Write down that something happened.
@@ -195,7 +195,7 @@ class UsageLog:
         row = {**self._stamp(), "kind": kind, "model": model, "detail": detail[:200], "seconds": seconds}
         self._write({"events": [row]})
 
-    def bring_in(self) -> int:
+    def flush_spool(self) -> int:
         """Take in what was spooled; return how many units.
 
         Raises
@@ -203,10 +203,10 @@ class UsageLog:
         LogError
             The database cannot be used; the spool is then as it was.
         """
-        with spooled(self._folder) as (units, damaged, done):
-            refused = [spool_line(unit) for unit in self._take_in(units)]
+        with locked_spool(self._folder) as (units, damaged, done):
+            refused = [spool_line(unit) for unit in self._insert_or_split(units)]
             if damaged or refused:
-                set_damaged_aside(self._folder, [*damaged, *refused])
+                quarantine_lines(self._folder, [*damaged, *refused])
                 self._warn(
                     f"{len(damaged) + len(refused)} baris yang menunggu tidak dapat dimasukkan ke log; "
                     f"baris itu disimpan di {self._folder / DAMAGED_FILE}."
@@ -214,7 +214,7 @@ class UsageLog:
             done()
             return len(units) - len(refused)
 
-    def _take_in(self, units: Sequence[Unit]) -> list[Unit]:
+    def _insert_or_split(self, units: Sequence[TableRows]) -> list[TableRows]:
         """Insert what the database takes; return what it refuses, which must not hold up the rest."""
         try:
             if units:
@@ -224,7 +224,7 @@ class UsageLog:
             if len(units) == 1:
                 return list(units)
             half = len(units) // 2
-            return self._take_in(units[:half]) + self._take_in(units[half:])
+            return self._insert_or_split(units[:half]) + self._insert_or_split(units[half:])
 
     def close(self) -> None:
         """Let go of the database."""
@@ -233,25 +233,28 @@ class UsageLog:
             self._engine = None
 
     def _stamp(self) -> dict[str, Any]:
-        from judul_lib.core.clock import now
+        from judul_lib.core.clock import utc_now
 
-        return {"id": uuid4().hex, "time": now(), "user": self.user, "simulated": False}
+        return {"id": uuid4().hex, "time": utc_now(), "user": self.user, "simulated": False}
 
-    def _text(self, name: str, text: str | None) -> dict[str, Any]:
+    def _text_columns(self, name: str, text: str | None) -> dict[str, Any]:
         if not text:
             return {f"{name}_hash": None, f"{name}_text": None}
         # PostgreSQL takes no zero, and no database half a letter: such a row would wait for ever.
         plain = text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
         return {f"{name}_hash": self.hash(text), f"{name}_text": plain if self._log_text else None}
 
-    def _prediction(self, one: Answered, source: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    def _prediction(
+        self, one: AnsweredQuery, source: str
+    ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         stamp = self._stamp()
         answers = {name: matches.decision for name, matches in one.matches.items()}
         found = {name: matches for name, matches in answers.items() if len(matches)}
         tops = [float(matches.probability[0]) for matches in found.values()]
         title = " ".join(one.title.split())
         row = {
-            **stamp, "source": source, **self._text("query", title), "query_hash": self.hash(title),
+            **stamp, "source": source,
+            **self._text_columns("query", title), "query_hash": self.hash(title),
             "query_length": len(title), "query_words": len(title.split()),
             "difference": tops[0] - tops[1] if tops[1:] else None,
             "seconds": one.seconds, "n_results": max(map(len, one.matches.values()), default=0),
@@ -260,21 +263,21 @@ class UsageLog:
             {
                 "prediction_id": stamp["id"], "model": name, "version": self._versions.get(name),
                 "probability": float(matches.probability[0]) if name in found else None,
-                **self._text("match", matches.titles[0] if name in found else None),
+                **self._text_columns("match", matches.titles[0] if name in found else None),
                 "unknown_share": one.unknown.get(name),
             }
             for name, matches in answers.items()
         ]  # fmt: skip
         return row, scores
 
-    def _write(self, unit: Unit) -> bool:
+    def _write(self, unit: TableRows) -> bool:
         with self._lock:
             sentence = ""
             if time.monotonic() >= self._retry_at:
                 try:
                     self._insert([unit])
                     if has_spooled(self._folder):
-                        self.bring_in()
+                        self.flush_spool()
                     return True
                 except LogError as error:
                     self._retry_at, sentence = time.monotonic() + _PAUSE, str(error)
@@ -282,7 +285,7 @@ class UsageLog:
                     return True
             return self._spool(unit, sentence)
 
-    def _spool(self, unit: Unit, sentence: str) -> bool:
+    def _spool(self, unit: TableRows, sentence: str) -> bool:
         try:
             append_to_spool(self._folder, unit)
         except OSError as error:
@@ -292,7 +295,7 @@ class UsageLog:
             self._warn(f"{sentence} Catatan disimpan sementara dan dimasukkan kemudian.")
         return True
 
-    def _insert(self, units: Sequence[Unit], *, may_begin_anew: bool = True) -> None:
+    def _insert(self, units: Sequence[TableRows], *, may_reopen: bool = True) -> None:
         import sqlalchemy as sa
 
         from judul_lib.core import sqlite
@@ -305,28 +308,28 @@ class UsageLog:
             insert_units(self._engine, units)
         except sqlite.ReplacedError:
             self.close()
-            if not may_begin_anew:
+            if not may_reopen:
                 raise
             self._warn(
                 f"Berkas log di {self._folder} dihapus atau diganti selagi dipakai. Catatan berikutnya "
                 "masuk ke berkas yang ada di sana; pulihkan yang lama dari cadangan bila ada."
             )
-            self._insert(units, may_begin_anew=False)
+            self._insert(units, may_reopen=False)
         except (sa.exc.StatementError, ValueError, OverflowError) as error:
             # By SQLAlchemy, the driver or a column; the database itself works.
             is_value = isinstance(error, sa.exc.DataError | sa.exc.IntegrityError)
             if is_value or not isinstance(error, sa.exc.DBAPIError):
-                raise _RefusedRowsError(str(database.unreachable(error))) from error
+                raise _RefusedRowsError(str(database.database_error(error))) from error
             engine, self._engine = self._engine, None
-            if not (may_begin_anew and sqlite.is_broken(error)):
+            if not (may_reopen and sqlite.is_corruption_error(error)):
                 engine.dispose()
-                raise database.unreachable(error) from error
-            if aside := sqlite.set_aside_broken(engine):
-                database.tell_set_aside(aside, self._warn)
-            self._insert(units, may_begin_anew=False)
+                raise database.database_error(error) from error
+            if aside := sqlite.quarantine_broken(engine):
+                database.warn_of_quarantine(aside, self._warn)
+            self._insert(units, may_reopen=False)
 
 
-def insert_units(engine: "sa.Engine", units: Iterable[Unit]) -> None:
+def insert_units(engine: "sa.Engine", units: Iterable[TableRows]) -> None:
     """Insert rows in one transaction; those that are there already are left alone.
 
     Parameters
@@ -336,15 +339,15 @@ def insert_units(engine: "sa.Engine", units: Iterable[Unit]) -> None:
     """
     from importlib import import_module
 
-    from judul_lib.core.sqlite import begun
+    from judul_lib.core.sqlite import begin_transaction
     from judul_lib.usage.database import USAGE_TABLES
 
-    rows: Unit = {}
+    rows: TableRows = {}
     for unit in units:
         for name, new in unit.items():
             rows.setdefault(name, []).extend(new)
     insert = import_module(f"sqlalchemy.dialects.{engine.dialect.name}").insert
-    with begun(engine) as connection:
+    with begin_transaction(engine) as connection:
         if engine.dialect.name == "postgresql":
             # As SQLite here: an answer does not wait for the disk. Only a server that crashes within
             # the same second loses it; the audit trail does wait.

@@ -14,11 +14,11 @@ from judul_lib.core.errors import ModelError
 from judul_lib.core.settings import DECISION_THRESHOLD
 from judul_lib.study.preprocessing import preprocess_titles
 from judul_lib.training.drift import (
-    Baseline,
+    DistributionSummary,
     Drift,
     ModelBaseline,
-    baseline_of,
     compare,
+    measure_baseline,
     stored_baseline,
 )
 from judul_lib.usage.frames import Usage
@@ -49,7 +49,7 @@ def read_baselines(
             metadata = read_metadata(folder)
             version = version_of(metadata)
             stored = stored_baseline(metadata, version)
-            baselines[name] = stored or baseline_of(load_checker(folder), version)
+            baselines[name] = stored or measure_baseline(load_checker(folder), version)
         except ModelError as error:
             warn(str(error))
     return baselines
@@ -88,7 +88,7 @@ def availability(usage: Usage) -> pd.DataFrame:
     Examples
     --------
     >>> from judul_lib.usage.simulation import simulated_tables
-    >>> usage = Usage.of(simulated_tables(seed=0, end=pd.Timestamp(2026, 1, 9).date(), days=9))
+    >>> usage = Usage.from_tables(simulated_tables(seed=0, end=pd.Timestamp(2026, 1, 9).date(), days=9))
     >>> availability(usage)["failed"].to_dict()
     {'full': 1, 'light': 0}
     """
@@ -138,7 +138,7 @@ def error_kinds(usage: Usage) -> pd.Series:
     Examples
     --------
     >>> from judul_lib.usage.simulation import simulated_tables
-    >>> usage = Usage.of(simulated_tables(seed=0, end=pd.Timestamp(2026, 1, 9).date(), days=9))
+    >>> usage = Usage.from_tables(simulated_tables(seed=0, end=pd.Timestamp(2026, 1, 9).date(), days=9))
     >>> error_kinds(usage).to_dict()
     {}
     """
@@ -146,7 +146,7 @@ def error_kinds(usage: Usage) -> pd.Series:
     return errors.loc[errors["detail"].fillna("") != "", "detail"].value_counts()
 
 
-def agreement(usage: Usage, threshold: float = DECISION_THRESHOLD) -> pd.DataFrame:
+def model_agreement(usage: Usage, threshold: float = DECISION_THRESHOLD) -> pd.DataFrame:
     """Compare each two models on the titles that both answered.
 
     Returns
@@ -172,7 +172,7 @@ def correlations(usage: Usage) -> pd.DataFrame:
     Examples
     --------
     >>> from judul_lib.usage.simulation import simulated_tables
-    >>> usage = Usage.of(simulated_tables(seed=0, end=pd.Timestamp(2026, 1, 9).date(), days=2))
+    >>> usage = Usage.from_tables(simulated_tables(seed=0, end=pd.Timestamp(2026, 1, 9).date(), days=2))
     >>> correlations(usage).columns.tolist()
     ['query_length', 'query_words', 'full', 'light']
     """
@@ -187,7 +187,7 @@ def common_words(usage: Usage, top: int = 20) -> pd.Series:
     Examples
     --------
     >>> from judul_lib.usage.simulation import simulated_tables
-    >>> usage = Usage.of(simulated_tables(seed=0, end=pd.Timestamp(2026, 1, 9).date(), days=2))
+    >>> usage = Usage.from_tables(simulated_tables(seed=0, end=pd.Timestamp(2026, 1, 9).date(), days=2))
     >>> len(common_words(usage, top=3))
     0
     """
@@ -197,7 +197,7 @@ def common_words(usage: Usage, top: int = 20) -> pd.Series:
     return pd.Series(dict(counts.most_common(top)), dtype=int)
 
 
-def drift_on(
+def measure_drift(
     usage: Usage, model: str, baseline: ModelBaseline, day: pd.Timestamp
 ) -> dict[str, Drift | None]:
     """Compare a model's answers in the `DRIFT_DAYS` up to a day with its baseline.
@@ -212,9 +212,10 @@ def drift_on(
 
     Examples
     --------
-    >>> from judul_lib.usage.simulation import believable_baseline, simulated_tables
+    >>> from judul_lib.usage.simulation import synthetic_baseline, simulated_tables
     >>> tables = simulated_tables(seed=0, end=pd.Timestamp(2026, 1, 30).date(), days=30, drift_from=15)
-    >>> found = drift_on(Usage.of(tables), "light", believable_baseline(), pd.Timestamp(2026, 1, 30))
+    >>> usage, day = Usage.from_tables(tables), pd.Timestamp(2026, 1, 30)
+    >>> found = measure_drift(usage, "light", synthetic_baseline(), day)
     >>> list(found["probability"].found)
     ['pergeseran rata-rata', 'PSI', 'p Kolmogorov-Smirnov']
     """
@@ -225,17 +226,19 @@ def drift_on(
         rows = rows[rows["version"].isna() | (rows["version"] == baseline.version)]
     rows = rows.drop_duplicates("query_hash")
     return {
-        "probability": compare(baseline.probability, Baseline.of(rows["probability"])),
-        "unknown": compare(baseline.unknown, Baseline.of(rows["unknown_share"])),
+        "probability": compare(
+            baseline.probability, DistributionSummary.from_values(rows["probability"])
+        ),
+        "unknown": compare(baseline.unknown, DistributionSummary.from_values(rows["unknown_share"])),
     }
 
 
 def drift_by_day(usage: Usage, baselines: Mapping[str, ModelBaseline]) -> DriftByDay:
-    """Return `drift_on` of a model and a day, which is computed once however often it is asked for."""
+    """Return `measure_drift` by model and day, computed once however often it is asked for."""
 
     @cache
     def found(model: str, day: pd.Timestamp) -> dict[str, Drift | None]:
-        return drift_on(usage, model, baselines[model], day)
+        return measure_drift(usage, model, baselines[model], day)
 
     return found
 

@@ -13,8 +13,8 @@ from scipy import stats
 from judul_lib.core.errors import LogError
 from judul_lib.core.pseudonyms import assigned_model
 from judul_lib.core.settings import DECISION_THRESHOLD, DIFFERENT, SIMILAR
-from judul_lib.training.drift import Baseline, ModelBaseline
-from judul_lib.usage.database import USAGE_TABLES, predictions, scores, transaction, unreachable
+from judul_lib.training.drift import DistributionSummary, ModelBaseline
+from judul_lib.usage.database import USAGE_TABLES, database_error, predictions, scores, transaction
 from judul_lib.usage.frames import ZONE
 from judul_lib.usage.log import insert_units
 
@@ -33,17 +33,17 @@ _BELIEVABLE = 400
 Tables = dict[str, pd.DataFrame]
 
 
-def believable_baseline() -> ModelBaseline:
+def synthetic_baseline() -> ModelBaseline:
     """Return a baseline without a model: beta-distributed probabilities, few unknown words.
 
     Examples
     --------
-    >>> believable_baseline().probability.n
+    >>> synthetic_baseline().probability.n
     400
     """
     ranks = (np.arange(_BELIEVABLE) + 0.5) / _BELIEVABLE
     spreads = (stats.beta(2, 4), stats.beta(1, 7))
-    probability, unknown = (Baseline.of(spread.ppf(ranks)) for spread in spreads)
+    probability, unknown = (DistributionSummary.from_values(spread.ppf(ranks)) for spread in spreads)
     return ModelBaseline(probability, unknown)
 
 
@@ -72,7 +72,7 @@ def simulated_tables(
     models : tuple of str
         Models that answer every question.
     baselines : mapping of str to ModelBaseline
-        How each model's answers are spread; `believable_baseline` where there is none.
+        How each model's answers are spread; `synthetic_baseline` where there is none.
     drift_from : int
         Day from which on every model's probabilities are higher; never by default.
 
@@ -82,7 +82,7 @@ def simulated_tables(
         Rows of `judul_lib.usage.database.USAGE_TABLES`, marked as simulated.
     """
     rng = np.random.default_rng(seed)
-    known = {name: baselines.get(name) or believable_baseline() for name in models}
+    known = {name: baselines.get(name) or synthetic_baseline() for name in models}
     day, time = _times(rng, end, days, n_per_day)
     n = len(day)
     words = rng.poisson(11, n) + 3
@@ -144,7 +144,7 @@ def simulate_usage(engine: sa.Engine, **choices: Any) -> int:
     try:
         insert_units(engine, [{name: _rows(frame) for name, frame in tables.items()}])
     except sa.exc.DatabaseError as error:
-        raise unreachable(error) from error
+        raise database_error(error) from error
     return len(tables["predictions"])
 
 
@@ -176,7 +176,7 @@ def _scores(
             {
                 "prediction_id": asked["id"], "model": name, "version": baseline.version,
                 "probability": np.where(is_empty, np.nan, probability),
-                "match_hash": _only(~is_empty, _digits(rng, n, 16)),
+                "match_hash": _mask_values(~is_empty, _digits(rng, n, 16)),
                 "match_text": None, "unknown_share": baseline.unknown.quantiles(rng.random(n)),
             }
         )  # fmt: skip
@@ -198,8 +198,8 @@ def _feedback(rng: np.random.Generator, asked: pd.DataFrame, answered: Tables) -
             "user": given["user"].to_numpy(), "model": model,
             "label": np.where(probability >= DECISION_THRESHOLD, SIMILAR, DIFFERENT),
             "probability": probability, "threshold": DECISION_THRESHOLD,
-            "is_right": _only(~is_rated, rng.random(n) < _RIGHT),
-            "rating": _only(is_rated, ratings),
+            "is_right": _mask_values(~is_rated, rng.random(n) < _RIGHT),
+            "rating": _mask_values(is_rated, ratings),
             "query_hash": given["query_hash"].to_numpy(), "match_hash": None,
             "query_text": None, "match_text": None, "simulated": True,
         }
@@ -226,7 +226,7 @@ def _events(rng: np.random.Generator, asked: pd.DataFrame, models: tuple[str, ..
     return events.assign(id=_digits(rng, len(events), 32), simulated=True)[columns]
 
 
-def _only(keep: np.ndarray, values: np.ndarray) -> np.ndarray:
+def _mask_values(keep: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Return values as objects, None where they are not to be kept."""
     return pd.Series(values, dtype=object).where(keep, None).to_numpy()
 

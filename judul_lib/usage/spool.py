@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 SPOOL_FILE, DAMAGED_FILE = "spool.jsonl", "spool.rusak.jsonl"
 _LOCK_FILE = ".spool.lock"
 # Of bytes that are no UTF-8: read and written without a change.
-_AS_IT_IS = "surrogateescape"
-_DAMAGES = (ValueError, TypeError, AttributeError, KeyError, RecursionError)
-Unit = dict[str, list[dict[str, Any]]]
+_DECODING_ERRORS = "surrogateescape"
+_DAMAGE_ERRORS = (ValueError, TypeError, AttributeError, KeyError, RecursionError)
+TableRows = dict[str, list[dict[str, Any]]]
 """Rows by the name of their table; they are taken in together or not at all."""
 
 
-def append_to_spool(folder: Path, unit: Unit) -> None:
+def append_to_spool(folder: Path, unit: TableRows) -> None:
     """Append a unit as one line.
 
     Raises
@@ -37,7 +37,7 @@ def append_to_spool(folder: Path, unit: Unit) -> None:
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as name:
     ...     append_to_spool(folder := Path(name), {"feedback": []})
-    ...     with spooled(folder) as (units, damaged, empty):
+    ...     with locked_spool(folder) as (units, damaged, empty):
     ...         units, damaged
     ...         empty()
     ...     has_spooled(folder)
@@ -46,7 +46,7 @@ def append_to_spool(folder: Path, unit: Unit) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     line = (spool_line(unit) + "\n").encode()
-    with file_lock(folder / _LOCK_FILE), _opened(folder / SPOOL_FILE) as stream:
+    with file_lock(folder / _LOCK_FILE), _open_unbuffered(folder / SPOOL_FILE) as stream:
         size = stream.seek(0, os.SEEK_END)
         if size and _last_byte(stream) != b"\n":
             line = b"\n" + line  # A writer was killed within its line.
@@ -55,7 +55,7 @@ def append_to_spool(folder: Path, unit: Unit) -> None:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def _opened(path: Path) -> io.FileIO:
+def _open_unbuffered(path: Path) -> io.FileIO:
     """Open a file without a buffer, for its owner only: what is written is written, or raises."""
     return io.FileIO(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+")
 
@@ -65,12 +65,12 @@ def _last_byte(stream: io.FileIO) -> bytes:
     return stream.read(1)
 
 
-def spool_line(unit: Unit) -> str:
+def spool_line(unit: TableRows) -> str:
     """Return a unit as a line of the spool."""
     return json.dumps(unit, ensure_ascii=False, default=datetime.isoformat)
 
 
-def set_damaged_aside(folder: Path, lines: Iterable[str]) -> None:
+def quarantine_lines(folder: Path, lines: Iterable[str]) -> None:
     """Append lines that cannot be taken in to a file of their own.
 
     Raises
@@ -79,7 +79,7 @@ def set_damaged_aside(folder: Path, lines: Iterable[str]) -> None:
         No permission, disk full.
     """
     handle = os.open(folder / DAMAGED_FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    with os.fdopen(handle, "a", encoding="utf-8", errors=_AS_IT_IS) as stream:
+    with os.fdopen(handle, "a", encoding="utf-8", errors=_DECODING_ERRORS) as stream:
         stream.writelines(f"{line}\n" for line in lines)
 
 
@@ -92,18 +92,18 @@ def has_spooled(folder: Path) -> bool:
 
 
 @contextmanager
-def spooled(folder: Path) -> Iterator[tuple[list[Unit], list[str], Callable[[], None]]]:
+def locked_spool(folder: Path) -> Iterator[tuple[list[TableRows], list[str], Callable[[], None]]]:
     """Give the units in the spool, damaged lines, and what empties it; others wait meanwhile."""
     if not has_spooled(folder):
         yield [], [], lambda: None
         return
-    with file_lock(folder / _LOCK_FILE), _opened(folder / SPOOL_FILE) as stream:
+    with file_lock(folder / _LOCK_FILE), _open_unbuffered(folder / SPOOL_FILE) as stream:
         units, damaged = [], []
         for line in filter(None, stream.readall().split(b"\n")):
             try:
                 units.append(_read_unit(line))
-            except _DAMAGES:
-                damaged.append(line.decode("utf-8", _AS_IT_IS))
+            except _DAMAGE_ERRORS:
+                damaged.append(line.decode("utf-8", _DECODING_ERRORS))
 
         def empty() -> None:
             stream.truncate(0)
@@ -111,7 +111,9 @@ def spooled(folder: Path) -> Iterator[tuple[list[Unit], list[str], Callable[[], 
         yield units, damaged, empty
 
 
-def edit_spool(folder: Path, edit: Callable[[Unit], Unit], keeps_damaged: Callable[[str], bool]) -> None:
+def edit_spool(
+    folder: Path, edit: Callable[[TableRows], TableRows], keep_damaged_line: Callable[[str], bool]
+) -> None:
     """Take rows out of the spool and out of the file of damaged lines.
 
     What goes is overwritten where it stands, since another process may have the
@@ -121,21 +123,21 @@ def edit_spool(folder: Path, edit: Callable[[Unit], Unit], keeps_damaged: Callab
     ----------
     edit : callable
         Takes a unit and returns what is kept of it.
-    keeps_damaged : callable
+    keep_damaged_line : callable
         Tells whether a line that cannot be read is kept.
     """
     for name in (SPOOL_FILE, DAMAGED_FILE):
         if (folder / name).exists():
-            with file_lock(folder / _LOCK_FILE), _opened(folder / name) as stream:
-                _edit_lines(stream, edit, keeps_damaged)
+            with file_lock(folder / _LOCK_FILE), _open_unbuffered(folder / name) as stream:
+                _edit_lines(stream, edit, keep_damaged_line)
 
 
 def _edit_lines(
-    stream: io.FileIO, edit: Callable[[Unit], Unit], keeps_damaged: Callable[[str], bool]
+    stream: io.FileIO, edit: Callable[[TableRows], TableRows], keep_damaged_line: Callable[[str], bool]
 ) -> None:
     offset = 0
     for line in stream.readall().split(b"\n"):
-        kept = _edited(line, edit, keeps_damaged) if line else line
+        kept = _edited(line, edit, keep_damaged_line) if line else line
         if kept != line:
             stream.seek(offset)
             stream.write(kept.ljust(len(line), b"\n"))
@@ -143,25 +145,27 @@ def _edit_lines(
     os.fsync(stream.fileno())
 
 
-def _edited(line: bytes, edit: Callable[[Unit], Unit], keeps_damaged: Callable[[str], bool]) -> bytes:
+def _edited(
+    line: bytes, edit: Callable[[TableRows], TableRows], keep_damaged_line: Callable[[str], bool]
+) -> bytes:
     try:
         unit = _read_unit(line)
-    except _DAMAGES:
-        return line if keeps_damaged(line.decode("utf-8", _AS_IT_IS)) else b""
+    except _DAMAGE_ERRORS:
+        return line if keep_damaged_line(line.decode("utf-8", _DECODING_ERRORS)) else b""
     kept = {name: rows for name, rows in edit(unit).items() if rows}
     if kept == unit:
         return line
-    return _short(kept) if kept else b""
+    return _compact_json(kept) if kept else b""
 
 
-def _short(unit: Unit) -> bytes:
+def _compact_json(unit: TableRows) -> bytes:
     """Return a unit without blanks: what is kept of a line takes its place."""
     return json.dumps(
         unit, ensure_ascii=False, separators=(",", ":"), default=datetime.isoformat
     ).encode()
 
 
-def _read_unit(line: bytes) -> Unit:
+def _read_unit(line: bytes) -> TableRows:
     """Read a line as rows that the tables can have: what fits none of them would wait for ever.
 
     Raises
@@ -171,7 +175,7 @@ def _read_unit(line: bytes) -> Unit:
     """
     from judul_lib.usage.database import USAGE_TABLES
 
-    unit: Unit = json.loads(line.decode("utf-8"))
+    unit: TableRows = json.loads(line.decode("utf-8"))
     for name, rows in unit.items():
         table = USAGE_TABLES[name]
         for row in rows:
@@ -183,7 +187,7 @@ def _read_unit(line: bytes) -> Unit:
                 row["time"] = datetime.fromisoformat(row["time"])
                 if row["time"].tzinfo is not None:
                     raise ValueError("not in UTC without a zone")
-    if len(_short(unit)) > len(line):  # Half a letter is no text: this finds that too.
+    if len(_compact_json(unit)) > len(line):  # Half a letter is no text: this finds that too.
         raise ValueError("what is kept of it would have no room")
     return unit
 

@@ -11,7 +11,7 @@ import ipywidgets as widgets
 
 from judul_lib.checking.checker import Checker
 from judul_lib.core.errors import JudulError, describe_os_error
-from judul_lib.core.formatting import number
+from judul_lib.core.formatting import format_number
 from judul_lib.core.settings import SEED
 from judul_lib.core.texts import page_text
 from judul_lib.figures import result_html
@@ -78,7 +78,7 @@ class LabelingPanel(widgets.VBox):
             self.press, choices=choices, label=page_text("label_question"), hint=page_text("label_keys")
         )
         self.more = widgets.Button(description=page_text("label_more"))
-        self.more.on_click(lambda _: self.ask_more())
+        self.more.on_click(lambda _: self.load_next_queue())
         self._work = widgets.VBox([self.progress, self.pair, self.buttons])
         self._show(self._work, is_shown=False)
         self._show(self.more, is_shown=False)
@@ -99,9 +99,9 @@ class LabelingPanel(widgets.VBox):
         self._show(self._work, is_shown=False)
         self._show(self.more, is_shown=False)
         self._say(page_text("label_preparing"))
-        with self._telling_errors():
+        with self._showing_errors():
             session = LabelingSession(self._folder, name, [])
-            self._fill(session)
+            self._extend_queue(session)
             self.session = session
             self._say("")
             self._show(self._work, is_shown=True)
@@ -113,7 +113,7 @@ class LabelingPanel(widgets.VBox):
         session = self.session
         if session is None:
             return
-        with self._telling_errors():
+        with self._showing_errors():
             if name == _UNDO:
                 said = self._undo(session)
             else:
@@ -122,22 +122,22 @@ class LabelingPanel(widgets.VBox):
             self._say(said)
             self._refresh()
 
-    def ask_more(self) -> None:
+    def load_next_queue(self) -> None:
         """Go on with a further queue once this one is done."""
         session = self.session
         if session is None:
             return
         before = session.total
         self._say(page_text("label_preparing"))
-        with self._telling_errors():
-            self._fill(session, at_least=before + 1)
+        with self._showing_errors():
+            self._extend_queue(session, at_least=before + 1)
             self._say("" if session.total > before else page_text("label_no_more"))
             self._refresh()
             self.buttons.take_focus()
         self._show(self.more, is_shown=session.current is None and session.total > before)
 
     @contextmanager
-    def _telling_errors(self) -> Iterator[None]:
+    def _showing_errors(self) -> Iterator[None]:
         """Tell in the panel what cannot be done, and why."""
         try:
             yield
@@ -146,7 +146,7 @@ class LabelingPanel(widgets.VBox):
         except OSError as error:
             self._say(describe_os_error(error), is_error=True)
 
-    def _fill(self, session: LabelingSession, *, at_least: int = 1) -> None:
+    def _extend_queue(self, session: LabelingSession, *, at_least: int = 1) -> None:
         """Ask queue after queue until one is not answered: each depends on those before it alone."""
         if self._given:
             session.extend(self._given)
@@ -179,8 +179,8 @@ class LabelingPanel(widgets.VBox):
         self.buttons.enabled = [*(() if is_done else ANSWERS), *((_UNDO,) if session.can_undo else ())]
         self._show(self.more, is_shown=is_done)
         # Last: where the count is seen, a key counts for the pair beside it.
-        facts = {"done": number(session.n_done), "total": number(session.total)}
-        counts = {name: number(count) for name, count in session.counts.items()}
+        facts = {"done": format_number(session.n_done), "total": format_number(session.total)}
+        counts = {name: format_number(count) for name, count in session.counts.items()}
         told = f"{page_text('label_progress', **facts)}: {page_text('label_counts', **counts)}"
         self.progress.value = result_html.progress(told, session.n_done, session.total)
 

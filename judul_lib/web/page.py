@@ -9,7 +9,7 @@ import ipywidgets as widgets
 
 from judul_lib.core.config import Config, load_config
 from judul_lib.core.errors import JudulError
-from judul_lib.core.formatting import number
+from judul_lib.core.formatting import format_number
 from judul_lib.core.tables import TITLE_COLUMN
 from judul_lib.core.texts import page_text
 from judul_lib.figures.style import STYLE_FILE
@@ -37,7 +37,7 @@ class ArchivePanel(widgets.VBox):
 
     def __init__(self, session: Session, on_change: Callable[[], None]) -> None:
         self._session, self._on_change = session, on_change
-        self._one_at_a_time = threading.Lock()
+        self._corpus_lock = threading.Lock()
         self.choice = widgets.Dropdown(description=page_text("corpus"))
         self.choice.observe(self._chosen, "value")
         self._list()
@@ -61,23 +61,23 @@ class ArchivePanel(widgets.VBox):
 
     def _use(self, name: str, read: _Read, notes: Sequence[str]) -> None:
         try:
-            with self._one_at_a_time:
+            with self._corpus_lock:
                 corpus = read()
                 titles = None if corpus is None else corpus.titles[TITLE_COLUMN].tolist()
                 self._session.use_corpus(name, titles)
         except JudulError as error:
-            self._session.tell("error", detail=type(error).__name__)
+            self._session.log_event("error", detail=type(error).__name__)
             self.file.say(str(error), is_error=True)
             return
         except Exception as error:
-            self._session.tell("error", detail=type(error).__name__)
+            self._session.log_event("error", detail=type(error).__name__)
             self.file.say(page_text("corpus_failed", name=name), is_error=True)
             raise
         with self._session.lock:
             said = page_text("corpus_ready", name=self._session.describe(name))
             if corpus is not None and (n := len(corpus.rejected)):
-                which = corpus.first_rejected()
-                said += " " + page_text("corpus_rejected", n=number(n), rows=which)
+                which = corpus.describe_rejected()
+                said += " " + page_text("corpus_rejected", n=format_number(n), rows=which)
             self.file.say(" ".join([said, *notes]))
             self._list()
             self._on_change()
@@ -132,7 +132,7 @@ class CheckPage(widgets.VBox):
         self.archive = ArchivePanel(self.session, self._archive_changed)
         titles = [page_text("one"), page_text("many"), page_text("archive")]
         self.tabs = widgets.Tab([self.one, self.many, self.archive], titles=titles)
-        self._tell_archive()
+        self._show_archive_name()
         damaged = [_error(sentence) for sentence in self.session.damaged]
         foot = [] if log is None else [widgets.HTML(_privacy(log, config))]
         self.children = [style, head, *damaged, self._compared, self.tabs, *foot, self._warning]
@@ -145,11 +145,11 @@ class CheckPage(widgets.VBox):
         return "Halaman pemeriksaan judul"
 
     def _archive_changed(self) -> None:
-        self._tell_archive()
+        self._show_archive_name()
         self.one.check_again()
         self.many.forget()
 
-    def _tell_archive(self) -> None:
+    def _show_archive_name(self) -> None:
         told = page_text("compared", name=self.session.describe(self.session.corpus))
         self._compared.value = f"<p class='judul-petunjuk'>{escape(told)}</p>"
 

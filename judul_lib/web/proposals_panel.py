@@ -11,19 +11,19 @@ import pandas as pd
 
 from judul_lib.checking import batches
 from judul_lib.core.errors import JudulError
-from judul_lib.core.formatting import number
+from judul_lib.core.formatting import format_number
 from judul_lib.core.settings import MODEL_TITLES
-from judul_lib.core.storage import frame_text, harmless_frame
+from judul_lib.core.storage import escape_formulas, frame_text
 from judul_lib.core.tables import TITLE_COLUMN, find_column, unique_names
 from judul_lib.core.texts import page_text
 from judul_lib.figures import result_html
 from judul_lib.study.corpus import table_frame
-from judul_lib.usage.installation import AnswerBatch
+from judul_lib.usage.installation import AnswerLogBuffer
 from judul_lib.web.session import Session
 from judul_lib.web.title_panel import file_name
 from judul_lib.web.widgets import DownloadButton, FileInput, Notice, SortableTable
 
-MOST_SHOWN = 200
+MAX_SHOWN_ROWS = 200
 
 
 class _StoppedError(Exception):
@@ -100,7 +100,7 @@ class ProposalsPanel(widgets.VBox):
         except _StoppedError:
             said, is_error = page_text("stopped"), False
         except Exception as error:
-            self._session.tell("error", detail=type(error).__name__)
+            self._session.log_event("error", detail=type(error).__name__)
             if not isinstance(error, JudulError):
                 raise
             said = str(error)
@@ -113,8 +113,10 @@ class ProposalsPanel(widgets.VBox):
     def _check(self, name: str, content: bytes, stopped: threading.Event) -> str:
         notes: list[str] = []
         most = self._session.config.max_rows
-        misfits = set[int]()
-        frame = table_frame(content, name, max_rows=most, warn=notes.append, misfits=misfits)
+        mismatched_rows = set[int]()
+        frame = table_frame(
+            content, name, max_rows=most, warn=notes.append, mismatched_rows=mismatched_rows
+        )
         titles = frame.iloc[:, find_column(list(frame.columns), TITLE_COLUMN, name)]
         start = time.perf_counter()
         with self._session.lock:
@@ -122,9 +124,9 @@ class ProposalsPanel(widgets.VBox):
         # The archive may have changed since the model was chosen.
         model = self.model.value if self.model.value in checkers else next(iter(checkers))
         checker = checkers[model]
-        batch = AnswerBatch(self._session.log, checker, model)
+        batch = AnswerLogBuffer(self._session.log, checker, model)
         found = batches.check_proposals(
-            ["" if place in misfits else title for place, title in enumerate(titles)],
+            ["" if place in mismatched_rows else title for place, title in enumerate(titles)],
             checker,
             on_progress=partial(self._progress, stopped),
             on_answer=batch.add,
@@ -136,7 +138,7 @@ class ProposalsPanel(widgets.VBox):
         place = found[batches.OTHER_ROW]
         found[batches.OTHER_ROW] = place.map(lambda k: frame.index[k - 1], na_action="ignore")
         made = {"model": model, "arsip": corpus, "ambang": checker.threshold}
-        order = _closest_first(found)[:MOST_SHOWN]
+        order = _closest_first(found)[:MAX_SHOWN_ROWS]
         shown = result_html.proposal_table(
             titles.loc[order], found.loc[order], interactive=True,
             threshold=checker.threshold,
@@ -156,7 +158,7 @@ class ProposalsPanel(widgets.VBox):
         percent = 100 * done // total
         if percent != self._percent:
             self._percent = percent
-            numbers = {"done": number(done), "total": number(total)}
+            numbers = {"done": format_number(done), "total": format_number(total)}
             text = page_text("running", **numbers)
             self.progress.value = result_html.progress(text, done, total)
 
@@ -171,14 +173,14 @@ class ProposalsPanel(widgets.VBox):
             "skipped": int((found[batches.VERDICT] == batches.NOT_COMPARED).sum()),
         }
         counts["checked"] = counts["n"] - counts["skipped"]
-        facts = {name: number(count) for name, count in counts.items()}
-        facts |= {"s": number(seconds, 1), "threshold": number(threshold, 2)}
+        facts = {name: format_number(count) for name, count in counts.items()}
+        facts |= {"s": format_number(seconds, 1), "threshold": format_number(threshold, 2)}
         facts |= {"model": MODEL_TITLES[model], "corpus": corpus}
         said = [page_text("batch_done", **facts)]
-        if len(found) > MOST_SHOWN:
-            said.append(page_text("batch_shown", n=number(MOST_SHOWN)))
-        if counts["checked"] > batches.MOST_AMONG_THEMSELVES:
-            said.append(page_text("too_many_among", n=number(batches.MOST_AMONG_THEMSELVES)))
+        if len(found) > MAX_SHOWN_ROWS:
+            said.append(page_text("batch_shown", n=format_number(MAX_SHOWN_ROWS)))
+        if counts["checked"] > batches.MAX_PROPOSALS_COMPARED:
+            said.append(page_text("too_many_among", n=format_number(batches.MAX_PROPOSALS_COMPARED)))
         return " ".join(said)
 
     def _say(self, text: str, *, is_error: bool = False) -> None:
@@ -193,8 +195,8 @@ class ProposalsPanel(widgets.VBox):
     def _csv(self) -> tuple[str, bytes]:
         if self._result is None:
             return file_name("", date.today()), b""
-        self._session.tell("download", detail="csv")
-        text = frame_text(harmless_frame(self._result))
+        self._session.log_event("download", detail="csv")
+        text = frame_text(escape_formulas(self._result))
         return file_name(self._source.rsplit(".", 1)[0], date.today()), text.encode("utf-8-sig")
 
 

@@ -29,22 +29,22 @@ SUBPROTOCOL = "v1.kernel.websocket.jupyter.org"
 ABANDONED_SECONDS = 60
 """A page that has been gone so long gives its place away when all are taken."""
 
-_LEAST_OFFSETS, _MOST_OFFSETS = 6, 64
-_WRONG_TOKEN_SECONDS, _MOST_WRONG_AT_ONCE = 2.0, 3
+_MIN_OFFSETS, _MAX_OFFSETS = 6, 64
+_WRONG_TOKEN_SECONDS, _MAX_PENDING_FAILURES = 2.0, 3
 
 
-def is_sound(frame: str | bytes) -> bool:
+def has_valid_offsets(frame: str | bytes) -> bool:
     """Whether the offsets in front of a message of the v1 subprotocol are few, in order and inside it.
 
     Examples
     --------
-    >>> is_sound((100_000_000).to_bytes(8, "little") + bytes(8))
+    >>> has_valid_offsets((100_000_000).to_bytes(8, "little") + bytes(8))
     False
     """
-    if not isinstance(frame, bytes) or len(frame) < 8 * (1 + _LEAST_OFFSETS):
+    if not isinstance(frame, bytes) or len(frame) < 8 * (1 + _MIN_OFFSETS):
         return False
     (count,) = struct.unpack_from("<Q", frame)
-    if not _LEAST_OFFSETS <= count <= min(_MOST_OFFSETS, len(frame) // 8 - 1):
+    if not _MIN_OFFSETS <= count <= min(_MAX_OFFSETS, len(frame) // 8 - 1):
         return False
     offsets = struct.unpack_from(f"<{count}Q", frame, 8)
     return offsets[0] >= 8 * (1 + count) and [*offsets] == sorted(offsets) and offsets[-1] <= len(frame)
@@ -62,14 +62,14 @@ class KernelChannel(VoilaKernelWebsocketHandler):
 
     def on_message(self, ws_message: str | bytes) -> None:
         """Hand over what is sound."""
-        if is_sound(ws_message):
+        if has_valid_offsets(ws_message):
             super().on_message(ws_message)
 
 
 class Page(TornadoVoilaHandler):
     """The page, as long as there is room for one more kernel."""
 
-    _arriving = 0
+    _n_starting = 0
     _sweeping = asyncio.Lock()
 
     @authenticated
@@ -77,12 +77,12 @@ class Page(TornadoVoilaHandler):
         """Send the page, or say that there is no room."""
         if not path:
             await self._find_room()
-        Page._arriving += 1
+        Page._n_starting += 1
         try:
             _ = self.xsrf_token  # A cookie: without it the page may not end its kernel when it is left.
             await super().get(path)
         finally:
-            Page._arriving -= 1
+            Page._n_starting -= 1
 
     async def _find_room(self) -> None:
         if self._is_full():
@@ -100,31 +100,31 @@ class Page(TornadoVoilaHandler):
         """Whether visitors have all kernels that they may; those started ahead are nobody's yet."""
         pools: dict[str, list[asyncio.Task]] = getattr(self.kernel_manager, "_pools", {})
         ahead = sum(task.done() for pool in pools.values() for task in pool)
-        return len(self.kernel_manager) - ahead + Page._arriving >= self.settings["max_pages"]
+        return len(self.kernel_manager) - ahead + Page._n_starting >= self.settings["max_pages"]
 
 
-class OneToken(VoilaIdentityProvider):
+class SharedTokenProvider(VoilaIdentityProvider):
     """One token for all. A wrong one is answered late, and of one address only few are looked at."""
 
-    _late: ClassVar[Counter[str]] = Counter()
+    _pending_failures: ClassVar[Counter[str]] = Counter()
 
-    async def is_token(self, handler: Any, typed: str) -> bool:
+    async def check_token(self, handler: Any, typed: str) -> bool:
         """Whether that is the token; what an address sends while others of its own wait is not seen."""
         address = handler.request.remote_ip
         if address in ("127.0.0.1", "::1"):  # Behind a proxy of this machine it says who asks.
             address = handler.request.headers.get("X-Real-IP", address)
-        if self._late[address] >= _MOST_WRONG_AT_ONCE:
+        if self._pending_failures[address] >= _MAX_PENDING_FAILURES:
             handler.current_user = None  # Who draws the answer asks.
             raise HTTPError(429)
         if hmac.compare_digest(typed.encode(), self.token.encode()):
             return True
-        self._late[address] += 1
+        self._pending_failures[address] += 1
         try:
             await asyncio.sleep(_WRONG_TOKEN_SECONDS)
         finally:
-            self._late[address] -= 1
-            if not self._late[address]:
-                del self._late[address]
+            self._pending_failures[address] -= 1
+            if not self._pending_failures[address]:
+                del self._pending_failures[address]
         return False
 
     async def get_user_token(self, handler: Any) -> User | None:
@@ -132,7 +132,7 @@ class OneToken(VoilaIdentityProvider):
         typed = self.get_token(handler)
         if not self.token or not typed or self.get_user_cookie(handler):
             return None
-        return self.generate_anonymous_user(handler) if await self.is_token(handler, typed) else None
+        return self.generate_anonymous_user(handler) if await self.check_token(handler, typed) else None
 
 
 class Login(VoilaLoginHandler):
@@ -142,7 +142,7 @@ class Login(VoilaLoginHandler):
     async def post(self) -> None:
         """Let in who knows the token."""
         people = self.identity_provider
-        if await people.is_token(self, self.get_argument("password", "")):
+        if await people.check_token(self, self.get_argument("password", "")):
             self.current_user = people.generate_anonymous_user(self)
             people.set_login_cookie(self, self.current_user)
             self._redirect_safe(self.get_argument("next", self.base_url))
@@ -151,7 +151,7 @@ class Login(VoilaLoginHandler):
             self._render(message={"error": ""})
 
 
-def with_ours(handlers: list[tuple]) -> list[tuple]:
+def replace_handlers(handlers: list[tuple]) -> list[tuple]:
     """Return Voilà's handlers with ours in their place, and without the one that asks nobody's token."""
     ours = {VoilaKernelWebsocketHandler: KernelChannel, TornadoVoilaHandler: Page}
     return [
@@ -186,7 +186,7 @@ _EXTENSIONS = (
 _MESSAGES = ("comm_open", "comm_close", "comm_msg", "comm_info_request", "kernel_info_request")
 _IDLE_SECONDS = 1_800
 # A socket's path may have some 100 characters: the folder, Voilà's in it, and the kernel's name.
-_LONGEST_FOLDER = 25
+_MAX_FOLDER_LENGTH = 25
 
 
 def check_config(config: Config) -> None:
@@ -254,7 +254,7 @@ def serve(
 def _short_folder() -> str | None:
     """Return where temporary folders go, unless its name is too long for a socket in it."""
     usual = tempfile.gettempdir()
-    return "/tmp" if len(usual) > _LONGEST_FOLDER and Path("/tmp").is_dir() else None  # noqa: S108
+    return "/tmp" if len(usual) > _MAX_FOLDER_LENGTH and Path("/tmp").is_dir() else None  # noqa: S108
 
 
 def _prepare_environment(config: Config, folder: str) -> None:
@@ -290,7 +290,7 @@ def make_server(config: Config, notebook: Path, folder: str) -> Any:
     from traitlets.config import Config as Traits
     from voila.app import Voila
 
-    from judul_lib.web.serving import Login, OneToken, with_ours
+    from judul_lib.web.serving import Login, SharedTokenProvider, replace_handlers
 
     class HealthHandler(JupyterHandler):
         """Says that the server answers; asks for no token and tells nothing else."""
@@ -319,13 +319,13 @@ def make_server(config: Config, notebook: Path, folder: str) -> Any:
 
         def init_handlers(self) -> Any:
             health = (url_path_join(self.server_url, "/health"), HealthHandler)
-            return [health, *with_ours(super().init_handlers())]
+            return [health, *replace_handlers(super().init_handlers())]
 
     traits = Traits()
     traits.Voila.ip, traits.Voila.port, traits.Voila.port_retries = config.host, config.port, 0
     traits.Voila.open_browser, traits.Voila.log_level = False, "ERROR"
     traits.Voila.token = config.token
-    traits.Voila.identity_provider_class = OneToken
+    traits.Voila.identity_provider_class = SharedTokenProvider
     traits.VoilaConfiguration.template = "judul"
     traits.VoilaConfiguration.file_allowlist = []
     traits.VoilaConfiguration.allow_template_override = "NO"
@@ -341,7 +341,7 @@ def make_server(config: Config, notebook: Path, folder: str) -> Any:
     traits.AsyncMappingKernelManager.cull_idle_timeout = _IDLE_SECONDS
     traits.AsyncMappingKernelManager.cull_interval = 60
     traits.Voila.connection_dir_root = folder
-    if os.name == "posix" and len(folder) <= _LONGEST_FOLDER + len("/judul-12345678"):
+    if os.name == "posix" and len(folder) <= _MAX_FOLDER_LENGTH + len("/judul-12345678"):
         # A socket file in a folder of our own: no other user of the machine can reach a kernel.
         traits.ServerKernelManager.transport = "ipc"
     server = PageServer(config=traits)

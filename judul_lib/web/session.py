@@ -12,7 +12,7 @@ from judul_lib.checking.loading import find_models, load_checker, missing_models
 from judul_lib.checking.matches import Matches
 from judul_lib.core.config import Config
 from judul_lib.core.errors import ModelError
-from judul_lib.core.formatting import number
+from judul_lib.core.formatting import format_number
 from judul_lib.core.pseudonyms import assigned_model
 from judul_lib.core.tables import Warn
 from judul_lib.core.texts import page_text
@@ -20,35 +20,35 @@ from judul_lib.search.archives import read_archive
 from judul_lib.search.index import TitleIndex
 from judul_lib.study.corpus import Corpus, parse_corpus
 from judul_lib.study.preprocessing import preprocess_text
-from judul_lib.usage.log import Answered, UsageLog
+from judul_lib.usage.log import AnsweredQuery, UsageLog
 
-LONGEST_TITLE = 500
-MOST_RESULTS = 50
+MAX_TITLE_LENGTH = 500
+MAX_RESULTS = 50
 _FIRST_TITLE = "Pemeriksaan pertama"
 
 
 @dataclass(frozen=True)
-class Answer:
+class TimedMatches:
     """One model's matches of a title, and how many seconds they took."""
 
     matches: Matches
     seconds: float
 
 
-def objection(title: str) -> str | None:
+def title_problem(title: str) -> str | None:
     """Return a friendly sentence where a title cannot be checked, else None.
 
     Examples
     --------
-    >>> objection("Deteksi Hoaks Politik") is None
+    >>> title_problem("Deteksi Hoaks Politik") is None
     True
-    >>> objection("yang dan 2024").split(":")[0]
+    >>> title_problem("yang dan 2024").split(":")[0]
     'Tidak ada kata yang dapat dibandingkan'
     """
     if not title.strip():
         return page_text("empty")
-    if len(title) > LONGEST_TITLE:
-        return page_text("long", length=number(len(title)), most=number(LONGEST_TITLE))
+    if len(title) > MAX_TITLE_LENGTH:
+        return page_text("long", length=format_number(len(title)), most=format_number(MAX_TITLE_LENGTH))
     words = preprocess_text(title).split()
     if not words:
         return page_text("nothing_left")
@@ -108,9 +108,9 @@ class Session:
                 )
             except ModelError as error:
                 self.damaged.append(str(error))
-                self.tell("model_failed", model=name, detail=type(error).__name__)
+                self.log_event("model_failed", model=name, detail=type(error).__name__)
             else:
-                self.tell("model_loaded", model=name, seconds=time.perf_counter() - start)
+                self.log_event("model_loaded", model=name, seconds=time.perf_counter() - start)
         if not self._own:
             raise ModelError(self.damaged[0])
         self.checkers = dict(self._own)
@@ -136,10 +136,10 @@ class Session:
         chosen = assigned_model(self.log.user, shares)
         return {chosen: found[chosen]}
 
-    def tell(self, kind: str, **facts: Any) -> None:
+    def log_event(self, kind: str, **facts: Any) -> None:
         """Log that something happened, where there is a log; see `UsageLog.event`."""
         if self.log is not None:
-            self.log.event(kind, **facts)
+            self.log.log_event(kind, **facts)
 
     def read_upload(self, content: bytes, name: str, warn: Warn = lambda text: None) -> Corpus:
         """Return the titles in the bytes of an archive, and the rows set aside.
@@ -174,21 +174,21 @@ class Session:
             n = len(archive.titles)
         else:
             n = len(next(iter(self._own.values())).titles if archive is None else archive)
-        return page_text("known_corpus", name=name, n=number(n))
+        return page_text("known_corpus", name=name, n=format_number(n))
 
-    def check(self, title: str) -> dict[str, Answer]:
-        """Ask every model; return the best `MOST_RESULTS` matches of each."""
+    def check(self, title: str) -> dict[str, TimedMatches]:
+        """Ask every model; return the best `MAX_RESULTS` matches of each."""
         answers = {}
         for name, checker in self.checkers.items():
             start = time.perf_counter()
-            matches = checker.check(title, top_k=MOST_RESULTS)
-            answers[name] = Answer(matches, time.perf_counter() - start)
+            matches = checker.check(title, top_k=MAX_RESULTS)
+            answers[name] = TimedMatches(matches, time.perf_counter() - start)
         return answers
 
-    def write_down(self, title: str, answers: Mapping[str, Answer]) -> None:
+    def log_answers(self, title: str, answers: Mapping[str, TimedMatches]) -> None:
         """Log what was answered; after the answer is shown, so that it does not wait."""
         if self.log is not None:
             matches = {name: answer.matches for name, answer in answers.items()}
             seconds = sum(answer.seconds for answer in answers.values())
             unknown = {name: self.checkers[name].unknown_share(title) for name in answers}
-            self.log.predictions([Answered(title, matches, seconds, unknown)], "page")
+            self.log.log_predictions([AnsweredQuery(title, matches, seconds, unknown)], "page")

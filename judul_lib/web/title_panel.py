@@ -10,13 +10,13 @@ import plotly.graph_objects as go
 
 from judul_lib.checking.matches import Matches
 from judul_lib.core.settings import MODEL_TITLES
-from judul_lib.core.storage import harmless_csv
+from judul_lib.core.storage import csv_with_escaped_formulas
 from judul_lib.core.texts import page_text
 from judul_lib.figures import result_html
 from judul_lib.figures.match_plots import evidence_waterfall, match_bars
 from judul_lib.figures.style import figure_config, figure_label
 from judul_lib.usage.log import Feedback
-from judul_lib.web.session import LONGEST_TITLE, MOST_RESULTS, Answer, Session, objection
+from judul_lib.web.session import MAX_RESULTS, MAX_TITLE_LENGTH, Session, TimedMatches, title_problem
 from judul_lib.web.widgets import (
     DownloadButton,
     FigureName,
@@ -56,7 +56,7 @@ def file_name(title: str, day: date) -> str:
     return f"{day:%Y-%m-%d}_{'-'.join(words)[:60].strip('-') or 'judul'}.csv"
 
 
-def not_prepared(what: str, session: Session) -> str:
+def not_prepared_html(what: str, session: Session) -> str:
     """Say as HTML that a tab has nothing to show for the chosen archive, and which has."""
     answering = ", ".join(MODEL_TITLES[name] for name in session.checkers)
     told = page_text("not_prepared", what=what, name=session.corpus, models=answering)
@@ -95,10 +95,10 @@ class ModelPanel(widgets.VBox):
         self.table.html = shown.html
         self._result.layout.display = "" if len(matches) else "none"
 
-    def stand_aside(self) -> None:
+    def show_not_prepared(self) -> None:
         """Show nothing of an archive that this model is not prepared for, but who answers for it."""
         self._shown = None
-        self.verdict.html = not_prepared(MODEL_TITLES[self._name], self._session)
+        self.verdict.html = not_prepared_html(MODEL_TITLES[self._name], self._session)
         self._result.layout.display = "none"
 
     def wait(self) -> None:
@@ -107,7 +107,7 @@ class ModelPanel(widgets.VBox):
         self._result.layout.display = "none"
         self.verdict.html = f"<p class='judul-petunjuk'>{page_text('waiting')}</p>"
 
-    def start_anew(self) -> None:
+    def reset_feedback(self) -> None:
         """Forget the chosen row and the thanks of the title before."""
         self.table.selected, self.thanks.html = 0, ""
 
@@ -126,12 +126,12 @@ class ModelPanel(widgets.VBox):
 
     def _csv(self) -> tuple[str, bytes]:
         assert self._shown is not None
-        self._session.tell("download", model=self._name, detail="csv")
+        self._session.log_event("download", model=self._name, detail="csv")
         rows = [
             {"judul": self._title, "model": self._name, **row, "ambang": self._shown.threshold}
-            for row in self._shown.told_rows()
+            for row in self._shown.rows_with_decision()
         ]
-        return file_name(self._title, date.today()), harmless_csv(rows).encode("utf-8-sig")
+        return file_name(self._title, date.today()), csv_with_escaped_formulas(rows).encode("utf-8-sig")
 
     def _feedback_row(self) -> widgets.Widget:
         right = widgets.Button(description=page_text("right"))
@@ -159,7 +159,7 @@ class ModelPanel(widgets.VBox):
         decision = self._shown.decision
         chance = float(decision.probability[0])
         about = (self._name, decision.labels[0], chance, decision.threshold, is_right, rating)
-        is_kept = log.feedback(Feedback(*about, self._title, decision.titles[0]))
+        is_kept = log.log_feedback(Feedback(*about, self._title, decision.titles[0]))
         said = page_text("thanks_text" if self._session.config.log_text else "thanks")
         self.thanks.html = f"<p class='judul-petunjuk'>{said}</p>" if is_kept else ""
 
@@ -175,10 +175,10 @@ class TitlePanel(widgets.VBox):
     def __init__(self, session: Session) -> None:
         self._session = session
         self._title = self._typed = ""
-        self._answers: dict[str, Answer] = {}
+        self._answers: dict[str, TimedMatches] = {}
         self.form = TitleForm(
             self.check,
-            max_length=LONGEST_TITLE,
+            max_length=MAX_TITLE_LENGTH,
             texts={
                 "label": page_text("title_label"), "placeholder": page_text("title_placeholder"),
                 "hint": page_text("title_hint"), "button": page_text("check"),
@@ -189,7 +189,7 @@ class TitlePanel(widgets.VBox):
         self.threshold = RangeInput(label=page_text("threshold"), value=config.threshold)
         self.top_k = RangeInput(
             label=page_text("top_k"), value=config.top_k,
-            min=5, max=MOST_RESULTS, step=1, decimals=0,
+            min=5, max=MAX_RESULTS, step=1, decimals=0,
         )  # fmt: skip
         self.threshold.observe(lambda _: self._show(), "value")
         self.top_k.observe(lambda _: self._show(), "value")
@@ -209,7 +209,7 @@ class TitlePanel(widgets.VBox):
 
     def check(self, title: str) -> None:
         """Show what every model says of a title, or a sentence why it cannot be checked."""
-        self.form.message = objection(title) or ""
+        self.form.message = title_problem(title) or ""
         if self.form.message:
             return
         with self._session.lock:  # The archive may change in a thread beside.
@@ -219,13 +219,13 @@ class TitlePanel(widgets.VBox):
                 self._answers = {}
                 self._show()
                 self.form.message = page_text("failed")
-                self._session.tell("error", detail=type(error).__name__)
+                self._session.log_event("error", detail=type(error).__name__)
                 raise
             self._title, self._typed = " ".join(title.split()), title
             for panel in self.panels.values():
-                panel.start_anew()
+                panel.reset_feedback()
             self._show()
-            self._session.write_down(self._title, self._answers)
+            self._session.log_answers(self._title, self._answers)
 
     def check_again(self) -> None:
         """Check the title again after the archive has changed."""
@@ -240,19 +240,19 @@ class TitlePanel(widgets.VBox):
         """Judge the answers by the threshold that is set; nothing is computed again."""
         with self._session.lock:
             self.form.answered = self._typed if self._answers else ""
-            self.asked.html = self._named() if self._answers else ""
+            self.asked.html = self._answered_title_html() if self._answers else ""
             top, threshold = int(self.top_k.value), self.threshold.value
-            shown = {n: a.matches.at(threshold).first(top) for n, a in self._answers.items()}
+            shown = {n: a.matches.with_threshold(threshold).first(top) for n, a in self._answers.items()}
             for name, panel in self.panels.items():
                 if name in shown:
                     panel.show(self._title, shown[name])
                 elif name in self._session.checkers:
                     panel.wait()
                 else:
-                    panel.stand_aside()
+                    panel.show_not_prepared()
             if len(self._session.checkers) < 2:
                 what = page_text("comparison")
-                self.comparison.html = not_prepared(what, self._session)
+                self.comparison.html = not_prepared_html(what, self._session)
             elif not shown:
                 self.comparison.html = ""
             elif all(map(len, shown.values())):
@@ -268,7 +268,7 @@ class TitlePanel(widgets.VBox):
         if isinstance(chosen, ModelPanel):
             chosen.draw()
 
-    def _named(self) -> str:
+    def _answered_title_html(self) -> str:
         """Name the title that the answer is of; the style shows the rest where the field has another."""
         said = f"{escape(page_text('answered'))} <q><bdi>{escape(self._title)}</bdi></q>"
         return f"<p>{said}</p><p class='judul-galat judul-belum'>{escape(page_text('changed'))}</p>"

@@ -14,7 +14,7 @@ import anywidget
 import traitlets
 
 from judul_lib.core.config import Config
-from judul_lib.core.formatting import number
+from judul_lib.core.formatting import format_number
 from judul_lib.core.texts import page_text
 
 _SCRIPTS = Path(__file__).parent / "resources"
@@ -154,7 +154,7 @@ class FileInput(anywidget.AnyWidget):
         label: str,
         config: Config,
     ) -> None:
-        hint = page_text("upload_hint", mb=config.max_upload_mb, rows=number(config.max_rows))
+        hint = page_text("upload_hint", mb=config.max_upload_mb, rows=format_number(config.max_rows))
         told = {
             "label": label,
             "hint": hint,
@@ -174,12 +174,12 @@ class FileInput(anywidget.AnyWidget):
         if content.get("kind") == "start":
             self._name, self._size = str(content.get("name")), int(content.get("size"))
             self._content = bytearray()
-            self._go_on()
+            self._request_next_piece()
         elif self._name and buffers and content.get("start") == len(self._content):
             self._content += buffers[0]
-            self._go_on()
+            self._request_next_piece()
 
-    def _go_on(self) -> None:
+    def _request_next_piece(self) -> None:
         name = Path(self._name.replace("\\", "/")).name[:100]
         if max(self._size, len(self._content)) > 1_000_000 * self._max_mb:
             self._name = ""

@@ -137,7 +137,7 @@ def test_a_threshold_that_is_none_is_refused(make, threshold):
     with pytest.raises(ArgumentError, match="bilangan 0 sampai 1"):
         make(ARCHIVE, threshold=threshold)
     with pytest.raises(ArgumentError, match="Ambang"):
-        make(ARCHIVE).check(QUERY).at(threshold)
+        make(ARCHIVE).check(QUERY).with_threshold(threshold)
 
 
 @made
@@ -205,10 +205,10 @@ def test_answers_do_not_depend_on_how_many_pairs_are_compared_at_once(monkeypatc
     checker = load_checker(STRUCTURED, titles)
     queries, pairs = titles[:3], (titles[:40], titles[40:80])
     whole = [matches.rows() for matches in checker.check_many(queries)], checker.pair_features(*pairs)
-    monkeypatch.setattr("judul_lib.checking.structured_checker._MOST_CELLS", 0)
+    monkeypatch.setattr("judul_lib.checking.structured_checker._MAX_RELATION_CELLS", 0)
     monkeypatch.setattr("judul_lib.structured.model._AT_ONCE", 7)
     monkeypatch.setattr("judul_lib.structured.boosting._ROWS", 3)
-    monkeypatch.setattr("judul_lib.structured.comparison._FEW", 2)
+    monkeypatch.setattr("judul_lib.structured.comparison._MAX_SINGLE_LOOKUPS", 2)
     parts = [matches.rows() for matches in checker.check_many(queries)], checker.pair_features(*pairs)
     assert parts[0] == whole[0]
     np.testing.assert_array_equal(parts[1], whole[1])

@@ -7,7 +7,7 @@ from judul_lib.checking.batches import (
     OTHER_ROW,
     VERDICT,
     check_proposals,
-    nearest_among,
+    nearest_proposals,
 )
 from judul_lib.checking.loading import load_checker
 from tests.conftest import PROJECT, gold_titles
@@ -30,7 +30,7 @@ RANKS = ["TIDAK MIRIP", "TANYAKAN", "MIRIP"]
 
 @pytest.mark.parametrize("titles", [PROPOSALS, gold_titles()[:400:10]], ids=["ties", "real"])
 def test_the_closest_other_is_the_one_that_decides_among_all_others(checker, titles):
-    nearest = nearest_among(titles, checker)
+    nearest = nearest_proposals(titles, checker)
     for row, title in enumerate(titles):
         others = [k for k in range(len(titles)) if k != row]
         features, probability, labels = checker.score([title] * len(others), [titles[k] for k in others])
@@ -76,7 +76,7 @@ def test_an_empty_corpus_compares_proposals_with_each_other_only(checker):
 
 
 def test_beyond_a_limit_proposals_are_compared_with_the_corpus_only(checker, monkeypatch):
-    monkeypatch.setattr("judul_lib.checking.batches.MOST_AMONG_THEMSELVES", 3)
+    monkeypatch.setattr("judul_lib.checking.batches.MAX_PROPOSALS_COMPARED", 3)
     result = check_proposals(PROPOSALS[:4], checker)
     assert result[CLOSEST].notna().all()
     assert result[OTHER_ROW].isna().all()

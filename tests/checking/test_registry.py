@@ -21,7 +21,7 @@ from judul_lib.core.errors import ModelError
 from judul_lib.core.settings import SEED
 from judul_lib.core.storage import recover_folder, replace_folder
 from judul_lib.governance.promotions import missing_metadata
-from judul_lib.training.drift import baseline_of, stored_baseline
+from judul_lib.training.drift import measure_baseline, stored_baseline
 from judul_lib.training.forest import package_model, train_model
 from tests.conftest import PROJECT, assert_refused, judul_process
 
@@ -48,7 +48,7 @@ def test_metadata_say_what_the_model_is(trained, folder):
     assert metadata["seed"] == trained.result.forest.random_state == SEED
     assert metadata["dataset"]["version"] == trained.corpus.sha256[:8]
     # The baseline is that of the model as it is loaded to answer.
-    assert stored_baseline(metadata) == baseline_of(load_checker(folder))
+    assert stored_baseline(metadata) == measure_baseline(load_checker(folder))
     assert missing_metadata(metadata) == []
     assert len(missing_metadata(metadata, is_promoted=True)) == 4
 

@@ -12,7 +12,7 @@ from judul_lib.checking import registry, versions
 from judul_lib.checking.loading import find_models, load_checker
 from judul_lib.checking.versions import (
     add_version,
-    candidate,
+    candidate_metadata,
     current_version,
     list_versions,
     model_folder,
@@ -23,7 +23,7 @@ from judul_lib.checking.versions import (
 from judul_lib.core.config import Config
 from judul_lib.core.errors import LogError, ModelError
 from judul_lib.governance import audit, promotions
-from judul_lib.governance.promotions import Trail, history, promote, promotion, rollback
+from judul_lib.governance.promotions import AuditWriter, history, promote, promotion, rollback
 from judul_lib.usage.database import open_database, opened_database, read_table
 from judul_lib.web.session import Session
 from tests.conftest import PROJECT, assert_refused, judul
@@ -192,7 +192,7 @@ def test_a_switch_that_cannot_be_noted_does_not_take_place(outputs, made, n_befo
         promote(outputs, "light", version, **WHO)
 
     @contextmanager
-    def noting(entry):
+    def recording(entry):
         assert entry["version"] == made[2]
         if fails == "after":
             yield
@@ -201,7 +201,7 @@ def test_a_switch_that_cannot_be_noted_does_not_take_place(outputs, made, n_befo
 
     before = everything(outputs)
     with pytest.raises(LogError):
-        promote(outputs, "light", made[2], **WHO, noting=noting)
+        promote(outputs, "light", made[2], **WHO, recording=recording)
     assert everything(outputs) == before
     assert current_version(outputs, "light") == (made[0] if n_before else None)
 
@@ -219,7 +219,7 @@ def test_what_was_decided_elsewhere_does_not_come_with_a_version(outputs, made, 
 @pytest.fixture
 def trail(url, outputs):
     open_database(url).dispose()
-    return Trail(url, outputs / "logs", "petugas")
+    return AuditWriter(url, outputs / "logs", "petugas")
 
 
 def rows(trail):
@@ -282,11 +282,11 @@ def test_a_row_that_cannot_be_committed_switches_back(outputs, made, trail):
 def test_the_row_of_a_switch_that_was_killed_before_it_was_written_comes_later(outputs, made, trail):
     promote(outputs, "light", made[0], **WHO)  # As far as such a process came.
     with opened_database(trail.url) as engine, engine.connect() as connection:
-        assert promotions.without_row(connection, outputs, "light")["version"] == made[0]
+        assert promotions.unaudited_switch(connection, outputs, "light")["version"] == made[0]
     promotions.promote_with_audit(trail, outputs, "light", made[1], **WHO)
     assert rows(trail) == [("promote", "tidak diketahui", made[0]), ("promote", "petugas", made[1])]
     with opened_database(trail.url) as engine, engine.connect() as connection:
-        assert promotions.without_row(connection, outputs, "light") is None
+        assert promotions.unaudited_switch(connection, outputs, "light") is None
 
 
 def test_the_command_switches_nothing_while_the_database_is_away(outputs, made):
@@ -418,13 +418,13 @@ def test_one_broken_current_does_not_take_the_other_models_away(outputs, made, b
 
 
 def test_a_model_made_later_is_a_candidate(outputs, made):
-    assert versions.version_of(candidate(outputs, "light")) == made[2]
+    assert versions.version_of(candidate_metadata(outputs, "light")) == made[2]
     promote(outputs, "light", made[2], **WHO)
-    assert candidate(outputs, "light") is None
+    assert candidate_metadata(outputs, "light") is None
     change(outputs / "light", created="2026-01-01T08:00:00+00:00")
-    assert candidate(outputs, "light") is None
+    assert candidate_metadata(outputs, "light") is None
     change(outputs / "light", created="2026-04-01T08:00:00+00:00")
-    assert candidate(outputs, "light")["created"].startswith("2026-04")
+    assert candidate_metadata(outputs, "light")["created"].startswith("2026-04")
 
 
 @pytest.mark.parametrize(

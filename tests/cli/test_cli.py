@@ -345,7 +345,7 @@ def test_every_parameter_is_explained(path):
     command = COMMANDS[path]
     assert command.help
     for param in command.params:
-        told = getattr(param, "told", None) or param.help
+        told = getattr(param, "help_text", None) or param.help
         assert told.endswith("."), param.name
         if isinstance(param, click.Argument):
             row = f"  {param.metavar}  "

@@ -26,7 +26,7 @@ from judul_lib.checking.batches import NOT_COMPARED
 from judul_lib.cli.main import main
 from judul_lib.core.config import Config
 from judul_lib.core.errors import CorpusError, LabelError
-from judul_lib.core.storage import harmless_cell
+from judul_lib.core.storage import escape_formula
 from judul_lib.core.tables import find_column
 from judul_lib.labeling import retraining
 from judul_lib.labeling.session import LabelingSession, read_answers
@@ -190,7 +190,7 @@ def test_rows_of_a_catalogue_are_kept_or_rejected_with_their_reason(nasty, write
 
 @every_file
 def test_rows_of_a_table_come_back_as_they_were(nasty, write):
-    path, notes, misfits = write(nasty), [], set()
+    path, notes, mismatched_rows = write(nasty), [], set()
     if nasty.refused:
         with pytest.raises(CorpusError, match=re.escape(nasty.refused)):
             find_column(read_table(path).columns.tolist(), "Judul", path.name)
@@ -199,13 +199,13 @@ def test_rows_of_a_table_come_back_as_they_were(nasty, write):
     if ragged:
         with pytest.raises(CorpusError, match=rf"baris {min(ragged)}: {RAGGED}"):
             read_table(path)
-    frame = read_table(path, warn=notes.append, misfits=misfits)
+    frame = read_table(path, warn=notes.append, mismatched_rows=mismatched_rows)
     column = find_column(frame.columns.tolist(), "Judul", path.name)
     titles = dict(zip(frame.index, frame.iloc[:, column], strict=True))
     assert titles == {
         row: title for row, (title, fate) in enumerate(nasty.rows, start=2) if fate != LINE
     }
-    assert {frame.index[place] for place in misfits} == set(ragged)
+    assert {frame.index[place] for place in mismatched_rows} == set(ragged)
     assert count(r"(\d+) baris kosong", " ".join(notes)) == len(nasty.numbered(LINE))
     assert nasty.noted in " ".join(notes)
 
@@ -288,7 +288,7 @@ def test_its_near_duplicates_are_found(nasty, write, installation, tmp_path):
     named = [(row[f"baris_{side}"], row[f"judul_{side}"]) for row in rows for side in "ab"]
     named += [(row["baris"], row["Judul"]) for row in rows_of(groups.read_bytes())]
     titles = nasty.numbered(KEPT)
-    assert all(harmless_cell(titles[int(row)].strip()) == title for row, title in named)
+    assert all(escape_formula(titles[int(row)].strip()) == title for row, title in named)
     assert len(rows) == count(r"([\d.]+) pasangan", result.out)
     assert named or not {*ASCII[1:]} <= {*kept}
 
@@ -339,11 +339,11 @@ def assert_answered(
     nasty: Nasty, said: str, rows: list[dict[str, str]], column: str, answer: str
 ) -> int:
     """Assert that all rows are there in their order; return how many have an answer."""
-    assert [row[column] for row in rows] == [harmless_cell(title) for title, _ in nasty.table]
+    assert [row[column] for row in rows] == [escape_formula(title) for title, _ in nasty.table]
     answered = [row[answer] not in ("", NOT_COMPARED) for row in rows]
     assert answered == [fate in COMPARED for _, fate in nasty.table]
-    misfits = nasty.numbered(RAGGED)
-    assert all(f"baris {row} tidak diperiksa: {RAGGED}" in said for row in misfits)
+    mismatched_rows = nasty.numbered(RAGGED)
+    assert all(f"baris {row} tidak diperiksa: {RAGGED}" in said for row in mismatched_rows)
     assert len(rows) + count(r"(\d+) baris kosong", said) == len(nasty.rows)
     assert nasty.noted in said
     return sum(answered)
@@ -354,7 +354,7 @@ def assert_marked(nasty: Nasty, said: str, rows: list[dict[str, str]]) -> None:
     for (title, fate), row in zip(nasty.table, rows, strict=True):
         assert (row["rf_label"] == NOT_COMPARED) == (fate == RAGGED)
         assert (RAGGED in (row.get("penjelasan") or "")) == (fate == RAGGED)
-        assert title in ";".join(row.values()) or harmless_cell(title) in row.values()
+        assert title in ";".join(row.values()) or escape_formula(title) in row.values()
     n_without = sum(fate not in COMPARED for _, fate in nasty.table) - len(nasty.numbered(RAGGED))
     assert count(r"(\d+) baris tidak berisi judul", said) == n_without
 
@@ -507,7 +507,7 @@ def test_it_is_nothing_else(nasty, write, installation, monkeypatch):
 def test_it_is_set_aside_whole_where_rows_of_the_log_are_expected(nasty, tmp_path):
     content = nasty.content()
     (tmp_path / SPOOL_FILE).write_bytes(content)
-    assert UsageLog(tmp_path).bring_in() == 0
+    assert UsageLog(tmp_path).flush_spool() == 0
     lines = [line for line in content.split(b"\n") if line]
     assert (tmp_path / DAMAGED_FILE).read_bytes() == b"".join(line + b"\n" for line in lines)
 

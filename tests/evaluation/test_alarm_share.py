@@ -5,8 +5,8 @@ import pytest
 
 from judul_lib.checking.registry import load_structured
 from judul_lib.core.storage import sha256_of
-from judul_lib.evaluation.real_archives import ALARM_SHARE, alarm_counts, read_alarm_shares
-from judul_lib.training.structured import REAL_PAIRS
+from judul_lib.evaluation.real_archives import ALARM_SHARE_PATH, alarm_counts, read_alarm_shares
+from judul_lib.training.structured import REAL_PAIRS_PATH
 
 THINGS = "Padi Jagung Kopi Kakao Cabai Tomat Kentang Bawang Pisang Durian Mangga Salak".split()
 
@@ -45,4 +45,6 @@ def test_shares_hold_what_was_counted(tmp_path, counts):
 
 def test_what_is_kept_is_of_the_present_pairs():
     """Else run scripts/alarm_share.py again, after scripts/real_pairs.py."""
-    assert set(pd.read_csv(ALARM_SHARE)["pasangan_nyata"]) == {sha256_of(REAL_PAIRS.read_bytes())}
+    assert set(pd.read_csv(ALARM_SHARE_PATH)["pasangan_nyata"]) == {
+        sha256_of(REAL_PAIRS_PATH.read_bytes())
+    }

@@ -9,20 +9,26 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from judul_lib.checking.kept_gauge import gauge_file, kept_threshold, model_version, read_gauge
 from judul_lib.checking.loading import load_checker
+from judul_lib.checking.stored_gauge import gauge_file, model_version, read_gauge, stored_threshold
 from judul_lib.core.errors import CorpusError, GaugeError
 from judul_lib.core.settings import ASK, SIMILAR
 from judul_lib.evaluation.gauge import (
-    FEWEST_LABELS,
-    GOAL,
-    THRESHOLDS,
+    CANDIDATE_THRESHOLDS,
+    MIN_LABELS,
+    TARGET_PRECISION,
     JudgedSample,
     draw_sample,
     strata,
     survey,
 )
-from judul_lib.labeling.gauge_sample import GRADES, read_code, read_sample, sample_frame, with_answers
+from judul_lib.labeling.gauge_sample import (
+    GRADE_BY_WORD,
+    decode_pair_code,
+    read_sample,
+    sample_frame,
+    with_answers,
+)
 from judul_lib.labeling.session import LabelingSession, read_answers
 from judul_lib.search.index import TitleIndex
 from judul_lib.search.index_files import can_hold_index
@@ -115,25 +121,28 @@ def test_the_threshold_suggested_is_the_lowest_that_is_right_often_enough():
     pairs, grade = simulated(4, n=20_000, shift=0.5)
     one = judged(pairs, grade, 1_000, 0)
     suggested, found = one.suggest(), one.precisions()
-    assert suggested.threshold > THRESHOLDS[0]
+    assert suggested.threshold > CANDIDATE_THRESHOLDS[0]
     assert found["presisi"].is_monotonic_increasing
-    assert (found.loc[: suggested.threshold - 0.01, "presisi"] < GOAL).all()
-    assert found.loc[suggested.threshold, "presisi"] >= GOAL
+    assert (found.loc[: suggested.threshold - 0.01, "presisi"] < TARGET_PRECISION).all()
+    assert found.loc[suggested.threshold, "presisi"] >= TARGET_PRECISION
     real = truth(pairs, grade, suggested.threshold)["presisi, MIRIP"]
-    assert abs(real - GOAL) < 0.04
+    assert abs(real - TARGET_PRECISION) < 0.04
     assert judged(pairs, np.full_like(grade, 1), 100, 0).suggest() is None
-    assert judged(pairs, np.full_like(grade, 3), FEWEST_LABELS - 1, 0).suggest() is None
-    assert judged(pairs, np.full_like(grade, 3), FEWEST_LABELS, 0).suggest().threshold == THRESHOLDS[0]
+    assert judged(pairs, np.full_like(grade, 3), MIN_LABELS - 1, 0).suggest() is None
+    assert (
+        judged(pairs, np.full_like(grade, 3), MIN_LABELS, 0).suggest().threshold
+        == CANDIDATE_THRESHOLDS[0]
+    )
 
 
 @pytest.mark.parametrize("shift", [-1.0, 0.0])
 def test_fifty_labels_say_how_sure_the_threshold_is(shift):
     """Of many estimates, one a threshold, the luckiest would be chosen, and sure of itself."""
     pairs, grade = simulated(4, n=20_000, shift=shift)
-    real = {t: truth(pairs, grade, t)["presisi, MIRIP"] for t in THRESHOLDS}
+    real = {t: truth(pairs, grade, t)["presisi, MIRIP"] for t in CANDIDATE_THRESHOLDS}
     found = [one for seed in range(60) if (one := judged(pairs, grade, 50, seed).suggest())]
     assert len(found) > 40
-    right = np.mean([real[one.threshold] >= GOAL for one in found])
+    right = np.mean([real[one.threshold] >= TARGET_PRECISION for one in found])
     assert abs(right - np.mean([one.sure for one in found])) < 0.2
     assert np.mean([real[one.threshold] for one in found]) > 0.84
 
@@ -246,10 +255,10 @@ def test_a_sample_shows_neither_score_nor_weight(drawn):
     codes = drawn["kode"]
     assert codes.is_unique
     assert codes.str.fullmatch(r"k[a-z2-7]{15}").all()
-    weights = [read_code(*row)[1] for row in drawn[["kode", "judul_a", "judul_b"]].to_numpy()]
+    weights = [decode_pair_code(*row)[1] for row in drawn[["kode", "judul_a", "judul_b"]].to_numpy()]
     assert len(set(weights)) > 3
     # No sign of a code tells the stratum.
-    kinds = [read_code(*row)[0] for row in drawn[["kode", "judul_a", "judul_b"]].to_numpy()]
+    kinds = [decode_pair_code(*row)[0] for row in drawn[["kode", "judul_a", "judul_b"]].to_numpy()]
     for at in range(1, 16):
         letters = codes.str[at]
         assert letters.groupby(kinds).nunique().max() > 1
@@ -265,7 +274,7 @@ def test_a_filled_sample_is_read_whatever_the_case(write):
     assert read["grade"].head(6).tolist() == [3, 2, 1, 4, 0, 3]
     assert np.isnan(read["grade"][6])
     assert (read["archive"] == "ab" * 4).all()
-    assert set(GRADES.values()) == set(range(5))
+    assert set(GRADE_BY_WORD.values()) == set(range(5))
 
 
 def set_cell(column, value, row=2):
@@ -320,7 +329,7 @@ def test_the_panel_asks_the_pairs_of_a_sample_and_no_others(drawn, tmp_path):
     assert panel.session.queue == pairs
     panel.press("mirip")
     panel.press("tidak")
-    panel.ask_more()
+    panel.load_next_queue()
     assert panel.session.queue == pairs
     assert with_answers(drawn, read_answers(panel.session.path))["nilai"].head(2).tolist() == [
         "sama", "beda",
@@ -573,6 +582,6 @@ def test_a_version_changes_with_what_a_model_answers_with(tmp_path):
 
 def test_without_a_gauge_nothing_is_said(archive):
     said = []
-    assert kept_threshold(archive, MODELS / "light", "0" * 64, say=said.append) is None
+    assert stored_threshold(archive, MODELS / "light", "0" * 64, say=said.append) is None
     assert said == []
     assert checked(archive, "--model", "light") == (0.5, "")

@@ -23,7 +23,7 @@ def test_every_baseline_is_bounded_and_prefers_the_same_title(name):
 
 def test_words_of_one_meaning_are_near():
     vectors = WordVectors.read()
-    siswa, murid, beton, nothing = vectors.of(["siswa", "murid", "beton", "qqqqqqqq"])
+    siswa, murid, beton, nothing = vectors.embed(["siswa", "murid", "beton", "qqqqqqqq"])
     assert siswa @ murid > siswa @ beton
     assert not nothing.any()
 
@@ -39,8 +39,8 @@ def test_the_study_features_can_be_fitted_on_gold_labels():
 def test_vectors_are_small_and_stand_for_words_of_two_languages():
     vectors = WordVectors.read()
     pairs = [("keamanan", "security"), ("jalan", "road"), ("gempa", "earthquake"), ("guru", "teacher")]
-    near = [float(np.dot(*vectors.of(pair))) for pair in pairs]
-    far = [float(np.dot(*vectors.of((a, b)))) for (a, _), (_, b) in pairwise(pairs)]
+    near = [float(np.dot(*vectors.embed(pair))) for pair in pairs]
+    far = [float(np.dot(*vectors.embed((a, b)))) for (a, _), (_, b) in pairwise(pairs)]
     assert min(near) > max(far)
     path = PROJECT / "judul_lib" / "structured" / "resources" / "word_vectors.npz"
     assert path.stat().st_size <= 4_000_000

@@ -6,7 +6,7 @@ import pytest
 
 from judul_lib.evaluation.fairness import (
     GROUPINGS,
-    LEAST_PAIRS,
+    MIN_PAIRS,
     disparities,
     error_rates,
     foreign_share,
@@ -71,7 +71,7 @@ def test_pairs_of_one_study_hang_together():
 
 
 def test_few_pairs_have_no_rate():
-    pairs = pairs_of(["a"], n_bases=LEAST_PAIRS - 1, each=2)
+    pairs = pairs_of(["a"], n_bases=MIN_PAIRS - 1, each=2)
     rates = error_rates(pairs, pairs["label"], pairs["group"])
     assert rates["alarm palsu"].isna().all()
     assert disparities(rates).empty

@@ -13,15 +13,15 @@ from judul_lib.evaluation.baselines import ENCODER_VARIABLE, Method, encoder_met
 from judul_lib.evaluation.leaderboard import (
     best_threshold,
     costs,
+    is_clear_winner,
     leaderboard,
-    leads,
     retrieval,
     score_all,
 )
 from judul_lib.structured.gold import crossed_pairs, read_gold
 from judul_lib.structured.model import STRUCTURED_FEATURES
 from judul_lib.structured.real_pairs import RealPairs
-from judul_lib.training.structured import REAL_PAIRS
+from judul_lib.training.structured import REAL_PAIRS_PATH
 from tests.conftest import PROJECT
 
 
@@ -60,9 +60,9 @@ def test_an_oracle_leads_and_a_coin_does_not(gold):
     assert board.index.tolist() == ["tahu", "undi"]
     assert board.loc["tahu", "roc_auc_hard"] == board.loc["tahu", "accuracy"] == 1
     found = pd.DataFrame({"R@1": {"tahu": 1.0, "undi": 0.1}})
-    assert leads(board, found, "tahu")
-    assert not leads(board, found, "undi")
-    assert not leads(board, pd.DataFrame({"R@1": {"tahu": 0.1, "undi": 0.2}}), "tahu")
+    assert is_clear_winner(board, found, "tahu")
+    assert not is_clear_winner(board, found, "undi")
+    assert not is_clear_winner(board, pd.DataFrame({"R@1": {"tahu": 0.1, "undi": 0.2}}), "tahu")
     assert (costs(methods, test, rounds=1)["kilobytes"] == 0).all()
 
 
@@ -82,7 +82,7 @@ def test_each_feature_belongs_to_one_family():
 
 @pytest.fixture(scope="module")
 def real():
-    pairs, rows = RealPairs.read(REAL_PAIRS), slice(None, None, 8)
+    pairs, rows = RealPairs.read(REAL_PAIRS_PATH), slice(None, None, 8)
     parts = {name: getattr(pairs, name)[rows] for name in RealPairs.__annotations__ if name != "counts"}
     return RealPairs(**parts, counts=pairs.counts)
 

@@ -12,12 +12,12 @@ import pytest
 from judul_lib.core.errors import GoldError
 from judul_lib.evaluation import real_archives
 from judul_lib.evaluation.real_archives import (
-    answers_of,
+    answer_groups,
     by_difference,
+    calibrated_answers,
     grade_confusion,
-    groups,
-    list_gain,
-    measures,
+    list_ndcg,
+    measure_answers,
     reader_kappa,
 )
 from judul_lib.structured.explanation import compare_rows
@@ -27,16 +27,16 @@ from judul_lib.structured.real_pairs import (
     FACULTY,
     REAL_GRADES_FILE,
     RealPairs,
-    from_table,
+    attach_titles,
     published_counts,
+    real_pairs_from_columns,
     title_hash,
-    with_titles,
 )
 from judul_lib.structured.records import UnitCounts
 from judul_lib.structured.relations import Relations
 from judul_lib.training import structured as structured_training
 from judul_lib.training.pairs import TrainingSet, real_set, swapped_pairs, training_set
-from judul_lib.training.structured import REAL_PAIRS, unfitted_model, unseen_log_odds
+from judul_lib.training.structured import REAL_PAIRS_PATH, out_of_fold_log_odds, unfitted_model
 from tests.conftest import PROJECT
 
 ORIGINAL = os.environ.get("JUDUL_ORIGINAL_DATA")
@@ -46,7 +46,7 @@ NO_TITLES = pytest.mark.skipif(not SHARED.is_dir(), reason="the real titles are 
 
 @pytest.fixture(scope="module")
 def real():
-    return RealPairs.read(REAL_PAIRS)
+    return RealPairs.read(REAL_PAIRS_PATH)
 
 
 def some(real, rows):
@@ -80,12 +80,12 @@ def test_what_is_written_is_read(real, tmp_path):
     again = RealPairs.read(tmp_path / "pairs.npz")
     for name in RealPairs.__annotations__:
         np.testing.assert_equal(getattr(again, name), getattr(real, name))
-    assert (tmp_path / "pairs.npz").read_bytes() == REAL_PAIRS.read_bytes()
+    assert (tmp_path / "pairs.npz").read_bytes() == REAL_PAIRS_PATH.read_bytes()
 
 
 def test_readers_rows_become_pairs():
     rows, features = table()
-    pairs = from_table(rows, features, UnitCounts({"padi": 3}, 60))
+    pairs = real_pairs_from_columns(rows, features, UnitCounts({"padi": 3}, 60))
     assert len(pairs) == 60
     assert pairs.is_drawn.tolist() == [number <= 20_000 for number in rows["id"]]
     assert set(pairs.second_grade.tolist()) == {-1, 0, 4}
@@ -101,14 +101,14 @@ def test_a_damaged_file_is_refused(tmp_path, content):
     if content == "other":
         np.savez(path, grade=np.zeros(3))
     elif content is not None:
-        path.write_bytes(REAL_PAIRS.read_bytes()[:50_000] if content == "cut" else content)
+        path.write_bytes(REAL_PAIRS_PATH.read_bytes()[:50_000] if content == "cut" else content)
     with pytest.raises(GoldError, match="repositori"):
         RealPairs.read(path)
 
 
 def test_a_file_for_other_features_is_refused(tmp_path, monkeypatch):
     rows, features = table()
-    content = from_table(rows, features, UnitCounts()).to_bytes()
+    content = real_pairs_from_columns(rows, features, UnitCounts()).to_bytes()
     (tmp_path / "p.npz").write_bytes(content)
     monkeypatch.setattr("judul_lib.structured.real_pairs.STRUCTURED_FEATURES", STRUCTURED_FEATURES[::-1])
     with pytest.raises(GoldError, match="fitur lain"):
@@ -143,7 +143,7 @@ def test_no_fold_learns_from_what_it_judges(real):
 def test_unseen_scores_come_from_other_pairs(real, monkeypatch):
     """A model that knows by heart what it learnt would betray itself."""
     rows, features = table()
-    pairs = from_table(rows, features, UnitCounts({"padi": 3}, 60))
+    pairs = real_pairs_from_columns(rows, features, UnitCounts({"padi": 3}, 60))
     learnt = []
 
     class Knowing:
@@ -159,7 +159,7 @@ def test_unseen_scores_come_from_other_pairs(real, monkeypatch):
         structured_training, "fit_structured", lambda model, data, **settings: Knowing(data)
     )
     none = TrainingSet(np.empty((0, features.shape[1])), *(np.empty(0) for _ in range(3)))
-    assert not unseen_log_odds(None, pairs, none).any()
+    assert not out_of_fold_log_odds(None, pairs, none).any()
     assert len(learnt) > 2
 
 
@@ -195,12 +195,12 @@ def answers(n=120):
 
 def test_perfect_answers_are_perfect_and_wrong_ones_are_counted_as_by_hand():
     told = answers()
-    assert (measures(told, n_resamples=20).to_numpy() == 1).all()
+    assert (measure_answers(told, n_resamples=20).to_numpy() == 1).all()
     assert (reader_kappa(told) == 1).to_numpy().all()
     wrong = told.copy()
     hit = wrong.index[wrong["grade"] == 0][:5]
     wrong.loc[hit, ["label", "probability"]] = ["MIRIP", 0.95]  # Above all that are the same.
-    found = measures(wrong, n_resamples=50)
+    found = measure_answers(wrong, n_resamples=50)
     same = (told["grade"] >= 3).sum()
     assert found.loc["presisi, MIRIP", "estimate"] == pytest.approx(same / (same + 5))
     assert found.loc["recall, MIRIP", "estimate"] == 1
@@ -214,13 +214,13 @@ def test_perfect_answers_are_perfect_and_wrong_ones_are_counted_as_by_hand():
 
 def test_titles_and_not_pairs_are_drawn_anew():
     one = answers().assign(title="x")
-    wide = measures(one.assign(probability=0.6, label="MIRIP"), n_resamples=20)
+    wide = measure_answers(one.assign(probability=0.6, label="MIRIP"), n_resamples=20)
     assert (wide["low"] == wide["high"]).all()  # One title: nothing to draw.
 
 
 def test_groups_are_the_faculty_the_campuses_and_those_graded_twice():
     told = answers()
-    parts = groups(told)
+    parts = answer_groups(told)
     assert len(parts["satu fakultas"]) + len(parts["kampus lain"]) == len(told)
     assert (parts["dinilai dua kali"]["second_grade"] >= 0).all()
     sure = parts["kampus lain, tanpa ragu"]
@@ -233,21 +233,21 @@ def test_a_list_is_worth_as_much_as_its_order():
         {"title": "a", "other": list("bcdefg"), "grade": [0, 0, 1, 2, 3, 4],
          "relatedness": [0.1, 0.2, 0.9, 1.5, 2.4, 2.8], "probability": [0.5] * 6}
     )  # fmt: skip
-    assert list_gain(told).to_dict() == {"a": 1}
+    assert list_ndcg(told).to_dict() == {"a": 1}
     turned = told.assign(relatedness=-told["relatedness"])
-    assert 0 < list_gain(turned)["a"] < list_gain(told, "probability")["a"] < 1
-    assert list_gain(told.head(5)).empty
-    assert list_gain(told.assign(grade=0)).empty
+    assert 0 < list_ndcg(turned)["a"] < list_ndcg(told, "probability")["a"] < 1
+    assert list_ndcg(told.head(5)).empty
+    assert list_ndcg(told.assign(grade=0)).empty
 
 
 def test_grades_by_hash_find_their_titles_again():
     grades = pd.DataFrame({"left": [title_hash("Padi")], "right": ["0" * 16], "grade": [1]})
     with pytest.raises(GoldError, match="0000"):
-        with_titles(grades, ["Padi", "Jagung"])
+        attach_titles(grades, ["Padi", "Jagung"])
 
 
 def test_the_grades_of_the_project_tell_no_title():
-    grades = pd.read_csv(REAL_PAIRS.with_name(REAL_GRADES_FILE))
+    grades = pd.read_csv(REAL_PAIRS_PATH.with_name(REAL_GRADES_FILE))
     assert grades.columns.tolist() == [
         "id", "sumber", "left", "right", "grade", "diff", "doubt", "grade2"
     ]  # fmt: skip
@@ -270,11 +270,11 @@ def test_recall_is_told_by_what_differs():
 
 def test_answers_are_calibrated_on_others_and_only_drawn_pairs_are_judged():
     rows, features = table()
-    pairs = from_table(rows, features, UnitCounts())
+    pairs = real_pairs_from_columns(rows, features, UnitCounts())
     rng = np.random.default_rng(0)
     truth = np.column_stack([pairs.labels, pairs.grade >= 2, pairs.grade >= 1])
     odds = truth * 2.0 - 1 + rng.normal(size=(60, 3))
-    told = answers_of(pairs, odds)
+    told = calibrated_answers(pairs, odds)
     assert len(told) == pairs.is_drawn.sum()
     assert told["probability"].between(0, 1).all()
     assert told["title"].tolist() == pairs.left[pairs.is_drawn].tolist()
@@ -283,19 +283,19 @@ def test_answers_are_calibrated_on_others_and_only_drawn_pairs_are_judged():
     judged, _ = next(iter(pairs.folds()))
     turned[judged] += 100
     own = judged[pairs.is_drawn]
-    assert np.allclose(answers_of(pairs, turned)["probability"][own], 1)
+    assert np.allclose(calibrated_answers(pairs, turned)["probability"][own], 1)
 
 
 def test_the_package_judges_unseen_pairs_in_one_go(monkeypatch):
     rows, features = table()
-    pairs = from_table(rows, features, UnitCounts({"padi": 3}, 60))
+    pairs = real_pairs_from_columns(rows, features, UnitCounts({"padi": 3}, 60))
     gold = pd.DataFrame(
         [("1", kind, grade, "Harga Padi di Solo", other) for kind, grade, other in (
             ("permukaan", 4, "HARGA PADI DI SOLO"), ("parafrase", 3, "Nilai Padi di Solo"),
             ("sulit_negatif_objek", 1, "Harga Kopi di Solo"))],
         columns=["base_id", "kind", "grade", "judul_a", "judul_b"],
     )  # fmt: skip
-    told, odds = real_archives.unseen_answers(gold, pairs)
+    told, odds = real_archives.out_of_fold_answers(gold, pairs)
     assert (len(told), odds.shape) == (pairs.is_drawn.sum(), (60, 3))
     assert np.isfinite(odds).all()
 
@@ -325,7 +325,7 @@ def titles():
 
 @NO_TITLES
 def test_the_numbers_are_what_is_read_from_the_titles(real):
-    own = with_titles(pd.read_csv(REAL_PAIRS.with_name(REAL_GRADES_FILE)), titles())
+    own = attach_titles(pd.read_csv(REAL_PAIRS_PATH.with_name(REAL_GRADES_FILE)), titles())
     pairs = pd.concat([pd.read_csv(SHARED / "pasangan_nyata.csv"), own], ignore_index=True)
     assert real.left.tolist() == [title_hash(title) for title in pairs["judul_a"]]
     rows = np.random.default_rng(0).choice(len(pairs), 400, replace=False)
@@ -334,7 +334,7 @@ def test_the_numbers_are_what_is_read_from_the_titles(real):
         sample["judul_a"].tolist(), sample["judul_b"].tolist()
     )
     np.testing.assert_allclose(read, real.features[rows], atol=2e-7)
-    again = from_table(sample.to_dict("list"), read, real.counts)
+    again = real_pairs_from_columns(sample.to_dict("list"), read, real.counts)
     for name in ("grade", "second_grade", "is_drawn", "is_doubted", "differs", "source"):
         assert getattr(again, name).tolist() == getattr(some(real, rows), name).tolist()
 

@@ -12,7 +12,7 @@ from judul_lib.checking.matches import Matches
 from judul_lib.figures import benchmark_plots, labeling_plots, leaderboard_plots, monitoring_plots, style
 from judul_lib.figures import plots as p
 from judul_lib.figures.match_plots import match_bars
-from judul_lib.figures.style import FALL, LOOKS, PRIMARY, RISE, figure_config, figure_label
+from judul_lib.figures.style import FALL, PRIMARY, RISE, SERIES_STYLES, figure_config, figure_label
 from tests.conftest import PROJECT
 
 MIMETYPE = "application/vnd.plotly.v1+json"
@@ -102,7 +102,7 @@ def contrast(one, other):
 
 
 def test_every_series_stands_out_from_the_paper():
-    assert min(contrast(look.color, "#ffffff") for look in LOOKS) >= 3  # WCAG 1.4.11.
+    assert min(contrast(look.color, "#ffffff") for look in SERIES_STYLES) >= 3  # WCAG 1.4.11.
 
 
 def test_a_waterfall_has_three_tones():

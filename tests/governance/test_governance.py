@@ -20,7 +20,7 @@ from judul_lib import load_checker
 from judul_lib.checking import versions
 from judul_lib.checking.registry import METADATA_FILE
 from judul_lib.checking.versions import add_version
-from judul_lib.core.clock import clock_at, now
+from judul_lib.core.clock import frozen_clock, utc_now
 from judul_lib.core.config import Config
 from judul_lib.core.errors import LogError
 from judul_lib.core.pseudonyms import log_key
@@ -28,12 +28,12 @@ from judul_lib.core.storage import file_lock, sha256_of
 from judul_lib.governance import audit, privacy, promotions
 from judul_lib.governance import compliance as compliance_module
 from judul_lib.governance.backup import FORMAT, backup, verify_backup
-from judul_lib.governance.compliance import compliance
+from judul_lib.governance.compliance import run_checklist
 from judul_lib.governance.log_copies import log_copies
-from judul_lib.governance.promotions import Trail
+from judul_lib.governance.promotions import AuditWriter
 from judul_lib.governance.restoring import restore
 from judul_lib.usage.database import (
-    ASIDE_STAMP,
+    QUARANTINE_TIME_FORMAT,
     SCHEMA_VERSION,
     USAGE_TABLES,
     database_url,
@@ -43,7 +43,7 @@ from judul_lib.usage.database import (
     sqlite_url,
 )
 from judul_lib.usage.log import UsageLog, insert_units
-from judul_lib.usage.spool import DAMAGED_FILE, SPOOL_FILE, append_to_spool, spooled
+from judul_lib.usage.spool import DAMAGED_FILE, SPOOL_FILE, append_to_spool, locked_spool
 from tests.conftest import PROJECT, assert_refused, judul
 
 USERS = [f"{number:016x}" for number in (0xABC1230000000001, 0xABC1230000000002, 0xF00D)]
@@ -55,7 +55,7 @@ from judul_lib.governance import audit
 from judul_lib.usage.database import open_database
 engine = open_database(sys.argv[2], lock_wait=60)
 for k in range(25):
-    audit.append(engine, Path(sys.argv[1]), actor=sys.argv[3], action=audit.TRAIN, reason=str(k))
+    audit.append_row(engine, Path(sys.argv[1]), actor=sys.argv[3], action=audit.TRAIN, reason=str(k))
 """
 
 
@@ -69,7 +69,7 @@ def engine(url):
 def appended(engine, folder, n=6):
     for k in range(n):
         action = audit.ACTIONS[k % len(audit.ACTIONS)]
-        audit.append(
+        audit.append_row(
             engine, folder, actor="a", action=action, reason=f"alasan {k}",
             details={"lama": {"f1": 0.9}, "baru": {"f1": k / 10}},
         )  # fmt: skip
@@ -164,7 +164,8 @@ def forged(engine, key=b"", **changes):
     rows = in_audit(engine)
     last = rows[-1] if rows else {"seq": 0, "hash": "0" * 64}
     row = {
-        "seq": last["seq"] + 1, "time": now(), "actor": "a", "action": audit.PROMOTE, "reason": "palsu",
+        "seq": last["seq"] + 1, "time": utc_now(),
+        "actor": "a", "action": audit.PROMOTE, "reason": "palsu",
         "details": "{}", "previous": last["hash"], **changes,
     }  # fmt: skip
     content = json.dumps(
@@ -191,7 +192,7 @@ def test_a_trail_rewritten_without_its_key_is_found(engine, tmp_path):
     execute(engine, "DELETE FROM audit", "DELETE FROM audit_head")
     for _ in range(6):
         forged(engine)
-    audit.write_head(tmp_path, audit.Head(6, in_audit(engine)[-1]["hash"]))
+    audit.write_head(tmp_path, audit.ChainHead(6, in_audit(engine)[-1]["hash"]))
     assert "tidak dapat dipastikan" in " ".join(audit.verify(engine, tmp_path))
 
 
@@ -199,7 +200,7 @@ def test_a_note_on_the_end_cannot_be_set_back_without_the_key(engine, tmp_path):
     appended(engine, tmp_path)
     execute(engine, "DELETE FROM audit WHERE seq > 4")
     third = in_audit(engine)[3]["hash"]
-    audit.write_head(tmp_path, audit.Head(4, third, "0" * 64))
+    audit.write_head(tmp_path, audit.ChainHead(4, third, "0" * 64))
     execute(engine, f"UPDATE audit_head SET seq = 4, hash = '{third}'")
     for _ in range(2):
         found = " ".join(audit.verify(engine, tmp_path))
@@ -268,7 +269,9 @@ def test_a_trail_from_before_there_was_a_key_goes_on_with_one(engine, tmp_path):
     assert "belum berkunci, jadi tidak dapat dipastikan" in said
     appended(engine, tmp_path, 3)
     assert audit.verify(engine, tmp_path) == []
-    assert audit.unvouched(engine).startswith("Baris 1–5 ditulis sebelum jejak audit berkunci")
+    assert audit.describe_unkeyed_rows(engine).startswith(
+        "Baris 1–5 ditulis sebelum jejak audit berkunci"
+    )
     execute(engine, "UPDATE audit SET reason = 'lain' WHERE seq = 5")
     assert "Baris 5 jejak audit berubah setelah ditulis (pemberlakuan)." in audit.verify(
         engine, tmp_path
@@ -296,7 +299,7 @@ def test_a_backup_from_before_there_was_a_key_comes_back(engine, url, tmp_path):
     execute(engine, "DELETE FROM audit")
     put_back(url, models, tmp_path / "cadangan.zip", force=True)
     assert audit.verify(engine, models / "logs") == []
-    assert audit.unvouched(engine).startswith("Baris 1–5")
+    assert audit.describe_unkeyed_rows(engine).startswith("Baris 1–5")
 
 
 @pytest.mark.parametrize("value", ["'abc'", "x'00ff'", "12"])
@@ -316,7 +319,7 @@ def test_a_value_of_another_kind_is_found_and_said(tmp_path, column, value):
 
 def test_a_clock_that_goes_backwards_breaks_no_trail(engine, tmp_path, monkeypatch):
     appended(engine, tmp_path, 2)
-    monkeypatch.setattr(audit, "now", lambda: now() - timedelta(days=400))
+    monkeypatch.setattr(audit, "utc_now", lambda: utc_now() - timedelta(days=400))
     appended(engine, tmp_path, 2)
     assert audit.verify(engine, tmp_path) == []
     times = {row["seq"]: row["time"] for row in read_table(engine, audit.audit)}
@@ -326,22 +329,22 @@ def test_a_clock_that_goes_backwards_breaks_no_trail(engine, tmp_path, monkeypat
 @pytest.mark.parametrize("reason", ["", "  \n", "\0"])
 def test_a_row_without_a_reason_is_refused(engine, tmp_path, reason):
     with pytest.raises(LogError, match="alasan"):
-        audit.append(engine, tmp_path, actor="a", action=audit.TRAIN, reason=reason)
+        audit.append_row(engine, tmp_path, actor="a", action=audit.TRAIN, reason=reason)
     with pytest.raises(LogError, match="tidak dikenal"):
-        audit.append(engine, tmp_path, actor="a", action="mengubah", reason="ya")
+        audit.append_row(engine, tmp_path, actor="a", action="mengubah", reason="ya")
     assert read_table(engine, audit.audit) == []
 
 
 def test_any_text_can_be_a_reason(engine, tmp_path):
     for reason in ("é ☃ 😀", 'a "b" \\ c', "a\0b", "separuh \ud83d"):
-        audit.append(engine, tmp_path, actor="x" * 99, action=audit.TRAIN, reason=reason)
+        audit.append_row(engine, tmp_path, actor="x" * 99, action=audit.TRAIN, reason=reason)
     assert audit.verify(engine, tmp_path) == []
 
 
 def random_unit(random, k):
     """A prediction with its scores, or one opinion, or one event, of some user and age."""
     stamp = {
-        "id": f"{k:032x}", "time": now() - timedelta(days=random.uniform(0, 200)),
+        "id": f"{k:032x}", "time": utc_now() - timedelta(days=random.uniform(0, 200)),
         "user": random.choice([*USERS, None]), "simulated": False,
     }  # fmt: skip
     hashes = {"query_hash": f"{k:016x}", "query_text": None}
@@ -387,7 +390,7 @@ def in_tables(engine):
 
 
 def in_spool(folder):
-    with spooled(folder) as (units, damaged, _):
+    with locked_spool(folder) as (units, damaged, _):
         assert damaged == []
         return flat(units)
 
@@ -403,7 +406,7 @@ def owner(unit):
 @pytest.mark.parametrize("seed", range(3))
 def test_retention_deletes_what_is_older_and_nothing_else(engine, tmp_path, seed):
     kept, waiting = filled(engine, tmp_path, seed)
-    limit = now() - timedelta(days=90)
+    limit = utc_now() - timedelta(days=90)
     old = [unit for unit in kept if owner(unit)["time"] < limit]
     expected = sizes(flat(old)) | {
         "spool": sum(sizes(flat([u for u in waiting if owner(u)["time"] < limit])).values())
@@ -438,13 +441,13 @@ def test_a_clock_that_is_ahead_deletes_nothing_without_asking(engine, tmp_path):
     aged(engine, 40)
     before = in_tables(engine)
     for days in (2, 3650):
-        with clock_at(MORNING + timedelta(days=days)):
+        with frozen_clock(MORNING + timedelta(days=days)):
             with pytest.raises(LogError, match=r"04-05-2026.*Periksa jamnya.*--force"):
                 privacy.retention(engine, tmp_path, days=30, actor="a")
             privacy.retention(engine, tmp_path, days=30, actor="a", dry_run=True)
     assert in_tables(engine) == before
     assert read_table(engine, audit.audit) == []
-    with clock_at(MORNING + timedelta(days=3650)):
+    with frozen_clock(MORNING + timedelta(days=3650)):
         assert privacy.retention(engine, tmp_path, days=30, actor="a", force=True)["events"] == 40
 
 
@@ -452,7 +455,7 @@ def test_retention_that_runs_each_day_goes_on_where_nobody_asks_anything(engine,
     aged(engine, 9)
     left = []
     for day in range(8):
-        with clock_at(MORNING + timedelta(days=day, seconds=day * day)):
+        with frozen_clock(MORNING + timedelta(days=day, seconds=day * day)):
             privacy.retention(engine, tmp_path, days=5, actor="a")
         left.append(len(read_table(engine, USAGE_TABLES["events"])))
     assert left == [6, 4, 3, 2, 1, 0, 0, 0]
@@ -812,8 +815,8 @@ def test_a_bad_backup_is_refused_and_changes_nothing(tmp_path, name):
     target = tmp_path / "zip" / "cadangan.zip"
     made(engine, models, target)
     before = (in_tables(engine), in_audit(engine), tree(models), set(tmp_path.iterdir()))
-    spoil, said = REFUSED[name]
-    spoil(target)
+    plant_pickle_bomb, said = REFUSED[name]
+    plant_pickle_bomb(target)
     with pytest.raises(LogError, match=said), at_most(16 << 20):
         put_back(database_url(tmp_path), models, target, force=True)
     assert (in_tables(engine), in_audit(engine), tree(models), set(tmp_path.iterdir())) == before
@@ -972,7 +975,7 @@ def compliant(tmp_path):
     made(engine, models, backups / "a.zip")
 
     def failing(**options):
-        checks = compliance(config, engine, project, backups, **options)
+        checks = run_checklist(config, engine, project, backups, **options)
         assert len(checks) == 8
         assert all(check.evidence for check in checks)
         return [check.name for check in checks if not check.passed]
@@ -983,7 +986,7 @@ def compliant(tmp_path):
 
 def event(age=0):
     return {
-        "id": f"{age:032x}", "time": now() - timedelta(days=age), "user": None, "simulated": False,
+        "id": f"{age:032x}", "time": utc_now() - timedelta(days=age), "user": None, "simulated": False,
         "kind": "error", "model": None, "detail": "", "seconds": None,
     }  # fmt: skip
 
@@ -994,7 +997,7 @@ def forget_weights(config, engine):
 
 
 def write_text_in_spool(config, engine):
-    unit = {"feedback": [{"id": "a", "time": now(), "query_text": "Prediksi Harga Cabai"}]}
+    unit = {"feedback": [{"id": "a", "time": utc_now(), "query_text": "Prediksi Harga Cabai"}]}
     append_to_spool(config.logs, unit)
 
 
@@ -1008,7 +1011,7 @@ def write_text(config, engine):
 def promoted(config, engine):
     """Return the metadata of a version that was promoted as it should be, committed and backed up."""
     version = add_version(config.models, config.models / "light")
-    trail = Trail(engine.url.render_as_string(hide_password=False), config.logs, "petugas")
+    trail = AuditWriter(engine.url.render_as_string(hide_password=False), config.logs, "petugas")
     promotions.promote_with_audit(
         trail, config.models, "light", version, reason="diuji", approver="Kaprodi"
     )
@@ -1086,7 +1089,7 @@ def test_the_checklist_sees_what_is_wrong(compliant, name):
 
 def test_an_old_backup_is_too_old(compliant, monkeypatch):
     _, _, failing = compliant
-    monkeypatch.setattr(compliance_module, "now", lambda: now() + timedelta(days=8))
+    monkeypatch.setattr(compliance_module, "utc_now", lambda: utc_now() + timedelta(days=8))
     assert failing() == ["Cadangan baru dan dapat dipulihkan"]
     assert failing(backup_days=9) == []
 
@@ -1148,18 +1151,18 @@ def test_copies_that_were_set_aside_are_told_and_go_with_time(engine, url, insta
     logs = installation / "logs"
     made(engine, installation, tmp_path / "cadangan.zip")
     append_to_spool(logs, {"events": []})
-    with clock_at(now() - timedelta(days=100)):
+    with frozen_clock(utc_now() - timedelta(days=100)):
         put_back(url, installation, tmp_path / "cadangan.zip", force=True)
-    with clock_at(now() - timedelta(days=10)):
+    with frozen_clock(utc_now() - timedelta(days=10)):
         put_back(url, installation, tmp_path / "cadangan.zip", force=True)
-    broken = logs / f"judul.db.rusak-{now() - timedelta(days=100):{ASIDE_STAMP}}"
+    broken = logs / f"judul.db.rusak-{utc_now() - timedelta(days=100):{QUARANTINE_TIME_FORMAT}}"
     for suffix in ("", "-wal"):
         broken.with_name(broken.name + suffix).write_bytes(b"broken")
     (logs / "catatan.lama-20200101_000000_000000").write_text("of somebody else")
 
     before = log_copies(engine, logs)
     assert not any(Path(name).stat().st_mode & 0o077 for name in before if ".db.lama-" in name)
-    old = {name for name, since in before.items() if since < now() - timedelta(days=90)}
+    old = {name for name, since in before.items() if since < utc_now() - timedelta(days=90)}
     assert (len(before), len(old)) == (
         5,
         4,
@@ -1180,7 +1183,7 @@ def test_retention_deletes_no_schema_that_is_not_ours(engine, url, installation,
     made(engine, installation, tmp_path / "cadangan.zip")
     names = []
     for age in (130, 120, 110, 100):
-        with clock_at(now() - timedelta(days=age)):
+        with frozen_clock(utc_now() - timedelta(days=age)):
             done = put_back(url, installation, tmp_path / "cadangan.zip", force=True)
         names += [name for name in done.aside if name.startswith("judul_lama_")]
     ours, with_table, with_column, with_view = names

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from judul_lib.checking.versions import add_version
 from judul_lib.cli.main import cli
-from judul_lib.core.clock import clock_at, now
+from judul_lib.core.clock import frozen_clock, utc_now
 from judul_lib.core.config import Config
 from judul_lib.core.errors import LogError
 from judul_lib.figures import governance_plots
@@ -28,10 +28,10 @@ from judul_lib.governance.reviews import (
     LATER,
     NEVER,
     TODAY,
-    due,
+    mark_reviewed,
     playbook,
+    review_statuses,
     reviews,
-    tick,
 )
 from judul_lib.governance.trial import trial_installation
 from judul_lib.usage.alerts import ALERT_COLUMNS, ALERTS, INCIDENT_LEVELS, find_alerts
@@ -57,17 +57,17 @@ def config(tmp_path):
 
 
 def due_review(config, engine, name, at=NOW):
-    return next(one for one in due(config, engine, at) if one.name == name)
+    return next(one for one in review_statuses(config, engine, at) if one.name == name)
 
 
 def tick_ago(config, engine, name, days):
-    with clock_at(NOW - timedelta(days=days)):
-        tick(engine, config.logs, name, actor="a", reason="dilihat")
+    with frozen_clock(NOW - timedelta(days=days)):
+        mark_reviewed(engine, config.logs, name, actor="a", reason="dilihat")
 
 
 def audit_ago(config, engine, action, days):
-    with clock_at(NOW - timedelta(days=days)):
-        audit.append(engine, config.logs, actor="a", action=action, reason="ya")
+    with frozen_clock(NOW - timedelta(days=days)):
+        audit.append_row(engine, config.logs, actor="a", action=action, reason="ya")
 
 
 def error_event(days, *, simulated=False):
@@ -78,30 +78,30 @@ def error_event(days, *, simulated=False):
 
 
 def test_a_fresh_installation_has_a_whole_period_for_everything(config, engine):
-    found = due(config, engine, NOW)
+    found = review_statuses(config, engine, NOW)
     assert [one.name for one in found] == list(reviews())
     assert {(one.status, one.is_due) for one in found} == {(NEVER, True)}
-    assert all(one.by == TODAY_THERE + timedelta(days=one.review.days) for one in found)
+    assert all(one.due_date == TODAY_THERE + timedelta(days=one.review.days) for one in found)
     assert [one.review.days for one in found] == sorted(one.review.days for one in found)
 
 
 def test_what_was_never_done_is_late_a_period_after_the_first_record(config, engine):
     insert_units(engine, [{"events": [error_event(400, simulated=True)]}])  # Nobody used it then.
-    assert due_review(config, engine, "akses").overdue == 0
+    assert due_review(config, engine, "akses").days_overdue == 0
     insert_units(engine, [{"events": [error_event(91)]}, {"events": [error_event(-5)]}])
     found = due_review(config, engine, "akses")
-    assert (found.overdue, found.status) == (1, LATE)
-    assert due_review(config, engine, "peringatan").overdue == 90
+    assert (found.days_overdue, found.status) == (1, LATE)
+    assert due_review(config, engine, "peringatan").days_overdue == 90
 
 
 @pytest.mark.parametrize(
-    ("days", "status", "overdue"), [(0, LATER, 0), (6, LATER, 0), (7, TODAY, 0), (8, LATE, 1)]
+    ("days", "status", "days_overdue"), [(0, LATER, 0), (6, LATER, 0), (7, TODAY, 0), (8, LATE, 1)]
 )
-def test_a_tick_counts_from_its_day_and_for_its_review_only(config, engine, days, status, overdue):
+def test_a_tick_counts_from_its_day_and_for_its_review_only(config, engine, days, status, days_overdue):
     tick_ago(config, engine, "pergeseran", 30)
     tick_ago(config, engine, "pergeseran", days)
     found = due_review(config, engine, "pergeseran")
-    assert (found.status, found.overdue, found.is_due) == (status, overdue, status != LATER)
+    assert (found.status, found.days_overdue, found.is_due) == (status, days_overdue, status != LATER)
     assert found.last == TODAY_THERE - timedelta(days=days)
     assert "Baris 2 jejak audit (tinjauan)" in found.evidence
     assert due_review(config, engine, "pendapat").last is None
@@ -110,18 +110,18 @@ def test_a_tick_counts_from_its_day_and_for_its_review_only(config, engine, days
 
 def test_what_leaves_a_trace_is_seen_in_the_trail_at_its_local_day(config, engine):
     audit_ago(config, engine, audit.EXPORT, 1)
-    assert all(one.last is None for one in due(config, engine, NOW))
+    assert all(one.last is None for one in review_statuses(config, engine, NOW))
     audit_ago(config, engine, audit.RESTORE, 5)
-    with clock_at(datetime(2026, 6, 29, 18)):  # Already the 30th in Jakarta.
+    with frozen_clock(datetime(2026, 6, 29, 18)):  # Already the 30th in Jakarta.
         retention(engine, config.logs, days=90, actor="a")
-    last = {one.name: one.last for one in due(config, engine, NOW) if one.last}
+    last = {one.name: one.last for one in review_statuses(config, engine, NOW) if one.last}
     assert last == {"masa-simpan": TODAY_THERE, "pemulihan": TODAY_THERE - timedelta(days=5)}
 
 
 def test_a_backup_is_seen_in_its_folder_and_a_damaged_one_does_not_count(config, engine):
     config.models.mkdir()
     path = config.backups / "a.zip"
-    with clock_at(NOW - timedelta(days=3)):
+    with frozen_clock(NOW - timedelta(days=3)):
         backup(config.models, engine, config.logs, path, actor="a", reason="ya")
     assert due_review(config, engine, "cadangan").last == TODAY_THERE - timedelta(days=3)
     with engine.begin() as connection:
@@ -136,13 +136,13 @@ def test_a_backup_is_seen_in_its_folder_and_a_damaged_one_does_not_count(config,
 
 def test_the_model_in_use_is_due_when_its_promotion_says_so(config, engine):
     version = add_version(config.models, PROJECT / "outputs" / "light")
-    with clock_at(NOW - timedelta(days=100)):
+    with frozen_clock(NOW - timedelta(days=100)):
         promote(config.models, "light", version, reason="ya", approver="a")
     found = due_review(config, engine, "model")
-    assert (found.last, found.overdue) == (TODAY_THERE - timedelta(days=100), 10)
+    assert (found.last, found.days_overdue) == (TODAY_THERE - timedelta(days=100), 10)
     assert version in found.evidence
     tick_ago(config, engine, "model", 2)
-    assert due_review(config, engine, "model").by == TODAY_THERE + timedelta(days=88)
+    assert due_review(config, engine, "model").due_date == TODAY_THERE + timedelta(days=88)
     (config.models / "models" / "light" / "history.json").write_text("[")
     found = due_review(config, engine, "model")
     assert found.last == TODAY_THERE - timedelta(days=2)
@@ -156,9 +156,9 @@ def test_a_clock_that_was_wrong_breaks_nothing(config, engine):
     found = due_review(config, engine, "akses")
     assert found.last == TODAY_THERE - timedelta(days=40)
     assert "masa depan" in found.evidence
-    assert found.overdue == 0
+    assert found.days_overdue == 0
     earlier = due_review(config, engine, "akses", NOW - timedelta(days=1000))
-    assert (earlier.last, earlier.overdue, earlier.status) == (None, 0, NEVER)
+    assert (earlier.last, earlier.days_overdue, earlier.status) == (None, 0, NEVER)
     assert due_review(config, engine, "akses", NOW + timedelta(days=201)).last == date(2027, 1, 16)
 
 
@@ -173,15 +173,15 @@ def test_a_row_that_somebody_changed_is_no_tick_and_no_fault(config, engine):
 def test_what_shows_by_itself_or_is_unknown_cannot_be_ticked(config, engine):
     for name in ("cadangan", "masa-simpan", "lain", ""):
         with pytest.raises(LogError, match="Pilih: peringatan"):
-            tick(engine, config.logs, name, actor="a", reason="ya")
+            mark_reviewed(engine, config.logs, name, actor="a", reason="ya")
     assert read_table(engine, audit.audit) == []
 
 
 def test_the_commands(tmp_path):
     models = tmp_path / "outputs"
     logs = Config(models=models).logs
-    with opened_database(database_url(logs)) as engine, clock_at(now() - timedelta(days=3)):
-        tick(engine, logs, "peringatan", actor="a", reason="ya")
+    with opened_database(database_url(logs)) as engine, frozen_clock(utc_now() - timedelta(days=3)):
+        mark_reviewed(engine, logs, "peringatan", actor="a", reason="ya")
     found = judul("govern", "calendar", "--models", models)
     assert found.returncode == 1
     assert "1 tinjauan terlambat." in found.stdout
@@ -203,7 +203,7 @@ def test_every_alert_and_every_other_incident_has_its_steps():
     assert list(playbook())[: len(ALERTS)] == list(ALERTS)
     assert len(playbook()) == len(ALERTS) + 6
     for kind, known in playbook().items():
-        assert known.within == INCIDENT_LEVELS[known.level].within
+        assert known.response_deadline == INCIDENT_LEVELS[known.level].response_deadline
         assert kind not in ALERTS or known.level == ALERTS[kind].level
         assert len(known.steps) >= 3, kind
         assert "`" in known.record or "tercatat sendiri" in known.record, kind
@@ -222,14 +222,14 @@ def test_the_data_agree_with_the_code():
 
 
 def test_an_alert_names_its_kind():
-    (row,) = find_alerts(Usage.of({"events": [error_event(-1)]}), {}, NOW).to_dict("records")
+    (row,) = find_alerts(Usage.from_tables({"events": [error_event(-1)]}), {}, NOW).to_dict("records")
     assert list(row) == list(ALERT_COLUMNS)
-    assert row["tindakan"] == ALERTS[row["jenis"]].to_do
+    assert row["tindakan"] == ALERTS[row["jenis"]].first_action
 
 
 def documented_commands():
     """Every command that the playbook, the alerts and the calendar tell somebody to run."""
-    texts = [one.to_do for one in ALERTS.values()]
+    texts = [one.first_action for one in ALERTS.values()]
     for known in playbook().values():
         texts += [*known.steps, known.notify, known.record, known.resolved_when]
     quoted = [part for text in texts for part in re.findall(r"`([^`]+)`", text)]
@@ -277,7 +277,7 @@ def test_the_timeline_shows_each_review_once_at_its_day(config, engine):
     tick_ago(config, engine, "peringatan", 3)
     tick_ago(config, engine, "pergeseran", 7)
     tick_ago(config, engine, "ambang", 5)
-    figure = governance_plots.review_timeline(due(config, engine, NOW))
+    figure = governance_plots.review_timeline(review_statuses(config, engine, NOW))
     marks = {trace.name: trace for trace in figure.data if (trace.name or "").startswith("paling")}
     assert {name: len(trace.x) for name, trace in marks.items()} == {
         f"paling lambat: {LATE}": 1, f"paling lambat: {TODAY}": 1, f"paling lambat: {LATER}": 1,
@@ -317,12 +317,12 @@ def test_error_rates_are_drawn_with_their_intervals(rates):
 
 
 def test_the_reading_tells_chance_from_more(rates):
-    said = governance_plots.reading(rates)
+    said = governance_plots.describe_disparities(rates)
     assert "kelompok *a<b*: 50,0 % (40,0 % sampai 60,0 %)" in said
     assert "lebih dari kebetulan" in said
     assert said.count("masih dapat kebetulan") == 1
     nobody = rates.assign(luput=None).astype(float)
-    assert "terlalu sedikit pasangan" in governance_plots.reading(nobody)
+    assert "terlalu sedikit pasangan" in governance_plots.describe_disparities(nobody)
     shown = governance_plots.rate_table({"bidang": rates})
     assert shown["luput"].tolist() == ["0,0 % (0,0 % sampai 10,0 %)", "–"]
 
@@ -339,7 +339,7 @@ def test_what_is_tried_on_a_copy_does_not_reach_the_original(tmp_path, monkeypat
     logs = outputs / "logs"
     with opened_database(database_url(logs)) as original:
         simulate_usage(original, seed=1, end=TODAY_THERE, days=5)
-        audit.append(original, logs, actor="a", action=audit.EXPORT, reason="ya")
+        audit.append_row(original, logs, actor="a", action=audit.EXPORT, reason="ya")
         backup(outputs, original, logs, outputs / "backups" / "a.zip", actor="a", reason="ya")
     before = files_in(outputs)
     trial = trial_installation(outputs, tmp_path / "copy", logs)
@@ -347,7 +347,7 @@ def test_what_is_tried_on_a_copy_does_not_reach_the_original(tmp_path, monkeypat
     with opened_database(sqlite_url(trial.logs)) as copied:
         assert len(read_table(copied, events)) > 0
         assert audit.verify(copied, trial.logs) == []
-        assert due_review(trial, copied, "cadangan", now()).last is not None
+        assert due_review(trial, copied, "cadangan", utc_now()).last is not None
         assert sum(retention(copied, trial.logs, days=1, actor="a").values()) > 0
     assert files_in(outputs) == before
     again = trial_installation(outputs, tmp_path / "third", logs)  # By the database's address.
@@ -368,9 +368,9 @@ def test_models_are_told_with_what_their_metadata_lack(tmp_path):
 
 
 def test_the_clock_goes_on_after_a_demonstration():
-    before = now()
-    with clock_at(NOW):
-        assert now() == NOW
-    with pytest.raises(LogError), clock_at(NOW):
+    before = utc_now()
+    with frozen_clock(NOW):
+        assert utc_now() == NOW
+    with pytest.raises(LogError), frozen_clock(NOW):
         raise LogError("berhenti")
-    assert before <= now() < before + timedelta(minutes=5)
+    assert before <= utc_now() < before + timedelta(minutes=5)

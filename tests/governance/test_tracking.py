@@ -43,7 +43,7 @@ def made_on(outputs, day):
 def empty_store(tmp_path_factory):
     """An empty store: making its tables takes seconds."""
     folder = tmp_path_factory.mktemp("store") / tracking.TRACKING_FOLDER
-    with tracking._opened(folder):
+    with tracking._open_client(folder):
         return folder
 
 
@@ -210,7 +210,7 @@ def test_a_retrained_version_is_recorded_with_how_it_does_beside_the_one_before(
         change(tmp_path / "made" / "light", created="2030-01-01T08:00:00+00:00", previous=old,
                comparison=comparison, labels={"n_pairs": 1})  # fmt: skip
         new = add_version(outputs, tmp_path / "made" / "light")
-        return retraining.Retrained("light", new, old, pd.DataFrame(comparison).T, 1, 0, 1, 0, [])
+        return retraining.RetrainingResult("light", new, old, pd.DataFrame(comparison).T, 1, 0, 1, 0, [])
 
     monkeypatch.setenv("JUDUL_MLFLOW", "true")
     monkeypatch.setattr(retraining, "retrain", learned)

@@ -22,7 +22,7 @@ from judul_lib.labeling.active_learning import (
     select_pairs,
     uncertainty,
 )
-from judul_lib.labeling.simulation import N_START, Learner, Simulation, advantage, gold_pool
+from judul_lib.labeling.simulation import N_INITIAL_LABELS, Learner, Simulation, advantage, gold_pool
 from judul_lib.structured.gold import crossed_pairs, read_gold
 from judul_lib.study.estimators import fit_vectorizer
 from judul_lib.study.preprocessing import pair_key
@@ -64,7 +64,7 @@ def test_candidates_are_the_nearest_titles_and_some_others(trained):
 
 
 def test_of_a_large_catalogue_some_titles_are_asked_about(trained, monkeypatch):
-    monkeypatch.setattr(active_learning, "_MOST_TITLES", 10)
+    monkeypatch.setattr(active_learning, "_MAX_TITLES", 10)
     left, right = candidate_pairs(trained.titles, n_neighbours=3)
     assert 0 < len(left) <= 10 * 5
     assert len({*left, *right}) > 10
@@ -83,12 +83,12 @@ def test_one_cluster_of_near_copies_does_not_fill_the_batch():
     rng = np.random.default_rng(0)
     copies = np.tile([5.0, 5.0], (40, 1)) + rng.normal(0, 1e-3, (40, 2))
     features = np.vstack([copies, rng.uniform(-5, 5, (20, 2))])
-    doubt = np.r_[np.full(40, 0.95), np.full(20, 0.9)]
-    assert (choose_unsure(doubt, features, 10, np.random.default_rng(1)) < 40).all()
-    chosen = choose_diverse(doubt, features, 10, np.random.default_rng(1))
+    uncertainties = np.r_[np.full(40, 0.95), np.full(20, 0.9)]
+    assert (choose_unsure(uncertainties, features, 10, np.random.default_rng(1)) < 40).all()
+    chosen = choose_diverse(uncertainties, features, 10, np.random.default_rng(1))
     assert len(set(chosen)) == 10
     assert (chosen < 40).sum() <= 2
-    longer = choose_diverse(doubt, features, 30, np.random.default_rng(1))
+    longer = choose_diverse(uncertainties, features, 30, np.random.default_rng(1))
     assert longer[:10].tolist() == chosen.tolist()  # Who stops early has a diverse list too.
 
 
@@ -96,8 +96,8 @@ def test_a_pair_the_model_is_sure_of_is_not_chosen_for_being_different():
     rng = np.random.default_rng(0)
     features = rng.normal(size=(50, 3))
     features[:5] += 100
-    doubt = np.r_[np.zeros(5), rng.uniform(0.5, 1, 45)]
-    assert (choose_diverse(doubt, features, 45, np.random.default_rng(0)) >= 5).all()
+    uncertainties = np.r_[np.zeros(5), rng.uniform(0.5, 1, 45)]
+    assert (choose_diverse(uncertainties, features, 45, np.random.default_rng(0)) >= 5).all()
 
 
 def test_chosen_pairs_are_unsure_and_unlike(checker):
@@ -191,11 +191,11 @@ def toy(n=400):
 def test_strategies_start_alike_and_the_chosen_labels_are_nearer_to_the_turn():
     pairs, learner = toy()
     simulation = Simulation(pairs, {"uji": pairs}, {"toy": learner})
-    asked = {s: simulation._ask(s, "toy", 5, 20, 3) for s in STRATEGIES}
+    asked = {s: simulation._labelling_order(s, "toy", 5, 20, 3) for s in STRATEGIES}
     for rows in asked.values():
-        assert len(set(rows.tolist())) == N_START + 20
-        assert rows[:N_START].tolist() == asked["acak"][:N_START].tolist()
-    off = {s: (pairs["value"][rows[N_START:]] - 0.83).abs().mean() for s, rows in asked.items()}
+        assert len(set(rows.tolist())) == N_INITIAL_LABELS + 20
+        assert rows[:N_INITIAL_LABELS].tolist() == asked["acak"][:N_INITIAL_LABELS].tolist()
+    off = {s: (pairs["value"][rows[N_INITIAL_LABELS:]] - 0.83).abs().mean() for s, rows in asked.items()}
     assert off["ragu"] < off["beragam"] < off["acak"]
     compared = simulation.compare("toy", strategies=STRATEGIES, seeds=range(4), at=(5, 20), step=5)
     assert len(compared) == 3 * 4 * 2

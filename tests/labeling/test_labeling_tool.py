@@ -29,13 +29,13 @@ from judul_lib.cli.main import cli
 from judul_lib.core import storage
 from judul_lib.core.errors import LabelError
 from judul_lib.labeling import session as labeling_session
-from judul_lib.labeling.agreement import Agreement, agreement, compare_answers, gold_answers
+from judul_lib.labeling.agreement import Agreement, compare_answer_files, compare_answers, gold_answers
 from judul_lib.labeling.labels import read_label_file
 from judul_lib.labeling.session import (
     ANSWER_COLUMNS,
     ANSWERS,
-    Answer,
     LabelingSession,
+    LabelRecord,
     answer_file,
     labeller_id,
     read_answers,
@@ -109,7 +109,7 @@ def test_the_time_and_the_labeller_are_kept(tmp_path):
     session = LabelingSession(tmp_path, "Bu Ani", PAIRS, clock=lambda: noon)
     session.answer("mirip")
     (answer,) = read_answers(session.path)
-    assert answer == Answer(PAIRS[0], "mirip", "bu-ani", "2026-01-02T12:00:00+00:00")
+    assert answer == LabelRecord(PAIRS[0], "mirip", "bu-ani", "2026-01-02T12:00:00+00:00")
     header = session.path.read_text().splitlines()[0]
     assert header == ",".join(ANSWER_COLUMNS)
 
@@ -271,7 +271,7 @@ def test_retraining_takes_the_file_as_it_is(tmp_path, monkeypatch, trained, gold
 
 def answered(labels, pairs=None):
     pairs = pairs or [(f"Judul A{k}", f"Judul B{k}") for k in range(len(labels))]
-    return [Answer(pair, label, "p", "") for pair, label in zip(pairs, labels, strict=False)]
+    return [LabelRecord(pair, label, "p", "") for pair, label in zip(pairs, labels, strict=False)]
 
 
 @given(st.lists(st.tuples(st.sampled_from(ANSWERS), st.sampled_from(ANSWERS)), min_size=1, max_size=30))
@@ -281,7 +281,7 @@ def test_kappa_is_scikit_learns(both):
     found = compare_answers(answered(first), answered(second), n_resamples=50)
     assert found.share == pytest.approx(sum(a == b for a, b in both) / len(both))
     assert found.n_unsure == sum("ragu" in pair for pair in both)
-    assert len(found.differing) == sum(a != b for a, b in both)
+    assert len(found.disagreements) == sum(a != b for a, b in both)
     if len({*first, *second}) == 1:
         assert pd.isna([found.kappa, found.low, found.high]).all()
     else:
@@ -293,13 +293,13 @@ def test_only_pairs_that_both_judged_count():
     second = answered(["mirip", "mirip"], [("b", "A!"), ("D", "C")])
     found = compare_answers(first, second)
     assert (found.n_shared, found.share) == (2, 0.5)
-    assert found.differing.to_numpy().tolist() == [["C", "D", "tidak", "mirip"]]
+    assert found.disagreements.to_numpy().tolist() == [["C", "D", "tidak", "mirip"]]
     nothing = compare_answers(first, answered(["mirip"], [("X", "Y")]))
     assert nothing.n_shared == 0
     assert pd.isna([nothing.share, nothing.kappa, nothing.low]).all()
-    assert "Belum ada" in nothing.sentence
+    assert "Belum ada" in nothing.interpretation
     same = compare_answers(answered(["mirip"] * 5), answered(["mirip"] * 5))
-    assert (same.share, same.sentence.count("tidak terdefinisi")) == (1, 1)
+    assert (same.share, same.interpretation.count("tidak terdefinisi")) == (1, 1)
     assert compare_answers(answered(["mirip"] * 5), answered(["mirip"] * 4 + ["tidak"])).kappa == 0
 
 
@@ -307,9 +307,11 @@ def test_the_interval_is_seeded_and_the_sentence_follows_kappa(gold):
     sides = gold_answers(read_second_grades(PROJECT / "data" / "gold_second.csv", gold))
     found = compare_answers(*sides)
     assert 0.8 < found.low <= found.kappa <= found.high <= 1
-    pd.testing.assert_frame_equal(found.differing, compare_answers(*sides).differing)
+    pd.testing.assert_frame_equal(found.disagreements, compare_answers(*sides).disagreements)
     assert compare_answers(*sides).low == found.low
-    said = {k: Agreement(9, 0, k, k, k, k, pd.DataFrame()).sentence for k in (0.9, 0.8, 0.7, 0.3, -0.5)}
+    said = {
+        k: Agreement(9, 0, k, k, k, k, pd.DataFrame()).interpretation for k in (0.9, 0.8, 0.7, 0.3, -0.5)
+    }
     assert "sangat sejalan" in said[0.8] == said[0.9]
     assert "cukup" in said[0.7]
     assert "belum sejalan" in said[0.3] == said[-0.5]
@@ -321,13 +323,13 @@ def test_two_files_are_compared_and_a_damaged_one_is_said(tmp_path):
         for label in labels:
             session.answer(label)
     paths = answer_file(tmp_path, "ani"), answer_file(tmp_path, "budi")
-    found = agreement(*paths)
+    found = compare_answer_files(*paths)
     assert found.n_shared == 3
-    assert found.differing["judul_a"].tolist() == [PAIRS[1][0]]
-    assert agreement(paths[0], tmp_path / "none.csv").n_shared == 0
+    assert found.disagreements["judul_a"].tolist() == [PAIRS[1][0]]
+    assert compare_answer_files(paths[0], tmp_path / "none.csv").n_shared == 0
     paths[1].write_text("x")
     with pytest.raises(LabelError, match="budi"):
-        agreement(*paths)
+        compare_answer_files(*paths)
 
 
 @pytest.fixture(scope="module")
@@ -363,7 +365,7 @@ def test_the_panel_asks_all_labellers_the_same_and_goes_on(checker, tmp_path):
     assert str(again.session.path) in again.pair.html
     assert again.buttons.enabled == ["batal"]
     assert again.more.layout.display == ""
-    again.ask_more()
+    again.load_next_queue()
     assert "3 dari 6" in again.progress.value
     assert again.session.queue[:3] == first
     third = LabelingPanel(checker, tmp_path, n=3)
@@ -377,7 +379,7 @@ def test_an_archive_that_is_all_judged_is_said(checker, tmp_path):
     panel = LabelingPanel(checker.with_titles(["Harga Beras", "Harga Gula"]), tmp_path)
     panel.start("ani")
     panel.press("ragu")
-    panel.ask_more()
+    panel.load_next_queue()
     assert "Tidak ada lagi" in panel.state.html
     assert panel.more.layout.display == "none"
 

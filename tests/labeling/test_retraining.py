@@ -20,14 +20,14 @@ from judul_lib.core.pseudonyms import log_key
 from judul_lib.core.settings import SEED
 from judul_lib.core.storage import sha256_of
 from judul_lib.governance import audit
-from judul_lib.governance.promotions import Trail, missing_metadata
+from judul_lib.governance.promotions import AuditWriter, missing_metadata
 from judul_lib.labeling import retraining
-from judul_lib.labeling.labels import Answers, feedback_answers, read_label_file, settle
-from judul_lib.labeling.retraining import TOLERANCE, Retrained, retrain, unseen_gold
+from judul_lib.labeling.labels import PairVotes, feedback_votes, majority_vote, read_label_file
+from judul_lib.labeling.retraining import TOLERANCE, RetrainingResult, retrain, unseen_gold
 from judul_lib.structured.gold import read_gold
 from judul_lib.structured.records import UnitCounts
 from judul_lib.study.metrics import score_predictions
-from judul_lib.training.drift import baseline_of, stored_baseline
+from judul_lib.training.drift import measure_baseline, stored_baseline
 from judul_lib.training.pairs import training_set
 from judul_lib.training.structured import unfitted_model
 from judul_lib.usage.database import database_url, feedback, open_database, read_table
@@ -57,7 +57,7 @@ def row(label=("MIRIP", True), left=A, right=B, **other):
 
 
 def labelled(answers):
-    pairs = settle(answers).pairs
+    pairs = majority_vote(answers).pairs
     return list(pairs.itertuples(index=False, name=None))
 
 
@@ -69,7 +69,7 @@ def labelled(answers):
     ],
 )  # fmt: skip
 def test_a_verdict_and_what_is_said_of_it_make_a_label(verdict, label):
-    assert feedback_answers([row(verdict)], [], b"k").rows == [(A, B, label)]
+    assert feedback_votes([row(verdict)], [], b"k").rows == [(A, B, label)]
 
 
 def test_what_is_no_judgement_makes_no_label():
@@ -80,21 +80,23 @@ def test_what_is_no_judgement_makes_no_label():
         row(right=None),
         row(right="..."),
     ]
-    assert feedback_answers(rows, [A, B], b"k") == Answers([], n_unsure=1, n_unreadable=2)
+    assert feedback_votes(rows, [A, B], b"k") == PairVotes([], n_unsure=1, n_unreadable=2)
 
 
 @pytest.mark.parametrize("log_text", [False, True])
 def test_titles_come_from_the_log_as_text_or_by_their_hash(tmp_path, log_text):
     log = UsageLog(tmp_path, log_text=log_text, user="u")
-    log.feedback(Feedback("light", "MIRIP", 0.9, 0.5, is_right=False, title=A.upper(), match=B))
-    log.feedback(Feedback("light", "TIDAK MIRIP", 0.1, 0.5, is_right=True, title="Judul Asing", match=B))
+    log.log_feedback(Feedback("light", "MIRIP", 0.9, 0.5, is_right=False, title=A.upper(), match=B))
+    log.log_feedback(
+        Feedback("light", "TIDAK MIRIP", 0.1, 0.5, is_right=True, title="Judul Asing", match=B)
+    )
     log.close()
     engine = open_database(database_url(tmp_path))
     with engine.connect() as connection:
         rows = [dict(found) for found in connection.execute(feedback.select()).mappings()]
     engine.dispose()
     rows.sort(key=lambda found: found["time"])
-    answers = feedback_answers(rows, [A, B], log_key(tmp_path))
+    answers = feedback_votes(rows, [A, B], log_key(tmp_path))
     if log_text:
         assert answers.rows == [(A.upper(), B, 0), ("Judul Asing", B, 0)]
     else:
@@ -104,17 +106,17 @@ def test_titles_come_from_the_log_as_text_or_by_their_hash(tmp_path, log_text):
 
 def test_of_one_user_the_last_answer_counts():
     rows = [row(user="u"), row(user="u"), row(("MIRIP", False), B, A, user="u"), row(user="v")]
-    assert [label for *_, label in feedback_answers(rows, [], b"k").rows] == [0, 1]
-    assert len(feedback_answers([row(), row()], [], b"k").rows) == 2
+    assert [label for *_, label in feedback_votes(rows, [], b"k").rows] == [0, 1]
+    assert len(feedback_votes([row(), row()], [], b"k").rows) == 2
 
 
 def test_the_majority_counts_and_ties_are_left_out():
     mostly, hardly, tied = [(A, B, 1), (B, A.upper(), 1), (A, B, 0)], [(B, C, 0), (C, B, 1)], [(A, C, 1)]
-    answers = Answers([*mostly, *hardly, (C, B, 0), *tied, (C, A, 0)])
-    labels = settle(answers)
+    answers = PairVotes([*mostly, *hardly, (C, B, 0), *tied, (C, A, 0)])
+    labels = majority_vote(answers)
     assert labelled(answers) == [(A, B, 1), (B, C, 0)]
     assert (labels.n_answers, labels.n_ties) == (8, 1)
-    assert settle(Answers()).pairs.empty
+    assert majority_vote(PairVotes()).pairs.empty
 
 
 def write(path, rows, header="judul_a,judul_b,label"):
@@ -152,11 +154,11 @@ def test_a_missing_column_is_named(tmp_path):
 def gold_labels(gold, *, wrong=False, n=150):
     some = gold[(gold["split"] == "dev") & gold["label"].notna()].sample(n, random_state=0)
     rows = zip(some["judul_a"], some["judul_b"], some["label"].astype(int) ^ int(wrong), strict=True)
-    return Answers(list(rows))
+    return PairVotes(list(rows))
 
 
 def test_gold_pairs_of_a_labelled_study_are_not_asked(gold):
-    pairs = settle(gold_labels(gold)).pairs
+    pairs = majority_vote(gold_labels(gold)).pairs
     asked, n_left_out = unseen_gold(gold, pairs)
     assert len(asked) + n_left_out == gold["label"].notna().sum()
     titles = {*pairs["judul_a"], *pairs["judul_b"]}
@@ -169,9 +171,9 @@ def test_gold_pairs_of_a_labelled_study_are_not_asked(gold):
 
 def test_a_retrained_model_stands_beside_the_old_one(trained, outputs, gold):
     corpus_pair = (*trained.titles[:2], 1)
-    answers = gold_labels(gold) + Answers([corpus_pair])
-    made = retrain(outputs, "light", settle(answers), GOLD)
-    assert made.not_worse
+    answers = gold_labels(gold) + PairVotes([corpus_pair])
+    made = retrain(outputs, "light", majority_vote(answers), GOLD)
+    assert made.is_not_worse
     assert made.comparison.loc["roc_auc", "low"] > 0
     assert set(list_versions(outputs, "light")) == {made.version, made.previous}
     assert current_version(outputs, "light") is None  # Nothing is promoted by itself.
@@ -186,19 +188,19 @@ def test_a_retrained_model_stands_beside_the_old_one(trained, outputs, gold):
     assert metadata["comparison"]["roc_auc"]["low"] == pytest.approx(
         made.comparison.loc["roc_auc", "low"], abs=1e-6
     )
-    assert made.n_strange > 0
-    again = retrain(outputs, "light", settle(answers), GOLD)
+    assert made.n_unknown_titles > 0
+    again = retrain(outputs, "light", majority_vote(answers), GOLD)
     assert again.version == made.version
     pd.testing.assert_frame_equal(again.comparison, made.comparison)
 
 
 def test_a_version_that_cannot_be_noted_is_not_added(outputs, gold, tmp_path):
     (tmp_path / "logs").write_text("no folder")
-    trail = Trail(database_url(tmp_path / "logs"), tmp_path / "logs", "petugas")
+    trail = AuditWriter(database_url(tmp_path / "logs"), tmp_path / "logs", "petugas")
     with pytest.raises(LogError, match="Folder log"):
         retrain(
-            outputs, "light", settle(gold_labels(gold)), GOLD,
-            noting=lambda made: trail.noting("train", reason="label", details={"v": made.version}),
+            outputs, "light", majority_vote(gold_labels(gold)), GOLD,
+            recording=lambda made: trail.recording("train", reason="label", details={"v": made.version}),
         )  # fmt: skip
     assert len(list_versions(outputs, "light")) == 1  # The one it was compared with.
 
@@ -207,7 +209,9 @@ def test_a_persons_label_counts_more_than_the_studys(trained, outputs):
     similar = trained.labeled.pairs.query("label == 1").iloc[0]
     titles = [trained.titles[int(similar[side])] for side in ("right", "left")]
     model = load_model(outputs / "light")
-    pairs = retraining._training_pairs(model, trained.titles, settle(Answers([(*titles, 0)])).pairs, 42)
+    pairs = retraining._training_pairs(
+        model, trained.titles, majority_vote(PairVotes([(*titles, 0)])).pairs, 42
+    )
     found = pairs[(pairs["left"] == similar["left"]) & (pairs["right"] == similar["right"])]
     assert found["label"].tolist() == [0]
     assert len(pairs) == len(trained.labeled.pairs)
@@ -215,11 +219,11 @@ def test_a_persons_label_counts_more_than_the_studys(trained, outputs):
 
 def test_what_cannot_be_retrained_is_said(outputs):
     with pytest.raises(LabelError, match="--labels"):
-        retrain(outputs, "light", settle(Answers()), GOLD)
+        retrain(outputs, "light", majority_vote(PairVotes()), GOLD)
     with pytest.raises(ModelError, match="Pilih: full, light, structured"):
-        retrain(outputs, "ringan", settle(Answers([(A, B, 1)])), GOLD)
+        retrain(outputs, "ringan", majority_vote(PairVotes([(A, B, 1)])), GOLD)
     with pytest.raises(ModelError, match="make run"):
-        retrain(outputs, "full", settle(Answers([(A, B, 1)])), GOLD)
+        retrain(outputs, "full", majority_vote(PairVotes([(A, B, 1)])), GOLD)
 
 
 @pytest.mark.parametrize(
@@ -229,9 +233,9 @@ def test_what_cannot_be_retrained_is_said(outputs):
 def test_not_worse_is_the_lower_end_of_both_intervals(metric, low, accepted):
     table = pd.DataFrame({"low": {"roc_auc": 0.1, "accuracy": 0.1, "f1_weighted": -1}})
     table.loc[metric, "low"] = low
-    made = Retrained("light", "b", "a", table, 1, 0, 1, 0, [])
-    assert made.not_worse is accepted
-    assert made.doubtful == ([] if accepted else [metric])
+    made = RetrainingResult("light", "b", "a", table, 1, 0, 1, 0, [])
+    assert made.is_not_worse is accepted
+    assert made.possibly_worse_metrics == ([] if accepted else [metric])
 
 
 WHO = ("--reason", "label semester ini", "--approver", "Koordinator TA")
@@ -264,7 +268,9 @@ def test_the_command_promotes_what_is_not_worse(command, outputs, gold, tmp_path
     metadata = read_metadata(outputs / "models" / "light" / version)
     assert metadata["governance"]["approver"] == "Koordinator TA"
     assert metadata["seed"] == SEED
-    assert stored_baseline(metadata) == baseline_of(load_checker(outputs / "models" / "light" / version))
+    assert stored_baseline(metadata) == measure_baseline(
+        load_checker(outputs / "models" / "light" / version)
+    )
     engine = open_database(database_url(outputs / "logs"))
     recorded = read_table(engine, audit.audit)
     assert audit.verify(engine, outputs / "logs") == []
@@ -296,7 +302,7 @@ def test_the_command_takes_feedback_and_refuses_what_it_cannot_use(command, outp
     log = UsageLog(outputs / "logs", user="u")
     for match in trained.titles[1:4]:
         title = trained.titles[0]
-        log.feedback(Feedback("light", "MIRIP", 0.9, 0.5, is_right=False, title=title, match=match))
+        log.log_feedback(Feedback("light", "MIRIP", 0.9, 0.5, is_right=False, title=title, match=match))
     log.close()
     result = command()
     assert result.return_value == 0, result.exception
@@ -318,7 +324,7 @@ def few(gold, tmp_path_factory):
 
 def answers_on(pairs, *, wrong=False):
     labels = pairs["label"].astype(int) ^ int(wrong)
-    return Answers(list(zip(pairs["judul_a"], pairs["judul_b"], labels, strict=True)))
+    return PairVotes(list(zip(pairs["judul_a"], pairs["judul_b"], labels, strict=True)))
 
 
 @pytest.fixture
@@ -337,11 +343,13 @@ def test_the_command_teaches_the_structured_model(command, structured_outputs, g
     labelled = gold[gold["split"].eq("dev") & gold["label"].notna()]
     pairs = labelled.sample(100, random_state=0)
     seen = gold[(gold["split"] == "test") & (gold["label"] == 1)].iloc[0]
-    answers = answers_on(pairs) + Answers([(seen["judul_a"], seen["judul_b"], 1)])
+    answers = answers_on(pairs) + PairVotes([(seen["judul_a"], seen["judul_b"], 1)])
     before = PROJECT / "outputs" / "structured"
     titles = load_titles(before)
     log = UsageLog(structured_outputs / "logs", user="u")  # Which keeps hashes, of titles in the corpus.
-    log.feedback(Feedback("full", "MIRIP", 0.9, 0.5, is_right=False, title=titles[0], match=titles[1]))
+    log.log_feedback(
+        Feedback("full", "MIRIP", 0.9, 0.5, is_right=False, title=titles[0], match=titles[1])
+    )
     log.close()
     # Without a name, the model that is recommended.
     result = command("--labels", label_file(tmp_path, answers), "--gold", path, "--promote", *WHO)
@@ -354,7 +362,7 @@ def test_the_command_teaches_the_structured_model(command, structured_outputs, g
     assert (new["recommended"], new["seed"], new["corpus"]) == (True, SEED, old["corpus"])
     assert new["files"]["titles_preprocessed.csv"] == old["files"]["titles_preprocessed.csv"]
     assert new["dataset"]["sha256"] == sha256_of(path.read_bytes())
-    assert stored_baseline(new) == baseline_of(load_checker(folder))
+    assert stored_baseline(new) == measure_baseline(load_checker(folder))
     assert (new["labels"]["n_pairs"], new["previous"]) == (102, version_of(old))
     some = read_gold(path)
     asked = some[
@@ -372,8 +380,8 @@ def test_the_command_teaches_the_structured_model(command, structured_outputs, g
 
 def test_the_structured_model_does_not_learn_what_is_wrong(structured_outputs, few):
     path, pairs = few
-    made = retrain(structured_outputs, "structured", settle(answers_on(pairs, wrong=True)), path)
-    assert made.doubtful == ["roc_auc", "accuracy"]
+    made = retrain(structured_outputs, "structured", majority_vote(answers_on(pairs, wrong=True)), path)
+    assert made.possibly_worse_metrics == ["roc_auc", "accuracy"]
     # With right labels the few studies alone cost at most 0.02.
     assert made.comparison.loc["roc_auc", "high"] < -0.03
     assert current_version(structured_outputs, "structured") is None
@@ -383,7 +391,7 @@ def test_a_development_part_that_teaches_nothing_is_refused(structured_outputs, 
     path = tmp_path / "gold.csv"
     gold[gold["split"] == "test"].drop(columns="label").to_csv(path, index=False)
     with pytest.raises(TrainingError, match=r"dev dari gold\.csv terlalu kecil"):
-        retrain(structured_outputs, "structured", settle(Answers([(A, B, 1)])), path)
+        retrain(structured_outputs, "structured", majority_vote(PairVotes([(A, B, 1)])), path)
 
 
 @pytest.fixture(scope="module")

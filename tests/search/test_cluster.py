@@ -26,7 +26,7 @@ from judul_lib.core.parallel import SCHEDULER_VARIABLE, run_tasks
 from judul_lib.core.settings import LIGHT as LIGHT_PROFILE
 from judul_lib.search import dedup
 from judul_lib.search.dedup import find_duplicates
-from judul_lib.search.pair_blocks import IndexPairs, Pairs, RecordPairs, StudyPairs
+from judul_lib.search.pair_blocks import IndexPairFinder, Pairs, StructuredPairFinder, StudyPairFinder
 from judul_lib.study import arrays
 from judul_lib.study.corpus import read_corpus
 from judul_lib.study.estimators import fit_vectorizer
@@ -49,7 +49,7 @@ pytestmark = pytest.mark.slow
 def small_blocks(monkeypatch):
     """Many blocks of few titles, so that there is a middle at which something can die."""
     monkeypatch.delenv(SCHEDULER_VARIABLE, raising=False)
-    for kind, rows in ((StudyPairs, 110), (RecordPairs, 110), (IndexPairs, 25)):
+    for kind, rows in ((StudyPairFinder, 110), (StructuredPairFinder, 110), (IndexPairFinder, 25)):
         monkeypatch.setattr(kind, "block_rows", rows)
 
 
@@ -339,9 +339,9 @@ def test_killing_the_scheduler_keeps_what_is_done(
     kept = len(list(tmp_path.glob("*.npz")))
     assert 3 <= kept < 20
 
-    computed, compute = [], IndexPairs.pairs
+    computed, compute = [], IndexPairFinder.pairs
     monkeypatch.setattr(
-        IndexPairs, "pairs", lambda self, *block: computed.append(block) or compute(self, *block)
+        IndexPairFinder, "pairs", lambda self, *block: computed.append(block) or compute(self, *block)
     )
     found = find_duplicates(SOME, LIGHT, **options)
     assert len(computed) == 20 - kept

@@ -18,7 +18,7 @@ from judul_lib import TitleIndex, load_checker
 from judul_lib.cli.main import cli
 from judul_lib.core.errors import CorpusError, ModelError
 from judul_lib.search.dedup import find_duplicates, recall
-from judul_lib.search.pair_blocks import RecordPairs, StudyPairs
+from judul_lib.search.pair_blocks import StructuredPairFinder, StudyPairFinder
 from judul_lib.study.corpus import read_corpus
 from tests.conftest import PROJECT, assert_refused, gold_titles, judul
 
@@ -45,7 +45,7 @@ def as_dict(found):
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(titles=TITLES, block_rows=st.integers(1, 9), threshold=st.sampled_from([0.3, 0.6, 0.9]))
 def test_all_pairs_that_comparing_all_with_all_finds(monkeypatch, titles, block_rows, threshold):
-    monkeypatch.setattr(StudyPairs, "block_rows", block_rows)
+    monkeypatch.setattr(StudyPairFinder, "block_rows", block_rows)
     monkeypatch.setattr("judul_lib.search.pair_blocks._TOP_N", 2)
     assert as_dict(find_duplicates(titles, LIGHT, threshold=threshold)) == brute(
         titles, LIGHT, threshold
@@ -70,7 +70,7 @@ def test_the_projects_own_titles_by_either_way(model):
 def test_structured_blocking_keeps_what_it_finds_in_order(monkeypatch):
     titles = gold_titles()[:120]
     whole = find_duplicates(titles, STRUCTURED)
-    monkeypatch.setattr(RecordPairs, "block_rows", 17)
+    monkeypatch.setattr(StructuredPairFinder, "block_rows", 17)
     assert find_duplicates(titles, STRUCTURED).pairs.equals(whole.pairs)
     p = whole.pairs["rf_probability"]
     assert p.is_monotonic_decreasing
@@ -117,10 +117,10 @@ def test_a_threshold_that_unrelated_titles_reach_needs_the_exact_way():
 
 def test_finished_blocks_are_not_computed_again(monkeypatch, tmp_path):
     titles = gold_titles()[:300]
-    monkeypatch.setattr(StudyPairs, "block_rows", 50)
+    monkeypatch.setattr(StudyPairFinder, "block_rows", 50)
     expected = find_duplicates(titles, LIGHT).pairs
     computed = []
-    compute = StudyPairs.pairs
+    compute = StudyPairFinder.pairs
 
     def failing(self, start, stop):
         computed.append(start)
@@ -128,7 +128,7 @@ def test_finished_blocks_are_not_computed_again(monkeypatch, tmp_path):
             raise KeyboardInterrupt
         return compute(self, start, stop)
 
-    monkeypatch.setattr(StudyPairs, "pairs", failing)
+    monkeypatch.setattr(StudyPairFinder, "pairs", failing)
     with pytest.raises(KeyboardInterrupt):
         find_duplicates(titles, LIGHT, folder=tmp_path)
     assert find_duplicates(titles, LIGHT, folder=tmp_path).pairs.equals(expected)
@@ -142,7 +142,7 @@ def test_finished_blocks_are_not_computed_again(monkeypatch, tmp_path):
 @pytest.mark.parametrize("damage", [lambda content: content[:-50], lambda _: b"", lambda _: b"PK"])
 def test_a_block_that_is_not_as_it_was_written_is_computed_anew(monkeypatch, tmp_path, damage):
     titles = gold_titles()[:60]
-    monkeypatch.setattr(StudyPairs, "block_rows", 20)
+    monkeypatch.setattr(StudyPairFinder, "block_rows", 20)
     expected = find_duplicates(titles, LIGHT, folder=tmp_path).pairs
     first, second = sorted(tmp_path.glob("*.npz"))[:2]
     first.write_bytes(damage(first.read_bytes()))
@@ -191,7 +191,7 @@ def test_the_command_says_what_is_wrong(tmp_path):
 
 
 def test_a_command_that_is_refused_before_its_first_block_leaves_nothing(monkeypatch, tmp_path):
-    monkeypatch.setattr("judul_lib.search.dedup.MOST_COPIES", 1)
+    monkeypatch.setattr("judul_lib.search.dedup.MAX_COPIES", 1)
     monkeypatch.setattr(
         "judul_lib.cli.parts.read_catalogue", lambda path: read_corpus(path, drop_duplicates=False)
     )
@@ -207,12 +207,12 @@ def test_more_pairs_than_memory_is_planned_for_are_refused_also_when_going_on(mo
     titles = [f"Klasifikasi Penyakit Daun Padi {kota}" for kota in ("Medan", "Bogor", "Solo", "Kediri")]
     n_pairs = len(find_duplicates(titles, LIGHT, folder=tmp_path))
     assert n_pairs == 6
-    monkeypatch.setattr("judul_lib.search.dedup.MOST_PAIRS", n_pairs)
-    monkeypatch.setattr(StudyPairs, "block_rows", 2)
+    monkeypatch.setattr("judul_lib.search.dedup.MAX_PAIRS", n_pairs)
+    monkeypatch.setattr(StudyPairFinder, "block_rows", 2)
     assert len(find_duplicates(titles, LIGHT, folder=tmp_path)) == n_pairs
     next(tmp_path.glob("000000002-*.npz")).unlink()
     assert len(find_duplicates(titles, LIGHT, folder=tmp_path)) == n_pairs
     next(tmp_path.glob("000000002-*.npz")).unlink()
-    monkeypatch.setattr("judul_lib.search.dedup.MOST_PAIRS", n_pairs - 1)
+    monkeypatch.setattr("judul_lib.search.dedup.MAX_PAIRS", n_pairs - 1)
     with pytest.raises(CorpusError, match=r"ambang 0,600. Naikkan --threshold"):
         find_duplicates(titles, LIGHT, folder=tmp_path)

@@ -21,7 +21,7 @@ from judul_lib.core.settings import ELSEWHERE_LABELS
 from judul_lib.search.index_files import INDEX_FILE, PARTS_FOLDER
 from judul_lib.search.study_search import count_letters, letters_bound
 from judul_lib.study.arrays import ForestTable
-from judul_lib.study.features import FEATURES, FURTHER
+from judul_lib.study.features import EXTRA_FEATURES, FEATURES
 from tests.conftest import PROJECT, gold_titles
 
 LIGHT, STRUCTURED = PROJECT / "outputs" / "light", PROJECT / "outputs" / "structured"
@@ -128,7 +128,12 @@ def test_the_decision_is_that_of_the_whole_corpus_however_much_is_shown(
         expected = decision_of_all(checkers[0], query)
         shown = checker.check(query, top_k=top_k)
         assert len(shown) == min(top_k or len(titles), len(titles))
-        for matches in (shown, shown.first(1), before.at(threshold), before.first(1).at(threshold)):
+        for matches in (
+            shown,
+            shown.first(1),
+            before.with_threshold(threshold),
+            before.first(1).with_threshold(threshold),
+        ):
             found = matches.decision
             assert (found.titles[0], found.probability[0], found.labels[0]) == expected
 
@@ -144,7 +149,7 @@ def test_the_projects_own_titles(model, top_k):
     if model[0] == STRUCTURED:
         assert index.n_scored == len(titles)
     else:
-        assert FURTHER or index.n_scored < len(titles)
+        assert EXTRA_FEATURES or index.n_scored < len(titles)
 
 
 def test_many_copies_of_one_title(model):
@@ -204,7 +209,7 @@ def test_letters_beyond_what_is_counted_bound_nothing_wrongly():
 @given(st.lists(st.tuples(*[st.floats(0, 1)] * len(FEATURES)), min_size=1, max_size=20), st.data())
 def test_a_tabulated_forest_is_the_forest(features, data):
     model = load_model(LIGHT)
-    table = ForestTable.of(model.scaler, model.forest)
+    table = ForestTable.from_forest(model.scaler, model.forest)
     rows = np.array(features)
     # At the thresholds themselves, and one step below.
     for k in range(len(FEATURES)):
@@ -219,7 +224,7 @@ def test_a_tabulated_forest_is_the_forest(features, data):
 
 
 def test_a_forest_with_too_many_cells_is_not_indexed(monkeypatch):
-    monkeypatch.setattr("judul_lib.study.arrays.MOST_CELLS", 10)
+    monkeypatch.setattr("judul_lib.study.arrays.MAX_TABLE_CELLS", 10)
     with pytest.raises(ModelError, match="terlalu besar untuk indeks"):
         TitleIndex.build(["Prediksi"], LIGHT)
 

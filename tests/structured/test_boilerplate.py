@@ -7,7 +7,7 @@ from judul_lib.checking.registry import load_structured
 from judul_lib.checking.structured_checker import StructuredChecker
 from judul_lib.structured.boilerplate import find_boilerplate, without_boilerplate
 from judul_lib.structured.parser import TitleParser
-from judul_lib.structured.records import Reading
+from judul_lib.structured.records import ParsedTitles
 
 PARSER = TitleParser()
 STUDIES = [
@@ -26,7 +26,7 @@ HEAD = "Laporan Tugas Akhir Diploma III Teknik Elektro Politeknik Sagara: "
 
 
 def read(titles):
-    return Reading.of(titles, PARSER)
+    return ParsedTitles.from_titles(titles, PARSER)
 
 
 def names(reading):

@@ -8,8 +8,8 @@ from scipy.stats import chi2_contingency
 
 from judul_lib.core.errors import GoldError
 from judul_lib.structured.gold import (
-    GRADES,
-    SINGLE_GRADES,
+    GRADE_BY_KIND,
+    SINGLE_CHANGE_GRADE_BY_KIND,
     SPLITS,
     grade_agreement,
     read_gold,
@@ -27,7 +27,7 @@ def gold():
 
 def test_every_base_has_each_kind_once(gold):
     kinds = gold.groupby("base_id")["kind"].agg(sorted)
-    assert (kinds.map(tuple) == tuple(sorted(GRADES))).all()
+    assert (kinds.map(tuple) == tuple(sorted(GRADE_BY_KIND))).all()
     assert gold.groupby("base_id")["judul_a"].nunique().eq(1).all()
 
 
@@ -100,7 +100,7 @@ def test_the_case_of_the_pairs_is_what_its_script_makes_of_it():
 def test_the_second_grades_are_those_of_a_sample(gold):
     second = read_second_grades(PROJECT / "data" / "gold_second.csv", gold)
     assert len(second) == 150
-    assert set(second["kind"]) == set(GRADES)
+    assert set(second["kind"]) == set(GRADE_BY_KIND)
     kappa = grade_agreement(second)["kappa"]
     assert kappa.between(-1, 1).all()
     same = grade_agreement(second.assign(second_grade=second["grade"]))
@@ -171,7 +171,7 @@ def test_a_file_that_contradicts_itself_is_refused_with_its_line(tmp_path, chang
 def test_pairs_that_differ_in_one_thing_are_enough_of_each_kind_and_mix_case_alike():
     kinds = read_gold(PROJECT / "data" / "gold_kinds.csv")
     counts = pd.crosstab(kinds["kind"], kinds["split"])
-    assert set(counts.index) == set(SINGLE_GRADES)
+    assert set(counts.index) == set(SINGLE_CHANGE_GRADE_BY_KIND)
     assert counts.sum(axis=1).min() >= 60
     assert counts["test"].min() >= 24
     upper = kinds[["judul_a", "judul_b"]].map(str.isupper)

@@ -8,8 +8,13 @@ from hypothesis import strategies as st
 from judul_lib.structured.comparison import RECORD_FEATURES, align, record_features
 from judul_lib.structured.lexicon import RELATIONS, RELATIONS_FILE, Lexicon, Term
 from judul_lib.structured.parser import TitleParser
-from judul_lib.structured.records import Reading, RecordTable, UnitCounts
-from judul_lib.structured.relations import TOLD_NEAR, Relations, abbreviations, mark_abbreviations
+from judul_lib.structured.records import ParsedTitles, RecordTable, UnitCounts
+from judul_lib.structured.relations import (
+    LEXICON_NEARNESS,
+    Relations,
+    find_abbreviations,
+    mark_abbreviations,
+)
 from judul_lib.structured.vectors import WordVectors
 
 PARSER, VECTORS = TitleParser(), WordVectors.read()
@@ -21,7 +26,9 @@ TITLES = st.lists(st.sampled_from(WORDS), max_size=9).map(" ".join)
 
 
 def read(*titles, parser=PARSER, counts=None):
-    return RecordTable.of(Reading.of(titles, parser), parser.lexicon, VECTORS, counts)
+    return RecordTable.from_parsed(
+        ParsedTitles.from_titles(titles, parser), parser.lexicon, VECTORS, counts
+    )
 
 
 def matched(left, right):
@@ -83,7 +90,7 @@ def test_two_letters_that_the_lexicon_knows_abbreviate_nothing_else():
 @given(TITLES, st.lists(TITLES, min_size=1, max_size=8))
 def test_abbreviations_of_many_titles_at_once_are_those_of_each_pair(title, others):
     one, table = read(title), read(*others)
-    found = abbreviations(one, 0, table).tolist()
+    found = find_abbreviations(one, 0, table).tolist()
     for row in range(len(table)):
         left, right = one.parse(0), table.parse(row)
         same, at_once = np.zeros((2, len(left), len(right)), dtype=bool)
@@ -180,7 +187,7 @@ def test_what_the_lexicon_says_of_two_terms_holds_both_ways():
     for one, other in (("Motivasi", "Motivasi Kerja"), ("Motivasi Kerja", "Motivasi")):
         same, siblings, near = relation(one, other)
         assert (same, siblings) == (False, False)
-        assert near == np.float32(TOLD_NEAR)
+        assert near == np.float32(LEXICON_NEARNESS)
     assert relation("Diversitas", "Keanekaragaman")[0]
     told = Lexicon.read().relations
     one, other = next((a, b) for a, row in told.items() for b, what in row.items() if what == "sibling")

@@ -13,17 +13,17 @@ from judul_lib.checking.registry import load_structured, read_metadata
 from judul_lib.checking.structured_checker import StructuredChecker
 from judul_lib.core.errors import ModelError
 from judul_lib.structured.gold import read_gold
-from judul_lib.structured.model import MONOTONE, PARTS, STRUCTURED_FEATURES, chance_to_ask
+from judul_lib.structured.model import MONOTONE_DIRECTIONS, PART_COLUMNS, STRUCTURED_FEATURES, ask_score
 from judul_lib.structured.real_pairs import RealPairs
 from judul_lib.training.pairs import real_set, training_set
 from judul_lib.training.structured import (
-    LEAST_ODDS,
-    REAL_PAIRS,
+    MIN_ODDS,
+    REAL_PAIRS_PATH,
     fit_structured,
-    learnt_from,
+    mask_unused_features,
+    out_of_fold_gold_scores,
     train_structured,
     unfitted_model,
-    unseen_gold_scores,
 )
 from tests.conftest import PROJECT, judul
 
@@ -127,14 +127,16 @@ def test_scores_are_bounded_symmetric_and_do_not_depend_on_the_batch(model, pair
 
 
 @settings(max_examples=60)
-@given(words, words, st.sampled_from([k for k, d in enumerate(MONOTONE) if d]), st.floats(0, 3))
+@given(
+    words, words, st.sampled_from([k for k, d in enumerate(MONOTONE_DIRECTIONS) if d]), st.floats(0, 3)
+)
 def test_the_answer_rises_and_falls_only_where_its_meaning_lets_it(model, left, right, column, more):
     features = model.pair_features([left], [right])
     raised = features.copy()
     raised[:, column] += more
     for trees in (model.same, model.asked):
         change = float((trees.log_odds(raised) - trees.log_odds(features))[0])
-        assert MONOTONE[column] * change >= -1e-5, STRUCTURED_FEATURES[column]
+        assert MONOTONE_DIRECTIONS[column] * change >= -1e-5, STRUCTURED_FEATURES[column]
 
 
 @settings(max_examples=40)
@@ -148,7 +150,7 @@ def test_the_parts_of_an_answer_add_up(model, left, right):
 
 
 def test_each_feature_belongs_to_one_part():
-    assert sorted(k for columns in PARTS.values() for k in columns) == list(
+    assert sorted(k for columns in PART_COLUMNS.values() for k in columns) == list(
         range(len(STRUCTURED_FEATURES))
     )
 
@@ -166,7 +168,7 @@ def test_the_studys_cosine_is_shown_but_not_learnt_from(model):
     changed = features.copy()
     changed[:, STRUCTURED_FEATURES.index("cosine")] = 0.123
     assert model.log_odds(features).tolist() == model.log_odds(changed).tolist()
-    assert not learnt_from(features)[:, 0].any()
+    assert not mask_unused_features(features)[:, 0].any()
 
 
 def small(gold_path=PROJECT / "data" / "gold_pairs.csv", bases=24):
@@ -178,7 +180,7 @@ def small(gold_path=PROJECT / "data" / "gold_pairs.csv", bases=24):
 @pytest.fixture(scope="module")
 def some_real():
     """Every tenth real pair: what is learnt from few pairs is learnt quickly."""
-    real, rows = RealPairs.read(REAL_PAIRS), slice(None, None, 10)
+    real, rows = RealPairs.read(REAL_PAIRS_PATH), slice(None, None, 10)
     parts = {name: getattr(real, name)[rows] for name in RealPairs.__annotations__ if name != "counts"}
     return RealPairs(**parts, counts=real.counts)
 
@@ -199,17 +201,17 @@ def test_training_is_deterministic_and_calibration_keeps_the_order(some_real):
 
 def test_calibrated_answers_are_as_often_right_as_they_say(model):
     """On the pairs as an archive meets them; seen ones, so the model may be a little surer."""
-    real = RealPairs.read(REAL_PAIRS)
+    real = RealPairs.read(REAL_PAIRS_PATH)
     drawn = real.features[real.is_drawn]
     questions = (model.same, 3), (model.asked, 2), (model.related, 1)
-    for (trees, least), odds in zip(questions, LEAST_ODDS, strict=True):
+    for (trees, least), odds in zip(questions, MIN_ODDS, strict=True):
         found = 1 / (1 + np.exp(-trees.log_odds(drawn)) / odds)
         assert found.mean() == pytest.approx((real.grade[real.is_drawn] >= least).mean(), abs=0.02)
 
 
 def test_gold_pairs_are_judged_by_models_that_saw_no_pair_of_their_base(some_real):
     gold = small()
-    scores = unseen_gold_scores(gold, some_real)
+    scores = out_of_fold_gold_scores(gold, some_real)
     assert scores.index.equals(gold.index)
     label = gold["label"].fillna(0).astype(int)
     seen = train_structured(gold, some_real, calibrate=False)
@@ -243,7 +245,7 @@ def test_a_persons_label_is_learnt(some_real):
 
 
 def test_the_packaged_model_knows_real_counts_and_only_these(model):
-    assert model.counts == RealPairs.read(REAL_PAIRS).counts
+    assert model.counts == RealPairs.read(REAL_PAIRS_PATH).counts
 
 
 def test_an_archive_says_how_rare_a_term_is(model):
@@ -266,10 +268,10 @@ def test_a_saved_model_answers_the_same(model):
 
 def test_one_asks_about_the_same_elsewhere_and_about_what_may_be_the_same():
     same, elsewhere = np.array([0.0, 0.15, 0.14, 0.6]), np.array([0.9, 0.0, 0.4, 0.0])
-    asked = chance_to_ask(same, elsewhere)
+    asked = ask_score(same, elsewhere)
     assert (asked >= 0.5 - 1e-9).tolist() == [True, True, False, True]
     assert (asked >= elsewhere).all()
-    rising = chance_to_ask(np.linspace(0, 1, 50), np.zeros(50))
+    rising = ask_score(np.linspace(0, 1, 50), np.zeros(50))
     assert (np.diff(rising) > 0).all()
 
 
@@ -337,10 +339,10 @@ def test_what_is_plainly_below_a_threshold_is_not_to_be_asked_about(model):
     p, asked = float(matches.probability[0]), float(matches.asked[0])
     assert p < 0.5 < asked < 1
     assert matches.labels == ["TANYAKAN"]
-    assert matches.at((1 + asked) / 2).labels == ["TANYAKAN"]  # Who counts less still asks.
+    assert matches.with_threshold((1 + asked) / 2).labels == ["TANYAKAN"]  # Who counts less still asks.
     other = checker.check("Peramalan Curah Hujan dengan ARIMA")
-    assert [other.at(level).labels for level in (0.5, 0.9)] == [["TIDAK MIRIP"]] * 2
-    assert matches.at(p / 2).labels == ["MIRIP"]
+    assert [other.with_threshold(level).labels for level in (0.5, 0.9)] == [["TIDAK MIRIP"]] * 2
+    assert matches.with_threshold(p / 2).labels == ["MIRIP"]
 
 
 def test_another_study_or_the_same_place_is_not_elsewhere():

@@ -14,7 +14,7 @@ from judul_lib.structured.words import (
     split_title,
     standard_words,
     stem_exceptions,
-    words_of,
+    tokenize,
 )
 from judul_lib.study.preprocessing import stem_word
 
@@ -37,12 +37,12 @@ def standard(title, places=frozenset()):
     ],
 )
 def test_what_is_a_word(title, words):
-    assert words_of(title) == words
+    assert tokenize(title) == words
 
 
 @given(st.text())
 def test_words_are_lower_case_letters_or_numbers(title):
-    assert all(word.isascii() and word.isalnum() and word == word.lower() for word in words_of(title))
+    assert all(word.isascii() and word.isalnum() and word == word.lower() for word in tokenize(title))
     assert all(standard(title))
 
 
@@ -85,7 +85,7 @@ def test_a_word_of_a_dictionary_is_no_typing_error(word):
 
 
 def test_letters_joined_by_an_ampersand_are_a_name():
-    assert words_of("Ulasan J&T, R&D; A & B") == ["ulasan", "jnt", "rnd", "a", "b"]
+    assert tokenize("Ulasan J&T, R&D; A & B") == ["ulasan", "jnt", "rnd", "a", "b"]
 
 
 def test_a_phrase_of_the_lexicon_is_read_as_a_title_would_be():
@@ -93,4 +93,4 @@ def test_a_phrase_of_the_lexicon_is_read_as_a_title_would_be():
     with LEXICON_FILE.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
     written = [v for row in rows for v in (row["canonical"], *filter(None, row["variants"].split("|")))]
-    assert {" ".join(words_of(variant)) for variant in written} == set(Lexicon.read().variants)
+    assert {" ".join(tokenize(variant)) for variant in written} == set(Lexicon.read().variants)

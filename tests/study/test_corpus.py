@@ -225,7 +225,7 @@ def test_more_rows_than_allowed_are_refused():
 def test_a_workbook_that_would_fill_the_memory_is_refused(monkeypatch):
     from judul_lib.study.corpus import parse_corpus
 
-    monkeypatch.setattr("judul_lib.core.tables._MOST_UNPACKED", 1_000)
+    monkeypatch.setattr("judul_lib.core.tables._MAX_UNPACKED_BYTES", 1_000)
     with pytest.raises(CorpusError, match="terlalu besar"):
         parse_corpus(workbook([["Judul"], ["Deteksi Hoaks"]]), "x.xlsx")
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from judul_lib.usage.ab_testing import LEAST_USERS, compare_on_users, recommendation, user_means
+from judul_lib.usage.ab_testing import MIN_USERS, compare_on_users, recommendation, user_means
 
 
 def opinions(share_one, share_other, n_users=60, seed=0, each=6):
@@ -37,7 +37,7 @@ def test_chance_is_not_recommended():
 
 
 def test_few_users_are_never_enough():
-    found = compare_on_users(opinions(1, 0, n_users=LEAST_USERS - 1), "full", "light", "is_right")
+    found = compare_on_users(opinions(1, 0, n_users=MIN_USERS - 1), "full", "light", "is_right")
     assert found.p_value < 0.01
     assert found.better is None
     nobody = compare_on_users(opinions(1, 0, n_users=1), "full", "light", "is_right")

@@ -14,22 +14,22 @@ from scipy import stats
 
 from judul_lib import load_checker
 from judul_lib.checking.registry import read_metadata, version_of
-from judul_lib.core.clock import now
+from judul_lib.core.clock import utc_now
 from judul_lib.core.errors import LogError, PipelineError
-from judul_lib.core.formatting import number
+from judul_lib.core.formatting import format_number
 from judul_lib.reports.runner import run_notebook
 from judul_lib.study.preprocessing import preprocess_titles
 from judul_lib.training import drift
 from judul_lib.training.drift import (
-    LEAST_VALUES,
-    MEAN_SHIFT,
+    MEAN_SHIFT_BOUND,
+    MIN_VALUES,
     N_BINS,
-    PSI,
-    Baseline,
+    PSI_BOUND,
+    DistributionSummary,
     ModelBaseline,
-    baseline_of,
     compare,
     kolmogorov_smirnov,
+    measure_baseline,
     stability_index,
     stored_baseline,
     top_probabilities,
@@ -37,7 +37,7 @@ from judul_lib.training.drift import (
     with_baseline,
 )
 from judul_lib.usage import monitoring
-from judul_lib.usage.alerts import ALERT_COLUMNS, INCIDENT_LEVELS, find_alerts, held_since
+from judul_lib.usage.alerts import ALERT_COLUMNS, INCIDENT_LEVELS, find_alerts, find_condition_start
 from judul_lib.usage.database import (
     DATABASE_FILE,
     USAGE_TABLES,
@@ -49,13 +49,13 @@ from judul_lib.usage.database import (
 from judul_lib.usage.frames import Usage, local_day, read_usage
 from judul_lib.usage.log import UsageLog, insert_units
 from judul_lib.usage.monitoring import (
-    agreement,
     availability,
     common_words,
     correlations,
     daily_response_times,
     drift_by_day,
     drift_table,
+    model_agreement,
     queries_per_day,
     queries_per_hour,
     query_lengths,
@@ -63,13 +63,13 @@ from judul_lib.usage.monitoring import (
     response_times,
     shares,
 )
-from judul_lib.usage.simulation import believable_baseline, simulate_usage, simulated_tables
+from judul_lib.usage.simulation import simulate_usage, simulated_tables, synthetic_baseline
 from tests.conftest import PROJECT, assert_refused, judul
 
 END = date(2026, 3, 1)
 EVENING = datetime(2026, 3, 1, 16, 59)  # 23.59 in Jakarta.
 DAYS, DRIFT_DAY = 60, 40
-BASELINES = {name: believable_baseline() for name in ("full", "light")}
+BASELINES = {name: synthetic_baseline() for name in ("full", "light")}
 VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=200)
 
 
@@ -88,11 +88,11 @@ def tables(seed=1, **choices):
 
 @pytest.fixture(scope="module")
 def usage():
-    return Usage.of(tables())
+    return Usage.from_tables(tables())
 
 
-def day(number):
-    return END - timedelta(days=DAYS - 1 - number)
+def day(format_number):
+    return END - timedelta(days=DAYS - 1 - format_number)
 
 
 def changed(usage, table, **columns):
@@ -109,7 +109,7 @@ def event(kind, when, model=None):
 
 @given(VALUES, VALUES)
 def test_measures_of_drift_are_bounded_and_do_not_mind_the_order(left, right):
-    one, other = Baseline.of(left), Baseline.of(right)
+    one, other = DistributionSummary.from_values(left), DistributionSummary.from_values(right)
     statistic, p_value = kolmogorov_smirnov(one, other)
     assert 0 <= statistic <= 1 + 1e-12
     assert 0 <= p_value <= 1
@@ -120,10 +120,12 @@ def test_measures_of_drift_are_bounded_and_do_not_mind_the_order(left, right):
 
 @given(VALUES)
 def test_nothing_drifts_from_itself(values):
-    spread = Baseline.of(values)
+    spread = DistributionSummary.from_values(values)
     assert stability_index(spread, spread) == 0
     assert kolmogorov_smirnov(spread, spread) == (0, 1)
-    same = compare(Baseline.of(values * 100), Baseline.of(values * 100))
+    same = compare(
+        DistributionSummary.from_values(values * 100), DistributionSummary.from_values(values * 100)
+    )
     assert same is not None
     assert not same.found
 
@@ -131,7 +133,7 @@ def test_nothing_drifts_from_itself(values):
 def test_the_measures_are_those_of_a_plain_loop():
     rng = np.random.default_rng(3)
     left, right = rng.beta(2, 4, 300), rng.beta(3, 3, 200)
-    one, other = Baseline.of(left), Baseline.of(right)
+    one, other = DistributionSummary.from_values(left), DistributionSummary.from_values(right)
     apart = [abs(np.mean(left < k / N_BINS) - np.mean(right < k / N_BINS)) for k in range(1, N_BINS + 1)]
     statistic, p_value = kolmogorov_smirnov(one, other)
     assert statistic == pytest.approx(max(apart))
@@ -151,11 +153,11 @@ def test_the_measures_are_those_of_a_plain_loop():
 
 
 def test_a_baseline_says_what_it_saw_and_survives_json():
-    spread = Baseline.of([0.0, 0.5, 0.9, 1.0, float("nan")])
+    spread = DistributionSummary.from_values([0.0, 0.5, 0.9, 1.0, float("nan")])
     assert (spread.n, spread.mean, spread.share_high) == (4, pytest.approx(0.6), 0.5)
     assert spread.deviation == pytest.approx(np.std([0, 0.5, 0.9, 1]))
     assert (spread.histogram[0], spread.histogram[25], sum(spread.histogram)) == (1, 1, 4)
-    assert Baseline.from_dict(json.loads(json.dumps(spread.to_dict()))) == spread
+    assert DistributionSummary.from_dict(json.loads(json.dumps(spread.to_dict()))) == spread
     metadata = with_baseline({"name": "light"}, BASELINES["light"])
     stored = stored_baseline(json.loads(json.dumps(metadata)), "v1")
     assert stored == ModelBaseline(BASELINES["light"].probability, BASELINES["light"].unknown, "v1")
@@ -164,8 +166,8 @@ def test_a_baseline_says_what_it_saw_and_survives_json():
 
 @given(VALUES)
 def test_drawing_from_a_baseline_gives_its_histogram_back(values):
-    spread = Baseline.of(values)
-    drawn = Baseline.of(spread.quantiles((np.arange(2_000) + 0.5) / 2_000))
+    spread = DistributionSummary.from_values(values)
+    drawn = DistributionSummary.from_values(spread.quantiles((np.arange(2_000) + 0.5) / 2_000))
     assert np.abs(drawn.shares - spread.shares).max() < 0.002
     assert drawn.mean == pytest.approx(spread.mean, abs=1 / N_BINS)
     ends = spread.quantiles(np.array([0.0, 1.0]))
@@ -174,20 +176,23 @@ def test_drawing_from_a_baseline_gives_its_histogram_back(values):
 
 def test_few_values_say_nothing_and_a_clear_move_is_named_by_every_measure():
     baseline = BASELINES["full"].probability
-    assert compare(baseline, Baseline.of([0.9] * (LEAST_VALUES - 1))) is None
-    drift = compare(baseline, Baseline.of([0.9] * LEAST_VALUES))
+    assert compare(baseline, DistributionSummary.from_values([0.9] * (MIN_VALUES - 1))) is None
+    drift = compare(baseline, DistributionSummary.from_values([0.9] * MIN_VALUES))
     assert len(drift.found) == 3
     for value, bound in drift.found.values():
         assert value > bound or value < bound == 0.001
-    assert drift.least_shift >= MEAN_SHIFT
-    assert drift.least_psi >= PSI
+    assert drift.mean_shift_bound >= MEAN_SHIFT_BOUND
+    assert drift.psi_bound >= PSI_BOUND
 
 
 def test_chance_alone_seldom_counts_even_where_the_baseline_is_a_sample_itself():
     """Fresh samples of both sides: each of three measures may err once in about a thousand."""
     rng = np.random.default_rng(0)
-    for m, n in ((123, LEAST_VALUES), (400, 280)):
-        spreads = ((Baseline.of(rng.beta(0.4, 0.4, k)) for k in (m, n)) for _ in range(2_000))
+    for m, n in ((123, MIN_VALUES), (400, 280)):
+        spreads = (
+            (DistributionSummary.from_values(rng.beta(0.4, 0.4, k)) for k in (m, n))
+            for _ in range(2_000)
+        )
         alarms = sum(bool(compare(*pair).found) for pair in spreads)
         assert alarms <= 10, (m, n, alarms)
 
@@ -229,7 +234,7 @@ def test_models_that_are_there_have_a_baseline_and_others_are_said(tmp_path):
     found = read_baselines(tmp_path, warn=said.append)
     assert list(found) == ["light"]
     assert len(said) == 1
-    assert found["light"].probability == baseline_of(load_checker(tmp_path / "light")).probability
+    assert found["light"].probability == measure_baseline(load_checker(tmp_path / "light")).probability
     assert read_baselines(tmp_path / "nothing", warn=said.append) == {}
     assert "Belum ada model" in said[1]
 
@@ -237,7 +242,7 @@ def test_models_that_are_there_have_a_baseline_and_others_are_said(tmp_path):
 def test_a_baseline_that_training_stored_is_taken_and_else_it_is_computed(tmp_path):
     folder = shutil.copytree(PROJECT / "outputs" / "light", tmp_path / "light")
     metadata = read_metadata(folder)
-    computed = baseline_of(load_checker(folder), version_of(metadata))
+    computed = measure_baseline(load_checker(folder), version_of(metadata))
     assert read_baselines(tmp_path)["light"] == computed  # It was stored so.
     path = folder / "metadata.json"
     path.write_text(json.dumps(with_baseline(metadata, BASELINES["light"])))
@@ -252,14 +257,16 @@ def test_a_larger_corpus_is_asked_by_a_sample(name, monkeypatch):
     checker = load_checker(PROJECT / "outputs" / name)
     small = checker.with_titles(list(checker.titles)[:20])
     every = top_probabilities(small)
-    monkeypatch.setattr(drift, "_MOST_TITLES", 7)
+    monkeypatch.setattr(drift, "_MAX_TITLES", 7)
     some = top_probabilities(small)
     assert len(some) == 7
     assert set(some) <= set(every)  # Each asks all the others.
 
 
 def test_a_last_digit_does_not_move_a_value_into_another_bin():
-    below, edge, above = (Baseline.of([np.nextafter(0.58, to)]) for to in (0, 0.58, 1))
+    below, edge, above = (
+        DistributionSummary.from_values([np.nextafter(0.58, to)]) for to in (0, 0.58, 1)
+    )
     assert below == edge == above
 
 
@@ -281,7 +288,7 @@ def test_measures_are_those_of_plain_loops(usage):
     wide = {name: group.set_index("prediction_id") for name, group in usage.scores.groupby("model")}
     full, light = (wide[name]["probability"] for name in ("full", "light"))
     sides = [(full[k] >= 0.5) == (light[k] >= 0.5) for k in full.index if full[k] == full[k]]
-    (row,) = agreement(usage).itertuples(index=False)
+    (row,) = model_agreement(usage).itertuples(index=False)
     assert (row.n, row.same_side) == (len(sides), pytest.approx(np.mean(sides)))
     assert row.difference == pytest.approx(np.nanmean(abs(full - light[full.index])))
     counts = shares(usage)
@@ -308,7 +315,7 @@ def test_an_empty_log_gives_empty_tables_and_no_alert(engine):
     assert find_alerts(nothing, BASELINES, EVENING).empty
     assert list(find_alerts(nothing, BASELINES, EVENING).columns) == list(ALERT_COLUMNS)
     for measure in (
-        daily_response_times, availability, queries_per_day, agreement, common_words, correlations,
+        daily_response_times, availability, queries_per_day, model_agreement, common_words, correlations,
     ):  # fmt: skip
         assert measure(nothing).fillna(0).to_numpy().sum() == 0
     assert queries_per_hour(nothing).sum() == 0
@@ -321,13 +328,13 @@ def test_an_empty_log_gives_empty_tables_and_no_alert(engine):
 def test_the_drift_of_a_day_is_computed_once(usage, monkeypatch):
     asked = []
 
-    def drift_on(rows, model, baseline, day):
+    def measure_drift(rows, model, baseline, day):
         asked.append((model, day))
         return compute(rows, model, baseline, day)
 
-    compute = monitoring.drift_on
-    monkeypatch.setattr(monitoring, "drift_on", drift_on)
-    moved = Usage.of(tables(drift_from=DRIFT_DAY))
+    compute = monitoring.measure_drift
+    monkeypatch.setattr(monitoring, "measure_drift", measure_drift)
+    moved = Usage.from_tables(tables(drift_from=DRIFT_DAY))
     by_day = drift_by_day(moved, BASELINES)
     alerts = find_alerts(moved, BASELINES, EVENING, by_day)
     table = drift_table(moved, BASELINES, local_day(EVENING), by_day)
@@ -341,16 +348,16 @@ def test_the_drift_of_a_day_is_computed_once(usage, monkeypatch):
 
 def test_quiet_usage_raises_no_alarm_and_drift_is_found_where_it_began():
     """The promise: no alert in 95 of 100 seeds of quiet usage."""
-    quiet = [find_alerts(Usage.of(tables(seed)), BASELINES, EVENING) for seed in range(100)]
+    quiet = [find_alerts(Usage.from_tables(tables(seed)), BASELINES, EVENING) for seed in range(100)]
     assert sum(len(alerts) > 0 for alerts in quiet) <= 5
     for seed in range(20):
-        alerts = find_alerts(Usage.of(tables(seed, drift_from=DRIFT_DAY)), BASELINES, EVENING)
+        alerts = find_alerts(Usage.from_tables(tables(seed, drift_from=DRIFT_DAY)), BASELINES, EVENING)
         drifts = alerts[alerts["apa"].str.startswith("Peluang teratas")]
         assert len(drifts) == len(BASELINES)
         for since in drifts["sejak"]:
             assert abs((since - day(DRIFT_DAY)).days) <= 3
         assert set(drifts["tingkat"]) == {"P2"}
-        assert (drifts["tanggapan"] == INCIDENT_LEVELS["P2"].within).all()
+        assert (drifts["tanggapan"] == INCIDENT_LEVELS["P2"].response_deadline).all()
 
 
 def test_unknown_words_drift_by_themselves(usage):
@@ -368,11 +375,11 @@ def test_answers_of_another_version_and_the_same_title_again_do_not_count():
     }
     moved = tables(drift_from=DRIFT_DAY, models=("light",))
     moved["scores"]["version"] = "v1"
-    assert find_alerts(Usage.of(moved), known, EVENING).empty
+    assert find_alerts(Usage.from_tables(moved), known, EVENING).empty
     moved["scores"]["version"] = "v2"
-    assert len(find_alerts(Usage.of(moved), known, EVENING)) == 1
+    assert len(find_alerts(Usage.from_tables(moved), known, EVENING)) == 1
     moved["predictions"]["query_hash"] = "a" * 16
-    assert find_alerts(Usage.of(moved), known, EVENING).empty
+    assert find_alerts(Usage.from_tables(moved), known, EVENING).empty
 
 
 def test_slow_answers_are_found_since_the_day_they_became_slow(usage):
@@ -387,22 +394,22 @@ def test_a_model_that_does_not_load_is_the_most_urgent_until_it_does():
     begin = EVENING - timedelta(days=3)
     events = [event("model_loaded", begin - timedelta(days=1), "full")]
     events += [event("model_failed", begin + timedelta(hours=k), "full") for k in (0, 1, 30)]
-    found = find_alerts(Usage.of({"events": events}), {}, EVENING)
+    found = find_alerts(Usage.from_tables({"events": events}), {}, EVENING)
     assert found.loc[0, ["tingkat", "nilai", "sejak"]].tolist() == ["P1", 3, local_day(begin).date()]
     assert "Model Penuh" in found.loc[0, "apa"]
     events.append(event("model_loaded", EVENING, "full"))
-    assert find_alerts(Usage.of({"events": events}), {}, EVENING).empty
+    assert find_alerts(Usage.from_tables({"events": events}), {}, EVENING).empty
 
 
 def test_errors_without_an_answer_and_many_errors_or_empty_answers_are_said(usage):
     errors = [event("error", EVENING - timedelta(minutes=k)) for k in range(3)]
-    assert find_alerts(Usage.of({"events": errors[:2]}), {}, EVENING).empty
-    assert find_alerts(Usage.of({"events": errors}), {}, EVENING)["tingkat"].tolist() == ["P1"]
+    assert find_alerts(Usage.from_tables({"events": errors[:2]}), {}, EVENING).empty
+    assert find_alerts(Usage.from_tables({"events": errors}), {}, EVENING)["tingkat"].tolist() == ["P1"]
     made = tables()
     made["events"] = pd.DataFrame(
         [{**event("error", EVENING - timedelta(minutes=k)), "simulated": True} for k in range(40)]
     )
-    (alert,) = find_alerts(Usage.of(made), {}, EVENING).itertuples()
+    (alert,) = find_alerts(Usage.from_tables(made), {}, EVENING).itertuples()
     assert (alert.tingkat, alert.sejak) == ("P3", END)
     (alert,) = find_alerts(changed(usage, "predictions", n_results=0), {}, EVENING).itertuples()
     assert (alert.tingkat, alert.nilai) == ("P3", 1)
@@ -416,7 +423,7 @@ def test_rows_of_the_future_are_counted_said_and_break_nothing(engine):
     frame = find_alerts(read_usage(engine), BASELINES, early)
     assert frame["tingkat"].tolist() == ["P3"]
     assert frame.loc[0, "nilai"] > len(late) > 0
-    past, n_future = read_usage(engine).until(early)
+    past, n_future = read_usage(engine).split_off_future(early)
     assert n_future == frame.loc[0, "nilai"]
     assert (past.scores["time"] <= early + timedelta(minutes=5)).all()
 
@@ -425,7 +432,7 @@ def test_rows_of_the_future_are_counted_said_and_break_nothing(engine):
 def test_since_when_is_the_first_of_the_last_days_in_a_row(held):
     today = pd.Timestamp(END)
     first = today - pd.Timedelta(days=len(held) - 1)
-    found = held_since(lambda d: (d, 0) if held[(d - first).days] else None, today, first)
+    found = find_condition_start(lambda d: (d, 0) if held[(d - first).days] else None, today, first)
     n_last = next((k for k, value in enumerate(reversed(held)) if not value), len(held))
     assert found == ((today - pd.Timedelta(days=n_last - 1), (today, 0)) if n_last else None)
 
@@ -448,7 +455,7 @@ def test_the_same_seed_gives_the_same_rows_and_another_gives_others():
 
 def test_made_up_usage_comes_back_from_the_database_as_it_was(engine):
     count = simulate_usage(engine, seed=1, end=END, days=DAYS, baselines=BASELINES)
-    made = Usage.of(tables())
+    made = Usage.from_tables(tables())
     kept = read_usage(engine)
     assert count == len(kept.predictions)
     assert kept.is_simulated
@@ -469,8 +476,8 @@ def test_made_up_rows_and_real_ones_are_not_mixed(engine):
         simulate_usage(engine, seed=1, end=END, days=5)
     kept = read_usage(engine)
     assert len(kept.predictions) > 0
-    assert kept.real_if_any().predictions.empty
-    assert len(kept.real_if_any().events) == 1
+    assert kept.prefer_real_rows().predictions.empty
+    assert len(kept.prefer_real_rows().events) == 1
 
 
 # The commands.
@@ -513,7 +520,7 @@ def test_the_commands_show_what_was_made_up_and_tell_cron(tmp_path):
     with opened_database(f"sqlite:///{logs / DATABASE_FILE}") as opened, opened.begin() as connection:
         connection.execute(predictions.update().values(query_text="Prediksi Harga Beras Harga"))
     (words,) = (line for line in judul("monitor", *options).stdout.splitlines() if "tersering" in line)
-    n = number(found["n_predictions"])
+    n = format_number(found["n_predictions"])
     assert all(f"{word} ({n})" in words for word in ("prediksi", "harga", "beras"))
 
 
@@ -522,7 +529,7 @@ def test_what_was_spooled_is_looked_at_and_real_rows_keep_simulation_out(tmp_pat
     models.mkdir()
     (models / "light").symlink_to(PROJECT / "outputs" / "light")
     log = UsageLog(models / "logs")
-    log._spool({"events": [event("model_failed", now(), "light")]}, "")
+    log._spool({"events": [event("model_failed", utc_now(), "light")]}, "")
     shown = judul("monitor", "--models", models, "--once")
     assert shown.returncode == 1
     assert "Model Ringan tidak dapat dimuat" in shown.stdout
@@ -537,7 +544,7 @@ def test_the_configured_threshold_and_the_kinds_of_errors_are_shown(tmp_path):
     (models / "light").symlink_to(PROJECT / "outputs" / "light")
     with closing(UsageLog(models / "logs", url=sqlite_url(models / "logs"))) as log:
         for kind in ("CorpusError", "CorpusError", "TimeoutError", ""):
-            log.event("error", detail=kind)
+            log.log_event("error", detail=kind)
         for _ in range(4):
             row = {**log._stamp(), "source": "page", "query_hash": "0" * 16, "query_length": 9,
                    "query_words": 2, "seconds": 0.1, "n_results": 1}  # fmt: skip
@@ -564,7 +571,7 @@ def test_since_when_an_alert_holds_does_not_hang_on_the_days_that_are_shown(tmp_
     ]
     since = [{alert["jenis"]: alert["sejak"] for alert in one["alerts"]} for one in told]
     assert since[0] == since[1] == since[2] == since[3]
-    begun = now().date() - timedelta(days=70 - 20)
+    begun = utc_now().date() - timedelta(days=70 - 20)
     assert abs((date.fromisoformat(since[0]["bergeser"]) - begun).days) <= 4
     assert told[0]["n_predictions"] < told[1]["n_predictions"] < told[2]["n_predictions"]
 

@@ -29,7 +29,7 @@ from judul_lib.usage.database import (
     scores,
     transaction,
 )
-from judul_lib.usage.log import Answered, Feedback, UsageLog, insert_units
+from judul_lib.usage.log import AnsweredQuery, Feedback, UsageLog, insert_units
 from judul_lib.usage.spool import DAMAGED_FILE, SPOOL_FILE, append_to_spool, has_spooled
 from tests.conftest import PROJECT, assert_refused, judul
 
@@ -42,7 +42,7 @@ WRITER = (
     + """
 import sys
 from pathlib import Path
-from judul_lib.core.clock import now
+from judul_lib.core.clock import utc_now
 from judul_lib.usage.log import UsageLog
 folder, url, n, name = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4]
 log = UsageLog(folder, url=url, user=name)
@@ -50,7 +50,7 @@ stamp = {"source": "check", "query_hash": "0" * 16, "query_length": 9, "query_wo
          "query_text": None, "difference": None, "n_results": 1, "simulated": False, "user": log.user}
 print("ready", flush=True)
 for first in range(0, n, TOGETHER):
-    rows = [{**stamp, "id": f"{name}-{k}", "time": now()} for k in range(first, first + TOGETHER)]
+    rows = [{**stamp, "id": f"{name}-{k}", "time": utc_now()} for k in range(first, first + TOGETHER)]
     scores = [{"prediction_id": row["id"], "model": "light", "version": None, "probability": 0.5,
                "match_hash": None, "match_text": None, "unknown_share": 0.0} for row in rows]
     log._write({"predictions": rows, "scores": scores})
@@ -60,7 +60,7 @@ FINDER = """
 import sys, time
 from contextlib import closing
 from pathlib import Path
-from judul_lib.core.clock import now
+from judul_lib.core.clock import utc_now
 from judul_lib.usage.log import UsageLog
 name = sys.argv[1]
 for place in sys.argv[2:]:
@@ -101,12 +101,12 @@ def rows(url, table):
 
 
 def answered(matches):
-    return Answered(TITLE, {"light": matches}, 0.01, {"light": 0.25})
+    return AnsweredQuery(TITLE, {"light": matches}, 0.01, {"light": 0.25})
 
 
 def test_an_answer_is_kept_without_its_title(url, tmp_path, matches):
     log = UsageLog(tmp_path, url=url, user="siti", versions={"light": "20260101-abc"})
-    log.predictions([answered(matches)], "page")
+    log.log_predictions([answered(matches)], "page")
     log.close()
     (kept,), (score,) = rows(url, predictions), rows(url, scores)
     assert kept["query_hash"] == keyed_hash(log_key(tmp_path), TITLE)
@@ -122,8 +122,8 @@ def test_an_answer_is_kept_without_its_title(url, tmp_path, matches):
 
 def test_text_is_kept_only_where_that_is_set(url, tmp_path, matches):
     log = UsageLog(tmp_path, url=url, log_text=True)
-    log.predictions([answered(matches)], "check")
-    log.feedback(Feedback("light", "MIRIP", 0.9, 0.5, True, None, TITLE, matches.titles[0]))
+    log.log_predictions([answered(matches)], "check")
+    log.log_feedback(Feedback("light", "MIRIP", 0.9, 0.5, True, None, TITLE, matches.titles[0]))
     log.close()
     assert rows(url, predictions)[0]["query_text"] == TITLE
     (given,) = rows(url, feedback)
@@ -133,7 +133,7 @@ def test_text_is_kept_only_where_that_is_set(url, tmp_path, matches):
 def test_the_difference_is_that_of_the_first_two_models(url, tmp_path, matches):
     log = UsageLog(tmp_path, url=url)
     other = matches.first(2)
-    log.predictions([Answered(TITLE, {"full": matches, "light": other}, 0.01)], "page")
+    log.log_predictions([AnsweredQuery(TITLE, {"full": matches, "light": other}, 0.01)], "page")
     log.close()
     assert rows(url, predictions)[0]["difference"] == 0
     assert {row["model"] for row in rows(url, scores)} == {"full", "light"}
@@ -156,7 +156,7 @@ def test_eight_writers_at_once_lose_nothing(url, tmp_path):
     ]
     assert [process.wait() for process in processes] == [0] * writers
     log = UsageLog(tmp_path, url=url)
-    log.bring_in()
+    log.flush_spool()
     log.close()
     expected = {f"w{k}-{number}" for k in range(writers) for number in range(n)}
     assert {row["id"] for row in rows(url, predictions)} == expected
@@ -183,11 +183,11 @@ def test_a_killed_writer_leaves_whole_transactions(url, tmp_path):
 def test_writing_takes_little(url, tmp_path, matches):
     """The whole promise is 5 ms; this bound is far above what a busy machine needs."""
     log = UsageLog(tmp_path, url=url)
-    log.predictions([answered(matches)], "page")
+    log.log_predictions([answered(matches)], "page")
     seconds = []
     for _ in range(60):
         start = time.perf_counter()
-        log.predictions([answered(matches)], "page")
+        log.log_predictions([answered(matches)], "page")
         seconds.append(time.perf_counter() - start)
     log.close()
     assert statistics.median(seconds) < 0.05
@@ -196,20 +196,20 @@ def test_writing_takes_little(url, tmp_path, matches):
 def test_what_a_locked_database_cannot_take_is_brought_in_later_once(tmp_path, matches):
     said = []
     log = UsageLog(tmp_path, warn=said.append)
-    log.event("download")
+    log.log_event("download")
     other = sqlite3.connect(tmp_path / "judul.db", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
-    log.predictions([answered(matches)], "page")
-    log.predictions([answered(matches)], "page")  # Not tried again at once.
+    log.log_predictions([answered(matches)], "page")
+    log.log_predictions([answered(matches)], "page")  # Not tried again at once.
     assert len(said) == 1
     assert "dimasukkan kemudian" in said[0]
     other.execute("COMMIT")
     other.close()
     spooled = (tmp_path / SPOOL_FILE).read_bytes()
     assert TITLE.encode() not in spooled
-    assert log.bring_in() == 2
+    assert log.flush_spool() == 2
     (tmp_path / SPOOL_FILE).write_bytes(spooled)  # As if killed before the file was emptied.
-    assert log.bring_in() == 2
+    assert log.flush_spool() == 2
     log.close()
     assert len(rows(database_url(tmp_path), predictions)) == 2
 
@@ -217,11 +217,11 @@ def test_what_a_locked_database_cannot_take_is_brought_in_later_once(tmp_path, m
 def test_a_database_that_is_not_there_breaks_no_answer(tmp_path, matches):
     said = []
     log = UsageLog(tmp_path, url="postgresql://localhost:1/judul", warn=said.append)
-    log.predictions([answered(matches)], "page")
+    log.log_predictions([answered(matches)], "page")
     assert "JUDUL_DATABASE_URL" in said[0]
     assert has_spooled(tmp_path)
     with pytest.raises(LogError):
-        log.bring_in()
+        log.flush_spool()
     assert has_spooled(tmp_path)
 
 
@@ -229,7 +229,7 @@ def test_a_folder_that_cannot_be_written_is_said_and_nothing_more(tmp_path, matc
     said = []
     (tmp_path / "logs").write_text("a file")
     log = UsageLog(tmp_path / "logs", warn=said.append)
-    log.predictions([answered(matches)], "page")
+    log.log_predictions([answered(matches)], "page")
     assert said
     assert said[-1].endswith("jawaban tetap benar.")
 
@@ -237,13 +237,13 @@ def test_a_folder_that_cannot_be_written_is_said_and_nothing_more(tmp_path, matc
 def test_a_broken_file_is_set_aside_and_a_new_one_begun(tmp_path):
     said = []
     log = UsageLog(tmp_path, warn=said.append)
-    log.event("download")
+    log.log_event("download")
     log.close()
     content = b"not a database" * 500
     (tmp_path / "judul.db").write_bytes(content)
     for suffix in ("-wal", "-shm"):
         (tmp_path / f"judul.db{suffix}").unlink(missing_ok=True)
-    log.event("error", detail="ValueError")
+    log.log_event("error", detail="ValueError")
     log.close()
     assert [row["kind"] for row in rows(database_url(tmp_path), events)] == ["error"]
     (aside,) = tmp_path.glob("judul.db.rusak-*")
@@ -255,14 +255,14 @@ def test_no_word_of_a_title_makes_a_log_broken(tmp_path):
     said = []
     title = "Deteksi Paket Malformed: file is not a database"
     with closing(UsageLog(tmp_path, log_text=True, warn=said.append)) as log:
-        log.event("download")
+        log.log_event("download")
         with closing(sqlite3.connect(tmp_path / "judul.db")) as other:
             other.execute("ALTER TABLE feedback RENAME COLUMN rating TO bintang")
-        log.feedback(Feedback("light", "MIRIP", 0.9, 0.5, True, None, title, title))
+        log.log_feedback(Feedback("light", "MIRIP", 0.9, 0.5, True, None, title, title))
         assert list(tmp_path.glob("*rusak*")) == []
         with closing(sqlite3.connect(tmp_path / "judul.db")) as other:
             other.execute("ALTER TABLE feedback RENAME COLUMN bintang TO rating")
-        assert log.bring_in() == 1
+        assert log.flush_spool() == 1
     assert len(said) == 1
     url = database_url(tmp_path)
     assert [len(rows(url, table)) for table in (events, feedback)] == [1, 1]
@@ -302,7 +302,7 @@ def test_six_processes_that_find_a_broken_log_set_aside_only_that_one(tmp_path):
     assert [process.returncode for process in processes] == [0] * len(names)
     for folder in folders:
         with closing(UsageLog(folder)) as log:
-            log.bring_in()
+            log.flush_spool()
         acknowledged = {name for where, name in written if where == folder.name and "early" not in name}
         assert len(acknowledged) == 4 * len(names)
         assert acknowledged <= {row["id"] for row in rows(database_url(folder), events)}
@@ -326,16 +326,16 @@ GONE = {
 def test_rows_written_after_the_file_is_gone_are_in_the_one_that_is_there(name, tmp_path):
     folder, other, said = tmp_path / "logs", tmp_path / "lain", []
     with closing(UsageLog(other)) as log:
-        log.event("error", detail="of the other file")
+        log.log_event("error", detail="of the other file")
     with closing(UsageLog(folder, warn=said.append)) as log:
         for _ in range(3):
-            log.event("download")
+            log.log_event("download")
         with closing(UsageLog(folder)) as second:
-            second.event("download")
+            second.log_event("download")
             GONE[name](folder, other)
             for _ in range(7):
-                log.event("error")
-                second.event("error")
+                log.log_event("error")
+                second.log_event("error")
             reader = [sys.executable, "-c", READER, database_url(folder)]
             seen = subprocess.run(reader, cwd=PROJECT, stdout=subprocess.PIPE, check=True).stdout
     assert int(seen) == 14 + (name == "the file, replaced")
@@ -358,14 +358,14 @@ def test_a_page_that_turns_bad_while_in_use_is_noticed(tmp_path):
     said = []
     log = UsageLog(tmp_path, warn=said.append)
     for _ in range(300):
-        log.event("download", detail="x" * 200)
+        log.log_event("download", detail="x" * 200)
     log.close()
     path = tmp_path / "judul.db"
     size = path.stat().st_size
     with path.open("r+b") as stream:
         stream.seek(4096)
         stream.write(os.urandom(size - 4096))
-    log.event("error")
+    log.log_event("error")
     log.close()
     assert "rusak" in said[0]
     assert [row["kind"] for row in rows(database_url(tmp_path), events)] == ["error"]
@@ -379,7 +379,7 @@ def test_a_torn_line_of_the_spool_is_kept_aside_and_the_others_count(tmp_path):
     with (tmp_path / SPOOL_FILE).open("ab") as stream:
         stream.write(b'{"events": [{"id": "to')
     append_to_spool(tmp_path, {"events": [{**row, "id": "f" * 32}]})
-    assert log.bring_in() == 2
+    assert log.flush_spool() == 2
     assert (tmp_path / DAMAGED_FILE).read_text().startswith('{"events": [{"id": "to')
     log.close()
     assert len(rows(database_url(tmp_path), events)) == 2
@@ -407,7 +407,7 @@ def test_a_row_that_the_database_refuses_does_not_hold_up_the_others(name, url, 
     wrong = {"events": [REFUSED[name](download(log)["events"][0])]}
     for unit in (*others[:3], wrong, *others[3:]):
         append_to_spool(tmp_path, unit)
-    n = log.bring_in()
+    n = log.flush_spool()
     log.close()
     assert (n, len(rows(url, events)), has_spooled(tmp_path)) == (5, 5, False)
     assert wrong["events"][0]["id"] in (tmp_path / DAMAGED_FILE).read_text()
@@ -439,7 +439,7 @@ def test_what_is_no_row_of_a_table_is_kept_as_it_is(line, url, tmp_path):
         counts = privacy.retention(engine, tmp_path, days=90, actor="a", dry_run=True)
         privacy.forget(engine, tmp_path, "0" * 16, actor="a")
     assert (tmp_path / SPOOL_FILE).read_bytes() == before
-    assert log.bring_in() == 2
+    assert log.flush_spool() == 2
     log.close()
     assert (tmp_path / DAMAGED_FILE).read_bytes() == line + b"\n"
     assert {row["id"] for row in rows(url, events)} == {
@@ -456,7 +456,7 @@ def test_what_is_taken_out_of_a_line_leaves_its_neighbours_whole(tmp_path):
         (tmp_path / SPOOL_FILE).write_text(f"{line}\n")
         append_to_spool(tmp_path, neighbour := download(log))
         privacy.retention(engine, tmp_path, days=90, actor="a")
-        assert log.bring_in() == 1
+        assert log.flush_spool() == 1
     assert (tmp_path / DAMAGED_FILE).read_text() == f"{line}\n"
     assert (tmp_path / DAMAGED_FILE).stat().st_mode & 0o077 == 0
     (kept,) = rows(database_url(tmp_path), events)
@@ -466,7 +466,7 @@ def test_what_is_taken_out_of_a_line_leaves_its_neighbours_whole(tmp_path):
 def test_a_row_that_is_refused_holds_up_none_either_where_the_file_is_broken(tmp_path):
     url, said = database_url(tmp_path), []
     with closing(UsageLog(tmp_path, warn=said.append)) as log:
-        log.event("download")
+        log.log_event("download")
         good, wrong = download(log), download(log, kind=None)
     for unit in (wrong, good):
         append_to_spool(tmp_path, unit)
@@ -477,7 +477,7 @@ def test_a_row_that_is_refused_holds_up_none_either_where_the_file_is_broken(tmp
         stream.seek((page - 1) * size)
         stream.write(b"\xff" * size)
     with closing(UsageLog(tmp_path, warn=said.append)) as log:
-        assert log.bring_in() == 1
+        assert log.flush_spool() == 1
     assert "Basis data log rusak" in said[0]
     assert DAMAGED_FILE in said[1]
     assert [row["id"] for row in rows(url, events)] == [good["events"][0]["id"]]
@@ -489,7 +489,7 @@ def test_rows_of_another_version_lose_no_column(url, tmp_path):
     del old["events"][0]["detail"]
     append_to_spool(tmp_path, old)
     append_to_spool(tmp_path, download(log, detail="csv"))
-    assert log.bring_in() == 2
+    assert log.flush_spool() == 2
     log.close()
     assert sorted(str(row["detail"]) for row in rows(url, events)) == ["None", "csv"]
 
@@ -504,7 +504,7 @@ def test_what_is_no_key_is_not_taken_for_one(content, tmp_path, matches):
         log_key(logs)
     said = []
     with closing(UsageLog(logs, user="siti", warn=said.append)) as log:
-        log.predictions([answered(matches)], "page")
+        log.log_predictions([answered(matches)], "page")
     assert len(said) == 1
     assert "log.key rusak" in said[0]
     (row,) = rows(database_url(logs), predictions)
@@ -517,7 +517,7 @@ def test_what_is_no_key_is_not_taken_for_one(content, tmp_path, matches):
 
 def test_the_file_is_its_owners_only(tmp_path):
     with closing(UsageLog(tmp_path)) as log:
-        log.event("download")
+        log.log_event("download")
         found = {path.name: path.stat().st_mode & 0o077 for path in tmp_path.iterdir()}
     assert found == dict.fromkeys(found, 0)
     assert {"judul.db", "judul.db-wal", KEY_FILE} <= found.keys()
@@ -532,17 +532,17 @@ def test_what_is_read_here_takes_nothing_from_who_reads_elsewhere(tmp_path):
         return int(subprocess.run(reader, cwd=PROJECT, stdout=subprocess.PIPE, check=True).stdout)
 
     with closing(UsageLog(tmp_path)) as log:
-        log.event("download")
+        log.log_event("download")
         assert len(rows(url, events)) == 1  # As a notebook does beside the page.
         assert seen_elsewhere() == 1
-        log.event("download")
+        log.log_event("download")
         assert seen_elsewhere() == 2
 
 
 def test_a_folder_may_have_any_name(tmp_path):
     folder = tmp_path / "apa? 100%41 #1"
     with closing(UsageLog(folder)) as log:
-        log.event("download")
+        log.log_event("download")
     assert (folder / "judul.db").is_file()
     assert len(rows(database_url(folder), events)) == 1
 
@@ -569,7 +569,7 @@ def test_a_database_of_a_newer_version_is_left_alone(url, tmp_path):
     with pytest.raises(LogError, match="versi yang lebih baru"):
         open_database(url)
     said = []
-    UsageLog(tmp_path, url=url, warn=said.append).event("download")
+    UsageLog(tmp_path, url=url, warn=said.append).log_event("download")
     assert "Perbarui judul-lib" in said[0]
     assert has_spooled(tmp_path)
 

@@ -13,8 +13,8 @@ from judul_lib.checking.loading import load_checker
 from judul_lib.checking.structured_checker import StructuredChecker
 from judul_lib.cli.answers import show
 from judul_lib.core.config import Config
-from judul_lib.core.formatting import decimals_to_tell
-from judul_lib.core.formatting import number as shown_number
+from judul_lib.core.formatting import distinguishing_decimals
+from judul_lib.core.formatting import format_number as shown_number
 from judul_lib.core.texts import TEXTS_FILE, page_text
 from judul_lib.figures import result_html
 from judul_lib.figures.match_plots import evidence_waterfall, match_bars
@@ -23,7 +23,7 @@ from judul_lib.study.features import FEATURES
 from judul_lib.usage.database import events, feedback, opened_database, read_table, scores, sqlite_url
 from judul_lib.usage.log import UsageLog
 from judul_lib.web.page import CheckPage
-from judul_lib.web.session import Session, objection
+from judul_lib.web.session import Session, title_problem
 from judul_lib.web.title_panel import file_name
 from judul_lib.web.widgets import FileInput, TitleForm
 from tests.conftest import PROJECT, judul
@@ -62,7 +62,7 @@ def test_every_text_is_used():
     ],
 )  # fmt: skip
 def test_a_title_that_cannot_be_checked_is_answered_with_a_sentence(title, said):
-    told = objection(title)
+    told = title_problem(title)
     assert told is None if said is None else said in told
 
 
@@ -116,7 +116,7 @@ def test_matches_judged_anew_equal_a_check_with_that_threshold(session):
         matches = checker.check(TITLE)
         for threshold in (0.0, 0.3, 0.55, 0.9, 1.0):
             fresh = load_checker(MODELS / name, threshold=threshold).check(TITLE)
-            assert matches.at(threshold).rows() == fresh.rows()
+            assert matches.with_threshold(threshold).rows() == fresh.rows()
             assert matches.first(3).rows() == matches.rows()[:3]
 
 
@@ -182,12 +182,12 @@ def test_the_forest_is_taken_apart_as_a_walk_through_its_trees_says(trained):
         tree = estimator.tree_
         values = tree.value[:, 0, 1]
         roots.append(values[0])
-        for number, row in enumerate(rows.astype(np.float32)):
+        for format_number, row in enumerate(rows.astype(np.float32)):
             node = 0
             while tree.children_left[node] >= 0:
                 goes_left = row[tree.feature[node]] <= tree.threshold[node]
                 child = (tree.children_left if goes_left else tree.children_right)[node]
-                expected[number, tree.feature[node]] += values[child] - values[node]
+                expected[format_number, tree.feature[node]] += values[child] - values[node]
                 node = child
     np.testing.assert_allclose(parts, expected / len(roots), atol=1e-12)
     np.testing.assert_allclose(base, np.mean(roots))
@@ -380,7 +380,7 @@ def test_the_rows_are_those_of_the_file_and_its_names_run_nothing(page):
 
 
 def test_rows_in_are_rows_checked_and_rows_that_cannot_be(page, monkeypatch):
-    monkeypatch.setattr("judul_lib.checking.batches.MOST_AMONG_THEMSELVES", 3)
+    monkeypatch.setattr("judul_lib.checking.batches.MAX_PROPOSALS_COMPARED", 3)
     few = ["Judul", TITLE, "Deteksi Hoaks Politik", "Prediksi Harga Gula", "-", "123"]
     page.many.start("usul.csv", "\n".join(few).encode()).join()
     assert "Dari 5 usulan, 3 diperiksa dan 2 tidak dapat diperiksa." in page.many.state.html
@@ -468,7 +468,7 @@ def test_every_surface_tells_the_same_decision(tmp_path):
     logs = UsageLog(tmp_path / "logs", log_text=True)
     session = Session(config, logs)
     answers = session.check(title)
-    session.write_down(title, answers)
+    session.log_answers(title, answers)
     panel = result_html.verdict(answers["structured"].matches.first(3)).text
     told.append((panel.split(" (")[0], counting in panel))
     page = CheckPage(config)
@@ -490,7 +490,7 @@ def test_a_nearer_proposal_hides_none_that_is_to_be_asked_about():
 
 
 def test_a_threshold_of_nothing_is_said_instead_of_a_probability(session):
-    matches = session.checkers["light"].check("Xyzzy Qwerty Asdf").at(0.0)
+    matches = session.checkers["light"].check("Xyzzy Qwerty Asdf").with_threshold(0.0)
     shown = result_html.verdict(matches)
     assert page_text("all_similar") in shown.html
     assert "0,00" not in shown.text
@@ -500,9 +500,9 @@ def test_so_many_digits_are_shown_that_the_threshold_is_told_from_the_probabilit
     matches = session.checkers["structured"].check(TITLE)
     p = float(matches.probability[0])
     assert shown_number(p, 2) == shown_number(p + 1e-4, 2)
-    told = shown_number(p, decimals_to_tell(p, p + 1e-4))
+    told = shown_number(p, distinguishing_decimals(p, p + 1e-4))
     assert len(told) > len("0,00")
-    judged = matches.at(p + 1e-4)
+    judged = matches.with_threshold(p + 1e-4)
     assert f"peluang mirip {told}" in result_html.verdict(judged).text
     assert f">{told}<" in result_html.match_table(TITLE, judged).html
     assert f">{told}<" in result_html.comparison({"x": judged}).html
@@ -517,7 +517,7 @@ def test_a_threshold_of_nothing_calls_everything_similar_and_nothing_elsewhere(s
     matches = session.checkers["structured"].check(TITLE)
     asked = matches.asked[(matches.probability < 0.5) & (matches.asked >= 0.5)]
     assert len(asked) == matches.labels.count("TANYAKAN") > 0
-    assert set(matches.at(0.0).labels) == {"MIRIP"}
+    assert set(matches.with_threshold(0.0).labels) == {"MIRIP"}
 
 
 def test_a_batch_without_titles_says_so(page):

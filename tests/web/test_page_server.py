@@ -13,7 +13,7 @@ import pytest
 from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.websocket import websocket_connect
 
-from judul_lib.web.serving import SUBPROTOCOL, is_sound
+from judul_lib.web.serving import SUBPROTOCOL, has_valid_offsets
 from tests.conftest import PROJECT
 from tests.web.test_page_browser import serving
 
@@ -133,9 +133,9 @@ def test_a_frame_whose_offsets_do_not_fit_is_dropped(server):
         return await replies(socket, "sound")
 
     assert run(talk()) == ["sound"]
-    assert [is_sound(frame) for frame in unsound] == [False] * len(unsound)
-    assert is_sound(sound)
-    assert is_sound(framed([*info, b"x" * 1_000_000]))
+    assert [has_valid_offsets(frame) for frame in unsound] == [False] * len(unsound)
+    assert has_valid_offsets(sound)
+    assert has_valid_offsets(framed([*info, b"x" * 1_000_000]))
 
 
 def test_code_from_the_browser_is_not_run(server, tmp_path):

@@ -16,7 +16,7 @@ from typing import Any
 
 from judul_lib.checking.registry import read_metadata
 from judul_lib.core.errors import GaugeError, describe_os_error
-from judul_lib.core.formatting import number, percent
+from judul_lib.core.formatting import format_number, format_percent
 from judul_lib.core.settings import MODEL_TITLES
 from judul_lib.core.storage import sha256_of, write_bytes
 
@@ -28,7 +28,7 @@ Interval = tuple[float | None, float | None, float | None]
 
 
 @dataclass(frozen=True)
-class KeptGauge:
+class StoredGauge:
     """What was measured of an archive.
 
     Attributes
@@ -60,14 +60,14 @@ class KeptGauge:
     archive: str
     date: str
 
-    def sentence(self) -> str:
+    def describe(self) -> str:
         """Say in Indonesian that the threshold is used, and what it rests on."""
         right = self.measures.get(PRECISION, (None,))[0]
-        told = "" if right is None else f"; MIRIP tepat kira-kira {percent(right, 0)}"
-        day = number(date.fromisoformat(self.date))
+        told = "" if right is None else f"; MIRIP tepat kira-kira {format_percent(right, 0)}"
+        day = format_number(date.fromisoformat(self.date))
         return (
-            f"Ambang {number(self.threshold, 2)} dipakai, menurut hasil ukur arsip ini "
-            f"({number(self.n_labels)} label, {day}{told})."
+            f"Ambang {format_number(self.threshold, 2)} dipakai, menurut hasil ukur arsip ini "
+            f"({format_number(self.n_labels)} label, {day}{told})."
         )
 
 
@@ -96,7 +96,7 @@ def model_version(model: str | Path) -> str:
     return sha256_of(json.dumps(facts, sort_keys=True).encode())
 
 
-def write_gauge(gauge: KeptGauge, archive: str | Path, *, force: bool = False) -> Path:
+def write_gauge(gauge: StoredGauge, archive: str | Path, *, force: bool = False) -> Path:
     """Keep a gauge with its archive, whole or not at all; return where.
 
     Raises
@@ -109,7 +109,7 @@ def write_gauge(gauge: KeptGauge, archive: str | Path, *, force: bool = False) -
     Examples
     --------
     >>> from tempfile import TemporaryDirectory
-    >>> kept = KeptGauge(0.6, 0.9, 50, {}, {}, "light", "0" * 64, "1" * 64, "2026-12-01")
+    >>> kept = StoredGauge(0.6, 0.9, 50, {}, {}, "light", "0" * 64, "1" * 64, "2026-12-01")
     >>> with TemporaryDirectory() as folder:
     ...     _ = write_gauge(kept, Path(folder, "arsip.csv"))
     ...     read_gauge(Path(folder, "arsip.csv")) == kept
@@ -139,7 +139,7 @@ def require_no_gauge(archive: str | Path, *, force: bool) -> None:
         raise GaugeError(f"{path} sudah ada, jadi tidak ditimpa. Tambahkan --force untuk menggantinya.")
 
 
-def read_gauge(archive: str | Path) -> KeptGauge | None:
+def read_gauge(archive: str | Path) -> StoredGauge | None:
     """Return the gauge kept with an archive; None where there is none.
 
     Raises
@@ -169,7 +169,7 @@ def read_gauge(archive: str | Path) -> KeptGauge | None:
         ) from error
 
 
-def _checked(facts: dict[str, Any]) -> KeptGauge:
+def _checked(facts: dict[str, Any]) -> StoredGauge:
     """Make a gauge of what a file holds.
 
     Raises
@@ -177,7 +177,7 @@ def _checked(facts: dict[str, Any]) -> KeptGauge:
     ValueError, TypeError
         A value is missing, of another kind, or out of range.
     """
-    if set(facts) != {field.name for field in fields(KeptGauge)}:
+    if set(facts) != {field.name for field in fields(StoredGauge)}:
         raise ValueError(list(facts))
     for name in ("threshold", "sure"):
         if isinstance(facts[name], bool) or not 0 <= facts[name] <= 1:
@@ -190,7 +190,7 @@ def _checked(facts: dict[str, Any]) -> KeptGauge:
     date.fromisoformat(facts["date"])
     for name in ("measures", "alarm"):
         facts[name] = {str(key): _interval(values) for key, values in dict(facts[name]).items()}
-    return KeptGauge(**facts)
+    return StoredGauge(**facts)
 
 
 def _interval(values: Any) -> Interval:
@@ -198,7 +198,7 @@ def _interval(values: Any) -> Interval:
     return estimate, low, high
 
 
-def kept_threshold(
+def stored_threshold(
     archive: str | Path, model: str | Path, sha256: str, *, say: Callable[[str], object]
 ) -> float | None:
     """Return the threshold kept with an archive; None where there is none, or it does not count.
@@ -208,13 +208,13 @@ def kept_threshold(
     model : path
         Folder of the model that answers.
     sha256 : str
-        As `KeptGauge.archive`, of the archive as it is.
+        As `StoredGauge.archive`, of the archive as it is.
     say : callable
         Told, in one Indonesian sentence, that the threshold is used, or why it is not.
 
     Examples
     --------
-    >>> kept_threshold("data/dataset_TA.csv", "outputs/light", "0" * 64, say=print)
+    >>> stored_threshold("data/dataset_TA.csv", "outputs/light", "0" * 64, say=print)
     """
     try:
         gauge = read_gauge(archive)
@@ -232,7 +232,7 @@ def kept_threshold(
     elif gauge.archive != sha256:
         why = f"isi arsip sudah berubah sejak itu. {again}`; label lama tetap berlaku."
     else:
-        say(gauge.sentence())
+        say(gauge.describe())
         return gauge.threshold
     say(f"Catatan: hasil ukur {gauge_file(archive)} tidak dipakai: {why}")
     return None
