@@ -22,11 +22,16 @@ LOCK = (PROJECT / "requirements.lock").read_text()
 
 
 def requirements():
+    """What `make install` installs: the dependencies and the extra `dev`, with the extras it names."""
     project = PYPROJECT["project"]
-    return [
-        Requirement(line)
-        for line in (*project["dependencies"], *project["optional-dependencies"]["dev"])
-    ]
+    found, extras = [Requirement(line) for line in project["dependencies"]], ["dev"]
+    for extra in extras:
+        for requirement in map(Requirement, project["optional-dependencies"][extra]):
+            if requirement.name == project["name"]:
+                extras += requirement.extras
+            else:
+                found.append(requirement)
+    return found
 
 
 def locked():

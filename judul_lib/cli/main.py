@@ -2,7 +2,9 @@
 
 import io
 import json
+import re
 import sys
+from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -121,6 +123,29 @@ def app(port: int | None, host: str | None, outputs: Path | None) -> None:
     )  # fmt: skip
 
 
+def extra_with(module: str) -> str | None:
+    """Return the extra of this package that installs a module, or None.
+
+    Examples
+    --------
+    >>> extra_with("sklearn"), extra_with("jupyter_server.auth"), extra_with("judul_lib.nothing")
+    ('train', 'app', None)
+    """
+    top = module.partition(".")[0]
+    distribution = {"sklearn": "scikit-learn"}.get(top, top.replace("_", "-"))
+    try:
+        requirements = requires("judul-lib") or []
+    except PackageNotFoundError:  # It runs from its folder.
+        return None
+    for line in requirements:
+        requirement, _, marker = line.partition(";")
+        if re.match(r"[\w-]+", requirement)[0] == distribution and (  # type: ignore[index]
+            extra := re.search(r"extra == ['\"](\w+)", marker)
+        ):
+            return extra[1]
+    return None
+
+
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command; end with one line on standard error when something is wrong.
 
@@ -145,6 +170,13 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         sys.stderr.close()
     except OSError as error:
         say(f"Galat: {describe_os_error(error)}")
+    except ModuleNotFoundError as error:
+        if (extra := extra_with(error.name or "")) is None:
+            raise
+        say(
+            f"Galat: Perintah ini memerlukan {error.name}, yang tidak terpasang. "
+            f'Pasang dengan `pip install "judul-lib[{extra}]"`, atau semuanya dengan `make install`.'
+        )
     except RuntimeError as error:  # Python before 3.13 says so of links that lead to themselves.
         if not str(error).startswith("Symlink loop"):
             raise

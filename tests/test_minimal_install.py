@@ -1,0 +1,81 @@
+"""The smallest install, in its own environment: it checks titles, and names the extra that others need."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import PROJECT
+
+pytestmark = pytest.mark.slow
+TITLE = "Deteksi Hoaks Politik Menggunakan Metode LSTM"
+
+
+@pytest.fixture(scope="module")
+def minimal(tmp_path_factory):
+    """Return a function that runs `judul` in an environment with nothing but the core dependencies."""
+    folder = tmp_path_factory.mktemp("minimal")
+    python = folder / "env" / "bin" / "python"
+    uv = [sys.executable, "-m", "uv"]
+    subprocess.run([*uv, "venv", "-q", "--python", sys.executable, folder / "env"], check=True)
+    subprocess.run(
+        [*uv, "pip", "install", "-q", "--python", python, "-c", "requirements.lock", "."],
+        cwd=PROJECT, check=True,
+    )  # fmt: skip
+    for model in ("light", "structured"):
+        shutil.copytree(PROJECT / "outputs" / model, folder / "outputs" / model)
+    (folder / "judul.toml").write_text('models = "outputs"\n')
+    (folder / "titles.csv").write_text(f"Judul\n{TITLE}\nPrediksi Harga Beras di Kota Medan\n")
+    kept = {key: value for key, value in os.environ.items() if key not in {"PYTHONPATH", "JUDUL_LOG"}}
+
+    def run(*arguments):
+        return subprocess.run(
+            [python, "-m", "judul_lib", *arguments],
+            cwd=folder, env=kept, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    return run
+
+
+@pytest.mark.parametrize("model", ["light", "structured"])
+def test_it_answers_as_the_full_install_does(minimal, model):
+    arguments = ["check", TITLE, "--model", model, "--format", "json"]
+    answer = minimal(*arguments)
+    assert answer.returncode == 0, answer.stderr
+    full = subprocess.run(
+        [sys.executable, "-m", "judul_lib", *arguments],
+        cwd=PROJECT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert json.loads(answer.stdout) == json.loads(full.stdout)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["check", "--file", "titles.csv", "--output", "answers.csv"],
+        ["index", "build", "titles.csv", "index"],
+        ["dedup", "titles.csv", "--output", "pairs.csv"],
+        ["models", "list"],
+        ["govern", "audit"],
+    ],
+    ids=" ".join,
+)
+def test_the_command_needs_no_extra(minimal, command):
+    done = minimal(*command)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "extra"),
+    [(["app"], "app"), (["monitor"], "app"), (["run"], "notebooks"), (["retrain"], "train")],
+    ids=lambda value: value if isinstance(value, str) else " ".join(value),
+)
+def test_the_command_names_the_extra_that_it_needs(minimal, command, extra):
+    done = minimal(*command)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("Galat: ")
+    assert f"judul-lib[{extra}]" in line
