@@ -1,1 +1,1 @@
-"""What everything stands on: errors, settings, files, tables, formatting, processes."""
+"""The base of all packages: errors, settings, files, tables, formatting, parallel work."""

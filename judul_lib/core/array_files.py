@@ -1,12 +1,13 @@
-"""Arrays kept in one file and mapped into memory: opened in a moment, read where they are needed.
+"""Arrays in one file that is mapped into memory: opened at once, read only where needed.
 
-A file begins with a JSON header of fixed-width length that names each array,
-its type, shape and place; the arrays follow. No pickle is ever read.
+A JSON header, whose length has a fixed width, names the type, shape and offset
+of each array; the arrays follow. No pickle is read.
 """
 
 import hashlib
 import json
 import os
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, overload
@@ -18,24 +19,19 @@ from judul_lib.core.array_types import Rows
 from judul_lib.core.errors import IndexFileError
 
 _MAGIC = b"judul-arrays-1\n"
-_ALIGN = 64
-_LENGTH = 12
-_BLOCK = 1 << 22
+_ALIGNMENT = 64
+_LENGTH_WIDTH = 12
+_WRITE_BYTES = 1 << 22
 Arrays = Mapping[str, NDArray]
 
 
 def write_arrays(path: Path, arrays: Arrays) -> str:
-    """Write arrays to a new file.
-
-    Returns
-    -------
-    str
-        SHA-256 of the file, hexadecimal.
+    """Write arrays to a new file; return its SHA-256 in hexadecimal.
 
     Raises
     ------
     OSError
-        Disk full, no permission; what was written is removed.
+        Disk full, no permission; the incomplete file is removed.
 
     Examples
     --------
@@ -46,20 +42,19 @@ def write_arrays(path: Path, arrays: Arrays) -> str:
     ...     map_arrays(path, digest)["lengths"].tolist()
     [3, 5]
     """
-    plain = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    facts, place = {}, 0
-    for name, array in plain.items():
-        facts[name] = {"type": array.dtype.str, "shape": array.shape, "place": place}
-        place += -(-array.nbytes // _ALIGN) * _ALIGN
-    header = json.dumps(facts).encode()
-    start = len(_MAGIC) + _LENGTH + len(header)
-    header += b" " * (-start % _ALIGN)
+    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    entries, offset = {}, 0
+    for name, array in contiguous.items():
+        entries[name] = {"type": array.dtype.str, "shape": array.shape, "place": offset}
+        offset += -(-array.nbytes // _ALIGNMENT) * _ALIGNMENT
+    header = json.dumps(entries).encode()
+    header += b" " * (-(len(_MAGIC) + _LENGTH_WIDTH + len(header)) % _ALIGNMENT)
     digest = hashlib.sha256()
     try:
         with path.open("xb") as stream:
-            for part in _parts(header, plain.values()):
-                stream.write(part)
-                digest.update(part)
+            for block in _file_blocks(header, contiguous.values()):
+                stream.write(block)
+                digest.update(block)
             stream.flush()
             os.fsync(stream.fileno())
     except BaseException:
@@ -68,26 +63,26 @@ def write_arrays(path: Path, arrays: Arrays) -> str:
     return digest.hexdigest()
 
 
-def _parts(header: bytes, arrays: Iterable[NDArray]) -> Iterator[bytes | memoryview]:
-    yield _MAGIC + f"{len(header):{_LENGTH}d}".encode() + header
+def _file_blocks(header: bytes, arrays: Iterable[NDArray]) -> Iterator[bytes | memoryview]:
+    yield _MAGIC + f"{len(header):{_LENGTH_WIDTH}d}".encode() + header
     for array in arrays:
         content = memoryview(array.reshape(-1).view(np.uint8).data)
-        yield from (content[at : at + _BLOCK] for at in range(0, len(content), _BLOCK))
-        yield b"\0" * (-len(content) % _ALIGN)
+        yield from (content[at : at + _WRITE_BYTES] for at in range(0, len(content), _WRITE_BYTES))
+        yield b"\0" * (-len(content) % _ALIGNMENT)
 
 
 def map_arrays(path: Path, sha256: str | None = None) -> dict[str, NDArray]:
-    """Map the arrays of a file that `write_arrays` made, read-only.
+    """Map the arrays of a file written by `write_arrays`, read-only.
 
     Parameters
     ----------
     sha256 : str
-        The file's hash, where it is to be compared; the whole file is read once for that.
+        Expected hash; to check it the whole file is read once.
 
     Raises
     ------
     IndexFileError
-        The file is missing, damaged or cut off.
+        The file is missing, damaged or truncated.
     """
     try:
         with path.open("rb") as stream:
@@ -96,14 +91,13 @@ def map_arrays(path: Path, sha256: str | None = None) -> dict[str, NDArray]:
         content = np.asarray(np.memmap(path, dtype=np.uint8, mode="r"))
     except FileNotFoundError as error:
         raise _damaged(path) from error
-    start = len(_MAGIC) + _LENGTH
-    length = int(content[len(_MAGIC) : start].tobytes())
-    facts = json.loads(content[start : start + length].tobytes())
+    start = len(_MAGIC) + _LENGTH_WIDTH
+    end = start + int(content[len(_MAGIC) : start].tobytes())
     arrays = {}
-    for name, fact in facts.items():
-        kind, at = np.dtype(fact["type"]), start + length + fact["place"]
-        size = int(np.prod(fact["shape"], dtype=np.int64)) * kind.itemsize
-        arrays[name] = content[at : at + size].view(kind).reshape(fact["shape"])
+    for name, entry in json.loads(content[start:end].tobytes()).items():
+        dtype, offset = np.dtype(entry["type"]), end + entry["place"]
+        n_bytes = int(np.prod(entry["shape"], dtype=np.int64)) * dtype.itemsize
+        arrays[name] = content[offset : offset + n_bytes].view(dtype).reshape(entry["shape"])
     return arrays
 
 
@@ -115,7 +109,7 @@ def _damaged(path: Path) -> IndexFileError:
 
 
 class StringColumn(Sequence[str]):
-    """Strings as one array of UTF-8 and one of ends; decoded where they are asked for.
+    """Strings as one array of UTF-8 and one of ends, decoded on access.
 
     Parameters
     ----------
@@ -147,11 +141,11 @@ class StringColumn(Sequence[str]):
 
     @classmethod
     def from_arrays(cls, arrays: Arrays, name: str) -> "StringColumn":
-        """Take the column of a name from arrays that `arrays` made."""
+        """Return the column that `arrays` stored under a name."""
         return cls(arrays[name], arrays[f"{name}.ends"])
 
     def arrays(self, name: str) -> dict[str, NDArray]:
-        """Return the column as arrays under a name."""
+        """Return the column as arrays stored under a name."""
         return {name: self.letters, f"{name}.ends": self.ends}
 
     def __len__(self) -> int:
@@ -162,10 +156,13 @@ class StringColumn(Sequence[str]):
     @overload
     def __getitem__(self, row: slice) -> list[str]: ...
     def __getitem__(self, row: int | slice) -> str | list[str]:
-        places = range(len(self))[row]
-        if isinstance(places, range):
-            return self.take(np.array(places, dtype=np.intp))
-        return str(self._bytes[self.ends[places] : self.ends[places + 1]], "utf-8", "surrogatepass")
+        selected = range(len(self))[row]
+        if isinstance(selected, range):
+            return self.take(np.array(selected, dtype=np.intp))
+        return str(self._encoded(selected), "utf-8", "surrogatepass")
+
+    def _encoded(self, row: int) -> memoryview:
+        return self._bytes[self.ends[row] : self.ends[row + 1]]
 
     def take(self, rows: NDArray[np.integer]) -> list[str]:
         """Return the strings of some rows."""
@@ -177,19 +174,13 @@ class StringColumn(Sequence[str]):
         ]
 
     def rows_of(self, string: str) -> Rows:
-        """Return the rows of the strings that equal one."""
-        long = len(string.encode("utf-8", "surrogatepass"))
-        rows = np.flatnonzero(np.diff(self.ends) == long)
-        return rows[np.fromiter((found == string for found in self.take(rows)), bool, len(rows))]
+        """Return the rows that hold a string."""
+        n_bytes = len(string.encode("utf-8", "surrogatepass"))
+        rows = np.flatnonzero(np.diff(self.ends) == n_bytes)
+        return rows[np.fromiter((other == string for other in self.take(rows)), bool, len(rows))]
 
     def find(self, string: str) -> int:
-        """Return the row of a string, or -1; the strings must stand in the order of `encoded`."""
-        low, high = 0, len(self)
+        """Return the row of a string, or -1; the column must be sorted by UTF-8 bytes."""
         wanted = string.encode("utf-8", "surrogatepass")
-        while low < high:
-            middle = (low + high) // 2
-            if bytes(self._bytes[self.ends[middle] : self.ends[middle + 1]]) < wanted:
-                low = middle + 1
-            else:
-                high = middle
-        return low if low < len(self) and self[low] == string else -1
+        row = bisect_left(range(len(self)), wanted, key=lambda row: bytes(self._encoded(row)))
+        return row if row < len(self) and self[row] == string else -1

@@ -1,4 +1,4 @@
-"""Names for the types of arrays that most modules pass around."""
+"""Array types that most modules use."""
 
 import numpy as np
 from numpy.typing import NDArray

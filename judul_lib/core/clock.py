@@ -1,4 +1,4 @@
-"""The time in UTC, as the log has it; it can be held still, for what is shown on made-up usage."""
+"""The current time in UTC, which can be frozen to simulate usage."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,13 +9,13 @@ _clock: ContextVar[datetime | None] = ContextVar("clock", default=None)
 
 
 def utc_now() -> datetime:
-    """Return the time in UTC, as the tables have it."""
+    """Return the time in UTC without a time zone, as the log's tables store it."""
     return _clock.get() or datetime.now(UTC).replace(tzinfo=None)
 
 
 @contextmanager
 def frozen_clock(moment: datetime) -> Iterator[None]:
-    """Let `utc_now` return `moment` within a block, so that simulated usage looks the same every day.
+    """Let `utc_now` return `moment` within a block.
 
     Examples
     --------

@@ -9,7 +9,7 @@ class JudulError(Exception):
 
 
 class ArgumentError(JudulError, ValueError):
-    """A value given in Python is none that can be used."""
+    """An argument of a Python call is invalid."""
 
 
 class CorpusError(JudulError):
@@ -17,7 +17,7 @@ class CorpusError(JudulError):
 
 
 class TrainingError(JudulError):
-    """The labelled pairs do not suffice to train or evaluate a model."""
+    """There are too few labelled pairs to train or evaluate a model."""
 
 
 class ModelError(JudulError):
@@ -25,23 +25,23 @@ class ModelError(JudulError):
 
 
 class LexiconError(JudulError):
-    """The lexicon contradicts itself or is not in its form."""
+    """The lexicon contradicts itself or has the wrong format."""
 
 
 class GoldError(JudulError):
-    """The file of gold pairs contradicts itself or is not in its form."""
+    """The file of gold pairs contradicts itself or has the wrong format."""
 
 
 class LabelError(JudulError):
-    """A file of labelled pairs is not in its form, or there is no label to learn from."""
+    """A file of labelled pairs has the wrong format, or there is no label to learn from."""
 
 
 class GaugeError(JudulError):
-    """What is kept of an archive's own gauge is damaged or in the way, or labels do not belong to it."""
+    """The stored gauge of an archive is damaged or already exists, or labels are not of that archive."""
 
 
 class PipelineError(JudulError):
-    """A notebook failed, or the folder that a run needs is not there."""
+    """A notebook failed, or a folder that a run needs is missing."""
 
 
 class IndexFileError(JudulError):
@@ -49,23 +49,23 @@ class IndexFileError(JudulError):
 
 
 class OutputError(JudulError):
-    """A result may not be written to the place that was asked for."""
+    """A result may not be written to the requested path."""
 
 
 class WorkerError(JudulError):
-    """A process or a cluster that was to do the work is not there or went away."""
+    """A worker process or a cluster is unreachable or died."""
 
 
 class BusyError(JudulError):
-    """Another process is at work on the same files."""
+    """Another process is using the same files."""
 
 
 class ConfigError(JudulError):
-    """``judul.toml`` or an environment variable has a key or value that cannot be used."""
+    """``judul.toml`` or an environment variable has an invalid key or value."""
 
 
 class LogError(JudulError):
-    """The database of the log cannot be used, or is not what it should be."""
+    """The database of the log cannot be used, or is damaged."""
 
 
 class TrackingError(JudulError):
@@ -73,7 +73,7 @@ class TrackingError(JudulError):
 
 
 class ServeError(JudulError):
-    """The page cannot be served in the way asked for."""
+    """The page cannot be served with these settings."""
 
 
 _OS_MESSAGES = {

@@ -1,4 +1,4 @@
-"""Numbers, days, names and strange characters as a reader sees them: Indonesian, and harmless."""
+"""Format numbers, dates, names and control characters for Indonesian readers."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -12,9 +12,7 @@ _MARKS = str.maketrans({",": ".", ".": ",", "-": "−"})
 
 
 def format_number(value: Any, decimals: int = 3) -> str:
-    """Write a number with a decimal comma and points between thousands, a day with its year last.
-
-    What is not there is a dash.
+    """Format a number with a decimal comma and points between thousands, or a date; a dash if missing.
 
     Examples
     --------
@@ -25,17 +23,18 @@ def format_number(value: Any, decimals: int = 3) -> str:
         return "–"
     if isinstance(value, date):
         return f"{value:%d-%m-%Y}" if value == value else "–"
-    if type(value).__name__ == "bool":  # NumPy's too.
+    if type(value).__name__ == "bool":  # Of Python or NumPy.
         return "ya" if value else "tidak"
     if isinstance(value, Integral):
         return f"{int(value):,}".translate(_MARKS)
     if isinstance(value, Real):
-        shown = f"{float(value):,.{decimals}f}"
-        return (shown if shown.strip("-0.,") else shown.lstrip("-")).translate(_MARKS)
+        text = f"{float(value):,.{decimals}f}"
+        is_zero = not text.strip("-0.,")
+        return (text.lstrip("-") if is_zero else text).translate(_MARKS)
     return str(value)
 
 
-def distinguishing_decimals(value: float, limit: float, least: int = 2) -> int:
+def distinguishing_decimals(value: float, limit: float, min_decimals: int = 2) -> int:
     """Return how many decimals show on which side of a limit a value is.
 
     Examples
@@ -43,8 +42,10 @@ def distinguishing_decimals(value: float, limit: float, least: int = 2) -> int:
     >>> [distinguishing_decimals(p, 0.5) for p in (0.496, 0.504, 0.49996)]
     [3, 2, 5]
     """
-    told = (n for n in range(least, 17) if (round(value, n) >= round(limit, n)) == (value >= limit))
-    return next(told, 17)
+    for n in range(min_decimals, 17):
+        if (round(value, n) >= round(limit, n)) == (value >= limit):
+            return n
+    return 17
 
 
 LABEL_BY_NAME: Mapping[str, str] = MappingProxyType(
@@ -89,11 +90,11 @@ LABEL_BY_NAME: Mapping[str, str] = MappingProxyType(
         "audit": "baris jejak audit",
     }
 )  # fmt: skip
-"""Names of columns, measures, settings and tables as readers see them; files keep their own."""
+"""Names of columns, measures, settings and tables for readers; files keep the original names."""
 
 
 def format_label(name: object) -> str:
-    """Return a name as readers see it; names joined by a plus, one by one.
+    """Return a name for readers; of names joined by a plus, each is translated.
 
     Examples
     --------
@@ -104,7 +105,7 @@ def format_label(name: object) -> str:
 
 
 def format_setting(value: Any) -> str:
-    """Write a setting of a model.
+    """Format a hyperparameter of a model.
 
     Examples
     --------
@@ -115,15 +116,12 @@ def format_setting(value: Any) -> str:
         return ", ".join(map(format_setting, value))
     if value is None or value != value:
         return "tanpa batas"
-    return (
-        format_number(int(value))
-        if isinstance(value, float) and value.is_integer()
-        else format_number(value)
-    )
+    is_whole = isinstance(value, float) and value.is_integer()
+    return format_number(int(value) if is_whole else value)
 
 
 def format_percent(share: float, decimals: int = 1) -> str:
-    """Write a share as a percentage.
+    """Format a share as a percentage.
 
     Examples
     --------
@@ -134,9 +132,7 @@ def format_percent(share: float, decimals: int = 1) -> str:
 
 
 def escape_control_characters(text: str) -> str:
-    r"""Show what would steer a terminal, such as in a title or a reason, instead of doing it.
-
-    Every kind of blank, one that may not break a line too, is shown as a blank.
+    r"""Escape control characters, so that no text steers a terminal; any whitespace becomes a blank.
 
     Examples
     --------
@@ -145,5 +141,4 @@ def escape_control_characters(text: str) -> str:
     >>> escape_control_characters("Daun\xa0Padi")
     'Daun Padi'
     """
-    shown = (c if c.isprintable() else " " if c.isspace() else repr(c)[1:-1] for c in text)
-    return "".join(shown)
+    return "".join(c if c.isprintable() else " " if c.isspace() else repr(c)[1:-1] for c in text)

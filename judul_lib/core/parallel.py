@@ -1,4 +1,4 @@
-"""Do many tasks: one after the other, in several processes, or on a Dask cluster."""
+"""Run many tasks: one after the other, in several processes, or on a Dask cluster."""
 
 import logging
 import multiprocessing
@@ -18,18 +18,17 @@ if TYPE_CHECKING:
     from distributed import Client
 
 SCHEDULER_VARIABLE = "JUDUL_SCHEDULER"
-# Seconds to wait for a scheduler to answer, for a first worker, and between looks at what may be gone.
+# Timeouts in seconds for the scheduler and the first worker; interval of checks for lost processes.
 _CONNECT, _FIRST_WORKER, _POLL_SECONDS = 10, 30, 2
-# How often in a row all that is left is handed out anew, after every worker that had it is gone.
+# Consecutive submissions of the remaining tasks after all workers were lost.
 _MAX_RETRIES = 3
-# The second has a level of its own.
-_LOGGERS = ("distributed", "distributed.client")
+_LOGGERS = ("distributed", "distributed.client")  # The second has its own level.
 T = TypeVar("T")
 _shared: list[Any] = []
 
 
 def resolve_scheduler(scheduler: str | None = None) -> str | None:
-    """Return the address given, or the one in ``JUDUL_SCHEDULER``, or None for this machine alone."""
+    """Return the given address, else that in ``JUDUL_SCHEDULER``, else None for this machine."""
     return scheduler or os.environ.get(SCHEDULER_VARIABLE) or None
 
 
@@ -41,24 +40,24 @@ def run_tasks(
     n_jobs: int = 1,
     scheduler: str | None = None,
 ) -> Iterator[tuple[int, T]]:
-    """Yield the place of each task and ``function(shared, task)``, in the order of completion.
+    """Yield the position of each task and ``function(shared, task)``, in the order of completion.
 
     Parameters
     ----------
     function : callable
-        A function of a module, so that other processes can find it.
+        A module-level function, so that other processes can import it.
     shared : object
         Sent to each process once.
     n_jobs : int
-        Number of processes; with 1 everything happens in this one.
+        Number of processes; 1 for this process only.
     scheduler : str
-        Address of a Dask scheduler, such as ``tcp://10.0.0.1:8786``; its
-        workers do the work instead, and take over from one that dies.
+        Address of a Dask scheduler whose workers run the tasks instead, such as
+        ``tcp://10.0.0.1:8786``; tasks of a worker that dies are repeated.
 
     Raises
     ------
     WorkerError
-        A process died, the scheduler is not there or went away, or the extra
+        A process died, the scheduler is unreachable or was lost, or the extra
         ``dask`` is not installed.
 
     Examples
@@ -70,7 +69,7 @@ def run_tasks(
         with dask_client(scheduler) as client:
             yield from _on_cluster(client, function, tasks, shared)
     elif n_jobs == 1 or len(tasks) < 2:
-        yield from ((place, function(shared, task)) for place, task in enumerate(tasks))
+        yield from ((position, function(shared, task)) for position, task in enumerate(tasks))
     else:
         yield from _in_processes(function, tasks, shared, min(n_jobs, len(tasks)))
 
@@ -78,15 +77,15 @@ def run_tasks(
 def _in_processes(
     function: Callable[[Any, Any], T], tasks: Sequence[Any], shared: Any, n_jobs: int
 ) -> Iterator[tuple[int, T]]:
-    # A forked copy of a process with threads may wait for a lock for ever.
+    # A forked copy of a process with threads may deadlock.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(
         n_jobs, context, initializer=_initialize_worker, initargs=(os.getpid(), shared)
     ) as pool:
         try:
-            places = {pool.submit(_call, function, task): place for place, task in enumerate(tasks)}
-            for future in as_completed(places):
-                yield places[future], future.result()
+            positions = {pool.submit(_call, function, task): at for at, task in enumerate(tasks)}
+            for future in as_completed(positions):
+                yield positions[future], future.result()
         except BrokenProcessPool as error:
             raise WorkerError(
                 "Sebuah proses pekerja berhenti tiba-tiba, mungkin karena kehabisan memori. "
@@ -102,7 +101,7 @@ def _initialize_worker(parent: int, shared: Any) -> None:
 
 
 def _exit_with_parent(parent: int) -> None:
-    """End too when the process that hands out the tasks was killed: nobody else would say that."""
+    """End this worker process when its parent was killed."""
 
     def watch() -> None:
         while os.getppid() == parent:
@@ -118,13 +117,13 @@ def _call(function: Callable[[Any, Any], T], task: Any) -> T:
 
 @contextmanager
 def dask_client(scheduler: str) -> "Iterator[Client]":
-    """Connect to a Dask scheduler that has at least one worker, and the same version of this package.
+    """Connect to a Dask scheduler that has at least one worker and the same version of this package.
 
     Raises
     ------
     WorkerError
-        It is not there, has no workers or another version, went away while it
-        was in use, or the extra ``dask`` is not installed.
+        It is unreachable, has no workers or another version, was lost while in
+        use, or the extra ``dask`` is not installed.
     """
     try:
         from distributed import Client, Security
@@ -154,7 +153,7 @@ def dask_client(scheduler: str) -> "Iterator[Client]":
 
 @contextmanager
 def _silenced_dask_logging() -> Iterator[None]:
-    """Keep Dask from logging in forty lines what `_translated_dask_errors` says in one sentence."""
+    """Silence Dask's long log of errors that `_translated_dask_errors` reports in one sentence."""
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -179,9 +178,9 @@ def _translated_dask_errors(client: "Client") -> Iterator[None]:
             "Beri tiap pekerja lebih banyak memori; yang sudah selesai dan disimpan tidak diulang."
         ) from error
     except (OSError, CancelledError) as error:
-        lost = isinstance(error, CommClosedError | CancelledError | TimeoutError)
-        if not lost and client.status == "running":
-            raise  # By a task: a file, a disk.
+        is_lost = isinstance(error, CommClosedError | CancelledError | TimeoutError)
+        if not is_lost and client.status == "running":
+            raise  # An OSError of a task.
         raise WorkerError(
             "Hubungan dengan penjadwal Dask terputus. Jalankan lagi penjadwalnya, lalu ulangi perintah "
             "yang sama; yang sudah selesai dan disimpan tidak diulang."
@@ -195,48 +194,48 @@ def _require_worker(client: "Client") -> None:
         if client.status != "running":
             raise
         assert client.scheduler is not None
-        where = client.scheduler.address
+        address = client.scheduler.address
         raise WorkerError(
-            f"Penjadwal di {where} tidak punya pekerja. Jalankan `dask worker {where}`."
+            f"Penjadwal di {address} tidak punya pekerja. Jalankan `dask worker {address}`."
         ) from error
 
 
 def _require_same_version(client: "Client") -> None:
-    """Refuse what would fail later, or give other results: both sides exchange pickled objects."""
+    """Refuse another version, which could fail or give other results: both exchange pickled objects."""
     try:
-        there = client.run_on_scheduler(_own_version)
-        answers = [there, *client.run(_own_version, on_error="return").values()]
+        versions = [client.run_on_scheduler(_local_version)]
+        versions += client.run(_local_version, on_error="return").values()
     except ImportError as error:
-        answers = [error]
-    for answer in answers:
-        # A worker that has just gone away answers with an OSError, and needs no version.
-        if answer != __version__ and not isinstance(answer, OSError):
+        versions = [error]
+    for version in versions:
+        # A worker that has just been lost answers with an OSError.
+        if version != __version__ and not isinstance(version, OSError):
             raise WorkerError(
                 f"Penjadwal dan semua pekerja harus memakai judul-lib {__version__} seperti di sini, "
-                f"tetapi ada yang lain atau tidak memasangnya ({answer})."
+                f"tetapi ada yang lain atau tidak memasangnya ({version})."
             )
 
 
-def _own_version() -> str:
+def _local_version() -> str:
     return __version__
 
 
 def _on_cluster(
     client: "Client", function: Callable[[Any, Any], T], tasks: Sequence[Any], shared: Any
 ) -> Iterator[tuple[int, T]]:
-    left, setbacks = dict(enumerate(tasks)), 0
-    while left:
+    remaining, n_retries = dict(enumerate(tasks)), 0
+    while remaining:
         try:
-            for place, result in _submit_tasks(client, function, left, shared):
-                del left[place]
-                setbacks = 0
-                yield place, result
+            for position, result in _submit_tasks(client, function, remaining, shared):
+                del remaining[position]
+                n_retries = 0
+                yield position, result
         except CancelledError as error:
-            # With the last worker that had what is shared, all tasks are lost, but not the scheduler.
+            # If all workers that held the shared object died, the tasks are lost, but not the scheduler.
             if client.status != "running":
                 raise
-            setbacks += 1
-            if setbacks > _MAX_RETRIES:
+            n_retries += 1
+            if n_retries > _MAX_RETRIES:
                 raise WorkerError(
                     "Semua pekerja mati berulang kali, mungkin karena kehabisan memori. Beri tiap "
                     "pekerja lebih banyak memori; yang sudah selesai dan disimpan tidak diulang."
@@ -249,25 +248,23 @@ def _submit_tasks(
 ) -> Iterator[tuple[int, T]]:
     from distributed import wait
 
-    # Functions and arguments are told apart from those of an earlier run by the client itself.
-    everywhere = client.scatter(shared, broadcast=True, hash=False)
-    waiting = {
-        client.submit(function, everywhere, task, pure=False): place for place, task in tasks.items()
-    }
-    while waiting:
+    # Without hash and pure, the client does not reuse results of an earlier run.
+    scattered = client.scatter(shared, broadcast=True, hash=False)
+    pending = {client.submit(function, scattered, task, pure=False): at for at, task in tasks.items()}
+    while pending:
         try:
             with client.as_current():
-                done = wait(list(waiting), timeout=_POLL_SECONDS, return_when="FIRST_COMPLETED").done
+                done = wait(list(pending), timeout=_POLL_SECONDS, return_when="FIRST_COMPLETED").done
         except TimeoutError:
             done = set()
         if not done and client.status != "running":
             raise CancelledError(client.status)
         for future in done:
-            yield waiting.pop(future), future.result()
+            yield pending.pop(future), future.result()
 
 
 def parallel_backend(scheduler: str | None) -> Any:
-    """Return a context in which scikit-learn's searches use a cluster, or processes ended with ours."""
+    """Return a context in which scikit-learn uses a cluster, or processes that end with this one."""
     if scheduler is not None:
         return _joblib_on(scheduler)
     import joblib
@@ -283,7 +280,7 @@ def _joblib_on(scheduler: str) -> Iterator[None]:
         try:
             yield
         except Exception as error:
-            # joblib meets a closed client with errors of many kinds.
+            # With a closed client joblib raises errors of many types.
             if client.status == "running":
                 raise
             raise CancelledError(client.status) from error

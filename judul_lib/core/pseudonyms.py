@@ -1,4 +1,4 @@
-"""Keyed hashes in the place of titles and users: the same text gives the same digits, and only here."""
+"""Keyed hashes in place of titles and users: the same text gives the same digits with one key only."""
 
 import hashlib
 import hmac
@@ -18,14 +18,7 @@ _ID = re.compile(rf"[0-9a-f]{{{HASH_DIGITS}}}")
 
 
 def log_key(folder: Path) -> bytes:
-    """Return the key of the hashes: ``JUDUL_LOG_KEY``, or a file made on first use.
-
-    Raises
-    ------
-    OSError
-        The file can be neither read nor made.
-    LogError
-        What is in the file is no key.
+    """Return the key of the hashes: ``JUDUL_LOG_KEY``, or a file made on first use; see `secret_key`.
 
     Examples
     --------
@@ -39,29 +32,29 @@ def log_key(folder: Path) -> bytes:
 
 
 def secret_key(path: Path, variable: str, loss: str, backup_key: bytes | None = None) -> bytes:
-    """Return the key that a variable gives, or the one in a file, made on first use.
+    """Return the key from an environment variable, or from a file made on first use.
 
     Parameters
     ----------
     loss : str
-        What is so with another key.
+        Consequence of using another key, in Indonesian.
     backup_key : bytes
-        Content of the file, where it comes from elsewhere.
+        Content of the file, if it comes from a backup.
 
     Raises
     ------
     OSError
         The file can be neither read nor made.
     LogError
-        What is in the file is no key.
+        The file contains no key.
 
     Examples
     --------
     >>> secret_key(Path("nowhere"), "NOT_SET", "", b"0f" * 32) == bytes([15] * 32)
     True
     """
-    if given := os.environ.get(variable):
-        return hashlib.sha256(given.encode()).digest()
+    if passphrase := os.environ.get(variable):
+        return hashlib.sha256(passphrase.encode()).digest()
     if backup_key is None and not path.exists():
         _make_key(path)
     try:
@@ -78,45 +71,43 @@ def secret_key(path: Path, variable: str, loss: str, backup_key: bytes | None = 
 
 def _make_key(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f".{path.name}.{uuid4().hex}")
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
             stream.write(secrets.token_hex(_KEY_BYTES))
             stream.flush()
             os.fsync(stream.fileno())
-        os.link(new, path)
+        os.link(temporary, path)
     except FileExistsError:
-        pass  # Of two processes, the first one's key counts.
+        pass  # Another process was first; its key counts.
     finally:
-        new.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def has_key(folder: Path) -> bool:
-    """Tell whether there is a key already: `log_key` would make one."""
+    """Tell whether a key exists, without making one as `log_key` does."""
     return bool(os.environ.get(KEY_VARIABLE)) or (folder / KEY_FILE).exists()
 
 
 def keyed_hash(key: bytes, text: str) -> str:
-    """Return 16 hexadecimal digits that tell nothing of a text without the key (HMAC-SHA256).
-
-    Case and blanks do not count.
+    """Return the first 16 hexadecimal digits of a text's HMAC-SHA256, ignoring case and blanks.
 
     Examples
     --------
     >>> keyed_hash(b"k", "Prediksi  Harga") == keyed_hash(b"k", "prediksi harga")
     True
     """
-    plain = " ".join(text.casefold().split()).encode("utf-8", "surrogatepass")
-    return hmac.new(key, plain, hashlib.sha256).hexdigest()[:HASH_DIGITS]
+    normalized = " ".join(text.casefold().split()).encode("utf-8", "surrogatepass")
+    return hmac.new(key, normalized, hashlib.sha256).hexdigest()[:HASH_DIGITS]
 
 
 def user_id(text: str) -> str:
-    """Return a pseudonym as the log has it.
+    """Return a typed pseudonym of a user as the log stores it.
 
     Raises
     ------
     LogError
-        It is none.
+        The text is not a pseudonym.
 
     Examples
     --------
@@ -133,23 +124,23 @@ def user_id(text: str) -> str:
 
 
 def assigned_model(user: str, shares: Mapping[str, float]) -> str:
-    """Return the model that answers a user: always the same one, each for its share of the users.
+    """Return the model that answers a user: always the same one; each model gets its share of users.
 
     Parameters
     ----------
     user : str
-        A pseudonym: hexadecimal digits of a hash.
+        Pseudonym: 16 hexadecimal digits.
     shares : mapping of str to float
-        Positive or 0.
+        Non-negative, with a positive sum.
 
     Examples
     --------
     >>> assigned_model("0000000000000000", {"light": 0.5, "full": 0.5})
     'light'
     """
-    place = int(user[:12], 16) / 16**12 * sum(shares.values())  # Exactly below the sum.
+    position = int(user[:12], 16) / 16**12 * sum(shares.values())  # 48 bits: exactly below the sum.
     for name, share in shares.items():
-        place -= share
-        if place < 0:
+        position -= share
+        if position < 0:
             return name
     return list(shares)[-1]

@@ -1,7 +1,7 @@
-"""The few numbers that are choices, each with its source.
+"""The constants that were chosen, each with its source.
 
-"The study" is the undergraduate study that this project reproduces; what its
-own code gives on its own titles is reported in ``docs/results.md``.
+"The study" is the undergraduate study that this project reproduces; its own
+results on its own titles are in ``docs/results.md``.
 """
 
 from collections.abc import Mapping
@@ -24,18 +24,18 @@ PAIR_THRESHOLD = 0.6
 SIMILAR, DIFFERENT, ASK = "MIRIP", "TIDAK MIRIP", "TANYAKAN"
 
 ELSEWHERE = "tanyakan"
-"""How the same study in another place counts: ``mirip``, ``tidak`` or ``tanyakan`` (let the
-department decide). Departments differ; only the structured model can tell such pairs."""
+"""How the same study in another place counts: ``mirip``, ``tidak`` or ``tanyakan`` (the
+department decides). Only the structured model recognises such pairs."""
 
 ELSEWHERE_LABELS: Mapping[str, str] = MappingProxyType(
     {"mirip": SIMILAR, "tidak": DIFFERENT, "tanyakan": ASK}
 )
-"""The label that each treatment gives."""
+"""The label of each treatment."""
 
 
 @dataclass(frozen=True)
 class LabelingSettings:
-    """How pairs get their labels from the cosine (the study's rule).
+    """How pairs are labelled by their cosine (the study's rule).
 
     Attributes
     ----------
@@ -43,10 +43,10 @@ class LabelingSettings:
         Cosine from which a pair is labelled similar.
     different_max : float
         Cosine up to which a pair is labelled not similar; the study's range is
-        0.20 to 0.25. What lies between is the grey zone and gets no label.
+        0.20 to 0.25. Pairs between the two are the grey zone and get no label.
     negatives_per_title : int
-        How many not-similar partners are drawn for each title. Ours: about ten
-        negatives for each positive pair on the project's own titles.
+        Not-similar partners drawn for each title; 5 gives about ten negatives
+        for each positive pair on the project's titles.
     ordered : bool
         Keep each pair in both orders, as the study did.
     """
@@ -63,7 +63,7 @@ def _frozen(**entries: Any) -> Mapping[str, Any]:
 
 @dataclass(frozen=True)
 class Profile:
-    """A size of model: its vocabulary and the grid that is searched for its forest.
+    """A size of model: its vocabulary and the grid searched for its forest.
 
     Attributes
     ----------
@@ -117,9 +117,9 @@ PROFILES: Mapping[str, Profile] = MappingProxyType({p.name: p for p in (FULL, LI
 MODEL_TITLES: Mapping[str, str] = MappingProxyType(
     {**{p.name: p.title for p in PROFILES.values()}, "structured": "Model Terstruktur"}
 )
-"""Names of the model folders, as readers see them."""
+"""Names of the models for readers, by folder."""
 
 FEATURE_TITLES: Mapping[str, str] = MappingProxyType(
     {"cosine": "kosinus", "jaccard": "Jaccard", "levenshtein": "Levenshtein"}
 )
-"""Names of the study's features, as readers see them."""
+"""Names of the features for readers."""

@@ -1,7 +1,7 @@
-"""The SQLite file of the log: made, watched while it is open, set aside where broken.
+"""The SQLite file of the log: created, checked while open, quarantined when corrupt.
 
-Whoever opens the file or sets it aside keeps the others out meanwhile, so that
-nobody takes a new file, or what SQLite writes beside it, for the broken one.
+A lock protects opening and quarantining the file, so that no process mistakes a
+new file, or its write-ahead log, for the corrupt one.
 """
 
 import os
@@ -18,23 +18,23 @@ from judul_lib.core.errors import LogError
 from judul_lib.core.storage import file_lock
 
 QUARANTINE_TIME_FORMAT = "%Y%m%d_%H%M%S_%f"
-"""How the time stands in the name of what was set aside."""
+"""Format of the time in the name of a quarantined file."""
 _WAL_SUFFIXES = ("-wal", "-shm")
 _CORRUPTION_CODES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 class ReplacedError(LogError):
-    """The file was removed or replaced while it was open: what is written to it is nowhere."""
+    """The file was removed or replaced while open: what was written to it is lost."""
 
 
 def database_path(address: sa.URL) -> Path:
-    """Return the path of a database file, wherever the process goes meanwhile."""
+    """Return the absolute path of a database file."""
     return Path(str(address.database)).absolute()
 
 
 @contextmanager
 def database_file_lock(path: Path) -> Iterator[None]:
-    """Let no other process open a file, or set it aside, within a block.
+    """Keep other processes from opening or quarantining a database file within a block.
 
     Raises
     ------
@@ -53,44 +53,43 @@ def database_file_lock(path: Path) -> Iterator[None]:
 
 
 def file_engine(address: sa.URL, lock_wait: float) -> sa.Engine:
-    """Return an engine of a file, which is made if it is not there; only within `database_file_lock`.
+    """Return an engine of a file, created if missing; call it within `database_file_lock` only.
 
     Raises
     ------
     LogError
-        The file cannot be made.
+        The file cannot be created.
     """
     path = database_path(address)
     try:
         if not path.exists():
-            quarantine(path)  # SQLite would take what a file from before left for this one's.
-            # For its owner only; SQLite gives what it writes beside it the same rights. A file that is
-            # there is not opened: closing it would drop the locks of other engines of this process.
+            quarantine(path)  # SQLite would apply a leftover write-ahead log to the new file.
+            # Readable by the owner only; SQLite gives its other files the same mode. An existing file
+            # is not opened here: closing it would drop the locks of other engines of this process.
             os.close(os.open(path, os.O_RDONLY | os.O_CREAT, 0o600))
-        opened = _identity(path)
+        opened = _file_id(path)
     except OSError as error:
         raise LogError(f"Folder log {path.parent} tidak dapat dibuat. Periksa hak aksesnya.") from error
 
     def connect() -> sqlite3.Connection:
-        # A file that is gone is not made anew: it would have no tables, and others' rights.
-        where = f"{path.as_uri()}?mode=rw"
-        return sqlite3.connect(where, uri=True, timeout=lock_wait, check_same_thread=False)
+        # mode=rw does not recreate a removed file, which would have no tables and another mode.
+        uri = f"{path.as_uri()}?mode=rw"
+        return sqlite3.connect(uri, uri=True, timeout=lock_wait, check_same_thread=False)
 
     engine = sa.create_engine(address, creator=connect, execution_options={"opened": opened})
 
     @sa.event.listens_for(engine, "connect")
     def _prepare(connection: Any, record: Any) -> None:
-        # Transactions begin where SQLAlchemy says so, not where Python's sqlite3 guesses.
-        connection.isolation_level = None
+        connection.isolation_level = None  # `_begin` below begins the transactions, not sqlite3.
         with closing(connection.cursor()) as cursor:
             cursor.execute("PRAGMA journal_mode=WAL")
             cursor.execute("PRAGMA synchronous=NORMAL")
-            cursor.execute("SELECT 1 FROM sqlite_master").fetchall()  # Makes the write-ahead log.
-        record.info["opened"] = (opened, _identity(_beside(path, "-wal")))
+            cursor.execute("SELECT 1 FROM sqlite_master").fetchall()  # Creates the write-ahead log.
+        record.info["opened"] = (opened, _file_id(_with_suffix(path, "-wal")))
 
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:
-        # A reader that becomes a writer later could find the file locked halfway.
+        # A reader that later becomes a writer could find the file locked.
         only_reads = connection.get_execution_options().get("reads_only")
         connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")
 
@@ -99,12 +98,12 @@ def file_engine(address: sa.URL, lock_wait: float) -> sa.Engine:
 
 @contextmanager
 def begin_transaction(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """Give a transaction of the log, whose file is in place when it begins and when it has ended.
+    """Run a transaction, and check before and after it that the file has not been replaced.
 
     Raises
     ------
     ReplacedError
-        It is not; what was written has to be written again.
+        It was replaced; repeat the transaction.
     """
     with engine.connect() as connection:
         with connection.begin():
@@ -114,16 +113,16 @@ def begin_transaction(engine: sa.Engine) -> Iterator[sa.Connection]:
 
 
 def _require_in_place(connection: sa.Connection) -> None:
-    if "opened" not in connection.info:  # A server.
+    if "opened" not in connection.info:  # A database server.
         return
     path = database_path(connection.engine.url)
-    wal = _beside(path, "-wal")
+    wal = _with_suffix(path, "-wal")
     opened, opened_wal = connection.info["opened"]
-    if (_identity(path), _identity(wal)) == (opened, opened_wal):
+    if (_file_id(path), _file_id(wal)) == (opened, opened_wal):
         return
     with database_file_lock(path):
-        if _identity(path) != opened and _identity(wal) == opened_wal:
-            quarantine(path, _WAL_SUFFIXES)  # It would be taken for that of the file that is there now.
+        if _file_id(path) != opened and _file_id(wal) == opened_wal:
+            quarantine(path, _WAL_SUFFIXES)  # SQLite would apply it to the new file.
     raise ReplacedError(
         f"Berkas log {path} dihapus atau diganti selagi dipakai. Ulangi, lalu periksa isinya; pulihkan "
         "dengan `judul govern restore` bila ada cadangan."
@@ -131,9 +130,7 @@ def _require_in_place(connection: sa.Connection) -> None:
 
 
 def is_corruption_error(error: BaseException) -> bool:
-    """Tell whether SQLite found that a file is not, or no longer, a database.
-
-    The driver's code says so: a message, or what was to be written, may have any words.
+    """Tell by the driver's error code whether SQLite found a file that is no valid database.
 
     Examples
     --------
@@ -141,16 +138,11 @@ def is_corruption_error(error: BaseException) -> bool:
     False
     """
     code = getattr(getattr(error, "orig", None), "sqlite_errorcode", 0)
-    return code & 0xFF in _CORRUPTION_CODES  # The rest of the code tells where.
+    return code & 0xFF in _CORRUPTION_CODES  # The upper bits give details.
 
 
 def quarantine_broken(engine: sa.Engine) -> Path | None:
-    """Set aside the file of an engine that found it broken, unless another process has done so.
-
-    Returns
-    -------
-    path or None
-        Where it is now.
+    """Quarantine the corrupt file of an engine; return its new path, or None if it was replaced.
 
     Raises
     ------
@@ -160,21 +152,21 @@ def quarantine_broken(engine: sa.Engine) -> Path | None:
     engine.dispose()
     path = database_path(engine.url)
     with database_file_lock(path):
-        is_there = _identity(path) == engine.get_execution_options()["opened"]
-        return quarantine(path) if is_there else None
+        is_same_file = _file_id(path) == engine.get_execution_options()["opened"]
+        return quarantine(path) if is_same_file else None
 
 
 def quarantine(path: Path, suffixes: tuple[str, ...] = ("", *_WAL_SUFFIXES)) -> Path:
-    """Rename a database file, and what belongs to it, so that nothing of it is lost."""
-    aside = path.with_name(f"{path.name}.rusak-{utc_now():{QUARANTINE_TIME_FORMAT}}")
+    """Rename a database file and its write-ahead log; return the new path."""
+    target = path.with_name(f"{path.name}.rusak-{utc_now():{QUARANTINE_TIME_FORMAT}}")
     for suffix in suffixes:
         with suppress(FileNotFoundError):
-            _beside(path, suffix).rename(_beside(aside, suffix))
-    return aside
+            _with_suffix(path, suffix).rename(_with_suffix(target, suffix))
+    return target
 
 
 def truncate_wal(engine: sa.Engine) -> None:
-    """Let nothing deleted stay in SQLite's write-ahead log, where no reader needs it."""
+    """Empty SQLite's write-ahead log, so that it keeps no deleted data."""
     if engine.dialect.name == "sqlite":
         connection = engine.raw_connection()
         try:
@@ -183,14 +175,14 @@ def truncate_wal(engine: sa.Engine) -> None:
             connection.close()
 
 
-def _beside(path: Path, suffix: str) -> Path:
+def _with_suffix(path: Path, suffix: str) -> Path:
     return path.with_name(path.name + suffix)
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
-    """Return what tells one file from another of the same name, or None where there is none."""
+def _file_id(path: Path) -> tuple[int, int] | None:
+    """Return device and inode of a file, or None if it is missing."""
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino

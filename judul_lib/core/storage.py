@@ -1,4 +1,4 @@
-"""Files written whole or not at all, by one writer at a time."""
+"""Atomic writes, locks, CSV text, and folders replaced as a whole."""
 
 import csv
 import errno
@@ -20,11 +20,18 @@ from judul_lib.core.errors import LogError
 if TYPE_CHECKING:
     import pandas as pd
 
+TEMPORARY_SUFFIX, _PREVIOUS_SUFFIX = ".tmp", ".previous"
+"""How the name of a file ends that is still being written."""
+_Quoting: TypeAlias = Literal[0, 1, 2, 3]
+_FORMULA_START = ("=", "+", "-", "@", "\t", "\r")
+_NUMBER = re.compile(r"[+-]?\d[\d.,]*")
+_INNER_START = re.compile(r"([;\t\r\n]\s*)(?=[=+\-@])")
+# Of a rename to a folder that a reader has restored in the meantime.
+_TARGET_EXISTS_ERRNOS = (errno.EEXIST, errno.ENOTEMPTY)
+
 
 def file_lock(path: Path, *, wait: bool = True) -> FileLock:
-    """Return a lock that one process or thread at a time holds, to be used with ``with``.
-
-    The lock goes with the process that holds it, also when that is killed.
+    """Return a lock that one process or thread at a time holds; it ends with the process.
 
     Parameters
     ----------
@@ -43,19 +50,17 @@ def file_lock(path: Path, *, wait: bool = True) -> FileLock:
 
 @contextmanager
 def exclusive_lock(path: Path, refusal: Exception, *, keep: bool = False) -> Iterator[None]:
-    """Hold the lock at `path`; raise `refusal` at once where another process holds it.
+    """Hold the lock at `path`; raise `refusal` at once if another process holds it.
 
     Parameters
     ----------
-    refusal : Exception
-        Tells a person who else works with what the file stands for.
     keep : bool
-        Leave the file there at the end.
+        Leave the lock file at the end.
 
     Raises
     ------
     OSError
-        The folder is not there, no permission.
+        The folder is missing, no permission.
 
     Examples
     --------
@@ -75,18 +80,8 @@ def exclusive_lock(path: Path, refusal: Exception, *, keep: bool = False) -> Ite
             yield
         finally:
             if not keep:
-                with suppress(OSError):  # Windows lets nobody remove an open file.
+                with suppress(OSError):  # Windows does not remove open files.
                     path.unlink()
-
-
-_Quoting: TypeAlias = Literal[0, 1, 2, 3]
-_FORMULA_START = ("=", "+", "-", "@", "\t", "\r")
-# Of a rename to a folder that a reader has brought back in between.
-_TARGET_EXISTS_ERRNOS = (errno.EEXIST, errno.ENOTEMPTY)
-TEMPORARY_SUFFIX, _PREVIOUS = ".tmp", ".previous"
-"""How the name of a file ends that is still being written."""
-_NUMBER = re.compile(r"[+-]?\d[\d.,]*")
-_INNER_START = re.compile(r"([;\t\r\n]\s*)(?=[=+\-@])")
 
 
 def sha256_of(content: bytes) -> str:
@@ -95,36 +90,22 @@ def sha256_of(content: bytes) -> str:
 
 
 def content_version(sha256: str) -> str:
-    """Return the version of data: eight digits of its hash.
-
-    A number that somebody counts up can be forgotten, and a file's day is that
-    of its copy; other content always has another hash.
-
-    Examples
-    --------
-    >>> content_version(sha256_of(b"Judul"))
-    '93b40491'
-    """
+    """Return the version of data: the first eight digits of its hash."""
     return sha256[:8]
 
 
 def write_bytes(path: Path, content: bytes, *, mode: int = 0o644) -> bool:
-    """Write a file whole or not at all; leave it alone when it holds the same bytes already.
+    """Write a file atomically, unless it holds the same bytes; return whether it was written.
 
     Parameters
     ----------
     mode : int
-        Who may read it; 0o600 for its owner only, from the first byte on.
-
-    Returns
-    -------
-    bool
-        Whether the file was written.
+        Permissions; with 0o600 nobody else can read the file at any moment.
 
     Raises
     ------
     OSError
-        Disk full, no permission; an earlier file is then as it was.
+        Disk full, no permission; an existing file is unchanged.
     """
     if path.is_file() and path.read_bytes() == content:
         return False
@@ -146,7 +127,9 @@ def write_bytes(path: Path, content: bytes, *, mode: int = 0o644) -> bool:
 def escape_formula(value: Any) -> Any:
     """Put an apostrophe before text that a spreadsheet would run as a formula.
 
-    Source: OWASP, *CSV Injection*.
+    References
+    ----------
+    OWASP, *CSV Injection*.
 
     Examples
     --------
@@ -161,13 +144,13 @@ def escape_formula(value: Any) -> Any:
     """
     if not isinstance(value, str) or _NUMBER.fullmatch(value):
         return value
-    # Where a semicolon parts the cells, what follows one inside a text is a cell of its own.
+    # In a file read with another separator, text after an inner separator is a cell of its own.
     value = _INNER_START.sub(r"\1'", value)
     return "'" + value if value.startswith(_FORMULA_START) else value
 
 
 def escape_formulas(frame: "pd.DataFrame") -> "pd.DataFrame":
-    """Return a table that a spreadsheet runs nothing of: neither its cells nor its column names.
+    """Apply `escape_formula` to the cells and column names of a table.
 
     Examples
     --------
@@ -188,7 +171,7 @@ def csv_text(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> str:
     """
     rows = list(rows)
 
-    def written(quoting: _Quoting) -> str:
+    def write(quoting: _Quoting) -> str:
         stream = io.StringIO()
         writer = csv.DictWriter(
             stream, columns, lineterminator="\n", extrasaction="ignore", quoting=quoting
@@ -197,35 +180,32 @@ def csv_text(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> str:
         writer.writerows(rows)
         return stream.getvalue()
 
-    return _quoted_where_needed(written)
+    return _quote_if_needed(write)
 
 
 def frame_text(frame: "pd.DataFrame", **options: Any) -> str:
     """Return a table as CSV text, the same on every system."""
-    return _quoted_where_needed(
+    return _quote_if_needed(
         lambda quoting: frame.to_csv(None, index=False, lineterminator="\n", quoting=quoting, **options)
     )
 
 
 def write_result(frame: "pd.DataFrame", path: Path) -> None:
-    """Write a table for people: their spreadsheet runs nothing of it, and reads its accents.
-
-    The mark in front of it says that it is UTF-8.
-    """
+    """Write a table as CSV for spreadsheets: formulas escaped, with a BOM, which marks it as UTF-8."""
     write_bytes(path, frame_text(escape_formulas(frame)).encode("utf-8-sig"))
 
 
-def _quoted_where_needed(written: Callable[[_Quoting], str]) -> str:
-    """Write all texts in quotes where one holds a carriage return.
+def _quote_if_needed(write: Callable[[_Quoting], str]) -> str:
+    """Quote all texts if one contains a carriage return, which `csv` would leave unquoted.
 
-    It ends a line for whoever reads the file, but where lines end in a line feed, `csv` writes it bare.
+    Readers take it as the end of a line.
     """
-    text = written(csv.QUOTE_MINIMAL)
-    return written(csv.QUOTE_NONNUMERIC) if "\r" in text else text
+    text = write(csv.QUOTE_MINIMAL)
+    return write(csv.QUOTE_NONNUMERIC) if "\r" in text else text
 
 
 def csv_with_escaped_formulas(rows: Sequence[Mapping[str, Any]]) -> str:
-    r"""Return rows of one kind as CSV text that a spreadsheet runs nothing of; at least one row.
+    r"""Return at least one row as CSV text with `escape_formula` applied; the first gives the columns.
 
     Examples
     --------
@@ -237,10 +217,10 @@ def csv_with_escaped_formulas(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def replace_folder(new: Path, target: Path) -> None:
-    """Put a finished folder in the place of an old one.
+    """Replace a folder by a finished new one.
 
-    The old folder stands aside under a hidden name for the moment between the
-    two renames; `recover_folder` brings it back if the process dies just there.
+    Between the two renames the old folder has a hidden name; `recover_folder`
+    restores it if the process dies at that moment.
 
     Examples
     --------
@@ -253,13 +233,13 @@ def replace_folder(new: Path, target: Path) -> None:
     (True, True)
     (b'2', False)
     """
-    aside = _aside(target)
+    previous = _previous_path(target)
     recover_folder(target)
-    if aside.exists():
-        shutil.rmtree(aside)
+    if previous.exists():
+        shutil.rmtree(previous)
     while True:
         if target.exists():
-            target.rename(aside)
+            target.rename(previous)
         try:
             new.rename(target)
         except OSError as error:
@@ -267,35 +247,27 @@ def replace_folder(new: Path, target: Path) -> None:
                 raise
         else:
             break
-    shutil.rmtree(aside, ignore_errors=True)
+    shutil.rmtree(previous, ignore_errors=True)
 
 
 def files_in(folder: Path, name: str) -> Iterator[tuple[Path, str]]:
-    """Give the files and links of a folder, each with its name below a name for the folder.
-
-    What begins with a point is being written just now, and left out.
-    """
+    """Yield the files and links below a folder except hidden ones, each with its path below `name`."""
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        below = f"{name}/{path.name}"
         if path.name.startswith("."):
             continue
         if path.is_dir() and not path.is_symlink():
-            yield from files_in(path, below)
+            yield from files_in(path, f"{name}/{path.name}")
         else:
-            yield path, below
+            yield path, f"{name}/{path.name}"
 
 
 def refuse_overwrite(path: Path, *, force: bool) -> None:
-    """Refuse to write where a file is.
+    """Refuse to overwrite a file.
 
     Raises
     ------
     LogError
-        There is one, and nobody said that it may go.
-
-    Examples
-    --------
-    >>> refuse_overwrite(Path("baru.zip"), force=False)
+        The file exists and `force` is not set.
     """
     if path.exists() and not force:
         raise LogError(f"{path} sudah ada, jadi tidak ditimpa. Pilih nama lain, atau tambahkan --force.")
@@ -303,31 +275,31 @@ def refuse_overwrite(path: Path, *, force: bool) -> None:
 
 def recover_folder(target: Path) -> None:
     """Undo a `replace_folder` that was killed between its two renames."""
-    if not target.exists() and _aside(target).is_dir():
+    if not target.exists() and _previous_path(target).is_dir():
         try:
-            _aside(target).rename(target)
+            _previous_path(target).rename(target)
         except OSError as error:
-            # It was not killed, and has gone on meanwhile.
+            # It was not killed, and has finished in the meantime.
             if error.errno not in (errno.ENOENT, *_TARGET_EXISTS_ERRNOS):
                 raise
 
 
 def remove_unfinished_writes(folder: Path, pattern: str = "*") -> None:
-    """Remove what `write_bytes` and `replace_folder` left where they were killed, or bring it back.
-
-    Only for whoever keeps other writers out.
+    """Clean up after `write_bytes` and `replace_folder` that were killed; exclude other writers first.
 
     Parameters
     ----------
     pattern : str
-        Of the names of those files and folders, as `Path.glob` has it.
+        Glob of the names of the files and folders that were written.
     """
-    for unfinished in folder.glob(f".{pattern}.*{TEMPORARY_SUFFIX}"):
-        unfinished.unlink(missing_ok=True)
-    for aside in folder.glob(f".{pattern}{_PREVIOUS}"):
-        recover_folder(aside.with_name(aside.name.removeprefix(".").removesuffix(_PREVIOUS)))
-        shutil.rmtree(aside, ignore_errors=True)
+    for temporary in folder.glob(f".{pattern}.*{TEMPORARY_SUFFIX}"):
+        temporary.unlink(missing_ok=True)
+    for previous in folder.glob(f".{pattern}{_PREVIOUS_SUFFIX}"):
+        recover_folder(
+            previous.with_name(previous.name.removeprefix(".").removesuffix(_PREVIOUS_SUFFIX))
+        )
+        shutil.rmtree(previous, ignore_errors=True)
 
 
-def _aside(target: Path) -> Path:
-    return target.with_name(f".{target.name}{_PREVIOUS}")
+def _previous_path(target: Path) -> Path:
+    return target.with_name(f".{target.name}{_PREVIOUS_SUFFIX}")

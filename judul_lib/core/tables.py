@@ -1,4 +1,4 @@
-"""The rows of a CSV or XLSX file, whatever program and country it comes from."""
+"""Read the rows of a CSV or XLSX file of any program and locale."""
 
 import codecs
 import csv
@@ -20,62 +20,62 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_UTF8_LETTER = re.compile(
+_UTF8_MULTIBYTE = re.compile(
     rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
-)  # Beyond ASCII.
-_BEYOND_ASCII = bytes(range(128, 256))
+)
+_NON_ASCII = bytes(range(128, 256))
 _ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 _MAX_UNPACKED_BYTES = 500_000_000
-_ESCAPED = re.compile("_x00(09|0A|0D|5F)_", re.IGNORECASE)  # As XLSX writes what XML would lose.
-_BOUNDED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_LEADING_LINES = 100  # Blank lines that may stand before the header.
+_XLSX_ESCAPE = re.compile("_x00(09|0A|0D|5F)_", re.IGNORECASE)
+# For these two, `zipfile` unpacks no more than the declared size.
+_BOUNDED_COMPRESSION = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_MAX_LEADING_BLANK_LINES = 100
 _MAX_COLUMNS = 1000
 Row = TypeVar("Row")
 Warn = Callable[[str], None]
-"""Told, in one Indonesian sentence, what was guessed or not read."""
+"""Called with one Indonesian sentence on what was guessed or not read."""
 
 
 def find_column(header: list[str], name: str, file_name: str) -> int:
-    """Return the position of a column, forgiving case and blanks around its name.
+    """Return the position of a column, ignoring case and blanks around its name.
 
     Raises
     ------
     CorpusError
-        The column is missing or stands there twice.
+        The column is missing or occurs twice.
 
     Examples
     --------
     >>> find_column(["No", " JUDUL "], "Judul", "a.csv")
     1
     """
-    wanted = name.casefold()
-    found = [i for i, cell in enumerate(header) if cell.strip().casefold() == wanted]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise CorpusError(f"Kolom '{name}' ada {len(found)} kali di {file_name}. Sisakan satu saja.")
-    shown = ", ".join(f"'{cell[:40]}'" for cell in header[:8])
-    what = "judul" if name.startswith(TITLE_COLUMN.lower()) else name
+    columns = [i for i, cell in enumerate(header) if cell.strip().casefold() == name.casefold()]
+    if len(columns) == 1:
+        return columns[0]
+    if columns:
+        raise CorpusError(f"Kolom '{name}' ada {len(columns)} kali di {file_name}. Sisakan satu saja.")
+    existing = ", ".join(f"'{cell[:40]}'" for cell in header[:8])
+    content = "judul" if name.startswith(TITLE_COLUMN.lower()) else name
     raise CorpusError(
-        f"Kolom '{name}' tidak ada di {file_name} (yang ada: {shown}). "
-        f"Beri nama '{name}' pada kolom yang berisi {what.lower()}."
+        f"Kolom '{name}' tidak ada di {file_name} (yang ada: {existing}). "
+        f"Beri nama '{name}' pada kolom yang berisi {content.lower()}."
     )
 
 
 def unique_names(names: Iterable[str], taken: Collection[str] = ()) -> list[str]:
-    """Give names a number that repeat or are taken, so that no column hides another.
+    """Append numbers to names that repeat or are taken.
 
     Examples
     --------
     >>> unique_names(["x", "x", "rf_label"], ["rf_label"])
     ['x', 'x_2', 'rf_label_2']
     """
-    seen, result = set(taken), list[str]()
+    used, result = set(taken), list[str]()
     for name in names:
         unique, n = name, 2
-        while unique in seen:
+        while unique in used:
             unique, n = f"{name}_{n}", n + 1
-        seen.add(unique)
+        used.add(unique)
         result.append(unique)
     return result
 
@@ -89,8 +89,8 @@ def parse_table(
 ) -> tuple[list[str], list[tuple[list[str], bool]]]:
     r"""Split the bytes of a CSV or XLSX into its header and its records.
 
-    A title with an unquoted comma in a CSV of one column is put together again.
-    Of a workbook, the first sheet that is not empty counts, hidden ones last.
+    In a CSV of one column, unquoted separators are part of the title. Of a
+    workbook, the first sheet that is not empty is read, hidden ones last.
 
     Parameters
     ----------
@@ -99,19 +99,18 @@ def parse_table(
     max_rows : int
         More records than this are an error.
     warn : callable
-        See `Warn`: an encoding that was guessed, sheets that were not read,
-        cells of several lines.
+        See `Warn`: a guessed encoding, sheets not read, cells of several lines.
 
     Returns
     -------
     header : list of str
     records : list of (fields, fits)
-        ``fits`` is False where the number of fields is not the header's.
+        ``fits`` is False if the header has another number of fields.
 
     Raises
     ------
     CorpusError
-        Empty, binary, too long, or not to be read as a table.
+        Empty, binary, too long, or not a table.
 
     Examples
     --------
@@ -126,9 +125,9 @@ def parse_table(
     if start is None:
         raise CorpusError(f"{file_name} kosong. Isi dengan kolom '{TITLE_COLUMN}' dan judul-judulnya.")
     if max_rows is not None and len(lines) - start - 1 > max_rows:
-        raise _too_long(file_name, max_rows)
+        raise _too_many_rows(file_name, max_rows)
     header = [cell.strip() for cell in lines[start]]
-    return header, [_fit(fields, len(header), separator) for fields in lines[start + 1 :]]
+    return header, [_fit_to_width(fields, len(header), separator) for fields in lines[start + 1 :]]
 
 
 def _csv_lines(
@@ -137,21 +136,22 @@ def _csv_lines(
     text = _decode(content, file_name, warn)
     first_line = next((line for line in text.splitlines() if line.strip()), "")
     separator = max(SEPARATORS, key=first_line.count)
-    # Only ever raised: other threads may be reading too.
+    # The limit is global and other threads may be reading too, so it is never lowered.
     csv.field_size_limit(max(len(text), csv.field_size_limit()))
     try:
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-        lines = [_require_max_columns(line, file_name) for line in _at_most(reader, file_name, max_rows)]
+        rows = _limit_rows(reader, file_name, max_rows)
+        lines = [_require_max_columns(line, file_name) for line in rows]
     except csv.Error as error:
         raise CorpusError(
             f"{file_name} tidak dapat dibaca sebagai CSV ({error}). "
             "Periksa tanda kutip yang tidak ditutup, lalu simpan ulang sebagai CSV."
         ) from error
-    broken = sum("\n" in cell or "\r" in cell for line in lines for cell in map(str.strip, line))
-    if broken:
+    n_multiline = sum("\n" in cell or "\r" in cell for line in lines for cell in map(str.strip, line))
+    if n_multiline:
         warn(
-            f"Catatan: {broken} sel di {file_name} berisi pergantian baris. Bila itu tidak disengaja, "
-            "periksa tanda kutip: baris-baris itu terbaca sebagai satu."
+            f"Catatan: {n_multiline} sel di {file_name} berisi pergantian baris. Bila itu tidak "
+            "disengaja, periksa tanda kutip: baris-baris itu terbaca sebagai satu."
         )
     return lines, separator
 
@@ -159,26 +159,25 @@ def _csv_lines(
 def _sheet_lines(content: bytes, file_name: str, max_rows: int | None, warn: Warn) -> list[list[str]]:
     from openpyxl import load_workbook
 
-    broken = CorpusError(
+    unreadable = CorpusError(
         f"{file_name} tidak dapat dibaca sebagai XLSX. Buka di Excel atau LibreOffice, "
         "simpan ulang sebagai .xlsx atau 'CSV UTF-8', lalu ulangi."
     )
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            # What a small file would unpack to; `zipfile` reads no more than it declares of these two.
-            if any(p.compress_type not in _BOUNDED for p in archive.infolist()):
-                raise broken
+            if any(part.compress_type not in _BOUNDED_COMPRESSION for part in archive.infolist()):
+                raise unreadable
             if sum(part.file_size for part in archive.infolist()) > _MAX_UNPACKED_BYTES:
                 raise CorpusError(
                     f"{file_name} terlalu besar setelah dibuka. Simpan hanya lembar yang berisi judul."
                 )
-        with warnings.catch_warnings(action="ignore"):  # Of what openpyxl would not write again.
+        with warnings.catch_warnings(action="ignore"):  # openpyxl warns of features it cannot write.
             workbook = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
             sheets = iter(sorted(workbook.worksheets, key=lambda sheet: sheet.sheet_state != "visible"))
             for sheet in sheets:
-                sheet.reset_dimensions()  # A sheet may claim to be larger than it is.
-                rows = _at_most(sheet.iter_rows(values_only=True), file_name, max_rows)
-                texts = (_without_end(_cell_text(value) for value in row) for row in rows)
+                sheet.reset_dimensions()  # The declared size may be too large.
+                rows = _limit_rows(sheet.iter_rows(values_only=True), file_name, max_rows)
+                texts = (_strip_trailing_blanks(map(_cell_text, row)) for row in rows)
                 lines = [_require_max_columns(line, file_name) for line in texts]
                 if any(map(any, lines)):
                     others = [f"'{other.title}'" for other in sheets if _has_content(other)]
@@ -187,33 +186,33 @@ def _sheet_lines(content: bytes, file_name: str, max_rows: int | None, warn: War
                             f"Catatan: dari {file_name} hanya lembar '{sheet.title}' yang dibaca; "
                             f"lembar {', '.join(others)} tidak."
                         )
-                    return _rectangular(lines)
+                    return _pad_rows(lines)
     except CorpusError:
         raise
-    # openpyxl has no base for its errors: a damaged workbook shows as any of these.
+    # openpyxl has no base class for its errors: a damaged workbook raises any of these.
     except (zipfile.BadZipFile, KeyError, ValueError, TypeError, AttributeError, OSError, SyntaxError,
             IndexError, EOFError, zlib.error, NotImplementedError, RuntimeError) as error:  # fmt: skip
-        raise broken from error
+        raise unreadable from error
     return []
 
 
 def _has_content(sheet: Any) -> bool:
-    """Tell whether there is something in the first rows of a sheet."""
+    """Tell whether the first rows of a sheet contain text."""
     sheet.reset_dimensions()
-    rows = islice(sheet.iter_rows(values_only=True), _LEADING_LINES)
+    rows = islice(sheet.iter_rows(values_only=True), _MAX_LEADING_BLANK_LINES)
     return any(_cell_text(value).strip() for row in rows for value in row)
 
 
-def _at_most(rows: Iterable[Row], file_name: str, max_rows: int | None) -> Iterator[Row]:
-    """Pass on rows, and stop at the first that is too many: what is not read fills no memory."""
+def _limit_rows(rows: Iterable[Row], file_name: str, max_rows: int | None) -> Iterator[Row]:
+    """Yield the rows; fail at the first one too many, before the rest fills the memory."""
     for number, row in enumerate(rows):
-        if max_rows is not None and number > max_rows + _LEADING_LINES:
-            raise _too_long(file_name, max_rows)
+        if max_rows is not None and number > max_rows + _MAX_LEADING_BLANK_LINES:
+            raise _too_many_rows(file_name, max_rows)
         yield row
 
 
 def _require_max_columns(line: list[str], file_name: str) -> list[str]:
-    if len(line) > _MAX_COLUMNS and len(_without_end(line)) > _MAX_COLUMNS:
+    if len(line) > _MAX_COLUMNS and len(_strip_trailing_blanks(line)) > _MAX_COLUMNS:
         raise CorpusError(
             f"{file_name} berisi lebih dari {_MAX_COLUMNS} kolom. Sisakan kolom yang diperlukan saja."
         )
@@ -225,42 +224,39 @@ def _cell_text(value: object) -> str:
         return ""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), str(value))
+    return _XLSX_ESCAPE.sub(lambda match: chr(int(match[1], 16)), str(value))
 
 
-def _without_end(cells: Iterable[str]) -> list[str]:
-    """Return a row without the blank cells at its end."""
+def _strip_trailing_blanks(cells: Iterable[str], min_width: int = 0) -> list[str]:
     row = list(cells)
-    while row and not row[-1].strip():
+    while len(row) > min_width and not row[-1].strip():
         row.pop()
     return row
 
 
-def _rectangular(lines: list[list[str]]) -> list[list[str]]:
-    """Return the rows with one width, without the blank rows at the end."""
+def _pad_rows(lines: list[list[str]]) -> list[list[str]]:
+    """Return the rows padded to one width, without empty rows at the end."""
     while lines and not lines[-1]:
         lines.pop()
     width = max(map(len, lines), default=0)
     return [row + [""] * (width - len(row)) for row in lines]
 
 
-def _too_long(file_name: str, max_rows: int) -> CorpusError:
-    most = f"{max_rows:,}".replace(",", ".")
+def _too_many_rows(file_name: str, max_rows: int) -> CorpusError:
+    limit = f"{max_rows:,}".replace(",", ".")
     return CorpusError(
-        f"{file_name} berisi lebih dari {most} baris. "
+        f"{file_name} berisi lebih dari {limit} baris. "
         "Kurangi barisnya, atau minta pengelola menaikkan max_rows di judul.toml."
     )
 
 
-def _fit(fields: list[str], width: int, separator: str) -> tuple[list[str], bool]:
+def _fit_to_width(fields: list[str], width: int, separator: str) -> tuple[list[str], bool]:
     if not fields:  # A blank line.
         return [""] * width, True
     if width == 1 and len(fields) > 1:
         return [separator.join(fields)], True
-    end = len(fields)
-    while end > width and not fields[end - 1].strip():
-        end -= 1
-    return fields[:end], end == width
+    fields = _strip_trailing_blanks(fields, width)
+    return fields, len(fields) == width
 
 
 def _decode(content: bytes, file_name: str, warn: Warn) -> str:
@@ -295,10 +291,12 @@ def _decode(content: bytes, file_name: str, warn: Warn) -> str:
 
 
 def _is_damaged_utf8(content: bytes) -> bool:
-    """Tell UTF-8 in which some bytes are wrong or missing from a text of another encoding."""
+    """Tell whether bytes that are not UTF-8 are damaged UTF-8, and not another encoding."""
     if b"\0" in content:
         return False
-    rest, n_letters = _UTF8_LETTER.subn(b"", content)
-    n_wrong = len(rest) - len(rest.translate(None, _BEYOND_ASCII))
-    is_cut = re.search(rb"[\xc2-\xf4][\x80-\xbf]{0,2}\Z", rest) is not None
-    return n_letters > n_wrong or (n_letters > 0 and is_cut) or content.startswith(codecs.BOM_UTF8)
+    rest, n_letters = _UTF8_MULTIBYTE.subn(b"", content)
+    n_invalid = len(rest) - len(rest.translate(None, _NON_ASCII))
+    is_truncated = re.search(rb"[\xc2-\xf4][\x80-\xbf]{0,2}\Z", rest) is not None
+    return (
+        n_letters > n_invalid or (n_letters > 0 and is_truncated) or content.startswith(codecs.BOM_UTF8)
+    )

@@ -1,4 +1,4 @@
-"""The sentences and words that the page and its figures show."""
+"""The texts that the page and its figures show."""
 
 import tomllib
 from functools import cache
@@ -9,12 +9,12 @@ TEXTS_FILE = Path(__file__).with_name("texts.toml")
 
 
 def page_text(key: str, **values: Any) -> str:
-    """Return the text of a key, its ``{names}`` filled in.
+    """Return the text of a key with its ``{names}`` filled in.
 
     Raises
     ------
     KeyError
-        There is no such key: a mistake in the code, never a blank on the page.
+        There is no such key.
 
     Examples
     --------
