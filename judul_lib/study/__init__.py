@@ -1,1 +1,1 @@
-"""The study as published: corpus, preprocessing, labels, features, and its models as plain arrays."""
+"""The study as published: corpus, preprocessing, labels, features, models as plain arrays."""

@@ -1,7 +1,7 @@
-"""The fitted study models as plain arrays, and the table that tells which titles a forest can reach."""
+"""The fitted models of the study as plain arrays, and a forest as a lookup table."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -13,14 +13,14 @@ from scipy.sparse import csr_matrix
 from judul_lib.core.array_types import BoolArray, FloatArray
 from judul_lib.study.features import FEATURES
 
-# Rows times trees walked at once: bounds the memory of `ArrayForest` to some 50 MB.
+# Rows times trees evaluated at once: limits the memory of `ArrayForest` to about 50 MB.
 _CELLS = 2_000_000
 
 FOREST_ARRAYS = ("roots", "feature", "threshold", "left", "right", "value")
 
 
 class ArrayTfidf:
-    """TF-IDF of unigrams and bigrams over blank-separated tokens, L2-normalised rows.
+    """TF-IDF of unigrams and bigrams of blank-separated tokens, with L2-normalised rows.
 
     Parameters
     ----------
@@ -85,15 +85,14 @@ class ArrayScaler:
 
 @dataclass(frozen=True)
 class ArrayForest:
-    """A random forest of two classes; node arrays of all trees one after the other.
+    """A random forest of two classes, with the node arrays of all trees concatenated.
 
     Attributes
     ----------
     roots : ndarray of int, shape (n_trees,)
-        Number of each tree's root node.
+        Index of each tree's root node.
     feature, threshold, left, right : ndarray, shape (n_nodes,)
-        A row goes left where ``float32(x[feature]) <= threshold``. A leaf
-        points at itself.
+        A row goes left if ``float32(x[feature]) <= threshold``. A leaf points at itself.
     value : ndarray of float, shape (n_nodes,)
         Probability of the positive class.
 
@@ -123,19 +122,18 @@ class ArrayForest:
         rows = np.asarray(features, dtype=np.float32)
         for start in range(0, len(rows), step):
             chunk = rows[start : start + step]
-            # Tree by tree and in order: the sums then round as scikit-learn's do.
+            # Summed in the order of the trees, to round as scikit-learn does.
             for leaves in self._leaves(chunk):
                 total[start : start + step] += self.value[leaves]
         positive = total / len(self.roots)
         return np.column_stack([1.0 - positive, positive])
 
     def contributions(self, features: FloatArray) -> tuple[float, FloatArray]:
-        """Take the forest's probabilities apart, feature by feature.
+        """Decompose the forest's probabilities by feature.
 
-        On the way from root to leaf each split changes the probability of the
-        node; the change belongs to the feature that was asked. Summed over a
-        tree and averaged over the forest, the changes and the mean of the
-        roots are the probability, exactly.
+        From root to leaf each split changes the probability of the node; the
+        change is attributed to the feature of the split. The mean of the roots plus
+        the changes, averaged over the trees, is exactly the probability.
 
         Parameters
         ----------
@@ -154,31 +152,33 @@ class ArrayForest:
         """
         rows = np.asarray(features, dtype=np.float32)
         parts = np.zeros(rows.shape)
-        nodes = np.repeat(self.roots[:, None], len(rows), axis=1)
-        places = np.broadcast_to(np.arange(len(rows)), nodes.shape)
-        while True:
-            following = self._step(rows, nodes)
-            if np.array_equal(following, nodes):
-                return float(self.value[self.roots].mean()), parts / len(self.roots)
-            np.add.at(parts, (places, self.feature[nodes]), self.value[following] - self.value[nodes])
-            nodes = following
+        for nodes, children in pairwise(self._paths(rows)):
+            row_numbers = np.broadcast_to(np.arange(len(rows)), nodes.shape)
+            changes = self.value[children] - self.value[nodes]
+            np.add.at(parts, (row_numbers, self.feature[nodes]), changes)
+        return float(self.value[self.roots].mean()), parts / len(self.roots)
 
     def _leaves(self, rows: NDArray[np.float32]) -> NDArray[np.int32]:
+        for nodes in self._paths(rows):
+            leaves = nodes
+        return leaves
+
+    def _paths(self, rows: NDArray[np.float32]) -> Iterator[NDArray[np.int32]]:
+        """Yield the nodes of all rows, shape (n_trees, n), from the roots until all are leaves."""
+        start = np.arange(len(rows), dtype=np.intp) * rows.shape[1]
         nodes = np.repeat(self.roots[:, None], len(rows), axis=1)
         while True:
-            following = self._step(rows, nodes)
-            if np.array_equal(following, nodes):
-                return nodes
-            nodes = following
-
-    def _step(self, rows: NDArray[np.float32], nodes: NDArray[np.int32]) -> NDArray[np.int32]:
-        start = np.arange(len(rows), dtype=np.intp) * rows.shape[1]
-        goes_left = rows.ravel().take(start + self.feature.take(nodes)) <= self.threshold.take(nodes)
-        return np.where(goes_left, self.left.take(nodes), self.right.take(nodes))
+            yield nodes
+            values = rows.ravel().take(start + self.feature.take(nodes))
+            is_left = values <= self.threshold.take(nodes)
+            children = np.where(is_left, self.left.take(nodes), self.right.take(nodes))
+            if np.array_equal(children, nodes):
+                return
+            nodes = children
 
 
 def array_forest(forest: Any) -> ArrayForest:
-    """Take over a fitted forest of scikit-learn: two classes, the positive one last."""
+    """Convert a fitted scikit-learn forest of two classes, the positive one last."""
     trees = [estimator.tree_ for estimator in forest.estimators_]
     roots = np.cumsum([0, *(tree.node_count for tree in trees[:-1])], dtype=np.int32)
     leaf = np.concatenate([tree.children_left < 0 for tree in trees])
@@ -199,14 +199,9 @@ def array_forest(forest: Any) -> ArrayForest:
 
 
 def to_bytes(tfidf: Any, scaler: Any, forest: Any) -> bytes:
-    """Write fitted scikit-learn objects as one compressed ``.npz`` without pickles.
+    """Write a fitted vectorizer, scaler and forest of scikit-learn as a ``.npz`` without pickles.
 
-    Parameters
-    ----------
-    tfidf : TfidfVectorizer
-    scaler : StandardScaler
-    forest : RandomForestClassifier
-        Two classes, the positive one last.
+    The forest has two classes, the positive one last.
     """
     plain = array_forest(forest)
     stream = io.BytesIO()
@@ -222,7 +217,7 @@ def to_bytes(tfidf: Any, scaler: Any, forest: Any) -> bytes:
 
 
 def from_bytes(content: bytes) -> tuple[ArrayTfidf, ArrayScaler, ArrayForest]:
-    """Read what `to_bytes` wrote; nothing is unpickled.
+    """Read what `to_bytes` wrote, without unpickling.
 
     Examples
     --------
@@ -240,28 +235,27 @@ def from_bytes(content: bytes) -> tuple[ArrayTfidf, ArrayScaler, ArrayForest]:
         )
 
 
-# A table of more cells takes longer to make than it saves.
+# A larger table takes longer to compute than it saves.
 MAX_TABLE_CELLS = 2_000_000
 
 
 @dataclass(frozen=True)
 class ForestTable:
-    """The answers of a forest of the features in `FEATURES`, each in [0, 1].
+    """A forest over `FEATURES`, each in [0, 1], as a lookup table.
 
-    A forest asks only whether a feature lies above a threshold. Between the
-    thresholds its answer is constant, so that a table of all cells is the
-    forest itself, exactly.
+    A forest only compares features with thresholds, so its probability is
+    constant between them and the table is exact.
 
     Attributes
     ----------
     cuts : tuple of ndarray of float, shape (n_cuts,) each
-        The least value of each feature that lies above each threshold.
-    probability : ndarray of float, shape (n_cuts + 1, ...), one axis a feature
-        The answer in each cell.
+        For each threshold of a feature, the smallest value above it.
+    probability : ndarray of float, shape (n_cuts + 1, ...), one axis per feature
+        Probability in each cell.
     bound : ndarray of float, shape (n_cuts + 1, n_cuts + 1, n_cuts + 1)
-        The best answer where the first two features are in this cell, the third
-        in it or in one below, and those of `EXTRA_FEATURES` anywhere: an upper bound
-        where the third is only known not to be larger.
+        Largest probability if the first two features are in this cell, the third
+        in this or a lower one, and `EXTRA_FEATURES` anywhere: an upper bound if
+        only an upper bound of the third is known.
     """
 
     cuts: tuple[FloatArray, ...]
@@ -270,18 +264,12 @@ class ForestTable:
 
     @classmethod
     def from_forest(cls, scaler: Any, forest: Any) -> "ForestTable | None":
-        """Tabulate a forest; None where the table would have more than `MAX_TABLE_CELLS`.
-
-        Parameters
-        ----------
-        scaler, forest
-            Those of `judul_lib.study.arrays`, or fitted ones of scikit-learn.
-        """
+        """Tabulate a forest of this module or scikit-learn; None beyond `MAX_TABLE_CELLS`."""
         plain = forest if isinstance(forest, ArrayForest) else array_forest(forest)
-        inner = plain.left != np.arange(len(plain.left))
+        is_split = plain.left != np.arange(len(plain.left))
         cuts = []
         for feature in range(len(FEATURES)):
-            thresholds = np.unique(plain.threshold[inner & (plain.feature == feature)])
+            thresholds = np.unique(plain.threshold[is_split & (plain.feature == feature)])
             cuts.append(_min_values_above(scaler, feature, thresholds))
         shape = tuple(len(cut) + 1 for cut in cuts)
         if np.prod(shape, dtype=np.int64) > MAX_TABLE_CELLS:
@@ -293,30 +281,30 @@ class ForestTable:
         return cls(tuple(cuts), probability, np.maximum.accumulate(best, axis=2))
 
     def cells(self, feature: int, values: FloatArray) -> NDArray[np.uint16]:
-        """Return the cell of each value of a feature, same shape."""
+        """Return the cell number of each value of a feature, same shape."""
         cells = np.zeros(np.shape(values), dtype=np.uint16)
         for cut in self.cuts[feature]:
             cells += values >= cut
         return cells
 
     def extra_feature_cells(self, values: FloatArray) -> tuple[NDArray[np.uint16], ...]:
-        """Return the cells of the `EXTRA_FEATURES`, from their values of shape (n, n_extra)."""
+        """Return the cell numbers of the `EXTRA_FEATURES`, given their values, shape (n, n_extra)."""
         return tuple(self.cells(feature, column) for feature, column in enumerate(values.T, start=3))
 
 
 def _min_values_above(scaler: Any, feature: int, thresholds: FloatArray) -> FloatArray:
-    """Return the least values in [0, 1] that a forest, behind its scaler, finds above thresholds."""
+    """Return by bisection the smallest values in [0, 1] that are above thresholds after scaling."""
 
-    def above(values: FloatArray) -> BoolArray:
+    def is_above(values: FloatArray) -> BoolArray:
         rows = np.zeros((len(values), len(FEATURES)))
         rows[:, feature] = values
         return np.float32(scaler.transform(rows)[:, feature]) > thresholds
 
     low, high = np.zeros(len(thresholds)), np.ones(len(thresholds))
-    reached = above(high) & ~above(low)
+    is_inside = is_above(high) & ~is_above(low)
     while True:
         middle = (low + high) / 2
         if np.all((middle == low) | (middle == high)):
-            return np.unique(high[reached])
-        up = above(middle)
-        low, high = np.where(up, low, middle), np.where(up, middle, high)
+            return np.unique(high[is_inside])
+        above = is_above(middle)
+        low, high = np.where(above, low, middle), np.where(above, middle, high)

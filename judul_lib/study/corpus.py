@@ -1,4 +1,4 @@
-"""Read a file of titles: validate every row, keep what is usable, set the rest aside with a reason."""
+"""Read a file of titles: keep the usable rows and reject the others with a reason."""
 
 import io
 import json
@@ -19,7 +19,7 @@ CORPUS_FILE, REJECTED_FILE, DATASET_FILE = "corpus.csv", "rejected.csv", "datase
 PROCESSED_COLUMN = "judul_proc"
 ROW_COLUMN, REASON_COLUMN = "baris", "alasan"
 COLUMN_COUNT_MISMATCH = "jumlah kolom tidak sama dengan judul kolom"
-"""Why a row is set aside whose fields are not one for each column."""
+"""Reason for rejecting a row with more or fewer fields than the header."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,7 @@ class Corpus:
         ``Judul`` (as typed, outer blanks removed), ``judul_proc`` and the
         file's other columns.
     rejected : DataFrame
-        ``baris`` (the row as a spreadsheet counts it, the header being 1),
-        ``alasan`` and ``Judul``.
+        ``baris`` (row number as in a spreadsheet, the header being 1), ``alasan`` and ``Judul``.
     sha256 : str
         Hash of the file's bytes.
     name : str
@@ -47,9 +46,9 @@ class Corpus:
 
     @property
     def rows(self) -> list[int]:
-        """Row of each title as a spreadsheet counts, the header being 1; shape (n,)."""
-        set_aside = set(self.rejected[ROW_COLUMN].astype(int))
-        return [row for row in range(2, self.n_rows + 2) if row not in set_aside]
+        """Row number of each title as in a spreadsheet, the header being 1; shape (n,)."""
+        rejected = set(self.rejected[ROW_COLUMN].astype(int))
+        return [row for row in range(2, self.n_rows + 2) if row not in rejected]
 
     @property
     def version(self) -> str:
@@ -61,19 +60,21 @@ class Corpus:
         """Number of rows in the file: kept and rejected."""
         return len(self.titles) + len(self.rejected)
 
-    def describe_rejected(self, most: int = 3) -> str:
-        r"""Say in Indonesian which rows are set aside, and why; ``""`` where none is.
+    def describe_rejected(self, max_shown: int = 3) -> str:
+        r"""Say in Indonesian which rows are rejected, and why; ``""`` if none is.
 
         Examples
         --------
         >>> corpus = parse_corpus(b"Judul\nDeteksi Hoaks\n?\nPadi\nPADI\n", "a.csv")
-        >>> corpus.describe_rejected(most=1)
+        >>> corpus.describe_rejected(max_shown=1)
         'baris 3 (tidak ada kata yang tersisa setelah prapemrosesan), dan 1 lainnya'
         """
-        rows = zip(self.rejected[ROW_COLUMN][:most], self.rejected[REASON_COLUMN], strict=False)
-        said = [f"baris {format_number(int(row))} ({reason})" for row, reason in rows]
-        further = len(self.rejected) - len(said)
-        return ", ".join([*said, *([f"dan {format_number(further)} lainnya"] if further else [])])
+        shown = self.rejected[:max_shown]
+        rows = zip(shown[ROW_COLUMN], shown[REASON_COLUMN], strict=True)
+        parts = [f"baris {format_number(int(row))} ({reason})" for row, reason in rows]
+        if n_more := len(self.rejected) - len(shown):
+            parts.append(f"dan {format_number(n_more)} lainnya")
+        return ", ".join(parts)
 
 
 def read_corpus(
@@ -91,8 +92,7 @@ def read_corpus(
         CSV with a column ``Judul``, separated by comma, semicolon or tab, in
         UTF-8, UTF-16 (with byte-order mark) or Windows-1252; or XLSX.
     drop_duplicates : bool
-        Set aside titles that equal an earlier one up to case, blanks and
-        punctuation.
+        Reject titles that equal an earlier one up to case, blanks and punctuation.
     min_titles : int
         Fewer usable titles than this are an error.
     warn : callable
@@ -106,7 +106,7 @@ def read_corpus(
     Raises
     ------
     CorpusError
-        The file is missing, no table of titles, or has too few usable titles.
+        The file is missing, not a table of titles, or has too few usable titles.
 
     Examples
     --------
@@ -167,8 +167,8 @@ def save_corpus(corpus: Corpus, folder: str | Path) -> None:
     write_frame(corpus.titles, folder / CORPUS_FILE)
     write_frame(corpus.rejected, folder / REJECTED_FILE)
     hashes = {name: sha256_of((folder / name).read_bytes()) for name in (CORPUS_FILE, REJECTED_FILE)}
-    facts = {"name": corpus.name, "sha256": corpus.sha256, "files": hashes}
-    write_bytes(folder / DATASET_FILE, (json.dumps(facts, indent=2) + "\n").encode())
+    metadata = {"name": corpus.name, "sha256": corpus.sha256, "files": hashes}
+    write_bytes(folder / DATASET_FILE, (json.dumps(metadata, indent=2) + "\n").encode())
 
 
 def load_corpus(folder: str | Path) -> Corpus:
@@ -177,12 +177,12 @@ def load_corpus(folder: str | Path) -> Corpus:
     Raises
     ------
     CorpusError
-        Notebook 01 has not run for this folder yet, or a file is not what it wrote.
+        Notebook 01 has not run for this folder, or a file has changed since.
     """
     folder = Path(folder)
     try:
-        facts = json.loads((folder / DATASET_FILE).read_bytes())
-        name, sha256, hashes = facts["name"], facts["sha256"], facts["files"]
+        metadata = json.loads((folder / DATASET_FILE).read_bytes())
+        name, sha256, hashes = metadata["name"], metadata["sha256"], metadata["files"]
         contents = [(folder / file).read_bytes() for file in (CORPUS_FILE, REJECTED_FILE)]
         if [sha256_of(content) for content in contents] != [hashes[CORPUS_FILE], hashes[REJECTED_FILE]]:
             raise ValueError(folder)
@@ -207,25 +207,25 @@ def read_table(
     warn: Warn = lambda text: None,
     mismatched_rows: set[int] | None = None,
 ) -> pd.DataFrame:
-    """Read any table that `read_corpus` could read, all columns as text, no row but blank lines dropped.
+    """Read a table in any format of `read_corpus`, all columns as text; only blank lines are dropped.
 
     Parameters
     ----------
     warn : callable
-        See `judul_lib.core.tables.parse_table`; told of blank lines too.
+        See `judul_lib.core.tables.parse_table`; called for blank lines too.
     mismatched_rows : set of int
-        Filled with the places (from 0) of the rows that have more or fewer fields than the header; what
-        is too much is put in their last column. Without it such a row is an error.
+        Filled with the positions (from 0) of the rows that have more or fewer fields than the
+        header; surplus fields go into the last column. Without it such a row is an error.
 
     Returns
     -------
     DataFrame
-        Its index is the row of each as a spreadsheet counts, the header being 1.
+        Its index is the row number as in a spreadsheet, the header being 1.
 
     Raises
     ------
     CorpusError
-        The file is missing or no table.
+        The file is missing or not a table.
     """
     path = Path(path)
     return table_frame(_read_bytes(path), path.name, warn=warn, mismatched_rows=mismatched_rows)
@@ -239,7 +239,7 @@ def table_frame(
     warn: Warn = lambda text: None,
     mismatched_rows: set[int] | None = None,
 ) -> pd.DataFrame:
-    r"""Return the bytes of a table as `read_table` returns a file.
+    r"""Parse the bytes of a table; see `read_table`.
 
     Raises
     ------
@@ -255,14 +255,14 @@ def table_frame(
     numbered = [(n, *record) for n, record in enumerate(records, start=2) if any(record[0])]
     if n_blank := len(records) - len(numbered):
         warn(f"Catatan: {n_blank} baris kosong di {name} dilewati.")
-    if unfit := [place for place, (_, _, fits) in enumerate(numbered) if not fits]:
-        more = f" dan {format_number(len(unfit) - 1)} lainnya" if len(unfit) > 1 else ""
-        said = f"{COLUMN_COUNT_MISMATCH}nya. Apit isi yang mengandung pemisah dengan tanda kutip ganda."
-        where = f"{name} baris {numbered[unfit[0]][0]}{more}"
+    if mismatched := [position for position, (_, _, fits) in enumerate(numbered) if not fits]:
+        more = f" dan {format_number(len(mismatched) - 1)} lainnya" if len(mismatched) > 1 else ""
+        hint = f"{COLUMN_COUNT_MISMATCH}nya. Apit isi yang mengandung pemisah dengan tanda kutip ganda."
+        where = f"{name} baris {numbered[mismatched[0]][0]}{more}"
         if mismatched_rows is None:
-            raise CorpusError(f"{where}: {said}")
-        warn(f"Catatan: {where} tidak diperiksa: {said}")
-        mismatched_rows.update(unfit)
+            raise CorpusError(f"{where}: {hint}")
+        warn(f"Catatan: {where} tidak diperiksa: {hint}")
+        mismatched_rows.update(mismatched)
     last = len(header) - 1
     rows = [
         fields if fits else [*(fields + [""] * last)[:last], ", ".join(map(str.strip, fields[last:]))]
@@ -272,16 +272,16 @@ def table_frame(
 
 
 def write_frame(frame: pd.DataFrame, path: str | Path, **options: Any) -> None:
-    """Write a table as UTF-8 CSV, whole or not at all, with the same bytes on every system."""
+    """Write a table atomically as UTF-8 CSV, with the same bytes on every system."""
     write_bytes(Path(path), frame_text(frame, **options).encode("utf-8"))
 
 
 def _read_bytes(path: Path) -> bytes:
     try:
-        kind = path.stat().st_mode
-        if S_ISDIR(kind):
+        mode = path.stat().st_mode
+        if S_ISDIR(mode):
             raise CorpusError(f"{path} adalah folder, bukan berkas CSV. Berikan nama berkasnya.")
-        if not (S_ISREG(kind) or S_ISFIFO(kind)):  # A device may never end.
+        if not (S_ISREG(mode) or S_ISFIFO(mode)):  # Reading a device may never end.
             raise CorpusError(f"{path} bukan berkas. Berikan nama berkas CSV atau XLSX.")
         return path.read_bytes()
     except FileNotFoundError as error:
@@ -299,7 +299,7 @@ def _validate(
     *,
     drop_duplicates: bool,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    first_seen: dict[str, int] = {}
+    first_row: dict[str, int] = {}
     kept: list[list[str]] = []
     rejected: list[tuple[int, str, str]] = []
     titles = [fields[column].strip() if column < len(fields) else "" for fields, _ in records]
@@ -314,15 +314,15 @@ def _validate(
             rejected.append((row, fault, title))
         elif not stems:
             rejected.append((row, "tidak ada kata yang tersisa setelah prapemrosesan", title))
-        elif drop_duplicates and key in first_seen:
-            rejected.append((row, f"duplikat baris {first_seen[key]}", title))
+        elif drop_duplicates and key in first_row:
+            rejected.append((row, f"duplikat baris {first_row[key]}", title))
         else:
-            first_seen.setdefault(key, row)
-            kept.append([*fields[:column], title, *fields[column + 1 :], stems])
-    ours = (TITLE_COLUMN, PROCESSED_COLUMN)
-    names = unique_names((name or "kolom" for name in header[:column] + header[column + 1 :]), ours)
-    names = [*names[:column], TITLE_COLUMN, *names[column:], PROCESSED_COLUMN]
-    frame = pd.DataFrame(kept, columns=names, dtype=object)
-    first = [TITLE_COLUMN, PROCESSED_COLUMN]
-    frame = frame[[*first, *(name for name in frame.columns if name not in first)]]
-    return frame, pd.DataFrame(rejected, columns=[ROW_COLUMN, REASON_COLUMN, TITLE_COLUMN])
+            first_row.setdefault(key, row)
+            kept.append([title, stems, *fields[:column], *fields[column + 1 :]])
+    other_names = (name or "kolom" for name in header[:column] + header[column + 1 :])
+    names = [TITLE_COLUMN, PROCESSED_COLUMN]
+    names += unique_names(other_names, names)
+    return (
+        pd.DataFrame(kept, columns=names, dtype=object),
+        pd.DataFrame(rejected, columns=[ROW_COLUMN, REASON_COLUMN, TITLE_COLUMN]),
+    )

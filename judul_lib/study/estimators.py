@@ -1,7 +1,7 @@
 """The scikit-learn parts of a model: vectorizer, scaler, classifier.
 
-They have a module of their own because scikit-learn takes two seconds to import
-and a check of a title does not need it.
+They are a separate module because importing scikit-learn takes two seconds and
+checking a title does not need it.
 """
 
 from collections.abc import Sequence
@@ -25,18 +25,17 @@ def fit_vectorizer(processed: Sequence[str], profile: Profile) -> TfidfVectorize
     processed : sequence of str, shape (n_titles,)
         Preprocessed titles.
     profile : Profile
-        Says which terms are kept.
 
     Returns
     -------
     TfidfVectorizer
-        Its weights are rounded to 12 decimals: processors differ in the last
-        digit of a logarithm, and the saved model should not.
+        Its weights are rounded to 12 decimals, because processors differ in the
+        last digit of a logarithm and the saved model should not.
 
     Raises
     ------
     TrainingError
-        No term passes the profile's limits, as when all titles are alike.
+        No term passes the profile's limits, for example because all titles are alike.
     """
     vectorizer = TfidfVectorizer(**profile.tfidf)
     try:

@@ -1,9 +1,8 @@
 """The study's three similarities of a pair of titles, computed for many pairs at once.
 
-Each feature is one function of two `TitleTable` objects of equal length: row *i*
-of the one is compared with row *i* of the other. `FEATURES` names them in the
-order in which the models take them; a new feature is one function and one line,
-after the study's own.
+Each feature is a function of two `TitleTable` objects of equal length, compared
+row by row. `FEATURES` lists them in the order of the models' inputs; a new
+feature is one function and one line after the study's own.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,7 +22,7 @@ from judul_lib.study.preprocessing import require_titles
 
 @dataclass(frozen=True)
 class TitleTable:
-    """Titles made ready for comparison, one row a title.
+    """Titles prepared for comparison, one row per title.
 
     Attributes
     ----------
@@ -32,7 +31,6 @@ class TitleTable:
     tokens : ndarray of frozenset objects, shape (n,)
         The distinct stems of each title.
     tfidf : csr_matrix, shape (n, n_terms)
-        Their TF-IDF rows.
     """
 
     letters: NDArray[np.object_]
@@ -48,20 +46,17 @@ class TitleTable:
         *,
         fold_case: bool = True,
     ) -> Self:
-        """Make a table of titles.
+        """Prepare titles.
 
         Parameters
         ----------
-        titles : sequence of str, shape (n,)
-            Titles as typed.
-        processed : sequence of str, shape (n,)
-            The same titles after `preprocess_titles`.
+        titles, processed : sequence of str, shape (n,)
+            Titles as typed, and after `preprocess_titles`.
         tfidf : fitted vectorizer
-            Anything with ``transform``.
+            Any object with ``transform``.
         fold_case : bool
-            The study compared the letters with their case, so that a
-            title-case query is almost 0 from an upper-case corpus. ``False``
-            gives the study's form.
+            ``False`` compares letters with their case as the study did, where a
+            title-case query has almost no similarity to an upper-case corpus.
         """
         require_titles(titles)
         letters = fold_titles(titles) if fold_case else titles
@@ -73,7 +68,7 @@ class TitleTable:
 
     @classmethod
     def joined(cls, tables: Sequence[Self]) -> Self:
-        """Put the titles of at least one table one after the other."""
+        """Concatenate at least one table."""
         letters, tokens = (
             np.concatenate([getattr(table, name) for table in tables]) for name in ("letters", "tokens")
         )
@@ -83,24 +78,18 @@ class TitleTable:
         return len(self.letters)
 
     def take(self, rows: ArrayLike) -> "TitleTable":
-        """Return the table of some rows, in the order given; rows may repeat."""
+        """Return a table of the given rows; rows may repeat."""
         rows = np.asarray(rows, dtype=np.intp)
         return TitleTable(self.letters[rows], self.tokens[rows], self.tfidf[rows])
 
 
 def fold_titles(titles: Iterable[str]) -> list[str]:
-    """Return the letters of titles as they are compared: without outer blanks, case folded.
-
-    Examples
-    --------
-    >>> fold_titles([" Deteksi HOAKS "])
-    ['deteksi hoaks']
-    """
+    """Strip and case-fold titles."""
     return [title.strip().casefold() for title in titles]
 
 
 def distinct_titles(left: Sequence[str], right: Sequence[str]) -> tuple[list[str], Rows, Rows]:
-    """Return the distinct titles of pairs, and the row of each side's titles among them.
+    """Return the distinct titles of pairs, and the row of each left and right title among them.
 
     Examples
     --------
@@ -125,14 +114,14 @@ def _objects(values: Sequence[Any]) -> NDArray[np.object_]:
 
 
 def cosine(left: TitleTable, right: TitleTable) -> FloatArray:
-    """Cosine of the TF-IDF rows, in [0, 1], shape (n,); 0 where a title has no known term."""
+    """Cosine of the TF-IDF rows, in [0, 1], shape (n,); 0 if a title has no known term."""
     dots = row_sums(left.tfidf.multiply(right.tfidf))
     squares = row_sums(left.tfidf.multiply(left.tfidf)) * row_sums(right.tfidf.multiply(right.tfidf))
     return cosine_from_products(dots, squares)
 
 
 def cosine_from_products(dots: FloatArray, squares: FloatArray) -> FloatArray:
-    """Return the cosine from dot products and the products of both squared lengths, shape (n,).
+    """Return the cosine, given dot products and products of the squared lengths, shape (n,).
 
     Examples
     --------
@@ -143,18 +132,12 @@ def cosine_from_products(dots: FloatArray, squares: FloatArray) -> FloatArray:
 
 
 def divide_or_zero(part: NDArray, whole: NDArray) -> FloatArray:
-    """Divide, shape (n,); 0 where the whole is 0.
-
-    Examples
-    --------
-    >>> divide_or_zero(np.array([1, 0]), np.array([4, 0])).tolist()
-    [0.25, 0.0]
-    """
+    """Divide, shape (n,); 0 where the whole is 0."""
     return np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)
 
 
 def row_sums(matrix: csr_matrix) -> FloatArray:
-    """Add up each row from left to right, as an index over terms does, to the last digit; shape (n,).
+    """Sum each row from left to right, which rounds as an index over terms does; shape (n,).
 
     Examples
     --------
@@ -162,12 +145,12 @@ def row_sums(matrix: csr_matrix) -> FloatArray:
     [0.75, 0.0]
     """
     rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-    # Of nothing at all, integers are counted.
+    # bincount of an empty array returns integers.
     return np.bincount(rows, weights=matrix.data, minlength=matrix.shape[0]).astype(np.float64)
 
 
 def jaccard(left: TitleTable, right: TitleTable) -> FloatArray:
-    """Share of the distinct stems of both titles that both have, in [0, 1], shape (n,); 0 if none."""
+    """Jaccard similarity of the distinct stems, in [0, 1], shape (n,); 0 if neither title has any."""
     pairs = zip(left.tokens, right.tokens, strict=True)
     shares = (len(a & b) / len(a | b) if a or b else 0.0 for a, b in pairs)
     return np.fromiter(shares, dtype=np.float64, count=len(left))
@@ -176,9 +159,8 @@ def jaccard(left: TitleTable, right: TitleTable) -> FloatArray:
 def levenshtein(left: TitleTable, right: TitleTable) -> FloatArray:
     """Levenshtein ratio of the titles as typed, in [0, 1], shape (n,).
 
-    As ``Levenshtein.ratio`` has it: ``1 - d / (len(a) + len(b))``, where *d*
-    counts insertions and deletions and a substitution is one of each (the Indel
-    distance in RapidFuzz's documentation).
+    As in ``Levenshtein.ratio``: ``1 - d / (len(a) + len(b))``, where *d* counts
+    insertions and deletions, and a substitution as both (RapidFuzz's Indel distance).
     """
     return cpdist(
         left.letters.tolist(),
@@ -192,7 +174,7 @@ FEATURES: Mapping[str, Callable[[TitleTable, TitleTable], FloatArray]] = Mapping
     {"cosine": cosine, "jaccard": jaccard, "levenshtein": levenshtein}
 )
 EXTRA_FEATURES = tuple(FEATURES)[3:]
-"""Features beyond the study's own: an index knows no bound of them, and computes them last."""
+"""Features beyond the study's own; an index has no bound for them and computes them last."""
 
 
 def pair_features(
@@ -210,7 +192,7 @@ def pair_features(
     Returns
     -------
     ndarray of float, shape (n, n_features)
-        Similarities in [0, 1], 1 = same, columns in the order of *names*.
+        Similarities in [0, 1], 1 = same, columns in the order of `names`.
 
     Raises
     ------
@@ -228,11 +210,9 @@ def pair_features(
     """
     if len(left) != len(right):
         raise ValueError(f"tables of {len(left)} and {len(right)} titles cannot be paired")
-    values = np.empty((len(left), len(names)))
-    if len(left):
-        for column, name in enumerate(names):
-            values[:, column] = FEATURES[name](left, right)
-    return values
+    if not len(left):
+        return np.empty((0, len(names)))
+    return np.column_stack([FEATURES[name](left, right) for name in names])
 
 
 def extract_pair_features(
@@ -261,7 +241,7 @@ def extract_pair_features(
     Returns
     -------
     ndarray of float, shape (n_features,)
-        Cosine, Jaccard, Levenshtein ratio, and what else `FEATURES` names.
+        In the order of `FEATURES`.
 
     Examples
     --------
@@ -277,7 +257,7 @@ def extract_pair_features(
 
 
 class _FixedRow:
-    """A 'vectorizer' that returns the row it was given."""
+    """A vectorizer that always returns one row."""
 
     def __init__(self, row: Any) -> None:
         self._row = row

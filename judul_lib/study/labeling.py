@@ -1,8 +1,7 @@
 """Label pairs of titles by their cosine, as the study does.
 
-The label is a threshold on a number that is also a feature, so a model that is
-tested on such labels can only show that it found the threshold again. Notebook
-06 says what that means.
+The label is a threshold on a feature, so a test on such labels only shows
+whether the model found the threshold again; see notebook 06.
 """
 
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from judul_lib.core.array_types import FloatArray
 from judul_lib.core.errors import TrainingError
 from judul_lib.core.settings import SEED, LabelingSettings
 
-# Cells of the dense similarity block held at once: 160 MB.
+# Cells of one dense block of similarities: 160 MB.
 _BLOCK_CELLS = 20_000_000
 
 
@@ -30,8 +29,7 @@ class LabeledPairs:
         ``left``, ``right`` (row numbers in the corpus), ``cosine`` and
         ``label`` (1 similar, 0 not), sorted by row numbers.
     n_similar, n_grey, n_different : int
-        Unordered pairs of the whole corpus on each side of the thresholds and
-        between them.
+        Unordered pairs of the whole corpus above, between and below the thresholds.
     """
 
     pairs: pd.DataFrame
@@ -55,14 +53,13 @@ def label_pairs(
     settings : LabelingSettings
         Thresholds and sampling; the study's by default.
     random_state : int
-        Seed of the sampled negatives. Each title draws from a generator of its
-        own, so that the sample does not depend on how the work is divided.
+        Seed of the sampled negatives. Each title has its own generator, so the
+        sample does not depend on the block size.
 
     Returns
     -------
     LabeledPairs
-        All similar pairs, and for each title up to ``negatives_per_title`` of
-        its not-similar ones.
+        All similar pairs, and up to ``negatives_per_title`` not-similar ones for each title.
 
     Raises
     ------
@@ -97,7 +94,7 @@ def label_pairs(
             similar += [(left, int(right), float(cosines[right])) for right in matches]
             n_similar += len(matches)
             n_different += int((later <= settings.different_max).sum())
-            for right in _draw(cosines, left, settings, random_state):
+            for right in _draw_negatives(cosines, left, settings, random_state):
                 different[min(left, right), max(left, right)] = float(cosines[right])
     records = [(*pair, 1) for pair in similar]
     records += [(left, right, value, 0) for (left, right), value in different.items()]
@@ -108,7 +105,9 @@ def label_pairs(
     return LabeledPairs(pairs, n_similar, n_grey, n_different)
 
 
-def _draw(cosines: FloatArray, title: int, settings: LabelingSettings, random_state: int) -> list[int]:
+def _draw_negatives(
+    cosines: FloatArray, title: int, settings: LabelingSettings, random_state: int
+) -> list[int]:
     candidates = np.flatnonzero(cosines <= settings.different_max)
     candidates = candidates[candidates != title]
     size = min(settings.negatives_per_title, len(candidates))

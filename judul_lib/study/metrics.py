@@ -1,4 +1,4 @@
-"""Numbers that say how good predictions are, with bootstrap intervals."""
+"""Metrics of predictions, with bootstrap intervals."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,27 +20,27 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class _Ranking:
-    """Counts of similar and other pairs from each distinct score upwards, best score first.
+    """Cumulative counts of similar and other pairs by distinct score, best score first.
 
-    A bootstrap only changes how often each pair counts, so thousands of
-    resamples need no sorting and no call of a library.
+    A bootstrap only changes the weight of each pair, so thousands of resamples
+    need no sorting.
     """
 
     true_positives: FloatArray
     false_positives: FloatArray
-    n_called: int
+    n_positive_scores: int
     """Number of distinct scores that reach the threshold."""
 
     @property
     def confusion(self) -> tuple[float, float, float, float]:
         """True positives, false positives, false negatives, true negatives at the threshold."""
-        called = self.n_called - 1
-        tp, fp = (self.true_positives[called], self.false_positives[called]) if self.n_called else (0, 0)
+        n = self.n_positive_scores
+        tp, fp = (self.true_positives[n - 1], self.false_positives[n - 1]) if n else (0, 0)
         return tp, fp, self.true_positives[-1] - tp, self.false_positives[-1] - fp
 
 
-def _ratio(part: float, whole: float, otherwise: float = 0.0) -> float:
-    return float(part / whole) if whole else otherwise
+def _ratio(part: float, whole: float, if_undefined: float = 0.0) -> float:
+    return float(part / whole) if whole else if_undefined
 
 
 def _accuracy(ranking: _Ranking) -> float:
@@ -56,14 +56,14 @@ def _f1_weighted(ranking: _Ranking) -> float:
 
 def _roc_auc(ranking: _Ranking) -> float:
     tp, fp = (np.concatenate([[0.0], c]) for c in (ranking.true_positives, ranking.false_positives))
-    return _ratio(float(np.trapezoid(tp, fp)), tp[-1] * fp[-1], otherwise=float("nan"))
+    return _ratio(float(np.trapezoid(tp, fp)), tp[-1] * fp[-1], if_undefined=float("nan"))
 
 
 def _average_precision(ranking: _Ranking) -> float:
     tp, fp = ranking.true_positives, ranking.false_positives
     precision = np.divide(tp, tp + fp, out=np.zeros(len(tp)), where=tp + fp > 0)
-    gained = np.diff(tp, prepend=0.0)
-    return _ratio(float(gained @ precision), tp[-1], otherwise=float("nan"))
+    new_positives = np.diff(tp, prepend=0.0)
+    return _ratio(float(new_positives @ precision), tp[-1], if_undefined=float("nan"))
 
 
 METRICS: Mapping[str, Callable[[_Ranking], float]] = MappingProxyType(
@@ -74,24 +74,24 @@ METRICS: Mapping[str, Callable[[_Ranking], float]] = MappingProxyType(
         "average_precision": _average_precision,
     }
 )
-"""Names as in ``sklearn.metrics``, whose values they equal; NaN where one is not defined."""
+"""Names and values as in ``sklearn.metrics``; NaN where a metric is undefined."""
 
 
-class _Scored:
+class _SortedScores:
     """Labels and scores, sorted once."""
 
     def __init__(self, labels: ArrayLike, scores: ArrayLike, threshold: float) -> None:
         self._labels = np.asarray(labels, dtype=float)
-        values, level = np.unique(-np.asarray(scores, dtype=float), return_inverse=True)
-        self._level, self._n_levels = level, len(values)
-        self._n_called = int((-values >= threshold).sum())
+        values, self._rank = np.unique(-np.asarray(scores, dtype=float), return_inverse=True)
+        self._n_scores = len(values)
+        self._n_positive_scores = int((-values >= threshold).sum())
 
     def metrics(self, weights: FloatArray | None = None) -> dict[str, float]:
-        """Compute every metric; *weights* say how often each pair counts."""
+        """Compute every metric; `weights` are how often each pair counts."""
         weights = np.ones(len(self._labels)) if weights is None else weights
-        similar = np.bincount(self._level, weights * self._labels, self._n_levels)
-        every = np.bincount(self._level, weights, self._n_levels)
-        ranking = _Ranking(np.cumsum(similar), np.cumsum(every - similar), self._n_called)
+        similar = np.bincount(self._rank, weights * self._labels, self._n_scores)
+        total = np.bincount(self._rank, weights, self._n_scores)
+        ranking = _Ranking(np.cumsum(similar), np.cumsum(total - similar), self._n_positive_scores)
         return {name: metric(ranking) for name, metric in METRICS.items()}
 
 
@@ -112,7 +112,7 @@ def score_predictions(
     >>> score_predictions([0, 1], [0.2, 0.9])["roc_auc"]
     1.0
     """
-    return _Scored(labels, scores, threshold).metrics()
+    return _SortedScores(labels, scores, threshold).metrics()
 
 
 def bootstrap_intervals(
@@ -124,7 +124,7 @@ def bootstrap_intervals(
     n_resamples: int = 1000,
     random_state: int = SEED,
 ) -> pd.DataFrame:
-    """Percentile bootstrap interval of every metric, with the coverage `CONFIDENCE`.
+    """Percentile bootstrap interval of every metric, with coverage `CONFIDENCE`.
 
     Parameters
     ----------
@@ -132,9 +132,8 @@ def bootstrap_intervals(
         As in `score_predictions`.
     groups : array, shape (n,)
         Pairs of one group are drawn together, because pairs that share a title
-        are not independent. Each pair is its own group by default.
+        are not independent. By default each pair is a group.
     n_resamples : int
-        Resamples drawn.
 
     Returns
     -------
@@ -152,10 +151,10 @@ def bootstrap_intervals(
     >>> table.columns.tolist(), float(table.loc["accuracy", "estimate"])
     (['estimate', 'low', 'high'], 0.5)
     """
-    scored = _Scored(labels, scores, threshold)
-    draws = resampled_weights(len(np.asarray(labels)), groups, n_resamples, random_state)
-    table = pd.DataFrame([scored.metrics(weights) for weights in draws])
-    return _intervals(scored.metrics(), table)
+    sorted_scores = _SortedScores(labels, scores, threshold)
+    resamples = resampled_weights(len(np.asarray(labels)), groups, n_resamples, random_state)
+    table = pd.DataFrame([sorted_scores.metrics(weights) for weights in resamples])
+    return _intervals(pd.Series(sorted_scores.metrics()), table)
 
 
 def bootstrap_differences(
@@ -168,10 +167,7 @@ def bootstrap_differences(
     n_resamples: int = 1000,
     random_state: int = SEED,
 ) -> pd.DataFrame:
-    """Percentile bootstrap interval of how much better new scores are than old ones.
-
-    Both are judged on the same resamples: what makes a resample easy or hard
-    falls out of their difference.
+    """Percentile bootstrap interval of the gain of new scores over old ones, on the same resamples.
 
     Parameters
     ----------
@@ -189,61 +185,49 @@ def bootstrap_differences(
     >>> better.loc["accuracy", ["old", "new", "difference"]].tolist()
     [0.5, 1.0, 0.5]
     """
-    first, second = (_Scored(labels, scores, threshold) for scores in (old, new))
-    draws = resampled_weights(len(np.asarray(labels)), groups, n_resamples, random_state)
-    pairs = [(first.metrics(weights), second.metrics(weights)) for weights in draws]
-    before, after = (pd.DataFrame(list(side)) for side in zip(*pairs, strict=True))
-    olds, news = first.metrics(), second.metrics()
-    gained = {name: news[name] - olds[name] for name in METRICS}
-    found = _intervals(gained, after - before).rename(columns={"estimate": "difference"})
-    return pd.DataFrame({"old": olds, "new": news}).join(found).loc[list(METRICS)]
+    models = [_SortedScores(labels, scores, threshold) for scores in (old, new)]
+    resamples = resampled_weights(len(np.asarray(labels)), groups, n_resamples, random_state)
+    pairs = [[model.metrics(weights) for model in models] for weights in resamples]
+    old_resampled, new_resampled = (pd.DataFrame(list(side)) for side in zip(*pairs, strict=True))
+    old_metrics, new_metrics = (pd.Series(model.metrics()) for model in models)
+    intervals = _intervals(new_metrics - old_metrics, new_resampled - old_resampled)
+    gains = intervals.rename(columns={"estimate": "difference"})
+    return pd.DataFrame({"old": old_metrics, "new": new_metrics}).join(gains)
 
 
 def resampled_weights(
     n: int, groups: ArrayLike | None, n_resamples: int, random_state: int
 ) -> Iterator[FloatArray]:
-    """Give for each resample how often each pair counts; pairs of a group are drawn together.
-
-    Parameters
-    ----------
-    n : int
-        Number of pairs.
-    groups, n_resamples, random_state
-        As for `bootstrap_intervals`.
+    """Yield for each resample how often each of *n* pairs counts; see `bootstrap_intervals`.
 
     Examples
     --------
     >>> [weights.tolist() for weights in resampled_weights(3, ["a", "a", "b"], 3, 0)]
     [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0], [0.0, 0.0, 2.0]]
     """
-    own = np.arange(n) if groups is None else np.asarray(groups)
-    names, member = np.unique(own, return_inverse=True)
+    names, group = np.unique(np.arange(n) if groups is None else groups, return_inverse=True)
     rng = np.random.default_rng(random_state)
-    drawn = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=n_resamples)
-    return (times[member].astype(float) for times in drawn)
+    counts = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=n_resamples)
+    return (group_counts[group].astype(float) for group_counts in counts)
 
 
 def share_interval(count: int, n: int) -> tuple[float, float, float]:
-    """Return a share, and the bounds of Wilson's interval.
+    """Return a share and the bounds of Wilson's interval.
 
     Examples
     --------
     >>> [round(value, 3) for value in share_interval(1, 10)]
     [0.1, 0.018, 0.404]
     """
-    exact = binomtest(count, n)
-    bounds = exact.proportion_ci(CONFIDENCE, method="wilson")
-    return float(exact.statistic), float(bounds.low), float(bounds.high)
+    test = binomtest(count, n)
+    bounds = test.proportion_ci(CONFIDENCE, method="wilson")
+    return float(test.statistic), float(bounds.low), float(bounds.high)
 
 
-def _intervals(estimates: Mapping[str, float], resampled: pd.DataFrame) -> pd.DataFrame:
+def _intervals(estimates: pd.Series, resampled: pd.DataFrame) -> pd.DataFrame:
     tail = (1 - CONFIDENCE) / 2
-    columns = {
-        "estimate": pd.Series(estimates),
-        "low": resampled.quantile(tail),
-        "high": resampled.quantile(1 - tail),
-    }
-    return pd.DataFrame(columns).loc[list(METRICS)]
+    low, high = resampled.quantile(tail), resampled.quantile(1 - tail)
+    return pd.DataFrame({"estimate": estimates, "low": low, "high": high})
 
 
 def intervals_of_tests(
@@ -256,9 +240,9 @@ def intervals_of_tests(
     tests : mapping of str to DataFrame
         Each with ``label`` and ``probability``.
     group : str
-        Column whose equal values are drawn together.
+        Column with the groups.
     **options
-        Passed on.
+        Of `bootstrap_intervals`.
     """
     return {
         name: bootstrap_intervals(

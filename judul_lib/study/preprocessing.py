@@ -1,7 +1,7 @@
-"""From a title as typed to the stemmed words that the models compare.
+"""Preprocess titles to stems, and check and normalise titles.
 
-The steps are the study's: lower case, letters only, Indonesian stop words out,
-tokens of one letter out, and the Sastrawi stemmer on each word that is left.
+The steps are the study's: lower case, letters only, no Indonesian stop words,
+no tokens of one letter, and Sastrawi stems of the remaining words.
 """
 
 import re
@@ -19,36 +19,35 @@ STOP_WORDS = frozenset(
     "sehingga bukan namun agar serta ini itu saja akan ada bila mana kurang hanya bagi "
     "sudah".split()
 )
-"""The study's stop words. They are dropped before stemming: *penggunaan* still becomes *guna*."""
+"""The study's stop words, dropped before stemming: *penggunaan* still becomes *guna*."""
 
 MAX_CELL_LENGTH = 20_000
-"""A longer text is no title but a mistake; two of a million letters take long to compare."""
+"""A longer text is not a title, and slow to compare."""
 
 _NOT_A_LETTER = re.compile(r"[^a-z]+")
 _SHEET_ERROR = re.compile(r"#(?:NULL!|DIV/0!|VALUE!|REF!|NAME\?|NUM!|N/A|SPILL!|CALC!)")
-# Of languages, platforms and search algorithms; a star behind a longer word is a footnote's.
+# Of programming languages, platforms and search algorithms; a star after a longer word is a footnote.
 _NAMED_SIGNS = {
     re.compile(r"(?<=[^\W_])[#♯]"): "sharp",
     re.compile(r"(?<=[^\W_])\s?\+\+"): "plusplus",
     re.compile(r"(?<!\w)\.(?=net\b)", re.IGNORECASE): "dot",
     re.compile(r"(?<=\b[ad])\*", re.IGNORECASE): "star",
 }
-# No Indonesian word is this long; the stemmer's patterns are slow on endless ones.
+# No Indonesian word is longer; the stemmer's patterns are slow on very long words.
 _MAX_WORD_LENGTH = 40
 
 
 @cache
 def _stemmer() -> Any:
-    # Imported on first use: the dictionary of about 30,000 root words is read here.
-    from Sastrawi.Stemmer.StemmerFactory import StemmerFactory
+    from Sastrawi.Stemmer.StemmerFactory import StemmerFactory  # Reads about 30,000 root words.
 
-    # The factory's outer stemmer only adds a cache without a limit; ours has one.
+    # The outer stemmer only adds an unlimited cache; `stem_word` has a limited one.
     return StemmerFactory().create_stemmer().delegatedStemmer
 
 
 @lru_cache(maxsize=200_000)
 def stem_word(word: str) -> str:
-    """Return the Sastrawi stem of one lower-case word; each distinct word is stemmed once.
+    """Return the Sastrawi stem of a lower-case word.
 
     References
     ----------
@@ -64,13 +63,7 @@ def stem_word(word: str) -> str:
 
 
 def is_root_word(word: str) -> bool:
-    """Tell whether Sastrawi's dictionary has a word.
-
-    Examples
-    --------
-    >>> is_root_word("kelompok"), is_root_word("kelompk")
-    (True, False)
-    """
+    """Tell whether Sastrawi's dictionary contains a word."""
     return bool(_stemmer().dictionary.contains(word))
 
 
@@ -80,26 +73,25 @@ def preprocess_titles(titles: Iterable[object]) -> list[str]:
     Parameters
     ----------
     titles : iterable of object
-        Titles as typed. What is not a string counts as blank.
+        Titles as typed; anything but a string counts as blank.
 
     Returns
     -------
     list of str
-        One string of stems joined by blanks for each title, ``""`` where
-        nothing is left.
+        The stems of each title joined by blanks.
 
     Examples
     --------
     >>> preprocess_titles(["Implementasi Algoritma Machine Learning untuk Prediksi", None])
     ['implementasi algoritma machine learning prediksi', '']
     """
-    return [" ".join(_stems(_kept(_words(title)))) for title in titles]
+    return [" ".join(_stem_words(_drop_stop_words(_split_words(title)))) for title in titles]
 
 
 def title_key(title: str) -> str:
-    """Return what titles share that are the same but for case, blanks, punctuation and encoding.
+    """Normalise a title: equal keys mean equal up to case, blanks, punctuation and Unicode form.
 
-    Signs that are part of a name are read out: *C++* is not *C*.
+    Signs that are part of a name are spelled out: *C++* is not *C*.
 
     Examples
     --------
@@ -115,7 +107,7 @@ def title_key(title: str) -> str:
 
 
 def pair_key(left: str, right: str) -> tuple[str, str]:
-    """Return what a pair of titles is known by: their keys, in whatever order they are given.
+    """Return the keys of a pair of titles in sorted order; see `title_key`.
 
     Examples
     --------
@@ -127,7 +119,7 @@ def pair_key(left: str, right: str) -> tuple[str, str]:
 
 
 def title_fault(cell: str) -> str | None:
-    """Return in Indonesian why the cell of a file holds no title, or None where it may.
+    """Return in Indonesian why a cell of a file cannot be a title, or None if it can.
 
     Examples
     --------
@@ -143,21 +135,12 @@ def title_fault(cell: str) -> str | None:
 
 
 def preprocess_cells(cells: Sequence[str]) -> list[str]:
-    """Preprocess the titles of a file; see `preprocess_titles`.
-
-    Parameters
-    ----------
-    cells : sequence of str, shape (n,)
-
-    Returns
-    -------
-    list of str, shape (n,)
-        ``""`` also where a cell holds no title; see `title_fault`.
+    """Preprocess cells of a file, shape (n,); the result is ``""`` also for a `title_fault`.
 
     Raises
     ------
     CorpusError
-        A cell is no text.
+        A cell is not text.
 
     Examples
     --------
@@ -169,16 +152,12 @@ def preprocess_cells(cells: Sequence[str]) -> list[str]:
 
 
 def require_titles(titles: Sequence[str]) -> None:
-    """Refuse what is no list of titles.
+    """Refuse anything but a list of titles.
 
     Raises
     ------
     CorpusError
-        It is one text, or something among it is none.
-
-    Examples
-    --------
-    >>> require_titles(["Deteksi Hoaks"])
+        It is a single text, or contains something else than text.
     """
     if isinstance(titles, str):
         raise CorpusError("Yang diberikan satu teks, bukan daftar judul. Tulis di antara kurung siku.")
@@ -190,58 +169,50 @@ def require_titles(titles: Sequence[str]) -> None:
 
 
 def warn_incomparable_titles(titles: Sequence[str]) -> None:
-    """Warn of titles in which there is nothing to compare: an answer says nothing of them.
+    """Warn of titles without a word to compare, whose answers mean nothing.
 
     Raises
     ------
     CorpusError
-        One of them is no text.
-
-    Examples
-    --------
-    >>> warn_incomparable_titles(["Deteksi Hoaks"])
+        A title is not text.
     """
-    unread = [title for title, stems in zip(titles, preprocess_cells(titles), strict=True) if not stems]
-    if unread:
+    pairs = zip(titles, preprocess_cells(titles), strict=True)
+    incomparable = [title for title, stems in pairs if not stems]
+    if incomparable:
         warnings.warn(
-            f"{len(unread)} judul (misalnya {unread[0]!r:.60}) kosong, terlalu panjang, atau tanpa "
-            "kata Latin yang dapat dibandingkan; simpulan dan peluangnya tidak berarti.",
+            f"{len(incomparable)} judul (misalnya {incomparable[0]!r:.60}) kosong, terlalu panjang, "
+            "atau tanpa kata Latin yang dapat dibandingkan; simpulan dan peluangnya tidak berarti.",
             stacklevel=3,
         )
 
 
-def _words(title: object) -> list[str]:
+def _split_words(title: object) -> list[str]:
     return _NOT_A_LETTER.sub(" ", title.lower()).split() if isinstance(title, str) else []
 
 
-def _kept(words: Iterable[str]) -> list[str]:
+def _drop_stop_words(words: Iterable[str]) -> list[str]:
     return [word for word in words if len(word) > 1 and word not in STOP_WORDS]
 
 
-def _stems(words: Iterable[str]) -> list[str]:
+def _stem_words(words: Iterable[str]) -> list[str]:
     return [stem for stem in map(stem_word, words) if len(stem) > 1]
 
 
 def preprocessing_steps(title: str) -> dict[str, str]:
-    """Show what each step makes of one title; the last step is `preprocess_text`.
-
-    Returns
-    -------
-    dict of str to str
-        Name of the step (in Indonesian) to the title after it.
+    """Return the title after each step of `preprocess_text`, by the step's Indonesian name.
 
     Examples
     --------
     >>> list(preprocessing_steps("Peramalan Harga di Pasar").values())[-2:]
     ['peramalan harga pasar', 'amal harga pasar']
     """
-    words = _words(title)
-    kept = _kept(words)
+    words = _split_words(title)
+    content_words = _drop_stop_words(words)
     return {
         "judul seperti ditulis": title,
         "huruf kecil, hanya huruf": " ".join(words),
-        "tanpa kata umum dan huruf tunggal": " ".join(kept),
-        "kata dasar (Sastrawi)": " ".join(_stems(kept)),
+        "tanpa kata umum dan huruf tunggal": " ".join(content_words),
+        "kata dasar (Sastrawi)": " ".join(_stem_words(content_words)),
     }
 
 

@@ -1,8 +1,8 @@
-"""Catalogues of any size, recombined from the project's own titles: to measure with, not to learn from.
+"""Synthetic catalogues of any size, for benchmarks and not for training.
 
-A title is cut before the words that open a part (*menggunakan*, *di*, *untuk*).
-The beginning of one title, the method of a second and the place or purpose of a
-third make a new one. It reads like a thesis title and is the title of no study.
+Titles of the project are cut before words that open a part (*menggunakan*, *di*,
+*untuk*). The beginning of one title, the method of a second and the place or
+purpose of a third make a new one.
 """
 
 import re
@@ -21,26 +21,26 @@ SOURCES: Mapping[str, tuple[str, ...]] = {
     "dataset_TA.csv": (TITLE_COLUMN,),
     "gold_pairs.csv": ("judul_a", "judul_b"),
 }
-"""The project's files of titles and their columns."""
+"""The project's files of titles, and their columns of titles."""
 
 _METHOD = frozenset(
     "menggunakan memakai dengan berbasis melalui memanfaatkan berbantuan lewat using with".split()
 )
 _PLACE = frozenset("di pada untuk terhadap bagi dalam antara for in at on".split())
-_NO_KEY = re.compile(r"[\W_]+")
+_NOT_IN_KEY = re.compile(r"[\W_]+")
 _MIN_WORD_LENGTH = 5
-# Drawing new titles takes long when few are left that have not been drawn.
+# Above this share of all combinations, drawing new titles would become slow.
 _MAX_DRAWN_SHARE = 0.5
 
 
 @dataclass(frozen=True)
 class TitlePieces:
-    """What titles are made of; every piece differs from the others by more than case and punctuation.
+    """Parts of titles; those of one kind differ by more than case and punctuation.
 
     Attributes
     ----------
     heads, methods, places : list of str
-        What a title begins with, how it was done, and where or what for.
+        Beginning of a title, its method, and its place or purpose.
     """
 
     heads: list[str]
@@ -49,13 +49,13 @@ class TitlePieces:
 
     @property
     def n_combinations(self) -> int:
-        """How many titles can be put together."""
+        """Number of titles that can be combined."""
         return len(self.heads) * len(self.methods) * len(self.places)
 
 
 @dataclass(frozen=True)
 class SyntheticCatalogue:
-    """A catalogue that was put together, and what is known of it.
+    """A synthetic catalogue and its near-duplicates.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ class SyntheticCatalogue:
         Rows of a title and of its near-duplicate. All other titles differ
         by more than case and punctuation.
     kinds : list of str, shape (n_pairs,)
-        How each near-duplicate differs, one of `KINDS`.
+        Kind of each near-duplicate, one of `KINDS`.
     """
 
     titles: list[str]
@@ -73,17 +73,12 @@ class SyntheticCatalogue:
 
 
 def read_pieces(data: str | Path) -> TitlePieces:
-    """Cut the project's own titles into pieces.
-
-    Parameters
-    ----------
-    data : path
-        The project's folder of data, with the files of `SOURCES`.
+    """Cut the titles of the `SOURCES` in a folder into pieces.
 
     Raises
     ------
     CorpusError
-        A file is missing or no table.
+        A file is missing or not a table.
     """
     titles: list[str] = []
     for name, columns in SOURCES.items():
@@ -101,23 +96,22 @@ def cut_titles(titles: Sequence[str]) -> TitlePieces:
     >>> cut_titles(["PREDIKSI HARGA BERAS MENGGUNAKAN LSTM DI KOTA MEDAN"])
     TitlePieces(heads=['Prediksi Harga Beras'], methods=['menggunakan Lstm'], places=['di Kota Medan'])
     """
-    mixed = (word for title in titles if not title.isupper() for word in title.split())
-    written = {word.lower(): word for word in mixed if not word.islower()}
-    kinds: tuple[dict[str, str], ...] = ({}, {}, {})
+    mixed_case = (word for title in titles if not title.isupper() for word in title.split())
+    spellings = {word.lower(): word for word in mixed_case if not word.islower()}
+    heads, methods, places = dict[str, str](), dict[str, str](), dict[str, str]()
     for title in titles:
         for piece in _cut(title):
             opener = piece[0].lower()
-            found = kinds[1 if opener in _METHOD else 2 if opener in _PLACE else 0]
-            text = " ".join(_cased(word.lower(), written) for word in piece)
-            found.setdefault(_key(text), text)
-    heads, methods, places = (list(found.values()) for found in kinds)
-    return TitlePieces(heads, methods, places)
+            pieces = methods if opener in _METHOD else places if opener in _PLACE else heads
+            text = " ".join(_restore_case(word.lower(), spellings) for word in piece)
+            pieces.setdefault(_key(text), text)
+    return TitlePieces(list(heads.values()), list(methods.values()), list(places.values()))
 
 
 def _cut(title: str) -> Iterator[list[str]]:
     piece: list[str] = []
     for word in title.split():
-        if _opens(word) and piece and not _opens(piece[-1]):
+        if _is_opener(word) and piece and not _is_opener(piece[-1]):
             yield piece
             piece = []
         piece.append(word)
@@ -125,134 +119,134 @@ def _cut(title: str) -> Iterator[list[str]]:
         yield piece
 
 
-def _opens(word: str) -> bool:
+def _is_opener(word: str) -> bool:
     return word.lower() in _METHOD or word.lower() in _PLACE
 
 
-def _cased(word: str, written: Mapping[str, str]) -> str:
-    return word if _opens(word) or word in ("dan", "yang") else written.get(word, word.capitalize())
+def _restore_case(word: str, spellings: Mapping[str, str]) -> str:
+    if _is_opener(word) or word in ("dan", "yang"):
+        return word
+    return spellings.get(word, word.capitalize())
 
 
 def _key(text: str) -> str:
-    """Return what two titles that differ only in case, blanks and punctuation have in common."""
-    return _NO_KEY.sub("", text).casefold()
+    """Normalise a text; unlike with `title_key`, joined texts have joined keys."""
+    return _NOT_IN_KEY.sub("", text).casefold()
 
 
 def synthetic_titles(
     n: int, *, seed: int, near_duplicates: float = 0.01, data: str | Path = "data"
 ) -> SyntheticCatalogue:
-    """Put a catalogue together; the same arguments always give the same one.
+    """Make a catalogue; the same arguments always give the same one.
 
     Parameters
     ----------
     n : int
-        Number of titles, near-duplicates among them.
+        Number of titles, including near-duplicates.
     seed : int
     near_duplicates : float
-        Share of the titles that are copies of another one with one typing
-        error, two words swapped, one word left out, or in capitals with other
-        punctuation. No title is copied twice.
+        Share of near-duplicates (see `KINDS`), 0 to 0.5. No title is copied twice.
     data : path
-        The project's folder of data.
+        Folder with the `SOURCES`.
 
     Raises
     ------
     CorpusError
-        A file is missing or no table, or there are too few pieces for so many titles.
+        A file is missing or not a table, or there are too few pieces for so many titles.
     """
     if not 0 <= near_duplicates <= 0.5:
         raise ValueError(f"near_duplicates = {near_duplicates}")
-    pieces, random = read_pieces(data), np.random.default_rng(seed)
+    pieces, rng = read_pieces(data), np.random.default_rng(seed)
     n_copies = round(n * near_duplicates)
-    most = int(_MAX_DRAWN_SHARE * pieces.n_combinations)
-    if n - n_copies > most:
-        raise CorpusError(f"Potongan judul di {data} hanya cukup untuk {most} judul.")
-    titles, seen = _combined(n - n_copies, pieces, random)
-    sources = random.choice(len(titles), n_copies, replace=False)
+    max_titles = int(_MAX_DRAWN_SHARE * pieces.n_combinations)
+    if n - n_copies > max_titles:
+        raise CorpusError(f"Potongan judul di {data} hanya cukup untuk {max_titles} judul.")
+    titles, keys = _combine(n - n_copies, pieces, rng)
+    sources = rng.choice(len(titles), n_copies, replace=False)
     kinds = []
-    for source, kind in zip(sources.tolist(), random.integers(len(KINDS), size=n_copies), strict=True):
-        copy, name = _copied(titles[source], int(kind), seen, random)
+    for source, kind in zip(sources.tolist(), rng.integers(len(KINDS), size=n_copies), strict=True):
+        copy, name = _make_near_duplicate(titles[source], int(kind), keys, rng)
         titles.append(copy)
         kinds.append(name)
-    order = random.permutation(n)
-    place = np.argsort(order)
-    pairs = np.column_stack([place[sources], place[n - n_copies :]])
+    order = rng.permutation(n)
+    position = np.argsort(order)
+    pairs = np.column_stack([position[sources], position[n - n_copies :]])
     return SyntheticCatalogue([titles[row] for row in order.tolist()], pairs, kinds)
 
 
-def _combined(n: int, pieces: TitlePieces, random: np.random.Generator) -> tuple[list[str], set[str]]:
-    """Return *n* titles and the key of each."""
+def _combine(n: int, pieces: TitlePieces, rng: np.random.Generator) -> tuple[list[str], set[str]]:
+    """Return *n* titles and their keys."""
     parts = [
-        [(text, _key(text)) for text in kind] for kind in (pieces.heads, pieces.methods, pieces.places)
+        [(text, _key(text)) for text in texts] for texts in (pieces.heads, pieces.methods, pieces.places)
     ]
     titles: list[str] = []
-    seen: set[str] = set()
+    keys: set[str] = set()
     while len(titles) < n:
-        drawn = (random.integers(len(part), size=n - len(titles)).tolist() for part in parts)
-        for rows in zip(*drawn, strict=True):
-            (head, a), (method, b), (place, c) = (
-                part[row] for part, row in zip(parts, rows, strict=True)
-            )
-            key = a + b + c
-            if key not in seen:
-                seen.add(key)
-                titles.append(f"{head} {method} {place}")
-    return titles, seen
+        rows = (rng.integers(len(part), size=n - len(titles)).tolist() for part in parts)
+        for a, b, c in zip(*rows, strict=True):
+            texts, part_keys = zip(parts[0][a], parts[1][b], parts[2][c], strict=True)
+            key = "".join(part_keys)
+            if key not in keys:
+                keys.add(key)
+                titles.append(" ".join(texts))
+    return titles, keys
 
 
-def _copied(title: str, kind: int, seen: set[str], random: np.random.Generator) -> tuple[str, str]:
-    """Return a near-duplicate that is not yet there, and its kind."""
+def _make_near_duplicate(
+    title: str, kind: int, keys: set[str], rng: np.random.Generator
+) -> tuple[str, str]:
+    """Return a near-duplicate with a new key, and its kind: the given one or a later one."""
     for name in [*KINDS][kind:]:
-        copy = KINDS[name](title, random)
+        copy = KINDS[name](title, rng)
         key = _key(copy)
-        if key not in seen:
-            seen.add(key)
+        if key not in keys:
+            keys.add(key)
             return copy, name
-    return copy, name  # The last kind changes no letter.
+    return copy, name  # The last kind keeps the key.
 
 
-def _mistyped(title: str, random: np.random.Generator) -> str:
-    """Leave out, double or swap a letter inside a word."""
+def _add_typo(title: str, rng: np.random.Generator) -> str:
+    """Drop, double or swap a letter inside a word."""
     words = title.split()
     long = [row for row, word in enumerate(words) if len(word) >= _MIN_WORD_LENGTH and word.isalpha()]
-    row = long[random.integers(len(long))] if long else 0
+    row = long[rng.integers(len(long))] if long else 0
     word = words[row]
-    at = int(random.integers(1, max(2, len(word) - 1)))
-    changed = (
+    at = int(rng.integers(1, max(2, len(word) - 1)))
+    typos = (
         word[:at] + word[at + 1 :],
         word[: at + 1] + word[at:],
         word[:at] + word[at : at + 2][::-1] + word[at + 2 :],
     )
-    words[row] = changed[random.integers(len(changed))]
+    words[row] = typos[rng.integers(len(typos))]
     return " ".join(words)
 
 
-def _swapped(title: str, random: np.random.Generator) -> str:
+def _swap_words(title: str, rng: np.random.Generator) -> str:
     words = title.split()
-    at = int(random.integers(len(words) - 1))
+    at = int(rng.integers(len(words) - 1))
     words[at : at + 2] = words[at : at + 2][::-1]
     return " ".join(words)
 
 
-def _shortened(title: str, random: np.random.Generator) -> str:
+def _drop_word(title: str, rng: np.random.Generator) -> str:
     words = title.split()
-    del words[random.integers(len(words))]
+    del words[rng.integers(len(words))]
     return " ".join(words)
 
 
-def _capitals(title: str, random: np.random.Generator) -> str:
-    """Write in capitals with a full stop, quotation marks, or a colon within."""
+def _capitalize(title: str, rng: np.random.Generator) -> str:
+    """Write in capitals with a full stop, quotation marks or a colon."""
     words = title.upper().split()
-    at = int(random.integers(1, len(words)))
-    colon = [*words[: at - 1], f"{words[at - 1]}:", *words[at:]]
-    choices = (f"{' '.join(words)}.", f"“{' '.join(words)}”", " ".join(colon))
-    return choices[random.integers(len(choices))]
+    text, at = " ".join(words), int(rng.integers(1, len(words)))
+    with_colon = f"{' '.join(words[:at])}: {' '.join(words[at:])}"
+    choices = (f"{text}.", f"“{text}”", with_colon)
+    return choices[rng.integers(len(choices))]
 
 
 KINDS: Mapping[str, Callable[[str, np.random.Generator], str]] = {
-    "satu salah ketik": _mistyped,
-    "dua kata bertukar": _swapped,
-    "satu kata hilang": _shortened,
-    "huruf besar dan tanda baca lain": _capitals,
+    "satu salah ketik": _add_typo,
+    "dua kata bertukar": _swap_words,
+    "satu kata hilang": _drop_word,
+    "huruf besar dan tanda baca lain": _capitalize,
 }
-"""How a near-duplicate may differ, and what makes it."""
+"""How a near-duplicate may differ, and the function that makes it."""
