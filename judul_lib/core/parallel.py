@@ -203,8 +203,8 @@ def _require_worker(client: "Client") -> None:
 def _require_same_version(client: "Client") -> None:
     """Refuse another version, which could fail or give other results: both exchange pickled objects."""
     try:
-        versions = [client.run_on_scheduler(_local_version)]
-        versions += client.run(_local_version, on_error="return").values()
+        versions = [client.run_on_scheduler(_own_version)]
+        versions += client.run(_own_version, on_error="return").values()
     except ImportError as error:
         versions = [error]
     for version in versions:
@@ -216,7 +216,7 @@ def _require_same_version(client: "Client") -> None:
             )
 
 
-def _local_version() -> str:
+def _own_version() -> str:  # Other versions must find it by this name.
     return __version__
 
 

@@ -81,11 +81,7 @@ def unique_names(names: Iterable[str], taken: Collection[str] = ()) -> list[str]
 
 
 def parse_table(
-    content: bytes,
-    file_name: str,
-    *,
-    max_rows: int | None = None,
-    warn: Warn = lambda text: None,
+    content: bytes, file_name: str, *, max_rows: int | None = None, warn: Warn = lambda text: None
 ) -> tuple[list[str], list[tuple[list[str], bool]]]:
     r"""Split the bytes of a CSV or XLSX into its header and its records.
 

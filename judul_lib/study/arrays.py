@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from judul_lib.core.array_types import BoolArray, FloatArray
-from judul_lib.study.features import FEATURES
+from judul_lib.study.features import FEATURES, row_sums
 
 # Rows times trees evaluated at once: limits the memory of `ArrayForest` to about 50 MB.
 _CELLS = 2_000_000
@@ -42,27 +42,21 @@ class ArrayTfidf:
     def transform(self, processed: Sequence[str]) -> csr_matrix:
         """Return the TF-IDF rows of preprocessed titles, shape (n, n_terms)."""
         columns: list[int] = []
-        counts: list[int] = []
         ends = [0]
         for text in processed:
             tokens = text.split()
-            bigrams = (f"{first} {second}" for first, second in pairwise(tokens))
-            row: dict[int, int] = {}
-            for term in (*tokens, *bigrams):
-                column = self.vocabulary_.get(term)
-                if column is not None:
-                    row[column] = row.get(column, 0) + 1
-            columns.extend(sorted(row))
-            counts.extend(row[column] for column in sorted(row))
+            terms = (*tokens, *map(" ".join, pairwise(tokens)))
+            columns += [self.vocabulary_[term] for term in terms if term in self.vocabulary_]
             ends.append(len(columns))
-        index = np.array(columns, dtype=np.int32)
-        values = np.array(counts, dtype=np.float64) * self.idf[index]
-        rows = np.repeat(np.arange(len(ends) - 1), np.diff(ends))
-        norms = np.sqrt(np.bincount(rows, weights=values**2, minlength=len(ends) - 1))
-        return csr_matrix(
-            (values / norms[rows], index, np.array(ends, dtype=np.int32)),
-            shape=(len(ends) - 1, len(self.idf)),
+        indices, indptr = np.array(columns, dtype=np.int32), np.array(ends, dtype=np.int32)
+        rows = csr_matrix(
+            (np.ones(len(columns)), indices, indptr), shape=(len(processed), len(self.idf))
         )
+        rows.sum_duplicates()
+        rows.data *= self.idf[rows.indices]
+        norms = np.sqrt(row_sums(rows.multiply(rows)))
+        rows.data /= np.repeat(norms, np.diff(rows.indptr))
+        return rows
 
 
 @dataclass(frozen=True)

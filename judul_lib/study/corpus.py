@@ -202,10 +202,7 @@ def load_corpus(folder: str | Path) -> Corpus:
 
 
 def read_table(
-    path: str | Path,
-    *,
-    warn: Warn = lambda text: None,
-    mismatched_rows: set[int] | None = None,
+    path: str | Path, *, warn: Warn = lambda text: None, mismatched_rows: set[int] | None = None
 ) -> pd.DataFrame:
     """Read a table in any format of `read_corpus`, all columns as text; only blank lines are dropped.
 
@@ -293,11 +290,7 @@ def _read_bytes(path: Path) -> bytes:
 
 
 def _validate(
-    header: list[str],
-    records: list[tuple[list[str], bool]],
-    column: int,
-    *,
-    drop_duplicates: bool,
+    header: list[str], records: list[tuple[list[str], bool]], column: int, *, drop_duplicates: bool
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     first_row: dict[str, int] = {}
     kept: list[list[str]] = []

@@ -39,12 +39,7 @@ class TitleTable:
 
     @classmethod
     def build(
-        cls,
-        titles: Sequence[str],
-        processed: Sequence[str],
-        tfidf: Any,
-        *,
-        fold_case: bool = True,
+        cls, titles: Sequence[str], processed: Sequence[str], tfidf: Any, *, fold_case: bool = True
     ) -> Self:
         """Prepare titles.
 
@@ -58,12 +53,19 @@ class TitleTable:
             ``False`` compares letters with their case as the study did, where a
             title-case query has almost no similarity to an upper-case corpus.
         """
+        rows = tfidf.transform(list(processed))
+        return cls.from_tfidf_rows(titles, processed, rows, fold_case=fold_case)
+
+    @classmethod
+    def from_tfidf_rows(
+        cls, titles: Sequence[str], processed: Sequence[str], tfidf_rows: Any, *, fold_case: bool = True
+    ) -> Self:
+        """Prepare titles with their TF-IDF rows, shape (n, n_terms); see `build`."""
         require_titles(titles)
-        letters = fold_titles(titles) if fold_case else titles
         return cls(
-            _objects(letters),
+            _objects(fold_titles(titles) if fold_case else titles),
             _objects([frozenset(text.split()) for text in processed]),
-            csr_matrix(tfidf.transform(list(processed))),
+            csr_matrix(tfidf_rows),
         )
 
     @classmethod
@@ -216,14 +218,7 @@ def pair_features(
 
 
 def extract_pair_features(
-    vec1: Any,
-    vec2: Any,
-    text1: str,
-    text2: str,
-    raw1: str,
-    raw2: str,
-    *,
-    fold_case: bool = True,
+    vec1: Any, vec2: Any, text1: str, text2: str, raw1: str, raw2: str, *, fold_case: bool = True
 ) -> FloatArray:
     """Compute the features of one pair, with the study's signature.
 
@@ -250,17 +245,7 @@ def extract_pair_features(
     array([1. , 0.5, 0.7])
     """
     left, right = (
-        TitleTable.build([raw], [text], _FixedRow(vec), fold_case=fold_case)
+        TitleTable.from_tfidf_rows([raw], [text], vec, fold_case=fold_case)
         for raw, text, vec in ((raw1, text1, vec1), (raw2, text2, vec2))
     )
     return pair_features(left, right)[0]
-
-
-class _FixedRow:
-    """A vectorizer that always returns one row."""
-
-    def __init__(self, row: Any) -> None:
-        self._row = row
-
-    def transform(self, _: Sequence[str]) -> csr_matrix:
-        return csr_matrix(self._row)

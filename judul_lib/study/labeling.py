@@ -39,10 +39,7 @@ class LabeledPairs:
 
 
 def label_pairs(
-    tfidf_rows: Any,
-    *,
-    settings: LabelingSettings | None = None,
-    random_state: int = SEED,
+    tfidf_rows: Any, *, settings: LabelingSettings | None = None, random_state: int = SEED
 ) -> LabeledPairs:
     """Label the pairs of a corpus.
 

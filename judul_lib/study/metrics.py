@@ -1,8 +1,6 @@
 """Metrics of predictions, with bootstrap intervals."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,72 +11,22 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from judul_lib.core.array_types import FloatArray
 from judul_lib.core.settings import DECISION_THRESHOLD, DIFFERENT, SEED, SIMILAR
+from judul_lib.study.features import divide_or_zero
 
 CONFIDENCE = 0.95
 """Coverage of every interval."""
 
 
-@dataclass(frozen=True)
-class _Ranking:
-    """Cumulative counts of similar and other pairs by distinct score, best score first.
-
-    A bootstrap only changes the weight of each pair, so thousands of resamples
-    need no sorting.
-    """
-
-    true_positives: FloatArray
-    false_positives: FloatArray
-    n_positive_scores: int
-    """Number of distinct scores that reach the threshold."""
-
-    @property
-    def confusion(self) -> tuple[float, float, float, float]:
-        """True positives, false positives, false negatives, true negatives at the threshold."""
-        n = self.n_positive_scores
-        tp, fp = (self.true_positives[n - 1], self.false_positives[n - 1]) if n else (0, 0)
-        return tp, fp, self.true_positives[-1] - tp, self.false_positives[-1] - fp
+METRICS = ("accuracy", "f1_weighted", "roc_auc", "average_precision")
+"""Names and values as in ``sklearn.metrics``; NaN where a metric is undefined."""
 
 
 def _ratio(part: float, whole: float, if_undefined: float = 0.0) -> float:
     return float(part / whole) if whole else if_undefined
 
 
-def _accuracy(ranking: _Ranking) -> float:
-    tp, fp, fn, tn = ranking.confusion
-    return _ratio(tp + tn, tp + fp + fn + tn)
-
-
-def _f1_weighted(ranking: _Ranking) -> float:
-    tp, fp, fn, tn = ranking.confusion
-    similar, different = _ratio(2 * tp, 2 * tp + fp + fn), _ratio(2 * tn, 2 * tn + fp + fn)
-    return _ratio((tp + fn) * similar + (tn + fp) * different, tp + fp + fn + tn)
-
-
-def _roc_auc(ranking: _Ranking) -> float:
-    tp, fp = (np.concatenate([[0.0], c]) for c in (ranking.true_positives, ranking.false_positives))
-    return _ratio(float(np.trapezoid(tp, fp)), tp[-1] * fp[-1], if_undefined=float("nan"))
-
-
-def _average_precision(ranking: _Ranking) -> float:
-    tp, fp = ranking.true_positives, ranking.false_positives
-    precision = np.divide(tp, tp + fp, out=np.zeros(len(tp)), where=tp + fp > 0)
-    new_positives = np.diff(tp, prepend=0.0)
-    return _ratio(float(new_positives @ precision), tp[-1], if_undefined=float("nan"))
-
-
-METRICS: Mapping[str, Callable[[_Ranking], float]] = MappingProxyType(
-    {
-        "accuracy": _accuracy,
-        "f1_weighted": _f1_weighted,
-        "roc_auc": _roc_auc,
-        "average_precision": _average_precision,
-    }
-)
-"""Names and values as in ``sklearn.metrics``; NaN where a metric is undefined."""
-
-
 class _SortedScores:
-    """Labels and scores, sorted once."""
+    """Labels and scores, sorted once: a bootstrap only changes the weights of the pairs."""
 
     def __init__(self, labels: ArrayLike, scores: ArrayLike, threshold: float) -> None:
         self._labels = np.asarray(labels, dtype=float)
@@ -89,10 +37,24 @@ class _SortedScores:
     def metrics(self, weights: FloatArray | None = None) -> dict[str, float]:
         """Compute every metric; `weights` are how often each pair counts."""
         weights = np.ones(len(self._labels)) if weights is None else weights
-        similar = np.bincount(self._rank, weights * self._labels, self._n_scores)
-        total = np.bincount(self._rank, weights, self._n_scores)
-        ranking = _Ranking(np.cumsum(similar), np.cumsum(total - similar), self._n_positive_scores)
-        return {name: metric(ranking) for name, metric in METRICS.items()}
+        positives = np.bincount(self._rank, weights * self._labels, self._n_scores)
+        negatives = np.bincount(self._rank, weights, self._n_scores) - positives
+        # Cumulative by distinct score, best first; `tp` and `fp` are those at the threshold.
+        tps, fps = np.cumsum(positives), np.cumsum(negatives)
+        last = self._n_positive_scores - 1
+        tp, fp = (tps[last], fps[last]) if last >= 0 else (0, 0)
+        fn, tn = tps[-1] - tp, fps[-1] - fp
+        n = tp + fp + fn + tn
+        f1_similar = _ratio(2 * tp, 2 * tp + fp + fn)
+        f1_different = _ratio(2 * tn, 2 * tn + fp + fn)
+        area = float(np.trapezoid(np.append(0.0, tps), np.append(0.0, fps)))
+        precision_sum = float(np.diff(tps, prepend=0.0) @ divide_or_zero(tps, tps + fps))
+        return {
+            "accuracy": _ratio(tp + tn, n),
+            "f1_weighted": _ratio((tp + fn) * f1_similar + (tn + fp) * f1_different, n),
+            "roc_auc": _ratio(area, tps[-1] * fps[-1], if_undefined=float("nan")),
+            "average_precision": _ratio(precision_sum, tps[-1], if_undefined=float("nan")),
+        }
 
 
 def score_predictions(

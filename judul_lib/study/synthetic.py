@@ -197,7 +197,7 @@ def _make_near_duplicate(
 ) -> tuple[str, str]:
     """Return a near-duplicate with a new key, and its kind: the given one or a later one."""
     for name in [*KINDS][kind:]:
-        copy = KINDS[name](title, rng)
+        copy = KINDS[name](title.split(), rng)
         key = _key(copy)
         if key not in keys:
             keys.add(key)
@@ -205,9 +205,8 @@ def _make_near_duplicate(
     return copy, name  # The last kind keeps the key.
 
 
-def _add_typo(title: str, rng: np.random.Generator) -> str:
+def _add_typo(words: list[str], rng: np.random.Generator) -> str:
     """Drop, double or swap a letter inside a word."""
-    words = title.split()
     long = [row for row, word in enumerate(words) if len(word) >= _MIN_WORD_LENGTH and word.isalpha()]
     row = long[rng.integers(len(long))] if long else 0
     word = words[row]
@@ -221,29 +220,26 @@ def _add_typo(title: str, rng: np.random.Generator) -> str:
     return " ".join(words)
 
 
-def _swap_words(title: str, rng: np.random.Generator) -> str:
-    words = title.split()
+def _swap_words(words: list[str], rng: np.random.Generator) -> str:
     at = int(rng.integers(len(words) - 1))
     words[at : at + 2] = words[at : at + 2][::-1]
     return " ".join(words)
 
 
-def _drop_word(title: str, rng: np.random.Generator) -> str:
-    words = title.split()
+def _drop_word(words: list[str], rng: np.random.Generator) -> str:
     del words[rng.integers(len(words))]
     return " ".join(words)
 
 
-def _capitalize(title: str, rng: np.random.Generator) -> str:
+def _capitalize(words: list[str], rng: np.random.Generator) -> str:
     """Write in capitals with a full stop, quotation marks or a colon."""
-    words = title.upper().split()
     text, at = " ".join(words), int(rng.integers(1, len(words)))
     with_colon = f"{' '.join(words[:at])}: {' '.join(words[at:])}"
     choices = (f"{text}.", f"“{text}”", with_colon)
-    return choices[rng.integers(len(choices))]
+    return choices[rng.integers(len(choices))].upper()
 
 
-KINDS: Mapping[str, Callable[[str, np.random.Generator], str]] = {
+KINDS: Mapping[str, Callable[[list[str], np.random.Generator], str]] = {
     "satu salah ketik": _add_typo,
     "dua kata bertukar": _swap_words,
     "satu kata hilang": _drop_word,

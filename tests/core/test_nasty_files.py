@@ -1,6 +1,6 @@
-"""Every nasty file goes through the one reader; one of each kind goes through every command and page.
+"""All nasty files go through the reader, and one of each kind through every command and the page.
 
-A file gets a sentence or an answer for all of its rows, never a traceback.
+A file gets an error message, or an answer for each of its rows, and never a traceback.
 """
 
 import codecs
@@ -44,36 +44,35 @@ from tests import nasty_files
 from tests.conftest import PROJECT
 from tests.nasty_files import ASCII, BLANK, DOUBLE, KEPT, LINE, NASTY, PAIRS, RAGGED, TITLES, Nasty
 
-# What openpyxl would not write again is of no interest to who reads a file.
+# openpyxl warns of features that it cannot write; readers must not show it.
 pytestmark = pytest.mark.filterwarnings("error::UserWarning:openpyxl.*")
 
 COMPARED = (KEPT, DOUBLE)
 QUERY = "Deteksi Hoaks Politik di Kudus"
 LIGHT = ("--model", "light")
 BY_NAME = {nasty.name: nasty for nasty in NASTY}
-# One of each kind; together they have every fate of a row, a note, and refusals.
+# One of each kind; together they have every fate of a row, a warning, and refusals.
 KINDS = {
-    "encoding": "windows-1252",  # Guessed, said, and a title twice.
+    "encoding": "windows-1252",  # Guessed with a warning, and a duplicate title.
     "delimiter": "a row too long",
-    "workbook": "cells of other kinds",  # Numbers, dates, errors and no value for a title.
+    "workbook": "cells of other kinds",  # Numbers, dates, errors and empty cells as titles.
     "binary": "picture",
     "formulas": "formulas and escapes of a terminal",
     "huge cell": "a title of a million letters",
     "header": "the column twice",
     "line ends": "line ends in titles and blank lines",
 }
+EXAMPLES = [BY_NAME[name] for name in KINDS.values()]
 every_file = pytest.mark.parametrize("nasty", NASTY, ids=lambda nasty: nasty.name)
-every_kind = pytest.mark.parametrize("nasty", [BY_NAME[name] for name in KINDS.values()], ids=KINDS)
+every_kind = pytest.mark.parametrize("nasty", EXAMPLES, ids=KINDS)
 every_kind_or_no_rows = pytest.mark.parametrize(
-    "nasty",
-    [*(BY_NAME[name] for name in KINDS.values()), BY_NAME["only a header"]],
-    ids=[*KINDS, "no rows"],
+    "nasty", [*EXAMPLES, BY_NAME["only a header"]], ids=[*KINDS, "no rows"]
 )
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a command said, and how it ended."""
+    """Exit status and output of a command."""
 
     status: int | None
     out: str
@@ -81,11 +80,11 @@ class Result:
 
 
 def run(*arguments: object) -> Result:
-    """Run the command in this process. Where it does not end by itself, the test fails."""
+    """Run the command in this process; the test fails on any other exception than SystemExit."""
     with CliRunner().isolation() as (out, err, _):
-        with pytest.raises(SystemExit) as end:
+        with pytest.raises(SystemExit) as exit_info:
             main([str(argument) for argument in arguments])
-        return Result(end.value.code, *(stream.getvalue().decode() for stream in (out, err)))
+        return Result(exit_info.value.code, *(stream.getvalue().decode() for stream in (out, err)))
 
 
 def assert_refused(result: Result, words: str) -> None:
@@ -145,7 +144,7 @@ def write(tmp_path) -> Callable[..., Path]:
 
 
 def rows_of(content: bytes) -> list[dict[str, str]]:
-    """Read a result as a spreadsheet does: without the mark in front it would show no accents."""
+    """Read a result as a spreadsheet does, which needs the BOM for accents."""
     csv.field_size_limit(10_000_000)
     assert content.startswith(codecs.BOM_UTF8)
     text = content.decode("utf-8-sig")
@@ -153,16 +152,16 @@ def rows_of(content: bytes) -> list[dict[str, str]]:
 
 
 def count(pattern: str, text: str) -> int:
-    """Return the number that stands where the pattern has a group, or 0."""
-    found = re.search(pattern, text)
-    return int(found[1].replace(".", "")) if found else 0
+    """Return the number in the group of a pattern, or 0 without a match."""
+    match = re.search(pattern, text)
+    return int(match[1].replace(".", "")) if match else 0
 
 
-# The reader: rows in are rows kept and rows rejected.
+# The reader keeps or rejects each row.
 
 
 @every_file
-def test_rows_of_a_catalogue_are_kept_or_rejected_with_their_reason(nasty, write, tmp_path):
+def test_corpus_rows_are_kept_or_rejected_with_a_reason(nasty, write, tmp_path):
     path, notes = write(nasty), []
     if nasty.refused:
         with pytest.raises(CorpusError, match=re.escape(nasty.refused)):
@@ -180,16 +179,15 @@ def test_rows_of_a_catalogue_are_kept_or_rejected_with_their_reason(nasty, write
         assert titles[row] == title.strip()
         assert (BLANK if fate == LINE else fate) in reasons.get(row, KEPT)
     assert nasty.noted in " ".join(notes)
-    # As the second notebook reads what the first has written.
     save_corpus(corpus, tmp_path / "out")
-    again = load_corpus(tmp_path / "out")
-    pd.testing.assert_frame_equal(again.titles, corpus.titles)
-    assert again.rejected.astype(str).to_dict() == corpus.rejected.astype(str).to_dict()
-    assert again.rows == corpus.rows
+    loaded = load_corpus(tmp_path / "out")
+    pd.testing.assert_frame_equal(loaded.titles, corpus.titles)
+    assert loaded.rejected.astype(str).to_dict() == corpus.rejected.astype(str).to_dict()
+    assert loaded.rows == corpus.rows
 
 
 @every_file
-def test_rows_of_a_table_come_back_as_they_were(nasty, write):
+def test_table_rows_are_read_unchanged(nasty, write):
     path, notes, mismatched_rows = write(nasty), [], set()
     if nasty.refused:
         with pytest.raises(CorpusError, match=re.escape(nasty.refused)):
@@ -210,19 +208,19 @@ def test_rows_of_a_table_come_back_as_they_were(nasty, write):
     assert nasty.noted in " ".join(notes)
 
 
-# Commands that read a catalogue: what is kept is used, the rest is counted.
+# Commands that read a corpus use the kept rows and count the others.
 
 
-def expected(nasty: Nasty, least: int = 1) -> tuple[str, list[str]]:
-    """Return why a catalogue is refused, or else its titles."""
+def expected(nasty: Nasty, min_titles: int = 1) -> tuple[str, list[str]]:
+    """Return why a corpus is refused, or else its titles."""
     kept = [title.strip() for title in nasty.numbered(KEPT).values()]
-    if nasty.refused or len(kept) < least:
+    if nasty.refused or len(kept) < min_titles:
         return nasty.refused or f"hanya berisi {len(kept)} judul", []
     return "", kept
 
 
 def assert_noted(nasty: Nasty, result: Result, n_kept: int) -> None:
-    """All rows of a catalogue are kept or counted as not used, and what was guessed is said."""
+    """All rows of a corpus are kept or reported as not used, and guesses are reported."""
     assert result.status == 0, result
     n_rejected = count(r"(\d+) dari \d+ baris \S+ tidak dipakai", result.err)
     assert n_kept + n_rejected == len(nasty.rows)
@@ -236,7 +234,7 @@ def assert_noted(nasty: Nasty, result: Result, n_kept: int) -> None:
 
 
 @every_kind
-def test_a_title_is_checked_against_it(nasty, write, installation):
+def test_check_uses_it_as_corpus(nasty, write, installation):
     result = installation.run(
         "check", QUERY, "--corpus", write(nasty), "--format", "json", "--top", 9999
     )
@@ -244,28 +242,28 @@ def test_a_title_is_checked_against_it(nasty, write, installation):
     if refused:
         assert_refused(result, refused)
         return
-    found = [row["judul_ref"] for row in json.loads(result.out)["hasil"]]
-    assert sorted(found) == sorted(kept)
+    titles = [row["judul_ref"] for row in json.loads(result.out)["hasil"]]
+    assert sorted(titles) == sorted(kept)
     notes = re.sub("Catatan: Model .*\n", "", result.err)
-    assert_noted(nasty, Result(result.status, result.out, notes), len(found))
+    assert_noted(nasty, Result(result.status, result.out, notes), len(titles))
 
 
 @every_kind
-def test_an_index_is_built_of_it_and_it_is_added_to_one(nasty, write, installation, tmp_path):
-    built, grown = tmp_path / "baru", installation.copy(tmp_path).index
-    result = installation.run("index", "build", write(nasty), built, *LIGHT)
-    added = run("index", "add", grown, write(nasty))
+def test_index_is_built_from_it_and_extended_by_it(nasty, write, installation, tmp_path):
+    new_index, extended = tmp_path / "baru", installation.copy(tmp_path).index
+    result = installation.run("index", "build", write(nasty), new_index, *LIGHT)
+    added = run("index", "add", extended, write(nasty))
     refused, kept = expected(nasty)
     if refused:
         assert_refused(result, refused)
         assert_refused(added, refused)
-        assert not built.exists()
-        assert list(TitleIndex.load(grown).titles) == [ASCII[0]]
+        assert not new_index.exists()
+        assert list(TitleIndex.load(extended).titles) == [ASCII[0]]
         return
-    assert list(TitleIndex.load(built).titles) == kept
+    assert list(TitleIndex.load(new_index).titles) == kept
     assert_noted(nasty, result, count(r"([\d.]+) judul,", result.out))
     new = [title for title in kept if title_key(title) != title_key(ASCII[0])]
-    assert list(TitleIndex.load(grown).titles) == [ASCII[0], *new]
+    assert list(TitleIndex.load(extended).titles) == [ASCII[0], *new]
     n_new = count(r"([\d.]+) judul ditambahkan", added.out)
     n_known = count(r"([\d.]+) dilewati", added.out)
     assert (n_new, n_known) == (len(new), len(kept) - len(new))
@@ -273,18 +271,18 @@ def test_an_index_is_built_of_it_and_it_is_added_to_one(nasty, write, installati
 
 
 @every_kind
-def test_its_near_duplicates_are_found(nasty, write, installation, tmp_path):
-    found, groups = tmp_path / "pasangan.csv", tmp_path / "kelompok.csv"
+def test_dedup_finds_its_near_duplicates(nasty, write, installation, tmp_path):
+    pairs, groups = tmp_path / "pasangan.csv", tmp_path / "kelompok.csv"
     result = installation.run(
-        "dedup", write(nasty), "--output", found, "--groups", groups, "--threshold", 0.3, *LIGHT
+        "dedup", write(nasty), "--output", pairs, "--groups", groups, "--threshold", 0.3, *LIGHT
     )
     refused, kept = expected(nasty)
     if refused:
         assert_refused(result, refused)
-        assert not found.exists()
+        assert not pairs.exists()
         return
     assert_noted(nasty, result, count(r"Dari ([\d.]+) judul", result.out))
-    rows = rows_of(found.read_bytes())
+    rows = rows_of(pairs.read_bytes())
     named = [(row[f"baris_{side}"], row[f"judul_{side}"]) for row in rows for side in "ab"]
     named += [(row["baris"], row["Judul"]) for row in rows_of(groups.read_bytes())]
     titles = nasty.numbered(KEPT)
@@ -294,11 +292,11 @@ def test_its_near_duplicates_are_found(nasty, write, installation, tmp_path):
 
 
 @every_kind
-def test_a_run_looks_at_it_before_anything_starts(nasty, write, monkeypatch):
+def test_run_checks_it_before_any_notebook(nasty, write, monkeypatch):
     monkeypatch.setattr(pipeline, "run_notebooks", lambda paths, **_: started.append(paths.data) or [])
     started, path = [], write(nasty)
     result = run("run", "--data", path)
-    refused, kept = expected(nasty, least=2)
+    refused, kept = expected(nasty, min_titles=2)
     if refused:
         assert_refused(result, refused)
     else:
@@ -307,7 +305,7 @@ def test_a_run_looks_at_it_before_anything_starts(nasty, write, monkeypatch):
 
 
 @every_kind
-def test_titles_that_a_log_knows_by_hash_are_read_from_it(nasty, write, installation):
+def test_retrain_reads_titles_from_it(nasty, write, installation):
     result = installation.run("retrain", "light", "--titles", write(nasty))
     refused, kept = expected(nasty)
     assert_refused(result, refused or "Belum ada label baru")
@@ -317,7 +315,7 @@ def test_titles_that_a_log_knows_by_hash_are_read_from_it(nasty, write, installa
 
 
 @every_kind
-def test_the_page_takes_it_as_an_archive(nasty, write, session):
+def test_page_reads_it_as_an_archive(nasty, write, session):
     path, notes = write(nasty), []
     refused, kept = expected(nasty)
     if refused:
@@ -332,35 +330,35 @@ def test_the_page_takes_it_as_an_archive(nasty, write, session):
     assert nasty.noted in " ".join(notes)
 
 
-# Commands that read proposals or pairs: every row comes back, with an answer or without.
+# Commands that read proposals or pairs return every row, with an answer or without.
 
 
 def assert_answered(
-    nasty: Nasty, said: str, rows: list[dict[str, str]], column: str, answer: str
+    nasty: Nasty, output: str, rows: list[dict[str, str]], column: str, answer: str
 ) -> int:
-    """Assert that all rows are there in their order; return how many have an answer."""
+    """Assert that all rows are returned in order; return how many have an answer."""
     assert [row[column] for row in rows] == [escape_formula(title) for title, _ in nasty.table]
     answered = [row[answer] not in ("", NOT_COMPARED) for row in rows]
     assert answered == [fate in COMPARED for _, fate in nasty.table]
     mismatched_rows = nasty.numbered(RAGGED)
-    assert all(f"baris {row} tidak diperiksa: {RAGGED}" in said for row in mismatched_rows)
-    assert len(rows) + count(r"(\d+) baris kosong", said) == len(nasty.rows)
-    assert nasty.noted in said
+    assert all(f"baris {row} tidak diperiksa: {RAGGED}" in output for row in mismatched_rows)
+    assert len(rows) + count(r"(\d+) baris kosong", output) == len(nasty.rows)
+    assert nasty.noted in output
     return sum(answered)
 
 
-def assert_marked(nasty: Nasty, said: str, rows: list[dict[str, str]]) -> None:
-    """A row that does not fit its columns says so, no text of it is lost, and the blank are counted."""
+def assert_marked(nasty: Nasty, output: str, rows: list[dict[str, str]]) -> None:
+    """Rows with too many or few fields are marked and keep their text; blank rows are counted."""
     for (title, fate), row in zip(nasty.table, rows, strict=True):
         assert (row["rf_label"] == NOT_COMPARED) == (fate == RAGGED)
         assert (RAGGED in (row.get("penjelasan") or "")) == (fate == RAGGED)
         assert title in ";".join(row.values()) or escape_formula(title) in row.values()
     n_without = sum(fate not in COMPARED for _, fate in nasty.table) - len(nasty.numbered(RAGGED))
-    assert count(r"(\d+) baris tidak berisi judul", said) == n_without
+    assert count(r"(\d+) baris tidak berisi judul", output) == n_without
 
 
 @every_kind_or_no_rows
-def test_every_proposal_of_it_is_checked(nasty, write, installation, tmp_path):
+def test_check_answers_each_proposal(nasty, write, installation, tmp_path):
     output = tmp_path / "hasil.csv"
     result = installation.run("check", "--file", write(nasty), "--output", output, *LIGHT)
     if nasty.refused:
@@ -375,22 +373,22 @@ def test_every_proposal_of_it_is_checked(nasty, write, installation, tmp_path):
 
 
 @every_kind_or_no_rows
-def test_the_page_checks_every_proposal_of_it(nasty, write, panel):
+def test_page_answers_each_proposal(nasty, write, panel):
     path = write(nasty)
     panel.start(path.name, path.read_bytes()).join()
-    said = unescape(panel.state.html)
+    html = unescape(panel.state.html)
     if nasty.refused:
-        assert nasty.refused in said
-        assert "judul-galat" in said
+        assert nasty.refused in html
+        assert "judul-galat" in html
         return
     rows = rows_of(panel._csv()[1])
-    n_answered = assert_answered(nasty, said, rows, "Judul", "simpulan")
-    assert count(r"dan ([\d.]+) tidak dapat diperiksa", said) == len(rows) - n_answered
-    assert count(r"Dari ([\d.]+) usulan", said) == len(rows)
+    n_answered = assert_answered(nasty, html, rows, "Judul", "simpulan")
+    assert count(r"dan ([\d.]+) tidak dapat diperiksa", html) == len(rows) - n_answered
+    assert count(r"Dari ([\d.]+) usulan", html) == len(rows)
 
 
 @every_kind_or_no_rows
-def test_every_pair_of_it_is_scored(nasty, write, installation, tmp_path):
+def test_score_pairs_scores_each_pair(nasty, write, installation, tmp_path):
     output = tmp_path / "hasil.csv"
     result = installation.run("score-pairs", write(nasty, PAIRS), output, *LIGHT)
     if nasty.refused:
@@ -404,7 +402,7 @@ def test_every_pair_of_it_is_scored(nasty, write, installation, tmp_path):
     assert count(r"(\d+) pasangan dinilai", result.out) == n_scored
 
 
-def test_columns_of_a_file_that_are_named_like_ours_are_kept(write, installation, tmp_path, panel):
+def test_columns_named_like_those_of_the_result_are_kept(write, installation, tmp_path, panel):
     nasty, output = BY_NAME["names of our own columns"], tmp_path / "hasil.csv"
     installation.run("check", "--file", write(nasty), "--output", output, *LIGHT)
     tables = [output.read_bytes()]
@@ -415,12 +413,11 @@ def test_columns_of_a_file_that_are_named_like_ours_are_kept(write, installation
     for table in tables:
         header, first, *_ = csv.reader(io.StringIO(table.decode("utf-8-sig"), newline=""))
         assert len(header) == len(set(header))
-        assert not Counter(nasty_files.OURS) - Counter(
-            first
-        )  # The cells of these columns are their names.
+        # The cells of these columns are their names.
+        assert not Counter(nasty_files.OURS) - Counter(first)
 
 
-# Labels: a row that is lost might be the one that counts.
+# Labels.
 
 
 def refusal_of_labels(nasty: Nasty) -> str:
@@ -428,7 +425,7 @@ def refusal_of_labels(nasty: Nasty) -> str:
 
 
 @every_kind
-def test_it_is_learnt_from_row_by_row(nasty, write, installation, monkeypatch):
+def test_retrain_learns_from_each_row(nasty, write, installation, monkeypatch):
     def learn(outputs: Path, name: str, labels: object, *_: object, **__: object) -> None:
         learnt.append(labels)
         raise LabelError("sampai di sini")
@@ -450,7 +447,7 @@ def test_it_is_learnt_from_row_by_row(nasty, write, installation, monkeypatch):
 
 
 @every_kind
-def test_it_is_no_file_of_gold_pairs(nasty, write, installation, tmp_path):
+def test_it_is_refused_as_gold_pairs(nasty, write, installation, tmp_path):
     labels = tmp_path / "label.csv"
     labels.write_text("judul_a,judul_b,label\nDeteksi Hoaks,Prediksi Beras,tidak\n")
     result = installation.run(
@@ -460,7 +457,7 @@ def test_it_is_no_file_of_gold_pairs(nasty, write, installation, tmp_path):
 
 
 @every_kind
-def test_it_is_read_as_the_answers_of_a_labeller(nasty, tmp_path):
+def test_it_is_read_as_answers_of_a_labeller(nasty, tmp_path):
     path, content = tmp_path / "label-p1.csv", nasty.content(nasty_files.ANSWERS)
     path.write_bytes(content)
     blank = [
@@ -480,11 +477,11 @@ def test_it_is_read_as_the_answers_of_a_labeller(nasty, tmp_path):
     assert after[-1].pair == ("Kopi Luwak", "Teh Hijau")
 
 
-# What no table can be: an index, a backup, a folder of models or logs, settings.
+# Inputs that no table can be: an index, a backup, a folder of models or logs, settings.
 
 
 @every_kind
-def test_it_is_nothing_else(nasty, write, installation, monkeypatch):
+def test_it_is_refused_as_any_other_input(nasty, write, installation, monkeypatch):
     path = write(nasty)
     content, models = path.read_bytes(), ("--models", installation.models)
     for arguments, words in (
@@ -504,7 +501,7 @@ def test_it_is_nothing_else(nasty, write, installation, monkeypatch):
 
 
 @every_kind
-def test_it_is_set_aside_whole_where_rows_of_the_log_are_expected(nasty, tmp_path):
+def test_it_is_set_aside_whole_as_a_spool_of_the_log(nasty, tmp_path):
     content = nasty.content()
     (tmp_path / SPOOL_FILE).write_bytes(content)
     assert UsageLog(tmp_path).flush_spool() == 0
@@ -512,7 +509,7 @@ def test_it_is_set_aside_whole_where_rows_of_the_log_are_expected(nasty, tmp_pat
     assert (tmp_path / DAMAGED_FILE).read_bytes() == b"".join(line + b"\n" for line in lines)
 
 
-FACTS = {
+INVALID_METADATA = {
     "nothing": b"", "null": b"null", "list": b"[]", "empty": b"{}", "deep": b"[" * 100_000,
     "number": b'{"name": 3, "format": 1}', "half": b'{"name": "light", ', "no text": b"\xff\xfe\0",
     "long": b"9" * 5_000,
@@ -524,26 +521,26 @@ FACTS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", FACTS)
-def test_nonsense_in_the_facts_of_a_model_an_index_or_a_backup(name, installation, tmp_path):
+@pytest.mark.parametrize("name", INVALID_METADATA)
+def test_invalid_metadata_of_a_model_an_index_or_a_backup_are_refused(name, installation, tmp_path):
     copy, backup = installation.copy(tmp_path), tmp_path / "x.zip"
-    (copy.index / "index.json").write_bytes(FACTS[name])
+    (copy.index / "index.json").write_bytes(INVALID_METADATA[name])
     assert_refused(copy.run("check", QUERY, "--index", copy.index), "judul index build")
     with zipfile.ZipFile(backup, "w") as archive:
-        archive.writestr("manifest.json", FACTS[name])
+        archive.writestr("manifest.json", INVALID_METADATA[name])
     assert_refused(copy.run("govern", "restore", backup), "cadangan")
-    (copy.models / "light" / "metadata.json").write_bytes(FACTS[name])
+    (copy.models / "light" / "metadata.json").write_bytes(INVALID_METADATA[name])
     assert_refused(copy.run("check", QUERY), "make run")
     assert copy.run("models", "list").status == 0
 
 
-@pytest.mark.parametrize("facts", [{}, {"name": None}, {"name": ["light"]}, {"name": "\0"}])
-def test_a_model_whose_name_is_not_told_is_answered_with_a_sentence(facts, installation, tmp_path):
+@pytest.mark.parametrize("changes", [{}, {"name": None}, {"name": ["light"]}, {"name": "\0"}])
+def test_model_without_a_valid_name_is_refused(changes, installation, tmp_path):
     copy = installation.copy(tmp_path)
     path = copy.models / "light" / "metadata.json"
     metadata = json.loads(path.read_text())
     del metadata["name"]
-    path.write_text(json.dumps({**metadata, **facts}))
+    path.write_text(json.dumps({**metadata, **changes}))
     for arguments in (("check", QUERY), ("check", QUERY, *LIGHT), ("models", "show", "light")):
         assert_refused(copy.run(*arguments), "metadata.json tidak sama")
     checked = copy.run("govern", "check")
@@ -572,22 +569,21 @@ def test_a_model_whose_name_is_not_told_is_answered_with_a_sentence(facts, insta
         (b"\0", "bukan TOML"),
     ],
 )  # fmt: skip
-def test_nonsense_in_the_settings_is_answered_with_a_sentence(content, words, tmp_path, monkeypatch):
+def test_invalid_settings_are_refused(content, words, tmp_path, monkeypatch):
     path = tmp_path / "judul.toml"
     path.write_bytes(content)
     monkeypatch.setenv("JUDUL_CONFIG", str(path))
     assert_refused(run("check", QUERY), words)
 
 
-def test_settings_may_begin_with_a_mark(installation, tmp_path, monkeypatch):
+def test_settings_may_begin_with_a_bom(installation, tmp_path, monkeypatch):
     path = tmp_path / "judul.toml"
     path.write_bytes(b"\xef\xbb\xbf" + f'models = "{installation.models}"\nthreshold = 0.9\n'.encode())
     monkeypatch.setenv("JUDUL_CONFIG", str(path))
     assert "ambang 0,90" in run("check", QUERY).out
 
 
-# Files that are none, and names that are strange.
-
+# Special files and strange names.
 
 READERS: dict[str, Callable[[Path, Path], tuple[object, ...]]] = {
     "check --file": lambda path, out: ("check", "--file", path, "--output", out, *LIGHT),
@@ -607,7 +603,7 @@ def run_reader(command: str, path: Path, out: Path, installation: Installation) 
 
 
 @pytest.mark.parametrize("command", READERS)
-def test_what_is_no_file_is_named(command, installation, tmp_path):
+def test_anything_but_a_file_is_reported(command, installation, tmp_path):
     folder, loop, nowhere = (tmp_path / f"{name}.csv" for name in ("folder", "putar", "hilang"))
     folder.mkdir()
     loop.symlink_to(loop)
@@ -620,19 +616,18 @@ def test_what_is_no_file_is_named(command, installation, tmp_path):
         tmp_path / "judul.csv" / "x.csv": "berkas", tmp_path / "baru\x1b[2J.csv": "tidak ditemukan",
     }.items():  # fmt: skip
         result = run_reader(command, path, out, installation)
-        # Where a folder may be an index or a backup is asked for, other words are said.
-        assert_refused(result, "")
+        assert_refused(result, "")  # With other words if the path may be an index or a backup.
         assert command in ("check --corpus", "restore") or words in result.err.lower(), (path, result)
         assert not out.exists()
 
 
 @pytest.mark.parametrize("command", READERS)
-def test_what_may_not_be_read_is_named(command, installation, tmp_path):
+def test_file_without_permission_is_reported(command, installation, tmp_path):
     path = tmp_path / "judul.csv"
     path.write_bytes(NASTY[0].content())
     path.chmod(0)
     if os.access(path, os.R_OK):
-        pytest.skip("whoever runs this may read everything")
+        pytest.skip("this user may read every file")
     assert_refused(run_reader(command, path, tmp_path / "x", installation), "izin")
 
 
@@ -650,7 +645,7 @@ def test_what_may_not_be_read_is_named(command, installation, tmp_path):
     ],
     ids=ascii,
 )
-def test_a_strange_name_is_a_name(name, installation, tmp_path, monkeypatch):
+def test_strange_file_names_are_accepted(name, installation, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     target, wrong = tmp_path / f"hasil{name}", tmp_path / f"salah{name}"
     (tmp_path / name).write_bytes(
@@ -666,7 +661,7 @@ def test_a_strange_name_is_a_name(name, installation, tmp_path, monkeypatch):
     assert_refused(refused, "Kolom 'Judul' tidak ada")
 
 
-def test_a_pipe_is_read_to_its_end(installation, tmp_path):
+def test_pipe_is_read_to_its_end(installation, tmp_path):
     path = tmp_path / "pipa"
     os.mkfifo(path)
     writer = threading.Thread(target=path.write_bytes, args=(NASTY[0].content(),), daemon=True)
@@ -676,10 +671,7 @@ def test_a_pipe_is_read_to_its_end(installation, tmp_path):
     assert result.out.startswith("Dari 3 baris"), result
 
 
-# What is left in the log.
-
-
-def test_every_nasty_title_that_is_answered_is_in_the_log(installation, tmp_path, monkeypatch):
+def test_every_answered_nasty_title_is_logged(installation, tmp_path, monkeypatch):
     titles = [
         title for nasty in NASTY for title in nasty.numbered(*COMPARED).values() if len(title) < 2_000
     ]
@@ -697,6 +689,6 @@ def test_every_nasty_title_that_is_answered_is_in_the_log(installation, tmp_path
     assert copy.run("monitor", "--format", "json").status == 0
 
 
-def test_a_title_that_is_no_text_is_answered(installation):
+def test_title_with_a_lone_surrogate_is_answered(installation):
     result = installation.run("check", "Deteksi \udcff Hoaks", *LIGHT, "--format", "json")
     assert json.loads(result.out)["judul"] == "Deteksi \udcff Hoaks"

@@ -1,4 +1,4 @@
-"""The numpy-only model answers as scikit-learn does, bit by bit."""
+"""The models of plain arrays equal those of scikit-learn exactly."""
 
 import numpy as np
 import pytest
@@ -28,37 +28,37 @@ def fitted():
 
 
 @given(titles)
-def test_tfidf_rows_are_equal(fitted, texts):
-    ours = arrays.from_bytes(arrays.to_bytes(*fitted))[0].transform(texts)
-    theirs = fitted[0].transform(texts) if texts else ours
-    np.testing.assert_array_equal(ours.toarray(), theirs.toarray())
+def test_tfidf_rows_equal_scikit_learns(fitted, texts):
+    result = arrays.from_bytes(arrays.to_bytes(*fitted))[0].transform(texts)
+    expected = fitted[0].transform(texts) if texts else result
+    np.testing.assert_array_equal(result.toarray(), expected.toarray())
 
 
-def test_probabilities_are_equal_also_on_the_edge_of_a_split(fitted):
+def test_probabilities_equal_scikit_learns_also_at_thresholds(fitted):
     _, scaler, forest = fitted
-    _, our_scaler, our_forest = arrays.from_bytes(arrays.to_bytes(*fitted))
+    _, array_scaler, array_forest = arrays.from_bytes(arrays.to_bytes(*fitted))
     rng = np.random.default_rng(1)
-    edges = np.concatenate([tree.tree_.threshold for tree in forest.estimators_])
-    scaled = np.vstack([rng.choice(edges, (2000, 3)), scaler.transform(rng.random((2000, 3)))])
-    ours, theirs = our_forest.predict_proba(scaled), forest.predict_proba(scaled)
-    np.testing.assert_array_equal(ours[:, 1], theirs[:, 1])
-    np.testing.assert_allclose(ours, theirs, atol=1e-12)
+    thresholds = np.concatenate([tree.tree_.threshold for tree in forest.estimators_])
+    scaled = np.vstack([rng.choice(thresholds, (2000, 3)), scaler.transform(rng.random((2000, 3)))])
+    result, expected = array_forest.predict_proba(scaled), forest.predict_proba(scaled)
+    np.testing.assert_array_equal(result[:, 1], expected[:, 1])
+    np.testing.assert_allclose(result, expected, atol=1e-12)
     raw = rng.random((500, 3))
-    np.testing.assert_array_equal(our_scaler.transform(raw), scaler.transform(raw))
+    np.testing.assert_array_equal(array_scaler.transform(raw), scaler.transform(raw))
 
 
-def test_large_batches_are_cut_without_a_seam(fitted, monkeypatch):
+def test_probabilities_do_not_depend_on_the_chunk_size(fitted, monkeypatch):
     _, _, forest = arrays.from_bytes(arrays.to_bytes(*fitted))
     rows = np.random.default_rng(2).standard_normal((1000, 3))
-    whole = forest.predict_proba(rows)
+    expected = forest.predict_proba(rows)
     monkeypatch.setattr(arrays, "_CELLS", 40 * 7)
-    np.testing.assert_array_equal(forest.predict_proba(rows), whole)
+    np.testing.assert_array_equal(forest.predict_proba(rows), expected)
 
 
-def test_a_saved_model_holds_the_same_model_twice(trained):
+def test_saved_arrays_equal_the_saved_estimators(trained):
     tfidf, scaler, forest = load_estimators(trained.folder)
     rows = np.random.default_rng(3).random((200, len(FEATURES)))
-    ours = trained.model.forest.predict_proba(trained.model.scaler.transform(rows))
-    np.testing.assert_array_equal(ours[:, 1], forest.predict_proba(scaler.transform(rows))[:, 1])
+    result = trained.model.forest.predict_proba(trained.model.scaler.transform(rows))
+    np.testing.assert_array_equal(result[:, 1], forest.predict_proba(scaler.transform(rows))[:, 1])
     texts = trained.processed
     assert (trained.model.tfidf.transform(texts) != tfidf.transform(texts)).nnz == 0

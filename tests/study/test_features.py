@@ -32,7 +32,7 @@ def every_pair(table):
     return left.ravel(), right.ravel()
 
 
-def test_the_studys_three_features_come_first_and_all_have_a_name_for_readers():
+def test_features_of_the_study_come_first_and_all_have_titles_and_texts():
     processed = preprocess_titles(TITLES[:2])
     rows = TfidfVectorizer().fit_transform(processed)
     features = extract_pair_features(rows[0], rows[1], *processed, *TITLES[:2])
@@ -42,7 +42,7 @@ def test_the_studys_three_features_come_first_and_all_have_a_name_for_readers():
     assert all(page_text(name) for name in FEATURES)
 
 
-def test_each_feature_equals_a_plain_loop(table):
+def test_features_equal_those_of_a_plain_loop(table):
     left, right = every_pair(table)
     features = pair_features(table.take(left), table.take(right))
     processed = preprocess_titles(TITLES)
@@ -56,7 +56,7 @@ def test_each_feature_equals_a_plain_loop(table):
         assert levenshtein == pytest.approx(Levenshtein.ratio(TITLES[i].lower(), TITLES[j].lower()))
 
 
-def test_features_are_symmetric_bounded_and_1_for_the_same_title(table):
+def test_features_are_symmetric_bounded_and_1_for_equal_titles(table):
     left, right = every_pair(table)
     forward = pair_features(table.take(left), table.take(right))
     backward = pair_features(table.take(right), table.take(left))
@@ -67,7 +67,7 @@ def test_features_are_symmetric_bounded_and_1_for_the_same_title(table):
 
 
 @given(words, words)
-def test_one_pair_is_a_batch_of_one(first, second):
+def test_single_pairs_equal_batches(first, second):
     titles = [" ".join(first), " ".join(second)]
     vectorizer = TfidfVectorizer().fit(["padi jagung daun citra cnn lstm harga"])
     table = TitleTable.build(titles, titles, vectorizer)
@@ -77,20 +77,20 @@ def test_one_pair_is_a_batch_of_one(first, second):
     np.testing.assert_array_equal(batch, [single, single])
 
 
-def test_letter_case_counts_only_in_the_studys_own_form():
+def test_letter_case_counts_only_without_fold_case():
     upper, lower = TITLES[0], TITLES[0].lower()
     text, row = preprocess_titles([upper])[0], [[1.0]]
-    ours = extract_pair_features(row, row, text, text, upper, lower)
+    folded = extract_pair_features(row, row, text, text, upper, lower)
     study = extract_pair_features(row, row, text, text, upper, lower, fold_case=False)
-    assert ours[2] == 1.0
+    assert folded[2] == 1.0
     assert study[2] == pytest.approx(Levenshtein.ratio(upper, lower))
     assert study[2] < 0.3
 
 
-def test_unequal_tables_cannot_be_paired(table):
+def test_tables_of_different_length_are_refused(table):
     with pytest.raises(ValueError, match="cannot be paired"):
         pair_features(table.take([0]), table.take([0, 1]))
 
 
-def test_no_pairs_give_no_rows(table):
+def test_no_pairs_give_an_empty_array(table):
     assert pair_features(table.take([]), table.take([])).shape == (0, len(FEATURES))

@@ -16,7 +16,7 @@ matrices = st.integers(2, 12).flatmap(
 
 
 @given(matrices)
-def test_labels_are_those_of_a_plain_loop(rows):
+def test_labels_equal_those_of_a_plain_loop(rows):
     result = label_pairs(rows, settings=LabelingSettings(negatives_per_title=99))
     cosines = np.clip(rows @ rows.T, 0, 1)
     n = len(rows)
@@ -25,22 +25,22 @@ def test_labels_are_those_of_a_plain_loop(rows):
         for i in range(n) for j in range(i + 1, n)
         if cosines[i, j] >= 0.6 or cosines[i, j] <= 0.2
     }  # fmt: skip
-    found = {(p.left, p.right): p.label for p in result.pairs.itertuples()}
-    assert found == expected
+    labels = {(p.left, p.right): p.label for p in result.pairs.itertuples()}
+    assert labels == expected
     assert result.n_similar + result.n_grey + result.n_different == n * (n - 1) // 2
 
 
 @given(matrices, st.integers(0, 3))
-def test_negatives_are_at_most_the_stated_number_a_title(rows, number):
-    settings = LabelingSettings(negatives_per_title=number)
+def test_number_of_negatives_per_title_is_limited(rows, n_max):
+    settings = LabelingSettings(negatives_per_title=n_max)
     pairs = label_pairs(rows, settings=settings).pairs
     negatives = pairs[pairs["label"] == 0]
-    assert len(negatives) <= number * len(rows)
+    assert len(negatives) <= n_max * len(rows)
     assert not pairs.duplicated(["left", "right"]).any()
     assert (pairs["left"] < pairs["right"]).all()
 
 
-def test_the_sample_depends_on_the_seed_and_not_on_the_blocks(monkeypatch):
+def test_sample_depends_on_the_seed_and_not_on_the_block_size(monkeypatch):
     rows = np.eye(40)
     first = label_pairs(rows, random_state=1)
     monkeypatch.setattr(labeling, "_BLOCK_CELLS", 40 * 7)
@@ -48,17 +48,19 @@ def test_the_sample_depends_on_the_seed_and_not_on_the_blocks(monkeypatch):
     assert not label_pairs(rows, random_state=2).pairs.equals(first.pairs)
 
 
-def test_ordered_pairs_are_the_studys_mirrored_ones():
+def test_ordered_pairs_contain_both_orders():
     rows = normalize(np.random.default_rng(0).random((10, 3)))
-    once = label_pairs(rows).pairs
-    twice = label_pairs(rows, settings=LabelingSettings(ordered=True)).pairs
-    assert len(twice) == 2 * len(once)
-    assert set(zip(twice["left"], twice["right"], strict=True)) == {
-        pair for a, b in zip(once["left"], once["right"], strict=True) for pair in ((a, b), (b, a))
+    unordered = label_pairs(rows).pairs
+    ordered = label_pairs(rows, settings=LabelingSettings(ordered=True)).pairs
+    assert len(ordered) == 2 * len(unordered)
+    assert set(zip(ordered["left"], ordered["right"], strict=True)) == {
+        pair
+        for a, b in zip(unordered["left"], unordered["right"], strict=True)
+        for pair in ((a, b), (b, a))
     }
 
 
 @pytest.mark.parametrize(("low", "high"), [(0.6, 0.6), (0.7, 0.6), (-0.1, 0.6), (0.2, 1.1)])
-def test_thresholds_out_of_order_are_refused(low, high):
+def test_invalid_thresholds_are_refused(low, high):
     with pytest.raises(TrainingError, match="Ambang"):
         label_pairs(np.eye(3), settings=LabelingSettings(high, low))

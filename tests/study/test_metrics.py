@@ -19,25 +19,25 @@ samples = st.lists(
 
 
 @given(samples)
-def test_metrics_are_scikit_learns(sample):
+def test_metrics_equal_scikit_learns(sample):
     labels, scores = (np.array(values) for values in zip(*sample, strict=True))
-    called = scores >= 0.5
-    found = score_predictions(labels, scores)
-    assert found["accuracy"] == pytest.approx(metrics.accuracy_score(labels, called))
-    f1 = metrics.f1_score(labels, called, average="weighted", zero_division=0)
-    assert found["f1_weighted"] == pytest.approx(f1)
+    predicted = scores >= 0.5
+    result = score_predictions(labels, scores)
+    assert result["accuracy"] == pytest.approx(metrics.accuracy_score(labels, predicted))
+    f1 = metrics.f1_score(labels, predicted, average="weighted", zero_division=0)
+    assert result["f1_weighted"] == pytest.approx(f1)
     if len(set(labels)) == 2:
-        assert found["roc_auc"] == pytest.approx(metrics.roc_auc_score(labels, scores))
+        assert result["roc_auc"] == pytest.approx(metrics.roc_auc_score(labels, scores))
     else:
-        assert np.isnan(found["roc_auc"])
+        assert np.isnan(result["roc_auc"])
     if labels.any():
         precision = metrics.average_precision_score(labels, scores)
-        assert found["average_precision"] == pytest.approx(precision)
+        assert result["average_precision"] == pytest.approx(precision)
     else:
-        assert np.isnan(found["average_precision"])
+        assert np.isnan(result["average_precision"])
 
 
-def test_intervals_hold_the_estimate_and_narrow_with_more_pairs():
+def test_intervals_contain_the_estimate_and_narrow_with_more_pairs():
     rng = np.random.default_rng(0)
     widths = []
     for n in (60, 2400):
@@ -50,16 +50,16 @@ def test_intervals_hold_the_estimate_and_narrow_with_more_pairs():
     assert (widths[1] < 0.5 * widths[0]).all()
 
 
-def test_pairs_of_one_group_are_drawn_together():
-    """Copies of one pair add no information: the interval must not narrow."""
+def test_pairs_of_a_group_are_drawn_together():
+    """Copies of a pair add no information, so they must not narrow the interval."""
     rng = np.random.default_rng(1)
     labels, scores = rng.integers(2, size=40), rng.random(40)
-    alone = bootstrap_intervals(labels, scores)
+    single = bootstrap_intervals(labels, scores)
     copied = np.repeat(np.arange(40), 10)
-    together = bootstrap_intervals(labels[copied], scores[copied], copied)
-    naive = bootstrap_intervals(labels[copied], scores[copied])
-    np.testing.assert_allclose(together, alone)
-    assert naive.loc["roc_auc", "low"] > together.loc["roc_auc", "low"]
+    grouped = bootstrap_intervals(labels[copied], scores[copied], copied)
+    ungrouped = bootstrap_intervals(labels[copied], scores[copied])
+    np.testing.assert_allclose(grouped, single)
+    assert ungrouped.loc["roc_auc", "low"] > grouped.loc["roc_auc", "low"]
 
 
 def test_the_same_seed_gives_the_same_interval():
@@ -69,7 +69,7 @@ def test_the_same_seed_gives_the_same_interval():
     assert list(first.index) == list(METRICS)
 
 
-def test_reports_and_confusion_count_every_pair(trained):
+def test_report_and_confusion_matrix_count_all_pairs(trained):
     test = trained.result.test
     report = classification_report_frame(test["label"], test["probability"])
     matrix = confusion_frame(test["label"], test["probability"])
