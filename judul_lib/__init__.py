@@ -1,7 +1,7 @@
 """Find out whether a proposed Indonesian thesis title is too similar to an existing one.
 
-The names below are the public face of the package; each is imported from its
-module on first use, so that ``import judul_lib`` costs nothing.
+The public names below are imported from their modules on first use, so that
+``import judul_lib`` is fast.
 
 Examples
 --------
@@ -15,7 +15,7 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_HOME = {
+_MODULES = {
     "preprocess_text": "study.preprocessing",
     "preprocess_titles": "study.preprocessing",
     "read_corpus": "study.corpus",
@@ -34,14 +34,14 @@ _HOME = {
     "score_pairs": "checking.batches",
     "JudulError": "core.errors",
 }
-__all__ = sorted(_HOME)
+__all__ = sorted(_MODULES)
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOME])
+    return sorted([*globals(), *_MODULES])

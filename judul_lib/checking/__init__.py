@@ -1,1 +1,1 @@
-"""Check a title against an archive; the folders of models and their versions."""
+"""Check titles against an archive; model folders and their versions."""

@@ -1,4 +1,4 @@
-"""Many titles at once: proposals against a corpus and against each other, pairs that are given."""
+"""Check many titles: proposals against a corpus and each other, and given pairs."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -15,8 +15,7 @@ from judul_lib.core.settings import ASK, DIFFERENT, SIMILAR
 from judul_lib.study.features import FEATURES
 from judul_lib.study.preprocessing import preprocess_cells
 
-# Titles that a process takes at a time.
-_TITLES = 50
+_TITLES_PER_TASK = 50
 
 
 def check_in_batches(
@@ -27,7 +26,7 @@ def check_in_batches(
     n_jobs: int = 1,
     scheduler: str | None = None,
 ) -> Iterator[Matches]:
-    """Yield what `Checker.check_many` yields, the work shared out.
+    """Run `Checker.check_many` in several processes or on a cluster.
 
     Parameters
     ----------
@@ -35,40 +34,41 @@ def check_in_batches(
     checker : Checker
         Sent to each process once.
     top_k : int
-        Number of matches returned; all by default.
+        Number of matches per title; all by default.
     n_jobs : int
-        Processes that work at the same time.
+        Number of processes.
     scheduler : str
         Address of a Dask scheduler, that in ``JUDUL_SCHEDULER`` by default.
 
     Raises
     ------
     WorkerError
-        A process died, or the scheduler is not there or went away.
+        A process died, or the scheduler is unreachable or was lost.
 
     Examples
     --------
     >>> from judul_lib import load_checker
     >>> titles = ["Deteksi Hoaks", "Prediksi Harga Beras"]
-    >>> [len(found) for found in check_in_batches(titles, load_checker("outputs/light"), top_k=3)]
+    >>> [len(matches) for matches in check_in_batches(titles, load_checker("outputs/light"), top_k=3)]
     [3, 3]
     """
     scheduler = resolve_scheduler(scheduler)
     if n_jobs == 1 and scheduler is None:
         yield from checker.check_many(titles, top_k=top_k)
         return
-    parts = [(titles[at : at + _TITLES], top_k) for at in range(0, len(titles), _TITLES)]
-    done: dict[int, list[Matches]] = {}
-    following = 0
-    for place, matches in run_tasks(_check, parts, checker, n_jobs=n_jobs, scheduler=scheduler):
-        done[place] = matches
-        while following in done:
-            yield from done.pop(following)
-            following += 1
+    starts = range(0, len(titles), _TITLES_PER_TASK)
+    tasks = [(titles[start : start + _TITLES_PER_TASK], top_k) for start in starts]
+    finished: dict[int, list[Matches]] = {}
+    next_position = 0
+    for position, matches in run_tasks(_check, tasks, checker, n_jobs=n_jobs, scheduler=scheduler):
+        finished[position] = matches
+        while next_position in finished:
+            yield from finished.pop(next_position)
+            next_position += 1
 
 
-def _check(checker: Checker, part: tuple[Sequence[str], int | None]) -> list[Matches]:
-    titles, top_k = part
+def _check(checker: Checker, task: tuple[Sequence[str], int | None]) -> list[Matches]:
+    titles, top_k = task
     return list(checker.check_many(titles, top_k=top_k))
 
 
@@ -78,15 +78,14 @@ def score_pairs(left: Sequence[str], right: Sequence[str], checker: Checker) -> 
     Parameters
     ----------
     left, right : sequence of str, shape (n,)
-        Row *i* of the one is compared with row *i* of the other.
+        Pair *i* is ``left[i]`` and ``right[i]``.
     checker : Checker
-        As from `load_checker`.
 
     Returns
     -------
     list of dict, shape (n,)
-        The features, ``rf_probability`` and ``rf_label`` of each pair, in
-        order; every value ``None`` where one of the two holds no word that can be compared.
+        The features, ``rf_probability`` and ``rf_label`` of each pair, in order; all
+        None if one of the titles has no word that can be compared.
 
     Examples
     --------
@@ -95,28 +94,29 @@ def score_pairs(left: Sequence[str], right: Sequence[str], checker: Checker) -> 
     >>> rows[0]["levenshtein"], rows[0]["rf_label"]
     (1.0, 'MIRIP')
     """
-    names = RESULT_COLUMNS[1:]
+    columns = RESULT_COLUMNS[1:]
     stems = preprocess_cells(left), preprocess_cells(right)
-    written = [i for i, sides in enumerate(zip(*stems, strict=True)) if all(sides)]
-    scored = checker.score([left[i] for i in written], [right[i] for i in written])
-    result: list[dict[str, Any]] = [dict.fromkeys(names) for _ in left]
-    for i, values, p, name in zip(written, *scored, strict=True):
-        result[i] = dict(zip(names, (*map(float, values), float(p), name), strict=True))
-    return result
+    comparable = [i for i, pair in enumerate(zip(*stems, strict=True)) if all(pair)]
+    scores = checker.score([left[i] for i in comparable], [right[i] for i in comparable])
+    rows: list[dict[str, Any]] = [dict.fromkeys(columns) for _ in left]
+    for i, features, probability, label in zip(comparable, *scores, strict=True):
+        values = *map(float, features), float(probability), label
+        rows[i] = dict(zip(columns, values, strict=True))
+    return rows
 
 
 MAX_PROPOSALS_COMPARED = 5_000
-"""With more proposals than this, they are compared with the corpus only."""
+"""More proposals than this are compared with the corpus only."""
 
 VERDICT, PROBABILITY, CLOSEST = "simpulan", "peluang", "judul_terdekat"
 OTHER_VERDICT, OTHER_PROBABILITY = "simpulan_antarusulan", "peluang_antarusulan"
 OTHER_CLOSEST, OTHER_ROW = "usulan_terdekat", "baris_usulan_terdekat"
 NOT_COMPARED = "TIDAK DIPERIKSA"
 CLOSE = (SIMILAR, ASK)
-"""Verdicts that call for a second look."""
-# Proposals compared with the others at a time: bounds the memory.
+"""Verdicts that need a second look."""
+# Proposals compared with all others at once: limits the memory.
 _BATCH = 16
-_WEIGHT = {SIMILAR: 2, ASK: 1, DIFFERENT: 0}
+_RANK = {SIMILAR: 2, ASK: 1, DIFFERENT: 0}
 _TIE_BREAKERS = [list(FEATURES).index(name) for name in ("cosine", "levenshtein")]
 
 Progress = Callable[[int, int], None]
@@ -125,21 +125,21 @@ Progress = Callable[[int, int], None]
 def check_comparable_titles(
     titles: Sequence[str], checker: Checker, *, n_jobs: int = 1, scheduler: str | None = None
 ) -> tuple[list[int], Iterator[Matches]]:
-    """Check each title with a word that can be compared, for the match that decides.
+    """Check each title that has a word to compare.
 
     Parameters
     ----------
     titles : sequence of str, shape (n,)
     checker : Checker
     n_jobs, scheduler
-        As for `judul_lib.checking.batches.check_in_batches`.
+        See `check_in_batches`.
 
     Returns
     -------
     rows : list of int
-        Places of these titles among all.
+        Rows of these titles.
     answers : iterator of Matches
-        The best match, and the `Matches.decision`; computed as they are taken.
+        Their best match and `Matches.decision`, computed lazily.
 
     Examples
     --------
@@ -149,8 +149,8 @@ def check_comparable_titles(
     ([0], 1)
     """
     rows = [row for row, text in enumerate(preprocess_cells(titles)) if text]
-    readable = [titles[row] for row in rows]
-    return rows, check_in_batches(readable, checker, top_k=1, n_jobs=n_jobs, scheduler=scheduler)
+    comparable = [titles[row] for row in rows]
+    return rows, check_in_batches(comparable, checker, top_k=1, n_jobs=n_jobs, scheduler=scheduler)
 
 
 def check_proposals(
@@ -165,28 +165,29 @@ def check_proposals(
     Parameters
     ----------
     titles : sequence of str, shape (n,)
-        As typed; one without a word that can be compared is not compared.
+        As typed; those without a word that can be compared are not compared.
     checker : Checker
         A model with the corpus.
     on_progress : callable
-        Told how many comparisons of a title with a list are done, and of how
-        many; an exception that it raises ends the work.
+        Called with the number of finished comparisons of a title with a list, and their
+        total; an exception that it raises stops the work.
     on_answer : callable
-        Given each proposal with its answer from the corpus.
+        Called with each proposal and its matches in the corpus.
 
     Returns
     -------
     DataFrame, shape (n, 7)
-        Verdict, probability and title of the match in the corpus that decides;
-        the same and the position (from 1) of the closest other proposal.
-        Beyond `MAX_PROPOSALS_COMPARED` proposals the latter are empty.
+        Verdict, probability and title of the deciding match in the corpus;
+        the same and the position (from 1) of the closest other proposal, empty
+        with more than `MAX_PROPOSALS_COMPARED` proposals.
     """
-    usable, answers = check_comparable_titles(titles, checker)
-    asked = [titles[row] for row in usable]
-    among = 1 < len(asked) <= MAX_PROPOSALS_COMPARED
-    total = len(asked) * (1 + among)
+    comparable, answers = check_comparable_titles(titles, checker)
+    proposals = [titles[row] for row in comparable]
+    n = len(proposals)
+    has_others = 1 < n <= MAX_PROPOSALS_COMPARED
+    total = n * (1 + has_others)
     rows: list[dict[str, Any]] = [{VERDICT: NOT_COMPARED} for _ in titles]
-    for done, (row, matches) in enumerate(zip(usable, answers, strict=True)):
+    for n_done, (row, matches) in enumerate(zip(comparable, answers, strict=True), start=1):
         on_answer(titles[row], matches)
         if len(decision := matches.decision):
             rows[row] = {
@@ -194,18 +195,18 @@ def check_proposals(
                 PROBABILITY: float(decision.probability[0]),
                 CLOSEST: decision.titles[0],
             }
-        on_progress(done + 1, total)
-    if among:
+        on_progress(n_done, total)
+    if has_others:
         nearest = nearest_proposals(
-            asked, checker, on_progress=lambda done, _: on_progress(len(asked) + done, total)
+            proposals, checker, on_progress=lambda n_done, _: on_progress(n + n_done, total)
         )
-        _, probability, labels = checker.score(asked, [asked[k] for k in nearest])
-        for row, k, p, label in zip(usable, nearest, probability, labels, strict=True):
+        _, probability, labels = checker.score(proposals, [proposals[other] for other in nearest])
+        for row, other, p, label in zip(comparable, nearest, probability, labels, strict=True):
             rows[row] |= {
                 OTHER_VERDICT: label,
                 OTHER_PROBABILITY: float(p),
-                OTHER_CLOSEST: asked[k],
-                OTHER_ROW: usable[k] + 1,
+                OTHER_CLOSEST: proposals[other],
+                OTHER_ROW: comparable[other] + 1,
             }
     columns = [VERDICT, PROBABILITY, CLOSEST]
     columns += [OTHER_VERDICT, OTHER_PROBABILITY, OTHER_CLOSEST, OTHER_ROW]
@@ -215,7 +216,7 @@ def check_proposals(
 def nearest_proposals(
     titles: Sequence[str], checker: Checker, *, on_progress: Progress = lambda done, total: None
 ) -> list[int]:
-    """Find for each title which of the others decides; each pair is compared once.
+    """Find for each title the deciding one among the others; each pair is compared once.
 
     Parameters
     ----------
@@ -226,7 +227,7 @@ def nearest_proposals(
     Returns
     -------
     list of int, shape (n,)
-        Row of the other title that decides, as `Matches.decision` does.
+        Row of the deciding other title; see `Matches.decision`.
 
     Examples
     --------
@@ -248,23 +249,25 @@ def nearest_proposals(
         verdicts = assign_labels(
             probability, asked, checker.threshold, elsewhere_label=checker.elsewhere_label
         )
-        ranks = [_WEIGHT[verdict] for verdict in verdicts]
+        ranks = [_RANK[verdict] for verdict in verdicts]
         keys = np.column_stack([ranks, probability, features[:, _TIE_BREAKERS]])
         for row in batch:
-            own = left == row
-            _keep_closest(row, right[own], keys[own], best, nearest)
+            is_left = left == row
+            _update_nearest(row, right[is_left], keys[is_left], best, nearest)
         on_progress(batch.stop, n)
     on_progress(n, n)
     return nearest.tolist()
 
 
-def _keep_closest(
+def _update_nearest(
     row: int, others: Rows, keys: FloatArray, best: FloatArray, nearest: NDArray[np.int_]
 ) -> None:
-    """Enter what a title has in common with later ones; of equally close titles the first stays."""
+    """Enter the comparisons of a title with later ones; ties keep the first title."""
     closest = int(np.lexsort(-keys.T[::-1])[0])
     if tuple(keys[closest]) > tuple(best[row]):
         best[row], nearest[row] = keys[closest], others[closest]
-    first = (keys != best[others]).argmax(axis=1)[:, None]
-    closer = (np.take_along_axis(keys, first, 1) > np.take_along_axis(best[others], first, 1)).ravel()
+    # Compare keys lexicographically: by the first column in which they differ.
+    column = (keys != best[others]).argmax(axis=1)[:, None]
+    is_closer = np.take_along_axis(keys, column, 1) > np.take_along_axis(best[others], column, 1)
+    closer = is_closer.ravel()
     best[others[closer]], nearest[others[closer]] = keys[closer], row

@@ -1,7 +1,7 @@
 """Compare proposed titles with every title of a corpus.
 
-Nothing here needs scikit-learn or pandas until a table is asked for: the first
-answer of the ``judul check`` command depends on it.
+pandas is imported only for tables and scikit-learn not at all, so that the
+``judul check`` command starts fast.
 """
 
 from abc import ABC, abstractmethod
@@ -31,24 +31,23 @@ if TYPE_CHECKING:
 
     from judul_lib.checking.registry import Model
 
-# Titles that are made ready at once: what they share is computed once.
-_BATCH = 64
-# Pairs compared in one call: more of them cost memory, fewer cost time.
-_PAIRS = 4_000
+_TITLES_PER_BATCH = 64
+# Pairs compared in one call: more need memory, fewer need time.
+_PAIRS_PER_CALL = 4_000
 
 
 class Comparison(Protocol):
-    """Two lists of titles, made ready to compare rows of the one with rows of the other."""
+    """Two lists of titles, prepared for comparing rows of the left with rows of the right."""
 
     def features(self, left_rows: Rows, right_rows: Rows) -> FloatArray:
-        """Return what the model sees of each pair; its first columns are the study's features."""
+        """Return the model's inputs for each pair; the first columns are the study's features."""
 
     def shared(self, left_rows: Rows, right_rows: Rows) -> list[str]:
         """Return `Matches.shared` of each pair."""
 
 
 class Checker(ABC):
-    """A model with a corpus made ready once, to check many titles.
+    """A model with a corpus that is prepared once, to check many titles.
 
     Attributes
     ----------
@@ -57,7 +56,7 @@ class Checker(ABC):
     threshold : float
         Probability from which a title counts as similar.
     elsewhere_label : str
-        Label of the same study in another place, where the model knows places.
+        Label of the same study in another place, if the model knows places.
     """
 
     titles: Sequence[str]
@@ -70,31 +69,31 @@ class Checker(ABC):
 
     @abstractmethod
     def compare(self, left: Sequence[str], right: Sequence[str] | None = None) -> Comparison:
-        """Make two lists of titles ready; the second is the corpus by default."""
+        """Prepare two lists of titles; the second is the corpus by default."""
 
     @abstractmethod
     def probability(self, features: FloatArray) -> FloatArray:
-        """Return the probability of pairs from what the model sees of them, shape (n,)."""
+        """Return the probabilities of pairs, given the model's inputs, shape (n,)."""
 
     @property
     def notes(self) -> list[str]:
-        """Sentences on what the model makes of the corpus that a reader should know."""
+        """Sentences for readers on how the model treats the corpus."""
         return []
 
     def asked(self, features: FloatArray, probability: FloatArray) -> FloatArray:
-        """Return `Matches.asked` of pairs; a model that cannot tell returns an empty array."""
+        """Return `Matches.asked` of pairs; empty if the model cannot tell."""
         return np.empty(0)
 
     @abstractmethod
     def evidence(self, title: str, other: str) -> Evidence:
-        """Take apart the answer for one pair."""
+        """Decompose the answer for one pair."""
 
     @abstractmethod
     def is_known(self, stem: str) -> bool:
-        """Tell whether the model has ever seen a stem."""
+        """Tell whether the model knows a stem."""
 
     def unknown_share(self, title: str) -> float:
-        """Return the share of a title's distinct stems that the model has never seen; 0 without any."""
+        """Return the share of a title's distinct stems that the model does not know; 0 without stems."""
         stems = set(preprocess_titles([title])[0].split())
         return sum(not self.is_known(stem) for stem in stems) / len(stems) if stems else 0.0
 
@@ -106,74 +105,64 @@ class Checker(ABC):
         title : str
             The title as typed.
         top_k : int
-            Number of matches returned, at least 1; all by default.
+            Number of matches, at least 1; all by default.
 
         Returns
         -------
         Matches
-            By probability, then cosine, then Levenshtein ratio, then the
-            corpus's own order. Their `Matches.decision` is that of the whole
-            corpus, whatever ``top_k`` is.
+            By probability, then cosine, then Levenshtein ratio, then the order of the
+            corpus. `Matches.decision` is that of the whole corpus whatever `top_k`.
 
         Warns
         -----
         UserWarning
-            The title holds no word that can be compared, so the answer says nothing.
+            The title has no word that can be compared, so the answer means nothing.
         """
         return next(self.check_many([title], top_k=top_k))
 
     def check_many(self, titles: Sequence[str], *, top_k: int | None = None) -> Iterator[Matches]:
-        """Compare titles with the whole corpus one after the other; each as `check` does."""
+        """Check titles one after the other; see `check`."""
         warn_incomparable_titles(titles)
         require_top_k(top_k)
-        for comparison, query, features, probability in self._compared(titles):
-            yield self._best_matches(comparison, query, features, probability, top_k)
+        for comparison, row, features, probability in self._compared(titles):
+            yield self._best_matches(comparison, row, features, probability, top_k)
 
     def _compared(
         self, titles: Sequence[str]
     ) -> Iterator[tuple[Comparison, int, FloatArray, FloatArray]]:
-        """Compare each title with the whole corpus.
-
-        Yields
-        ------
-        comparison, row : Comparison, int
-            In which it was compared, and its row there.
-        features, probability : ndarray of float
-            One row a title of the corpus.
-        """
+        """Yield for each title its comparison, its row there, and its features and probabilities."""
         n = len(self.titles)
-        at_once = max(1, _PAIRS // max(1, n))
-        for start in range(0, len(titles), _BATCH):
-            comparison = self.compare(titles[start : start + _BATCH])
-            batch = range(len(titles[start : start + _BATCH]))
-            for first in batch[::at_once]:
-                queries = batch[first : first + at_once]
+        n_queries = max(1, _PAIRS_PER_CALL // max(1, n))
+        for start in range(0, len(titles), _TITLES_PER_BATCH):
+            batch = titles[start : start + _TITLES_PER_BATCH]
+            comparison = self.compare(batch)
+            for first in range(0, len(batch), n_queries):
+                queries = range(len(batch))[first : first + n_queries]
                 left, right = np.repeat(queries, n), np.tile(np.arange(n), len(queries))
                 features = comparison.features(left, right)
                 probability = self.probability(features)
                 for k, query in enumerate(queries):
-                    own = slice(k * n, (k + 1) * n)
-                    scores = features[own], probability[own]
-                    yield comparison, query, *scores
+                    pairs = slice(k * n, (k + 1) * n)
+                    yield comparison, query, features[pairs], probability[pairs]
 
     def order(self, features: FloatArray, probability: FloatArray, asked: FloatArray) -> Rows:
-        """Return the rows of titles that were compared with one, as a list shows them."""
+        """Return the rows of the compared titles in the order of a list of results."""
         return ranking(features, probability)
 
     def _best_matches(
         self,
         comparison: Comparison,
-        query: int,
+        row: int,
         features: FloatArray,
         probability: FloatArray,
         top_k: int | None,
     ) -> Matches:
-        """Return the best of the titles of the corpus, with which a row of a comparison was compared."""
+        """Return the best matches of a row of a comparison with the corpus."""
         asked = self.asked(features, probability)
         order = self.order(features, probability, asked)
-        features, rows = features[order], np.full_like(order, query)
+        features, rows = features[order], np.full_like(order, row)
         return best_matches(
-            lambda row: self.titles[order[row]], features, probability[order],
+            lambda position: self.titles[order[position]], features, probability[order],
             asked[order] if len(asked) else asked,
             lambda shown: comparison.shared(rows[shown], order[shown]),
             threshold=self.threshold, elsewhere_label=self.elsewhere_label, top_k=top_k,
@@ -182,7 +171,7 @@ class Checker(ABC):
     def score(
         self, left: Sequence[str], right: Sequence[str]
     ) -> tuple[FloatArray, FloatArray, list[str]]:
-        """Compare row *i* of the one with row *i* of the other.
+        """Compare the pairs ``left[i]``, ``right[i]``.
 
         Returns
         -------
@@ -198,7 +187,7 @@ class Checker(ABC):
         return features[:, : len(FEATURES)], probability, labels
 
     def pair_features(self, left: Sequence[str], right: Sequence[str]) -> FloatArray:
-        """Return what the model sees of row *i* of the one with row *i* of the other."""
+        """Return the model's inputs for the pairs ``left[i]``, ``right[i]``."""
         comparison, left_rows, right_rows = self._compare_rows(left, right)
         return comparison.features(left_rows, right_rows)
 
@@ -220,12 +209,12 @@ class _StudyComparison:
 
 
 class TitleChecker(Checker):
-    """One of the study's models with a corpus.
+    """A model of the study with a corpus.
 
     Parameters
     ----------
     tfidf, scaler, forest
-        Fitted parts: scikit-learn's, or those of `judul_lib.study.arrays`.
+        Fitted parts of scikit-learn or `judul_lib.study.arrays`.
     titles, processed : sequence of str, shape (n,)
         The corpus as typed and preprocessed.
     threshold : float
@@ -263,10 +252,10 @@ class TitleChecker(Checker):
         *,
         threshold: float = DECISION_THRESHOLD,
     ) -> "TitleChecker":
-        """Take a model's parts, and its own corpus unless other titles are given."""
+        """Return a checker of a model, with its own corpus by default."""
         processed = model.processed if titles is None else preprocess_titles(titles)
-        known = model.titles if titles is None else titles
-        return cls(model.tfidf, model.scaler, model.forest, known, processed, threshold=threshold)
+        titles = model.titles if titles is None else titles
+        return cls(model.tfidf, model.scaler, model.forest, titles, processed, threshold=threshold)
 
     def with_titles(self, titles: Sequence[str]) -> "TitleChecker":
         """Return the same model with another corpus."""
@@ -274,25 +263,26 @@ class TitleChecker(Checker):
         return TitleChecker(*parts, titles, preprocess_titles(titles), threshold=self.threshold)
 
     def compare(self, left: Sequence[str], right: Sequence[str] | None = None) -> Comparison:
-        """Make two lists of titles ready; the second is the corpus by default."""
-        return _StudyComparison(self._read(left), self._table if right is None else self._read(right))
+        """Prepare two lists of titles; the second is the corpus by default."""
+        right_table = self._table if right is None else self._prepare(right)
+        return _StudyComparison(self._prepare(left), right_table)
 
-    def _read(self, titles: Sequence[str]) -> TitleTable:
+    def _prepare(self, titles: Sequence[str]) -> TitleTable:
         return TitleTable.build(titles, preprocess_titles(titles), self._tfidf)
 
     def probability(self, features: FloatArray) -> FloatArray:
-        """Return the forest's probability of pairs, shape (n,)."""
+        """Return the forest's probabilities of pairs, shape (n,)."""
         if not len(features):
             return np.empty(0)
         return self._forest.predict_proba(self._scaler.transform(features))[:, 1]
 
     def evidence(self, title: str, other: str) -> Evidence:
-        """Take apart the answer for one pair; see `judul_lib.study.arrays.ArrayForest.contributions`."""
+        """Decompose the answer for one pair; see `judul_lib.study.arrays.ArrayForest.contributions`."""
         features, probability, _ = self.score([title], [other])
         base, parts = self._forest.contributions(self._scaler.transform(features))
-        named = dict(zip(FEATURES, map(float, parts[0]), strict=True))
+        part_by_feature = dict(zip(FEATURES, map(float, parts[0]), strict=True))
         p = float(probability[0])
-        return Evidence(base, named, p, is_probability=True, probability=p)
+        return Evidence(base, part_by_feature, p, is_probability=True, probability=p)
 
     def is_known(self, stem: str) -> bool:
         """Tell whether a stem is one of the model's terms."""
@@ -311,7 +301,7 @@ def compute_similarities(
     tfidf, scaler, rf_model
         Fitted parts of a model.
     df_corpus : DataFrame, shape (n, 1 or more)
-        Column ``Judul``; ``judul_proc`` is computed where it is missing.
+        Column ``Judul``; ``judul_proc`` is computed if missing.
 
     Returns
     -------
@@ -329,7 +319,7 @@ def compute_similarities(
     import pandas as pd
 
     titles = df_corpus["Judul"].tolist()
-    known = "judul_proc" in df_corpus.columns
-    processed = df_corpus["judul_proc"].tolist() if known else preprocess_titles(titles)
+    has_stems = "judul_proc" in df_corpus.columns
+    processed = df_corpus["judul_proc"].tolist() if has_stems else preprocess_titles(titles)
     matches = TitleChecker(tfidf, scaler, rf_model, titles, processed).check(query)
     return pd.DataFrame(matches.rows(), columns=list(RESULT_COLUMNS))

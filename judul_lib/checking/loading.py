@@ -1,4 +1,4 @@
-"""Which models are there, which one to ask, and loading them with a corpus."""
+"""Find the models of an installation, and load them with a corpus."""
 
 import warnings
 from collections.abc import Callable, Collection, Sequence
@@ -21,53 +21,46 @@ from judul_lib.core.settings import DECISION_THRESHOLD, ELSEWHERE, MODEL_TITLES
 def find_models(
     outputs: str | Path, *, warn: Callable[[str], object] = warnings.warn
 ) -> dict[str, Path]:
-    """Return the folders of the models that are there, the one to ask first in front.
+    """Return the folders of the available models by name, in order of preference.
 
-    That is the structured model if the leaderboard recommends it, then the
-    full one, then the light one; of each the current version where one was
-    promoted, else ``outputs/<name>``.
+    First comes a structured model that the leaderboard recommends, then the full
+    and the light one. Of each, this is the promoted version, else ``outputs/<name>``.
 
     Parameters
     ----------
     warn : callable
-        Told of a model that is left out, as its current version is not there
+        Called for a model that is left out because its current version is missing
         or its metadata cannot be read.
 
     Raises
     ------
     ModelError
-        There is none, or it is no folder.
+        There is no usable model, or `outputs` is a file.
     """
     if Path(outputs).is_file():
         raise ModelError(f"{outputs} adalah berkas, bukan folder model. Berikan foldernya.")
-    found: dict[str, Path] = {}
-    broken: list[str] = []
+    folders: dict[str, Path] = {}
+    problems: list[str] = []
     for name, title in MODEL_TITLES.items():
         try:
             folder = model_folder(outputs, name)
             if folder.is_dir():
                 read_metadata(folder)
-                found[name] = folder
+                folders[name] = folder
         except ModelError as error:
-            broken.append(f"{title} tidak dipakai. {error}")
-    if not found:
+            problems.append(f"{title} tidak dipakai. {error}")
+    if not folders:
         raise ModelError(
-            broken[0] if broken else f"Belum ada model di {outputs}. Buat dengan `make run`."
+            problems[0] if problems else f"Belum ada model di {outputs}. Buat dengan `make run`."
         )
-    for sentence in broken:
-        warn(sentence)
-    return dict(sorted(found.items(), key=lambda item: not is_recommended(item[1])))
+    for problem in problems:
+        warn(problem)
+    return dict(sorted(folders.items(), key=lambda item: not is_recommended(item[1])))
 
 
-def missing_models(found: Collection[str]) -> list[str]:
-    """Return the titles of the models that are not among those found, such as *Model Penuh*.
-
-    Examples
-    --------
-    >>> missing_models({"light": Path("outputs/light")})
-    ['Model Penuh', 'Model Terstruktur']
-    """
-    return [title for name, title in MODEL_TITLES.items() if name not in found]
+def missing_models(available: Collection[str]) -> list[str]:
+    """Return the titles of the models whose names are not available, such as *Model Penuh*."""
+    return [title for name, title in MODEL_TITLES.items() if name not in available]
 
 
 def load_checker(
@@ -77,7 +70,7 @@ def load_checker(
     threshold: float = DECISION_THRESHOLD,
     elsewhere: str = ELSEWHERE,
 ) -> Checker:
-    """Load any model for checking, with its own corpus unless other titles are given.
+    """Load a model of any kind for checking, with its own corpus by default.
 
     Parameters
     ----------
@@ -96,7 +89,7 @@ def load_checker(
     ['Deteksi Hoaks']
     """
     if read_metadata(folder).get("name") == STRUCTURED:
-        model, own = load_structured(folder)
-        known = own if titles is None else titles
-        return StructuredChecker(model, known, threshold=threshold, elsewhere=elsewhere)
+        model, stored_titles = load_structured(folder)
+        titles = stored_titles if titles is None else titles
+        return StructuredChecker(model, titles, threshold=threshold, elsewhere=elsewhere)
     return TitleChecker.from_model(load_model(folder), titles, threshold=threshold)

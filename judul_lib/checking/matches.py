@@ -1,4 +1,4 @@
-"""What a check returns: corpus titles with their scores and labels, best first."""
+"""The result of a check: corpus titles with their scores and labels, best first."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -33,22 +33,19 @@ class Matches:
     threshold : float
         Probability from which a title counts as similar.
     shared : list of str, shape (n,) or (0,)
-        What each title shares with the query, field by field, where the model
-        can tell.
+        What each title shares with the query, field by field; empty if the model cannot tell.
     asked : ndarray of float, shape (n,) or (0,)
-        The probability that it is the same study, if only elsewhere; empty where the model cannot
-        tell that apart.
+        Probability of the same study, possibly elsewhere; empty if the model cannot tell.
     elsewhere_label : str
-        Label of what is to be asked about: the same study elsewhere, or perhaps in other words.
+        Label of a title to ask about: the same study elsewhere, or possibly in other words.
     deciding : Matches
-        The titles of the whole corpus that decide at one threshold or another,
-        best first, whether they are among ``titles`` or not; see `decision`.
-        These matches are all there are where it is not given.
+        The titles of the whole corpus that decide at any threshold, best first, also
+        those not in ``titles``; see `decision`. By default these matches are the whole corpus.
 
     Examples
     --------
-    >>> found = Matches(["Deteksi Hoaks"], np.array([[0.9, 0.8, 0.7]]), np.array([0.6]), threshold=0.5)
-    >>> found.labels, found.with_threshold(0.7).labels
+    >>> matches = Matches(["Deteksi Hoaks"], np.array([[0.9, 0.8, 0.7]]), np.array([0.6]), threshold=0.5)
+    >>> matches.labels, matches.with_threshold(0.7).labels
     (['MIRIP'], ['TIDAK MIRIP'])
     """
 
@@ -65,13 +62,6 @@ class Matches:
         return len(self.titles)
 
     @property
-    def to_ask(self) -> list[bool]:
-        """Which titles are to be asked about, shape (n,): the same study only in whatever place."""
-        if not len(self.asked):
-            return [False] * len(self)
-        return is_to_ask(self.probability, self.asked, self.threshold).tolist()
-
-    @property
     def labels(self) -> list[str]:
         """``rf_label`` of each title, shape (n,)."""
         return assign_labels(
@@ -80,32 +70,33 @@ class Matches:
 
     @property
     def remarks(self) -> list[str]:
-        """What can be told of each title, shape (n,), or nothing at all."""
+        """`shared` of each title, with the reason to ask in front; shape (n,) or (0,)."""
+        must_ask = is_to_ask(self.probability, self.asked, self.threshold).tolist()
         return [
-            f"{_asking_remark(told)}; {told}" if is_to_ask else told
-            for told, is_to_ask in zip(self.shared, self.to_ask, strict=False)
+            f"{_reason_to_ask(shared)}; {shared}" if ask else shared
+            for shared, ask in zip(self.shared, must_ask, strict=False)
         ]
 
     @property
     def decision(self) -> "Matches":
-        """The one match that decides, of the whole corpus; none where that holds no title.
+        """The deciding match of the whole corpus; empty if the corpus is.
 
-        It is the first that counts as similar, else the first to be asked about, else the first.
+        It is the first similar title, else the first to ask about, else the first.
         """
-        known = self if self.deciding is None else self.deciding.with_threshold(self.threshold)
-        labels = known.labels
-        row = next((labels.index(name) for name in (SIMILAR, ASK) if name in labels), 0)
-        return known._part(slice(row, row + 1))
+        matches = self if self.deciding is None else self.deciding.with_threshold(self.threshold)
+        labels = matches.labels
+        row = next((labels.index(label) for label in (SIMILAR, ASK) if label in labels), 0)
+        return matches._slice(slice(row, row + 1))
 
     def with_threshold(self, threshold: float) -> "Matches":
-        """Return the same matches judged by another threshold; nothing is computed again."""
+        """Return the same matches with another threshold."""
         return replace(self, threshold=require_threshold(threshold))
 
     def first(self, n: int | None) -> "Matches":
-        """Return the first matches."""
-        return self._part(slice(n))
+        """Return the first *n* matches."""
+        return self._slice(slice(n))
 
-    def _part(self, rows: slice) -> "Matches":
+    def _slice(self, rows: slice) -> "Matches":
         return replace(
             self,
             titles=self.titles[rows],
@@ -116,36 +107,36 @@ class Matches:
         )
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return one dict a title with the keys `RESULT_COLUMNS`, and the remark where there is one."""
-        remarks = self.remarks
-        columns = (*RESULT_COLUMNS, *([REMARK_COLUMN] if remarks else []))
-        features = [list(map(float, values)) for values in self.features]
-        parts = zip(self.titles, features, map(float, self.probability), self.labels, strict=True)
-        rows = [(title, *values, p, name) for title, values, p, name in parts]
-        if remarks:
-            rows = [(*row, remark) for row, remark in zip(rows, remarks, strict=True)]
-        return [dict(zip(columns, row, strict=True)) for row in rows]
+        """Return one dict per title with the keys `RESULT_COLUMNS`, and its remark if there are any."""
+        columns = zip(self.titles, self.features, self.probability, self.labels, strict=True)
+        rows: list[dict[str, Any]] = []
+        for title, features, probability, label in columns:
+            values = title, *map(float, features), float(probability), label
+            rows.append(dict(zip(RESULT_COLUMNS, values, strict=True)))
+        for row, remark in zip(rows, self.remarks, strict=False):
+            row[REMARK_COLUMN] = remark
+        return rows
 
     def rows_with_decision(self) -> list[dict[str, Any]]:
-        """Return `rows`, and behind them the one that decides where it is not among them."""
+        """Return `rows`, followed by the deciding one if it is not among them."""
         rows, decision = self.rows(), self.decision.rows()
         return rows + [row for row in decision if row not in rows]
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What speaks for and against two titles being the same study.
+    """The answer for a pair of titles, decomposed by feature or field.
 
     Attributes
     ----------
     base : float
-        Where the model starts, before it has seen the pair.
+        The model's value without any information on the pair.
     parts : mapping of str to float
-        What each feature or field adds; ``base`` and all parts are ``total``.
+        What each feature or field adds.
     total : float
-        Where the model ends.
+        Sum of ``base`` and ``parts``.
     is_probability : bool
-        Whether all these are probabilities; else they are log-odds.
+        Whether these are probabilities; else they are log-odds.
     probability : float
         The answer, in [0, 1].
     """
@@ -167,11 +158,11 @@ def assign_labels(
     >>> assign_labels(np.array([0.6, 0.3]), np.array([0.0, 0.9]), 0.5, elsewhere_label="TANYAKAN")
     ['MIRIP', 'TANYAKAN']
     """
-    labels = [label(p, threshold) for p in probability]
-    if len(asked):
-        for row in np.flatnonzero(is_to_ask(probability, asked, threshold)).tolist():
-            labels[row] = elsewhere_label
-    return labels
+    must_ask = is_to_ask(probability, asked, threshold).tolist()
+    return [
+        elsewhere_label if ask else SIMILAR if p >= threshold else DIFFERENT
+        for p, ask in zip(probability, must_ask, strict=True)
+    ]
 
 
 def best_matches(
@@ -185,39 +176,38 @@ def best_matches(
     elsewhere_label: str = ASK,
     top_k: int | None = None,
 ) -> Matches:
-    """Return the first of titles in the order given, with those of them that decide.
+    """Return the first `top_k` of ordered titles, and those of all that can decide.
 
     Parameters
     ----------
     title, shared : callable
-        The title of a row; what rows share with the query, as in `Matches`.
+        Return the title of a row; what rows share with the query, as in `Matches`.
     features, probability, asked
-        Of all titles that may be shown or decide; as in `Matches`.
+        Of all titles in their order; as in `Matches`.
 
     Examples
     --------
-    >>> titles, chances, asked = ["Padi", "Padi di Solo"], np.array([0.3, 0.2]), np.array([0.1, 0.9])
-    >>> given = titles.__getitem__, np.ones((2, 3)), chances, asked, lambda rows: []
-    >>> found = best_matches(*given, threshold=0.5, top_k=1)
-    >>> found.titles, found.decision.titles
+    >>> titles, p, asked = ["Padi", "Padi di Solo"], np.array([0.3, 0.2]), np.array([0.1, 0.9])
+    >>> columns = titles.__getitem__, np.ones((2, 3)), p, asked, lambda rows: []
+    >>> matches = best_matches(*columns, threshold=0.5, top_k=1)
+    >>> matches.titles, matches.decision.titles
     (['Padi'], ['Padi di Solo'])
     """
 
-    def part(rows: Rows, deciding: Matches | None = None) -> Matches:
+    def select(rows: Rows, deciding: Matches | None = None) -> Matches:
         return Matches(
             list(map(title, rows.tolist())), features[rows, : len(FEATURES)], probability[rows],
             threshold, shared(rows), asked[rows] if len(asked) else asked,
             elsewhere_label, deciding,
         )  # fmt: skip
 
-    return part(np.arange(len(probability))[:top_k], part(_deciding_rows(probability, asked)))
+    return select(np.arange(len(probability))[:top_k], select(_deciding_rows(probability, asked)))
 
 
 def _deciding_rows(probability: FloatArray, asked: FloatArray) -> Rows:
-    """Return the rows that decide at one threshold or another, of titles in their order.
+    """Return the rows of ordered titles that decide at any threshold.
 
-    At any threshold it is the first that counts as similar, or the first to be asked about: one of
-    a higher probability than all before it. Where there is neither, it is the first of all.
+    The first title that reaches a threshold has a higher value than all before it.
     """
     rows: Rows = _running_maxima(probability)
     if len(asked):
@@ -226,21 +216,19 @@ def _deciding_rows(probability: FloatArray, asked: FloatArray) -> Rows:
 
 
 def _running_maxima(values: FloatArray) -> Rows:
-    before = np.concatenate([[-np.inf], np.maximum.accumulate(values)])[:-1]
-    return np.flatnonzero(values > before)
+    earlier_maxima = np.concatenate([[-np.inf], np.maximum.accumulate(values)])[:-1]
+    return np.flatnonzero(values > earlier_maxima)
 
 
-def _asking_remark(told: str) -> str:
-    """Return why a title is to be asked about, given what it shares in words."""
-    places = [part for part in told.split("; ") if part.startswith("tempat ")]
+def _reason_to_ask(shared: str) -> str:
+    places = [part for part in shared.split("; ") if part.startswith("tempat ")]
     return ELSEWHERE_REMARK if any("berbeda" in part for part in places) else PERHAPS_REMARK
 
 
 def is_to_ask(probability: FloatArray, asked: FloatArray, threshold: float) -> BoolArray:
-    """Tell which titles are to be asked about, shape (n,).
+    """Tell which titles are not similar but to ask about, shape (n,); see `Matches`.
 
-    They do not count as similar, but are the same study elsewhere, or perhaps in other words. A
-    higher threshold for *MIRIP* is none for asking: what it no longer counts is asked about.
+    A higher threshold does not apply to asking: titles that are no longer similar are asked about.
 
     Examples
     --------
@@ -249,23 +237,20 @@ def is_to_ask(probability: FloatArray, asked: FloatArray, threshold: float) -> B
     >>> is_to_ask(np.array([0.4, 0.2, 0.6]), np.array([0.7, 0.3, 0.6]), 0.9).tolist()
     [True, False, True]
     """
-    enough = np.maximum(probability, asked) >= min(threshold, DECISION_THRESHOLD)
-    found: BoolArray = (probability < threshold) & enough
-    return found
+    if not len(asked):
+        return np.zeros(len(probability), dtype=bool)
+    is_possible = np.maximum(probability, asked) >= min(threshold, DECISION_THRESHOLD)
+    result: BoolArray = (probability < threshold) & is_possible
+    return result
 
 
 def require_threshold(threshold: float) -> float:
-    """Return a threshold.
+    """Return the threshold.
 
     Raises
     ------
     ArgumentError
-        It is no number from 0 to 1.
-
-    Examples
-    --------
-    >>> require_threshold(0.5)
-    0.5
+        It is not a number from 0 to 1.
     """
     if isinstance(threshold, bool) or not isinstance(threshold, Real) or not 0 <= threshold <= 1:
         raise ArgumentError(
@@ -275,33 +260,17 @@ def require_threshold(threshold: float) -> float:
 
 
 def require_top_k(top_k: int | None) -> int | None:
-    """Return how many matches are wanted.
+    """Return the number of matches.
 
     Raises
     ------
     ArgumentError
-        It is neither None nor a whole number from 1.
-
-    Examples
-    --------
-    >>> require_top_k(3)
-    3
+        It is neither None nor an integer from 1.
     """
-    is_whole = isinstance(top_k, Integral) and not isinstance(top_k, bool)
-    if top_k is not None and not (is_whole and top_k >= 1):
+    is_integer = isinstance(top_k, Integral) and not isinstance(top_k, bool)
+    if top_k is not None and not (is_integer and top_k >= 1):
         raise ArgumentError(
             f"Jumlah hasil {top_k!r:.40} tidak dapat dipakai. Berikan bilangan bulat mulai dari 1, "
             "atau None untuk semuanya."
         )
     return top_k
-
-
-def label(probability: float, threshold: float = DECISION_THRESHOLD) -> str:
-    """Return ``rf_label`` for a probability.
-
-    Examples
-    --------
-    >>> label(0.5), label(0.49)
-    ('MIRIP', 'TIDAK MIRIP')
-    """
-    return SIMILAR if probability >= threshold else DIFFERENT

@@ -1,4 +1,4 @@
-"""The order in which titles are shown, and the best of them while a corpus is searched."""
+"""The order of results, and the best rows so far while a corpus is searched."""
 
 from threading import Lock
 
@@ -27,14 +27,13 @@ def ranking(
 
 
 class TopRows:
-    """The best rows of a corpus found so far, in the order of `ranking`.
+    """The best rows of a corpus so far, in the order of `ranking`.
 
     Parameters
     ----------
     k : int
-        How many are wanted, at least 1.
-    least : float
-        Least probability of a row that is wanted.
+        Maximum number of rows, at least 1.
+    min_probability : float
 
     Attributes
     ----------
@@ -44,10 +43,10 @@ class TopRows:
     features : ndarray of float, shape (n, n_features)
         Columns in the order of `judul_lib.study.features.FEATURES`.
     worst : tuple of float
-        Probability, cosine and Levenshtein ratio of the last of *k* rows; a row that is to follow
-        must not be below it. ``-inf`` while there are fewer.
+        Probability, cosine and Levenshtein ratio that a new row must reach: those of
+        row *k*, or `min_probability` while there are fewer.
     n_scored : int
-        How many rows were offered.
+        Number of rows offered.
 
     Examples
     --------
@@ -57,11 +56,11 @@ class TopRows:
     ([8], [False])
     """
 
-    def __init__(self, k: int, least: float = -np.inf) -> None:
+    def __init__(self, k: int, min_probability: float = -np.inf) -> None:
         self._k, self._lock = k, Lock()
         self.rows: NDArray[np.integer] = np.empty(0, dtype=np.int64)
         self.probability, self.features = np.empty(0), np.empty((0, len(FEATURES)))
-        self.worst = (least, -np.inf, -np.inf)
+        self.worst = (min_probability, -np.inf, -np.inf)
         self.n_scored = 0
 
     def may_enter(
@@ -69,16 +68,17 @@ class TopRows:
     ) -> BoolArray:
         """Tell which rows can be among the best, given their scores or upper bounds, shape (n,).
 
-        A probability of ``-inf`` never can.
+        Rows with probability ``-inf`` cannot.
         """
-        least, c, ratio = self.worst
-        level = probability == least
-        may: BoolArray = probability > least
-        may |= level & ((cosine > c) | ((cosine == c) & (levenshtein >= ratio)))
-        return may & (probability > -np.inf)
+        worst_probability, worst_cosine, worst_levenshtein = self.worst
+        is_tied = probability == worst_probability
+        may_enter: BoolArray = probability > worst_probability
+        may_enter |= is_tied & (cosine > worst_cosine)
+        may_enter |= is_tied & (cosine == worst_cosine) & (levenshtein >= worst_levenshtein)
+        return may_enter & (probability > -np.inf)
 
     def offer(self, rows: NDArray[np.integer], probability: FloatArray, features: FloatArray) -> None:
-        """Take in rows with their scores; several threads may.
+        """Add rows with their scores if they are among the best; thread-safe.
 
         Parameters
         ----------
@@ -88,10 +88,10 @@ class TopRows:
         """
         with self._lock:
             self.n_scored += len(rows)
-            wanted = self.may_enter(probability, features[:, _COSINE], features[:, _LEVENSHTEIN])
-            rows = np.concatenate([self.rows, rows[wanted]])
-            probability = np.concatenate([self.probability, probability[wanted]])
-            features = np.concatenate([self.features, features[wanted]])
+            may_enter = self.may_enter(probability, features[:, _COSINE], features[:, _LEVENSHTEIN])
+            rows = np.concatenate([self.rows, rows[may_enter]])
+            probability = np.concatenate([self.probability, probability[may_enter]])
+            features = np.concatenate([self.features, features[may_enter]])
             best = ranking(features, probability, rows)[: self._k]
             self.rows, self.probability, self.features = rows[best], probability[best], features[best]
             if len(best) >= self._k:

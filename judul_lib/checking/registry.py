@@ -1,4 +1,4 @@
-"""Model folders: written whole or not at all, and not read unless their hashes hold.
+"""Model folders: written atomically, and read only if their hashes match.
 
 A folder holds ``tfidf.joblib``, ``scaler.joblib``, ``best_rf.joblib`` (the
 fitted scikit-learn objects), ``arrays.npz`` (the same, see `judul_lib.study.arrays`),
@@ -25,11 +25,11 @@ from judul_lib.study.features import FEATURES
 ESTIMATOR_FILES = ("tfidf.joblib", "scaler.joblib", "best_rf.joblib")
 ARRAYS_FILE, TITLES_FILE, METADATA_FILE = "arrays.npz", "titles_preprocessed.csv", "metadata.json"
 GOVERNANCE_KEY = "governance"
-"""Where the metadata say who approved a version, why, since when, and when to review it."""
+"""Key of the metadata on who approved a version, why, since when, and when to review it."""
 STRUCTURED, STRUCTURED_FILE = "structured", "structured.npz"
 FILES = (*ESTIMATOR_FILES, ARRAYS_FILE, TITLES_FILE)
-# What may differ between two makings of one model; alone it is no reason to write it again.
-_INCIDENTAL = ("created", "packages")
+# Metadata that may differ between two trainings of the same model.
+_INCIDENTAL_KEYS = ("created", "packages")
 _FILE_NAME = re.compile(r"[0-9A-Za-z_][0-9A-Za-z_.-]{0,99}")
 
 
@@ -59,27 +59,21 @@ class Model:
 
 
 def save_model(folder: Path, files: Mapping[str, bytes], metadata: Mapping[str, Any]) -> bool:
-    """Write a model folder.
+    """Write a model folder; return whether it was written.
 
     Parameters
     ----------
     folder : path
-        Replaced as a whole; left alone when only its date and the recorded
-        package versions would change.
+        Replaced as a whole; unchanged if only its date and package versions would change.
     files : mapping of str to bytes
         Content of each file; `FILES` for a model of the study.
     metadata : mapping
-        Everything but sizes and hashes, which are added here.
-
-    Returns
-    -------
-    bool
-        Whether anything was written.
+        Without sizes and hashes, which are added here.
 
     Raises
     ------
     OSError
-        Disk full, no permission; an earlier model is then as it was.
+        Disk full, no permission; an existing model is unchanged.
     """
     recover_folder(folder)
     complete = {
@@ -87,9 +81,8 @@ def save_model(folder: Path, files: Mapping[str, bytes], metadata: Mapping[str, 
         "sizes": {name: len(content) for name, content in files.items()},
         "files": {name: sha256_of(content) for name, content in files.items()},
     }
-    if _comparable_metadata(_metadata_or_none(folder)) == _comparable_metadata(complete) and _holds(
-        folder, complete
-    ):
+    has_same_metadata = _comparable(_metadata_or_none(folder) or {}) == _comparable(complete)
+    if has_same_metadata and _has_files(folder, complete["files"]):
         return False
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as staging:
@@ -103,13 +96,13 @@ def save_model(folder: Path, files: Mapping[str, bytes], metadata: Mapping[str, 
 
 
 def load_model(folder: str | Path) -> Model:
-    """Load a model of the study for checking titles, without scikit-learn and without a pickle.
+    """Load a model of the study for checking titles, without scikit-learn or unpickling.
 
     Raises
     ------
     ModelError
-        The folder is missing, incomplete, its hashes do not hold, or its model
-        takes other features than `FEATURES`.
+        The folder is missing or incomplete, its hashes do not match, or the model
+        needs other features than `FEATURES`.
 
     Examples
     --------
@@ -127,14 +120,13 @@ def load_model(folder: str | Path) -> Model:
 def load_estimators(folder: str | Path) -> tuple[Any, Any, Any]:
     """Load the fitted scikit-learn objects of a model: vectorizer, scaler, forest.
 
-    The hashes are compared before anything is unpickled: a pickle runs code.
-    They protect from damage and mix-ups; whoever can rewrite ``metadata.json``
-    too must be kept out by the folder's permissions.
+    Hashes are compared before unpickling, which runs code. They protect from damage
+    and mix-ups, but not from someone who can also write ``metadata.json``.
 
     Raises
     ------
     ModelError
-        The folder is missing, incomplete, or its hashes do not hold.
+        The folder is missing or incomplete, or its hashes do not match.
 
     Examples
     --------
@@ -150,19 +142,13 @@ def load_estimators(folder: str | Path) -> tuple[Any, Any, Any]:
 
 
 def load_structured(folder: str | Path) -> tuple[StructuredModel, list[str]]:
-    """Load the structured model and its corpus, without scikit-learn and without a pickle.
-
-    Returns
-    -------
-    model : StructuredModel
-    titles : list of str
-        The titles it checks against unless others are given.
+    """Load the structured model and its corpus, without scikit-learn or unpickling.
 
     Raises
     ------
     ModelError
-        The folder is missing, incomplete, its hashes do not hold, or its model takes other
-        features than `STRUCTURED_FEATURES` or another lexicon or vectors than the package has.
+        The folder is missing or incomplete, its hashes do not match, or the model needs other
+        features than `STRUCTURED_FEATURES` or other resources than those of the package.
     """
     metadata, files = verified_files(folder, (STRUCTURED_FILE, TITLES_FILE))
     _require_features(folder, metadata, STRUCTURED_FEATURES)
@@ -176,7 +162,7 @@ def load_titles(folder: str | Path) -> list[str]:
     Raises
     ------
     ModelError
-        The folder is missing, incomplete, or its hashes do not hold.
+        The folder is missing or incomplete, or its hashes do not match.
 
     Examples
     --------
@@ -196,30 +182,29 @@ def _require_features(folder: str | Path, metadata: Mapping[str, Any], names: It
 
 
 def _column(files: Mapping[str, bytes], name: str) -> list[str]:
-    """Return a column of the corpus of a model."""
     rows = csv.DictReader(io.StringIO(files[TITLES_FILE].decode("utf-8"), newline=""))
     return [row[name] for row in rows]
 
 
 def load_models(outputs: str | Path) -> tuple[dict[str, Model], list[str]]:
-    """Load every model that is there.
+    """Load the available models of the study.
 
     Parameters
     ----------
     outputs : path
-        Folder that holds ``full/`` and ``light/``.
+        Folder that contains ``full/`` and ``light/``.
 
     Returns
     -------
     models : dict of str to Model
-        Those found, the full one first.
+        The full one first.
     notes : list of str
-        One Indonesian sentence for each that is missing.
+        One Indonesian sentence for each missing model.
 
     Raises
     ------
     ModelError
-        None is there, or one is damaged.
+        There is no model, or one is damaged.
 
     Examples
     --------
@@ -247,7 +232,7 @@ def read_metadata(folder: str | Path) -> dict[str, Any]:
     Raises
     ------
     ModelError
-        The folder has none, or it is not to be read.
+        The file is missing or damaged.
     """
     folder = Path(folder)
     recover_folder(folder)
@@ -258,10 +243,9 @@ def read_metadata(folder: str | Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise _damaged(folder, METADATA_FILE) from error
     files = metadata.get("files") if isinstance(metadata, dict) else None
-    # No model has folders, and none reaches out of its own.
-    if not (isinstance(files, dict) and all(map(_FILE_NAME.fullmatch, files))):
-        raise _damaged(folder, METADATA_FILE)
-    if metadata.get("name") not in list(MODEL_TITLES):
+    # The pattern allows no subfolder and no path out of the folder.
+    has_valid_files = isinstance(files, dict) and all(map(_FILE_NAME.fullmatch, files))
+    if not has_valid_files or metadata.get("name") not in list(MODEL_TITLES):
         raise _damaged(folder, METADATA_FILE)
     return metadata
 
@@ -269,23 +253,24 @@ def read_metadata(folder: str | Path) -> dict[str, Any]:
 def verified_files(
     folder: str | Path, names: tuple[str, ...] = ()
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """Read a whole model folder, all of whose hashes hold; what is hashed is what is returned.
+    """Read all files of a model folder once and compare their hashes, without interpreting them.
 
     Parameters
     ----------
     names : tuple of str
-        Files that must be there whatever the metadata say.
+        Files that this kind of model must have.
 
     Returns
     -------
     metadata : dict
     contents : dict of str to bytes
-        Every file that the metadata name. Nothing of it is opened.
+        Every file named in the metadata.
 
     Raises
     ------
     ModelError
-        The folder is missing, incomplete, its hashes do not hold, or it holds another kind.
+        The folder is missing or incomplete, its hashes do not match, or it contains
+        another kind of model.
     """
     folder = Path(folder)
     metadata = read_metadata(folder)
@@ -307,7 +292,7 @@ def verified_files(
 
 
 def version_of(metadata: Mapping[str, Any]) -> str:
-    """Return the name of a model's version: the day it was made, and eight digits of its files' hash.
+    """Return a model's version: the date of its creation and eight digits of its files' hash.
 
     Examples
     --------
@@ -320,7 +305,7 @@ def version_of(metadata: Mapping[str, Any]) -> str:
 
 
 def is_recommended(folder: str | Path) -> bool:
-    """Tell whether a model is there that the leaderboard put first."""
+    """Tell whether a folder contains a model that the leaderboard recommends."""
     metadata = _metadata_or_none(Path(folder))
     return bool(metadata and metadata.get("recommended"))
 
@@ -339,14 +324,13 @@ def _metadata_or_none(folder: Path) -> dict[str, Any] | None:
         return None
 
 
-def _comparable_metadata(metadata: Mapping[str, Any] | None) -> Any:
-    if metadata is None:
-        return None
-    return json.loads(json.dumps({key: metadata[key] for key in metadata if key not in _INCIDENTAL}))
+def _comparable(metadata: Mapping[str, Any]) -> Any:
+    stable = {key: value for key, value in metadata.items() if key not in _INCIDENTAL_KEYS}
+    return json.loads(json.dumps(stable))
 
 
-def _holds(folder: Path, metadata: Mapping[str, Any]) -> bool:
+def _has_files(folder: Path, hashes: Mapping[str, str]) -> bool:
     return all(
-        (folder / name).is_file() and sha256_of((folder / name).read_bytes()) == digest
-        for name, digest in metadata["files"].items()
+        (folder / name).is_file() and sha256_of((folder / name).read_bytes()) == sha256
+        for name, sha256 in hashes.items()
     )

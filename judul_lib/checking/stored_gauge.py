@@ -1,8 +1,7 @@
-"""What an archive's own gauge found, kept with the archive: the threshold that checks against it take.
+"""The gauge of an archive: the measured threshold for checks against it, stored with it.
 
-It stands in ``<archive>.gauge.json`` beside a file, in ``gauge.json`` inside an index, and holds
-figures and hashes but no title. It counts only as long as model and archive are those it was measured
-with.
+The file is ``<archive>.gauge.json`` beside a table, or ``gauge.json`` inside an index. It contains
+figures and hashes but no titles, and is valid only for the model and archive it was measured with.
 """
 
 import errno
@@ -22,32 +21,32 @@ from judul_lib.core.storage import sha256_of, write_bytes
 
 GAUGE_FILE, _SUFFIX, _FORMAT = "gauge.json", ".gauge.json", 1
 PRECISION = "presisi, MIRIP"
-"""Name of the measure that the threshold is chosen by."""
+"""Name of the measure by which the threshold is chosen."""
 _HASH = re.compile(r"[0-9a-f]{64}")
 Interval = tuple[float | None, float | None, float | None]
 
 
 @dataclass(frozen=True)
 class StoredGauge:
-    """What was measured of an archive.
+    """The measurement of an archive.
 
     Attributes
     ----------
     threshold : float
         Probability from which a title counts as similar in this archive.
     sure : float
-        How probable it is that MIRIP is then right often enough, in [0, 1].
+        Probability that MIRIP is then precise enough, in [0, 1].
     n_labels : int
-        Pairs that a person judged.
+        Number of labelled pairs.
     measures, alarm : mapping of str to (float, float, float)
         At that threshold: precision and recall; share of titles that get each answer. Estimate and
-        bounds, None where one is not defined.
+        bounds, None if undefined.
     model, model_version : str
         Name of the model; see `model_version`.
     archive : str
-        SHA-256 of the file, or of what an index holds.
+        SHA-256 of the file, or of the content of an index.
     date : str
-        Day of the measurement, ISO 8601.
+        Date of the measurement, ISO 8601.
     """
 
     threshold: float
@@ -61,18 +60,18 @@ class StoredGauge:
     date: str
 
     def describe(self) -> str:
-        """Say in Indonesian that the threshold is used, and what it rests on."""
-        right = self.measures.get(PRECISION, (None,))[0]
-        told = "" if right is None else f"; MIRIP tepat kira-kira {format_percent(right, 0)}"
+        """Say in Indonesian that the threshold is used, and what it is based on."""
+        precision = self.measures.get(PRECISION, (None,))[0]
+        quality = "" if precision is None else f"; MIRIP tepat kira-kira {format_percent(precision, 0)}"
         day = format_number(date.fromisoformat(self.date))
         return (
             f"Ambang {format_number(self.threshold, 2)} dipakai, menurut hasil ukur arsip ini "
-            f"({format_number(self.n_labels)} label, {day}{told})."
+            f"({format_number(self.n_labels)} label, {day}{quality})."
         )
 
 
 def gauge_file(archive: str | Path) -> Path:
-    """Return where the gauge of an archive is kept.
+    """Return the path of an archive's gauge.
 
     Examples
     --------
@@ -84,35 +83,29 @@ def gauge_file(archive: str | Path) -> Path:
 
 
 def model_version(model: str | Path) -> str:
-    """Return the hash of what a model answers with: its files and the package's that it needs.
-
-    Examples
-    --------
-    >>> len(model_version("outputs/light"))
-    64
-    """
+    """Return the SHA-256 that identifies a model's files and its resources in the package."""
     metadata = read_metadata(model)
-    facts = {key: metadata.get(key) for key in ("name", "files", "resources")}
-    return sha256_of(json.dumps(facts, sort_keys=True).encode())
+    identity = {key: metadata.get(key) for key in ("name", "files", "resources")}
+    return sha256_of(json.dumps(identity, sort_keys=True).encode())
 
 
 def write_gauge(gauge: StoredGauge, archive: str | Path, *, force: bool = False) -> Path:
-    """Keep a gauge with its archive, whole or not at all; return where.
+    """Store a gauge with its archive; return the path.
 
     Raises
     ------
     GaugeError
-        There is one already, and nobody said that it may go.
+        There is one already and `force` is not set.
     OSError
-        Disk full, no permission; an earlier one is then as it was.
+        Disk full, no permission; an existing gauge is unchanged.
 
     Examples
     --------
     >>> from tempfile import TemporaryDirectory
-    >>> kept = StoredGauge(0.6, 0.9, 50, {}, {}, "light", "0" * 64, "1" * 64, "2026-12-01")
+    >>> gauge = StoredGauge(0.6, 0.9, 50, {}, {}, "light", "0" * 64, "1" * 64, "2026-12-01")
     >>> with TemporaryDirectory() as folder:
-    ...     _ = write_gauge(kept, Path(folder, "arsip.csv"))
-    ...     read_gauge(Path(folder, "arsip.csv")) == kept
+    ...     _ = write_gauge(gauge, Path(folder, "arsip.csv"))
+    ...     read_gauge(Path(folder, "arsip.csv")) == gauge
     True
     """
     path = gauge_file(archive)
@@ -123,16 +116,12 @@ def write_gauge(gauge: StoredGauge, archive: str | Path, *, force: bool = False)
 
 
 def require_no_gauge(archive: str | Path, *, force: bool) -> None:
-    """Refuse to measure for an archive that has a gauge.
+    """Refuse to overwrite the gauge of an archive.
 
     Raises
     ------
     GaugeError
-        It has one, and nobody said that it may go.
-
-    Examples
-    --------
-    >>> require_no_gauge("data/dataset_TA.csv", force=False)
+        There is one and `force` is not set.
     """
     path = gauge_file(archive)
     if path.exists() and not force:
@@ -140,24 +129,19 @@ def require_no_gauge(archive: str | Path, *, force: bool) -> None:
 
 
 def read_gauge(archive: str | Path) -> StoredGauge | None:
-    """Return the gauge kept with an archive; None where there is none.
+    """Return the gauge stored with an archive, or None.
 
     Raises
     ------
     GaugeError
-        It is damaged, not to be read, or of another version of the package.
-
-    Examples
-    --------
-    >>> read_gauge("data/dataset_TA.csv") is None
-    True
+        It is damaged, unreadable, or of another version of the package.
     """
     path = gauge_file(archive)
     try:
-        facts = json.loads(path.read_bytes())
-        if not isinstance(facts, dict) or facts.pop("format", None) != _FORMAT:
+        content = json.loads(path.read_bytes())
+        if not isinstance(content, dict) or content.pop("format", None) != _FORMAT:
             raise ValueError(path)
-        return _checked(facts)
+        return _parse_gauge(content)
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ENAMETOOLONG):
             return None
@@ -169,31 +153,26 @@ def read_gauge(archive: str | Path) -> StoredGauge | None:
         ) from error
 
 
-def _checked(facts: dict[str, Any]) -> StoredGauge:
-    """Make a gauge of what a file holds.
-
-    Raises
-    ------
-    ValueError, TypeError
-        A value is missing, of another kind, or out of range.
-    """
-    if set(facts) != {field.name for field in fields(StoredGauge)}:
-        raise ValueError(list(facts))
+def _parse_gauge(values: dict[str, Any]) -> StoredGauge:
+    """Make a gauge; ValueError or TypeError if a value is missing, of another type or out of range."""
+    if set(values) != {field.name for field in fields(StoredGauge)}:
+        raise ValueError(list(values))
     for name in ("threshold", "sure"):
-        if isinstance(facts[name], bool) or not 0 <= facts[name] <= 1:
+        if isinstance(values[name], bool) or not 0 <= values[name] <= 1:
             raise ValueError(name)
-    if not isinstance(facts["n_labels"], int) or facts["n_labels"] < 1:
+    if not isinstance(values["n_labels"], int) or values["n_labels"] < 1:
         raise ValueError("n_labels")
-    hashes = facts["model_version"], facts["archive"]
-    if facts["model"] not in MODEL_TITLES or not all(map(_HASH.fullmatch, hashes)):
-        raise ValueError(facts["model"])
-    date.fromisoformat(facts["date"])
+    hashes = values["model_version"], values["archive"]
+    if values["model"] not in MODEL_TITLES or not all(map(_HASH.fullmatch, hashes)):
+        raise ValueError(values["model"])
+    date.fromisoformat(values["date"])
     for name in ("measures", "alarm"):
-        facts[name] = {str(key): _interval(values) for key, values in dict(facts[name]).items()}
-    return StoredGauge(**facts)
+        intervals = dict(values[name]).items()
+        values[name] = {str(key): _parse_interval(interval) for key, interval in intervals}
+    return StoredGauge(**values)
 
 
-def _interval(values: Any) -> Interval:
+def _parse_interval(values: Any) -> Interval:
     estimate, low, high = (None if value is None else float(value) for value in values)
     return estimate, low, high
 
@@ -201,20 +180,16 @@ def _interval(values: Any) -> Interval:
 def stored_threshold(
     archive: str | Path, model: str | Path, sha256: str, *, say: Callable[[str], object]
 ) -> float | None:
-    """Return the threshold kept with an archive; None where there is none, or it does not count.
+    """Return the threshold stored with an archive, or None if there is none or it is not valid.
 
     Parameters
     ----------
     model : path
-        Folder of the model that answers.
+        Folder of the model.
     sha256 : str
-        As `StoredGauge.archive`, of the archive as it is.
+        Current value for `StoredGauge.archive`.
     say : callable
-        Told, in one Indonesian sentence, that the threshold is used, or why it is not.
-
-    Examples
-    --------
-    >>> stored_threshold("data/dataset_TA.csv", "outputs/light", "0" * 64, say=print)
+        Called with an Indonesian sentence that the threshold is used, or why it is not.
     """
     try:
         gauge = read_gauge(archive)
@@ -223,16 +198,18 @@ def stored_threshold(
         return None
     if gauge is None:
         return None
-    again = f"Ukur lagi dengan `judul archive gauge {archive} --labels BERKAS.csv --force"
+    hint = f"Ukur lagi dengan `judul archive gauge {archive} --labels BERKAS.csv --force"
     name = str(read_metadata(model)["name"])
     if gauge.model != name:
-        why = f"dibuat untuk {MODEL_TITLES[gauge.model]}. {again} --model {name}`; label tetap berlaku."
+        reason = (
+            f"dibuat untuk {MODEL_TITLES[gauge.model]}. {hint} --model {name}`; label tetap berlaku."
+        )
     elif gauge.model_version != model_version(model):
-        why = f"{MODEL_TITLES[name]} sudah berubah sejak itu. {again}`; label lama tetap berlaku."
+        reason = f"{MODEL_TITLES[name]} sudah berubah sejak itu. {hint}`; label lama tetap berlaku."
     elif gauge.archive != sha256:
-        why = f"isi arsip sudah berubah sejak itu. {again}`; label lama tetap berlaku."
+        reason = f"isi arsip sudah berubah sejak itu. {hint}`; label lama tetap berlaku."
     else:
         say(gauge.describe())
         return gauge.threshold
-    say(f"Catatan: hasil ukur {gauge_file(archive)} tidak dipakai: {why}")
+    say(f"Catatan: hasil ukur {gauge_file(archive)} tidak dipakai: {reason}")
     return None

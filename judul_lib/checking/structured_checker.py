@@ -1,4 +1,4 @@
-"""Compare proposed titles with every title of a corpus, by the structured model."""
+"""Compare proposed titles with every title of a corpus by the structured model."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from judul_lib.structured.relations import Relations
 from judul_lib.study.features import TitleTable
 from judul_lib.study.preprocessing import require_titles
 
-# Relations of so many pairs of units are kept; they take six bytes each.
+# Relations between units are kept up to this many pairs, at six bytes each.
 _MAX_RELATION_CELLS = 20_000_000
 
 
@@ -32,11 +32,9 @@ class _StructuredComparison:
 
     @cached_property
     def _relations(self) -> Relations | None:
-        """Of all units with all, unless these would fill the memory."""
-        units = self.left.records.units, self.right.records.units
-        return (
-            Relations.between(*units) if len(units[0]) * len(units[1]) <= _MAX_RELATION_CELLS else None
-        )
+        """Relations between all units, or None if they need too much memory."""
+        left, right = self.left.records.units, self.right.records.units
+        return Relations.between(left, right) if len(left) * len(right) <= _MAX_RELATION_CELLS else None
 
     def features(self, left_rows: Rows, right_rows: Rows) -> FloatArray:
         return self.model.features(self.left, self.right, left_rows, right_rows, self._relations)
@@ -49,16 +47,16 @@ class _StructuredComparison:
         return list(map(describe, compare_rows(left, right, left_rows, right_rows, self._relations)))
 
 
-def _boilerplate_note(found: Boilerplate) -> str:
-    where = "akhir" if found.at_end else "awal"
+def _boilerplate_note(boilerplate: Boilerplate) -> str:
+    where = "akhir" if boilerplate.at_end else "awal"
     return (
-        f'Catatan: "{found.text}" di {where} {format_percent(found.share, 0)} judul arsip dianggap '
-        "tambahan katalog dan tidak ikut dibandingkan."
+        f'Catatan: "{boilerplate.text}" di {where} {format_percent(boilerplate.share, 0)} judul arsip '
+        "dianggap tambahan katalog dan tidak ikut dibandingkan."
     )
 
 
 class StructuredChecker(Checker):
-    """The structured model with a corpus, whose titles say how rare a term is.
+    """The structured model with a corpus, which determines how rare each term is.
 
     Parameters
     ----------
@@ -68,9 +66,9 @@ class StructuredChecker(Checker):
     threshold : float
         Probability from which a title counts as similar.
     elsewhere : {"mirip", "tidak", "tanyakan"}
-        How the same study in another place, or perhaps in other words, counts.
+        How the same study in another place, or possibly in other words, counts.
     read : tuple of (TitleTable, ParsedTitles)
-        The corpus where it is read already.
+        The corpus, if it is parsed already.
 
     Examples
     --------
@@ -94,58 +92,58 @@ class StructuredChecker(Checker):
         self.titles, self.threshold = list(titles), require_threshold(threshold)
         self.elsewhere_label = ELSEWHERE_LABELS[elsewhere]
         self._elsewhere = elsewhere
-        table, reading = read or (
+        table, parsed = read or (
             model.study_table(self.titles),
             ParsedTitles.from_titles(self.titles, model.parser),
         )
-        self._model, self._general = model.for_archive(self.titles, reading), model
-        self._corpus = self._model.prepare_parsed(table, reading)
+        self._general_model, self._model = model, model.for_archive(self.titles, parsed)
+        self._corpus = self._model.prepare_parsed(table, parsed)
 
     def with_titles(self, titles: Sequence[str]) -> "StructuredChecker":
         """Return the same model with another corpus."""
         return StructuredChecker(
-            self._general, titles, threshold=self.threshold, elsewhere=self._elsewhere
+            self._general_model, titles, threshold=self.threshold, elsewhere=self._elsewhere
         )
 
     def compare(self, left: Sequence[str], right: Sequence[str] | None = None) -> _StructuredComparison:
-        """Make two lists of titles ready; the second is the corpus by default."""
-        read = self._model.prepare(left)
+        """Prepare two lists of titles; the second is the corpus by default."""
+        prepared = self._model.prepare(left)
         if right is None:
-            return _StructuredComparison(self._model, read, self._corpus)
-        other = read if right is left else self._model.prepare(right)
-        return _StructuredComparison(self._model, read, other)
+            return _StructuredComparison(self._model, prepared, self._corpus)
+        other = prepared if right is left else self._model.prepare(right)
+        return _StructuredComparison(self._model, prepared, other)
 
     def probability(self, features: FloatArray) -> FloatArray:
-        """Return the probability that pairs are the same study, shape (n,)."""
+        """Return the probabilities that pairs are the same study, shape (n,)."""
         return self._model.probability(features)
 
     @property
     def notes(self) -> list[str]:
-        """What the archive's catalogue adds to its titles and is left out of the comparison."""
+        """Sentences on boilerplate of the catalogue that is not compared."""
         return list(map(_boilerplate_note, self._model.boilerplate))
 
     def asked(self, features: FloatArray, probability: FloatArray) -> FloatArray:
-        """Return how much speaks for asking about pairs, shape (n,)."""
+        """Return `Matches.asked` of pairs, shape (n,)."""
         return self._model.asked_probability(features, probability)
 
     def order(self, features: FloatArray, probability: FloatArray, asked: FloatArray) -> Rows:
-        """Return the rows of titles: those that count first, then by relatedness."""
+        """Return the rows of the compared titles: similar, then to ask about; each by relatedness."""
         level = np.maximum(2 * (probability >= DECISION_THRESHOLD), asked >= DECISION_THRESHOLD)
         order = ranking(features, probability)
-        related = self._model.relatedness(features, probability, asked)[order]
-        return order[np.lexsort((-related, -level[order]))]
+        relatedness = self._model.relatedness(features, probability, asked)[order]
+        return order[np.lexsort((-relatedness, -level[order]))]
 
     def is_known(self, stem: str) -> bool:
         """Tell whether a stem is in a dictionary or the lexicon."""
         return self._model.parser.is_word(stem)
 
     def evidence(self, title: str, other: str) -> Evidence:
-        """Take apart the answer for one pair: what each field adds to the log-odds."""
+        """Decompose the log-odds for one pair by field."""
         features = self._model.pair_features([title], [other])
-        start, parts = self._model.contributions(features)
+        base, parts = self._model.contributions(features)
         total, probability = self._model.log_odds(features), self._model.probability(features)
         return Evidence(
-            float(start[0]),
+            float(base[0]),
             {name: float(values[0]) for name, values in parts.items()},
             float(total[0]),
             is_probability=False,

@@ -1,8 +1,7 @@
-"""Versions of a model side by side, one of them current: ``outputs/models/<name>/<version>/``.
+"""Versions of a model, one of them current: ``outputs/models/<name>/<version>/``.
 
-Beside the versions stands ``current``, a file with the name of the one that
-answers. A version's files never change; what is decided about it stands in its
-metadata and its tags, which its hashes do not cover.
+A file ``current`` beside them contains the current version. The files of a
+version never change, except for tags and governance metadata, which are not hashed.
 """
 
 import json
@@ -35,14 +34,14 @@ _TAG = re.compile(r"[\w.-]{1,40}")
 
 @dataclass(frozen=True)
 class VersionCheck:
-    """What `verify` says of one version.
+    """Result of `verify` for one version.
 
     Attributes
     ----------
     name, version : str
-        ``version`` is empty where ``current`` itself is wrong.
+        ``version`` is empty if the problem is the file ``current``.
     problem : str
-        What is wrong, in Indonesian; empty when all hashes hold.
+        In Indonesian; empty if there is none.
     """
 
     name: str
@@ -51,19 +50,19 @@ class VersionCheck:
 
 
 def list_versions(outputs: str | Path, name: str) -> list[str]:
-    """Return the versions of a model, by the day they were made."""
+    """Return the versions of a model by date."""
     folder = versions_home(outputs, name)
     names = [path.parent.name for path in folder.glob(f"*/{METADATA_FILE}")]
     return sorted(version for version in names if _VERSION.fullmatch(version))
 
 
 def current_version(outputs: str | Path, name: str) -> str | None:
-    """Return the version that was promoted, or None.
+    """Return the promoted version, or None.
 
     Raises
     ------
     ModelError
-        Its folder is not there.
+        Its folder is missing.
     """
     home = versions_home(outputs, name)
     version = stored_current(home)
@@ -77,12 +76,12 @@ def current_version(outputs: str | Path, name: str) -> str | None:
 
 
 def model_folder(outputs: str | Path, name: str) -> Path:
-    """Return the folder of the model that answers: the current version, else ``outputs/<name>``.
+    """Return the folder of the model to use: the current version, else ``outputs/<name>``.
 
     Raises
     ------
     ModelError
-        The current version's folder is not there.
+        The current version's folder is missing.
     """
     version = current_version(outputs, name)
     if version is not None:
@@ -93,36 +92,29 @@ def model_folder(outputs: str | Path, name: str) -> Path:
 
 
 def candidate_metadata(outputs: str | Path, name: str) -> dict[str, Any] | None:
-    """Return the metadata of the model in ``outputs/<name>``, or None.
-
-    None too where it is the current version, or was made earlier than that.
-    """
+    """Return the metadata of ``outputs/<name>``, or None unless it is newer than the current version."""
     try:
-        made = read_metadata(Path(outputs) / name)
+        candidate = read_metadata(Path(outputs) / name)
         version = current_version(outputs, name)
     except ModelError:
         return None
     if version is not None:
         current = read_metadata(versions_home(outputs, name) / version)
-        is_later = str(made.get("created", "")) > str(current.get("created", ""))
-        if version == version_of(made) or not is_later:
+        is_newer = str(candidate.get("created", "")) > str(current.get("created", ""))
+        if version == version_of(candidate) or not is_newer:
             return None
-    return made
+    return candidate
 
 
 def add_version(outputs: str | Path, folder: str | Path) -> str:
-    """Copy a model folder to its place among the versions, whole or not at all.
+    """Copy a model folder atomically to the versions; return its version.
 
-    Returns
-    -------
-    str
-        The version; one that is there already is verified and left alone.
+    An existing version is verified and left unchanged.
 
     Raises
     ------
     ModelError
-        The model, or the same version that is there already, is incomplete or
-        its hashes do not hold.
+        The model or the existing version is incomplete, or its hashes do not match.
 
     Examples
     --------
@@ -137,7 +129,7 @@ def add_version(outputs: str | Path, folder: str | Path) -> str:
     'light'
     """
     metadata, files = verified_files(folder)
-    metadata.pop(GOVERNANCE_KEY, None)  # What was decided elsewhere does not count here.
+    metadata.pop(GOVERNANCE_KEY, None)  # Decisions of another installation do not apply here.
     version = version_of(metadata)
     home = versions_home(outputs, str(metadata.get("name")))
     if not _VERSION.fullmatch(version):
@@ -147,8 +139,8 @@ def add_version(outputs: str | Path, folder: str | Path) -> str:
         if (home / version).exists():
             verify_version(outputs, home.name, version)
             return version
-        for left in home.glob(".new.*"):  # By a process that was killed.
-            shutil.rmtree(left, ignore_errors=True)
+        for unfinished in home.glob(".new.*"):  # Of a process that was killed.
+            shutil.rmtree(unfinished, ignore_errors=True)
         with tempfile.TemporaryDirectory(dir=home, prefix=".new.") as staging:
             new = Path(staging) / version
             for file, content in files.items():
@@ -159,19 +151,14 @@ def add_version(outputs: str | Path, folder: str | Path) -> str:
 
 
 def verify_version(outputs: str | Path, name: str, version: str) -> dict[str, Any]:
-    """Compare the hashes of a version, and its name with what its metadata give; nothing is opened.
+    """Verify the hashes and the name of a version without loading it; return its metadata.
 
-    The structured model's lexicon and vectors must be those it was packaged with.
-
-    Returns
-    -------
-    dict
-        Its metadata.
+    A structured model also needs the resources that it was packaged with.
 
     Raises
     ------
     ModelError
-        There is no such version, it is incomplete, or something does not hold.
+        There is no such version, or it is incomplete or does not match.
     """
     folder = version_folder(outputs, name, version)
     metadata, _ = verified_version(folder, name, version)
@@ -181,23 +168,23 @@ def verify_version(outputs: str | Path, name: str, version: str) -> dict[str, An
 
 
 def verified_version(folder: Path, name: str, version: str) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """Return the metadata and the files of a version, wherever it lies.
+    """Return the metadata and files of a version in any folder; see `verify_version`.
 
     Raises
     ------
     ModelError
-        See `verify_version`.
+        It is incomplete or does not match.
     """
     metadata, files = verified_files(folder)
-    # Whoever replaced a file and its hash alike still has another version than the folder's name.
+    # If a file and its hash were both replaced, the version no longer matches.
     if (metadata.get("name"), version_of(metadata)) != (name, version):
         raise ModelError(f"Versi {version} dari model {name} ditolak: metadatanya milik versi lain.")
     return metadata, files
 
 
 def verify(outputs: str | Path) -> list[VersionCheck]:
-    """Verify every version of every model, and that each ``current`` names one of them."""
-    found = []
+    """Verify all versions of all models, and that each ``current`` names one of them."""
+    checks = []
     for name in MODEL_TITLES:
         for version in list_versions(outputs, name):
             problem = ""
@@ -205,12 +192,12 @@ def verify(outputs: str | Path) -> list[VersionCheck]:
                 verify_version(outputs, name, version)
             except ModelError as error:
                 problem = str(error)
-            found.append(VersionCheck(name, version, problem))
+            checks.append(VersionCheck(name, version, problem))
         try:
             current_version(outputs, name)
         except ModelError as error:
-            found.append(VersionCheck(name, "", str(error)))
-    return found
+            checks.append(VersionCheck(name, "", str(error)))
+    return checks
 
 
 def tags(outputs: str | Path, name: str, version: str) -> list[str]:
@@ -220,7 +207,7 @@ def tags(outputs: str | Path, name: str, version: str) -> list[str]:
 
 
 def tag(outputs: str | Path, name: str, version: str, label: str, *, remove: bool = False) -> list[str]:
-    """Put a tag on a version, or take it off; return its tags.
+    """Add a tag to a version or remove it; return all its tags.
 
     Raises
     ------
@@ -233,10 +220,10 @@ def tag(outputs: str | Path, name: str, version: str, label: str, *, remove: boo
         )
     folder = version_folder(outputs, name, version)
     with versions_lock(folder.parent):
-        known = set(tags(outputs, name, version))
-        wanted = sorted(known - {label} if remove else known | {label})
-        write_json(folder / TAGS_FILE, wanted)
-    return wanted
+        old = set(tags(outputs, name, version))
+        new = sorted(old - {label} if remove else old | {label})
+        write_json(folder / TAGS_FILE, new)
+    return new
 
 
 def version_folder(outputs: str | Path, name: str, version: str) -> Path:
@@ -247,15 +234,15 @@ def version_folder(outputs: str | Path, name: str, version: str) -> Path:
     ModelError
         There is no such version.
     """
-    known = list_versions(outputs, name)
-    if version not in known:
-        there = f"Yang ada: {', '.join(known)}." if known else "Belum ada satu pun."
-        raise ModelError(f"Tidak ada versi {version[:64]!r} dari model {name}. {there}")
+    existing = list_versions(outputs, name)
+    if version not in existing:
+        hint = f"Yang ada: {', '.join(existing)}." if existing else "Belum ada satu pun."
+        raise ModelError(f"Tidak ada versi {version[:64]!r} dari model {name}. {hint}")
     return versions_home(outputs, name) / version
 
 
 def versions_home(outputs: str | Path, name: str) -> Path:
-    """Return the folder of a model's versions, whether it is there or not.
+    """Return the folder of a model's versions, which may not exist.
 
     Raises
     ------
@@ -268,12 +255,12 @@ def versions_home(outputs: str | Path, name: str) -> Path:
 
 
 def stored_current(home: Path) -> str | None:
-    """Return what ``current`` says, without looking whether that is there.
+    """Return the version in ``current``, which may not exist; None without that file.
 
     Raises
     ------
     ModelError
-        It is no file that can be read.
+        The file cannot be read.
     """
     try:
         return (home / CURRENT_FILE).read_text("utf-8", "replace").strip()
@@ -287,36 +274,36 @@ def stored_current(home: Path) -> str | None:
 
 
 def read_json(
-    path: Path, otherwise: list[Any], *, is_entry: Callable[[Any], bool] = lambda entry: True
+    path: Path, default: list[Any], *, is_entry: Callable[[Any], bool] = lambda entry: True
 ) -> Any:
-    """Return the list in a JSON file, or another where there is none.
+    """Return the list in a JSON file, or the default if the file is missing.
 
     Parameters
     ----------
     is_entry : callable
-        Tells whether an entry is one of such a list.
+        Tells whether an entry of the list is valid.
 
     Raises
     ------
     ModelError
-        The file is not what it should be.
+        The file is damaged.
     """
     try:
         content = json.loads(path.read_bytes())
+        if not (isinstance(content, list) and all(map(is_entry, content))):
+            raise ValueError(path)
     except FileNotFoundError:
-        return otherwise
+        return default
     except (ValueError, RecursionError) as error:
         raise ModelError(f"{path} rusak. Pulihkan dari cadangan, atau hapus berkas itu.") from error
-    if not (isinstance(content, list) and all(map(is_entry, content))):
-        raise ModelError(f"{path} rusak. Pulihkan dari cadangan, atau hapus berkas itu.")
     return content
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write a JSON file whole or not at all."""
+    """Write a JSON file atomically."""
     write_bytes(path, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode("utf-8"))
 
 
 def versions_lock(home: Path) -> AbstractContextManager[Any]:
-    """Let one process at a time add or switch versions."""
+    """Return a lock for adding or switching versions, which one process at a time holds."""
     return file_lock(home / ".lock")

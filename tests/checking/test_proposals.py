@@ -13,7 +13,7 @@ from judul_lib.checking.loading import load_checker
 from tests.conftest import PROJECT, gold_titles
 
 CORPUS = ["Prediksi Harga Rumah di Bekasi", "Deteksi Hoaks Politik dengan IndoBERT"]
-# Equal titles, nothing in common, one word, other case: what ties and zeros are made of.
+# Equal titles, nothing in common, a single word, other case: they give ties and zeros.
 PROPOSALS = [
     "Prediksi Harga Rumah", "Deteksi Hoaks", "prediksi harga rumah", "Hoaks", "Analisis Beton Serat",
     "Prediksi Harga Rumah", "Deteksi Berita Bohong dengan BERT", "beton", "Klasifikasi Padi CNN",
@@ -29,7 +29,7 @@ RANKS = ["TIDAK MIRIP", "TANYAKAN", "MIRIP"]
 
 
 @pytest.mark.parametrize("titles", [PROPOSALS, gold_titles()[:400:10]], ids=["ties", "real"])
-def test_the_closest_other_is_the_one_that_decides_among_all_others(checker, titles):
+def test_nearest_proposal_is_the_deciding_one_among_all_others(checker, titles):
     nearest = nearest_proposals(titles, checker)
     for row, title in enumerate(titles):
         others = [k for k in range(len(titles)) if k != row]
@@ -39,13 +39,13 @@ def test_the_closest_other_is_the_one_that_decides_among_all_others(checker, tit
         assert nearest[row] == others[keys.index(max(keys))]
 
 
-def test_many_at_once_are_answered_as_one_by_one(checker):
+def test_many_titles_are_answered_like_single_ones(checker):
     many = list(checker.check_many(PROPOSALS))
     for title, matches in zip(PROPOSALS, many, strict=True):
         assert matches.rows() == checker.check(title).rows()
 
 
-def test_no_row_is_lost(checker):
+def test_every_proposal_has_a_row(checker):
     titles = ["", "Prediksi Harga Rumah", "yang", "Deteksi Hoaks", "-"]
     result = check_proposals(titles, checker)
     assert len(result) == 5
@@ -55,27 +55,27 @@ def test_no_row_is_lost(checker):
 
 
 @pytest.mark.parametrize("titles", [[], [""], ["Prediksi Harga Rumah"]])
-def test_fewer_than_two_have_no_other(checker, titles):
+def test_fewer_than_two_proposals_have_no_nearest(checker, titles):
     result = check_proposals(titles, checker)
     assert len(result) == len(titles)
     assert pd.isna(result[OTHER_ROW]).all()
 
 
-def test_progress_is_told_to_its_end(checker):
-    told = []
-    check_proposals(PROPOSALS, checker, on_progress=lambda done, total: told.append((done, total)))
-    done = [d for d, _ in told]
+def test_progress_is_reported_up_to_the_total(checker):
+    calls = []
+    check_proposals(PROPOSALS, checker, on_progress=lambda done, total: calls.append((done, total)))
+    done = [d for d, _ in calls]
     assert done == sorted(done)
-    assert told[-1] == (2 * len(PROPOSALS), 2 * len(PROPOSALS))
+    assert calls[-1] == (2 * len(PROPOSALS), 2 * len(PROPOSALS))
 
 
-def test_an_empty_corpus_compares_proposals_with_each_other_only(checker):
+def test_with_an_empty_corpus_proposals_are_compared_with_each_other(checker):
     result = check_proposals(["Prediksi Harga Rumah", "prediksi harga rumah"], checker.with_titles([]))
     assert result[OTHER_ROW].tolist() == [2, 1]
     assert result[CLOSEST].isna().all()
 
 
-def test_beyond_a_limit_proposals_are_compared_with_the_corpus_only(checker, monkeypatch):
+def test_too_many_proposals_are_compared_with_the_corpus_only(checker, monkeypatch):
     monkeypatch.setattr("judul_lib.checking.batches.MAX_PROPOSALS_COMPARED", 3)
     result = check_proposals(PROPOSALS[:4], checker)
     assert result[CLOSEST].notna().all()

@@ -35,7 +35,7 @@ def content(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def test_metadata_say_what_the_model_is(trained, folder):
+def test_metadata_describe_the_model(trained, folder):
     metadata = read_metadata(folder)
     assert set(FILES) == set(metadata["files"]) == set(metadata["sizes"])
     assert metadata["dataset"]["sha256"] == trained.corpus.sha256
@@ -47,47 +47,40 @@ def test_metadata_say_what_the_model_is(trained, folder):
     assert {"name", "version", "type", "created", "features", "tfidf"} <= set(metadata)
     assert metadata["seed"] == trained.result.forest.random_state == SEED
     assert metadata["dataset"]["version"] == trained.corpus.sha256[:8]
-    # The baseline is that of the model as it is loaded to answer.
     assert stored_baseline(metadata) == measure_baseline(load_checker(folder))
     assert missing_metadata(metadata) == []
     assert len(missing_metadata(metadata, is_promoted=True)) == 4
 
 
-def test_the_light_model_fits_into_38_kilobytes(trained, folder):
+def test_light_model_needs_at_most_38_kilobytes(trained, folder):
     sizes = {path.name: path.stat().st_size for path in folder.iterdir()}
     assert sum(sizes.values()) - sizes["titles_preprocessed.csv"] <= 38 * 1024
 
 
-def test_the_same_data_and_seed_write_nothing_new(trained, folder):
+def retrain(trained, **options):
+    pairs, profile = trained.labeled.pairs, trained.result.profile
+    return train_model(trained.titles, trained.processed, pairs, profile, **options)
+
+
+def test_same_data_and_seed_give_the_same_bytes_and_do_not_rewrite_a_model(trained, folder, tmp_path):
     before = content(folder)
-    result = train_model(
-        trained.titles, trained.processed, trained.labeled.pairs, trained.result.profile
-    )
+    result = retrain(trained)
     assert not package_model(result, trained.corpus, folder)
     assert content(folder) == before
     assert result.metrics == trained.result.metrics
-
-
-def test_the_same_data_and_seed_give_the_same_bytes_elsewhere(trained, tmp_path):
-    result = train_model(
-        trained.titles, trained.processed, trained.labeled.pairs, trained.result.profile
-    )
-    assert package_model(result, trained.corpus, tmp_path / "again")
-    again, first = content(tmp_path / "again"), content(trained.folder)
-    assert {n: again[n] for n in FILES} == {n: first[n] for n in FILES}
+    assert package_model(result, trained.corpus, tmp_path / "other")
+    other = content(tmp_path / "other")
+    assert {name: other[name] for name in FILES} == {name: before[name] for name in FILES}
 
 
 def test_another_seed_writes_another_model(trained, folder):
     before = content(folder)
-    result = train_model(
-        trained.titles, trained.processed, trained.labeled.pairs, trained.result.profile, random_state=7
-    )
-    assert package_model(result, trained.corpus, folder)
+    assert package_model(retrain(trained, random_state=7), trained.corpus, folder)
     assert content(folder) != before
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_changed_file_is_refused_before_anything_is_unpickled(folder, name, tmp_path):
+def test_changed_file_is_refused_before_unpickling(folder, name, tmp_path):
     class Bomb:
         def __reduce__(self):
             return (open, (str(tmp_path / "exploded"), "w"))
@@ -100,14 +93,14 @@ def test_a_changed_file_is_refused_before_anything_is_unpickled(folder, name, tm
 
 
 @pytest.mark.parametrize("name", [*FILES, METADATA_FILE])
-def test_a_missing_file_is_refused(folder, name):
+def test_missing_file_is_refused(folder, name):
     (folder / name).unlink()
     with pytest.raises(ModelError):
         load_model(folder)
 
 
 @pytest.mark.parametrize(("name", "load"), [("light", load_model), ("structured", load_structured)])
-def test_a_model_of_other_features_is_refused(tmp_path, name, load):
+def test_model_with_other_features_is_refused(tmp_path, name, load):
     folder = shutil.copytree(PROJECT / "outputs" / name, tmp_path / name)
     load(folder)
     metadata = json.loads((folder / METADATA_FILE).read_text())
@@ -123,7 +116,7 @@ def test_damaged_metadata_are_refused(folder, text):
         load_model(folder)
 
 
-def test_what_is_there_is_loaded_and_what_is_missing_is_named(folder):
+def test_available_models_are_loaded_and_missing_ones_are_reported(folder):
     models, notes = load_models(folder.parent)
     assert list(models) == ["light"]
     assert len(notes) == 1
@@ -137,7 +130,7 @@ def test_what_is_there_is_loaded_and_what_is_missing_is_named(folder):
         load_models(folder / "kosong")
 
 
-def test_a_save_that_fails_leaves_the_earlier_model(trained, folder, monkeypatch):
+def test_failed_save_keeps_the_earlier_model(trained, folder, monkeypatch):
     before = content(folder)
     metadata = json.loads(before[METADATA_FILE])
 
@@ -151,20 +144,15 @@ def test_a_save_that_fails_leaves_the_earlier_model(trained, folder, monkeypatch
     assert [path.name for path in folder.parent.iterdir()] == ["light"]
 
 
-def test_a_replacement_killed_between_its_renames_is_undone(folder, tmp_path, monkeypatch):
+def test_replacement_killed_between_its_renames_is_undone(folder, tmp_path, monkeypatch):
     before = content(folder)
     new = tmp_path / "new"
     new.mkdir()
-
-    def killed(*_):
-        raise KeyboardInterrupt
-
-    rename = type(folder).rename
-    calls = []
+    rename, calls = type(folder).rename, []
 
     def rename_once(self, target):
         if calls:
-            killed()
+            raise KeyboardInterrupt
         calls.append(target)
         return rename(self, target)
 
@@ -178,42 +166,40 @@ def test_a_replacement_killed_between_its_renames_is_undone(folder, tmp_path, mo
     assert load_model(folder).name == "light"
 
 
-def test_a_reader_between_the_renames_of_a_replacement_does_not_stop_it(folder, tmp_path, monkeypatch):
+def test_reader_between_the_renames_does_not_stop_a_replacement(folder, tmp_path, monkeypatch):
     new = tmp_path / "new"
     new.mkdir()
-    rename, read = type(folder).rename, []
+    rename, names = type(folder).rename, []
 
     def rename_and_read(self, target):
         result = rename(self, target)
-        if self == folder and not read:
-            read.append(
-                read_metadata(folder)["name"]
-            )  # A reader cannot tell it from one that was killed.
+        if self == folder and not names:
+            names.append(read_metadata(folder)["name"])  # Recovers the folder, as after a kill.
         return result
 
     monkeypatch.setattr(type(folder), "rename", rename_and_read)
     replace_folder(new, folder)
-    assert read == ["light"]
+    assert names == ["light"]
     assert content(folder) == {}
     assert list(folder.parent.iterdir()) == [folder]
 
 
-def test_a_reader_that_comes_too_late_to_bring_a_folder_back_finds_the_new_one(folder, monkeypatch):
-    aside = folder.with_name(".light.previous")
-    folder.rename(aside)
+def test_reader_that_is_too_late_to_recover_finds_the_new_folder(folder, monkeypatch):
+    previous = folder.with_name(".light.previous")
+    folder.rename(previous)
     rename = type(folder).rename
 
-    def late(self, target):
-        shutil.copytree(aside, folder)  # The replacement has gone on.
+    def rename_late(self, target):
+        shutil.copytree(previous, folder)  # The replacement has finished.
         return rename(self, target)
 
-    monkeypatch.setattr(type(folder), "rename", late)
+    monkeypatch.setattr(type(folder), "rename", rename_late)
     assert read_metadata(folder)["name"] == "light"
 
 
 @pytest.fixture(scope="module")
 def package(tmp_path_factory):
-    """Return a folder with a copy of the package and of the structured model, also as a version."""
+    """A folder with copies of the package and of the structured model, also as a version."""
     home = tmp_path_factory.mktemp("package")
     shutil.copytree(
         PROJECT / "judul_lib", home / "judul_lib", ignore=shutil.ignore_patterns("__pycache__")
@@ -225,27 +211,17 @@ def package(tmp_path_factory):
 
 @pytest.mark.parametrize(
     "name",
-    [
-        "lexicon.csv",
-        "lexicon_stems.csv",
-        "terms.csv",
-        "siblings.csv",
-        "relations.csv",
-        "implications.csv",
-        "places.csv",
-        "spellings.csv",
-        "stems.csv",
-        "word_vectors.npz",
-    ],
+    "lexicon.csv lexicon_stems.csv terms.csv siblings.csv relations.csv implications.csv "
+    "places.csv spellings.csv stems.csv word_vectors.npz".split(),
 )
-def test_a_structured_model_is_refused_with_other_resources_than_its_own(package, name):
+def test_structured_model_is_refused_with_other_resources(package, name):
     def run(*arguments):
         return judul_process(
             *arguments, "--models", package / "outputs", cwd=package, PYTHONPATH=str(package)
         )
 
-    title = ("check", "Deteksi Berita Bohong dengan CNN", "--top", 1)
-    assert run(*title).returncode == 0
+    check = ("check", "Deteksi Berita Bohong dengan CNN", "--top", 1)
+    assert run(*check).returncode == 0
     assert run("models", "verify").returncode == 0
     path = package / "judul_lib" / "structured" / "resources" / name
     before = path.read_bytes()
@@ -253,10 +229,10 @@ def test_a_structured_model_is_refused_with_other_resources_than_its_own(package
         path.write_bytes(b"".join(before.splitlines(keepends=True)[:-3]))
     else:
         with np.load(path) as stored:
-            others = {"words": stored["words"], "vectors": stored["vectors"][::-1]}
-        np.savez_compressed(path, **others)
+            changed = {"words": stored["words"], "vectors": stored["vectors"][::-1]}
+        np.savez_compressed(path, **changed)
     try:
-        assert_refused(run(*title), name, "make run")
+        assert_refused(run(*check), name, "make run")
         verified = run("models", "verify")
         assert verified.returncode == 1
         assert name in verified.stdout + verified.stderr
@@ -264,7 +240,7 @@ def test_a_structured_model_is_refused_with_other_resources_than_its_own(package
         path.write_bytes(before)
 
 
-def test_a_structured_model_that_names_no_resources_is_refused(tmp_path):
+def test_structured_model_without_named_resources_is_refused(tmp_path):
     folder = shutil.copytree(PROJECT / "outputs" / "structured", tmp_path / "structured")
     metadata = json.loads((folder / METADATA_FILE).read_text())
     (folder / METADATA_FILE).write_text(json.dumps(metadata | {"resources": None}))
@@ -276,9 +252,7 @@ def test_a_structured_model_that_names_no_resources_is_refused(tmp_path):
     ("name", "load"),
     [("structured", load_model), ("structured", load_estimators), ("light", load_structured)],
 )
-def test_a_model_of_another_kind_is_no_damaged_one(name, load):
-    with pytest.raises(ModelError) as refused:
+def test_model_of_another_kind_is_not_reported_as_damaged(name, load):
+    with pytest.raises(ModelError, match=r"load_checker.*load_structured") as error:
         load(PROJECT / "outputs" / name)
-    assert "load_checker" in str(refused.value)
-    assert "load_structured" in str(refused.value)
-    assert "Hapus" not in str(refused.value)
+    assert "Hapus" not in str(error.value)

@@ -31,7 +31,7 @@ from tests.conftest import PROJECT, assert_refused, judul
 WHO = {"reason": "lebih baik pada pasangan emas", "approver": "Koordinator TA"}
 
 
-def change(folder, **changes):
+def change_metadata(folder, **changes):
     path = folder / "metadata.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
@@ -43,11 +43,11 @@ def outputs(trained, tmp_path):
 
 
 @pytest.fixture
-def made(outputs):
+def added(outputs):
     """Three versions, one a day."""
 
     def add(day):
-        change(outputs / "light", created=f"2026-03-0{day}T08:00:00+00:00")
+        change_metadata(outputs / "light", created=f"2026-03-0{day}T08:00:00+00:00")
         return add_version(outputs, outputs / "light")
 
     return [add(day) for day in (1, 2, 3)]
@@ -57,21 +57,21 @@ def content(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
-def test_versions_stand_side_by_side_as_they_were_made(outputs, made):
-    assert list_versions(outputs, "light") == made
-    assert len(set(made)) == 3
+def test_versions_are_stored_side_by_side_unchanged(outputs, added):
+    assert list_versions(outputs, "light") == added
+    assert len(set(added)) == 3
     assert current_version(outputs, "light") is None
-    last = versions.version_folder(outputs, "light", made[-1])
+    last = versions.version_folder(outputs, "light", added[-1])
     files = content(outputs / "light")
     assert {name: content(last)[name] for name in registry.FILES} == {
         name: files[name] for name in registry.FILES
     }
-    assert registry.version_of(registry.read_metadata(last)) == made[-1]
-    assert add_version(outputs, outputs / "light") == made[-1]  # Once is enough.
-    assert list_versions(outputs, "light") == made
+    assert registry.version_of(registry.read_metadata(last)) == added[-1]
+    assert add_version(outputs, outputs / "light") == added[-1]  # It is not added again.
+    assert list_versions(outputs, "light") == added
 
 
-def test_a_copy_that_fails_leaves_no_version(outputs, monkeypatch):
+def test_failed_copy_leaves_no_version(outputs, monkeypatch):
     write, count = versions.write_bytes, []
 
     def full_disk(path, content):
@@ -87,15 +87,15 @@ def test_a_copy_that_fails_leaves_no_version(outputs, monkeypatch):
     assert [path.name for path in (outputs / "models" / "light").iterdir()] == [".lock"]
 
 
-def test_a_damaged_model_does_not_become_a_version(outputs):
+def test_damaged_model_does_not_become_a_version(outputs):
     (outputs / "light" / "arrays.npz").write_bytes(b"other")
     with pytest.raises(ModelError, match=r"arrays\.npz tidak sama"):
         add_version(outputs, outputs / "light")
     assert list_versions(outputs, "light") == []
 
 
-def test_metadata_that_reach_out_of_the_folder_are_refused(outputs):
-    change(outputs / "light", files={"../light/arrays.npz": "0" * 64})
+def test_paths_out_of_the_folder_are_refused(outputs):
+    change_metadata(outputs / "light", files={"../light/arrays.npz": "0" * 64})
     with pytest.raises(ModelError, match=r"metadata\.json"):
         add_version(outputs, outputs / "light")
     for version in ("../../light", "..", ".new.x", ""):
@@ -103,12 +103,12 @@ def test_metadata_that_reach_out_of_the_folder_are_refused(outputs):
             versions.version_folder(outputs, "light", version)
 
 
-def test_a_promotion_is_recorded_beside_the_version(outputs, made):
-    folder = versions.version_folder(outputs, "light", made[0])
+def test_promotion_is_recorded_in_the_metadata(outputs, added):
+    folder = versions.version_folder(outputs, "light", added[0])
     before = content(folder)
-    entry = promote(outputs, "light", made[0], **WHO)
-    assert current_version(outputs, "light") == made[0]
-    assert promotion(outputs, "light", made[0]) == entry
+    entry = promote(outputs, "light", added[0], **WHO)
+    assert current_version(outputs, "light") == added[0]
+    assert promotion(outputs, "light", added[0]) == entry
     assert (entry["reason"], entry["approver"]) == (WHO["reason"], WHO["approver"])
     deployed = datetime.fromisoformat(entry["deployed"])
     assert datetime.now(UTC) - deployed < timedelta(minutes=5)
@@ -119,19 +119,19 @@ def test_a_promotion_is_recorded_beside_the_version(outputs, made):
     assert metadata.pop("governance") == {key: entry[key] for key in keys}
     assert (after, metadata) == (before, earlier)
     assert promotions.missing_metadata(registry.read_metadata(folder), is_promoted=True) == []
-    assert [found.problem for found in verify(outputs)] == ["", "", ""]
+    assert [check.problem for check in verify(outputs)] == ["", "", ""]
 
 
-def test_rollbacks_go_back_one_promotion_each(outputs, made):
-    for version in made:
+def test_each_rollback_undoes_one_promotion(outputs, added):
+    for version in added:
         promote(outputs, "light", version, **WHO)
-    assert rollback(outputs, "light", **WHO)["version"] == made[1]
-    assert rollback(outputs, "light", **WHO)["version"] == made[0]
-    assert current_version(outputs, "light") == made[0]
+    assert rollback(outputs, "light", **WHO)["version"] == added[1]
+    assert rollback(outputs, "light", **WHO)["version"] == added[0]
+    assert current_version(outputs, "light") == added[0]
     with pytest.raises(ModelError, match="yang berlaku sebelum ini"):
         rollback(outputs, "light", **WHO)
-    promote(outputs, "light", made[2], **WHO)
-    assert rollback(outputs, "light", **WHO)["version"] == made[0]
+    promote(outputs, "light", added[2], **WHO)
+    assert rollback(outputs, "light", **WHO)["version"] == added[0]
     assert [entry["action"] for entry in history(outputs, "light")] == [
         *["promote"] * 3, *["rollback"] * 2, "promote", "rollback",
     ]  # fmt: skip
@@ -139,19 +139,19 @@ def test_rollbacks_go_back_one_promotion_each(outputs, made):
 
 @pytest.mark.parametrize("switch", ["promote", "rollback"])
 @pytest.mark.parametrize("step", [0, 1, 2])
-def test_a_switch_killed_between_its_steps_leaves_the_earlier_version(
-    outputs, made, switch, step, monkeypatch
+def test_switch_killed_between_its_steps_keeps_the_earlier_version(
+    outputs, added, switch, step, monkeypatch
 ):
-    for version in made[:2]:
+    for version in added[:2]:
         promote(outputs, "light", version, **WHO)
-    past = history(outputs, "light")
-    taken = []
+    old_history = history(outputs, "light")
+    calls = []
 
     def killed(write):
         def wrapper(*arguments):
-            if len(taken) == step:
+            if len(calls) == step:
                 raise KeyboardInterrupt
-            taken.append(arguments)
+            calls.append(arguments)
             return write(*arguments)
 
         return wrapper
@@ -159,20 +159,20 @@ def test_a_switch_killed_between_its_steps_leaves_the_earlier_version(
     with monkeypatch.context() as patch:
         for name in ("write_json", "write_bytes"):
             patch.setattr(promotions, name, killed(getattr(promotions, name)))
-        again = {"promote": partial(promote, version=made[2]), "rollback": rollback}[switch]
+        run_switch = {"promote": partial(promote, version=added[2]), "rollback": rollback}[switch]
         with pytest.raises(KeyboardInterrupt):
-            again(outputs, "light", **WHO)
-    assert len(taken) == step
-    assert current_version(outputs, "light") == made[1]
-    assert history(outputs, "light") == past
-    assert promotion(outputs, "light", made[2]) == {}
-    # And what follows takes place as if nothing had been tried.
-    again = rollback(outputs, "light", **WHO)
-    assert again["version"] == made[0]
+            run_switch(outputs, "light", **WHO)
+    assert len(calls) == step
+    assert current_version(outputs, "light") == added[1]
+    assert history(outputs, "light") == old_history
+    assert promotion(outputs, "light", added[2]) == {}
+    # A later rollback is not affected.
+    entry = rollback(outputs, "light", **WHO)
+    assert entry["version"] == added[0]
     assert len(history(outputs, "light")) == 3
-    assert governance(outputs, made[0])["deployed"] == again["deployed"]
-    assert governance(outputs, made[1])["deployed"] == past[1]["deployed"]
-    assert governance(outputs, made[2]) is None
+    assert governance(outputs, added[0])["deployed"] == entry["deployed"]
+    assert governance(outputs, added[1])["deployed"] == old_history[1]["deployed"]
+    assert governance(outputs, added[2]) is None
 
 
 def governance(outputs, version):
@@ -180,121 +180,121 @@ def governance(outputs, version):
     return metadata.get("governance")
 
 
-def everything(outputs):
+def version_files(outputs):
     folder = outputs / "models"
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.mark.parametrize("n_before", [0, 1])
 @pytest.mark.parametrize("fails", ["before", "after"])
-def test_a_switch_that_cannot_be_noted_does_not_take_place(outputs, made, n_before, fails):
-    for version in made[:n_before]:
+def test_switch_that_cannot_be_recorded_is_undone(outputs, added, n_before, fails):
+    for version in added[:n_before]:
         promote(outputs, "light", version, **WHO)
 
     @contextmanager
     def recording(entry):
-        assert entry["version"] == made[2]
+        assert entry["version"] == added[2]
         if fails == "after":
             yield
-            assert current_version(outputs, "light") == made[2]
+            assert current_version(outputs, "light") == added[2]
         raise LogError("no")
 
-    before = everything(outputs)
+    before = version_files(outputs)
     with pytest.raises(LogError):
-        promote(outputs, "light", made[2], **WHO, recording=recording)
-    assert everything(outputs) == before
-    assert current_version(outputs, "light") == (made[0] if n_before else None)
+        promote(outputs, "light", added[2], **WHO, recording=recording)
+    assert version_files(outputs) == before
+    assert current_version(outputs, "light") == (added[0] if n_before else None)
 
 
-def test_what_was_decided_elsewhere_does_not_come_with_a_version(outputs, made, tmp_path):
-    promote(outputs, "light", made[0], **WHO)
-    assert add_version(tmp_path / "other", outputs / "models" / "light" / made[0]) == made[0]
-    assert governance(outputs, made[0])
-    assert governance(tmp_path / "other", made[0]) is None
-
-
-# A switch and its row in the audit trail.
+def test_governance_of_another_installation_is_not_copied(outputs, added, tmp_path):
+    promote(outputs, "light", added[0], **WHO)
+    assert add_version(tmp_path / "other", outputs / "models" / "light" / added[0]) == added[0]
+    assert governance(outputs, added[0])
+    assert governance(tmp_path / "other", added[0]) is None
 
 
 @pytest.fixture
-def trail(url, outputs):
+def audit_writer(url, outputs):
     open_database(url).dispose()
     return AuditWriter(url, outputs / "logs", "petugas")
 
 
-def rows(trail):
-    with opened_database(trail.url) as engine:
-        found = sorted(read_table(engine, audit.audit), key=lambda row: row["seq"])
-    return [(row["action"], row["actor"], json.loads(row["details"])["version"]) for row in found]
+def rows(audit_writer):
+    with opened_database(audit_writer.url) as engine:
+        entries = sorted(read_table(engine, audit.audit), key=lambda row: row["seq"])
+    return [(row["action"], row["actor"], json.loads(row["details"])["version"]) for row in entries]
 
 
-def test_a_switch_is_in_the_trail(outputs, made, trail):
-    promotions.promote_with_audit(trail, outputs, "light", made[0], **WHO)
-    promotions.promote_with_audit(trail, outputs, "light", made[1], **WHO)
-    entry = promotions.rollback_with_audit(trail, outputs, "light", **WHO)
-    assert rows(trail) == [
-        ("promote", "petugas", made[0]),
-        ("promote", "petugas", made[1]),
-        ("rollback", "petugas", made[0]),
+def test_switches_are_audited(outputs, added, audit_writer):
+    promotions.promote_with_audit(audit_writer, outputs, "light", added[0], **WHO)
+    promotions.promote_with_audit(audit_writer, outputs, "light", added[1], **WHO)
+    entry = promotions.rollback_with_audit(audit_writer, outputs, "light", **WHO)
+    assert rows(audit_writer) == [
+        ("promote", "petugas", added[0]),
+        ("promote", "petugas", added[1]),
+        ("rollback", "petugas", added[0]),
     ]
-    with opened_database(trail.url) as engine:
-        assert audit.verify(engine, trail.folder) == []
+    with opened_database(audit_writer.url) as engine:
+        assert audit.verify(engine, audit_writer.folder) == []
         last = max(read_table(engine, audit.audit), key=lambda row: row["seq"])
     details = json.loads(last["details"])
     assert last["reason"] == WHO["reason"]
-    assert (details["previous"], details["approver"]) == (made[1], WHO["approver"])
+    assert (details["previous"], details["approver"]) == (added[1], WHO["approver"])
     assert (details["deployed"], details["model"]) == (entry["deployed"], "light")
     assert details["old"] == details["new"] == registry.read_metadata(outputs / "light")["metrics"]
 
 
-def test_a_switch_that_fails_is_not_in_the_trail(outputs, made, trail, monkeypatch):
+def test_failed_switches_are_not_audited(outputs, added, audit_writer, monkeypatch):
     def full_disk(path, content):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
         patch.setattr(promotions, "write_bytes", full_disk)
         with pytest.raises(OSError, match="No space"):
-            promotions.promote_with_audit(trail, outputs, "light", made[0], **WHO)
+            promotions.promote_with_audit(audit_writer, outputs, "light", added[0], **WHO)
     with pytest.raises(ModelError, match="Tidak ada versi"):
-        promotions.promote_with_audit(trail, outputs, "light", "20260101-00000000", **WHO)
-    assert rows(trail) == []
+        promotions.promote_with_audit(audit_writer, outputs, "light", "20260101-00000000", **WHO)
+    assert rows(audit_writer) == []
     assert current_version(outputs, "light") is None
 
 
-def test_a_row_that_cannot_be_committed_switches_back(outputs, made, trail):
-    promotions.promote_with_audit(trail, outputs, "light", made[0], **WHO)
-    before = everything(outputs)
+def test_failed_commit_of_the_audit_row_undoes_the_switch(outputs, added, audit_writer):
+    promotions.promote_with_audit(audit_writer, outputs, "light", added[0], **WHO)
+    before = version_files(outputs)
 
-    def lost(connection):
-        assert current_version(outputs, "light") == made[1]
+    def fail_commit(connection):
+        assert current_version(outputs, "light") == added[1]
         raise sa.exc.OperationalError("COMMIT", {}, Exception("koneksi terputus"))
 
-    sa.event.listen(sa.Engine, "commit", lost)
+    sa.event.listen(sa.Engine, "commit", fail_commit)
     try:
         with pytest.raises(LogError, match="koneksi terputus"):
-            promotions.promote_with_audit(trail, outputs, "light", made[1], **WHO)
+            promotions.promote_with_audit(audit_writer, outputs, "light", added[1], **WHO)
     finally:
-        sa.event.remove(sa.Engine, "commit", lost)
-    assert everything(outputs) == before
-    assert rows(trail) == [("promote", "petugas", made[0])]
+        sa.event.remove(sa.Engine, "commit", fail_commit)
+    assert version_files(outputs) == before
+    assert rows(audit_writer) == [("promote", "petugas", added[0])]
 
 
-def test_the_row_of_a_switch_that_was_killed_before_it_was_written_comes_later(outputs, made, trail):
-    promote(outputs, "light", made[0], **WHO)  # As far as such a process came.
-    with opened_database(trail.url) as engine, engine.connect() as connection:
-        assert promotions.unaudited_switch(connection, outputs, "light")["version"] == made[0]
-    promotions.promote_with_audit(trail, outputs, "light", made[1], **WHO)
-    assert rows(trail) == [("promote", "tidak diketahui", made[0]), ("promote", "petugas", made[1])]
-    with opened_database(trail.url) as engine, engine.connect() as connection:
+def test_missing_audit_row_of_a_killed_switch_is_added_later(outputs, added, audit_writer):
+    promote(outputs, "light", added[0], **WHO)  # Without the audit row, as if killed before it.
+    with opened_database(audit_writer.url) as engine, engine.connect() as connection:
+        assert promotions.unaudited_switch(connection, outputs, "light")["version"] == added[0]
+    promotions.promote_with_audit(audit_writer, outputs, "light", added[1], **WHO)
+    assert rows(audit_writer) == [
+        ("promote", "tidak diketahui", added[0]),
+        ("promote", "petugas", added[1]),
+    ]
+    with opened_database(audit_writer.url) as engine, engine.connect() as connection:
         assert promotions.unaudited_switch(connection, outputs, "light") is None
 
 
-def test_the_command_switches_nothing_while_the_database_is_away(outputs, made):
+def test_command_does_not_switch_without_the_database(outputs, added):
     (outputs / "logs").write_text("no folder")
     who = ("--reason", "diuji", "--approver", "Kaprodi", "--models", outputs)
-    before = everything(outputs)
-    assert_refused(judul("models", "promote", "light", made[0], *who), "Folder log")
-    assert everything(outputs) == before
+    before = version_files(outputs)
+    assert_refused(judul("models", "promote", "light", added[0], *who), "Folder log")
+    assert version_files(outputs) == before
 
 
 @pytest.mark.parametrize(
@@ -312,94 +312,92 @@ def test_the_command_switches_nothing_while_the_database_is_away(outputs, made):
         ("metrics", {"metrics": {"roc_auc": None}}),
     ],
 )
-def test_incomplete_metadata_are_refused_with_what_is_missing(outputs, made, missing, changes):
-    promote(outputs, "light", made[0], **WHO)
-    change(versions.version_folder(outputs, "light", made[1]), **changes)
+def test_incomplete_metadata_are_refused_with_the_missing_keys(outputs, added, missing, changes):
+    promote(outputs, "light", added[0], **WHO)
+    change_metadata(versions.version_folder(outputs, "light", added[1]), **changes)
     with pytest.raises(ModelError, match=rf"belum memuat {missing}\."):
-        promote(outputs, "light", made[1], **WHO)
-    assert current_version(outputs, "light") == made[0]
-    assert promotion(outputs, "light", made[1]) == {}
+        promote(outputs, "light", added[1], **WHO)
+    assert current_version(outputs, "light") == added[0]
+    assert promotion(outputs, "light", added[1]) == {}
 
 
 @pytest.mark.parametrize("blank", ["reason", "approver"])
-def test_a_promotion_needs_a_reason_and_an_approver(outputs, made, blank):
+def test_promotion_needs_a_reason_and_an_approver(outputs, added, blank):
     with pytest.raises(ModelError, match="Alasan dan penyetuju"):
-        promote(outputs, "light", made[0], **(WHO | {blank: "  "}))
+        promote(outputs, "light", added[0], **(WHO | {blank: "  "}))
     assert current_version(outputs, "light") is None
 
 
-def test_a_tampered_version_is_refused_unopened(outputs, made, tmp_path):
+def test_tampered_version_is_refused_without_unpickling(outputs, added, tmp_path):
     class Bomb:
         def __reduce__(self):
             return (open, (str(tmp_path / "exploded"), "w"))
 
-    promote(outputs, "light", made[0], **WHO)
-    promote(outputs, "light", made[1], **WHO)
-    for version in (made[0], made[2]):
+    promote(outputs, "light", added[0], **WHO)
+    promote(outputs, "light", added[1], **WHO)
+    for version in (added[0], added[2]):
         folder = versions.version_folder(outputs, "light", version)
         (folder / "best_rf.joblib").write_bytes(pickle.dumps(Bomb()))
     with pytest.raises(ModelError, match=r"best_rf\.joblib tidak sama"):
-        promote(outputs, "light", made[2], **WHO)
+        promote(outputs, "light", added[2], **WHO)
     with pytest.raises(ModelError, match=r"best_rf\.joblib tidak sama"):
         rollback(outputs, "light", **WHO)
-    assert current_version(outputs, "light") == made[1]
-    problems = [found.problem for found in verify(outputs)]
+    assert current_version(outputs, "light") == added[1]
+    problems = [check.problem for check in verify(outputs)]
     assert [bool(problem) for problem in problems] == [True, False, True]
     assert not (tmp_path / "exploded").exists()
 
 
-def test_a_file_replaced_with_its_hash_is_found_too(outputs, made):
-    folder = versions.version_folder(outputs, "light", made[0])
+def test_file_replaced_with_its_hash_is_detected(outputs, added):
+    folder = versions.version_folder(outputs, "light", added[0])
     metadata = registry.read_metadata(folder)
     (folder / "scaler.joblib").write_bytes(b"other")
-    change(folder, files=metadata["files"] | {"scaler.joblib": registry.sha256_of(b"other")})
+    change_metadata(folder, files=metadata["files"] | {"scaler.joblib": registry.sha256_of(b"other")})
     assert "metadatanya milik versi lain" in verify(outputs)[0].problem
     with pytest.raises(ModelError, match="milik versi lain"):
-        promote(outputs, "light", made[0], **WHO)
+        promote(outputs, "light", added[0], **WHO)
 
 
-def test_the_current_version_answers(outputs, made):
+def test_current_version_is_used(outputs, added):
     assert find_models(outputs)["light"] == outputs / "light" == model_folder(outputs, "light")
-    promote(outputs, "light", made[1], **WHO)
+    promote(outputs, "light", added[1], **WHO)
     shutil.copytree(outputs / "light", outputs / "full")
-    found = find_models(outputs)
-    assert found == {
-        "full": outputs / "full",
-        "light": outputs / "models" / "light" / made[1],
-    }
-    assert len(load_checker(found["light"]).check("Prediksi Harga Beras", top_k=3)) == 3
+    folders = find_models(outputs)
+    light = outputs / "models" / "light" / added[1]
+    assert folders == {"full": outputs / "full", "light": light}
+    assert len(load_checker(light).check("Prediksi Harga Beras", top_k=3)) == 3
     shutil.rmtree(outputs / "light")
     assert "light" in find_models(outputs)
 
 
-def test_a_current_version_that_is_gone_is_said_and_not_passed_over(outputs, made):
-    promote(outputs, "light", made[1], **WHO)
-    shutil.rmtree(outputs / "models" / "light" / made[1])
+def test_missing_current_version_is_reported(outputs, added):
+    promote(outputs, "light", added[1], **WHO)
+    shutil.rmtree(outputs / "models" / "light" / added[1])
     with pytest.raises(ModelError, match="judul models promote"):
         find_models(outputs)
-    assert [found.version for found in verify(outputs) if found.problem] == [""]
-    promote(outputs, "light", made[0], **WHO)  # There is a way out.
-    assert find_models(outputs)["light"].name == made[0]
+    assert [check.version for check in verify(outputs) if check.problem] == [""]
+    promote(outputs, "light", added[0], **WHO)  # This repairs it.
+    assert find_models(outputs)["light"].name == added[0]
 
 
-def lost(current):
+def name_missing_version(current):
     current.write_text("20260101-00000000\n")
 
 
-def no_file(current):
+def replace_by_folder(current):
     current.unlink(missing_ok=True)
     current.mkdir()
 
 
-def no_metadata(current):
+def damage_metadata(current):
     (current.parent / current.read_text().strip() / "metadata.json").write_text("{")
 
 
-@pytest.mark.parametrize("break_it", [lost, no_file, no_metadata])
-def test_one_broken_current_does_not_take_the_other_models_away(outputs, made, break_it):
+@pytest.mark.parametrize("damage", [name_missing_version, replace_by_folder, damage_metadata])
+def test_broken_current_version_leaves_other_models_usable(outputs, added, damage):
     shutil.copytree(PROJECT / "outputs" / "structured", outputs / "structured")
-    promote(outputs, "light", made[1], **WHO)
-    break_it(outputs / "models" / "light" / "current")
+    promote(outputs, "light", added[1], **WHO)
+    damage(outputs / "models" / "light" / "current")
     notes = []
     assert list(find_models(outputs, warn=notes.append)) == ["structured"]
     assert len(notes) == 1
@@ -417,78 +415,78 @@ def test_one_broken_current_does_not_take_the_other_models_away(outputs, made, b
     assert session.damaged == notes
 
 
-def test_a_model_made_later_is_a_candidate(outputs, made):
-    assert versions.version_of(candidate_metadata(outputs, "light")) == made[2]
-    promote(outputs, "light", made[2], **WHO)
+def test_newer_model_is_a_candidate(outputs, added):
+    assert versions.version_of(candidate_metadata(outputs, "light")) == added[2]
+    promote(outputs, "light", added[2], **WHO)
     assert candidate_metadata(outputs, "light") is None
-    change(outputs / "light", created="2026-01-01T08:00:00+00:00")
+    change_metadata(outputs / "light", created="2026-01-01T08:00:00+00:00")
     assert candidate_metadata(outputs, "light") is None
-    change(outputs / "light", created="2026-04-01T08:00:00+00:00")
+    change_metadata(outputs / "light", created="2026-04-01T08:00:00+00:00")
     assert candidate_metadata(outputs, "light")["created"].startswith("2026-04")
 
 
 @pytest.mark.parametrize(
     "entry", [None, 1, [], {}, {"version": "x"}, {"version": [], "action": "promote"}]
 )
-def test_what_is_no_history_and_no_tag_is_answered_with_a_sentence(outputs, made, entry):
-    promote(outputs, "light", made[0], **WHO)
-    past = history(outputs, "light")
+def test_invalid_history_and_tags_are_refused(outputs, added, entry):
+    promote(outputs, "light", added[0], **WHO)
+    old_history = history(outputs, "light")
     home = outputs / "models" / "light"
-    for told in ([entry], [{**past[0], "previous": 5}], [{**past[0], "reason": None}]):
-        (home / "history.json").write_text(json.dumps(told))
+    for entries in ([entry], [{**old_history[0], "previous": 5}], [{**old_history[0], "reason": None}]):
+        (home / "history.json").write_text(json.dumps(entries))
         with pytest.raises(ModelError, match="rusak"):
             rollback(outputs, "light", **WHO)
-    (home / "history.json").write_text(json.dumps([{**past[0], "action": "rollback"}]))
+    (home / "history.json").write_text(json.dumps([{**old_history[0], "action": "rollback"}]))
     with pytest.raises(ModelError, match="yang berlaku sebelum ini"):
         rollback(outputs, "light", **WHO)
-    (home / made[0] / "tags.json").write_text(json.dumps([entry]))
+    (home / added[0] / "tags.json").write_text(json.dumps([entry]))
     with pytest.raises(ModelError, match="rusak"):
-        tags(outputs, "light", made[0])
+        tags(outputs, "light", added[0])
     assert judul("models", "list", "--models", outputs).returncode == 0
 
 
-def test_tags(outputs, made):
-    assert tag(outputs, "light", made[0], "semester-1") == ["semester-1"]
-    assert tag(outputs, "light", made[0], "arsip") == ["arsip", "semester-1"]
-    assert tag(outputs, "light", made[0], "arsip", remove=True) == ["semester-1"]
-    assert tags(outputs, "light", made[0]) == ["semester-1"]
-    assert tags(outputs, "light", made[1]) == []
+def test_tags(outputs, added):
+    assert tag(outputs, "light", added[0], "semester-1") == ["semester-1"]
+    assert tag(outputs, "light", added[0], "arsip") == ["arsip", "semester-1"]
+    assert tag(outputs, "light", added[0], "arsip", remove=True) == ["semester-1"]
+    assert tags(outputs, "light", added[0]) == ["semester-1"]
+    assert tags(outputs, "light", added[1]) == []
     with pytest.raises(ModelError, match="satu kata"):
-        tag(outputs, "light", made[0], "dua kata")
+        tag(outputs, "light", added[0], "dua kata")
 
 
-def test_the_projects_own_models_can_be_promoted(tmp_path):
+def test_models_of_the_project_can_be_promoted(tmp_path):
     for name in ("light", "structured"):
         version = add_version(tmp_path, PROJECT / "outputs" / name)
         promote(tmp_path, name, version, **WHO)
     assert list(find_models(tmp_path)) == ["structured", "light"]
 
 
-def test_the_command_lists_shows_switches_and_verifies(outputs, made):
+def test_command_lists_shows_switches_and_verifies(outputs, added):
     def models(*arguments):
         return judul("models", *arguments, "--models", outputs)
 
     who = ("--reason", "diuji", "--approver", "Kaprodi")
-    result = models("promote", "light", made[1], *who)
+    result = models("promote", "light", added[1], *who)
     assert result.returncode == 0, result.stderr
     listed = models("list").stdout
     assert [line.split()[:3] for line in listed.splitlines()[1:]] == [
-        ["light", made[0], "–"],
-        ["light", made[1], "berlaku"],
-        ["light", made[2], "–"],
+        ["light", added[0], "–"],
+        ["light", added[1], "berlaku"],
+        ["light", added[2], "–"],
         ["light", "outputs/light", "kandidat"],
     ]
     shown = models("show", "light").stdout
-    assert made[1] in shown
+    assert added[1] in shown
     assert "Kaprodi" in shown
-    assert models("promote", "light", made[2], *who).returncode == 0
+    assert models("promote", "light", added[2], *who).returncode == 0
     assert models("rollback", "light", *who).returncode == 0
-    assert current_version(outputs, "light") == made[1]
-    assert models("tag", "light", made[1], "awal").returncode == 0
+    assert current_version(outputs, "light") == added[1]
+    assert models("tag", "light", added[1], "awal").returncode == 0
     assert "awal" in models("list").stdout
     assert models("verify").returncode == 0
-    (outputs / "models" / "light" / made[0] / "arrays.npz").write_bytes(b"x")
-    assert_refused(models("promote", "light", made[0], *who), "arrays.npz")
+    (outputs / "models" / "light" / added[0] / "arrays.npz").write_bytes(b"x")
+    assert_refused(models("promote", "light", added[0], *who), "arrays.npz")
     damaged = models("verify")
     assert damaged.returncode == 1
     assert "arrays.npz" in damaged.stdout
