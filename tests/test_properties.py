@@ -706,7 +706,7 @@ def test_titles_are_text_on_the_page(name, query, titles):
         assert page.tags <= OURS, page.tags - OURS
         assert all(title in page.text for title in expected)
         assert isinstance(shown.text, str)
-    assert "<" not in match_plots.plain(query)
+    assert "<" not in match_plots.short_title(query)
     bars = json.loads(match_plots.match_bars(matches).to_json())
     assert len(bars["layout"]["yaxis"]["ticktext"]) == len(titles)
 
@@ -717,11 +717,11 @@ def test_titles_are_text_on_the_page(name, query, titles):
 def test_an_answer_in_the_terminal_is_text_json_or_csv(name, query, titles):
     checker = checker_of(name).with_titles(titles)
     matches = checker.check(query)
-    told = answers.show(query, matches, checker, name, "table")
+    told = answers.format_answer(query, matches, checker, name, "table")
     assert told.replace("\n", "").isprintable()
-    told = json.loads(answers.show(query, matches, checker, name, "json"))
+    told = json.loads(answers.format_answer(query, matches, checker, name, "json"))
     assert (told["judul"], len(told["hasil"])) == (query, len(titles))
-    told = answers.show(query, matches, checker, name, "csv")
+    told = answers.format_answer(query, matches, checker, name, "csv")
     rows = list(csv.DictReader(io.StringIO(told, newline=""), strict=True))
     assert [row["judul_ref"] for row in rows] == list(map(escape_formula, matches.titles))
 
