@@ -1,4 +1,4 @@
-"""How values are spread, whether that changed, and what a model gives for its own corpus."""
+"""Summaries of distributions, drift between two of them, and a model's baseline on its own corpus."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from judul_lib.checking.checker import Checker, TitleChecker
-from judul_lib.core.array_types import FloatArray, Rows
+from judul_lib.core.array_types import FloatArray
 from judul_lib.core.settings import SEED
 from judul_lib.study.preprocessing import preprocess_titles
 
@@ -19,29 +19,29 @@ HIGH_PROBABILITY = 0.8
 """Probability above which the study counts a title as close."""
 
 MEAN_SHIFT_BOUND, PSI_BOUND, KS_P_VALUE_BOUND = 0.1, 0.2, 0.001
-"""From where on a difference is called drift: the study's mean shift, the usual bound of the
+"""Bounds beyond which a difference counts as drift: the study's mean shift, the usual bound of the
 population stability index, and the p-value of the Kolmogorov-Smirnov test."""
 
 MIN_VALUES, MIN_BASELINE_VALUES = 100, 30
-"""With fewer values, nothing is said."""
+"""With fewer current or baseline values, drift is not assessed."""
 
-# Bins of the histogram taken together for the stability index, and the share that each is
-# given beforehand: an empty bin would make the index infinite.
+# Histogram bins per group for the stability index, and the share added to each group: an empty
+# group would make the index infinite.
 _BINS_PER_GROUP, _SMOOTHING = 5, 0.002
-# Digits that are the same on every machine.
+# Later digits may differ between machines.
 _DIGITS = 9
 BASELINE_KEY = "baseline"
 
 
 @dataclass(frozen=True)
 class DistributionSummary:
-    """How values in [0, 1] are spread.
+    """Summary of values in [0, 1].
 
     Attributes
     ----------
     n : int
     mean, deviation : float
-        The mean and the standard deviation.
+        Mean and standard deviation.
     share_high : float
         Share of the values above 0.8.
     histogram : tuple of int
@@ -56,31 +56,31 @@ class DistributionSummary:
 
     @classmethod
     def from_values(cls, values: ArrayLike) -> "DistributionSummary":
-        """Describe values; those that are missing do not count.
+        """Summarize values, ignoring NaN.
 
         Examples
         --------
         >>> DistributionSummary.from_values([0.25, 0.75, float("nan")]).mean
         0.5
         """
-        known = np.asarray(values, dtype=float)
-        known = known[~np.isnan(known)]
-        # A forest's shares of votes lie on the edges of bins: no last digit may choose between two.
-        counts, _ = np.histogram(np.clip(known, 0, 1).round(_DIGITS), bins=N_BINS, range=(0, 1))
-        n = len(known)
+        data = np.asarray(values, dtype=float)
+        data = data[~np.isnan(data)]
+        # A forest's vote shares lie on bin edges, where a last digit would decide the bin.
+        counts, _ = np.histogram(np.clip(data, 0, 1).round(_DIGITS), bins=N_BINS, range=(0, 1))
+        n = len(data)
         if not n:
             return cls(0, 0.0, 0.0, 0.0, tuple(counts.tolist()))
-        share_high = float((known.round(_DIGITS) > HIGH_PROBABILITY).mean())
-        mean, deviation = (round(float(fact), _DIGITS) for fact in (known.mean(), known.std()))
+        share_high = float((data.round(_DIGITS) > HIGH_PROBABILITY).mean())
+        mean, deviation = (round(float(value), _DIGITS) for value in (data.mean(), data.std()))
         return cls(n, mean, deviation, share_high, tuple(counts.tolist()))
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> "DistributionSummary":
-        """Read what `to_dict` gave."""
+        """Restore a summary from the result of `to_dict`."""
         return cls(**{**stored, "histogram": tuple(stored["histogram"])})
 
     def to_dict(self) -> dict[str, Any]:
-        """Return numbers that JSON can hold."""
+        """Return the summary as JSON types."""
         return {**asdict(self), "histogram": list(self.histogram)}
 
     @cached_property
@@ -89,36 +89,36 @@ class DistributionSummary:
         return np.asarray(self.histogram) / max(1, self.n)
 
     def quantiles(self, ranks: FloatArray) -> FloatArray:
-        """Return values that are spread as these: evenly within each bin.
+        """Return quantiles, with the values of a bin taken as uniform within it.
 
         Parameters
         ----------
         ranks : ndarray of float
             In [0, 1].
         """
-        reached = np.concatenate([[0.0], np.cumsum(self.shares)])
-        # An empty bin gives two equal ranks: the flat piece must not be interpolated over.
+        cumulative = np.concatenate([[0.0], np.cumsum(self.shares)])
+        # The cumulative share is flat over an empty bin; do not interpolate there.
         last = int(np.max(np.flatnonzero(self.shares), initial=0))
-        place = np.clip(np.searchsorted(reached, ranks, side="right") - 1, 0, last)
-        width = np.where(self.shares[place] > 0, self.shares[place], 1.0)
-        within = np.clip((ranks - reached[place]) / width, 0, 1)
-        return (place + within) / N_BINS
+        bins = np.clip(np.searchsorted(cumulative, ranks, side="right") - 1, 0, last)
+        width = np.where(self.shares[bins] > 0, self.shares[bins], 1.0)
+        within = np.clip((ranks - cumulative[bins]) / width, 0, 1)
+        return (bins + within) / N_BINS
 
 
 @dataclass(frozen=True)
 class Drift:
-    """Two distributions compared.
+    """Measures of the difference between a baseline and current values.
 
     Attributes
     ----------
     mean_shift : float
-        Mean of the second less that of the first.
+        Current mean minus baseline mean.
     psi : float
         See `stability_index`.
     statistic, p_value : float
         See `kolmogorov_smirnov`.
     mean_shift_bound, psi_bound : float
-        From where on the two count as drift, with so many values.
+        Bounds beyond which the two count as drift at these sample sizes.
     """
 
     mean_shift: float
@@ -129,29 +129,29 @@ class Drift:
     psi_bound: float
 
     @property
-    def found(self) -> dict[str, tuple[float, float]]:
-        """The measures that say drift: each with its value and its bound."""
-        said = {}
+    def exceeded(self) -> dict[str, tuple[float, float]]:
+        """The measures that indicate drift: each with its value and its bound."""
+        exceeded = {}
         if abs(self.mean_shift) > self.mean_shift_bound:
-            said["pergeseran rata-rata"] = (self.mean_shift, self.mean_shift_bound)
+            exceeded["pergeseran rata-rata"] = (self.mean_shift, self.mean_shift_bound)
         if self.psi > self.psi_bound:
-            said["PSI"] = (self.psi, self.psi_bound)
+            exceeded["PSI"] = (self.psi, self.psi_bound)
         if self.p_value < KS_P_VALUE_BOUND:
-            said["p Kolmogorov-Smirnov"] = (self.p_value, KS_P_VALUE_BOUND)
-        return said
+            exceeded["p Kolmogorov-Smirnov"] = (self.p_value, KS_P_VALUE_BOUND)
+        return exceeded
 
 
 def compare(baseline: DistributionSummary, current: DistributionSummary) -> Drift | None:
-    """Compare what is seen now with a baseline; None where there are too few values to say anything.
+    """Compare current values with a baseline; None where either has too few values.
 
-    A difference counts from the usual bound, or from where chance alone comes
-    once in a thousand times, whichever is more: few values differ by chance.
+    The bound of a measure is the usual one, or the difference that chance alone
+    exceeds once in a thousand times, whichever is larger.
 
     Examples
     --------
     >>> low = DistributionSummary.from_values(np.linspace(0, 0.5, 500))
     >>> high = DistributionSummary.from_values(np.linspace(0.4, 1, 500))
-    >>> list(compare(low, high).found), compare(low, low).found
+    >>> list(compare(low, high).exceeded), compare(low, low).exceeded
     (['pergeseran rata-rata', 'PSI', 'p Kolmogorov-Smirnov'], {})
     """
     if baseline.n < MIN_BASELINE_VALUES or current.n < MIN_VALUES:
@@ -172,14 +172,14 @@ def compare(baseline: DistributionSummary, current: DistributionSummary) -> Drif
 def stability_index(one: DistributionSummary, other: DistributionSummary) -> float:
     """Return the population stability index: 0 for equal shares, the same in both directions.
 
-    Ten bins, each share smoothed.
+    Ten bins, each share smoothed. Without drift it is distributed about as
+    chi-squared times (1/n + 1/m).
 
     References
     ----------
-    Siddiqi, N. (2006). *Credit Risk Scorecards*. Wiley. That chance alone gives
-    about a chi-squared variable times (1/n + 1/m): Yurdakul, B., and Naranjo, J.
-    (2020). Statistical properties of the population stability index. *Journal
-    of Risk Model Validation*, 14(4).
+    Siddiqi, N. (2006). *Credit Risk Scorecards*. Wiley; Yurdakul, B., and
+    Naranjo, J. (2020). Statistical properties of the population stability
+    index. *Journal of Risk Model Validation*, 14(4).
 
     Examples
     --------
@@ -188,20 +188,19 @@ def stability_index(one: DistributionSummary, other: DistributionSummary) -> flo
     >>> stability_index(one, one), round(stability_index(one, other), 3)
     (0.0, 0.405)
     """
-    p, q = (_smoothed(spread.shares) for spread in (one, other))
+    p, q = (_smoothed_shares(summary) for summary in (one, other))
     return float(np.sum((p - q) * np.log(p / q)))
 
 
-def _smoothed(shares: FloatArray) -> FloatArray:
-    coarse = shares.reshape(-1, _BINS_PER_GROUP).sum(axis=1)
-    return (1 - len(coarse) * _SMOOTHING) * coarse + _SMOOTHING
+def _smoothed_shares(summary: DistributionSummary) -> FloatArray:
+    shares = summary.shares.reshape(-1, _BINS_PER_GROUP).sum(axis=1)
+    return (1 - len(shares) * _SMOOTHING) * shares + _SMOOTHING
 
 
 def kolmogorov_smirnov(one: DistributionSummary, other: DistributionSummary) -> tuple[float, float]:
     """Return the two-sample statistic on the bins and its asymptotic p-value.
 
-    Bins only bring the two distributions nearer, so that the p-value is never
-    too small for that reason.
+    Binning can only lower the statistic, so the p-value is conservative.
 
     References
     ----------
@@ -223,16 +222,16 @@ def kolmogorov_smirnov(one: DistributionSummary, other: DistributionSummary) -> 
 
 @dataclass(frozen=True)
 class ModelBaseline:
-    """What a model gives for its own corpus.
+    """How a model answers on its own corpus.
 
     Attributes
     ----------
     probability : DistributionSummary
-        Best probability of each title among the others.
+        Highest probability of each title with any other.
     unknown : DistributionSummary
-        Share of each title's words that are not known.
+        Share of each title's words that the model does not know.
     version : str or None
-        Version of the model, where it is known.
+        Version of the model.
     """
 
     probability: DistributionSummary
@@ -241,21 +240,21 @@ class ModelBaseline:
 
 
 def with_baseline(metadata: Mapping[str, Any], baseline: ModelBaseline) -> dict[str, Any]:
-    """Return the metadata of a model with its baseline.
+    """Add a model's baseline to its metadata.
 
     Examples
     --------
-    >>> spread = DistributionSummary.from_values([0.2, 0.4])
-    >>> metadata = with_baseline({"name": "light"}, ModelBaseline(spread, spread))
+    >>> summary = DistributionSummary.from_values([0.2, 0.4])
+    >>> metadata = with_baseline({"name": "light"}, ModelBaseline(summary, summary))
     >>> stored_baseline(metadata).probability.mean
     0.3
     """
-    spreads = {"probability": baseline.probability, "unknown": baseline.unknown}
-    return {**metadata, BASELINE_KEY: {name: spread.to_dict() for name, spread in spreads.items()}}
+    stored = {"probability": baseline.probability.to_dict(), "unknown": baseline.unknown.to_dict()}
+    return {**metadata, BASELINE_KEY: stored}
 
 
 def stored_baseline(metadata: Mapping[str, Any], version: str | None = None) -> ModelBaseline | None:
-    """Return the baseline that a model's metadata hold, or None."""
+    """Return the baseline in a model's metadata, or None."""
     stored = metadata.get(BASELINE_KEY)
     if stored is None:
         return None
@@ -265,14 +264,14 @@ def stored_baseline(metadata: Mapping[str, Any], version: str | None = None) -> 
     return ModelBaseline(probability, unknown, version)
 
 
-# Titles that stand for a larger corpus, so that training is not held up (the measures of drift
-# know how many they were), and pairs compared in one call.
+# Titles sampled from a larger corpus, to save time (the drift bounds depend on their number), and
+# pairs compared in one call.
 _MAX_TITLES, _MAX_PAIRS_PER_BATCH = 500, 20_000
-_FOLDS = 5
+_N_FOLDS = 5
 
 
 def measure_baseline(checker: Checker, version: str | None = None) -> ModelBaseline:
-    """Ask a model about the titles of its corpus.
+    """Measure how a model answers on the titles of its corpus.
 
     Examples
     --------
@@ -280,20 +279,18 @@ def measure_baseline(checker: Checker, version: str | None = None) -> ModelBasel
     >>> measure_baseline(load_checker("outputs/light")).probability.n
     123
     """
-    probability, unknown = (
-        DistributionSummary.from_values(top_probabilities(checker)),
-        DistributionSummary.from_values(unknown_shares(checker)),
-    )
+    probability = DistributionSummary.from_values(top_probabilities(checker))
+    unknown = DistributionSummary.from_values(unknown_shares(checker))
     return ModelBaseline(probability, unknown, version)
 
 
 def top_probabilities(checker: Checker) -> FloatArray:
-    """Return for each title of a model's corpus the best probability among the other titles.
+    """Return the highest probability of each corpus title with any other title.
 
     Returns
     -------
     ndarray of float, shape (n,)
-        Of a corpus with more than 500 titles, a seeded sample asks.
+        For a seeded sample of 500 titles where the corpus has more.
 
     Examples
     --------
@@ -306,33 +303,33 @@ def top_probabilities(checker: Checker) -> FloatArray:
     n = len(titles)
     if n < 2:
         return np.empty(0)
-    asked = np.arange(n)
+    queries = np.arange(n)
     if n > _MAX_TITLES:
-        asked = np.sort(np.random.default_rng(SEED).choice(n, _MAX_TITLES, replace=False))
+        queries = np.sort(np.random.default_rng(SEED).choice(n, _MAX_TITLES, replace=False))
     comparison = checker.compare(titles, titles)
-    best = np.empty(len(asked))
-    at_once = max(1, _MAX_PAIRS_PER_BATCH // n)
-    for start in range(0, len(asked), at_once):
-        rows = asked[start : start + at_once]
+    best = np.empty(len(queries))
+    batch_size = max(1, _MAX_PAIRS_PER_BATCH // n)
+    for start in range(0, len(queries), batch_size):
+        rows = queries[start : start + batch_size]
         left, right = np.repeat(rows, n), np.tile(np.arange(n), len(rows))
         probability = checker.probability(comparison.features(left, right)).reshape(len(rows), n)
-        probability[np.arange(len(rows)), rows] = -1.0  # Itself.
+        probability[np.arange(len(rows)), rows] = -1.0  # The title itself.
         best[start : start + len(rows)] = probability.max(axis=1)
     return best
 
 
 def unknown_shares(checker: Checker) -> FloatArray:
-    """Return for each title of a model's corpus the share of its words that are not known.
+    """Return the share of unknown words in each corpus title.
 
-    A word that a model of the study learned from this title alone counts as
-    unknown too: it would be, had the title come as a question. To that end the
-    titles are shared out over five seeded folds, and a word has to occur in
-    another fold. The structured model's dictionaries know nothing of its corpus.
+    A word that a model of the study learnt from this title alone counts as
+    unknown too, as it would if the title were a query: the titles are split into
+    five seeded folds, and a word has to occur in another fold. The dictionaries
+    of the structured model do not depend on its corpus.
 
     Returns
     -------
     ndarray of float, shape (n,)
-        Of the distinct stems; without any, 0.
+        Share of the distinct stems; 0 for a title without stems.
 
     Examples
     --------
@@ -341,25 +338,19 @@ def unknown_shares(checker: Checker) -> FloatArray:
     [0.0, 0.5]
     """
     stems = [set(text.split()) for text in preprocess_titles(checker.titles)]
-    folds = _folds(len(stems))
-    places: dict[str, set[int]] = {}
-    for own, fold in zip(stems, folds.tolist(), strict=True):
-        for stem in own:
-            places.setdefault(stem, set()).add(fold)
-    learned = isinstance(checker, TitleChecker)
-    known = {stem: checker.is_known(stem) for stem in places}
-    where = places if learned else {}
-    rows = zip(stems, folds.tolist(), strict=True)
-    return np.array([_unknown(own, fold, known, where) for own, fold in rows])
+    folds = (np.random.default_rng(SEED).permutation(len(stems)) % _N_FOLDS).tolist()
+    folds_of: dict[str, set[int]] = {}
+    for title_stems, fold in zip(stems, folds, strict=True):
+        for stem in title_stems:
+            folds_of.setdefault(stem, set()).add(fold)
+    is_known = {stem: checker.is_known(stem) for stem in folds_of}
+    learns_from_corpus = isinstance(checker, TitleChecker)
 
+    def unknown_share(title_stems: set[str], fold: int) -> float:
+        n_unknown = sum(
+            not is_known[stem] or (learns_from_corpus and folds_of[stem] == {fold})
+            for stem in title_stems
+        )
+        return n_unknown / max(1, len(title_stems))
 
-def _unknown(
-    stems: set[str], fold: int, known: Mapping[str, bool], places: Mapping[str, set[int]]
-) -> float:
-    if not stems:
-        return 0.0
-    return sum(not known[stem] or places.get(stem) == {fold} for stem in stems) / len(stems)
-
-
-def _folds(n: int) -> Rows:
-    return np.random.default_rng(SEED).permutation(n) % _FOLDS
+    return np.array(list(map(unknown_share, stems, folds)))

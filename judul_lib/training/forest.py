@@ -39,7 +39,7 @@ _RECORDED_PACKAGES = ("scikit-learn", "numpy", "scipy", "joblib", "RapidFuzz", "
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """A trained model and how it came about.
+    """A trained model and how it was trained.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ class TrainingResult:
     tfidf, scaler, forest
         The fitted parts.
     best_params : dict
-        Hyperparameters that won the grid search.
+        Hyperparameters chosen by the grid search.
     search : DataFrame
         One row a grid point: its parameters, ``score`` (mean F1, weighted,
         over the folds) and ``spread`` (standard deviation).
@@ -59,7 +59,7 @@ class TrainingResult:
     n_train : int
         Pairs the model was fitted on.
     notes : list of str
-        What a reader must know, in Indonesian; empty when all went as planned.
+        Caveats for readers, in Indonesian; often empty.
     """
 
     profile: Profile
@@ -109,7 +109,7 @@ def train_model(
         Vocabulary, grid and folds.
     vocabulary : sequence of str
         Preprocessed titles that the TF-IDF is fitted on; ``processed`` by
-        default. Pairs may be of titles that are in no corpus.
+        default. Pairs may contain titles outside it.
     random_state : int
         Seed of the split, the folds and the forest.
 
@@ -118,7 +118,7 @@ def train_model(
     TrainingError
         Fewer than two similar or two not-similar pairs to train on.
     WorkerError
-        The scheduler is not there or went away.
+        The scheduler cannot be reached, or was lost.
 
     Examples
     --------
@@ -153,7 +153,7 @@ def train_model(
         scoring="f1_weighted",
         cv=StratifiedKFold(n_splits, shuffle=True, random_state=random_state),
         n_jobs=-1,
-        error_score="raise",  # Rather than a winner among those that were not lost.
+        error_score="raise",  # Do not choose among the fits that succeeded.
     )
     with parallel_backend(resolve_scheduler()):
         search.fit(train[list(FEATURES)].to_numpy(), train["label"].to_numpy())
@@ -180,7 +180,7 @@ def _split(samples: pd.DataFrame, random_state: int) -> list[pd.DataFrame]:
 
 
 def held_out_predictions(model: Model, pairs: pd.DataFrame, *, random_state: int = SEED) -> pd.DataFrame:
-    """Predict the pairs that `train_model` held out when it made this model from these pairs.
+    """Predict the pairs that `train_model` held out when it trained this model on these pairs.
 
     Returns
     -------
@@ -223,17 +223,17 @@ def package_model(
 ) -> bool:
     """Write a trained model as a folder; see `judul_lib.checking.registry.save_model`.
 
-    Its baseline, for measuring drift, is among the metadata.
+    Its metadata include the baseline for drift.
 
     Parameters
     ----------
     extra_metadata : mapping
-        What the metadata are to say besides, or instead.
+        Added to the metadata, or replacing theirs.
 
     Returns
     -------
     bool
-        Whether anything was written; the same data and seed write nothing new.
+        Whether anything was written: the same data and seed give the same model.
     """
     parts = (result.tfidf, result.scaler, result.forest)
     files = {
@@ -242,7 +242,7 @@ def package_model(
     }
     files[registry.ARRAYS_FILE] = arrays.to_bytes(*parts)
     titles = corpus.titles[[TITLE_COLUMN, PROCESSED_COLUMN]]
-    checker = TitleChecker(  # From what will answer.
+    checker = TitleChecker(  # Of the stored arrays, since these answer later.
         *arrays.from_bytes(files[registry.ARRAYS_FILE]), *(titles[name].tolist() for name in titles)
     )
     files[registry.TITLES_FILE] = frame_text(titles).encode("utf-8")
@@ -275,7 +275,7 @@ def package_model(
 
 
 def recorded_packages() -> dict[str, str]:
-    """Return the versions that a model's metadata record.
+    """Return the package versions to record in a model's metadata.
 
     Examples
     --------
@@ -292,7 +292,7 @@ def _json_number(value: float) -> float | None:
 
 def _dump(part: Any, compress: int) -> bytes:
     part = copy(part)
-    # scikit-learn remembers an address in memory here, which differs in each process.
+    # A memory address, which differs in each process.
     vars(part).pop("_stop_words_id", None)
     stream = io.BytesIO()
     joblib.dump(part, stream, compress=compress)

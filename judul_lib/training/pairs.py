@@ -1,4 +1,4 @@
-"""Pairs of titles as the structured model learns from them: real pairs, gold pairs, people's labels."""
+"""Training sets of the structured model: real pairs, gold pairs, people's labels."""
 
 import re
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ from judul_lib.structured.real_pairs import ELSEWHERE_GRADE, RELATED_GRADE, SAME
 from judul_lib.study.preprocessing import pair_key, title_key
 
 _PLACE_NAMED = STRUCTURED_FEATURES.index("place_named")
-# What a person said weighs more than a pair that was graded for everybody.
+# A label by a user counts more than a pair of the shared data.
 _PERSON_LABEL_WEIGHT = 5.0
 _COMPARES = re.compile(
     r"\b(?:perbandingan|komparasi|komparatif|comparison|comparative)\b", re.IGNORECASE
@@ -30,7 +30,7 @@ _EFFECT = re.compile(
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Pairs as numbers.
+    """Features, grades, weights and groups of pairs.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class TrainingSet:
     grades : ndarray of int, shape (n,)
     weights : ndarray of float, shape (n,)
     groups : ndarray of str, shape (n,)
-        Pairs of one group are learnt from together or not at all: the base of gold pairs.
+        Cross-validation keeps a group together: the base study of gold pairs.
     """
 
     features: FloatArray
@@ -47,7 +47,7 @@ class TrainingSet:
     groups: NDArray[np.object_]
 
     def take(self, rows: NDArray) -> "TrainingSet":
-        """Return some of the pairs."""
+        """Return a subset of the pairs."""
         return TrainingSet(self.features[rows], self.grades[rows], self.weights[rows], self.groups[rows])
 
     def __add__(self, other: "TrainingSet") -> "TrainingSet":
@@ -65,46 +65,49 @@ class TrainingSet:
 
     @property
     def asked(self) -> NDArray[np.int_]:
-        """1 where it is the same study in whatever place, shape (n,)."""
+        """1 where it is the same study, possibly in another place, shape (n,)."""
         return (self.grades >= ELSEWHERE_GRADE).astype(int)
 
     @property
     def related(self) -> NDArray[np.int_]:
-        """1 where the two have anything to do with each other, shape (n,)."""
+        """1 where the two studies are related at all, shape (n,)."""
         return (self.grades >= RELATED_GRADE).astype(int)
 
 
 def training_set(
     gold: pd.DataFrame, model: StructuredModel, *, labelled: pd.DataFrame | None = None
 ) -> TrainingSet:
-    """Turn gold pairs and people's labels into features.
+    """Build a training set from gold pairs and people's labels.
 
-    The pairs as written are joined by `crossed_pairs`, by each base title
-    with itself, by `swapped_pairs` and by `compared_pairs`. What a person says of a pair takes the
-    place of what is said of it here.
+    To the gold pairs are added `crossed_pairs`, each base title with itself,
+    `swapped_pairs` and `comparison_pairs`. A person's label replaces the grade
+    of the same pair.
 
     Parameters
     ----------
+    gold : DataFrame
+        As from `judul_lib.structured.gold.read_gold`.
     labelled : DataFrame
-        What people said: ``judul_a``, ``judul_b``, ``label`` (1 similar, 0 not).
+        People's labels: ``judul_a``, ``judul_b``, ``label`` (1 similar, 0 not).
     """
-    itself = gold.drop_duplicates("base_id").assign(judul_b=lambda bases: bases["judul_a"], grade=4)
+    identical = gold.drop_duplicates("base_id").assign(judul_b=lambda bases: bases["judul_a"], grade=4)
     crossed = crossed_pairs(gold).assign(grade=lambda pairs: np.where(pairs["label"] == 1, 3, 1))
     swapped = swapped_pairs(gold).assign(grade=1)
-    compared = compared_pairs(gold).assign(grade=1)
-    pairs = _exclude_labelled(pd.concat([gold, crossed, itself, swapped, compared]), labelled)
-    own = _set(pairs, model, pairs["grade"].to_numpy(dtype=int), pairs["base_id"], 1.0)
-    # Where only one title names a place it is the same study by the guide; some pairs are older.
-    is_open = (own.grades == ELSEWHERE_GRADE) & (own.features[:, _PLACE_NAMED] < 2)
-    own = own.take(np.flatnonzero(~is_open))
+    comparisons = comparison_pairs(gold).assign(grade=1)
+    pairs = _exclude_labelled(pd.concat([gold, crossed, identical, swapped, comparisons]), labelled)
+    data = _to_set(pairs, model, pairs["grade"].to_numpy(dtype=int), pairs["base_id"], 1.0)
+    # By the present guide a pair is the same study where only one title names a place; drop the
+    # pairs that were graded otherwise before.
+    is_outdated = (data.grades == ELSEWHERE_GRADE) & (data.features[:, _PLACE_NAMED] < 2)
+    data = data.take(np.flatnonzero(~is_outdated))
     if labelled is None or labelled.empty:
-        return own
+        return data
     grades = np.where(labelled["label"] == 1, 4, 0)
-    return own + _set(labelled, model, grades, _studies(labelled, gold), _PERSON_LABEL_WEIGHT)
+    return data + _to_set(labelled, model, grades, _studies(labelled, gold), _PERSON_LABEL_WEIGHT)
 
 
 def swapped_pairs(gold: pd.DataFrame) -> pd.DataFrame:
-    """Pair titles on an effect with those in which cause and effect have changed places.
+    """Pair each title on an effect with a copy in which cause and effect are swapped.
 
     Returns
     -------
@@ -121,16 +124,16 @@ def swapped_pairs(gold: pd.DataFrame) -> pd.DataFrame:
     rows: dict[str, tuple[str, str]] = {}
     for side in ("judul_a", "judul_b"):
         for base, title in zip(gold["base_id"], gold[side], strict=True):
-            found = _EFFECT.fullmatch(title)
-            if found:
-                start, cause, on, effect, rest = found.groups(default="")
+            match = _EFFECT.fullmatch(title)
+            if match:
+                start, cause, on, effect, rest = match.groups(default="")
                 rows[title] = (base, f"{start}{effect}{on}{cause}{rest}")
     pairs = [(base, title, other) for title, (base, other) in rows.items()]
     return pd.DataFrame(pairs, columns=["base_id", "judul_a", "judul_b"])
 
 
-def compared_pairs(gold: pd.DataFrame) -> pd.DataFrame:
-    """Pair base titles with a comparison in their words.
+def comparison_pairs(gold: pd.DataFrame) -> pd.DataFrame:
+    """Pair each base title with the title of a comparison (*Perbandingan ...*).
 
     Returns
     -------
@@ -140,7 +143,7 @@ def compared_pairs(gold: pd.DataFrame) -> pd.DataFrame:
     Examples
     --------
     >>> gold = pd.DataFrame({"base_id": ["1"], "judul_a": ["Deteksi Hoaks dengan CNN"]})
-    >>> compared_pairs(gold)["judul_b"].tolist()
+    >>> comparison_pairs(gold)["judul_b"].tolist()
     ['Perbandingan Deteksi Hoaks dengan CNN']
     """
     bases = gold.drop_duplicates("base_id")[["base_id", "judul_a"]]
@@ -149,12 +152,12 @@ def compared_pairs(gold: pd.DataFrame) -> pd.DataFrame:
 
 
 def real_set(real: RealPairs) -> TrainingSet:
-    """Return real pairs as what is learnt from; each title is a group by itself."""
+    """Return real pairs as a training set, grouped by their left title."""
     n = len(real)
     return TrainingSet(real.features, real.grade.astype(int), np.ones(n), real.left.astype(object))
 
 
-def _set(
+def _to_set(
     pairs: pd.DataFrame, model: StructuredModel, grades: NDArray, groups: Iterable[str], weight: float
 ) -> TrainingSet:
     features = model.pair_features(pairs["judul_a"].tolist(), pairs["judul_b"].tolist())
@@ -164,16 +167,16 @@ def _set(
 
 
 def _exclude_labelled(pairs: pd.DataFrame, labelled: pd.DataFrame | None) -> pd.DataFrame:
-    """Leave out the pairs on which there is a person's label."""
+    """Drop the pairs that people have labelled."""
     if labelled is None or labelled.empty:
         return pairs
-    told = set(map(pair_key, labelled["judul_a"], labelled["judul_b"]))
-    return pairs[[key not in told for key in map(pair_key, pairs["judul_a"], pairs["judul_b"])]]
+    keys = set(map(pair_key, labelled["judul_a"], labelled["judul_b"]))
+    return pairs[[key not in keys for key in map(pair_key, pairs["judul_a"], pairs["judul_b"])]]
 
 
 def _studies(labelled: pd.DataFrame, gold: pd.DataFrame) -> list[str]:
-    """Return the gold study that one of two titles is of, else the left title."""
-    known = pd.concat([gold["judul_b"], gold["judul_a"]]).map(title_key)
-    studies = dict(zip(known, [*gold["base_id"]] * 2, strict=True))
+    """Return the gold study that either title of a pair belongs to, else the left title."""
+    titles = pd.concat([gold["judul_b"], gold["judul_a"]]).map(title_key)
+    studies = dict(zip(titles, [*gold["base_id"]] * 2, strict=True))
     keys = (map(title_key, labelled[side]) for side in ("judul_a", "judul_b"))
     return [studies.get(a) or studies.get(b) or a for a, b in zip(*keys, strict=True)]

@@ -17,7 +17,7 @@ from sklearn.model_selection import GroupKFold
 import judul_lib
 from judul_lib.checking import registry
 from judul_lib.checking.structured_checker import StructuredChecker
-from judul_lib.core.array_types import BoolArray, FloatArray, Rows
+from judul_lib.core.array_types import BoolArray, FloatArray
 from judul_lib.core.settings import FULL, SEED
 from judul_lib.core.storage import content_version, frame_text, sha256_of
 from judul_lib.core.tables import TITLE_COLUMN
@@ -44,22 +44,22 @@ from judul_lib.training.forest import recorded_packages
 from judul_lib.training.pairs import TrainingSet, real_set, training_set
 
 REAL_PAIRS_PATH = Path(__file__).parents[2] / "data" / REAL_PAIRS_FILE
-"""The project's own real pairs."""
+"""Real pairs of the project."""
 
-GOLD_KINDS = REAL_PAIRS_PATH.with_name("gold_kinds.csv")
-"""The project's own gold pairs of further kinds: what decides, and what does not."""
+GOLD_KINDS_PATH = REAL_PAIRS_PATH.with_name("gold_kinds.csv")
+"""Additional kinds of gold pairs: differences that decide, and differences that do not."""
 
 MIN_ODDS = (1.25, 14.0, 1.0)
-"""Odds at which a probability of 0.5 stands: same study, the same in whatever place, related.
+"""Odds that are calibrated to a probability of 0.5: same study, same study elsewhere, related.
 
-Chosen on unseen real pairs. At 1.25 to one *MIRIP* is right in at least 85 of 100 cases.
-To ask about every title that is as likely as not the same elsewhere would be to ask about one title
-in five. At fourteen to one, and with what may be the same in other words, it is one in ten.
+Chosen on unseen real pairs. At 1.25 to one, *MIRIP* is right in at least 85 of 100 cases. Even odds
+for the same study elsewhere would give *TANYAKAN* to one title in five; fourteen to one gives it to
+one in ten, pairs that may be the same in other words included.
 """
 
-_GOLD_FOLDS = 5
-# The study's cosine depends on a vocabulary; it is shown, but not learnt from.
-_IS_LEARNT_FROM = np.array([name != next(iter(FEATURES)) for name in STRUCTURED_FEATURES])
+_N_GOLD_FOLDS = 5
+# The study's cosine is shown, but not used: it depends on a vocabulary.
+_IS_USED = np.array([name != next(iter(FEATURES)) for name in STRUCTURED_FEATURES])
 _NONE, _ZERO = np.zeros((1, 1), dtype=np.int16), np.zeros((1, 1))
 _NO_TREES = BoostedTrees(0.0, _NONE, _NONE, _NONE, _ZERO, _ZERO)
 
@@ -67,7 +67,7 @@ _NO_TREES = BoostedTrees(0.0, _NONE, _NONE, _NONE, _ZERO, _ZERO)
 def unfitted_model(
     counts: UnitCounts, parser: TitleParser | None = None, vectors: WordVectors | None = None
 ) -> StructuredModel:
-    """Return a model that can read titles and knows how rare terms are, but has learnt nothing yet."""
+    """Return a model with term counts, parser and vectors, but without trees."""
     parser = parser or TitleParser()
     tfidf = arrays.ArrayTfidf([], np.empty(0))
     return StructuredModel(
@@ -79,77 +79,59 @@ def train_structured(
     gold: pd.DataFrame,
     real: RealPairs | None = None,
     *,
-    kinds: pd.DataFrame | None = None,
-    parser: TitleParser | None = None,
-    vectors: WordVectors | None = None,
-    directions: Sequence[int] | None = MONOTONE_DIRECTIONS,
-    without: Sequence[str] = (),
     random_state: int = SEED,
     labelled: pd.DataFrame | None = None,
     calibrate: bool = True,
-    unseen: FloatArray | None = None,
+    real_log_odds: FloatArray | None = None,
 ) -> StructuredModel:
-    """Fit on real pairs and gold pairs, and on what people said where there is that.
+    """Fit on real pairs, gold pairs and, if given, people's labels.
 
     Parameters
     ----------
     gold : DataFrame
-        As from `judul_lib.structured.gold.read_gold`: the development part.
+        The development part, as from `judul_lib.structured.gold.read_gold`.
     real : RealPairs
-        The project's own by default.
-    kinds : DataFrame
-        Further gold pairs, likewise; the development part of `GOLD_KINDS` by default.
-    parser, vectors
-        The package's own by default; with others the real pairs, which are numbers already, are
-        as the package reads them.
-    directions : sequence of {-1, 0, 1}
-        As `MONOTONE_DIRECTIONS`; None leaves every feature free.
-    without : sequence of str
-        Names out of `STRUCTURED_FEATURES` that are not learnt from.
+        Those of the project by default.
     labelled : DataFrame
         As for `training_set`.
     calibrate : bool
         False saves time where only the order of the scores counts.
-    unseen : ndarray of float, shape (n_real, 3)
-        As from `out_of_fold_log_odds`, where it is at hand already.
-
-    References
-    ----------
-    Platt, J. (1999). *Probabilistic outputs for support vector machines*.
+    real_log_odds : ndarray of float, shape (n_real, 3)
+        As from `out_of_fold_log_odds`, if already computed.
     """
     real = real if real is not None else RealPairs.read(REAL_PAIRS_PATH)
-    model = _with_vocabulary(unfitted_model(real.counts, parser, vectors), gold)
-    extra = training_set(with_kinds(gold, kinds), model, labelled=labelled)
-    truth = real_set(real)
-    fitted = fit_structured(
-        model, truth + extra, directions=directions, without=without, random_state=random_state
-    )
+    model = _with_vocabulary(unfitted_model(real.counts), gold)
+    gold_data = training_set(add_gold_kinds(gold), model, labelled=labelled)
+    real_data = real_set(real)
+    fitted = fit_structured(model, real_data + gold_data, random_state=random_state)
     if not calibrate:
         return fitted
-    if unseen is None:
-        unseen = out_of_fold_log_odds(model, real, extra, random_state=random_state)
-    return _all_calibrated(fitted, unseen, truth, real.is_drawn)
+    if real_log_odds is None:
+        real_log_odds = out_of_fold_log_odds(model, real, gold_data, random_state=random_state)
+    return _calibrate_model(fitted, real_log_odds, real_data, real.is_drawn)
 
 
-def _all_calibrated(
-    fitted: StructuredModel, unseen: FloatArray, truth: TrainingSet, judged: BoolArray
+def _calibrate_model(
+    fitted: StructuredModel, log_odds: FloatArray, data: TrainingSet, rows: BoolArray
 ) -> StructuredModel:
+    """Calibrate each question on some rows of a training set, whose out-of-fold log-odds are given."""
     calibrated: Any = {
-        name: _calibrated(getattr(fitted, name), log_odds, getattr(truth, name), judged, min_odds=odds)
-        for name, log_odds, odds in zip(QUESTIONS, unseen.T, MIN_ODDS, strict=True)
+        name: _calibrate(
+            getattr(fitted, name), log_odds[rows, k], getattr(data, name)[rows], min_odds=MIN_ODDS[k]
+        )
+        for k, name in enumerate(QUESTIONS)
     }
     return replace(fitted, **calibrated)
 
 
-def with_kinds(gold: pd.DataFrame, kinds: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Join gold pairs of further kinds, those of the development part by default."""
-    if kinds is None:
-        kinds = read_gold(GOLD_KINDS).query("split == 'dev'")
+def add_gold_kinds(gold: pd.DataFrame) -> pd.DataFrame:
+    """Append the development part of `GOLD_KINDS_PATH` to gold pairs."""
+    kinds = read_gold(GOLD_KINDS_PATH).query("split == 'dev'")
     return pd.concat([gold, kinds], ignore_index=True)
 
 
 def _with_vocabulary(model: StructuredModel, gold: pd.DataFrame) -> StructuredModel:
-    """Give a model the vocabulary of gold titles, for the cosine that is shown."""
+    """Give a model the vocabulary of the gold titles, for the displayed cosine."""
     titles = list(dict.fromkeys([*gold["judul_a"], *gold["judul_b"]]))
     tfidf = fit_vectorizer(preprocess_titles(titles), FULL)
     return replace(model, tfidf=arrays.ArrayTfidf(list(tfidf.get_feature_names_out()), tfidf.idf_))
@@ -164,7 +146,17 @@ def fit_structured(
     random_state: int = SEED,
     questions: Sequence[str] = QUESTIONS,
 ) -> StructuredModel:
-    """Fit some questions of a model on a training set, all by default; not calibrated."""
+    """Fit the trees of a model for some questions, without calibration.
+
+    Parameters
+    ----------
+    directions : sequence of {-1, 0, 1}
+        As `MONOTONE_DIRECTIONS`; None leaves every feature unconstrained.
+    without : sequence of str
+        Names in `STRUCTURED_FEATURES` not to use.
+    questions : sequence of str
+        Names in `QUESTIONS`.
+    """
     features = mask_unused_features(data.features, without)
     settings: Mapping[str, Any] = {
         "directions": directions, "weights": data.weights, "random_state": random_state,
@@ -174,69 +166,71 @@ def fit_structured(
 
 
 def mask_unused_features(features: FloatArray, without: Sequence[str] = ()) -> FloatArray:
-    """Return features with 0 in the columns that are not learnt from: the study's cosine, and more."""
-    return np.where(_IS_LEARNT_FROM & ~np.isin(STRUCTURED_FEATURES, list(without)), features, 0.0)
+    """Return features with 0 in the columns not used: the study's cosine, and those named."""
+    return np.where(_IS_USED & ~np.isin(STRUCTURED_FEATURES, list(without)), features, 0.0)
 
 
 def out_of_fold_log_odds(
     model: StructuredModel,
     real: RealPairs,
-    extra: TrainingSet,
+    gold_data: TrainingSet,
     *,
     random_state: int = SEED,
     questions: Sequence[str] = QUESTIONS,
-    learnt: BoolArray | None = None,
+    trainable: BoolArray | None = None,
 ) -> FloatArray:
-    """Return the log-odds of real pairs by models that saw neither their campus nor their titles.
+    """Return the log-odds of real pairs by models trained on neither their campus nor their titles.
 
     Parameters
     ----------
+    gold_data : TrainingSet
+        Added to the training data of every fold.
     questions : sequence of str
-        Those that are asked; the log-odds of the others are 0.
-    learnt : ndarray of bool, shape (n,)
-        Which of the real pairs may be learnt from, all by default.
+        Names in `QUESTIONS`; the log-odds of the others are 0.
+    trainable : ndarray of bool, shape (n,)
+        Which real pairs may be trained on, all by default.
 
     Returns
     -------
     ndarray of float, shape (n, 3)
         Columns in the order of `QUESTIONS`.
     """
-    whole = real_set(real)
-    unseen = np.zeros((len(real), len(QUESTIONS)))
+    real_data = real_set(real)
+    log_odds = np.zeros((len(real), len(QUESTIONS)))
 
-    def judge(fold: tuple[BoolArray, BoolArray]) -> None:
-        judged, seen = fold
-        data = whole.take(seen if learnt is None else seen & learnt) + extra
-        part = fit_structured(model, data, random_state=random_state, questions=questions)
+    def predict_fold(fold: tuple[BoolArray, BoolArray]) -> None:
+        test, train = fold
+        data = real_data.take(train if trainable is None else train & trainable) + gold_data
+        fitted = fit_structured(model, data, random_state=random_state, questions=questions)
         for name in questions:
-            unseen[judged, QUESTIONS.index(name)] = getattr(part, name).log_odds(real.features[judged])
+            log_odds[test, QUESTIONS.index(name)] = getattr(fitted, name).log_odds(real.features[test])
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(judge, [fold for fold in real.folds() if fold[0].any()]))
-    return unseen
+        list(pool.map(predict_fold, [fold for fold in real.folds() if fold[0].any()]))
+    return log_odds
 
 
 def campus_models(
     real: RealPairs, gold: pd.DataFrame, *, random_state: int = SEED
 ) -> Iterator[tuple[str, StructuredModel]]:
-    """Yield each campus of the real pairs, and a model that has seen none of its titles.
+    """Yield each campus of the real pairs with a model that was trained on none of its titles.
 
-    Only the study's cosine, of which nothing is learnt, has no vocabulary.
+    The models have no vocabulary for the study's cosine, which they do not use.
 
     Parameters
     ----------
     gold : DataFrame
         As for `train_structured`.
     """
-    model, truth = unfitted_model(real.counts), real_set(real)
-    extra = training_set(with_kinds(gold), model)
-    unseen = out_of_fold_log_odds(model, real, extra, random_state=random_state)
-    for judged, seen in real.folds():
-        if (real.is_faculty & judged).any() or not judged.any():
+    model, real_data = unfitted_model(real.counts), real_set(real)
+    gold_data = training_set(add_gold_kinds(gold), model)
+    log_odds = out_of_fold_log_odds(model, real, gold_data, random_state=random_state)
+    for test, train in real.folds():
+        if (real.is_faculty & test).any() or not test.any():
             continue
-        part = fit_structured(model, truth.take(np.flatnonzero(seen)) + extra, random_state=random_state)
-        campus = str(real.source[judged][0]).split("+")[0]
-        yield campus, _all_calibrated(part, unseen, truth, seen & real.is_drawn)
+        fitted = fit_structured(model, real_data.take(train) + gold_data, random_state=random_state)
+        campus = str(real.source[test][0]).split("+")[0]
+        yield campus, _calibrate_model(fitted, log_odds, real_data, train & real.is_drawn)
 
 
 def out_of_fold_gold_scores(
@@ -244,50 +238,39 @@ def out_of_fold_gold_scores(
     real: RealPairs | None = None,
     *,
     random_state: int = SEED,
-    unseen: FloatArray | None = None,
+    real_log_odds: FloatArray | None = None,
 ) -> pd.Series:
-    """Return the probability of gold pairs by models that saw no pair of their base.
+    """Return the probability of gold pairs by models trained on no pair of their base study.
 
     Parameters
     ----------
-    unseen : ndarray of float, shape (n_real, 3)
-        As for `train_structured`; the probabilities are calibrated by it where it is given.
+    real_log_odds : ndarray of float, shape (n_real, 3)
+        As for `train_structured`; without it the probabilities are not calibrated.
     """
     real = real if real is not None else RealPairs.read(REAL_PAIRS_PATH)
     model = _with_vocabulary(unfitted_model(real.counts), gold)
     data = training_set(gold, model)
     scores = np.zeros(len(gold))
     features = model.pair_features(gold["judul_a"].tolist(), gold["judul_b"].tolist())
-    for seen, bases in _gold_folds(data, gold):
-        learnt = real_set(real) + data.take(seen)
-        part = fit_structured(model, learnt, random_state=random_state, questions=["same"])
-        if unseen is not None:
-            same = _calibrated(part.same, unseen[:, 0], real.labels, real.is_drawn)
-            part = replace(part, same=same)
-        judged = gold["base_id"].isin(bases).to_numpy()
-        scores[judged] = part.probability(features[judged])
+    folds = GroupKFold(min(_N_GOLD_FOLDS, gold["base_id"].nunique()))
+    for train, test in folds.split(data.features, groups=data.groups):
+        fitted = fit_structured(
+            model, real_set(real) + data.take(train), random_state=random_state, questions=["same"]
+        )
+        if real_log_odds is not None:
+            drawn = real.is_drawn
+            same = _calibrate(fitted.same, real_log_odds[drawn, 0], real.labels[drawn])
+            fitted = replace(fitted, same=same)
+        rows = gold["base_id"].isin(data.groups[test]).to_numpy()
+        scores[rows] = fitted.probability(features[rows])
     return pd.Series(scores, index=gold.index)
 
 
-def _gold_folds(data: TrainingSet, gold: pd.DataFrame) -> Iterator[tuple[Rows, set[str]]]:
-    folds = GroupKFold(min(_GOLD_FOLDS, gold["base_id"].nunique()))
-    for seen, judged in folds.split(data.features, groups=data.groups):
-        yield seen, set(data.groups[judged])
-
-
-def _calibrated(
-    trees: BoostedTrees,
-    unseen: FloatArray,
-    labels: NDArray[np.int_],
-    is_drawn: BoolArray,
-    *,
-    min_odds: float = 1.0,
+def _calibrate(
+    trees: BoostedTrees, log_odds: FloatArray, labels: NDArray[np.int_], *, min_odds: float = 1.0
 ) -> BoostedTrees:
-    """Take Platt's calibration, on pairs as an archive meets them, into the trees.
-
-    The threshold of 0.5 then stands at the odds given.
-    """
-    slope, shift = fit_platt_scaling(unseen[is_drawn], labels[is_drawn], min_odds)
+    """Apply Platt scaling to the base and the leaf values of trees; see `fit_platt_scaling`."""
+    slope, shift = fit_platt_scaling(log_odds, labels, min_odds)
     return replace(
         trees, base=round(shift + slope * trees.base, 7), value=np.round(slope * trees.value, 7)
     )
@@ -296,12 +279,16 @@ def _calibrated(
 def fit_platt_scaling(
     log_odds: FloatArray, labels: NDArray[np.int_], min_odds: float = 1.0
 ) -> tuple[float, float]:
-    """Return by what log-odds are to be multiplied, and what is then to be added.
+    """Return slope and intercept of Platt's calibration of log-odds.
 
     Parameters
     ----------
     min_odds : float
-        Odds that become a log-odds of 0.
+        Calibrated odds that become log-odds of 0.
+
+    References
+    ----------
+    Platt, J. (1999). *Probabilistic outputs for support vector machines*.
 
     Examples
     --------
@@ -326,19 +313,19 @@ def package_structured(
 ) -> bool:
     """Write the model as a folder; see `judul_lib.checking.registry.save_model`.
 
-    Its baseline, for measuring drift, is among the metadata.
+    Its metadata include the baseline for drift.
 
     Parameters
     ----------
     random_state : int
-        That it was trained with.
+        The seed it was trained with.
     recommended : bool
-        Whether the leaderboard puts it first; the ``judul`` command then takes
-        it unless another is asked for.
+        Whether it leads the leaderboard; the ``judul`` command then uses it by
+        default.
     evaluation : mapping of str to float
-        What it was measured to be worth.
+        Its metrics.
     extra_metadata : mapping
-        What the metadata are to say besides.
+        Added to the metadata.
 
     Returns
     -------

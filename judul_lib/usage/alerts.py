@@ -268,7 +268,7 @@ def _drifts(
 
 def _found(by_day: DriftByDay, model: str, name: str, day: pd.Timestamp) -> dict[str, ValueAndBound]:
     drift = by_day(model, day)[name]
-    return dict(drift.found) if drift is not None else {}
+    return dict(drift.exceeded) if drift is not None else {}
 
 
 def _title(model: Any) -> str:

@@ -216,7 +216,7 @@ def measure_drift(
     >>> tables = simulated_tables(seed=0, end=pd.Timestamp(2026, 1, 30).date(), days=30, drift_from=15)
     >>> usage, day = Usage.from_tables(tables), pd.Timestamp(2026, 1, 30)
     >>> found = measure_drift(usage, "light", synthetic_baseline(), day)
-    >>> list(found["probability"].found)
+    >>> list(found["probability"].exceeded)
     ['pergeseran rata-rata', 'PSI', 'p Kolmogorov-Smirnov']
     """
     rows = usage.scores
@@ -262,7 +262,7 @@ def drift_table(
         for name, drift in by_day(model, day).items():
             if drift is not None:
                 values = (drift.mean_shift, drift.psi, drift.statistic, drift.p_value)
-                rows.append((model, name, *values, bool(drift.found)))
+                rows.append((model, name, *values, bool(drift.exceeded)))
     columns = ["model", "measured", "mean_shift", "psi", "ks", "p_value", "drift"]
     return pd.DataFrame(rows, columns=columns)
 

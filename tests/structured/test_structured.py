@@ -191,7 +191,7 @@ def test_training_is_deterministic_and_calibration_keeps_the_order(some_real):
     assert plain.to_bytes() == again.to_bytes()
     unseen = np.random.default_rng(0).normal(size=(len(some_real), 3))
     unseen += 2 * some_real.labels[:, None]
-    calibrated = train_structured(gold, some_real, unseen=unseen)
+    calibrated = train_structured(gold, some_real, real_log_odds=unseen)
     raw, told = plain.log_odds(some_real.features), calibrated.log_odds(some_real.features)
     slope, shift = np.polyfit(raw, told, 1)
     np.testing.assert_allclose(told, slope * raw + shift, atol=1e-4)

@@ -9,17 +9,14 @@ import pytest
 
 from judul_lib.core.errors import TrainingError
 from judul_lib.core.settings import FULL, LIGHT
+from judul_lib.evaluation import title_splits
 from judul_lib.evaluation.title_splits import title_disjoint_predictions, title_families
 from judul_lib.study.estimators import fit_vectorizer
 from judul_lib.study.features import FEATURES
-from judul_lib.study.labeling import label_pairs
-from judul_lib.training.forest import (
-    held_out_predictions,
-    train_model,
-)
+from judul_lib.training.forest import held_out_predictions, train_model
 
 
-def test_grids_and_vocabularies_are_the_studys():
+def test_grids_and_vocabularies_match_the_study():
     assert dict(FULL.grid) == {
         "n_estimators": (100, 200, 300), "max_depth": (None, 10, 20),
         "min_samples_split": (2, 5), "min_samples_leaf": (1, 2),
@@ -31,7 +28,7 @@ def test_grids_and_vocabularies_are_the_studys():
     assert LIGHT.tfidf["max_features"] == 500
 
 
-def test_the_result_tells_how_the_model_came_about(trained):
+def test_training_result_describes_search_split_and_importances(trained):
     result = trained.result
     assert len(result.search) == 4
     assert result.best_params.keys() == LIGHT.grid.keys()
@@ -41,9 +38,9 @@ def test_the_result_tells_how_the_model_came_about(trained):
     assert result.notes == []
 
 
-def test_the_held_out_pairs_can_be_had_again_from_the_model(trained):
-    again = held_out_predictions(trained.model, trained.labeled.pairs)
-    pd.testing.assert_frame_equal(again, trained.result.test, check_exact=True)
+def test_held_out_predictions_are_reproduced_from_the_stored_model(trained):
+    reproduced = held_out_predictions(trained.model, trained.labeled.pairs)
+    pd.testing.assert_frame_equal(reproduced, trained.result.test, check_exact=True)
 
 
 def few_positives(trained, n_similar):
@@ -52,48 +49,42 @@ def few_positives(trained, n_similar):
     return pd.concat([similar, pairs[pairs["label"] == 0].head(60)])
 
 
-def test_few_similar_pairs_mean_fewer_folds_and_a_note(trained):
+def test_few_similar_pairs_reduce_the_folds_with_a_note(trained):
     result = train_model(trained.titles, trained.processed, few_positives(trained, 3), LIGHT)
     assert any("validasi silang memakai 2 lipatan" in note for note in result.notes)
 
 
 @pytest.mark.parametrize("n_similar", [0, 1])
-def test_too_few_similar_pairs_are_an_error_that_says_what_to_do(trained, n_similar):
+def test_too_few_similar_pairs_raise_an_error_with_advice(trained, n_similar):
     with pytest.raises(TrainingError, match="SIMILAR_MIN"):
         train_model(trained.titles, trained.processed, few_positives(trained, n_similar), LIGHT)
 
 
-def test_titles_too_alike_for_a_vocabulary_are_an_error():
+def test_titles_without_a_vocabulary_raise_an_error():
     with pytest.raises(TrainingError, match="Tidak ada kata"):
         fit_vectorizer(["padi jagung", "padi jagung"], FULL)
 
 
-def test_no_title_and_no_family_stands_on_both_sides(trained, monkeypatch):
-    """Watch what each fold is fitted on."""
-    from judul_lib.evaluation import title_splits
+def test_no_title_is_on_both_sides_of_a_split(trained, monkeypatch):
+    fitted_on = []
 
-    seen = []
-    original = title_splits.fit_vectorizer
+    def recording_fit(processed, profile):
+        fitted_on.append(set(processed))
+        return fit_vectorizer(processed, profile)
 
-    def watch(processed, profile):
-        seen.append(set(processed))
-        return original(processed, profile)
-
-    monkeypatch.setattr(title_splits, "fit_vectorizer", watch)
+    monkeypatch.setattr(title_splits, "fit_vectorizer", recording_fit)
     result = title_disjoint_predictions(
         trained.titles, trained.processed, LIGHT, {"n_estimators": 5, "max_depth": 3}
     )
-    folds = seen[1:]  # The first call is for the labels.
+    folds = fitted_on[1:]  # The first call is for the labels.
     assert len(folds) == 5
     text = np.array(trained.processed)
     for row in result.itertuples():
-        outside = [known for known in folds if text[row.left] not in known]
-        assert any(text[row.right] not in known for known in outside)
-    similar = trained.labeled.pairs["label"].sum()
-    assert result["label"].sum() == similar  # No similar pair is torn.
+        assert any(not {text[row.left], text[row.right]} & fold for fold in folds)
+    assert result["label"].sum() == trained.labeled.pairs["label"].sum()  # No similar pair is split.
 
 
-def test_a_model_may_be_denied_features(trained):
+def test_features_can_be_restricted(trained):
     arguments = (trained.titles, trained.processed, LIGHT, {"n_estimators": 20})
     without = title_disjoint_predictions(*arguments, features=("levenshtein",))
     assert set(FEATURES) <= set(without.columns)
@@ -109,12 +100,10 @@ def test_families_are_connected_components():
     assert len({families[0], families[3], families[5]}) == 3
 
 
-def test_labels_of_the_project_suffice_for_both_profiles(trained):
-    rows = fit_vectorizer(trained.processed, FULL).transform(trained.processed)
-    labeled = label_pairs(rows)
+def test_project_labels_suffice_for_both_profiles(trained):
     assert len(trained.titles) == 123
-    assert labeled.n_similar >= 40
-    assert labeled.n_grey > 0
+    assert trained.labeled.n_similar >= 40
+    assert trained.labeled.n_grey > 0
 
 
 SEARCH = """
@@ -123,13 +112,13 @@ from joblib import Parallel, delayed
 from judul_lib.core.parallel import parallel_backend
 with parallel_backend(None):
     Parallel(n_jobs=2)(delayed(time.sleep)(1) for _ in range(2))
-    print("both have begun", flush=True)
+    print("both started", flush=True)
     Parallel(n_jobs=2)(delayed(time.sleep)(60) for _ in range(2))
 """
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Tidak ada SIGKILL di Windows.")
-def test_the_processes_of_a_search_end_with_the_one_that_was_killed():
+def test_worker_processes_end_when_the_search_is_killed():
     with subprocess.Popen([sys.executable, "-c", SEARCH], stdout=subprocess.PIPE) as search:
         assert search.stdout.readline()
         started = psutil.Process(search.pid).children(recursive=True)

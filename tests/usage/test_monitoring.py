@@ -127,7 +127,7 @@ def test_nothing_drifts_from_itself(values):
         DistributionSummary.from_values(values * 100), DistributionSummary.from_values(values * 100)
     )
     assert same is not None
-    assert not same.found
+    assert not same.exceeded
 
 
 def test_the_measures_are_those_of_a_plain_loop():
@@ -178,8 +178,8 @@ def test_few_values_say_nothing_and_a_clear_move_is_named_by_every_measure():
     baseline = BASELINES["full"].probability
     assert compare(baseline, DistributionSummary.from_values([0.9] * (MIN_VALUES - 1))) is None
     drift = compare(baseline, DistributionSummary.from_values([0.9] * MIN_VALUES))
-    assert len(drift.found) == 3
-    for value, bound in drift.found.values():
+    assert len(drift.exceeded) == 3
+    for value, bound in drift.exceeded.values():
         assert value > bound or value < bound == 0.001
     assert drift.mean_shift_bound >= MEAN_SHIFT_BOUND
     assert drift.psi_bound >= PSI_BOUND
@@ -193,7 +193,7 @@ def test_chance_alone_seldom_counts_even_where_the_baseline_is_a_sample_itself()
             (DistributionSummary.from_values(rng.beta(0.4, 0.4, k)) for k in (m, n))
             for _ in range(2_000)
         )
-        alarms = sum(bool(compare(*pair).found) for pair in spreads)
+        alarms = sum(bool(compare(*pair).exceeded) for pair in spreads)
         assert alarms <= 10, (m, n, alarms)
 
 
