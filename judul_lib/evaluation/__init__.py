@@ -1,1 +1,1 @@
-"""What a model is worth: metrics, splits, baselines, real archives, fairness, an archive's own gauge."""
+"""Evaluation of models: splits, baselines, leaderboard, real archives, fairness, an archive's gauge."""

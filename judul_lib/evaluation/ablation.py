@@ -1,7 +1,7 @@
-"""What each part of the structured model is worth: leave it out and look.
+"""Ablation of the structured model and its learning curves.
 
-Only the order of the scores counts here, so nothing is calibrated, and only the
-question of the same study is asked.
+Only the order of the scores counts here: nothing is calibrated, and only the
+trees for the same study are fitted.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,33 +33,26 @@ ASPECTS: Mapping[str, str] = {
     "platform": "platform", "audience": "orang", "medium": "data dan media", "task": "tugas",
     "place": "tempat",
 }  # fmt: skip
-"""Aspects of a study by the names that readers see."""
+"""Aspects of a study and their displayed names."""
 
-_OPPOSED = tuple(
-    name for name in STRUCTURED_FEATURES if name.startswith("text_sibling") or name == "text_inversions"
-)
-_CAUSAL = tuple(
-    name for name in STRUCTURED_FEATURES if name.startswith(("text_roles", "text_cause", "text_effect"))
-)
+
+def _features_starting_with(*prefixes: str) -> tuple[str, ...]:
+    return tuple(name for name in STRUCTURED_FEATURES if name.startswith(prefixes))
+
+
+_EXCLUSIVE = _features_starting_with("text_sibling", "text_inversions")
+_CAUSAL = _features_starting_with("text_roles", "text_cause", "text_effect")
 FEATURE_FAMILIES: Mapping[str, tuple[str, ...]] = {
     "tiga fitur studi": tuple(FEATURES),
-    **{
-        name: tuple(feature for feature in STRUCTURED_FEATURES if feature.startswith(f"{aspect}_"))
-        for aspect, name in ASPECTS.items()
-    },
-    "pokok judul sebagai keseluruhan": tuple(
-        name for name in STRUCTURED_FEATURES if name.startswith("subject_")
-    ),
-    "hal yang saling meniadakan dan urutan": _OPPOSED,
+    **{name: _features_starting_with(f"{aspect}_") for aspect, name in ASPECTS.items()},
+    "pokok judul sebagai keseluruhan": _features_starting_with("subject_"),
+    "hal yang saling meniadakan dan urutan": _EXCLUSIVE,
     "sebab dan akibat": _CAUSAL,
     "seluruh judul": tuple(
-        name for name in STRUCTURED_FEATURES
-        if name.startswith("text_") and name not in (*_OPPOSED, *_CAUSAL)
+        name for name in _features_starting_with("text_") if name not in (*_EXCLUSIVE, *_CAUSAL)
     ),
-}  # fmt: skip
-"""Families of features, by the names that readers see."""
-
-_FREE = (0,) * len(STRUCTURED_FEATURES)
+}
+"""Families of features by their displayed names."""
 
 
 def feature_ablation(
@@ -67,12 +60,12 @@ def feature_ablation(
 ) -> pd.DataFrame:
     """Fit without each family of features, with the study's features alone, and without directions.
 
-    What is fitted learns from gold pairs and from the real pairs of the campuses.
+    The training data are the gold pairs and the real pairs of the campuses.
 
     Returns
     -------
     DataFrame
-        Index: what was done; ``roc_auc`` and ``roc_auc_hard`` on the test pairs,
+        Index: the change; ``roc_auc`` and ``roc_auc_hard`` on the test pairs,
         ``average_precision`` on the drawn real pairs of the one faculty.
     """
     model = unfitted_model(real.counts)
@@ -81,25 +74,25 @@ def feature_ablation(
     changes |= {f"tanpa {name}": {"without": family} for name, family in FEATURE_FAMILIES.items()}
     others = [name for name in STRUCTURED_FEATURES if name not in FEATURES]
     changes["hanya tiga fitur studi"] = {"without": others}
-    changes["arah bebas"] = {"directions": _FREE}
-    seen, table = _test_features(model, test), {}
+    changes["arah bebas"] = {"directions": None}
+    test_features, table = _gold_features(model, test), {}
     for name, change in changes.items():
-        fitted = _fitted(model, data, random_state, **change)
-        table[name] = _judged(fitted, seen, test) | _real_average_precision(fitted, real)
+        fitted = _fit(model, data, random_state, **change)
+        table[name] = _gold_roc_auc(fitted, test_features, test) | _real_average_precision(fitted, real)
     return pd.DataFrame(table).T
 
 
 def resource_ablation(
     development: pd.DataFrame, test: pd.DataFrame, random_state: int = SEED
 ) -> pd.DataFrame:
-    """Train anew without each part of the lexicon, without it, and without word vectors.
+    """Retrain without each part of the lexicon, without all of it, and without word vectors.
 
-    From gold pairs alone: real pairs are numbers already, and cannot be read anew.
+    On gold pairs alone: of real pairs only the features are stored, so they cannot be parsed again.
 
     Returns
     -------
     DataFrame
-        Index: what was done; ``roc_auc`` and ``roc_auc_hard`` on the test pairs.
+        Index: the change; ``roc_auc`` and ``roc_auc_hard`` on the test pairs.
     """
     lexicon, vectors, empty = Lexicon.read(), WordVectors.read(), Lexicon({})
     parts = {**FIELD_NAMES, "template": "kata templat"}.items()
@@ -116,10 +109,8 @@ def resource_ablation(
         "kata dasar Sastrawi apa adanya": (TitleParser(stem=stem_word), vectors),
     }
     table = {}
-    for name, (parser, meaning) in settings.items():
-        model = unfitted_model(_counted(development, parser), parser, meaning)
-        fitted = _fitted(model, training_set(development, model), random_state)
-        table[name] = _judged(fitted, _test_features(model, test), test)
+    for name, (parser, word_vectors) in settings.items():
+        table[name] = _train_and_test(development, test, parser, word_vectors, random_state)
     return pd.DataFrame(table).T
 
 
@@ -128,15 +119,15 @@ def learning_curve(
     test: pd.DataFrame,
     sizes: Sequence[int] = (10, 20, 40, 80),
     *,
-    draws: int = 2,
+    n_draws: int = 2,
     random_state: int = SEED,
 ) -> pd.DataFrame:
-    """Train on some of the development bases, drawn at random, and on all of them; no real pairs.
+    """Train on random subsets of the development bases and on all of them, without real pairs.
 
     Returns
     -------
     DataFrame
-        Index: number of bases; the mean of ``roc_auc`` and ``roc_auc_hard``
+        Index: number of bases; columns: the mean of ``roc_auc`` and ``roc_auc_hard``
         over the draws.
     """
     bases = development["base_id"].unique()
@@ -145,12 +136,10 @@ def learning_curve(
     table = {}
     for size in (*(n for n in sizes if n < len(bases)), len(bases)):
         results = []
-        for _ in range(draws if size < len(bases) else 1):
+        for _ in range(n_draws if size < len(bases) else 1):
             drawn = rng.choice(bases, size=size, replace=False)
-            part = development[development["base_id"].isin(drawn)]
-            model = unfitted_model(_counted(part, parser), parser, vectors)
-            fitted = _fitted(model, training_set(part, model), random_state)
-            results.append(_judged(fitted, _test_features(model, test), test))
+            subset = development[development["base_id"].isin(drawn)]
+            results.append(_train_and_test(subset, test, parser, vectors, random_state))
         table[size] = pd.DataFrame(results).mean()
     return pd.DataFrame(table).T
 
@@ -163,7 +152,7 @@ def real_learning_curve(
     *,
     random_state: int = SEED,
 ) -> pd.DataFrame:
-    """Train on all gold pairs and on a share of the campuses' real pairs, drawn at random.
+    """Train on all gold pairs and a random share of the campuses' real pairs.
 
     Returns
     -------
@@ -171,31 +160,35 @@ def real_learning_curve(
         Index: number of real pairs; columns as from `feature_ablation`.
     """
     model = unfitted_model(real.counts)
-    gold, seen = training_set(development, model), _test_features(model, test)
+    gold_data, test_features = training_set(development, model), _gold_features(model, test)
     order = np.random.default_rng(random_state).permutation(np.flatnonzero(~real.is_faculty))
     table = {}
     for n in (round(share * len(order)) for share in shares):
-        fitted = _fitted(model, real_set(real).take(order[:n]) + gold, random_state)
-        table[n] = _judged(fitted, seen, test) | _real_average_precision(fitted, real)
+        fitted = _fit(model, real_set(real).take(order[:n]) + gold_data, random_state)
+        table[n] = _gold_roc_auc(fitted, test_features, test) | _real_average_precision(fitted, real)
     return pd.DataFrame(table).T
 
 
-def _fitted(
-    model: StructuredModel, data: TrainingSet, random_state: int, **change: Any
-) -> StructuredModel:
+def _fit(model: StructuredModel, data: TrainingSet, random_state: int, **change: Any) -> StructuredModel:
     return fit_structured(model, data, random_state=random_state, questions=["same"], **change)
 
 
-def _counted(pairs: pd.DataFrame, parser: TitleParser) -> UnitCounts:
-    return UnitCounts.fit([*pairs["judul_a"], *pairs["judul_b"]], parser)
+def _train_and_test(
+    gold: pd.DataFrame, test: pd.DataFrame, parser: TitleParser, vectors: WordVectors, random_state: int
+) -> dict[str, float]:
+    """Train on gold pairs alone, whose titles also give the term counts."""
+    counts = UnitCounts.fit([*gold["judul_a"], *gold["judul_b"]], parser)
+    model = unfitted_model(counts, parser, vectors)
+    fitted = _fit(model, training_set(gold, model), random_state)
+    return _gold_roc_auc(fitted, _gold_features(model, test), test)
 
 
-def _test_features(model: StructuredModel, test: pd.DataFrame) -> FloatArray:
-    return model.pair_features(test["judul_a"].tolist(), test["judul_b"].tolist())
+def _gold_features(model: StructuredModel, pairs: pd.DataFrame) -> FloatArray:
+    return model.pair_features(pairs["judul_a"].tolist(), pairs["judul_b"].tolist())
 
 
-def _judged(model: StructuredModel, features: FloatArray, test: pd.DataFrame) -> dict[str, float]:
-    """Return the area over all labelled pairs and over the hard ones."""
+def _gold_roc_auc(model: StructuredModel, features: FloatArray, test: pd.DataFrame) -> dict[str, float]:
+    """Return the ROC AUC over all labelled pairs and over the hard ones."""
     scores = model.probability(features)
     labelled, hard = test["label"].notna(), test["kind"].isin(HARD_KINDS)
     return {

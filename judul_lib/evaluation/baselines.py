@@ -1,4 +1,4 @@
-"""The usual methods to compare with, sentence encoders among them."""
+"""Baseline methods, sentence encoders among them."""
 
 import io
 import os
@@ -28,12 +28,10 @@ from judul_lib.study.features import FEATURES, TitleTable, distinct_titles, pair
 from judul_lib.study.preprocessing import preprocess_titles
 
 ENCODER_VARIABLE = "JUDUL_ENCODER"
-
-
 Scorer = Callable[[Sequence[str], Sequence[str]], FloatArray]
 
-_GRAM, _WINDOW = 5, 4
-_K1, _B = 1.5, 0.75
+_GRAM_LENGTH, _WINDOW_SIZE = 5, 4
+_K1, _B = 1.5, 0.75  # Parameters of BM25.
 
 
 @dataclass(frozen=True)
@@ -43,9 +41,9 @@ class Method:
     Attributes
     ----------
     score : callable
-        Two lists of titles to one score in [0, 1] a pair.
+        Maps two lists of titles to a score in [0, 1] for each pair.
     fitted : tuple
-        What was fitted for it; empty where nothing was.
+        Its fitted parts, if any.
     """
 
     score: Scorer
@@ -57,7 +55,7 @@ class Method:
 
     @property
     def n_bytes(self) -> int:
-        """Size on disk of what was fitted."""
+        """Size of the fitted parts on disk."""
         if not self.fitted:
             return 0
         stream = io.BytesIO()
@@ -66,23 +64,23 @@ class Method:
 
 
 def encoder_methods(folder: str | None = None) -> dict[str, Method]:
-    """Return the encoder of a local folder as a method, or nothing where there is none.
+    """Return the sentence encoder in a local folder as a method, if there is one.
 
     Parameters
     ----------
     folder : str
         Model folder of ``sentence-transformers`` (extra ``semantic``); by
-        default what the environment variable ``JUDUL_ENCODER`` names.
+        default that in the environment variable ``JUDUL_ENCODER``.
 
     Returns
     -------
     dict of str to Method
-        Empty when no folder is named or the package is not installed.
+        Empty if no folder is given or the package is not installed.
 
     Raises
     ------
     ModelError
-        The folder is named but is not there.
+        The folder does not exist.
     """
     folder = folder or os.environ.get(ENCODER_VARIABLE)
     if not folder or find_spec("sentence_transformers") is None:
@@ -97,12 +95,12 @@ def encoder_methods(folder: str | None = None) -> dict[str, Method]:
 def encoder_method(encoder: Any) -> Method:
     """Compare titles by the cosine of their encodings, scaled from [-1, 1] to [0, 1].
 
-    The encoder is given lower case: as typed, titles would seem alike for being typed alike.
+    Titles are lowercased first, since an encoder also encodes the case.
 
     Parameters
     ----------
     encoder : object
-        With ``encode(list of str) -> ndarray of shape (n, n_dimensions)``.
+        Has a method ``encode(list of str) -> ndarray of shape (n, n_dimensions)``.
 
     References
     ----------
@@ -128,17 +126,17 @@ def encoder_method(encoder: Any) -> Method:
 
 
 def fit_baselines(titles: Sequence[str]) -> dict[str, Method]:
-    """Return the methods that need no labels, fitted on some titles.
+    """Fit the methods that need no labels.
 
     Parameters
     ----------
     titles : sequence of str
-        Development titles: their words are the vocabulary and the weights.
+        Development titles, for vocabulary and weights.
 
     Returns
     -------
     dict of str to Method
-        By the name that readers see.
+        By displayed name.
 
     Examples
     --------
@@ -152,23 +150,23 @@ def fit_baselines(titles: Sequence[str]) -> dict[str, Method]:
     letters = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True).fit(titles)
     counter = CountVectorizer().fit(processed)
     return {
-        "kosinus TF-IDF (1,2)": Method(_feature("cosine", bigrams), (bigrams,)),
-        "Jaccard": Method(_feature("jaccard", bigrams)),
-        "Levenshtein": Method(_feature("levenshtein", bigrams)),
-        "kosinus TF-IDF kata, sublinear": Method(_cosine_of(words), (words,)),
-        "kosinus TF-IDF huruf 2-4": Method(_cosine_of(letters, processed=False), (letters,)),
-        "BM25": Method(_bm25(counter, processed), (counter,)),
-        "Jaro-Winkler": Method(_letters_ratio(JaroWinkler.normalized_similarity, 1.0)),
-        "token-set ratio": Method(_letters_ratio(fuzz.token_set_ratio, 100.0)),
-        "Rabin-Karp (n-gram huruf)": Method(_grams(_all_grams)),
-        "Winnowing": Method(_grams(_winnowed)),
+        "kosinus TF-IDF (1,2)": Method(_feature_scorer("cosine", bigrams), (bigrams,)),
+        "Jaccard": Method(_feature_scorer("jaccard", bigrams)),
+        "Levenshtein": Method(_feature_scorer("levenshtein", bigrams)),
+        "kosinus TF-IDF kata, sublinear": Method(_cosine_scorer(words), (words,)),
+        "kosinus TF-IDF huruf 2-4": Method(_cosine_scorer(letters, preprocess=False), (letters,)),
+        "BM25": Method(_bm25_scorer(counter, processed), (counter,)),
+        "Jaro-Winkler": Method(_string_scorer(JaroWinkler.normalized_similarity, 1.0)),
+        "token-set ratio": Method(_string_scorer(fuzz.token_set_ratio, 100.0)),
+        "Rabin-Karp (n-gram huruf)": Method(_dice_scorer(_letter_grams)),
+        "Winnowing": Method(_dice_scorer(_winnowed_grams)),
     }
 
 
 def fit_on_study_features(pairs: pd.DataFrame, random_state: int = SEED) -> dict[str, Method]:
-    """Return classifiers on the study's three features alone, fitted on gold labels.
+    """Fit classifiers on the study's three features and gold labels.
 
-    What the three features could tell if the study had had labels of meaning.
+    They show what the three features are worth with labels of meaning.
 
     Parameters
     ----------
@@ -182,8 +180,8 @@ def fit_on_study_features(pairs: pd.DataFrame, random_state: int = SEED) -> dict
     labels = labelled["label"].to_numpy(dtype=int)
     forest = RandomForestClassifier(300, min_samples_leaf=5, random_state=random_state)
     return {
-        name: Method(_classified(vectorizer, classifier.fit(features, labels)), (vectorizer, classifier))
-        for name, classifier in (
+        name: Method(_classifier_scorer(vectorizer, model.fit(features, labels)), (vectorizer, model))
+        for name, model in (
             ("regresi logistik, 3 fitur studi", LogisticRegression()),
             ("random forest, 3 fitur studi", forest),
         )
@@ -204,32 +202,29 @@ def _tables(
     return table.take(left_rows), table.take(right_rows)
 
 
-def _classified(vectorizer: TfidfVectorizer, classifier: ClassifierMixin) -> Scorer:
+def _classifier_scorer(vectorizer: TfidfVectorizer, classifier: ClassifierMixin) -> Scorer:
     return lambda left, right: classifier.predict_proba(_study_features(vectorizer, left, right))[:, 1]
 
 
-def _feature(name: str, vectorizer: TfidfVectorizer) -> Scorer:
+def _feature_scorer(name: str, vectorizer: TfidfVectorizer) -> Scorer:
     def score(left: Sequence[str], right: Sequence[str]) -> FloatArray:
         return FEATURES[name](*_tables(vectorizer, left, right))
 
     return score
 
 
-def _cosine_of(vectorizer: TfidfVectorizer, *, processed: bool = True) -> Scorer:
+def _cosine_scorer(vectorizer: TfidfVectorizer, *, preprocess: bool = True) -> Scorer:
     def score(left: Sequence[str], right: Sequence[str]) -> FloatArray:
         titles, *sides = distinct_titles(left, right)
-        rows = vectorizer.transform(preprocess_titles(titles) if processed else titles)
-        return _row_dots(*(rows[side] for side in sides))
+        rows = vectorizer.transform(preprocess_titles(titles) if preprocess else titles)
+        a, b = (rows[side] for side in sides)
+        return np.clip(np.asarray(a.multiply(b).sum(axis=1), dtype=float).ravel(), 0.0, 1.0)
 
     return score
 
 
-def _row_dots(a: csr_matrix, b: csr_matrix) -> FloatArray:
-    return np.clip(np.asarray(a.multiply(b).sum(axis=1), dtype=float).ravel(), 0.0, 1.0)
-
-
-def _bm25(counter: CountVectorizer, processed: Sequence[str]) -> Scorer:
-    """Score with Okapi BM25, divided by the query's score against itself; the better direction counts.
+def _bm25_scorer(counter: CountVectorizer, processed: Sequence[str]) -> Scorer:
+    """Okapi BM25 divided by the query's score against itself, in the direction that scores higher.
 
     Robertson, S., & Zaragoza, H. (2009). *The Probabilistic Relevance Framework*.
     """
@@ -251,23 +246,24 @@ def _bm25(counter: CountVectorizer, processed: Sequence[str]) -> Scorer:
         a, b = (rows[side] for side in sides)
         best = np.zeros(len(left))
         for query, document in ((a, b), (b, a)):
-            own = np.asarray(query.multiply(weighted(query)).sum(axis=1)).ravel()
-            found = np.asarray(query.multiply(weighted(document)).sum(axis=1)).ravel()
-            best = np.maximum(best, np.divide(found, own, out=np.zeros(len(own)), where=own > 0))
+            maximum = np.asarray(query.multiply(weighted(query)).sum(axis=1)).ravel()
+            bm25 = np.asarray(query.multiply(weighted(document)).sum(axis=1)).ravel()
+            share = np.divide(bm25, maximum, out=np.zeros(len(left)), where=maximum > 0)
+            best = np.maximum(best, share)
         return np.clip(best, 0.0, 1.0)
 
     return score
 
 
-def _letters_ratio(scorer: Callable[..., float], whole: float) -> Scorer:
+def _string_scorer(scorer: Callable[..., float], max_score: float) -> Scorer:
     def score(left: Sequence[str], right: Sequence[str]) -> FloatArray:
         folded = ([title.casefold() for title in side] for side in (left, right))
-        return cpdist(*folded, scorer=scorer, dtype=np.float64) / whole
+        return cpdist(*folded, scorer=scorer, dtype=np.float64) / max_score
 
     return score
 
 
-def _grams(fingerprint: Callable[[str], set[str]]) -> Scorer:
+def _dice_scorer(fingerprint: Callable[[str], set[str]]) -> Scorer:
     fingerprint = lru_cache(maxsize=20_000)(fingerprint)
 
     def score(left: Sequence[str], right: Sequence[str]) -> FloatArray:
@@ -278,20 +274,22 @@ def _grams(fingerprint: Callable[[str], set[str]]) -> Scorer:
     return score
 
 
-def _all_grams(title: str) -> set[str]:
-    """Return all n-grams of letters, as a Rabin-Karp search compares them (Dice)."""
+def _grams(title: str) -> list[str]:
     letters = "".join(c for c in title.casefold() if c.isalnum())
-    return {letters[i : i + _GRAM] for i in range(len(letters) - _GRAM + 1)}
+    return [letters[i : i + _GRAM_LENGTH] for i in range(len(letters) - _GRAM_LENGTH + 1)]
 
 
-def _winnowed(title: str) -> set[str]:
-    """Return the least n-gram of each window.
+def _letter_grams(title: str) -> set[str]:
+    """Return all n-grams of letters, as a Rabin-Karp search compares them."""
+    return set(_grams(title))
 
-    Schleimer, S., Wilkerson, D., & Aiken, A. (2003). *Winnowing: local
-    algorithms for document fingerprinting*. The grams themselves stand for
-    their hashes, by a fixed order.
+
+def _winnowed_grams(title: str) -> set[str]:
+    """Return the minimum n-gram of each window, in the order of the reversed n-grams.
+
+    The original takes the minimum hash: Schleimer, S., Wilkerson, D., & Aiken, A. (2003).
+    *Winnowing: local algorithms for document fingerprinting*.
     """
-    letters = "".join(c for c in title.casefold() if c.isalnum())
-    grams = [letters[i : i + _GRAM][::-1] for i in range(len(letters) - _GRAM + 1)]
-    windows = range(max(1, len(grams) - _WINDOW + 1))
-    return {min(grams[i : i + _WINDOW]) for i in windows if grams[i : i + _WINDOW]}
+    grams = [gram[::-1] for gram in _grams(title)]
+    windows = range(max(1, len(grams) - _WINDOW_SIZE + 1))
+    return {min(grams[i : i + _WINDOW_SIZE]) for i in windows if grams}

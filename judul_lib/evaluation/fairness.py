@@ -1,8 +1,8 @@
 """Error rates on gold pairs by field of study, length and language of the titles, with intervals.
 
 A model that errs more often in one field, or on short titles, treats some
-students worse than others. Pairs of one base study hang together, so studies
-are drawn anew for the intervals and not pairs.
+students worse than others. Pairs of one base study are correlated, so the
+bootstrap resamples studies rather than pairs.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,14 +17,14 @@ from judul_lib.study.metrics import resampled_weights
 from judul_lib.study.preprocessing import STOP_WORDS, is_root_word, stem_word
 
 MIN_PAIRS = 20
-"""A group with fewer pairs of a label has no rate for it."""
-_RESAMPLES, _TAIL = 1_000, 2.5
-_SHORT, _LONG = 9, 14
-_SOME, _MANY = 0.15, 0.35
+"""Pairs of a label that a group needs for an error rate."""
+_N_RESAMPLES, _TAIL_PERCENT = 1_000, 2.5
+_SHORT, _LONG = 9, 14  # Words.
+_SOME, _MANY = 0.15, 0.35  # Share of foreign words.
 
 
 def field_of_study(pairs: pd.DataFrame) -> pd.Series:
-    """Return the field of each pair's base study; small fields together as *bidang lain*.
+    """Return the field of each pair's base study; small fields are merged into *bidang lain*.
 
     Examples
     --------
@@ -36,7 +36,7 @@ def field_of_study(pairs: pd.DataFrame) -> pd.Series:
 
 
 def length_class(pairs: pd.DataFrame) -> pd.Series:
-    """Return how long the shorter title of each pair is.
+    """Return the length class of the shorter title of each pair.
 
     Examples
     --------
@@ -51,7 +51,7 @@ def length_class(pairs: pd.DataFrame) -> pd.Series:
 
 
 def language_class(pairs: pd.DataFrame) -> pd.Series:
-    """Return how many words of each pair Indonesian does not know: English terms, and names.
+    """Return the class of each pair by its share of non-Indonesian words, such as English terms.
 
     Examples
     --------
@@ -65,7 +65,7 @@ def language_class(pairs: pd.DataFrame) -> pd.Series:
 
 
 def foreign_share(text: str) -> float:
-    """Return the share of a text's words whose stem is no Indonesian root; 0 without words.
+    """Return the share of words whose stem is not an Indonesian root; 0 without words.
 
     Examples
     --------
@@ -73,14 +73,14 @@ def foreign_share(text: str) -> float:
     (0.0, 0.5)
     """
     words = [word for word in text.lower().split() if word.isalpha() and word not in STOP_WORDS]
-    foreign = sum(not is_root_word(stem_word(word)) for word in words)
-    return foreign / len(words) if words else 0.0
+    n_foreign = sum(not is_root_word(stem_word(word)) for word in words)
+    return n_foreign / len(words) if words else 0.0
 
 
 GROUPINGS: Mapping[str, Callable[[pd.DataFrame], pd.Series]] = MappingProxyType(
     {"bidang": field_of_study, "panjang judul": length_class, "bahasa": language_class}
 )
-"""What the pairs are grouped by."""
+"""Ways to group pairs, by their displayed names."""
 
 
 def error_rates(
@@ -91,14 +91,14 @@ def error_rates(
     threshold: float = DECISION_THRESHOLD,
     seed: int = SEED,
 ) -> pd.DataFrame:
-    """Return how often a model errs in each group.
+    """Return the error rates of a model in each group.
 
     Parameters
     ----------
     pairs : DataFrame, shape (n, ...)
-        ``label`` (1 the same study, 0 another) and ``base_id``.
+        ``label`` (1 same study, 0 different) and ``base_id``.
     probability : array, shape (n,)
-        The model's.
+        Predicted by the model.
     by : Series, shape (n,)
         Group of each pair.
     threshold : float
@@ -107,10 +107,10 @@ def error_rates(
     Returns
     -------
     DataFrame
-        One row a group, the largest first, and ``semua``: ``pasangan``, and for
-        ``alarm palsu`` (share of other studies called similar) and ``luput``
-        (share of the same studies not found) the rate, ``dari`` and ``sampai``
-        of its 95 % bootstrap interval; missing with fewer than `MIN_PAIRS`.
+        Index: ``semua``, then the groups, the largest first. Columns:
+        ``pasangan``; the rates ``alarm palsu`` (different studies called similar)
+        and ``luput`` (same studies missed), each with ``dari`` and ``sampai`` of
+        its 95 % bootstrap interval; NaN with fewer pairs than `MIN_PAIRS`.
     """
     frame = pd.DataFrame(
         {
@@ -127,7 +127,7 @@ def error_rates(
 
 
 def _rates(frame: pd.DataFrame, seed: int) -> dict[str, float]:
-    found: dict[str, float] = {}
+    rates: dict[str, float] = {}
     for name, label in (("alarm palsu", 0), ("luput", 1)):
         of_label = frame[frame["label"] == label]
         wrong = of_label["called"] if label == 0 else ~of_label["called"]
@@ -135,23 +135,23 @@ def _rates(frame: pd.DataFrame, seed: int) -> dict[str, float]:
         if len(of_label) >= MIN_PAIRS and len(of_label["base"].unique()) > 1:
             rate = float(wrong.mean())
             low, high = _interval(wrong.to_numpy(dtype=float), of_label["base"], seed)
-        found |= {name: rate, f"{name}, dari": low, f"{name}, sampai": high}
-    return found
+        rates |= {name: rate, f"{name}, dari": low, f"{name}, sampai": high}
+    return rates
 
 
 def _interval(wrong: np.ndarray, bases: pd.Series, seed: int) -> tuple[float, float]:
     if wrong.mean() in (0, 1):
-        # Drawing anew shows nothing; so rare may it still be, by Clopper and Pearson on the studies.
-        edge = (_TAIL / 100) ** (1 / bases.nunique())
-        return (0.0, 1 - edge) if wrong.mean() == 0 else (edge, 1.0)
-    draws = resampled_weights(len(wrong), bases, _RESAMPLES, seed)
+        # The bootstrap has no spread here: use the Clopper-Pearson bound with the number of studies.
+        bound = (_TAIL_PERCENT / 100) ** (1 / bases.nunique())
+        return (0.0, 1 - bound) if wrong.mean() == 0 else (bound, 1.0)
+    draws = resampled_weights(len(wrong), bases, _N_RESAMPLES, seed)
     rates = [(weights @ wrong) / weights.sum() for weights in draws]
-    low, high = np.percentile(rates, [_TAIL, 100 - _TAIL])
+    low, high = np.percentile(rates, [_TAIL_PERCENT, 100 - _TAIL_PERCENT])
     return float(low), float(high)
 
 
 def disparities(rates: pd.DataFrame) -> pd.DataFrame:
-    """Return the groups whose interval lies wholly above that of all pairs: they are treated worse."""
+    """Return the groups whose interval lies entirely above that of all pairs."""
     worse = []
     for name in ("alarm palsu", "luput"):
         bound = rates.loc["semua", f"{name}, sampai"]

@@ -1,4 +1,4 @@
-"""An archive's own gauge: how often MIRIP is said in it, and what judged pairs tell."""
+"""Gauge of an archive: how often titles get MIRIP, and precision and recall from judged pairs."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,14 +20,14 @@ from judul_lib.study.metrics import CONFIDENCE, share_interval
 from judul_lib.study.preprocessing import title_key
 
 TARGET_PRECISION, CERTAIN_PROBABILITY = 0.85, 0.8
-"""Precision that the suggested threshold has at least, and from when on that is called certain."""
+"""Minimum precision at the suggested threshold, and the probability above which it is certain."""
 MIN_LABELS = 20
-"""Labels from which on a threshold is suggested."""
+"""Labels needed for suggesting a threshold."""
 CANDIDATE_THRESHOLDS = tuple(np.round(np.arange(0.2, 0.96, 0.05), 2).tolist())
 """Thresholds that may be suggested."""
-_MIN_CALLED_PAIRS, _RESAMPLES = 5, 2_000
-# How far intercept and slope of a calibration may lie from those of a model that is right, 0 and 1.
-_RIGHT, _SPREAD, _MIN_PROBABILITY = np.array([0.0, 1.0]), np.array([2.0, 0.5]), 1e-4
+_MIN_CALLED_PAIRS, _N_RESAMPLES = 5, 2_000
+# Normal prior of intercept and slope: those of a calibrated model, and standard deviations.
+_PRIOR_MEAN, _PRIOR_SD, _MIN_PROBABILITY = np.array([0.0, 1.0]), np.array([2.0, 0.5]), 1e-4
 
 
 def _log_odds(probability: FloatArray) -> FloatArray:
@@ -37,7 +37,7 @@ def _log_odds(probability: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True)
 class Suggestion:
-    """A threshold for an archive, and how probable it is that MIRIP is right often enough there."""
+    """A threshold for an archive, and the probability that it reaches `TARGET_PRECISION`."""
 
     threshold: float
     sure: float
@@ -50,17 +50,20 @@ class JudgedSample:
     Attributes
     ----------
     probability, asked : ndarray of float
-        That a pair is the same study; that it is, if only elsewhere (0 where the model cannot tell).
+        Probabilities of the same study and of the same study, possibly elsewhere (0 if the model
+        has none).
     grade : ndarray of float
-        0 to 4 as in the guide for readers, NaN where nobody judged.
+        0 to 4 as in the grading guide, NaN where not judged.
     stratum : ndarray of int
     weight : ndarray of float
-        How many pairs each stands for. What was not judged is shared out within its stratum.
+        Number of pairs that each represents. The weight of pairs that are not judged goes to the
+        others of their stratum.
 
     Examples
     --------
-    >>> given = np.array([0.9, 0.8, 0.1]), np.zeros(3), np.array([4, 1, 0]), np.array([0, 0, 8])
-    >>> judged = JudgedSample(*given, np.array([10.0, 10.0, 90.0]))
+    >>> scores, grade, stratum = (np.array([0.9, 0.8, 0.1]), np.zeros(3)), [4, 1, 0], [0, 0, 8]
+    >>> weight = np.array([10.0, 10.0, 90.0])
+    >>> judged = JudgedSample(*scores, np.array(grade), np.array(stratum), weight)
     >>> float(judged.measures(0.5).loc["presisi, MIRIP", "estimate"])
     0.5
     """
@@ -73,46 +76,47 @@ class JudgedSample:
 
     @property
     def is_judged(self) -> BoolArray:
-        """Which pairs have a grade."""
+        """Whether each pair has a grade."""
         return ~np.isnan(np.asarray(self.grade, dtype=float))
 
     @property
     def unseen_share(self) -> float:
-        """Share of the pairs that no judged one stands for: their whole stratum is not judged."""
-        seen = np.isin(self.stratum, self.stratum[self.is_judged])
-        return float(self.weight[~seen].sum() / self.weight.sum())
+        """Share of the pairs in strata without a judged pair."""
+        is_covered = np.isin(self.stratum, self.stratum[self.is_judged])
+        return float(self.weight[~is_covered].sum() / self.weight.sum())
 
     @cached_property
     def _weighted_rows(self) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-        """Scores and grades of the judged pairs, their weights, and those of the resamples."""
+        """Scores, grades and weights of the judged pairs, and the weights of the resamples.
+
+        A judged pair has four rows: with its grade, and with each of three answers, for which the
+        model's probabilities are prior counts in the (Bayesian) bootstrap.
+        """
         judged, n_strata = self.is_judged, int(self.stratum.max()) + 1
         same, asked, grade, weight = (
             np.asarray(values, dtype=float)[judged]
             for values in (self.probability, self.asked, self.grade, self.weight)
         )
         stratum = self.stratum[judged]
-        every = np.bincount(self.stratum, self.weight, n_strata)
-        own = np.bincount(stratum, weight, n_strata)
-        n_own = np.bincount(stratum, minlength=n_strata)
-        weight = weight * every[stratum] / own[stratum]
-        # A pair as it was judged, and with each answer as probable as the model says.
+        total = np.bincount(self.stratum, self.weight, n_strata)
+        weight = weight * total[stratum] / np.bincount(stratum, weight, n_strata)[stratum]
         either = np.maximum(same, asked)
-        chances = np.vstack([same, either - same, 1 - either]) / n_own[stratum]
-        shapes = np.vstack([np.ones(len(same)), np.clip(chances, 0, 1)])
-        drawn = np.random.default_rng(SEED).gamma(shapes, size=(_RESAMPLES, *shapes.shape)) * weight
-        sums = np.zeros((_RESAMPLES, n_strata))
+        prior = np.vstack([same, either - same, 1 - either]) / np.bincount(stratum)[stratum]
+        shapes = np.vstack([np.ones(len(same)), np.clip(prior, 0, 1)])
+        drawn = np.random.default_rng(SEED).gamma(shapes, size=(_N_RESAMPLES, *shapes.shape)) * weight
+        sums = np.zeros((_N_RESAMPLES, n_strata))
         for k in np.unique(stratum):
             sums[:, k] = drawn[:, :, stratum == k].sum(axis=(1, 2))
-        drawn *= (every / np.where(sums > 0, sums, 1))[:, stratum][:, None, :]
+        drawn *= (total / np.where(sums > 0, sums, 1))[:, stratum][:, None, :]
         grades = np.vstack(
             [grade, *(np.full(len(grade), g) for g in (SIMILAR_GRADE, ELSEWHERE_GRADE, 0))]
         )
         scores = np.tile(np.vstack([same, either]), (1, len(grades)))
         exact = np.concatenate([weight, np.zeros(3 * len(weight))])
-        return scores, grades.ravel(), exact, drawn.reshape(_RESAMPLES, -1)
+        return scores, grades.ravel(), exact, drawn.reshape(_N_RESAMPLES, -1)
 
     def _ratios(self, part: ArrayLike, whole: ArrayLike) -> tuple[float, FloatArray]:
-        """Return the share of a part of some pairs, and that of each resample."""
+        """Return the weight of some pairs relative to that of others, and that of each resample."""
         _, _, exact, drawn = self._weighted_rows
         part, whole = np.asarray(part, dtype=float), np.asarray(whole, dtype=float)
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -124,21 +128,20 @@ class JudgedSample:
         Returns
         -------
         DataFrame
-            Index: measure; columns ``estimate``, ``low``, ``high`` (95 %). NaN without a judged pair
-            that the measure is a share of.
+            Index: measure; columns ``estimate``, ``low``, ``high`` (95 %); NaN where the denominator
+            is 0.
         """
         scores, grade, *_ = self._weighted_rows
         rows = {}
-        asking = min(threshold, DECISION_THRESHOLD)
+        tail = (1 - CONFIDENCE) / 2
         questions = (
             ("MIRIP", SIMILAR_GRADE, threshold),
-            ("MIRIP atau TANYAKAN", ELSEWHERE_GRADE, asking),
+            ("MIRIP atau TANYAKAN", ELSEWHERE_GRADE, min(threshold, DECISION_THRESHOLD)),
         )
-        for score, (name, least, from_here) in zip(scores, questions, strict=True):
-            true, called = grade >= least, score >= from_here
+        for score, (name, min_grade, min_score) in zip(scores, questions, strict=True):
+            true, called = grade >= min_grade, score >= min_score
             for measure, whole in (("presisi", called), ("recall", true)):
                 estimate, drawn = self._ratios(true & called, whole)
-                tail = (1 - CONFIDENCE) / 2
                 low, high = (
                     np.full(2, np.nan) if np.isnan(estimate) else np.quantile(drawn, [tail, 1 - tail])
                 )
@@ -146,90 +149,91 @@ class JudgedSample:
         return pd.DataFrame.from_dict(rows, orient="index", columns=["estimate", "low", "high"])
 
     def _calibrations(self) -> FloatArray:
-        """Return log-odds of being the same study: posterior draws of intercept and slope, shape (n, 2).
+        """Draw intercept and slope of a logistic calibration from their posterior, shape (n, 2).
 
-        A logistic curve on the model's log-odds, and a normal distribution about the likeliest one
-        (Laplace). The sample is drawn by the model's answers, so that no weight is needed here.
+        By the Laplace approximation. Sampling depends on the model's answers alone, so no weights
+        are needed here.
         """
         judged = self.is_judged
-        odds = np.column_stack([np.ones(int(judged.sum())), _log_odds(self.probability[judged])])
+        inputs = np.column_stack([np.ones(int(judged.sum())), _log_odds(self.probability[judged])])
         same = self.grade[judged] >= SIMILAR_GRADE
 
         def loss(curve: FloatArray) -> float:
-            told, off = odds @ curve, (curve - _RIGHT) / _SPREAD
-            return float(np.sum(np.logaddexp(0, told) - same * told) + off @ off / 2)
+            log_odds, deviation = inputs @ curve, (curve - _PRIOR_MEAN) / _PRIOR_SD
+            return float(np.sum(np.logaddexp(0, log_odds) - same * log_odds) + deviation @ deviation / 2)
 
-        found = minimize(loss, _RIGHT).x
-        chance = 1 / (1 + np.exp(-odds @ found))
-        curvature = (odds * (chance * (1 - chance))[:, None]).T @ odds + np.diag(1 / _SPREAD**2)
+        mode = minimize(loss, _PRIOR_MEAN).x
+        p = 1 / (1 + np.exp(-inputs @ mode))
+        hessian = (inputs * (p * (1 - p))[:, None]).T @ inputs + np.diag(1 / _PRIOR_SD**2)
         rng = np.random.default_rng(SEED)
-        return rng.multivariate_normal(found, np.linalg.inv(curvature), _RESAMPLES)
+        return rng.multivariate_normal(mode, np.linalg.inv(hessian), _N_RESAMPLES)
 
     def precisions(self) -> pd.DataFrame:
-        """Return how often MIRIP is right, at each of `CANDIDATE_THRESHOLDS` with enough judged pairs.
+        """Return the precision of MIRIP at each of `CANDIDATE_THRESHOLDS` with enough judged pairs.
 
-        Unlike `measures`, which takes the labels above a threshold as they are, one curve goes through
-        all of them: of many thresholds with an estimate each, that with the luckiest would be chosen.
+        Unlike in `measures`, all thresholds share one calibration curve. With a separate estimate for
+        each, the threshold with the luckiest estimate would be chosen.
 
         Returns
         -------
         DataFrame
-            Index ``ambang``; columns ``presisi`` and ``sure``: how probable it is that the precision is
+            Index ``ambang``; columns ``presisi`` and ``sure``, the probability that the precision is
             at least `TARGET_PRECISION`.
         """
         curves = self._calibrations()
-        chances = 1 / (1 + np.exp(-(curves[:, :1] + curves[:, 1:] * _log_odds(self.probability))))
+        p = 1 / (1 + np.exp(-(curves[:, :1] + curves[:, 1:] * _log_odds(self.probability))))
         rows = {}
         for threshold in CANDIDATE_THRESHOLDS:
             called = self.probability >= threshold
             if (called & self.is_judged).sum() >= _MIN_CALLED_PAIRS:
-                drawn = chances[:, called] @ self.weight[called] / self.weight[called].sum()
+                drawn = p[:, called] @ self.weight[called] / self.weight[called].sum()
                 rows[threshold] = (float(drawn.mean()), float(np.mean(drawn >= TARGET_PRECISION)))
-        found = pd.DataFrame.from_dict(rows, orient="index", columns=["presisi", "sure"])
-        return found.rename_axis("ambang")
+        table = pd.DataFrame.from_dict(rows, orient="index", columns=["presisi", "sure"])
+        return table.rename_axis("ambang")
 
     def suggest(self) -> Suggestion | None:
         """Return the lowest threshold at which MIRIP reaches `TARGET_PRECISION`, or None.
 
-        A threshold at which fewer than five judged pairs are called is not looked at, nor any with
-        fewer labels than `MIN_LABELS`.
+        Thresholds that call fewer than five judged pairs are skipped, and all are with fewer labels
+        than `MIN_LABELS`.
         """
-        found = self.precisions()
-        good = found[found["presisi"] >= TARGET_PRECISION]
+        precisions = self.precisions()
+        good = precisions[precisions["presisi"] >= TARGET_PRECISION]
         if good.empty or self.is_judged.sum() < MIN_LABELS:
             return None
         return Suggestion(float(good.index[0]), float(good["sure"].iloc[0]))
 
 
-def judged_sample(checker: Checker, read: pd.DataFrame) -> JudgedSample:
-    """Ask a model for the pairs that a person has judged.
+def judged_sample(checker: Checker, sample: pd.DataFrame) -> JudgedSample:
+    """Score the pairs that a person has judged.
 
     Parameters
     ----------
     checker : Checker
         With the archive.
-    read : DataFrame
+    sample : DataFrame
         Columns ``left``, ``right`` (rows of the archive), ``grade``, ``stratum``, ``weight``.
     """
-    left, right = ([checker.titles[row] for row in read[side]] for side in ("left", "right"))
-    comparison, rows = checker.compare(left, right), np.arange(len(read))
-    features = comparison.features(rows, rows)
-    probability = checker.probability(features)
-    asked = checker.asked(features, probability)
-    values = (read[column].to_numpy() for column in ("grade", "stratum", "weight"))
-    return JudgedSample(probability, asked if len(asked) else np.zeros(len(rows)), *values)
+    left, right = ([checker.titles[row] for row in sample[side]] for side in ("left", "right"))
+    comparison, rows = checker.compare(left, right), np.arange(len(sample))
+    scores = _probabilities(checker, comparison.features(rows, rows))
+    values = (sample[column].to_numpy() for column in ("grade", "stratum", "weight"))
+    return JudgedSample(*scores, *values)
 
 
 N_TITLES, N_SAMPLE, MIN_TITLES = 300, 50, 20
-"""Titles that are drawn, pairs to judge, and titles that an archive needs at least."""
+"""Titles drawn, pairs to judge, and the minimum size of an archive."""
 SHOWN_THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-# Pairs of a title that may be judged: with those nearest by the model, and by each of these features.
-_NEAREST, _NEAREST_BY = 5, {list(FEATURES).index(name): 3 for name in ("cosine", "levenshtein")}
-# Bounds of the strata: of the probability, and below the last of what is to be asked about.
+# Neighbours of a title whose pairs may be judged, by the model and by single features (columns).
+_N_NEAREST, _N_NEAREST_BY_FEATURE = (
+    5,
+    {list(FEATURES).index(name): 3 for name in ("cosine", "levenshtein")},
+)
+# Bounds of the strata: of the probability, and below its last bound, of the maximum of both scores.
 _SAME_BOUNDS, _ASKED_BOUNDS = (0.8, 0.65, 0.5, 0.35, 0.2), (0.5, 0.2, 0.05)
-# Pairs of each stratum in a sample of 50.
+# Pairs per stratum in a sample of 50.
 _QUOTAS = (10, 7, 7, 6, 4, 6, 4, 3, 3)
-_BATCH, _AT_ONCE = 64, 20_000
+_TITLES_PER_BATCH, _MAX_PAIRS_PER_BATCH = 64, 20_000
 Progress = Callable[[int, int], None]
 
 
@@ -242,11 +246,11 @@ class Survey:
     titles : list of str
         The archive.
     best : ndarray of float, shape (n_drawn, 2)
-        The highest probability of any other title that it is the same study; that it is, if only
-        elsewhere (0 where the model cannot tell).
+        Maximum over all other titles of the probabilities of the same study and of the same study,
+        possibly elsewhere (0 if the model has none).
     pairs : DataFrame
-        Pairs with near titles, none twice: ``left``, ``right`` (rows of the archive), ``probability``,
-        ``asked``, ``times`` (2 where both titles were drawn, else 1).
+        Distinct pairs with near titles: ``left``, ``right`` (rows of the archive), ``probability``,
+        ``asked``, ``times`` (2 if each title is near to the other and both were drawn, else 1).
     """
 
     titles: list[str]
@@ -254,7 +258,7 @@ class Survey:
     pairs: pd.DataFrame
 
     def shares(self, thresholds: Sequence[float] = SHOWN_THRESHOLDS) -> pd.DataFrame:
-        """Return how many of the titles get MIRIP and TANYAKAN, with Wilson's intervals.
+        """Return the shares of titles with MIRIP and TANYAKAN, with Wilson's intervals.
 
         Returns
         -------
@@ -276,16 +280,16 @@ def survey(
     random_state: int = SEED,
     on_progress: Progress = lambda done, total: None,
 ) -> Survey:
-    """Compare titles of a checker's archive with all its other titles.
+    """Compare titles drawn from a checker's archive with all its other titles.
 
-    Copies of a title, up to case and signs, are not others.
+    Copies of a title, up to case and punctuation, are not counted as other titles.
 
     Parameters
     ----------
     n_titles : int
-        Titles drawn; all where the archive has no more.
+        Titles to draw; at most all.
     on_progress : callable
-        Called with the number of titles done and of all.
+        Called with the number of titles done and the total.
 
     Raises
     ------
@@ -302,48 +306,53 @@ def survey(
         )
     drawn = np.sort(np.random.default_rng(random_state).permutation(np.sort(first))[:n_titles])
     best, near = np.zeros((len(drawn), 2)), []
-    for start in range(0, len(drawn), _BATCH):
-        batch = drawn[start : start + _BATCH]
+    for start in range(0, len(drawn), _TITLES_PER_BATCH):
+        batch = drawn[start : start + _TITLES_PER_BATCH]
         comparison = checker.compare([titles[row] for row in batch])
-        for place, row in enumerate(batch.tolist()):
-            scores = _scores(checker, comparison.features, place)
+        for query, row in enumerate(batch.tolist()):
             others = np.flatnonzero(keys != keys[row])
-            scores = scores[others]
-            best[start + place] = scores[:, -2:].max(axis=0)
-            rows = _near(scores)
+            scores = _score_archive(checker, comparison.features, query)[others]
+            best[start + query] = scores[:, -2:].max(axis=0)
+            rows = _near_rows(scores)
             near.append(np.column_stack([np.full(len(rows), row), others[rows], scores[rows, -2:]]))
-            on_progress(start + place + 1, len(drawn))
-    return Survey(titles, best, _distinct(np.vstack(near)))
+            on_progress(start + query + 1, len(drawn))
+    return Survey(titles, best, _distinct_pairs(np.vstack(near)))
 
 
-def _scores(
-    checker: Checker,
-    features_of: Callable[[Rows, Rows], FloatArray],
-    query: int,
+def _score_archive(
+    checker: Checker, features_of: Callable[[Rows, Rows], FloatArray], query: int
 ) -> FloatArray:
-    """Return what a title has with each of the archive: the study's features, probability, asked."""
+    """Score a query with each archive title; columns: the study's features, probability, asked."""
     parts = []
-    for start in range(0, len(checker.titles), _AT_ONCE):
-        right = np.arange(start, min(start + _AT_ONCE, len(checker.titles)))
-        left = np.full_like(right, query)
-        features = features_of(left, right)
-        letters, chances = features[:, : len(FEATURES)], checker.probability(features)
-        asked = checker.asked(features, chances)
-        parts.append(np.column_stack([letters, chances, asked if len(asked) else np.zeros(len(right))]))
+    for start in range(0, len(checker.titles), _MAX_PAIRS_PER_BATCH):
+        right = np.arange(start, min(start + _MAX_PAIRS_PER_BATCH, len(checker.titles)))
+        features = features_of(np.full_like(right, query), right)
+        scores = _probabilities(checker, features)
+        parts.append(np.column_stack([features[:, : len(FEATURES)], *scores]))
     return np.vstack(parts)
 
 
-def _near(scores: FloatArray) -> Rows:
-    """Return the rows that may be judged: those that may be called, and the nearest."""
+def _probabilities(checker: Checker, features: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return ``probability`` and ``asked`` of pairs; the latter is 0 if the model has none."""
+    probability = checker.probability(features)
+    asked = checker.asked(features, probability)
+    return probability, asked if len(asked) else np.zeros(len(probability))
+
+
+def _near_rows(scores: FloatArray) -> Rows:
+    """Return the rows of pairs that may be judged: with a high score, or among the nearest."""
     either = scores[:, -2:].max(axis=1)
-    found = [np.flatnonzero(either >= min(_ASKED_BOUNDS[1], _SAME_BOUNDS[-1]))]
-    for values, n in [(either, _NEAREST), *((scores[:, k], n) for k, n in _NEAREST_BY.items())]:
-        found.append(np.argsort(-values, kind="stable")[:n])
-    return np.unique(np.concatenate(found))
+    parts = [
+        np.flatnonzero(either >= min(_ASKED_BOUNDS[1], _SAME_BOUNDS[-1])),
+        np.argsort(-either, kind="stable")[:_N_NEAREST],
+    ]
+    for column, n in _N_NEAREST_BY_FEATURE.items():
+        parts.append(np.argsort(-scores[:, column], kind="stable")[:n])
+    return np.unique(np.concatenate(parts))
 
 
-def _distinct(near: FloatArray) -> pd.DataFrame:
-    """Return pairs in one order, each once, with how often it was met."""
+def _distinct_pairs(near: FloatArray) -> pd.DataFrame:
+    """Merge pairs that differ only in their order, and count them."""
     ends = np.sort(near[:, :2].astype(np.intp), axis=1)
     frame = pd.DataFrame({"left": ends[:, 0], "right": ends[:, 1], "probability": near[:, 2]})
     frame["asked"] = near[:, 3]
@@ -352,7 +361,7 @@ def _distinct(near: FloatArray) -> pd.DataFrame:
 
 
 def strata(probability: FloatArray, asked: FloatArray) -> Rows:
-    """Return the stratum of each pair, the likeliest first.
+    """Return the stratum of each pair, 0 for the most probable pairs.
 
     Examples
     --------
@@ -366,30 +375,30 @@ def strata(probability: FloatArray, asked: FloatArray) -> Rows:
 
 
 def draw_sample(pairs: pd.DataFrame, n: int = N_SAMPLE, *, random_state: int = SEED) -> pd.DataFrame:
-    """Draw pairs to be judged, and say how many each stands for.
+    """Draw a stratified sample of pairs to judge.
 
     Parameters
     ----------
     pairs : DataFrame
-        As of a `Survey`.
+        As in `Survey`.
 
     Returns
     -------
     DataFrame
-        Columns ``left``, ``right``, ``stratum``, ``weight``; in random order, and so are the sides.
+        Columns ``left``, ``right``, ``stratum``, ``weight``; pairs and sides in random order.
     """
     rng = np.random.default_rng(random_state)
     stratum = strata(pairs["probability"].to_numpy(), pairs["asked"].to_numpy())
-    there = np.bincount(stratum, minlength=len(_QUOTAS))
-    taken = np.zeros(len(_QUOTAS), dtype=int)
-    for _ in range(min(n, len(pairs))):  # Where a stratum has too few pairs, the others get more.
-        taken[np.argmax(np.where(taken < there, np.array(_QUOTAS) / (taken + 1), -1))] += 1
+    available = np.bincount(stratum, minlength=len(_QUOTAS))
+    sizes = np.zeros(len(_QUOTAS), dtype=int)
+    for _ in range(min(n, len(pairs))):  # If a stratum has too few pairs, the others get more.
+        sizes[np.argmax(np.where(sizes < available, np.array(_QUOTAS) / (sizes + 1), -1))] += 1
     parts = []
-    for k in np.flatnonzero(taken):
-        rows = np.sort(rng.choice(np.flatnonzero(stratum == k), taken[k], replace=False))
-        weight = pairs["times"].to_numpy()[rows] * there[k] / taken[k]
+    for k in np.flatnonzero(sizes):
+        rows = np.sort(rng.choice(np.flatnonzero(stratum == k), sizes[k], replace=False))
+        weight = pairs["times"].to_numpy()[rows] * available[k] / sizes[k]
         parts.append(pairs.iloc[rows][["left", "right"]].assign(stratum=k, weight=weight))
-    sample = pd.concat(parts).iloc[rng.permutation(int(taken.sum()))].reset_index(drop=True)
-    ends = sample[["left", "right"]].to_numpy()
-    ends = np.where(rng.random(len(ends))[:, None] < 0.5, ends, ends[:, ::-1])
-    return sample.assign(left=ends[:, 0], right=ends[:, 1])
+    sample = pd.concat(parts).iloc[rng.permutation(int(sizes.sum()))].reset_index(drop=True)
+    sides = sample[["left", "right"]].to_numpy()
+    sides = np.where(rng.random(len(sides))[:, None] < 0.5, sides, sides[:, ::-1])
+    return sample.assign(left=sides[:, 0], right=sides[:, 1])

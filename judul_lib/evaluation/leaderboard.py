@@ -1,4 +1,4 @@
-"""Judge ways to compare titles on the gold pairs."""
+"""Evaluate methods of comparing titles on the gold pairs."""
 
 from collections.abc import Mapping, Sequence
 from time import perf_counter
@@ -13,13 +13,13 @@ from judul_lib.evaluation.baselines import Method, Scorer
 from judul_lib.structured.gold import HARD_KINDS
 from judul_lib.study.metrics import bootstrap_intervals, score_predictions
 
-_FALSE_ALARMS = 0.05
-# Pairs scored at once in `retrieval`: bounds the memory.
-_PAIRS_AT_ONCE = 60_000
+_FALSE_ALARM_RATE = 0.05
+# Bounds the memory of `evaluate_retrieval`.
+_MAX_PAIRS_PER_BATCH = 60_000
 
 
 def best_threshold(labels: ArrayLike, scores: ArrayLike) -> float:
-    """Return the threshold with the highest accuracy; the middle of the gap it lies in.
+    """Return the threshold with the highest accuracy, in the middle of its gap between scores.
 
     Examples
     --------
@@ -34,7 +34,7 @@ def best_threshold(labels: ArrayLike, scores: ArrayLike) -> float:
 
 
 def score_all(scorers: Mapping[str, Scorer], pairs: pd.DataFrame) -> pd.DataFrame:
-    """Return the scores of all methods for all pairs, one column a method."""
+    """Return the score of each pair (row) by each method (column)."""
     left, right = pairs["judul_a"].tolist(), pairs["judul_b"].tolist()
     scores = {name: scorer(left, right) for name, scorer in scorers.items()}
     return pd.DataFrame(scores, index=pairs.index)
@@ -49,7 +49,7 @@ def leaderboard(
     n_resamples: int = 1000,
     random_state: int = SEED,
 ) -> pd.DataFrame:
-    """Judge every method on the test pairs, its threshold chosen on the development pairs.
+    """Evaluate each method on the test pairs, with its threshold chosen on the development pairs.
 
     Parameters
     ----------
@@ -68,25 +68,25 @@ def leaderboard(
     """
     options = {"n_resamples": n_resamples, "random_state": random_state}
     dev_rows = development["label"].notna().to_numpy()
+    dev_labels = development["label"][dev_rows].to_numpy(dtype=int)
     rows, hard = test["label"].notna().to_numpy(), test["kind"].isin(HARD_KINDS).to_numpy()
     labels, bases = test["label"].fillna(0).to_numpy(dtype=int), test["base_id"].to_numpy()
     table = {}
     for name in test_scores:
         scores = test_scores[name].to_numpy()
-        dev_labels = development["label"][dev_rows].to_numpy(dtype=int)
         threshold = best_threshold(dev_labels, development_scores[name][dev_rows])
         metrics = score_predictions(labels[rows], scores[rows], threshold=threshold)
-        every, difficult = (
+        on_all, on_hard = (
             bootstrap_intervals(labels[part], scores[part], bases[part], **options).loc["roc_auc"]
             for part in (rows, hard)
         )
         table[name] = {
-            "roc_auc": every["estimate"],
-            "low": every["low"],
-            "high": every["high"],
-            "roc_auc_hard": difficult["estimate"],
-            "hard_low": difficult["low"],
-            "hard_high": difficult["high"],
+            "roc_auc": on_all["estimate"],
+            "low": on_all["low"],
+            "high": on_all["high"],
+            "roc_auc_hard": on_hard["estimate"],
+            "hard_low": on_hard["low"],
+            "hard_high": on_hard["high"],
             "average_precision": metrics["average_precision"],
             "f1_weighted": metrics["f1_weighted"],
             "accuracy": metrics["accuracy"],
@@ -99,16 +99,16 @@ def leaderboard(
 
 
 def _paraphrase_recall(test: pd.DataFrame, scores: FloatArray) -> float:
-    """Share of paraphrases found when 5 % of the different studies raise a false alarm."""
+    """Return the recall of paraphrases at 5 % false alarms on different studies."""
     different = (test["label"] == 0).fillna(False).to_numpy(dtype=bool)
-    cut = np.quantile(scores[different], 1 - _FALSE_ALARMS)
-    return float((scores[(test["kind"] == "parafrase").to_numpy()] > cut).mean())
+    threshold = np.quantile(scores[different], 1 - _FALSE_ALARM_RATE)
+    return float((scores[(test["kind"] == "parafrase").to_numpy()] > threshold).mean())
 
 
 def similar_share_by_kind(
     test: pd.DataFrame, scores: pd.DataFrame, thresholds: Mapping[str, float]
 ) -> pd.DataFrame:
-    """Share of the pairs of each kind that each method calls similar."""
+    """Return the share of each kind of pair that each method calls similar."""
     return pd.DataFrame(
         {
             name: (scores[name] >= thresholds[str(name)]).groupby(test["kind"], sort=False).mean()
@@ -117,7 +117,7 @@ def similar_share_by_kind(
     )
 
 
-def retrieval(
+def evaluate_retrieval(
     scorer: Scorer,
     queries: Sequence[str],
     originals: Sequence[str],
@@ -125,12 +125,12 @@ def retrieval(
     *,
     threshold: float = DECISION_THRESHOLD,
 ) -> dict[str, float]:
-    """Seek the original of each query in a corpus.
+    """Search a corpus for the original of each query.
 
     Parameters
     ----------
     queries, originals : sequence of str, shape (n,)
-        ``originals[i]`` is the title that ``queries[i]`` rewords, and is in the corpus.
+        ``originals[i]``, a title of the corpus, is what ``queries[i]`` paraphrases.
     corpus : sequence of str, shape (m,)
         Distinct titles.
     threshold : float
@@ -139,21 +139,21 @@ def retrieval(
     Returns
     -------
     dict
-        ``R@1``, ``R@5`` and ``MRR``, where a tie counts against the method;
-        ``alarm palsu``: share of the queries for which another title than
-        the original reaches the threshold.
+        ``R@1``, ``R@5`` and ``MRR``, ties counting against the method;
+        ``alarm palsu``: share of the queries for which another title reaches
+        the threshold.
     """
-    position = {title: number for number, title in enumerate(corpus)}
-    step = max(1, _PAIRS_AT_ONCE // len(corpus))
+    position = {title: row for row, title in enumerate(corpus)}
+    step = max(1, _MAX_PAIRS_PER_BATCH // len(corpus))
     ranks, alarms = [], []
     for start in range(0, len(queries), step):
-        some = queries[start : start + step]
-        left = [query for query in some for _ in corpus]
-        scores = np.asarray(scorer(left, list(corpus) * len(some))).reshape(len(some), len(corpus))
+        batch = queries[start : start + step]
+        left = [query for query in batch for _ in corpus]
+        scores = np.asarray(scorer(left, list(corpus) * len(batch))).reshape(len(batch), len(corpus))
         for row, original in zip(scores, originals[start : start + step], strict=True):
-            own = position[original]
-            ranks.append(int((row >= row[own]).sum()))
-            alarms.append(bool((np.delete(row, own) >= threshold).any()))
+            target = position[original]
+            ranks.append(int((row >= row[target]).sum()))
+            alarms.append(bool((np.delete(row, target) >= threshold).any()))
     rank = np.array(ranks)
     return {
         "R@1": float((rank <= 1).mean()),
@@ -163,20 +163,22 @@ def retrieval(
     }
 
 
-def costs(methods: Mapping[str, Method], pairs: pd.DataFrame, *, rounds: int = 3) -> pd.DataFrame:
-    """Time each method on some pairs, and weigh what it keeps.
+def measure_costs(
+    methods: Mapping[str, Method], pairs: pd.DataFrame, *, n_rounds: int = 3
+) -> pd.DataFrame:
+    """Measure the time of each method on some pairs, and the size of its fitted parts.
 
     Returns
     -------
     DataFrame
         Index: method; ``milliseconds`` for 1,000 pairs (median of the rounds),
-        ``kilobytes`` of what was fitted.
+        ``kilobytes`` of the fitted parts.
     """
     left, right = pairs["judul_a"].tolist(), pairs["judul_b"].tolist()
     table = {}
     for name, method in methods.items():
         seconds = []
-        for _ in range(rounds):
+        for _ in range(n_rounds):
             start = perf_counter()
             method(left, right)
             seconds.append(perf_counter() - start)
@@ -187,19 +189,19 @@ def costs(methods: Mapping[str, Method], pairs: pd.DataFrame, *, rounds: int = 3
     return pd.DataFrame(table).T
 
 
-def is_clear_winner(board: pd.DataFrame, found: pd.DataFrame, name: str) -> bool:
-    """Tell whether a method may become the default.
+def is_clear_winner(board: pd.DataFrame, retrieval: pd.DataFrame, name: str) -> bool:
+    """Return whether a method is good enough to become the default.
 
-    On the hard pairs its interval lies above that of every other method, and
-    it finds the original at the first place at least as often as any.
+    Its interval on the hard pairs must lie above that of every other method, and
+    no other method may have a higher ``R@1``.
 
     Parameters
     ----------
     board : DataFrame
         As from `leaderboard`.
-    found : DataFrame
-        One row a method with ``R@1``, as from `retrieval`.
+    retrieval : DataFrame
+        One row a method with ``R@1``, as from `evaluate_retrieval`.
     """
     others = board.drop(index=name)
-    apart = board.loc[name, "hard_low"] > others["hard_high"].max()
-    return bool(apart and found.loc[name, "R@1"] >= found["R@1"].max())
+    is_best = board.loc[name, "hard_low"] > others["hard_high"].max()
+    return bool(is_best and retrieval.loc[name, "R@1"] >= retrieval["R@1"].max())

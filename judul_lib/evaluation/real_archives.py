@@ -1,4 +1,4 @@
-"""What MIRIP is worth on real archives: unseen pairs, and how often it is said."""
+"""Evaluation on real archives: answers on unseen pairs, and the share of titles with an alarm."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,94 +18,91 @@ from judul_lib.training.pairs import real_set, training_set
 from judul_lib.training.structured import (
     MIN_ODDS,
     REAL_PAIRS_PATH,
+    add_gold_kinds,
     fit_platt_scaling,
     out_of_fold_log_odds,
     unfitted_model,
-    with_kinds,
 )
 
-DIFFERENCES: Mapping[str, str] = {
+DIFFERENCE_NAMES: Mapping[str, str] = {
     "": "tidak ada", "t": "tugas", "o": "objek", "m": "metode", "p": "tempat",
 }  # fmt: skip
-"""What differs in a pair, by the letters of the grading guide; a capital where both titles name it."""
+"""Aspects that differ, by the letters of the grading guide: a capital if both titles name it."""
 
 FOUND_OR_ASKED = "recall studi yang sama, MIRIP atau TANYAKAN"
-"""Name of the share of the same studies of which a person hears, as in `measure_answers`."""
-
-_RESAMPLES = 1_000
+"""Row of `measure_answers`: share of the same studies that get *MIRIP* or *TANYAKAN*."""
 
 
 def out_of_fold_answers(
     gold: pd.DataFrame, real: RealPairs, *, random_state: int = SEED
 ) -> tuple[pd.DataFrame, FloatArray]:
-    """Judge each real pair by a model that saw neither its campus nor its titles.
+    """Predict each real pair by a model trained on neither its campus nor its titles.
 
     Parameters
     ----------
     gold : DataFrame
-        Development part of the gold pairs, which every one of these models learns from too.
+        Development part of the gold pairs, on which all models are trained too.
 
     Returns
     -------
     answers : DataFrame, shape (n_drawn, ...)
         One row a drawn pair: ``grade``, ``second_grade``, ``differs``, ``title`` and ``other``
-        (hashes of the two), ``faculty``, ``doubted``, ``probability``, ``asked`` (that a committee
-        would at least ask), ``relatedness`` and ``label`` at the default threshold.
+        (hashes of the two), ``faculty``, ``doubted``, ``probability``, ``asked`` (probability that
+        a committee would at least ask), ``relatedness`` and ``label`` at the default threshold.
     log_odds : ndarray of float, shape (n, 3)
-        As from `judul_lib.training.structured.unseen_log_odds`, for training.
+        As from `judul_lib.training.structured.out_of_fold_log_odds`.
     """
     model = unfitted_model(real.counts)
-    learnt = training_set(with_kinds(gold), model)
-    log_odds = out_of_fold_log_odds(model, real, learnt, random_state=random_state)
+    gold_data = training_set(add_gold_kinds(gold), model)
+    log_odds = out_of_fold_log_odds(model, real, gold_data, random_state=random_state)
     return calibrated_answers(real, log_odds), log_odds
 
 
 def learning_curve(
     gold: pd.DataFrame, real: RealPairs, shares: Sequence[float], *, random_state: int = SEED
 ) -> dict[int, pd.DataFrame]:
-    """Judge pairs of unseen campuses by models that learnt from a part of the real pairs.
+    """Predict pairs of unseen campuses by models trained on a part of the real pairs.
 
     Parameters
     ----------
     gold : DataFrame
         As for `out_of_fold_answers`.
     shares : sequence of float in (0, 1)
-        Of the real pairs; the titles of a smaller part are among those of a larger one.
+        Of the real pairs; a larger part contains the titles of a smaller one.
 
     Returns
     -------
     dict of int to DataFrame
-        How many real pairs were learnt from at most, and the answers about the other campuses.
-        Only the question of the same study is asked.
+        Size of the part, and the answers on the campuses. Only the trees for the same study are
+        fitted.
     """
     model = unfitted_model(real.counts)
-    extra = training_set(with_kinds(gold), model)
-    place = np.array([int(title[8:12], 16) / 16**4 for title in real.left.tolist()])
-    found = {}
-    for share in shares:
+    gold_data = training_set(add_gold_kinds(gold), model)
+    rank = np.array([int(title[8:12], 16) / 16**4 for title in real.left.tolist()])
+    curve = {}
+    for trainable in (rank < share for share in shares):
         log_odds = out_of_fold_log_odds(
-            model, real, extra, random_state=random_state, questions=["same"], learnt=place < share
-        )
-        found[int((place < share).sum())] = answer_groups(calibrated_answers(real, log_odds))[
-            "kampus lain"
-        ]
-    return found
+            model, real, gold_data,
+            random_state=random_state, questions=["same"], trainable=trainable,
+        )  # fmt: skip
+        answers = calibrated_answers(real, log_odds)
+        curve[int(trainable.sum())] = answers[~answers["faculty"]]
+    return curve
 
 
 def calibrated_answers(real: RealPairs, log_odds: FloatArray) -> pd.DataFrame:
-    """Calibrate log-odds of unseen pairs, each fold on the others; see `out_of_fold_answers`."""
-    graded = real_set(real)
-    truth = np.column_stack([getattr(graded, name) for name in QUESTIONS])
-    chances = np.zeros((len(real), len(QUESTIONS)))
-    for judged, others in real.folds():
-        known = others & real.is_drawn
-        for question in range(len(QUESTIONS)) if judged.any() else ():
-            odds = MIN_ODDS[question]
-            slope, shift = fit_platt_scaling(log_odds[known, question], truth[known, question], odds)
-            chances[judged, question] = 1 / (1 + np.exp(-(slope * log_odds[judged, question] + shift)))
-    same, elsewhere, related = chances.T
+    """Calibrate out-of-fold log-odds, each fold on the others; see `out_of_fold_answers`."""
+    data = real_set(real)
+    probability = np.zeros((len(real), len(QUESTIONS)))
+    for test, train in real.folds():
+        rows = train & real.is_drawn
+        for k, name in enumerate(QUESTIONS) if test.any() else ():
+            labels = getattr(data, name)[rows]
+            slope, intercept = fit_platt_scaling(log_odds[rows, k], labels, MIN_ODDS[k])
+            probability[test, k] = 1 / (1 + np.exp(-(slope * log_odds[test, k] + intercept)))
+    same, elsewhere, related = probability.T
     asked = ask_score(same, elsewhere)
-    found = pd.DataFrame(
+    answers = pd.DataFrame(
         {
             "grade": real.grade.astype(int), "second_grade": real.second_grade.astype(int),
             "differs": real.differs, "title": real.left, "faculty": real.is_faculty,
@@ -114,14 +111,11 @@ def calibrated_answers(real: RealPairs, log_odds: FloatArray) -> pd.DataFrame:
             "label": assign_labels(same, asked, DECISION_THRESHOLD, elsewhere_label=ASK),
         }
     )  # fmt: skip
-    return found[real.is_drawn].reset_index(drop=True)
+    return answers[real.is_drawn].reset_index(drop=True)
 
 
 def answer_groups(answers: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return the pairs of the one faculty, of the other campuses, and those that two readers graded.
-
-    Of the other campuses also those about which no reader was in doubt.
-    """
+    """Group answers: the one faculty, the other campuses with and without doubt, graded twice."""
     return {
         "satu fakultas": answers[answers["faculty"]],
         "kampus lain": answers[~answers["faculty"]],
@@ -131,9 +125,9 @@ def answer_groups(answers: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def measure_answers(
-    answers: pd.DataFrame, *, n_resamples: int = _RESAMPLES, random_state: int = SEED
+    answers: pd.DataFrame, *, n_resamples: int = 1_000, random_state: int = SEED
 ) -> pd.DataFrame:
-    """Measure answers: to the question of the same study, and to that of the same if only elsewhere.
+    """Measure answers, for the same study and for the same study possibly elsewhere.
 
     Parameters
     ----------
@@ -147,45 +141,44 @@ def measure_answers(
         `FOUND_OR_ASKED`; columns ``estimate``, ``low``, ``high`` (95 %, by title).
     """
     draws = resampled_weights(len(answers), answers["title"], n_resamples, random_state)
-    drawn = pd.DataFrame([_measured(answers, weights) for weights in draws])
+    resampled = pd.DataFrame([_measures(answers, weights) for weights in draws])
     tail = (1 - CONFIDENCE) / 2
-    estimate = pd.Series(_measured(answers, np.ones(len(answers))))
-    bounds = {"low": drawn.quantile(tail), "high": drawn.quantile(1 - tail)}
+    estimate = pd.Series(_measures(answers, np.ones(len(answers))))
+    bounds = {"low": resampled.quantile(tail), "high": resampled.quantile(1 - tail)}
     return pd.DataFrame({"estimate": estimate} | bounds).loc[estimate.index]
 
 
-def _measured(answers: pd.DataFrame, weights: FloatArray) -> dict[str, float]:
+def _measures(answers: pd.DataFrame, weights: FloatArray) -> dict[str, float]:
     either = answers[["probability", "asked"]].max(axis=1)
     questions = (
         ("MIRIP", SAME_GRADE, answers["probability"], (SIMILAR,)),
         ("MIRIP atau TANYAKAN", ELSEWHERE_GRADE, either, (SIMILAR, ASK)),
     )
-    found: dict[str, float] = {}
-    for name, grade, scores, labels in questions:
-        truth = (answers["grade"] >= grade).to_numpy()
+    measures: dict[str, float] = {}
+    for name, min_grade, scores, labels in questions:
+        truth = (answers["grade"] >= min_grade).to_numpy()
         called = answers["label"].isin(labels).to_numpy()
-        hits = float(weights[truth & called].sum())
-        wanted, given = float(weights[truth].sum()), float(weights[called].sum())
-        found |= {
+        n_hits = float(weights[truth & called].sum())
+        n_true, n_called = float(weights[truth].sum()), float(weights[called].sum())
+        measures |= {
             f"presisi rata-rata, {name}": float(
-                average_precision_score(truth, scores, sample_weight=weights) if wanted else np.nan
+                average_precision_score(truth, scores, sample_weight=weights) if n_true else np.nan
             ),
-            f"presisi, {name}": hits / given if given else np.nan,
-            f"recall, {name}": hits / wanted if wanted else np.nan,
+            f"presisi, {name}": n_hits / n_called if n_called else np.nan,
+            f"recall, {name}": n_hits / n_true if n_true else np.nan,
         }
     same = (answers["grade"] >= SAME_GRADE).to_numpy()
-    told = answers["label"].isin([SIMILAR, ASK]).to_numpy()
-    found[FOUND_OR_ASKED] = (
-        float(weights[same & told].sum() / weights[same].sum()) if same.any() else np.nan
-    )
-    return found
+    called = answers["label"].isin([SIMILAR, ASK]).to_numpy()
+    n_same = weights[same].sum()
+    measures[FOUND_OR_ASKED] = float(weights[same & called].sum() / n_same) if n_same else np.nan
+    return measures
 
 
 def list_ndcg(answers: pd.DataFrame, order: str = "relatedness", *, min_pairs: int = 6) -> pd.Series:
-    """Return how well lists are ordered: the gain of their first ten, discounted by rank.
+    """Return the NDCG of the first ten titles of each list.
 
-    A list holds the drawn pairs of one title; those with fewer than some, or in which nothing is
-    related, are left out.
+    A list holds the drawn pairs of one title. Lists with fewer than ``min_pairs`` or without any
+    related title are left out.
 
     Parameters
     ----------
@@ -201,9 +194,9 @@ def list_ndcg(answers: pd.DataFrame, order: str = "relatedness", *, min_pairs: i
     ----------
     Järvelin, K., & Kekäläinen, J. (2002). *Cumulated gain-based evaluation of IR techniques*.
     """
-    one, other = answers.assign(own=answers["title"]), answers.assign(own=answers["other"])
+    lists = pd.concat([answers.assign(query=answers[side]) for side in ("title", "other")])
     gains = {}
-    for title, rows in pd.concat([one, other]).groupby("own"):
+    for title, rows in lists.groupby("query"):
         if len(rows) >= min_pairs and rows["grade"].max() > 0:
             gains[title] = ndcg_score([2.0 ** rows["grade"] - 1], [rows[order]], k=10)
     return pd.Series(gains, dtype=float)
@@ -215,25 +208,25 @@ def reader_kappa(answers: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Index: the same study; the same if only elsewhere. Columns: ``dua pembaca``,
+        Index: the same study; the same study, possibly elsewhere. Columns: ``dua pembaca``,
         ``pembaca dan model``.
     """
     both = answers[answers["second_grade"] >= 0]
     rows = {}
-    for name, grade, labels in (
+    for name, min_grade, labels in (
         ("studi yang sama", SAME_GRADE, [SIMILAR]),
         ("sama, juga di tempat lain", ELSEWHERE_GRADE, [SIMILAR, ASK]),
     ):
-        first = both["grade"] >= grade
+        first = both["grade"] >= min_grade
         rows[name] = {
-            "dua pembaca": cohen_kappa_score(first, both["second_grade"] >= grade),
+            "dua pembaca": cohen_kappa_score(first, both["second_grade"] >= min_grade),
             "pembaca dan model": cohen_kappa_score(first, both["label"].isin(labels)),
         }
     return pd.DataFrame(rows).T
 
 
 def grade_confusion(answers: pd.DataFrame) -> pd.DataFrame:
-    """Count pairs: rows the grade, columns the label."""
+    """Count pairs by grade (rows) and label (columns)."""
     counts = pd.crosstab(answers["grade"], answers["label"])
     columns = [SIMILAR, ASK, DIFFERENT]
     return counts.reindex(index=range(4, -1, -1), columns=columns, fill_value=0).rename_axis(
@@ -241,83 +234,80 @@ def grade_confusion(answers: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def by_difference(answers: pd.DataFrame) -> pd.DataFrame:
-    """Return how many pairs are judged as the readers did, by what differs.
+def recall_by_difference(answers: pd.DataFrame) -> pd.DataFrame:
+    """Return the recall of the readers' verdicts by what differs in a pair.
 
-    A pair counts under each letter that its readers wrote; grade 0, of which they told none, is left
-    out.
+    A pair counts under each letter that its readers wrote; pairs of grade 0 have no letters and are
+    left out.
 
     Returns
     -------
     DataFrame
-        Index: ``yang berbeda`` and whether both titles name it. Columns: how many pairs are the same
-        study, the same elsewhere and another one, and the recall of each: *MIRIP*; *MIRIP* or
-        *TANYAKAN*; *TIDAK MIRIP*.
+        Index: ``yang berbeda`` and whether both titles name it. Columns: numbers of pairs that are
+        the same study, the same elsewhere and another study, and the recall of each: *MIRIP*;
+        *MIRIP* or *TANYAKAN*; *TIDAK MIRIP*.
     """
     graded = answers[(answers["grade"] > 0) & (answers["differs"] != "")]
-    written = graded["differs"].replace("-", "")
+    letters = graded["differs"].replace("-", "")
     rows = {}
-    for letter, name in DIFFERENCES.items():
-        for sign in dict.fromkeys([letter.upper(), letter]):
-            own = written.str.contains(sign) if sign else written == ""
-            named = " di kedua judul" if sign.isupper() else " di satu judul" if sign else ""
-            rows[f"{name}{named}"] = _recalls(graded[own])
+    for aspect, name in DIFFERENCE_NAMES.items():
+        for letter in dict.fromkeys([aspect.upper(), aspect]):
+            differs = letters.str.contains(letter) if letter else letters == ""
+            where = " di kedua judul" if letter.isupper() else " di satu judul" if letter else ""
+            rows[f"{name}{where}"] = _recalls(graded[differs])
     return pd.DataFrame(rows).T.rename_axis("yang berbeda")
 
 
 def _recalls(pairs: pd.DataFrame) -> dict[str, float]:
-    found: dict[str, float] = {}
+    recalls: dict[str, float] = {}
     for name, rows, labels in (
         ("sama", pairs["grade"] >= SAME_GRADE, [SIMILAR]),
         ("sama di tempat lain", pairs["grade"] == ELSEWHERE_GRADE, [SIMILAR, ASK]),
         ("lain", pairs["grade"] < ELSEWHERE_GRADE, [DIFFERENT]),
     ):
-        own = pairs.loc[rows, "label"]
-        found |= {name: len(own), f"{name}, recall": float(own.isin(labels).mean())}
-    return found
+        verdicts = pairs.loc[rows, "label"]
+        recalls |= {name: len(verdicts), f"{name}, recall": float(verdicts.isin(labels).mean())}
+    return recalls
 
 
 ALARM_SHARE_PATH = REAL_PAIRS_PATH.with_name("alarm_share.csv")
-"""The counts, as `scripts/alarm_share.py` writes them where the titles are."""
-
-SIZES = (100, 300, 1_000, 3_000)
-N_TITLES = 320
+"""Counts written by `scripts/alarm_share.py` where the titles are available."""
 
 
 def alarm_counts(
     titles: pd.DataFrame,
     models: Mapping[str, StructuredModel],
     *,
-    sizes: Sequence[int] = SIZES,
-    n_titles: int = N_TITLES,
+    sizes: Sequence[int] = (100, 300, 1_000, 3_000),
+    n_titles: int = 320,
     random_state: int = SEED,
 ) -> pd.DataFrame:
-    """Check some titles against archives that grow.
+    """Count the alarms of titles checked against archives of growing size.
 
     Parameters
     ----------
     titles : DataFrame, shape (n, ...)
         ``Sumber`` and ``Judul``.
     models : mapping of str to StructuredModel
-        By source, a model that has not seen its titles; titles of other sources are only in the
-        archives.
+        For each source, a model that was not trained on its titles. Titles of other sources are
+        only in the archives.
     sizes : sequence of int
-        Titles in the archives; the last archive holds all that are not checked.
+        Sizes of the archives; one more holds all titles that are not checked.
     n_titles : int
-        How many titles are checked.
+        Number of titles to check.
 
     Returns
     -------
     DataFrame
         One row an archive: ``arsip`` (titles in it), ``judul`` (titles checked), ``mirip`` and
-        ``tanyakan`` (how many of them got that answer).
+        ``tanyakan`` (number of titles with that answer).
     """
     shuffled = titles.sample(frac=1, random_state=random_state)
     chosen = shuffled[shuffled["Sumber"].isin(list(models))].head(n_titles)
-    others = shuffled.drop(chosen.index)["Judul"].tolist()
+    archive = shuffled.drop(chosen.index)["Judul"].tolist()
     rows = []
-    for size in [*(size for size in sizes if size < len(others)), len(others)]:
-        labels = pd.Series(list(_labels(chosen, models, others[:size])))
+    for size in [*(size for size in sizes if size < len(archive)), len(archive)]:
+        labels = pd.Series(list(_labels(chosen, models, archive[:size])))
         rows.append((size, len(labels), (labels == SIMILAR).sum(), (labels == ASK).sum()))
     return pd.DataFrame(rows, columns=["arsip", "judul", "mirip", "tanyakan"])
 
@@ -325,14 +315,14 @@ def alarm_counts(
 def _labels(
     chosen: pd.DataFrame, models: Mapping[str, StructuredModel], archive: list[str]
 ) -> Iterator[str]:
-    for source, own in chosen.groupby("Sumber"):
+    for source, titles in chosen.groupby("Sumber"):
         checker = StructuredChecker(models[str(source)], archive)
-        for matches in checker.check_many(own["Judul"].tolist(), top_k=1):
+        for matches in checker.check_many(titles["Judul"].tolist(), top_k=1):
             yield matches.decision.labels[0]
 
 
 def read_alarm_shares(path: str | Path = ALARM_SHARE_PATH) -> pd.DataFrame:
-    """Read the counts as shares with Wilson's intervals.
+    """Read the counts of `alarm_counts` as shares with Wilson's intervals.
 
     Returns
     -------
@@ -345,10 +335,10 @@ def read_alarm_shares(path: str | Path = ALARM_SHARE_PATH) -> pd.DataFrame:
     >>> bool(read_alarm_shares()["estimate"].between(0, 1).all())
     True
     """
-    read = pd.read_csv(path)[["arsip", "judul", "mirip", "tanyakan"]]
+    counts_by_size = pd.read_csv(path)[["arsip", "judul", "mirip", "tanyakan"]]
     rows = [
         (size, label, *share_interval(count, n_checked))
-        for size, n_checked, *counts in read.to_numpy(dtype=int).tolist()
+        for size, n_checked, *counts in counts_by_size.to_numpy(dtype=int).tolist()
         for label, count in zip((SIMILAR, ASK), counts, strict=True)
     ]
     return pd.DataFrame(rows, columns=["judul dalam arsip", "simpulan", "estimate", "low", "high"])

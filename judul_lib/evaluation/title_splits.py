@@ -1,4 +1,4 @@
-"""Evaluate with no title, and no family of titles, on both sides of a split."""
+"""Cross-validation in which no title, nor its family, is on both sides of a split."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -29,42 +29,40 @@ def title_disjoint_predictions(
     n_splits: int = 5,
     random_state: int = SEED,
 ) -> pd.DataFrame:
-    """Predict every fold of titles with a model that has seen none of its titles.
+    """Predict each fold of titles with a model trained on none of its titles.
 
-    Titles that are connected by similar pairs form a family and stay in one
-    fold, so that no similar pair is torn. Vectorizer, scaler and forest are
-    fitted on the other folds only; pairs between folds are not used, nor is a
-    fold that would leave no similar pair to learn from.
+    Titles connected by similar pairs form a family and stay in one fold, so that
+    no similar pair is split. Vectorizer, scaler and forest are fitted on the
+    other folds only. Pairs between folds are not used, nor is a fold without
+    which no similar pair is left for training.
 
     Parameters
     ----------
     features : sequence of str
-        Names out of `FEATURES` that the forest may see.
+        Names in `FEATURES` to train on.
     n_splits : int
-        Folds; fewer where there are fewer families.
+        Number of folds; fewer if there are fewer families.
 
     Returns
     -------
     DataFrame
         The pairs of all folds: ``left``, ``right``, features, ``label``,
-        ``probability`` and ``family`` (of the left title, for a bootstrap).
+        ``probability`` and ``family`` (of the left title).
 
     Raises
     ------
     TrainingError
-        The similar pairs are all in one family.
+        All similar pairs are in one family.
     """
     rows = fit_vectorizer(processed, FULL).transform(processed)
     truth = label_pairs(rows, settings=settings, random_state=random_state).pairs
     families = title_families(truth, len(titles))
     groups = GroupKFold(min(n_splits, len(np.unique(families))), shuffle=True, random_state=random_state)
     parts = []
-    for known, unseen in groups.split(np.zeros(len(titles)), groups=families):
-        tfidf = fit_vectorizer([processed[i] for i in known], profile)
+    for fold in groups.split(np.zeros(len(titles)), groups=families):
+        tfidf = fit_vectorizer([processed[i] for i in fold[0]], profile)
         table = TitleTable.build(titles, processed, tfidf)
-        train, test = (
-            _label_subset(rows, subset, table, settings, random_state) for subset in (known, unseen)
-        )
+        train, test = (_label_subset(rows, part, table, settings, random_state) for part in fold)
         if train["label"].nunique() < 2 or test.empty:
             continue
         model = make_classifier(random_state, **forest_params)
@@ -93,7 +91,7 @@ def _label_subset(
 
 
 def title_families(pairs: pd.DataFrame, n_titles: int) -> NDArray[np.int32]:
-    """Give each title the number of its family, a connected component of the similar pairs.
+    """Return the family of each title: its connected component in the graph of similar pairs.
 
     Returns
     -------

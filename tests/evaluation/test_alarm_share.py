@@ -1,4 +1,4 @@
-"""How many titles of real archives get an alarm."""
+"""Shares of titles with an alarm, by the size of the archive."""
 
 import pandas as pd
 import pytest
@@ -13,26 +13,28 @@ THINGS = "Padi Jagung Kopi Kakao Cabai Tomat Kentang Bawang Pisang Durian Mangga
 
 @pytest.fixture(scope="module")
 def counts():
-    """Half of the titles stand twice, each in the words of another source."""
+    """Alarms on six titles of source b, each a paraphrase of a title of source a."""
     model, _ = load_structured("outputs/structured")
-    one = [("a", f"Klasifikasi Penyakit Daun {thing} Menggunakan CNN") for thing in THINGS]
-    other = [("b", f"Penerapan CNN untuk Klasifikasi Penyakit Daun {thing}") for thing in THINGS[:6]]
-    titles = pd.DataFrame([*one, *other], columns=["Sumber", "Judul"])
+    originals = [("a", f"Klasifikasi Penyakit Daun {thing} Menggunakan CNN") for thing in THINGS]
+    paraphrases = [
+        ("b", f"Penerapan CNN untuk Klasifikasi Penyakit Daun {thing}") for thing in THINGS[:6]
+    ]
+    titles = pd.DataFrame([*originals, *paraphrases], columns=["Sumber", "Judul"])
     return alarm_counts(titles, {"b": model}, sizes=[1, 5], n_titles=6)
 
 
-def test_each_archive_is_asked_about_the_same_titles(counts):
+def test_same_titles_are_checked_against_each_archive(counts):
     assert counts["arsip"].tolist() == [1, 5, 12]
     assert (counts["judul"] == 6).all()
 
 
-def test_what_is_there_is_found_and_only_where_it_is_there(counts):
+def test_alarms_rise_with_the_archive_that_contains_the_originals(counts):
     assert counts["mirip"].is_monotonic_increasing
-    assert counts["mirip"].tolist()[-1] == 6
-    assert counts["mirip"].tolist()[0] <= 1
+    assert counts["mirip"].iloc[-1] == 6
+    assert counts["mirip"].iloc[0] <= 1
 
 
-def test_shares_hold_what_was_counted(tmp_path, counts):
+def test_shares_are_read_from_counts(tmp_path, counts):
     path = tmp_path / "counts.csv"
     counts.to_csv(path, index=False)
     shares = read_alarm_shares(path)
@@ -43,8 +45,8 @@ def test_shares_hold_what_was_counted(tmp_path, counts):
     assert last["TANYAKAN"] == 0
 
 
-def test_what_is_kept_is_of_the_present_pairs():
-    """Else run scripts/alarm_share.py again, after scripts/real_pairs.py."""
+def test_stored_counts_belong_to_the_current_real_pairs():
+    """If not, run scripts/alarm_share.py again, after scripts/real_pairs.py."""
     assert set(pd.read_csv(ALARM_SHARE_PATH)["pasangan_nyata"]) == {
         sha256_of(REAL_PAIRS_PATH.read_bytes())
     }

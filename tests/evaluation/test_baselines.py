@@ -12,7 +12,7 @@ TITLES = ["Deteksi Hoaks Politik dengan SVM", "Prediksi Harga Beras dengan LSTM"
 
 
 @pytest.mark.parametrize("name", list(fit_baselines(TITLES)))
-def test_every_baseline_is_bounded_and_prefers_the_same_title(name):
+def test_baselines_are_bounded_symmetric_and_highest_for_the_same_title(name):
     score = fit_baselines(TITLES)[name]
     values = score([TITLES[0]] * 4, [TITLES[0], TITLES[1], "", "!!!"])
     assert ((values >= 0) & (values <= 1)).all()
@@ -21,14 +21,14 @@ def test_every_baseline_is_bounded_and_prefers_the_same_title(name):
     np.testing.assert_allclose(score([TITLES[1]], [TITLES[0]]), values[1:2], atol=1e-9)
 
 
-def test_words_of_one_meaning_are_near():
+def test_synonyms_have_near_vectors():
     vectors = WordVectors.read()
-    siswa, murid, beton, nothing = vectors.embed(["siswa", "murid", "beton", "qqqqqqqq"])
+    siswa, murid, beton, unknown = vectors.embed(["siswa", "murid", "beton", "qqqqqqqq"])
     assert siswa @ murid > siswa @ beton
-    assert not nothing.any()
+    assert not unknown.any()
 
 
-def test_the_study_features_can_be_fitted_on_gold_labels():
+def test_classifiers_on_study_features_are_fitted_on_gold_labels():
     gold = read_gold(PROJECT / "data" / "gold_pairs.csv").head(210)
     for method in fit_on_study_features(gold).values():
         values = method([TITLES[0]] * 2, [TITLES[0], TITLES[1]])
@@ -36,7 +36,7 @@ def test_the_study_features_can_be_fitted_on_gold_labels():
         assert method.n_bytes > 0
 
 
-def test_vectors_are_small_and_stand_for_words_of_two_languages():
+def test_vectors_are_bilingual_and_small_on_disk():
     vectors = WordVectors.read()
     pairs = [("keamanan", "security"), ("jalan", "road"), ("gempa", "earthquake"), ("guru", "teacher")]
     near = [float(np.dot(*vectors.embed(pair))) for pair in pairs]

@@ -1,4 +1,4 @@
-"""Error rates by group: counted right, with an interval, and a group that is treated worse is named."""
+"""Error rates by group, their intervals, and groups that are treated worse."""
 
 import numpy as np
 import pandas as pd
@@ -17,26 +17,26 @@ from judul_lib.structured.gold import read_gold
 from tests.conftest import PROJECT, judul
 
 
-def pairs_of(groups, n_bases=40, each=4):
-    """Pairs of some base studies in each group, half of them the same study."""
+def make_pairs(groups, n_bases=40, n_pairs=4):
+    """Return pairs of base studies in each group, half of them with label 1."""
     rows = [
         (f"{group}{base}", number % 2, group)
         for group in groups
         for base in range(n_bases)
-        for number in range(each)
+        for number in range(n_pairs)
     ]
     return pd.DataFrame(rows, columns=["base_id", "label", "group"])
 
 
-def test_rates_are_counted_as_by_hand():
-    pairs = pairs_of(["a", "b"])
+def test_rates_match_plain_counts():
+    pairs = make_pairs(["a", "b"])
     rng = np.random.default_rng(0)
     probability = rng.random(len(pairs))
     rates = error_rates(pairs, probability, pairs["group"])
     for group in ("a", "b"):
-        of = pairs["group"] == group
-        called = probability[of] >= 0.5
-        label = pairs.loc[of, "label"].to_numpy()
+        rows = pairs["group"] == group
+        called = probability[rows] >= 0.5
+        label = pairs.loc[rows, "label"].to_numpy()
         assert rates.loc[group, "alarm palsu"] == pytest.approx(called[label == 0].mean())
         assert rates.loc[group, "luput"] == pytest.approx((~called[label == 1]).mean())
         for name in ("alarm palsu", "luput"):
@@ -46,23 +46,23 @@ def test_rates_are_counted_as_by_hand():
     pd.testing.assert_frame_equal(rates, error_rates(pairs, probability, pairs["group"]))
 
 
-def test_a_group_that_is_treated_worse_is_named_and_chance_is_not():
-    pairs = pairs_of(["a", "b", "c"])
+def test_disparities_name_the_worse_group_but_no_chance_difference():
+    pairs = make_pairs(["a", "b", "c"])
     rng = np.random.default_rng(1)
     right = rng.random(len(pairs)) < 0.95
     probability = np.where(right, pairs["label"], 1 - pairs["label"])
     assert disparities(error_rates(pairs, probability, pairs["group"])).empty
     is_hit = (pairs["group"] == "c") & (pairs["label"] == 0) & (rng.random(len(pairs)) < 0.4)
     probability = np.where(is_hit, 1, probability)
-    found = disparities(error_rates(pairs, probability, pairs["group"]))
-    assert found[["kelompok", "galat"]].to_numpy().tolist() == [["c", "alarm palsu"]]
+    worse = disparities(error_rates(pairs, probability, pairs["group"]))
+    assert worse[["kelompok", "galat"]].to_numpy().tolist() == [["c", "alarm palsu"]]
 
 
-def test_pairs_of_one_study_hang_together():
+def test_correlated_pairs_of_a_study_widen_the_interval():
     rng = np.random.default_rng(2)
-    apart, together = pairs_of(["a"], n_bases=240, each=2), pairs_of(["a"], n_bases=12, each=40)
     widths = []
-    for pairs in (apart, together):
+    for n_bases, n_pairs in ((240, 2), (12, 40)):
+        pairs = make_pairs(["a"], n_bases, n_pairs)
         wrong = pd.Series(rng.random(pairs["base_id"].nunique()) < 0.3, index=pairs["base_id"].unique())
         probability = np.where(pairs["base_id"].map(wrong), 1 - pairs["label"], pairs["label"])
         rates = error_rates(pairs, probability, pairs["group"]).loc["semua"]
@@ -70,15 +70,15 @@ def test_pairs_of_one_study_hang_together():
     assert widths[1] > 2 * widths[0]
 
 
-def test_few_pairs_have_no_rate():
-    pairs = pairs_of(["a"], n_bases=MIN_PAIRS - 1, each=2)
+def test_too_few_pairs_have_no_rate():
+    pairs = make_pairs(["a"], n_bases=MIN_PAIRS - 1, n_pairs=2)
     rates = error_rates(pairs, pairs["label"], pairs["group"])
     assert rates["alarm palsu"].isna().all()
     assert disparities(rates).empty
 
 
-def test_no_error_at_all_is_not_certainty():
-    pairs = pairs_of(["a"], n_bases=40)
+def test_rates_of_0_and_1_have_an_interval():
+    pairs = make_pairs(["a"])
     rates = error_rates(pairs, pairs["label"], pairs["group"]).loc["semua"]
     assert (rates["luput"], rates["luput, dari"]) == (0, 0)
     assert rates["luput, sampai"] == pytest.approx(1 - 0.025 ** (1 / 40))
@@ -87,7 +87,7 @@ def test_no_error_at_all_is_not_certainty():
     assert 0.9 < rates["luput, dari"] < 1
 
 
-def test_groups_of_the_gold_pairs_cover_every_pair():
+def test_groupings_cover_every_gold_pair():
     gold = read_gold(PROJECT / "data" / "gold_pairs.csv")
     for name, group in GROUPINGS.items():
         groups = group(gold)
@@ -96,7 +96,7 @@ def test_groups_of_the_gold_pairs_cover_every_pair():
         assert groups.nunique() >= 2, name
 
 
-def test_length_and_language_of_titles():
+def test_length_and_language_classes():
     frame = pd.DataFrame(
         {
             "judul_a": ["prediksi harga beras", "deep learning " * 8],
@@ -108,10 +108,8 @@ def test_length_and_language_of_titles():
     assert foreign_share("") == 0
 
 
-def test_the_command_shows_every_group():
-    done = judul("govern", "fairness", "--model", "light")
-    assert done.returncode == 0, done.stderr
-    for name in GROUPINGS:
-        assert name in done.stdout
-    assert "informatika" in done.stdout
-    assert "88" in done.stdout
+def test_command_shows_every_grouping():
+    result = judul("govern", "fairness", "--model", "light")
+    assert result.returncode == 0, result.stderr
+    for text in (*GROUPINGS, "informatika", "88"):
+        assert text in result.stdout

@@ -12,10 +12,10 @@ from judul_lib.evaluation.ablation import (
 from judul_lib.evaluation.baselines import ENCODER_VARIABLE, Method, encoder_method, encoder_methods
 from judul_lib.evaluation.leaderboard import (
     best_threshold,
-    costs,
+    evaluate_retrieval,
     is_clear_winner,
     leaderboard,
-    retrieval,
+    measure_costs,
     score_all,
 )
 from judul_lib.structured.gold import crossed_pairs, read_gold
@@ -31,24 +31,25 @@ def gold():
     return pairs[pairs["base_id"].astype(int) <= 20].reset_index(drop=True)
 
 
-def parts(gold):
+@pytest.fixture(scope="module")
+def splits(gold):
     return [gold[gold["split"] == name].reset_index(drop=True) for name in ("dev", "test")]
 
 
-def test_the_threshold_lies_in_the_middle_of_the_gap():
+def test_best_threshold_is_in_the_middle_of_the_gap():
     assert best_threshold([0, 0, 1, 1], [0.1, 0.4, 0.6, 0.9]) == pytest.approx(0.5)
 
 
-def test_ranks_and_alarms():
+def test_retrieval_ranks_and_false_alarms():
     same = Method(lambda a, b: np.array([float(x == y) for x, y in zip(a, b, strict=True)]))
-    exact = retrieval(same, ["x"], ["x"], ["x", "y"])
+    exact = evaluate_retrieval(same, ["x"], ["x"], ["x", "y"])
     assert exact == {"R@1": 1.0, "R@5": 1.0, "MRR": 1.0, "alarm palsu": 0.0}
-    blind = retrieval(Method(lambda a, _: np.ones(len(a))), ["x"], ["x"], ["x", "y"])
-    assert (blind["R@1"], blind["alarm palsu"]) == (0, 1)  # A tie counts against the method.
+    constant = evaluate_retrieval(Method(lambda a, _: np.ones(len(a))), ["x"], ["x"], ["x", "y"])
+    assert (constant["R@1"], constant["alarm palsu"]) == (0, 1)  # A tie counts against the method.
 
 
-def test_an_oracle_leads_and_a_coin_does_not(gold):
-    development, test = parts(gold)
+def test_leaderboard_puts_an_oracle_before_random_scores(splits):
+    development, test = splits
     labels = pd.concat([development, test]).set_index("judul_b")["label"].fillna(0).astype(float)
     rng = np.random.default_rng(0)
     methods = {
@@ -59,23 +60,23 @@ def test_an_oracle_leads_and_a_coin_does_not(gold):
     board = leaderboard(development, scores[0], test, scores[1], n_resamples=50)
     assert board.index.tolist() == ["tahu", "undi"]
     assert board.loc["tahu", "roc_auc_hard"] == board.loc["tahu", "accuracy"] == 1
-    found = pd.DataFrame({"R@1": {"tahu": 1.0, "undi": 0.1}})
-    assert is_clear_winner(board, found, "tahu")
-    assert not is_clear_winner(board, found, "undi")
+    recalls = pd.DataFrame({"R@1": {"tahu": 1.0, "undi": 0.1}})
+    assert is_clear_winner(board, recalls, "tahu")
+    assert not is_clear_winner(board, recalls, "undi")
     assert not is_clear_winner(board, pd.DataFrame({"R@1": {"tahu": 0.1, "undi": 0.2}}), "tahu")
-    assert (costs(methods, test, rounds=1)["kilobytes"] == 0).all()
+    assert (measure_costs(methods, test, n_rounds=1)["kilobytes"] == 0).all()
 
 
-def test_crossed_pairs_join_the_second_titles_of_one_study(gold):
+def test_crossed_pairs_combine_the_second_titles_of_one_study(gold):
     crossed = crossed_pairs(gold)
     assert len(crossed) == gold["base_id"].nunique() * (3 + 6)
     assert crossed.groupby("base_id")["label"].sum().eq(3).all()
-    own = {base: set(group["judul_b"]) for base, group in gold.groupby("base_id")}
-    assert all({row.judul_a, row.judul_b} <= own[row.base_id] for row in crossed.itertuples())
+    titles = {base: set(group["judul_b"]) for base, group in gold.groupby("base_id")}
+    assert all({row.judul_a, row.judul_b} <= titles[row.base_id] for row in crossed.itertuples())
     assert not crossed["kind"].str.contains("tempat_lain|acak").any()
 
 
-def test_each_feature_belongs_to_one_family():
+def test_each_feature_is_in_one_family():
     names = [name for family in FEATURE_FAMILIES.values() for name in family]
     assert sorted(names) == sorted(STRUCTURED_FEATURES)
 
@@ -83,13 +84,12 @@ def test_each_feature_belongs_to_one_family():
 @pytest.fixture(scope="module")
 def real():
     pairs, rows = RealPairs.read(REAL_PAIRS_PATH), slice(None, None, 8)
-    parts = {name: getattr(pairs, name)[rows] for name in RealPairs.__annotations__ if name != "counts"}
-    return RealPairs(**parts, counts=pairs.counts)
+    arrays = {name: getattr(pairs, name)[rows] for name in RealPairs.__annotations__ if name != "counts"}
+    return RealPairs(**arrays, counts=pairs.counts)
 
 
-def test_what_is_left_out_is_measured(gold, real):
-    development, test = parts(gold)
-    table = feature_ablation(development, test, real)
+def test_feature_ablation_compares_families(splits, real):
+    table = feature_ablation(*splits, real)
     assert table.index[0] == "semuanya"
     assert table.to_numpy().min() >= 0
     assert table.to_numpy().max() <= 1
@@ -97,15 +97,15 @@ def test_what_is_left_out_is_measured(gold, real):
     assert table.loc["hanya tiga fitur studi", "average_precision"] < table["average_precision"].max()
 
 
-def test_what_a_resource_is_worth_is_measured_on_gold_pairs_alone(gold):
-    table = resource_ablation(*parts(gold))
+def test_resource_ablation_shows_the_worth_of_lexicon_and_vectors(splits):
+    table = resource_ablation(*splits)
     assert table.index[0] == "semuanya"
     assert table.loc["tanpa leksikon dan vektor", "roc_auc"] < table.loc["semuanya", "roc_auc"]
 
 
-def test_learning_curves_count_what_is_learnt_from(gold, real):
-    development, test = parts(gold)
-    curve = learning_curve(development, test, [4, 10**6], draws=1)
+def test_learning_curves_are_indexed_by_training_size(splits, real):
+    development, test = splits
+    curve = learning_curve(development, test, [4, 10**6], n_draws=1)
     assert curve.index.tolist() == [4, development["base_id"].nunique()]
     curve = real_learning_curve(development, test, real, [0, 0.5, 1])
     n = int((~real.is_faculty).sum())
@@ -113,33 +113,33 @@ def test_learning_curves_count_what_is_learnt_from(gold, real):
     assert curve["average_precision"].iloc[-1] > curve["average_precision"].iloc[0]
 
 
-class Letters:
-    """An encoder with the interface of sentence-transformers: counts of letters."""
+class LetterCounts:
+    """An encoder with the interface of sentence-transformers."""
 
     def encode(self, titles):
         return np.array([[title.count(chr(97 + k)) for k in range(26)] for title in titles])
 
 
-def test_any_encoder_can_join():
-    method = encoder_method(Letters())
+def test_encoder_scores_are_scaled_cosines():
+    method = encoder_method(LetterCounts())
     scores = method(["abc", "abc", ""], ["cab", "xyz", "abc"])
     np.testing.assert_allclose(scores, [1, 0.5, 0.5])
 
 
-def test_an_encoder_does_not_see_how_a_title_is_typed():
-    seen = []
+def test_encoder_receives_lowercase_titles():
+    encoded = []
 
-    class Noting(Letters):
+    class RecordingEncoder(LetterCounts):
         def encode(self, titles):
-            seen.extend(titles)
+            encoded.extend(titles)
             return super().encode(titles)
 
-    scores = encoder_method(Noting())(["ABC def", "abc"], ["abc DEF", "Abc"])
+    scores = encoder_method(RecordingEncoder())(["ABC def", "abc"], ["abc DEF", "Abc"])
     np.testing.assert_allclose(scores, 1)
-    assert seen == ["abc def", "abc"]
+    assert encoded == ["abc def", "abc"]
 
 
-def test_no_encoder_no_noise(monkeypatch, recwarn):
+def test_no_encoder_is_silent(monkeypatch, recwarn):
     monkeypatch.delenv(ENCODER_VARIABLE, raising=False)
     assert encoder_methods() == {}
     assert not recwarn.list
