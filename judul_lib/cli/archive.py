@@ -236,7 +236,7 @@ def _judged_text(judged: "JudgedSample", suggested: "Suggestion | None", thresho
             f"Peluang bahwa itu benar: {format_percent(suggested.sure, 0)}."
         )
         if suggested.sure < CERTAIN_PROBABILITY:
-            surer = judged.precisions().query("sure >= @SURE").index[:1]
+            surer = judged.precisions().query("sure >= @CERTAIN_PROBABILITY").index[:1]
             than = "".join(
                 f"Agar lebih pasti, pakai ambang {format_number(t, 2)} (--threshold), atau nilai"
                 for t in surer
