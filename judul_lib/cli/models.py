@@ -375,7 +375,7 @@ def _feedback(config: "Config", name: str, own: list[str], titles: Path | None) 
 
 
 def _tell_comparison(made: "RetrainingResult") -> None:
-    from judul_lib.labeling.retraining import DECIDING, TOLERANCE
+    from judul_lib.labeling.retraining import DECISIVE_METRICS, TOLERANCE
 
     if made.n_unknown_titles:
         say(
@@ -390,7 +390,7 @@ def _tell_comparison(made: "RetrainingResult") -> None:
         f"{format_number(made.n_gold)} pasangan "
         f"emas ({format_number(made.n_left_out)} disisihkan karena studinya ada di label baru):"
     )
-    for metric in DECIDING:
+    for metric in DECISIVE_METRICS:
         row = {key: format_number(value) for key, value in made.comparison.loc[metric].items()}
         click.echo(
             f"  {format_label(metric):<11} {row['old']} → {row['new']}, selisih {row['difference']} "

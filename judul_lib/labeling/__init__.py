@@ -1,1 +1,1 @@
-"""People's labels: which pairs to ask about, how well people agree, and learning from them."""
+"""People's labels: choosing pairs, collecting answers, measuring agreement, retraining."""

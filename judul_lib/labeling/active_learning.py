@@ -1,7 +1,7 @@
-"""Which pairs of titles a person should judge next: those a model is least sure of, unlike one another.
+"""Active learning: choose uncertain and diverse pairs of titles for a person to label.
 
-A label on a pair that the model is sure of teaches it little, and so does the
-tenth label on the same kind of pair. Notebook 11 shows what the choice is worth.
+A model learns little from a label on a pair that it is sure of, or from the
+tenth label on similar pairs. Notebook 11 shows what the choice is worth.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,12 +25,11 @@ Strategy = Callable[[FloatArray, FloatArray, int, np.random.Generator], Rows]
 CHOSEN_COLUMNS = ("judul_a", "judul_b", "probability", "ketidakpastian")
 N_NEIGHBOURS = 8
 """Nearest titles that each title is paired with; nearly all pairs of an archive share nothing."""
-# Random pairs for each near one: what shares no word may be the same study all the same.
+# Random pairs per near pair: titles that share no word may still be the same study.
 _RANDOM_SHARE = 0.25
 _MAX_TITLES_ALL_PAIRS = 30
-# Of a larger catalogue, pairs of this many titles drawn at random are looked at.
+# Titles sampled from a larger corpus.
 _MAX_TITLES = 2_000
-# Pairs that a model is asked for at once.
 _MAX_PAIRS_PER_BATCH = 4_000
 
 
@@ -40,17 +39,17 @@ def candidate_pairs(
     n_neighbours: int = N_NEIGHBOURS,
     random_state: int = SEED,
 ) -> tuple[Rows, Rows]:
-    """Return pairs worth asking about: near neighbours by TF-IDF, and some at random.
+    """Return pairs worth labelling: nearest neighbours by TF-IDF, and random pairs.
 
     Parameters
     ----------
     titles : list of str, shape (n,)
-        Of up to 30, all pairs; of more than 2,000, the neighbours of 2,000 drawn at random.
+        Up to 30 titles give all pairs; of more than 2,000, a random 2,000 are paired.
 
     Returns
     -------
     left, right : ndarray of int, shape (n_pairs,)
-        ``left < right``; sorted, none twice.
+        ``left < right``; sorted and distinct.
 
     Examples
     --------
@@ -62,12 +61,12 @@ def candidate_pairs(
     if n <= _MAX_TITLES_ALL_PAIRS:
         return np.triu_indices(n, k=1)
     rng = np.random.default_rng(random_state)
-    asked = np.sort(rng.permutation(n)[:_MAX_TITLES])
+    queries = np.sort(rng.permutation(n)[:_MAX_TITLES])
     processed = preprocess_titles(titles)
     tfidf = fit_vectorizer(processed, FULL).transform(processed)
-    near = sp_matmul_topn(tfidf[asked], tfidf.T.tocsr(), top_n=n_neighbours + 1).tocoo()
+    near = sp_matmul_topn(tfidf[queries], tfidf.T.tocsr(), top_n=n_neighbours + 1).tocoo()
     n_random = round(_RANDOM_SHARE * len(near.row))
-    left = np.concatenate([asked[near.row], rng.choice(asked, n_random)])
+    left = np.concatenate([queries[near.row], rng.choice(queries, n_random)])
     right = np.concatenate([near.col, rng.integers(n, size=n_random)])
     pairs = np.unique(np.sort(np.column_stack([left, right]), axis=1), axis=0)
     pairs = pairs[pairs[:, 0] < pairs[:, 1]].astype(np.intp)
@@ -75,24 +74,24 @@ def candidate_pairs(
 
 
 def uncertainty(probability: ArrayLike, threshold: float = DECISION_THRESHOLD) -> FloatArray:
-    """Return how near probabilities are to the threshold: 1 on it, 0 where they are 0 or 1.
+    """Return the closeness of probabilities to the threshold, from 0 (at 0 or 1) to 1 (at it).
 
     Examples
     --------
     >>> uncertainty([0.0, 0.3, 0.6, 0.8, 1.0], threshold=0.6).tolist()
     [0.0, 0.5, 1.0, 0.5, 0.0]
     """
-    given = np.asarray(probability, dtype=float)
-    is_above = given >= threshold
-    room = np.where(is_above, 1 - threshold, threshold)
-    distance = np.abs(given - threshold)
-    return np.round(1 - np.divide(distance, room, out=np.zeros_like(given), where=room > 0), 9)
+    p = np.asarray(probability, dtype=float)
+    distance = np.abs(p - threshold)
+    max_distance = np.where(p >= threshold, 1 - threshold, threshold)
+    relative = np.divide(distance, max_distance, out=np.zeros_like(p), where=max_distance > 0)
+    return np.round(1 - relative, 9)
 
 
 def choose_random(
     uncertainties: FloatArray, features: FloatArray, n: int, rng: np.random.Generator
 ) -> Rows:
-    """Choose pairs whatever the model says.
+    """Choose pairs at random.
 
     Examples
     --------
@@ -105,7 +104,7 @@ def choose_random(
 def choose_unsure(
     uncertainties: FloatArray, features: FloatArray, n: int, rng: np.random.Generator
 ) -> Rows:
-    """Choose the pairs that the model is least sure of; ties are drawn.
+    """Choose the most uncertain pairs; ties are broken at random.
 
     Examples
     --------
@@ -119,26 +118,26 @@ def choose_unsure(
 def choose_diverse(
     uncertainties: FloatArray, features: FloatArray, n: int, rng: np.random.Generator
 ) -> Rows:
-    """Choose pairs that the model is unsure of and that are unlike one another.
+    """Choose pairs that are uncertain and unlike one another.
 
-    The least sure pair comes first, then always the one whose doubt times its
-    distance from all before it is largest (greedy *k-centre*, weighted). So
-    the start of the list is as diverse as a list of its length can be,
-    near-copies wait for the end, and pairs that the model is sure of too.
+    The most uncertain pair comes first, then always the pair with the largest
+    product of uncertainty and distance from those before it (weighted greedy
+    *k-centre*). Every prefix of the list is diverse; near-duplicates and certain
+    pairs come last.
 
-    On the development pairs this did as well as the least sure pairs alone
-    where the model learns after every 20 labels, and better where it learns
-    after 100; k-means on the features and density did no better.
+    On the development pairs this did as well as uncertainty alone where the
+    model is retrained after every 20 labels, and better after 100; k-means on
+    the features and density weighting did no better.
 
     Parameters
     ----------
     uncertainties : ndarray of float, shape (n_pairs,)
         As from `uncertainty`.
     features : ndarray of float, shape (n_pairs, n_features)
-        What the model sees; each column is brought to the same scale.
+        Features of the model; standardized here.
     n : int
     rng : Generator
-        Draws the order of ties.
+        Breaks ties.
 
     Returns
     -------
@@ -160,21 +159,21 @@ def choose_diverse(
     if len(order) <= n:
         return order
     points, weight = StandardScaler().fit_transform(features)[order], uncertainties[order]
-    chosen, farness = [0], np.full(len(points), np.inf)
+    chosen, squared_distance = [0], np.full(len(points), np.inf)
     while len(chosen) < n:
         squares = ((points - points[chosen[-1]]) ** 2).sum(axis=1)
-        farness = np.minimum(farness, squares)
-        # Processors differ in the last digits of a sum; the choice should not.
-        worth = np.round(weight * np.sqrt(farness), 9)
-        worth[chosen] = -1
-        chosen.append(int(np.argmax(worth)))
+        squared_distance = np.minimum(squared_distance, squares)
+        # The last digits of a sum depend on the processor; the choice should not.
+        score = np.round(weight * np.sqrt(squared_distance), 9)
+        score[chosen] = -1
+        chosen.append(int(np.argmax(score)))
     return order[chosen]
 
 
 STRATEGIES: Mapping[str, Strategy] = MappingProxyType(
     {"beragam": choose_diverse, "ragu": choose_unsure, "acak": choose_random}
 )
-"""Ways to choose, as a user names them: unsure and diverse, unsure alone, random."""
+"""Strategies by their user-facing names: diverse and uncertain, uncertain, random."""
 
 
 def select_pairs(
@@ -185,18 +184,18 @@ def select_pairs(
     strategy: str = "beragam",
     random_state: int = SEED,
 ) -> pd.DataFrame:
-    """Choose pairs of a model's corpus for a person to judge.
+    """Choose pairs of a model's corpus for a person to label.
 
     Parameters
     ----------
     checker : Checker
-        Any model with the corpus.
+        With the corpus.
     n : int
-        Pairs wanted; fewer come back where there are no more.
+        Number of pairs; fewer are returned if there are no more.
     labelled : iterable of (str, str)
-        Pairs not to ask again, in either order.
+        Pairs to leave out, in either order.
     strategy : {"beragam", "ragu", "acak"}
-        Name out of `STRATEGIES`.
+        Name in `STRATEGIES`.
     random_state : int
         The same seed, model and corpus give the same pairs in the same order.
 
@@ -204,7 +203,7 @@ def select_pairs(
     -------
     DataFrame, shape (n, 4)
         ``judul_a``, ``judul_b``, ``probability`` and ``ketidakpastian`` (see
-        `uncertainty`), the pair to ask first in front.
+        `uncertainty`), in the order of asking.
 
     Raises
     ------
@@ -224,22 +223,24 @@ def select_pairs(
 def score_candidates(
     checker: Checker, *, labelled: Iterable[tuple[str, str]] = (), random_state: int = SEED
 ) -> tuple[pd.DataFrame, FloatArray]:
-    """Score the pairs out of which `select_pairs` chooses.
+    """Score the pairs from which `select_pairs` chooses.
 
     Returns
     -------
     DataFrame, shape (n_pairs, 4)
         As from `select_pairs`, in the order of `candidate_pairs`.
     features : ndarray of float, shape (n_pairs, n_features)
-        What the model sees of them.
+        Features of the model.
     """
-    titles = _comparable(checker.titles)
+    titles = _distinct_titles(checker.titles)
     left, right = candidate_pairs(titles, random_state=random_state)
-    known = {pair_key(*pair) for pair in labelled}
+    excluded = {pair_key(*pair) for pair in labelled}
     pairs = [(titles[a], titles[b]) for a, b in zip(left, right, strict=True)]
-    pairs = [pair for pair in pairs if pair_key(*pair) not in known]
-    chunks = (pairs[at : at + _MAX_PAIRS_PER_BATCH] for at in range(0, len(pairs), _MAX_PAIRS_PER_BATCH))
-    parts = [checker.pair_features(*zip(*chunk, strict=True)) for chunk in chunks]
+    pairs = [pair for pair in pairs if pair_key(*pair) not in excluded]
+    parts = [
+        checker.pair_features(*zip(*pairs[start : start + _MAX_PAIRS_PER_BATCH], strict=True))
+        for start in range(0, len(pairs), _MAX_PAIRS_PER_BATCH)
+    ]
     features = np.vstack(parts) if parts else np.empty((0, 1))
     probability = np.concatenate([checker.probability(part) for part in parts] or [np.empty(0)])
     frame = pd.DataFrame(pairs, columns=list(CHOSEN_COLUMNS[:2]))
@@ -247,8 +248,8 @@ def score_candidates(
     return frame.assign(probability=np.round(probability, 9), ketidakpastian=uncertainties), features
 
 
-def _comparable(titles: Sequence[str]) -> list[str]:
-    """Return the titles that hold a word, those that are the same but for case and signs once."""
+def _distinct_titles(titles: Sequence[str]) -> list[str]:
+    """Return the titles with a stem, without copies up to case and punctuation."""
     distinct: dict[str, str] = {}
     for title, stems in zip(titles, preprocess_titles(titles), strict=True):
         if stems:

@@ -1,4 +1,4 @@
-"""Whether two people who judge the same pairs of titles say the same."""
+"""Agreement of two people who labelled the same pairs of titles."""
 
 import warnings
 from collections.abc import Sequence
@@ -21,22 +21,22 @@ UNSURE = "ragu"
 
 @dataclass(frozen=True)
 class Agreement:
-    """What two labellers say of the pairs that both were shown.
+    """Agreement of two labellers on the pairs that both answered.
 
     Attributes
     ----------
     n_shared : int
         Pairs that both answered.
     n_unsure : int
-        Those of them of which one or both are unsure.
+        Shared pairs on which at least one is unsure.
     share : float
         Share of the shared pairs with the same answer; NaN without any.
     kappa, low, high : float
         Cohen's kappa of the three answers and its 95 % bootstrap interval. NaN
-        where kappa is not defined: no pair, or both gave one answer to all.
+        if undefined: no shared pair, or both gave one answer to all.
     disagreements : DataFrame
         ``judul_a``, ``judul_b``, ``pertama``, ``kedua``: the shared pairs with
-        two different answers.
+        different answers.
     """
 
     n_shared: int
@@ -49,7 +49,7 @@ class Agreement:
 
     @property
     def interpretation(self) -> str:
-        """What to make of it, in Indonesian."""
+        """Interpretation in Indonesian."""
         if not self.n_shared:
             return "Belum ada pasangan yang dinilai keduanya. Minta keduanya menilai antrean yang sama."
         if np.isnan(self.kappa):
@@ -57,7 +57,7 @@ class Agreement:
                 "Semua jawaban keduanya sama dan hanya satu macam, sehingga kappa tidak terdefinisi. "
                 "Nilai lebih banyak pasangan."
             )
-        return next(text for least, text in _KAPPA_INTERPRETATIONS if self.kappa >= least)
+        return next(text for min_kappa, text in _KAPPA_INTERPRETATIONS if self.kappa >= min_kappa)
 
 
 _KAPPA_INTERPRETATIONS = (
@@ -70,7 +70,7 @@ _KAPPA_INTERPRETATIONS = (
 def compare_answer_files(
     first: str | Path, second: str | Path, *, random_state: int = SEED
 ) -> Agreement:
-    """Compare two files of answers, as `judul_lib.labeling.session.LabelingSession` keeps them.
+    """Compare two answer files of `judul_lib.labeling.session.LabelingSession`.
 
     Raises
     ------
@@ -95,25 +95,27 @@ def compare_answers(
     Cohen, J. (1960). *A coefficient of agreement for nominal scales*; the
     bounds 0.6 and 0.8 are those of Landis, J. R., & Koch, G. G. (1977).
     """
-    others = {answer.key: answer.label for answer in second}
+    second_labels = {answer.key: answer.label for answer in second}
     shared = [
-        (answer.pair, answer.label, others[answer.key]) for answer in first if answer.key in others
+        (*answer.pair, answer.label, second_labels[answer.key])
+        for answer in first
+        if answer.key in second_labels
     ]
-    words = np.array([(one, two) for _, one, two in shared], dtype=str).reshape(-1, 2)
+    labels = np.array([row[2:] for row in shared], dtype=str).reshape(-1, 2)
     kappa = low = high = float("nan")
     if shared:
-        cells = np.searchsorted(sorted(ANSWERS), words) @ [len(ANSWERS), 1]
+        cells = np.searchsorted(sorted(ANSWERS), labels) @ [len(ANSWERS), 1]
         one_hot = np.eye(len(ANSWERS) ** 2)[cells]
         draws = resampled_weights(len(shared), None, n_resamples, random_state)
         counts = np.vstack([one_hot.sum(axis=0), np.array(list(draws)) @ one_hot])
         kappa, *resampled = map(_kappa, counts)
         if not np.isnan(kappa):
             low, high = np.nanquantile(resampled, [0.025, 0.975])
-    rows = [(*pair, one, two) for pair, one, two in shared if one != two]
+    rows = [row for row in shared if row[2] != row[3]]
     return Agreement(
         n_shared=len(shared),
-        n_unsure=int((words == UNSURE).any(axis=1).sum()),
-        share=float((words[:, 0] == words[:, 1]).mean()) if shared else float("nan"),
+        n_unsure=int((labels == UNSURE).any(axis=1).sum()),
+        share=float((labels[:, 0] == labels[:, 1]).mean()) if shared else float("nan"),
         kappa=float(kappa),
         low=float(low),
         high=float(high),
@@ -121,36 +123,30 @@ def compare_answers(
     )
 
 
-def gold_answers(second: pd.DataFrame) -> tuple[list[LabelRecord], list[LabelRecord]]:
-    """Return the two gradings of gold pairs as answers: from grade 3 up similar, grade 2 unsure.
+def gold_answers(gold: pd.DataFrame) -> tuple[list[LabelRecord], list[LabelRecord]]:
+    """Convert the two gradings of gold pairs to answers: *mirip* from grade 3, *ragu* for grade 2.
 
     Parameters
     ----------
-    second : DataFrame
+    gold : DataFrame
         As from `judul_lib.structured.gold.read_second_grades`.
     """
-    pairs = list(zip(second["judul_a"], second["judul_b"], strict=True))
-    sides = []
-    for who, column in (("pertama", "grade"), ("kedua", "second_grade")):
-        answers = zip(pairs, second[column].map(_word), strict=True)
-        sides.append([LabelRecord(pair, word, who, "") for pair, word in answers])
-    return sides[0], sides[1]
+
+    def answers(column: str, labeller: str) -> list[LabelRecord]:
+        rows = zip(gold["judul_a"], gold["judul_b"], gold[column].map(_answer_of_grade), strict=True)
+        return [LabelRecord((left, right), label, labeller, "") for left, right, label in rows]
+
+    return answers("grade", "pertama"), answers("second_grade", "kedua")
 
 
-def _word(grade: int) -> str:
+def _answer_of_grade(grade: int) -> str:
     if grade == ELSEWHERE_GRADE:
         return UNSURE
     return "mirip" if grade >= SIMILAR_GRADE else "tidak"
 
 
 def _kappa(counts: FloatArray) -> float:
-    """Return Cohen's kappa of how often each pair of answers was given; NaN where there is but one.
-
-    Parameters
-    ----------
-    counts : ndarray, shape (k * k,)
-        By the answer of the one, then of the other.
-    """
+    """Return Cohen's kappa from a flat contingency table of answers; NaN if there is only one."""
     first, second = np.divmod(np.arange(len(counts)), len(ANSWERS))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UndefinedMetricWarning)

@@ -1,7 +1,7 @@
-"""The sample of an archive's gauge as a file: written to be judged without scores, read when it is.
+"""The sample of an archive's gauge as a file: written without scores, filled in by a person, read.
 
-A column ``kode`` keeps how many pairs each stands for: as a plain number it would tell what the model
-thinks. It also notices titles that no longer stand beside their own code.
+The column ``kode`` hides stratum and weight of each pair, which would reveal the model's answer, and
+detects titles that were changed or moved to another row.
 """
 
 import base64
@@ -25,17 +25,17 @@ COLUMNS = ("id", "judul_a", "judul_b", "nilai", "kode")
 GRADE_BY_WORD: Mapping[str, int] = MappingProxyType(
     {"sama": 3, "sama di tempat lain": 2, "beda": 1, **{str(grade): grade for grade in range(5)}}
 )
-"""What may be written of a pair, and the grade that it means."""
+"""Accepted entries of ``nilai`` and their grades."""
 GRADE_WORD_BY_ANSWER: Mapping[str, str] = MappingProxyType(
     {"mirip": "sama", "ragu": "sama di tempat lain", "tidak": "beda"}
 )
-"""What the answers of the labelling tool mean here."""
+"""Entry of ``nilai`` for each answer of the labelling tool."""
 _LAYOUT = ">Bf"  # Stratum and weight.
 _CHECKSUM_LENGTH = 4
 
 
 def sample_frame(sample: pd.DataFrame, titles: Sequence[str], archive: str) -> pd.DataFrame:
-    """Return a sample as it is given to be judged.
+    """Return a sample as a table for people to fill in.
 
     Parameters
     ----------
@@ -61,15 +61,15 @@ def sample_frame(sample: pd.DataFrame, titles: Sequence[str], archive: str) -> p
     lefts, rights = ([titles[row] for row in sample[side]] for side in ("left", "right"))
     parts = zip(sample["stratum"], sample["weight"], lefts, rights, strict=True)
     codes = [_code(int(stratum), float(weight), left, right) for stratum, weight, left, right in parts]
-    # Samples of one archive differ, and so do their numbers.
-    head = f"{archive[:8]}-{sha256_of(''.join(codes).encode())[:4]}"
-    ids = [f"{head}-{n:03d}" for n in range(1, len(sample) + 1)]
+    # Different samples of one archive get different ids.
+    prefix = f"{archive[:8]}-{sha256_of(''.join(codes).encode())[:4]}"
+    ids = [f"{prefix}-{n:03d}" for n in range(1, len(sample) + 1)]
     cells = zip(ids, lefts, rights, [""] * len(sample), codes, strict=True)
     return pd.DataFrame(list(cells), columns=list(COLUMNS), dtype=object)
 
 
 def with_answers(frame: pd.DataFrame, answers: Iterable[LabelRecord]) -> pd.DataFrame:
-    """Fill a sample with what somebody answered in the labelling tool.
+    """Fill a sample with answers from the labelling tool.
 
     Parameters
     ----------
@@ -85,15 +85,15 @@ def with_answers(frame: pd.DataFrame, answers: Iterable[LabelRecord]) -> pd.Data
     >>> with_answers(frame, [LabelRecord(("padi", "hoaks"), "tidak", "p1", "")])["nilai"].tolist()
     ['beda']
     """
-    said = {answer.key: GRADE_WORD_BY_ANSWER[answer.label] for answer in answers}
+    words = {answer.key: GRADE_WORD_BY_ANSWER[answer.label] for answer in answers}
     keys = map(pair_key, frame["judul_a"], frame["judul_b"])
-    return frame.assign(nilai=[said.get(key, "") for key in keys])
+    return frame.assign(nilai=[words.get(key, "") for key in keys])
 
 
 def read_sample(
     path: str | Path, titles: Sequence[str], *, warn: Warn = lambda text: None
 ) -> pd.DataFrame:
-    """Read a sample that somebody has judged.
+    """Read a sample that was filled in.
 
     Parameters
     ----------
@@ -106,20 +106,20 @@ def read_sample(
     -------
     DataFrame
         Columns ``left``, ``right`` (rows of the archive), ``stratum``, ``weight``, ``grade`` (NaN
-        where nothing is written), ``archive`` (how the archive's SHA-256 began then).
+        if empty), ``archive`` (start of the SHA-256 of the archive that was sampled).
 
     Raises
     ------
     GaugeError
-        A value is unknown, a row does not belong to its code, to this archive or to the same sample
-        as the others, or nothing is filled in; the message says where.
+        A column is missing, a value is unknown, a row does not match its code, this archive or the
+        sample of the other rows, or nothing is filled in; the message says where.
     CorpusError
-        The file is missing, no table, or a column is missing.
+        The file cannot be read as a table.
     """
     path = Path(path)
     frame = read_table(path, warn=warn)
     try:
-        places = [find_column(list(frame.columns), name, path.name) for name in COLUMNS]
+        columns = [find_column(list(frame.columns), name, path.name) for name in COLUMNS]
     except CorpusError as error:
         raise GaugeError(
             f"{error} Berkas label harus berupa sampel dari `judul archive gauge ARSIP --output`."
@@ -128,9 +128,9 @@ def read_sample(
     for row, title in enumerate(titles):
         row_of.setdefault(title_key(title), row)
     rows = list[tuple[int, int, int, float, float, str]]()
-    seen = dict[str, int]()
-    for line, cells in zip(frame.index, frame.iloc[:, places].itertuples(index=False), strict=True):
-        name, left, right, word, code = (str(cell).strip() for cell in cells)
+    line_of = dict[str, int]()
+    for line, cells in zip(frame.index, frame.iloc[:, columns].itertuples(index=False), strict=True):
+        row_id, left, right, word, code = (str(cell).strip() for cell in cells)
         where = f"{path.name} baris {line}"
         decoded = decode_pair_code(code, left, right)
         if decoded is None:
@@ -138,27 +138,26 @@ def read_sample(
                 f"{where}: judul dan kodenya tidak cocok. Hanya kolom nilai yang boleh diisi; salin "
                 "baris itu dari sampel aslinya."
             )
-        if name in seen:
+        if row_id in line_of:
             raise GaugeError(
-                f"{where}: id {name[:40]} sudah ada di baris {seen[name]}. Hapus salah satu."
+                f"{where}: id {row_id[:40]} sudah ada di baris {line_of[row_id]}. Hapus salah satu."
             )
-        if seen and name.rpartition("-")[0] != next(iter(seen)).rpartition("-")[0]:
-            raise GaugeError(f"{where}: id {name[:40]} dari sampel lain. Pakai satu sampel saja.")
-        seen[name] = line
+        if line_of and row_id.rpartition("-")[0] != next(iter(line_of)).rpartition("-")[0]:
+            raise GaugeError(f"{where}: id {row_id[:40]} dari sampel lain. Pakai satu sampel saja.")
+        line_of[row_id] = line
         keys = title_key(left), title_key(right)
         if not all(key in row_of for key in keys):
             raise GaugeError(
                 f"{where}: judulnya tidak ada di arsip ini. Berikan arsip yang menjadi asal sampel itu."
             )
         left_row, right_row = (row_of[key] for key in keys)
-        rows.append((left_row, right_row, *decoded, _grade(word, where), name.partition("-")[0]))
-    columns = ["left", "right", "stratum", "weight", "grade", "archive"]
-    found = pd.DataFrame(rows, columns=columns)
-    if found["grade"].isna().all():
+        rows.append((left_row, right_row, *decoded, _grade(word, where), row_id.partition("-")[0]))
+    sample = pd.DataFrame(rows, columns=["left", "right", "stratum", "weight", "grade", "archive"])
+    if sample["grade"].isna().all():
         raise GaugeError(
             f"Kolom nilai di {path.name} masih kosong. Isi dengan sama, sama di tempat lain, atau beda."
         )
-    return found
+    return sample
 
 
 def _grade(word: str, where: str) -> float:
@@ -175,17 +174,17 @@ def _grade(word: str, where: str) -> float:
 
 def _code(stratum: int, weight: float, left: str, right: str) -> str:
     check, mask = _checksum_and_mask(left, right)
-    told = struct.pack(_LAYOUT, stratum, weight)
-    hidden = bytes(a ^ b for a, b in zip(told, mask, strict=False))
+    packed = struct.pack(_LAYOUT, stratum, weight)
+    hidden = bytes(a ^ b for a, b in zip(packed, mask, strict=False))
     return "k" + base64.b32encode(check + hidden).decode().rstrip("=").lower()
 
 
 def decode_pair_code(code: str, left: str, right: str) -> tuple[int, float] | None:
-    """Return stratum and weight of a pair from its code; None where the code is of other titles."""
+    """Return stratum and weight from a pair's code; None if it is not the code of these titles."""
     check, mask = _checksum_and_mask(left, right)
-    letters = code.removeprefix("k").upper()
+    text = code.removeprefix("k").upper()
     try:
-        content = base64.b32decode(letters + "=" * (-len(letters) % 8))
+        content = base64.b32decode(text + "=" * (-len(text) % 8))
     except ValueError:
         return None
     hidden = content[_CHECKSUM_LENGTH:]
@@ -196,6 +195,6 @@ def decode_pair_code(code: str, left: str, right: str) -> tuple[int, float] | No
 
 
 def _checksum_and_mask(left: str, right: str) -> tuple[bytes, bytes]:
-    """Return what a pair is checked by, and what its code is hidden with."""
-    mark = bytes.fromhex(sha256_of("\n".join(pair_key(left, right)).encode()))
-    return mark[:_CHECKSUM_LENGTH], mark[_CHECKSUM_LENGTH:]
+    """Return the checksum of a pair and the mask that hides the content of its code."""
+    digest = bytes.fromhex(sha256_of("\n".join(pair_key(left, right)).encode()))
+    return digest[:_CHECKSUM_LENGTH], digest[_CHECKSUM_LENGTH:]

@@ -1,4 +1,4 @@
-"""Pairs of titles that people have judged, from the log's feedback and from CSV files."""
+"""People's labels on pairs of titles, from feedback in the log and from CSV files."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,16 +26,16 @@ _VERDICTS: Mapping[tuple[str, bool], int] = {
 
 @dataclass(frozen=True)
 class PairVotes:
-    """What people said of pairs, each answer a row.
+    """People's answers on pairs.
 
     Attributes
     ----------
     rows : list of (str, str, int)
-        Two titles, and 1 where someone finds them similar, else 0.
+        Two titles, and 1 (similar) or 0 (not).
     n_unsure : int
         Answers that say neither.
     n_unreadable : int
-        Answers on titles of which only a hash is kept that no known title has.
+        Answers on titles that are blank or cannot be recovered from their hashes.
     """
 
     rows: list[tuple[str, str, int]] = field(default_factory=list)
@@ -52,16 +52,16 @@ class PairVotes:
 
 @dataclass(frozen=True)
 class MajorityLabels:
-    """One label for each pair that was judged.
+    """One label per labelled pair.
 
     Attributes
     ----------
     pairs : DataFrame
         ``judul_a``, ``judul_b``, ``label`` (1 similar, 0 not).
     n_answers : int
-        Answers that they come from, ties included.
+        Answers in total, ties included.
     n_ties : int
-        Pairs left out because as many say one thing as the other.
+        Pairs left out for lack of a majority.
     """
 
     pairs: pd.DataFrame
@@ -69,39 +69,37 @@ class MajorityLabels:
     n_ties: int
 
 
-def feedback_votes(rows: Iterable[Mapping[str, Any]], known: Sequence[str], key: bytes) -> PairVotes:
-    """Read what users say of verdicts.
+def feedback_votes(rows: Iterable[Mapping[str, Any]], titles: Sequence[str], key: bytes) -> PairVotes:
+    """Convert users' feedback on verdicts to votes.
 
-    The verdict *MIRIP* that is right means similar, one that is wrong means
-    not; *TIDAK MIRIP* the other way round. Of one user's answers on a pair the
-    last counts. Simulated rows do not.
+    A right *MIRIP* and a wrong *TIDAK MIRIP* mean similar, the others not. Of a
+    user's answers on a pair the last counts. Simulated rows are ignored.
 
     Parameters
     ----------
     rows : iterable of mapping
-        Of the table ``feedback``, in the order of their time.
-    known : sequence of str
-        Titles that a hash may stand for.
+        Of the table ``feedback``, in order of time.
+    titles : sequence of str
+        Titles whose hashes can be resolved.
     key : bytes
         Of the hashes, as from `judul_lib.core.pseudonyms.log_key`.
     """
-    titles = {keyed_hash(key, title): title for title in known}
+    title_of = {keyed_hash(key, title): title for title in titles}
     last: dict[Any, tuple[str, str, int]] = {}
     n_unsure = n_unreadable = 0
     for number, row in enumerate(rows):
         if row["is_right"] is None or row["simulated"]:
             continue
         label = _VERDICTS.get((row["label"], bool(row["is_right"])))
-        sides = [row[f"{side}_text"] or titles.get(row[f"{side}_hash"]) for side in ("query", "match")]
-        if label is None:  # The department was to be asked.
+        sides = [row[f"{side}_text"] or title_of.get(row[f"{side}_hash"]) for side in ("query", "match")]
+        if label is None:  # TANYAKAN is neither similar nor different.
             n_unsure += 1
         elif not all(sides) or not all(preprocess_titles(sides)):
             n_unreadable += 1
         else:
             left, right = map(str, sides)
-            # Whoever is not known by a pseudonym cannot have changed their mind.
-            who = row["user"] or number
-            last[who, pair_key(left, right)] = left, right, label
+            user = row["user"] or number  # Rows without a user cannot be matched to earlier ones.
+            last[user, pair_key(left, right)] = left, right, label
     return PairVotes(list(last.values()), n_unsure, n_unreadable)
 
 
@@ -116,9 +114,9 @@ def read_label_file(path: str | Path, *, warn: Warn = lambda text: None) -> Pair
     Raises
     ------
     LabelError
-        A title is blank or a label unknown; the message names the row.
+        A title is blank or a label is unknown.
     CorpusError
-        The file is missing, no table, or a column is missing.
+        The file is missing or not a table, or a column is missing.
 
     Examples
     --------
@@ -133,11 +131,10 @@ def read_label_file(path: str | Path, *, warn: Warn = lambda text: None) -> Pair
     frame = read_table(path, warn=warn)
     positions = [find_column(list(frame.columns), name, path.name) for name in LABEL_COLUMNS]
     lefts, rights, words = (frame.iloc[:, position].str.strip().tolist() for position in positions)
-    usable = preprocess_cells([*lefts, *rights])
-    sides = zip(usable[: len(lefts)], usable[len(lefts) :], strict=True)
+    stems = preprocess_cells([*lefts, *rights])
     rows, n_unsure = [], 0
-    for line, left, right, word, stems in zip(frame.index, lefts, rights, words, sides, strict=True):
-        for column, text in zip(LABEL_COLUMNS, stems, strict=False):
+    for row, (line, left, right, word) in enumerate(zip(frame.index, lefts, rights, words, strict=True)):
+        for column, text in zip(LABEL_COLUMNS, (stems[row], stems[len(lefts) + row]), strict=False):
             if not text:
                 raise LabelError(
                     f"{path.name} baris {line}: {column} kosong atau tidak berisi kata yang dapat "
@@ -157,12 +154,12 @@ def read_label_file(path: str | Path, *, warn: Warn = lambda text: None) -> Pair
 
 
 def majority_vote(answers: PairVotes) -> MajorityLabels:
-    """Give each pair the label that most answers give; the order of its titles does not count.
+    """Give each pair the label of the majority, whatever the order of its titles.
 
     Examples
     --------
-    >>> settled = majority_vote(PairVotes([("A x", "B y", 1), ("b Y", "a X", 1), ("A x", "B y", 0)]))
-    >>> settled.pairs.to_numpy().tolist(), settled.n_answers
+    >>> labels = majority_vote(PairVotes([("A x", "B y", 1), ("b Y", "a X", 1), ("A x", "B y", 0)]))
+    >>> labels.pairs.to_numpy().tolist(), labels.n_answers
     ([['A x', 'B y', 1]], 3)
     """
     votes: defaultdict[tuple[str, str], Counter[int]] = defaultdict(Counter)

@@ -1,4 +1,4 @@
-"""Learn from people's labels: a new version, compared with the one before."""
+"""Retrain a model with people's labels as a new version, compared with the previous one."""
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -35,7 +35,7 @@ from judul_lib.training.forest import package_model, train_model
 from judul_lib.training.structured import package_structured, train_structured
 
 MIN_GOLD_PAIRS = 20
-"""Fewer gold pairs of either kind tell nothing, and teach nothing."""
+"""Gold pairs of each label needed for training, and for comparing models."""
 
 _MIN_STUDIES = 10
 
@@ -44,19 +44,18 @@ PairScorer = Callable[[Sequence[str], Sequence[str]], FloatArray]
 
 @dataclass(frozen=True)
 class RetrainedModel:
-    """A model trained again, beside the one before.
+    """A retrained model and the previous one.
 
     Attributes
     ----------
     score_before, score_after : callable
-        Two lists of titles in, the probability of each pair out.
+        Map two lists of titles to the probability of each pair.
     package : callable
-        Takes a folder to be written, and what its metadata are to say besides,
-        ``comparison`` among that.
+        Takes the folder to write and additional metadata with ``comparison``.
     n_unknown_titles : int
-        Distinct labelled titles that the corpus does not hold.
+        Distinct labelled titles outside the corpus.
     notes : list of str
-        Of the training, in Indonesian.
+        Caveats of the training, in Indonesian.
     """
 
     score_before: PairScorer
@@ -67,14 +66,14 @@ class RetrainedModel:
 
 
 def retrain_forest(folder: str | Path, labelled: pd.DataFrame, random_state: int) -> RetrainedModel:
-    """Train a model of the study on the study's pairs and new labels, with the same vocabulary.
+    """Retrain a model of the study on its pairs and new labels, with the same vocabulary.
 
-    A new label counts more than the study's for the same pair.
+    A new label replaces the study's for the same pair.
 
     Parameters
     ----------
     folder : path
-        Of the model before.
+        Of the previous model.
     labelled : DataFrame
         ``judul_a``, ``judul_b``, ``label`` (1 similar, 0 not).
 
@@ -86,8 +85,8 @@ def retrain_forest(folder: str | Path, labelled: pd.DataFrame, random_state: int
         The pairs of one label are too few.
     """
     old = load_model(folder)
-    strange = _unknown_titles(old.titles, labelled)
-    titles, processed = [*old.titles, *strange], [*old.processed, *preprocess_titles(strange)]
+    unknown = _unknown_titles(old.titles, labelled)
+    titles, processed = [*old.titles, *unknown], [*old.processed, *preprocess_titles(unknown)]
     result = train_model(
         titles, processed, _training_pairs(old, titles, labelled, random_state), PROFILES[old.name],
         vocabulary=old.processed, random_state=random_state,
@@ -104,7 +103,7 @@ def retrain_forest(folder: str | Path, labelled: pd.DataFrame, random_state: int
         score_before=lambda left, right: TitleChecker.from_model(old, []).score(left, right)[1],
         score_after=lambda left, right: new.score(left, right)[1],
         package=package,
-        n_unknown_titles=len(strange),
+        n_unknown_titles=len(unknown),
         notes=result.notes,
     )
 
@@ -112,7 +111,7 @@ def retrain_forest(folder: str | Path, labelled: pd.DataFrame, random_state: int
 def retrain_structured(
     folder: str | Path, labelled: pd.DataFrame, gold: str | Path, random_state: int
 ) -> RetrainedModel:
-    """Train the structured model on real pairs, the development part of gold pairs and new labels.
+    """Retrain the structured model on real pairs, development gold pairs and new labels.
 
     Parameters
     ----------
@@ -136,14 +135,12 @@ def retrain_structured(
     corpus = _corpus(titles, preprocess_titles(titles), metadata["corpus"])
 
     def package(folder: Path, extra_metadata: Mapping[str, Any]) -> bool:
-        judged = {
-            name: row for name, row in extra_metadata["comparison"].items() if isinstance(row, dict)
-        }
+        comparison = extra_metadata["comparison"].items()
         return package_structured(
             new, gold, corpus, folder,
             random_state=random_state,
             recommended=bool(metadata.get("recommended")),
-            evaluation={name: row["new"] for name, row in judged.items()},
+            evaluation={name: row["new"] for name, row in comparison if isinstance(row, dict)},
             extra_metadata=extra_metadata,
         )  # fmt: skip
 
@@ -155,25 +152,23 @@ def _require_enough(development: pd.DataFrame, name: str) -> None:
     if counts.min() < MIN_GOLD_PAIRS or development["base_id"].nunique() < _MIN_STUDIES:
         raise TrainingError(
             f"Bagian dev dari {name} terlalu kecil untuk melatih model terstruktur: perlu sedikitnya "
-            f"{MIN_GOLD_PAIRS} pasangan mirip dan {MIN_GOLD_PAIRS} tidak, dari "
-            f"{_MIN_STUDIES} studi dasar. "
-            "Tambahkan pasangan, atau pakai pasangan emas bawaan."
+            f"{MIN_GOLD_PAIRS} pasangan mirip dan {MIN_GOLD_PAIRS} tidak, dari {_MIN_STUDIES} studi "
+            "dasar. Tambahkan pasangan, atau pakai pasangan emas bawaan."
         )
 
 
-def _unknown_titles(known: Sequence[str], labelled: pd.DataFrame) -> list[str]:
-    """Return the distinct labelled titles that a corpus does not hold."""
-    keys = set(map(title_key, known))
-    found: dict[str, str] = {}
-    for side in LABEL_COLUMNS[:2]:
-        for title in labelled[side]:
-            if title_key(title) not in keys:
-                found.setdefault(title_key(title), title)
-    return list(found.values())
+def _unknown_titles(corpus_titles: Sequence[str], labelled: pd.DataFrame) -> list[str]:
+    """Return the distinct labelled titles outside a corpus."""
+    keys = set(map(title_key, corpus_titles))
+    unknown: dict[str, str] = {}
+    for title in pd.concat([labelled[side] for side in LABEL_COLUMNS[:2]]):
+        if title_key(title) not in keys:
+            unknown.setdefault(title_key(title), title)
+    return list(unknown.values())
 
 
 def study_pairs(model: Model, random_state: int = SEED) -> pd.DataFrame:
-    """Return ``left``, ``right``, ``label`` of the corpus pairs that the study's rule labels."""
+    """Return ``left``, ``right``, ``label`` of the corpus pairs labelled by the study's rule."""
     rows = fit_vectorizer(model.processed, FULL).transform(model.processed)
     return label_pairs(rows, random_state=random_state).pairs[["left", "right", "label"]]
 
@@ -191,43 +186,43 @@ def _training_pairs(
     swap = new["left"] > new["right"]
     new.loc[swap, ["left", "right"]] = new.loc[swap, ["right", "left"]].to_numpy()
     both = pd.concat([study, new], ignore_index=True)
-    # Of two labels for one pair the later, a person's, counts.
+    # A person's label, which comes later, replaces the study's.
     both = both.drop_duplicates(["left", "right"], keep="last")
     return both.sort_values(["left", "right"], ignore_index=True)
 
 
 def _corpus(titles: Sequence[str], processed: Sequence[str], source: Any) -> Corpus:
-    """Return the corpus of a model as its folder holds it; its metadata name the source."""
+    """Return the corpus stored in a model folder; ``source`` is its entry in the metadata."""
     frame = pd.DataFrame({TITLE_COLUMN: titles, PROCESSED_COLUMN: processed})
-    none = pd.DataFrame(columns=[ROW_COLUMN, REASON_COLUMN, TITLE_COLUMN])
-    return Corpus(frame, none, str(source["sha256"]), str(source["name"]))
+    rejected = pd.DataFrame(columns=[ROW_COLUMN, REASON_COLUMN, TITLE_COLUMN])
+    return Corpus(frame, rejected, str(source["sha256"]), str(source["name"]))
 
 
 TOLERANCE = 0.02
-"""How much worse a new version may be at the lower end of the interval and still count as not
-worse: about what the interval itself leaves open on the gold pairs of a few hundred studies."""
+"""Decrease at the lower end of the interval up to which a new version counts as not worse: about
+half the width of the interval on the gold pairs of a few hundred studies."""
 
-DECIDING = ("roc_auc", "accuracy")
-"""Metrics in which a new version must not be worse: the order of the pairs, and the verdicts."""
+DECISIVE_METRICS = ("roc_auc", "accuracy")
+"""Metrics in which a new version must not be worse: of the order of pairs, and of the verdicts."""
 
 
 @dataclass(frozen=True)
 class RetrainingResult:
-    """A new version of a model, and how it does beside the one before.
+    """A new version of a model and its comparison with the previous one.
 
     Attributes
     ----------
     name : str
     version, previous : str
-        The new version and the one it was compared with; both stand among the versions.
+        The new version and the one it was compared with; both are stored.
     comparison : DataFrame
         As from `judul_lib.study.metrics.bootstrap_differences`, by base study.
     n_gold, n_left_out : int
-        Gold pairs compared, and those left out because the new labels tell of their study.
+        Gold pairs compared on, and those left out because a title of their study has new labels.
     n_labels, n_unknown_titles : int
-        Pairs with new labels, and their distinct titles that the model's corpus does not hold.
+        Pairs with new labels, and their distinct titles outside the model's corpus.
     notes : list of str
-        Of the training, in Indonesian.
+        Caveats of the training, in Indonesian.
     """
 
     name: str
@@ -242,13 +237,13 @@ class RetrainingResult:
 
     @property
     def possibly_worse_metrics(self) -> list[str]:
-        """Metrics out of `DECIDING` whose interval reaches below ``-TOLERANCE``."""
+        """Metrics in `DECISIVE_METRICS` whose interval reaches below ``-TOLERANCE``."""
         low = self.comparison["low"].to_dict()
-        return [name for name in DECIDING if not low[name] >= -TOLERANCE]
+        return [name for name in DECISIVE_METRICS if not low[name] >= -TOLERANCE]
 
     @property
     def is_not_worse(self) -> bool:
-        """Whether no metric is in doubt."""
+        """Whether no metric is possibly worse."""
         return not self.possibly_worse_metrics
 
 
@@ -261,11 +256,10 @@ def retrain(
     random_state: int = SEED,
     recording: Callable[[RetrainingResult], AbstractContextManager[object]] = nullcontext,
 ) -> RetrainingResult:
-    """Train a model on what it was trained on and new labels, and add it as a version.
+    """Retrain a model with new labels and add it as a version, without promoting it.
 
-    Its corpus is that of the model in use. Nothing is promoted. The structured
-    model learns from real pairs and the development part of the gold pairs, so that
-    the test part alone compares it with the one before.
+    The corpus stays that of the model in use. The structured model is trained on
+    the development part of the gold pairs, so it is compared on the test part.
 
     Parameters
     ----------
@@ -273,12 +267,12 @@ def retrain(
         Folder of the models.
     name : {"full", "light", "structured"}
     labels : MajorityLabels
-        As from `judul_lib.labeling.labels.settle`.
+        As from `judul_lib.labeling.labels.majority_vote`.
     gold : path
         Of the gold pairs; see `judul_lib.structured.gold.read_gold`.
     recording : callable
-        Takes what is returned, and gives a context in which the version is
-        added: if that fails on the way in, none is.
+        Takes the result and returns a context manager in which the version is
+        added; if entering it fails, no version is added.
 
     Raises
     ------
@@ -287,9 +281,9 @@ def retrain(
     GoldError, CorpusError
         The gold pairs cannot be read.
     ModelError
-        There is no such model, or its hashes do not hold.
+        The model is missing, or its hashes do not match.
     TrainingError
-        Too few gold pairs are left to compare on, or there are too few to learn from.
+        Too few gold pairs are left for the comparison or the training.
     """
     if labels.pairs.empty:
         raise LabelError(
@@ -298,17 +292,17 @@ def retrain(
         )
     pairs = read_gold(gold)
     folder = model_folder(outputs, name)
-    previous = add_version(outputs, folder)  # So that there is a way back to it.
+    previous = add_version(outputs, folder)  # Allows a rollback.
     if name == STRUCTURED:
-        asked, n_left_out = unseen_gold(pairs[pairs["split"] == "test"], labels.pairs)
-        learnt = retrain_structured(folder, labels.pairs, gold, random_state)
+        test, n_left_out = unseen_gold(pairs[pairs["split"] == "test"], labels.pairs)
+        retrained = retrain_structured(folder, labels.pairs, gold, random_state)
     else:
-        asked, n_left_out = unseen_gold(pairs, labels.pairs)
-        learnt = retrain_forest(folder, labels.pairs, random_state)
-    sides = asked["judul_a"].tolist(), asked["judul_b"].tolist()
+        test, n_left_out = unseen_gold(pairs, labels.pairs)
+        retrained = retrain_forest(folder, labels.pairs, random_state)
+    sides = test["judul_a"].tolist(), test["judul_b"].tolist()
     comparison = bootstrap_differences(
-        asked["label"].to_numpy(dtype=int), learnt.score_before(*sides), learnt.score_after(*sides),
-        asked["base_id"].to_numpy(), threshold=DECISION_THRESHOLD, random_state=random_state,
+        test["label"].to_numpy(dtype=int), retrained.score_before(*sides), retrained.score_after(*sides),
+        test["base_id"].to_numpy(), threshold=DECISION_THRESHOLD, random_state=random_state,
     )  # fmt: skip
     rounded = {
         str(metric): {key: round(float(value), 6) for key, value in row.items()}
@@ -321,54 +315,54 @@ def retrain(
             "n_pairs": len(labels.pairs),
             "n_similar": int(labels.pairs["label"].sum()),
         },
-        "comparison": {"n_pairs": len(asked), "n_left_out": n_left_out, **rounded},
+        "comparison": {"n_pairs": len(test), "n_left_out": n_left_out, **rounded},
     }
     with tempfile.TemporaryDirectory() as staging:
-        learnt.package(Path(staging) / name, extra_metadata)
-        made = RetrainingResult(
+        retrained.package(Path(staging) / name, extra_metadata)
+        result = RetrainingResult(
             name=name,
             version=version_of(read_metadata(Path(staging) / name)),
             previous=previous,
             comparison=comparison,
-            n_gold=len(asked),
+            n_gold=len(test),
             n_left_out=n_left_out,
             n_labels=len(labels.pairs),
-            n_unknown_titles=learnt.n_unknown_titles,
-            notes=learnt.notes,
+            n_unknown_titles=retrained.n_unknown_titles,
+            notes=retrained.notes,
         )
-        with recording(made):
+        with recording(result):
             add_version(outputs, Path(staging) / name)
-    return made
+    return result
 
 
 def unseen_gold(gold: pd.DataFrame, pairs: pd.DataFrame) -> tuple[pd.DataFrame, int]:
-    """Return the labelled gold pairs that new labels tell nothing of, and the number of the others.
+    """Return the labelled gold pairs of studies without new labels, and the number of the others.
 
-    All pairs of a base study are left out if one title of them is in the new labels.
+    A base study is left out if any of its titles is in the new labels.
 
     Raises
     ------
     TrainingError
-        Too few are left.
+        Too few pairs are left.
 
     Examples
     --------
     >>> from judul_lib.structured.gold import read_gold
     >>> gold = read_gold("data/gold_pairs.csv")
-    >>> left, n_left_out = unseen_gold(gold, gold.head(1))
-    >>> n_left_out, int(gold["label"].notna().sum()) - len(left)
+    >>> unseen, n_left_out = unseen_gold(gold, gold.head(1))
+    >>> n_left_out, int(gold["label"].notna().sum()) - len(unseen)
     (6, 6)
     """
-    seen = {title_key(title) for side in LABEL_COLUMNS[:2] for title in pairs[side]}
-    shared = gold["judul_a"].map(title_key).isin(seen) | gold["judul_b"].map(title_key).isin(seen)
-    judged = gold[gold["label"].notna()]
-    left = judged[~judged["base_id"].isin(gold.loc[shared, "base_id"])]
-    n_left_out = len(judged) - len(left)
-    if left["label"].astype(int).value_counts().reindex([0, 1], fill_value=0).min() < MIN_GOLD_PAIRS:
+    keys = {title_key(title) for side in LABEL_COLUMNS[:2] for title in pairs[side]}
+    is_seen = gold["judul_a"].map(title_key).isin(keys) | gold["judul_b"].map(title_key).isin(keys)
+    labelled = gold[gold["label"].notna()]
+    unseen = labelled[~labelled["base_id"].isin(gold.loc[is_seen, "base_id"])]
+    n_left_out = len(labelled) - len(unseen)
+    if unseen["label"].astype(int).value_counts().reindex([0, 1], fill_value=0).min() < MIN_GOLD_PAIRS:
         raise TrainingError(
             f"Setelah {n_left_out} pasangan emas dari studi yang judulnya ada di label baru "
-            f"disisihkan, yang tersisa terlalu sedikit untuk membandingkan model (perlu "
-            f"{MIN_GOLD_PAIRS} "
-            f"mirip dan {MIN_GOLD_PAIRS} tidak). Jangan memberi label pada semua pasangan emas."
+            "disisihkan, yang tersisa terlalu sedikit untuk membandingkan model (perlu "
+            f"{MIN_GOLD_PAIRS} mirip dan {MIN_GOLD_PAIRS} tidak). Jangan memberi label pada semua "
+            "pasangan emas."
         )
-    return left, n_left_out
+    return unseen, n_left_out

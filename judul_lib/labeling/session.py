@@ -1,4 +1,4 @@
-"""One person's answers to a queue of pairs: each is saved at once, and can be taken back."""
+"""One person's answers to a queue of pairs: each is saved at once and can be undone."""
 
 import re
 import unicodedata
@@ -24,7 +24,7 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True)
 class LabelRecord:
-    """A row of a file of answers.
+    """A row of an answer file.
 
     Attributes
     ----------
@@ -43,17 +43,17 @@ class LabelRecord:
 
     @property
     def key(self) -> Pair:
-        """What the pair is known by, in whatever order it is asked."""
+        """Identifier of the pair, whatever the order of its titles."""
         return pair_key(*self.pair)
 
 
 def labeller_id(name: str) -> str:
-    """Return a name as it stands in files and their names: small letters, digits and hyphens.
+    """Return a name as used in files and file names: lowercase letters, digits and hyphens.
 
     Raises
     ------
     LabelError
-        Nothing of the name is left.
+        The name has no such characters.
 
     Examples
     --------
@@ -61,17 +61,17 @@ def labeller_id(name: str) -> str:
     'ibu-ani-2'
     """
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    known = "-".join(re.findall(r"[a-z0-9]+", plain))[:_MAX_NAME_LENGTH].strip("-")
-    if not known:
+    identifier = "-".join(re.findall(r"[a-z0-9]+", plain))[:_MAX_NAME_LENGTH].strip("-")
+    if not identifier:
         raise LabelError(
             "Tulis nama atau kode pelabel dengan huruf latin atau angka, misalnya ani atau p1. "
             "Nama samaran boleh; pakai yang sama setiap kali."
         )
-    return known
+    return identifier
 
 
 def answer_file(folder: str | Path, labeller: str) -> Path:
-    """Return where a labeller's answers are kept; nothing in a name leads out of the folder.
+    """Return the path of a labeller's answers, which is always inside the folder.
 
     Examples
     --------
@@ -82,12 +82,12 @@ def answer_file(folder: str | Path, labeller: str) -> Path:
 
 
 def read_answers(path: str | Path) -> list[LabelRecord]:
-    """Read a labeller's file; none for a file that is not there.
+    """Read a labeller's answers; an empty list if the file does not exist.
 
     Raises
     ------
     LabelError
-        The file is not as a session writes it; the message says where.
+        The file is damaged; the message says where.
 
     Examples
     --------
@@ -108,7 +108,7 @@ def read_answers(path: str | Path) -> list[LabelRecord]:
         if not (left.strip() and right.strip() and labeller and label in ANSWERS and _is_time(time)):
             raise _damaged(path, f"Baris {line} tidak lengkap atau labelnya bukan mirip, tidak, ragu.")
         answer = LabelRecord((left, right), label, labeller, time)
-        answers.pop(answer.key, None)  # Of two answers to a pair the later counts, in its place.
+        answers.pop(answer.key, None)  # A later answer to a pair replaces the earlier one.
         answers[answer.key] = answer
     return list(answers.values())
 
@@ -116,20 +116,19 @@ def read_answers(path: str | Path) -> list[LabelRecord]:
 class LabelingSession:
     """A queue of pairs and one person's answers, kept in a CSV.
 
-    The file holds one answer for each pair, the last one. It is written anew
-    after each answer, whole or not at all, from what it held just then: two
-    sessions with one file both keep their answers.
+    The file holds the last answer to each pair. Each answer re-reads the file and
+    replaces it atomically, under a lock, so that two sessions can share it.
 
     Parameters
     ----------
     folder : path
-        Of the answers, a file each labeller; made with the first answer.
+        Of the answers, one file per labeller; created with the first answer.
     labeller : str
         Name or pseudonym.
     pairs : sequence of (str, str)
-        In the order of asking. Those that were answered before are not asked.
+        In the order of asking. Those answered before are skipped.
     clock : callable
-        Tells the time.
+        Returns the current time.
 
     Raises
     ------
@@ -164,18 +163,18 @@ class LabelingSession:
         self.extend(pairs)
 
     def extend(self, pairs: Sequence[Pair]) -> None:
-        """Ask further pairs after those that are in the queue."""
+        """Append pairs to the queue."""
         for pair in pairs:
             self._queue.setdefault(pair_key(*pair), pair)
 
     @property
     def answers(self) -> list[LabelRecord]:
-        """All answers in the file, as it was when this session last looked."""
+        """All answers in the file when this session last read it."""
         return list(self._answers.values())
 
     @property
     def queue(self) -> list[Pair]:
-        """The pairs, answered or not, in the order of asking."""
+        """All pairs in the order of asking."""
         return list(self._queue.values())
 
     @property
@@ -190,29 +189,29 @@ class LabelingSession:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How often each of `ANSWERS` was given to a pair of the queue."""
-        given = Counter(self._answers[key].label for key in self._queue if key in self._answers)
-        return {label: given[label] for label in ANSWERS}
+        """Number of pairs of the queue with each of `ANSWERS`."""
+        counts = Counter(self._answers[key].label for key in self._queue if key in self._answers)
+        return {label: counts[label] for label in ANSWERS}
 
     @property
     def current(self) -> Pair | None:
-        """The pair to answer; None when all are."""
+        """The next pair to answer; None if all are answered."""
         return next((pair for key, pair in self._queue.items() if key not in self._answers), None)
 
     @property
     def can_undo(self) -> bool:
-        """Whether there is an answer to take back."""
+        """Whether there is an answer to undo."""
         return any(key in self._queue for key in self._answers)
 
     def answer(self, label: str) -> None:
-        """Save an answer to the current pair, and go to the next.
+        """Save an answer to the current pair and advance to the next.
 
         Raises
         ------
         LabelError
             The label is unknown, no pair is left, or the file was damaged meanwhile.
         OSError
-            Disk full, no permission; nothing has changed then, and the pair is asked again.
+            Disk full or no permission; the answer is not saved and the pair stays current.
         """
         if label not in ANSWERS:
             raise LabelError(f"Jawaban {label!r} tidak dikenal. Pilih: {', '.join(ANSWERS)}.")
@@ -226,27 +225,27 @@ class LabelingSession:
             answers[answer.key] = answer
 
     def undo(self) -> Pair | None:
-        """Take back the last answer to a pair of the queue, and ask the pair again.
+        """Remove the last answer to a pair of the queue, which becomes current again.
 
         Returns
         -------
         (str, str) or None
-            The pair; None where there is nothing to take back.
+            The pair; None if there is nothing to undo.
         """
         key = next((key for key in reversed(self._answers) if key in self._queue), None)
         if key is None:
             return None
         last = self._answers[key]
         with self._locked_answers() as answers:
-            now = answers.get(key)
-            # Else another session has answered it anew. The file may spell the titles harmlessly.
-            if now is not None and (now.label, now.time) == (last.label, last.time):
+            stored = answers.get(key)
+            # Keep a newer answer of another session. Titles may differ, as the file escapes formulas.
+            if stored is not None and (stored.label, stored.time) == (last.label, last.time):
                 del answers[key]
         return self._queue[key]
 
     @contextmanager
     def _locked_answers(self) -> Iterator[dict[Pair, LabelRecord]]:
-        """Give the file's answers to be changed, and write them while no other session can."""
+        """Yield the file's answers for changing, and write them before the lock is released."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with file_lock(self.path.with_name(f".{self.path.name}.lock")):
             answers = self._read()
@@ -258,10 +257,10 @@ class LabelingSession:
 
     def _read(self) -> dict[Pair, LabelRecord]:
         answers = read_answers(self.path)
-        strange = next((a.labeller for a in answers if a.labeller != self.labeller), None)
-        if strange is not None:
+        other = next((a.labeller for a in answers if a.labeller != self.labeller), None)
+        if other is not None:
             raise LabelError(
-                f"{self.path.name} berisi jawaban pelabel lain ({strange[:_MAX_NAME_LENGTH]}). Setiap "
+                f"{self.path.name} berisi jawaban pelabel lain ({other[:_MAX_NAME_LENGTH]}). Setiap "
                 "pelabel punya berkas sendiri; pindahkan berkas itu atau pakai nama lain."
             )
         return {answer.key: answer for answer in answers}
