@@ -1,4 +1,4 @@
-"""Figures of the stored benchmarks: what a check costs as the archive grows, and what peers need."""
+"""Figures of the stored benchmarks: time of a check by archive size, and times of peers."""
 
 from collections.abc import Mapping
 from html import escape
@@ -24,7 +24,7 @@ WORK: Mapping[str, str] = MappingProxyType(
         "dedup_million": "mencari semua kembar mulai 0,8",
     }
 )
-"""What was measured on a catalogue, as readers see it."""
+"""Displayed names of the measured tasks."""
 
 PEERS: Mapping[str, str] = MappingProxyType(
     {
@@ -35,7 +35,7 @@ PEERS: Mapping[str, str] = MappingProxyType(
         "all_units": "arti semua kata saja",
     }
 )
-"""What a check is compared with, as readers see it."""
+"""Displayed names of the peers."""
 
 
 def check_times(seconds: Mapping[str, pd.Series]) -> go.Figure:
@@ -65,12 +65,12 @@ def check_times(seconds: Mapping[str, pd.Series]) -> go.Figure:
 
 
 def peer_bars(seconds: pd.Series, n_titles: int) -> go.Figure:
-    """Time of one check by this library, the first, and by its peers, on a log scale.
+    """Time of one check by this library and its peers, on a log scale.
 
     Parameters
     ----------
     seconds : Series
-        Index: who answers.
+        Index: displayed names, this library first.
     n_titles : int
         Size of the catalogue.
     """
@@ -83,15 +83,12 @@ def peer_bars(seconds: pd.Series, n_titles: int) -> go.Figure:
             cliponaxis=False,
         )
     )  # fmt: skip
-    style(
-        figure,
-        f"Satu pemeriksaan di antara {format_number(n_titles)} judul",
-        height=150 + 36 * len(seconds),
-    )
+    title = f"Satu pemeriksaan di antara {format_number(n_titles)} judul"
+    style(figure, title, height=150 + 36 * len(seconds))
     figure.update_layout(margin={"t": 50, "r": 90})
     figure.update_yaxes(autorange="reversed", ticksuffix=" ", title="yang menjawab")
-    ends = np.log10([milliseconds.min(), milliseconds.max()])
+    low, high = np.log10([milliseconds.min(), milliseconds.max()])
     return figure.update_xaxes(
         type="log", title="milidetik (skala log)", tickformat=",~f", dtick=2,
-        range=rounded([np.floor(ends[0]), ends[1] + 0.1], 2),
+        range=rounded([np.floor(low), high + 0.1], 2),
     )  # fmt: skip

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+from itertools import compress
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
@@ -19,7 +21,7 @@ from judul_lib.governance.promotions import metrics_of, missing_metadata
 from judul_lib.governance.reviews import LATE, LATER, NEVER, TODAY, ReviewStatus, playbook
 
 _KINDS = ("alarm palsu", "luput")
-# Full and hollow, round and pointed: a grey print tells them apart.
+# The symbols differ in shape and fill, for prints in grey.
 _MARKS = {
     LATE: (ACCENT, "x"),
     NEVER: (BLUE, "diamond-open"),
@@ -29,18 +31,18 @@ _MARKS = {
 
 
 def review_timeline(reviews: Sequence[ReviewStatus]) -> go.Figure:
-    """When each review was last done and when it is due, in days from today.
+    """Timeline of when each review was last done and is due, in days from today.
 
     Parameters
     ----------
     reviews : sequence of ReviewStatus
         As from `judul_lib.governance.reviews.due`.
     """
-    names = [f"{escape(one.review.title)} ({one.review.days} hari)" for one in reviews]
-    by = [(one.due_date - one.today).days for one in reviews]
-    last = [(one.last - one.today).days if one.last else None for one in reviews]
+    names = [f"{escape(entry.review.title)} ({entry.review.days} hari)" for entry in reviews]
+    due = [(entry.due_date - entry.today).days for entry in reviews]
+    last = [(entry.last - entry.today).days if entry.last else None for entry in reviews]
     figure = go.Figure()
-    for name, start, end in zip(names, last, by, strict=True):
+    for name, start, end in zip(names, last, due, strict=True):
         figure.add_scatter(
             x=[0 if start is None else start, end], y=[name, name], mode="lines", showlegend=False,
             line={"color": GREY, "width": 2, "dash": "dot" if start is None else "solid"},
@@ -52,10 +54,10 @@ def review_timeline(reviews: Sequence[ReviewStatus]) -> go.Figure:
         name="terakhir dilakukan", marker={"color": PRIMARY, "symbol": "line-ns-open", "size": 11},
     )  # fmt: skip
     for status, (color, symbol) in _MARKS.items():
-        rows = [format_number for format_number, one in enumerate(reviews) if one.status == status]
+        rows = [row for row, entry in enumerate(reviews) if entry.status == status]
         if rows:
             figure.add_scatter(
-                x=[by[row] for row in rows], y=[names[row] for row in rows], mode="markers",
+                x=[due[row] for row in rows], y=[names[row] for row in rows], mode="markers",
                 name=f"paling lambat: {status}",
                 marker={"color": color, "symbol": symbol, "size": 11, "line": {"color": color}},
             )  # fmt: skip
@@ -69,7 +71,7 @@ def review_timeline(reviews: Sequence[ReviewStatus]) -> go.Figure:
 
 
 def error_rate_intervals(rates: pd.DataFrame, title: str) -> go.Figure:
-    """Both error rates of each group with their 95 % intervals; a dashed line is that of all pairs.
+    """Both error rates of each group with 95 % intervals, and dashed lines for all pairs.
 
     Parameters
     ----------
@@ -89,123 +91,122 @@ def error_rate_intervals(rates: pd.DataFrame, title: str) -> go.Figure:
         ],
     )  # fmt: skip
     for column, (kind, look) in enumerate(zip(_KINDS, SERIES_STYLES, strict=False), start=1):
-        share = 100 * groups[[kind, f"{kind}, dari", f"{kind}, sampai"]].astype(float)
-        known = share[kind].notna().to_numpy()
-        shown = share[known].to_numpy().T
+        percent = 100 * groups[[kind, f"{kind}, dari", f"{kind}, sampai"]].astype(float)
+        has_rate = percent[kind].notna().to_numpy()
+        rate, low, high = percent[has_rate].to_numpy().T
         figure.add_scatter(
-            x=rounded(shown[0], 1), y=[name for name, kept in zip(names, known, strict=True) if kept],
+            x=rounded(rate, 1), y=list(compress(names, has_rate)),
             mode="markers", name=kind, showlegend=False,
             marker=look.marker(11),
             error_x={
                 "type": "data", "symmetric": False, "color": look.color, "thickness": 2, "width": 6,
-                "array": rounded(shown[2] - shown[0], 1),
-                "arrayminus": rounded(shown[0] - shown[1], 1),
+                "array": rounded(high - rate, 1), "arrayminus": rounded(rate - low, 1),
             },
             hovertemplate="%{y}: %{x} %<extra></extra>", row=1, col=column,
         )  # fmt: skip
         overall = 100 * float(rates[kind].to_numpy(dtype=float)[rates.index.get_loc("semua")])
-        if overall == overall:  # Too few pairs have no rate.
+        if not np.isnan(overall):  # With too few pairs there is no rate.
             line = {"color": GREY, "dash": "dash"}
             figure.add_vline(round(overall, 1), line=line, row=1, col=column)
     style(figure, escape(title), height=190 + 60 * len(names))
     figure.update_annotations(font_size=13)
-    ends = groups[[f"{kind}, sampai" for kind in _KINDS]].astype(float)
-    most = max(100 * float(ends.fillna(0).to_numpy().max()), 1.0)
-    # Both halves alike, and room for a mark at 0.
-    figure.update_xaxes(title="persen pasangan", range=rounded([-0.03 * most, 1.05 * most], 1))
+    upper = groups[[f"{kind}, sampai" for kind in _KINDS]].astype(float)
+    highest = max(100 * float(upper.fillna(0).to_numpy().max()), 1.0)
+    # Both panels have the same range, which leaves room for a marker at 0.
+    figure.update_xaxes(title="persen pasangan", range=rounded([-0.03 * highest, 1.05 * highest], 1))
     figure.update_yaxes(categoryorder="array", categoryarray=names, autorange="reversed", ticksuffix=" ")
     return figure.update_yaxes(title="kelompok judul", col=1)
 
 
 def calendar_table(reviews: Iterable[ReviewStatus]) -> pd.DataFrame:
-    """Return `judul_lib.governance.reviews.due` to be read, dates in Indonesian."""
+    """Return the result of `judul_lib.governance.reviews.due` as a displayed table."""
     rows = [
         {
-            "nama": one.name,
-            "yang dilihat": one.review.title,
-            "setiap": f"{one.review.days} hari",
-            "terakhir": f"{one.last:%d-%m-%Y}" if one.last else "–",
-            "paling lambat": f"{one.due_date:%d-%m-%Y}",
-            "status": f"{LATE} {one.days_overdue} hari" if one.days_overdue else one.status,
-            "buktinya": one.evidence,
-            "perintah": one.review.command,
+            "nama": entry.name,
+            "yang dilihat": entry.review.title,
+            "setiap": f"{entry.review.days} hari",
+            "terakhir": f"{entry.last:%d-%m-%Y}" if entry.last else "–",
+            "paling lambat": f"{entry.due_date:%d-%m-%Y}",
+            "status": f"{LATE} {entry.days_overdue} hari" if entry.days_overdue else entry.status,
+            "buktinya": entry.evidence,
+            "perintah": entry.review.command,
         }
-        for one in reviews
+        for entry in reviews
     ]
     return pd.DataFrame(rows)
 
 
 def playbook_table() -> pd.DataFrame:
-    """Return every kind of incident: its level, how soon it is looked at, what it is."""
+    """Return all kinds of incidents with their level and response time."""
     rows = [
         {
             "jenis": kind,
-            "tingkat": known.level,
-            "ditanggapi dalam": known.response_deadline,
-            "kejadian": known.title,
-            "selesai bila": known.resolved_when,
+            "tingkat": incident.level,
+            "ditanggapi dalam": incident.response_deadline,
+            "kejadian": incident.title,
+            "selesai bila": incident.resolved_when,
         }
-        for kind, known in playbook().items()
+        for kind, incident in playbook().items()
     ]
     return pd.DataFrame(rows).sort_values("tingkat", kind="stable", ignore_index=True)
 
 
 def model_table(outputs: Path) -> pd.DataFrame:
-    """Return what the metadata of each model tell, and what they lack; one row a model."""
+    """Return the metadata of each model (rows), and what is missing in them."""
     rows = {}
     for name, folder in find_models(outputs).items():
-        known = read_metadata(folder)
-        dataset = known.get("dataset") or {}
+        metadata = read_metadata(folder)
+        dataset = metadata.get("dataset") or {}
         rows[MODEL_TITLES[name]] = {
-            "jenis": str(known.get("type")),
-            "versi": str(known.get("version")),
+            "jenis": str(metadata.get("type")),
+            "versi": str(metadata.get("version")),
             "data": str(dataset.get("name")),
             "judul": int(dataset.get("n_titles") or 0),
-            "berkas": len(known.get("files") or {}),
-            "ukuran": len(metrics_of(known)),
-            "belum ada": ", ".join(missing_metadata(known)) or "–",
+            "berkas": len(metadata.get("files") or {}),
+            "ukuran": len(metrics_of(metadata)),
+            "belum ada": ", ".join(missing_metadata(metadata)) or "–",
         }
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def check_table(checks: Iterable[ChecklistItem]) -> pd.DataFrame:
-    """Return the checklist to be read."""
-    rows = [(one.name, "lulus" if one.passed else "gagal", one.evidence) for one in checks]
+    """Return the checklist as a displayed table."""
+    rows = [(item.name, "lulus" if item.passed else "gagal", item.evidence) for item in checks]
     return pd.DataFrame(rows, columns=["yang diperiksa", "hasil", "buktinya"])
 
 
 def rate_table(rates: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return `judul_lib.evaluation.fairness.error_rates` of several groupings, one row a group."""
+    """Return the `judul_lib.evaluation.fairness.error_rates` of several groupings as one table."""
     rows = []
     for by, frame in rates.items():
         for group, row in frame.drop("semua").iterrows():
-            cells = {name: with_interval(row, name) for name in ("alarm palsu", "luput")}
+            cells = {kind: with_interval(row, kind) for kind in _KINDS}
             rows.append({"menurut": by, "kelompok": group, "pasangan": int(row["pasangan"]), **cells})
     return pd.DataFrame(rows)
 
 
 def describe_disparities(rates: pd.DataFrame) -> str:
-    """Say in which group each error is the most frequent, and whether that is more than chance."""
-    worse, overall = disparities(rates), rates.iloc[list(rates.index).index("semua")]
+    """Describe in Indonesian in which group each error is most frequent, and whether by chance."""
+    worse, overall = disparities(rates), rates.T["semua"]
     sentences = []
     for name, words in (("alarm palsu", "Alarm palsu"), ("luput", "Yang luput")):
-        known = rates.drop("semua").dropna(subset=[name])
-        if known.empty:
+        groups = rates.drop("semua").dropna(subset=[name])
+        if groups.empty:
             sentences.append(f"{words}: terlalu sedikit pasangan untuk menyimpulkan apa pun.")
             continue
-        place = int(known[name].to_numpy(dtype=float).argmax())
-        group = known.index[place]
+        row = int(groups[name].to_numpy(dtype=float).argmax())
+        group = groups.index[row]
         is_worse = ((worse["kelompok"] == group) & (worse["galat"] == name)).any()
         verdict = "lebih dari kebetulan" if is_worse else "selisihnya masih dapat kebetulan"
         sentences.append(
-            f"{words} paling sering pada kelompok *{group}*: {with_interval(known.iloc[place], name)}, "
+            f"{words} paling sering pada kelompok *{group}*: {with_interval(groups.iloc[row], name)}, "
             f"dibandingkan {with_interval(overall, name)} pada semua pasangan; {verdict}."
         )
     return " ".join(sentences)
 
 
 def with_interval(row: pd.Series, name: str) -> str:
-    """Return an error rate of `judul_lib.evaluation.fairness.error_rates` with its interval, or a dash.
+    """Return an error rate with its interval as text, or a dash if it is missing.
 
     Examples
     --------

@@ -1,8 +1,9 @@
-"""Figures of the labelling tool: what is chosen, what that is worth, what an archive is told."""
+"""Figures of the labelling tool: chosen pairs, strategies, alarms in an archive."""
 
 from collections.abc import Mapping
 from html import escape
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,19 +13,19 @@ from plotly.subplots import make_subplots
 from scipy.stats import sem, t
 
 from judul_lib.core.formatting import format_number
-from judul_lib.figures.style import SERIES_STYLES, rounded, style
+from judul_lib.figures.style import SERIES_STYLES, SeriesStyle, rounded, style
 
 _BINS = 10
-_LIGHT = "2e"  # Opacity of a band, as the end of its colour.
+_BAND_OPACITY = "2e"  # Alpha channel appended to a colour.
 
 
 def chosen_bars(probabilities: Mapping[str, ArrayLike]) -> go.Figure:
-    """How a model's probabilities are spread, in percent of each group of pairs.
+    """Distribution of a model's probabilities, in percent of each group of pairs.
 
     Parameters
     ----------
     probabilities : mapping of str to array
-        Name of a group to its probabilities: all candidates, those chosen.
+        Name of a group, such as all candidates or the chosen pairs, to its probabilities.
     """
     edges = np.round(np.linspace(0, 1, _BINS + 1), 2)
     names = [f"{format_number(a, 1)}–{format_number(b, 1)}" for a, b in pairwise(edges)]
@@ -41,12 +42,12 @@ def chosen_bars(probabilities: Mapping[str, ArrayLike]) -> go.Figure:
 
 
 def strategy_curves(compared: pd.DataFrame) -> go.Figure:
-    """ROC AUC of a model after so many labels, by the way they were chosen; a panel each test.
+    """ROC AUC of a model by number of labels and strategy, one panel per test set.
 
     Parameters
     ----------
     compared : DataFrame
-        As from `judul_lib.labeling.simulation.Simulation.compare`: lines are means
+        As from `judul_lib.labeling.simulation.Simulation.compare`. Lines are means
         over the seeds, bands their 95 % intervals.
     """
     tests = list(dict.fromkeys(compared["uji"]))
@@ -54,15 +55,14 @@ def strategy_curves(compared: pd.DataFrame) -> go.Figure:
     strategies = list(dict.fromkeys(compared["strategi"]))
     for column, test in enumerate(tests, start=1):
         for strategy, look in zip(strategies, SERIES_STYLES, strict=False):
-            of = compared[(compared["uji"] == test) & (compared["strategi"] == strategy)]
-            by_number = of.groupby("label")["roc_auc"].apply(list)
-            means = by_number.map(np.mean).to_numpy()
-            half = by_number.map(lambda v: sem(v) * t.ppf(0.975, len(v) - 1)).to_numpy()
-            x = by_number.index.tolist()
-            figure.add_scatter(
-                x=[*x, *x[::-1]], y=rounded([*(means + half), *(means - half)[::-1]]),
-                mode="lines", line={"width": 0}, fill="toself", fillcolor=look.color + _LIGHT,
-                hoverinfo="skip", showlegend=False, legendgroup=strategy, row=1, col=column,
+            rows = compared[(compared["uji"] == test) & (compared["strategi"] == strategy)]
+            by_size = rows.groupby("label")["roc_auc"].apply(list)
+            means = by_size.map(np.mean).to_numpy()
+            half = by_size.map(lambda v: sem(v) * t.ppf(0.975, len(v) - 1)).to_numpy()
+            x = by_size.index.tolist()
+            _add_band(
+                figure, x, rounded(means - half), rounded(means + half), look,
+                legendgroup=strategy, row=1, col=column,
             )  # fmt: skip
             figure.add_scatter(
                 x=x, y=rounded(means), mode="lines+markers", name=escape(strategy),
@@ -77,26 +77,37 @@ def strategy_curves(compared: pd.DataFrame) -> go.Figure:
 
 
 def alarm_curves(shares: pd.DataFrame, by: str = "ambang") -> go.Figure:
-    """How many of 100 titles of an archive get each answer, by the threshold or by another column.
+    """Titles out of 100 with each answer, by threshold or archive size.
 
     Parameters
     ----------
     shares : DataFrame
-        As from `judul_lib.evaluation.gauge.Survey.shares`: bands are its intervals.
+        As from `judul_lib.evaluation.gauge.Survey.shares`. Bands are its intervals.
     by : {"ambang", "judul dalam arsip"}
     """
     figure = go.Figure()
-    for (label, of), look in zip(shares.groupby("simpulan", sort=False), SERIES_STYLES, strict=False):
-        x = of[by].tolist()
-        bounds = [*(100 * of["high"]), *(100 * of["low"][::-1])]
+    for (label, rows), look in zip(shares.groupby("simpulan", sort=False), SERIES_STYLES, strict=False):
+        x = rows[by].tolist()
+        low, high = (rounded(100 * rows[end], 2) for end in ("low", "high"))
+        _add_band(figure, x, low, high, look, legendgroup=label)
         figure.add_scatter(
-            x=[*x, *x[::-1]], y=rounded(bounds, 2), mode="lines", line={"width": 0}, fill="toself",
-            fillcolor=look.color + _LIGHT, hoverinfo="skip", showlegend=False, legendgroup=label,
-        )  # fmt: skip
-        figure.add_scatter(
-            x=x, y=rounded(100 * of["estimate"], 2), mode="lines+markers", name=escape(str(label)),
+            x=x, y=rounded(100 * rows["estimate"], 2), mode="lines+markers", name=escape(str(label)),
             legendgroup=label, line=look.line, marker=look.marker(8),
         )  # fmt: skip
     style(figure, f"Judul yang mendapat MIRIP dan TANYAKAN, menurut {by}")
     figure.update_xaxes(title=by, type="linear" if by == "ambang" else "log")
     return figure.update_yaxes(title="dari 100 judul", rangemode="tozero")
+
+
+def _add_band(
+    figure: go.Figure,
+    x: list[Any],
+    low: list[Any],
+    high: list[Any],
+    look: SeriesStyle,
+    **options: Any,
+) -> None:
+    figure.add_scatter(
+        x=[*x, *x[::-1]], y=[*high, *low[::-1]], mode="lines", line={"width": 0}, fill="toself",
+        fillcolor=look.color + _BAND_OPACITY, hoverinfo="skip", showlegend=False, **options,
+    )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Figures of the leaderboard: who tells the same study from look-alikes, and why."""
+"""Figures of the leaderboard, calibration, ablation and learning curves."""
 
 from collections.abc import Mapping
 from html import escape
@@ -12,41 +12,46 @@ from judul_lib.core.formatting import format_number
 from judul_lib.figures.plots import annotated_heatmap, metric_intervals
 from judul_lib.figures.style import GREY, SERIES_STYLES, SeriesStyle, rounded, style
 
-_BINS = 10
-_COLUMNS = (
+_N_BINS = 10
+_METRICS = (
     ("roc_auc", "semua pasangan", SERIES_STYLES[0]),
     ("roc_auc_hard", "pasangan sulit", SERIES_STYLES[1]),
     ("average_precision", "pasangan nyata, presisi rata-rata", SERIES_STYLES[2]),
 )
 
 
-def _columns(table: pd.DataFrame) -> list[tuple[str, str, SeriesStyle]]:
-    return [column for column in _COLUMNS if column[0] in table]
+def _metrics_of(table: pd.DataFrame) -> list[tuple[str, str, SeriesStyle]]:
+    return [metric for metric in _METRICS if metric[0] in table]
 
 
 def leaderboard_bars(board: pd.DataFrame) -> go.Figure:
-    """ROC AUC of each method with its interval: all pairs, and the hard ones."""
-    every, hard = ["roc_auc", "low", "high"], ["roc_auc_hard", "hard_low", "hard_high"]
-    columns = {"semua pasangan": board[every], "pasangan sulit": board[hard]}
-    tables = {n: part.set_axis(["estimate", "low", "high"], axis=1) for n, part in columns.items()}
-    figure = metric_intervals(tables, "ROC AUC pada pasangan emas (uji), selang 95 %", row=40)
+    """ROC AUC of each method with its interval, on all pairs and on the hard ones."""
+    columns = {
+        "semua pasangan": ["roc_auc", "low", "high"],
+        "pasangan sulit": ["roc_auc_hard", "hard_low", "hard_high"],
+    }
+    tables = {
+        name: board[names].set_axis(["estimate", "low", "high"], axis=1)
+        for name, names in columns.items()
+    }
+    figure = metric_intervals(tables, "ROC AUC pada pasangan emas (uji), selang 95 %", row_height=40)
     return figure.update_xaxes(title="ROC AUC (0,5 = menebak)", range=[0, 1.02])
 
 
 def share_heatmap(shares: pd.DataFrame, title: str) -> go.Figure:
-    """Shares in [0, 1], written into the cells."""
+    """Shares in [0, 1] as an annotated heatmap."""
     figure = annotated_heatmap(shares, title, low=0, decimals=2)
     return figure.update_xaxes(tickangle=-40)
 
 
 def reliability(curves: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> go.Figure:
-    """Reliability diagram: stated probability against observed share.
+    """Reliability diagram: predicted probability against observed share.
 
     Parameters
     ----------
     curves : mapping of str to (labels, probabilities)
-        Pairs are put into ten bins of equal width; a bin shows where its mean
-        probability and its share of similar pairs lie, the larger the more pairs.
+        Each marker shows the mean probability and the share of similar pairs in one
+        of ten bins of equal width; its size grows with the number of pairs.
 
     References
     ----------
@@ -58,12 +63,12 @@ def reliability(curves: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> go.Figure:
     figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line=line, name="terkalibrasi sempurna")
     for (name, (labels, scores)), look in zip(curves.items(), SERIES_STYLES, strict=False):
         labels, scores = np.asarray(labels, dtype=float), np.asarray(scores, dtype=float)
-        bins = np.minimum((scores * _BINS).astype(int), _BINS - 1)
-        counts = np.bincount(bins, minlength=_BINS)
-        filled = counts > 0
-        sizes = counts[filled]
-        means = np.bincount(bins, scores, _BINS)[filled] / sizes
-        shares = np.bincount(bins, labels, _BINS)[filled] / sizes
+        bins = np.minimum((scores * _N_BINS).astype(int), _N_BINS - 1)
+        counts = np.bincount(bins, minlength=_N_BINS)
+        is_filled = counts > 0
+        sizes = counts[is_filled]
+        means = np.bincount(bins, scores, _N_BINS)[is_filled] / sizes
+        shares = np.bincount(bins, labels, _N_BINS)[is_filled] / sizes
         figure.add_scatter(
             x=rounded(means, 3), y=rounded(shares, 3), mode="lines+markers", name=escape(name),
             line=look.line, marker=look.marker(size=rounded(6 + 1.2 * np.sqrt(sizes), 1)),
@@ -76,10 +81,10 @@ def reliability(curves: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> go.Figure:
 
 
 def ablation_bars(table: pd.DataFrame, title: str) -> go.Figure:
-    """ROC AUC with a part left out: all pairs, the hard ones, and real pairs where they are told."""
+    """Metrics with each part left out: all pairs, the hard ones and, if given, real pairs."""
     figure = go.Figure()
     names = [escape(str(name)) for name in table.index]
-    for column, name, look in _columns(table):
+    for column, name, look in _metrics_of(table):
         figure.add_bar(
             x=rounded(table[column], 3), y=names, orientation="h", name=name, marker=look.bar,
             text=[format_number(float(value)) for value in table[column]], textposition="outside",
@@ -91,9 +96,9 @@ def ablation_bars(table: pd.DataFrame, title: str) -> go.Figure:
 
 
 def learning_curve(table: pd.DataFrame, *, of: str = "studi dasar") -> go.Figure:
-    """ROC AUC against the number of base studies, or of other things, that were learnt from."""
+    """Metrics by training size, the number of base studies or of what ``of`` names."""
     figure = go.Figure()
-    for column, name, look in _columns(table):
+    for column, name, look in _metrics_of(table):
         figure.add_scatter(
             x=table.index.tolist(), y=rounded(table[column], 3), mode="lines+markers", name=name,
             line=look.line, marker=look.marker(),

@@ -1,4 +1,4 @@
-"""Figures of a check: how likely each title is the same, and why."""
+"""Figures of a check: probabilities of the matches, and their evidence."""
 
 from collections.abc import Sequence
 from html import escape
@@ -27,13 +27,13 @@ from judul_lib.figures.style import (
 
 _LABEL_STYLE = {SIMILAR: (DANGER, ""), ASK: (ASKED, "."), DIFFERENT: (BLUE, "/")}
 _PATTERN = {"fillmode": "overlay", "fgcolor": "#ffffff"}
-# Short enough to leave room for bars on a phone.
+# Leaves room for bars on a phone.
 _MAX_TITLE_LENGTH = 20
 _SMALL = {"size": 12}
 
 
 def short_title(title: str, max_length: int = _MAX_TITLE_LENGTH) -> str:
-    """Return a title for a figure: short, and neither markup nor a formula.
+    """Return a truncated title for a figure, with markup and formulas escaped.
 
     Examples
     --------
@@ -46,7 +46,7 @@ def short_title(title: str, max_length: int = _MAX_TITLE_LENGTH) -> str:
 
 
 def distinguishing_names(titles: Sequence[str]) -> list[str]:
-    """Return short names for titles: those of one family leave out the words that all of it begins with.
+    """Return short names for titles, without the common start of titles whose short names are equal.
 
     Examples
     --------
@@ -60,21 +60,20 @@ def distinguishing_names(titles: Sequence[str]) -> list[str]:
         families.setdefault(short.casefold(), []).append(title.casefold().split())
     names = []
     for short, title in zip(shorts, titles, strict=True):
-        together = zip(*families[short.casefold()], strict=False)
-        shared = sum(1 for _ in takewhile(lambda words: len(set(words)) == 1, together))
-        rest = title.split()[shared:]
-        names.append(
-            short_title("…" + " ".join(rest), _MAX_TITLE_LENGTH - 2) if shared and rest else short
-        )
+        positions = zip(*families[short.casefold()], strict=False)
+        n_shared = sum(1 for _ in takewhile(lambda words: len(set(words)) == 1, positions))
+        rest = " ".join(title.split()[n_shared:])
+        is_shortened = n_shared and rest
+        names.append(short_title(f"…{rest}", _MAX_TITLE_LENGTH - 2) if is_shortened else short)
     return names
 
 
 def match_bars(matches: Matches) -> go.Figure:
-    """Probability of each match, the likeliest on top, the threshold drawn."""
+    """Bars of the probability of each match, with the threshold."""
     names = [f"{k + 1}. {name}" for k, name in enumerate(distinguishing_names(matches.titles))]
     figure = go.Figure()
     for label, (colour, pattern) in _LABEL_STYLE.items():
-        rows = [k for k, own in enumerate(matches.labels) if own == label]
+        rows = [k for k, match_label in enumerate(matches.labels) if match_label == label]
         if rows:
             figure.add_bar(
                 x=rounded(matches.probability[rows], 3), y=rows, orientation="h",
@@ -90,7 +89,7 @@ def match_bars(matches: Matches) -> go.Figure:
     figure.add_vline(x=matches.threshold, line={"color": PRIMARY, "dash": "dash"})
     below = {"y": 0, "yref": "container", "yanchor": "bottom", "x": 0, "xref": "container"}
     figure.update_layout(showlegend=True, legend=below, margin={"t": 50, "b": 95})
-    # Room for the numbers, and no tick above 1.
+    # Leaves room for the numbers without a tick above 1.
     figure.update_xaxes(title=page_text("chance_axis"), title_font=_SMALL, range=[0, 1.19])
     return figure.update_yaxes(
         tickvals=list(range(len(names))), ticktext=names, range=[len(names) - 0.4, -0.6],
@@ -99,13 +98,13 @@ def match_bars(matches: Matches) -> go.Figure:
 
 
 def evidence_waterfall(evidence: Evidence, title: str) -> go.Figure:
-    """Walk from where the model starts to its answer for one title, part by part.
+    """Waterfall from the base value of the model to its answer, part by part.
 
     Parameters
     ----------
     evidence : Evidence
     title : str
-        The title that is compared with the proposed one.
+        The corpus title that was compared.
     """
     parts = dict(sorted(evidence.parts.items(), key=lambda part: -abs(part[1])))
     values = rounded([evidence.base, *parts.values(), evidence.total], 4)
@@ -117,7 +116,7 @@ def evidence_waterfall(evidence: Evidence, title: str) -> go.Figure:
             orientation="h", x=values, cliponaxis=False,
             y=[text.replace(".", ",") for text in shown],
             measure=["absolute", *["relative"] * len(parts), "total"],
-            # A waterfall takes no pattern: three tones, and the sign beside each name.
+            # Waterfalls have no patterns: use three tones, and the sign beside each name.
             increasing={"marker": {"color": RISE, "line": {"color": PRIMARY, "width": 1}}},
             decreasing={"marker": {"color": FALL, "line": {"color": PRIMARY, "width": 1}}},
             totals={"marker": {"color": PRIMARY}}, connector={"line": {"color": GRID}},
@@ -127,10 +126,10 @@ def evidence_waterfall(evidence: Evidence, title: str) -> go.Figure:
     answer = page_text("probability", p=format_number(evidence.probability, 2))
     heading = f"{page_text('why_title')}<br><sub>{answer}<br>{short_title(title, 38)}</sub>"
     style(figure, heading, height=130 + 34 * len(names))
-    ends = np.cumsum([evidence.base, *parts.values()])
-    low, high = min(0, ends.min()), max(0, ends.max())
-    room = 0.04 * (high - low)
-    figure.update_xaxes(range=rounded([low - room, high + room], 3), title=page_text("chance_axis"))
+    subtotals = np.cumsum([evidence.base, *parts.values()])
+    low, high = min(0, subtotals.min()), max(0, subtotals.max())
+    margin = 0.04 * (high - low)
+    figure.update_xaxes(range=rounded([low - margin, high + margin], 3), title=page_text("chance_axis"))
     figure.update_xaxes(title_font=_SMALL).update_yaxes(tickfont=_SMALL)
     if not evidence.is_probability:
         figure.add_vline(x=0, line={"color": ACCENT, "dash": "dot"})

@@ -20,7 +20,7 @@ _MAX_TITLES, _MAX_POINTS = 150, 600
 
 
 def length_histogram(lengths: Mapping[str, Sequence[int]]) -> go.Figure:
-    """Distribution of title lengths in words, one series a key."""
+    """Distribution of title lengths in words, one series per key."""
     figure = go.Figure()
     top = max(max(values) for values in lengths.values())
     for (name, values), look in zip(lengths.items(), SERIES_STYLES, strict=False):
@@ -46,9 +46,9 @@ def term_bars(counts: pd.Series, title: str, axis: str) -> go.Figure:
 
 
 def similarity_heatmap(similarity: FloatArray) -> go.Figure:
-    """Cosine of all pairs of titles, similar titles side by side.
+    """Cosine of all pairs of titles, ordered by clustering.
 
-    Of a large corpus, the titles with the closest neighbours are shown.
+    Of a large corpus, only the titles with the closest neighbours are shown.
     """
     from scipy.cluster.hierarchy import leaves_list, linkage
 
@@ -73,7 +73,7 @@ def similarity_heatmap(similarity: FloatArray) -> go.Figure:
 
 
 def cosine_with_thresholds(cosines: FloatArray, similar_min: float, different_max: float) -> go.Figure:
-    """Distribution of the cosine of all pairs on a log scale, both thresholds drawn."""
+    """Distribution of the cosine of all pairs on a log scale, with both thresholds."""
     edges = np.round(np.arange(0, 1.0001, 0.05), 2)
     counts, _ = np.histogram(np.clip(cosines, 0, 1), edges)
     centers = (edges[:-1] + edges[1:]) / 2
@@ -119,25 +119,25 @@ def features_by_class(samples: pd.DataFrame, features: Sequence[str]) -> go.Figu
 
 
 def feature_scatter_matrix(samples: pd.DataFrame, features: Sequence[str]) -> go.Figure:
-    """Each feature against each other, at most 600 pairs, all similar ones among them."""
+    """Scatter plots of each pair of features, with up to 600 pairs of titles, similar ones first."""
     different = samples[samples["label"] == 0]
-    room = min(len(different), max(_MAX_POINTS - int(samples["label"].sum()), 100))
-    different = different.sample(room, random_state=SEED)
+    n_different = min(len(different), max(_MAX_POINTS - int(samples["label"].sum()), 100))
+    different = different.sample(n_different, random_state=SEED)
     parts = {0: different, 1: samples[samples["label"] == 1].head(_MAX_POINTS)}
     side = len(features) - 1
     figure = make_subplots(side, side, shared_xaxes=True, shared_yaxes=True)
     for row in range(side):
         for column in range(row + 1):
-            across, up = features[column], features[row + 1]
+            x, y = features[column], features[row + 1]
             for value, part in parts.items():
                 name, look = _CLASSES[value]
                 figure.add_scatter(
-                    x=rounded(part[across], 3), y=rounded(part[up], 3), mode="markers",
+                    x=rounded(part[x], 3), y=rounded(part[y], 3), mode="markers",
                     name=name, legendgroup=name, showlegend=row == 0 and column == 0,
                     marker=look.marker(6, opacity=0.7),
                     row=row + 1, col=column + 1,
                 )  # fmt: skip
-            title = format_label(across) if row == side - 1 else None
+            title = format_label(x) if row == side - 1 else None
             figure.update_xaxes(title_text=title, row=row + 1, col=column + 1)
         figure.update_yaxes(title_text=format_label(features[row + 1]), row=row + 1, col=1)
     style(figure, "Fitur berpasangan", height=240 * side + 120)
@@ -145,14 +145,14 @@ def feature_scatter_matrix(samples: pd.DataFrame, features: Sequence[str]) -> go
 
 
 def correlation_heatmap(correlation: pd.DataFrame) -> go.Figure:
-    """Correlation of the features (and the label), written into the cells."""
+    """Correlation of the features (and the label) as an annotated heatmap."""
     return annotated_heatmap(correlation, "Korelasi (Pearson)", low=-1, decimals=2)
 
 
 def annotated_heatmap(
     frame: pd.DataFrame, title: str, *, low: float, high: float = 1, decimals: int = 3
 ) -> go.Figure:
-    """Draw a table whose cells are shaded by their value and show it."""
+    """Heatmap of a table with the values in its cells."""
     names = [escape(format_label(name)) for name in frame.index]
     shades = SHADES if low >= 0 else [[0.0, ACCENT], [0.5, "#ffffff"], [1.0, PRIMARY]]
     figure = go.Figure(
@@ -170,7 +170,7 @@ def annotated_heatmap(
 
 
 def grid_search(search: pd.DataFrame) -> go.Figure:
-    """Mean score of each grid point: number of trees across, the other settings down."""
+    """Mean score of each grid point, by number of trees (columns) and the other settings (rows)."""
     others = [c for c in search.columns if c not in ("n_estimators", "score", "spread")]
     rows = [" / ".join(map(format_setting, values)) for values in search[others].itertuples(index=False)]
     grid = search.assign(row=rows).set_index(["row", "n_estimators"])["score"].unstack()  # noqa: PD010
@@ -186,7 +186,7 @@ def grid_search(search: pd.DataFrame) -> go.Figure:
 
 
 def roc_and_precision_recall(curves: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> go.Figure:
-    """ROC and precision-recall curves of several (labels, scores); none where the labels are all one."""
+    """ROC and precision-recall curves of several (labels, scores), if these have both classes."""
     from sklearn.metrics import precision_recall_curve, roc_curve
 
     figure = make_subplots(1, 2, subplot_titles=["ROC", "Presisi-recall"])
@@ -200,9 +200,9 @@ def roc_and_precision_recall(curves: Mapping[str, tuple[ArrayLike, ArrayLike]]) 
         for column, (x, y) in enumerate(
             ((false_positive, true_positive), (recall[::-1], precision[::-1])), start=1
         ):
-            thin = np.unique(np.linspace(0, len(x) - 1, 200).astype(int))
+            points = np.unique(np.linspace(0, len(x) - 1, 200).astype(int))
             figure.add_scatter(
-                x=rounded(x[thin], 3), y=rounded(y[thin], 3), mode="lines", line=line,
+                x=rounded(x[points], 3), y=rounded(y[points], 3), mode="lines", line=line,
                 name=escape(name), legendgroup=name, showlegend=column == 1, row=1, col=column,
             )  # fmt: skip
     style(figure, "Kurva ROC dan presisi-recall", height=460)
@@ -213,7 +213,7 @@ def roc_and_precision_recall(curves: Mapping[str, tuple[ArrayLike, ArrayLike]]) 
 
 
 def confusion_matrices(matrices: Mapping[str, pd.DataFrame]) -> go.Figure:
-    """Confusion matrices side by side: label down, prediction across."""
+    """Confusion matrices side by side, with labels as rows and predictions as columns."""
     figure = make_subplots(
         1, len(matrices), subplot_titles=[escape(n) for n in matrices], shared_yaxes=True,
         horizontal_spacing=0.06,
@@ -236,30 +236,30 @@ def confusion_matrices(matrices: Mapping[str, pd.DataFrame]) -> go.Figure:
 
 
 def metric_intervals(
-    tables: Mapping[str, pd.DataFrame], title: str = "Metrik dengan selang 95 %", *, row: int = 75
+    tables: Mapping[str, pd.DataFrame], title: str = "Metrik dengan selang 95 %", *, row_height: int = 75
 ) -> go.Figure:
-    """Estimates with their bootstrap intervals, one series a key."""
+    """Estimates with their bootstrap intervals, one series per key."""
     figure = go.Figure()
     metrics = [escape(format_label(name)) for name in next(iter(tables.values())).index]
-    for place, (name, table) in enumerate(tables.items()):
-        shift = 0.6 * (place - (len(tables) - 1) / 2) / len(tables)
+    for k, (name, table) in enumerate(tables.items()):
+        shift = 0.6 * (k - (len(tables) - 1) / 2) / len(tables)
         figure.add_scatter(
             x=rounded(table["estimate"]), y=rounded(np.arange(len(table)) + shift),
             mode="markers", name=escape(format_label(name)),
-            marker=SERIES_STYLES[place % len(SERIES_STYLES)].marker(),
+            marker=SERIES_STYLES[k % len(SERIES_STYLES)].marker(),
             error_x={
                 "type": "data", "symmetric": False,
                 "array": rounded(table["high"] - table["estimate"]),
                 "arrayminus": rounded(table["estimate"] - table["low"]),
             },
         )  # fmt: skip
-    style(figure, title, height=160 + row * len(metrics))
+    style(figure, title, height=160 + row_height * len(metrics))
     figure.update_yaxes(tickvals=list(range(len(metrics))), ticktext=metrics, ticksuffix=" ")
     return figure.update_xaxes(title="nilai").update_yaxes(autorange="reversed")
 
 
 def importance_bars(importances: Mapping[str, Mapping[str, float]]) -> go.Figure:
-    """Feature importances of several models."""
+    """Feature importances of one or more models."""
     figure = go.Figure()
     for (name, values), look in zip(importances.items(), SERIES_STYLES, strict=False):
         figure.add_bar(
@@ -271,7 +271,7 @@ def importance_bars(importances: Mapping[str, Mapping[str, float]]) -> go.Figure
 
 
 def agreement_scatter(first: ArrayLike, second: ArrayLike, names: tuple[str, str]) -> go.Figure:
-    """Probabilities of two models for the same pairs, at most 600 of them."""
+    """Probabilities of two models for the same pairs, up to 600 of them."""
     points = np.column_stack([np.asarray(first, dtype=float), np.asarray(second, dtype=float)])
     if len(points) > _MAX_POINTS:
         points = points[np.random.default_rng(SEED).choice(len(points), _MAX_POINTS, replace=False)]

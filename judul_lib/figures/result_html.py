@@ -1,7 +1,7 @@
-"""What the page and the notebooks show of a check: each part is HTML made from a result.
+"""HTML of check results, for the page and the notebooks.
 
-A title is text: whatever stands in it is escaped here and isolated, so that
-neither markup nor writing direction of one title reaches beyond it.
+Titles are escaped here and isolated with ``<bdi>``, so that neither markup nor
+writing direction of a title affects its surroundings.
 """
 
 import re
@@ -29,12 +29,12 @@ _WORD = re.compile(r"[^\W\d_]+|[\W\d_]+")
 
 
 def part_title(name: str) -> str:
-    """Return the name of a part of `judul_lib.checking.matches.Evidence` as readers see it."""
+    """Return the displayed name of a part of `judul_lib.checking.matches.Evidence`."""
     return page_text(name)
 
 
 def verdict_title(label: str) -> str:
-    """Return an ``rf_label`` as the page shows it.
+    """Return the displayed name of an ``rf_label``.
 
     Examples
     --------
@@ -50,7 +50,7 @@ def _pieces(title: str, stems: set[str]) -> list[tuple[str, bool]]:
 
 
 def verdict(matches: Matches) -> Display:
-    """Show the verdict, the closest title and what to do."""
+    """Show the verdict, the closest title and advice."""
     if not len(matches):
         return Display(
             f"<p class='judul-petunjuk'>{escape(page_text('no_titles'))}</p>", page_text("no_titles")
@@ -72,7 +72,7 @@ def verdict(matches: Matches) -> Display:
 
 
 def _chance(decision: Matches) -> str:
-    """Say how probable the match that decides is, unless the threshold asks for nothing."""
+    """Describe the probability of the deciding match; at threshold 0 all titles are similar."""
     p, threshold = float(decision.probability[0]), decision.threshold
     if threshold == 0:
         return page_text("all_similar")
@@ -80,15 +80,15 @@ def _chance(decision: Matches) -> str:
 
 
 def match_table(query: str, matches: Matches, *, interactive: bool = False) -> Display:
-    """Show the matches as a table, the words that the query has too marked.
+    """Show the matches as a table, with the words shared with the query marked.
 
     Parameters
     ----------
     query : str
-        The title as typed.
+        The checked title.
     matches : Matches
     interactive : bool
-        With headers that sort and titles that can be chosen (`SortableTable`).
+        With sortable columns and selectable titles, for `SortableTable`.
     """
     names = [("rank", True), ("ref", False), ("p_column", True), ("label", False)]
     head = _head([*names, *((name, True) for name in FEATURES)], interactive)
@@ -114,7 +114,7 @@ def match_table(query: str, matches: Matches, *, interactive: bool = False) -> D
 
 
 def title_pair(left: str, right: str) -> Display:
-    """Show two titles one above the other, the words that both have marked.
+    """Show two titles one above the other, with shared words marked.
 
     Examples
     --------
@@ -130,7 +130,7 @@ def title_pair(left: str, right: str) -> Display:
 
 
 def progress(text: str, done: int, total: int) -> str:
-    """Return a progress bar with its words as HTML.
+    """Return a labelled progress bar as HTML.
 
     Examples
     --------
@@ -140,19 +140,15 @@ def progress(text: str, done: int, total: int) -> str:
     return f"<label>{escape(text)} <progress value='{done}' max='{total}'></progress></label>"
 
 
-def comparison(
-    results: Mapping[str, Matches],
-    *,
-    seconds: Mapping[str, float] | None = None,
-) -> Display:
-    """Show side by side what several models answer.
+def comparison(results: Mapping[str, Matches], *, seconds: Mapping[str, float] | None = None) -> Display:
+    """Show the answers of several models side by side.
 
     Parameters
     ----------
     results : mapping of str to Matches
-        Title of the model to its matches of one query, at least one each.
+        Displayed name of the model to its matches, at least one, of the same query.
     seconds : mapping of str to float
-        How long each took; left out by default.
+        Time of each model; left out by default.
     """
     names = [("model", False), ("label", False), ("p_column", True), ("closest", False)]
     head = _head([*names, *([("seconds", True)] if seconds else [])], interactive=False)
@@ -168,19 +164,20 @@ def comparison(
             f"<td class='judul-teks'>{_text(title)}</td>{cell}</tr>"
         )
         plain.append(f"{model}: {label} {format_number(p)} {title}")
-    told = _agreement(list(deciding.values()))
-    items = "".join(f"<li>{escape(sentence)}</li>" for sentence in told)
+    sentences = _agreement(list(deciding.values()))
+    items = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
     table = f"<table class='judul-tabel'>{head}<tbody>{''.join(lines)}</tbody></table>"
-    return Display(f"<div class='judul-gulir'>{table}</div><ul>{items}</ul>", "\n".join([*plain, *told]))
+    html = f"<div class='judul-gulir'>{table}</div><ul>{items}</ul>"
+    return Display(html, "\n".join([*plain, *sentences]))
 
 
 def _agreement(deciding: Sequence[Matches]) -> list[str]:
     chances = [float(match.probability[0]) for match in deciding]
     labels = {match.labels[0] for match in deciding}
     closest = {match.titles[0] for match in deciding}
-    one = labels.pop() if len(labels) == 1 else None
+    verdict = verdict_title(labels.pop()) if len(labels) == 1 else None
     return [
-        page_text("agree", verdict=verdict_title(one)) if one else page_text("disagree"),
+        page_text("agree", verdict=verdict) if verdict else page_text("disagree"),
         page_text("difference", d=format_number(max(chances) - min(chances), 2)),
         page_text("same_title" if len(closest) == 1 else "other_titles"),
     ]
@@ -198,21 +195,21 @@ def proposal_table(
     Parameters
     ----------
     titles : Series of str, shape (n,)
-        The proposals; their index is the row of each as its file counts.
+        The proposals; their index holds the rows of the file.
     result : DataFrame, shape (n, 7)
         As from `judul_lib.checking.batches.check_proposals`.
     threshold : float
-        By which they were judged.
+        Threshold of the check.
     """
-    named = [("row", True), ("proposal", False), ("label", False), ("p_column", True)]
-    named += [("in_corpus", False), ("p_column", True), ("in_proposals", False)]
+    names = [("row", True), ("proposal", False), ("label", False), ("p_column", True)]
+    names += [("in_corpus", False), ("p_column", True), ("in_proposals", False)]
     lines = []
     for row, title, found in zip(titles.index, titles, result.to_dict("records"), strict=True):
         other = found[columns.OTHER_CLOSEST]
-        also = ""
+        other_cell = ""
         if isinstance(other, str):
             place = page_text("row_n", n=int(found[columns.OTHER_ROW]))
-            also = f"{_chip(found[columns.OTHER_VERDICT])} {escape(place)}: {_text(other)}"
+            other_cell = f"{_chip(found[columns.OTHER_VERDICT])} {escape(place)}: {_text(other)}"
         closest = found[columns.CLOSEST] if isinstance(found[columns.CLOSEST], str) else ""
         lines.append(
             f"<tr data-row='{row}'><td class='angka' data-value='{row}'>{row}</td>"
@@ -220,9 +217,9 @@ def proposal_table(
             f"{_bar_cell(found[columns.PROBABILITY], threshold)}"
             f"<td class='judul-teks'>{_text(closest)}</td>"
             f"{_bar_cell(found[columns.OTHER_PROBABILITY], threshold)}"
-            f"<td class='judul-teks'>{also}</td></tr>"
+            f"<td class='judul-teks'>{other_cell}</td></tr>"
         )
-    head = _head(named, interactive)
+    head = _head(names, interactive)
     html = f"<table class='judul-tabel judul-hasil'>{head}<tbody>{''.join(lines)}</tbody></table>"
     plain = pd.concat([titles.reset_index(drop=True), result.reset_index(drop=True)], axis=1)
     return Display(html, plain.round(3).to_string(index=False))

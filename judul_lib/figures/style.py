@@ -1,7 +1,7 @@
-"""How every figure looks and speaks: tones, dashes and marks, numbers and words as readers know them.
+"""Common style of all figures: colours, dashes, markers, number format and Indonesian controls.
 
-A series is told from the next by its dash, its mark or its pattern and by how
-dark it is, never by its hue alone: reports are printed in grey.
+Series differ in dash, marker or pattern and in lightness, not only in hue, because
+reports are printed in grey.
 """
 
 import re
@@ -25,7 +25,7 @@ SHADES = [[0.0, "#ffffff"], [0.5, "#8fb3cc"], [1.0, PRIMARY]]
 
 
 class SeriesStyle(NamedTuple):
-    """How one series of a figure is drawn."""
+    """Style of one series of a figure."""
 
     color: str
     dash: str
@@ -34,17 +34,17 @@ class SeriesStyle(NamedTuple):
 
     @property
     def line(self) -> dict[str, str]:
-        """The line of a scatter."""
+        """Line of a scatter trace."""
         return {"color": self.color, "dash": self.dash}
 
     @property
     def bar(self) -> dict[str, Any]:
-        """The marker of bars."""
+        """Marker of a bar trace."""
         return {"color": self.color, "pattern": {"shape": self.pattern}}
 
-    def marker(self, size: float | list[float] = 10, **more: Any) -> dict[str, Any]:
-        """Return the marker of a scatter; its size in pixels."""
-        return {"color": self.color, "symbol": self.symbol, "size": size, **more}
+    def marker(self, size: float | list[float] = 10, **options: Any) -> dict[str, Any]:
+        """Return the marker of a scatter trace; size in pixels."""
+        return {"color": self.color, "symbol": self.symbol, "size": size, **options}
 
 
 SERIES_STYLES = (
@@ -53,7 +53,7 @@ SERIES_STYLES = (
     SeriesStyle(BLUE, "dot", "square", "."),
     SeriesStyle(PURPLE, "dashdot", "diamond", "x"),
 )
-"""The looks of the series of a figure, in their order."""
+"""Styles of the series of a figure, in order."""
 
 _AXIS = {
     "gridcolor": GRID, "linecolor": GRID, "zeroline": False, "automargin": True,
@@ -80,7 +80,7 @@ _INDONESIAN = {
 
 
 def figure_config() -> dict[str, Any]:
-    """Return how plotly shows a figure: Indonesian buttons, and none that sends it away.
+    """Return the plotly configuration: Indonesian buttons, and none that uploads the figure.
 
     Examples
     --------
@@ -95,13 +95,13 @@ def figure_config() -> dict[str, Any]:
 
 
 def use_in_notebook() -> None:
-    """Store figures as data instead of scripts: notebooks stay small and comparable."""
+    """Store figures as data instead of scripts, to keep notebooks small and comparable."""
     pio.renderers["plotly_mimetype"].config = figure_config()
     pio.renderers.default = "plotly_mimetype"
 
 
 def figure_label(figure: Mapping[str, Any]) -> str:
-    """Say what a figure shows, for whoever cannot see it: title, axes, series.
+    """Describe a figure for screen readers: title, axes, series.
 
     Parameters
     ----------
@@ -115,17 +115,15 @@ def figure_label(figure: Mapping[str, Any]) -> str:
     'Panjang. Sumbu mendatar: kata. Isi: a.'
     """
     layout = figure["layout"]
-    series = [one.get("name") for one in figure["data"] if one.get("showlegend") is not False]
+    x_axes, y_axes = (
+        [_title_text(axis) for name, axis in layout.items() if name.startswith(prefix)]
+        for prefix in ("xaxis", "yaxis")
+    )
+    traces = [trace for trace in figure["data"] if trace.get("showlegend") is not False]
+    series = [_plain_text(trace.get("name") or "") for trace in traces]
     parts = [_title_text(layout)]
-    for key, found in (
-        (
-            "figure_across",
-            [_title_text(axis) for name, axis in layout.items() if name.startswith("xaxis")],
-        ),
-        ("figure_up", [_title_text(axis) for name, axis in layout.items() if name.startswith("yaxis")]),
-        ("figure_series", [_words(name) for name in series if name]),
-    ):
-        names = list(dict.fromkeys(filter(None, found)))
+    for key, texts in (("figure_across", x_axes), ("figure_up", y_axes), ("figure_series", series)):
+        names = list(dict.fromkeys(filter(None, texts)))
         if names:
             parts.append(page_text(key, names=", ".join(names)))
     return ". ".join(filter(None, parts)) + "."
@@ -134,17 +132,17 @@ def figure_label(figure: Mapping[str, Any]) -> str:
 def _title_text(titled: Mapping[str, Any]) -> str:
     """Return the title of a figure or an axis as text."""
     title = titled.get("title") or ""
-    return _words(title.get("text") or "" if isinstance(title, Mapping) else title)
+    return _plain_text(title.get("text") or "" if isinstance(title, Mapping) else title)
 
 
-def _words(html: str) -> str:
+def _plain_text(html: str) -> str:
     text = re.sub(r"<[^>]+>", " ", html.replace("<br>", ": "))
     return " ".join(unescape(text).split()).replace(" :", ":")
 
 
 def style(figure: go.Figure, title: str, *, height: int = 400, **layout: Any) -> go.Figure:
-    """Give a figure its title and the look of all figures."""
-    # Assigned: an update would keep what a figure starts with.
+    """Set the title and the common style of a figure."""
+    # An update instead of the assignment would keep the default template.
     figure.layout.template = {"layout": {"xaxis": _AXIS, "yaxis": _AXIS}}
     figure.update_layout(
         title={
@@ -164,7 +162,7 @@ def style(figure: go.Figure, title: str, *, height: int = 400, **layout: Any) ->
 
 
 def rounded(values: ArrayLike, decimals: int = 4) -> list[Any]:
-    """Return values as a list that prints the same everywhere.
+    """Return values as a list, rounded so that they print the same on every machine.
 
     Examples
     --------

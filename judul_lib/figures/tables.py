@@ -1,4 +1,4 @@
-"""Tables and the summary box as a reader sees them; what stands in a cell is text, never markup."""
+"""Tables and the summary box of notebooks and reports; every cell is escaped."""
 
 import re
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from judul_lib.core.formatting import format_label, format_number
 
 @dataclass(frozen=True)
 class Display:
-    """What a notebook shows: HTML where it can be read, text where it is compared."""
+    """An output with HTML for readers and text for comparison."""
 
     html: str
     text: str
@@ -28,17 +28,17 @@ class Display:
 def table(
     frame: pd.DataFrame, *, decimals: int = 3, index: bool = True, unbroken: bool = False
 ) -> Display:
-    """Show a data frame, its names as in `LABEL_BY_NAME`; every cell is escaped.
+    """Show a data frame with its names as by `format_label`.
 
     Parameters
     ----------
     frame : DataFrame
     decimals : int
-        Of the fractional numbers.
+        Of fractional numbers.
     index : bool
         Whether the row names are shown.
     unbroken : bool
-        Keep every cell on one line, aligned to the right, as numbers are.
+        Keep every cell on one line and aligned to the right, like numbers.
     """
     names = [format_label(name) for name in frame.index] if index else []
     columns = [format_label(name) for name in frame.columns]
@@ -67,7 +67,7 @@ def table(
 
 
 def intervals(tables: Mapping[str, pd.DataFrame]) -> Display:
-    """Show estimates with their intervals, one column a key.
+    """Show estimates with their intervals, one column per key.
 
     Parameters
     ----------
@@ -85,14 +85,14 @@ def intervals(tables: Mapping[str, pd.DataFrame]) -> Display:
 
 
 def summary(facts: Mapping[str, Any], sentence: str = "") -> Display:
-    """Show the numbers a lecturer would quote; reports put this box first.
+    """Show the main results of a notebook; reports put this box first.
 
     Parameters
     ----------
     facts : mapping of str to number or str
-        What is counted, and how much.
+        Name to value.
     sentence : str
-        What to make of it; commands stand between backticks.
+        Conclusion, with commands between backticks.
     """
     items = "".join(
         f"<div><dt>{escape(name)}</dt><dd>{escape(format_number(value))}</dd></div>"

@@ -1,4 +1,4 @@
-"""How figures look in a grey print, what a screen reader is told of them, and what plotly says."""
+"""Figures in grey prints, their descriptions for screen readers, and the plotly configuration."""
 
 from itertools import combinations
 
@@ -50,7 +50,7 @@ FIGURES = {
 
 
 def without_hue(trace):
-    """Return what tells a series from another when all colours are grey."""
+    """Return the features of a trace that remain when all colours are grey."""
     marker, line = trace.get("marker") or {}, trace.get("line") or {}
     if trace["type"] == "bar":
         return (marker.get("pattern") or {}).get("shape") or ""
@@ -59,57 +59,57 @@ def without_hue(trace):
     return dash, (marker.get("symbol") or "circle") if "markers" in mode else ""
 
 
-def assert_apart(figure):
-    named = {}
+def assert_distinguishable(figure):
+    styles = {}
     for trace in figure["data"]:
         if trace["type"] in {"bar", "scatter"} and trace.get("name"):
-            named.setdefault(trace["name"], set()).add((trace["type"], without_hue(trace)))
-    for (one, looks), (other, others) in combinations(named.items(), 2):
-        assert looks.isdisjoint(others), (one, other)
+            styles.setdefault(trace["name"], set()).add((trace["type"], without_hue(trace)))
+    for (first, first_styles), (second, second_styles) in combinations(styles.items(), 2):
+        assert first_styles.isdisjoint(second_styles), (first, second)
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_series_are_told_apart_without_their_hue(name):
-    assert_apart(FIGURES[name]().to_dict())
+def test_series_are_distinguishable_without_hue(name):
+    assert_distinguishable(FIGURES[name]().to_dict())
 
 
 @pytest.mark.parametrize(
     "path", sorted((PROJECT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem
 )
-def test_the_stored_figures_are_told_apart_without_their_hue(path):
+def test_stored_figures_are_distinguishable_without_hue(path):
     outputs = [o for cell in nbformat.read(path, as_version=4).cells for o in cell.get("outputs", [])]
     figures = [output.data[MIMETYPE] for output in outputs if MIMETYPE in output.get("data", {})]
     assert figures
     for figure in figures:
-        assert_apart(figure)
+        assert_distinguishable(figure)
 
 
-def test_the_test_sees_two_bars_that_differ_in_colour_alone():
+def test_bars_that_differ_only_in_colour_are_detected():
     bars = [go.Bar(x=[1], y=[1], name=name, marker={"color": name}) for name in ("red", "blue")]
     with pytest.raises(AssertionError, match="red"):
-        assert_apart(go.Figure(bars).to_dict())
+        assert_distinguishable(go.Figure(bars).to_dict())
 
 
 def luminance(color):
-    parts = np.array([int(color[k : k + 2], 16) for k in (1, 3, 5)]) / 255
-    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    rgb = np.array([int(color[k : k + 2], 16) for k in (1, 3, 5)]) / 255
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     return float(linear @ [0.2126, 0.7152, 0.0722])
 
 
-def contrast(one, other):
-    lower, higher = sorted(luminance(color) + 0.05 for color in (one, other))
+def contrast(first, second):
+    lower, higher = sorted(luminance(color) + 0.05 for color in (first, second))
     return higher / lower
 
 
-def test_every_series_stands_out_from_the_paper():
+def test_series_have_contrast_to_white():
     assert min(contrast(look.color, "#ffffff") for look in SERIES_STYLES) >= 3  # WCAG 1.4.11.
 
 
-def test_a_waterfall_has_three_tones():
+def test_waterfall_tones_have_contrast():
     assert min(contrast(a, b) for a, b in combinations((PRIMARY, RISE, FALL), 2)) >= 1.9
 
 
-def test_no_button_sends_a_figure_away_and_all_speak_indonesian():
+def test_plotly_buttons_are_indonesian_and_do_not_upload():
     config = figure_config()
     assert config["showSendToCloud"] is False
     assert config["plotlyServerURL"] == ""
@@ -117,23 +117,23 @@ def test_no_button_sends_a_figure_away_and_all_speak_indonesian():
     assert {"Download plot as a PNG", "Zoom", "Pan", "Zoom in", "Zoom out", "Autoscale"} <= set(words)
 
 
-def test_a_figure_says_what_it_shows():
+def test_figure_label_names_title_axes_and_series():
     figure = FIGURES["metrics"]().to_dict()
     assert figure_label(figure) == "Metrik dengan selang 95 %. Sumbu mendatar: nilai. Isi: a, b, c, d."
     curves = figure_label(FIGURES["curves"]().to_dict())
     assert "Sumbu mendatar: positif palsu, recall. Sumbu tegak: positif benar, presisi." in curves
-    bare = {"data": [], "layout": {"title": "<b>A</b> &lt;b&gt;<br>c"}}
-    assert figure_label(bare) == "A <b>: c."
+    untitled_axes = {"data": [], "layout": {"title": "<b>A</b> &lt;b&gt;<br>c"}}
+    assert figure_label(untitled_axes) == "A <b>: c."
 
 
-def test_a_title_in_a_bar_is_short_and_its_share_indonesian():
+def test_match_bars_shorten_titles_and_use_decimal_commas():
     matches = Matches(["x" * 90], np.zeros((1, 3)), np.array([0.625]), 0.5)
     figure = match_bars(matches).to_dict()
-    assert figure["data"][0]["text"] == ("0,62",) or figure["data"][0]["text"] == ["0,62"]
+    assert list(figure["data"][0]["text"]) == ["0,62"]
     assert len(figure["layout"]["yaxis"]["ticktext"][0]) < 26
 
 
-def test_times_of_checks_stand_in_milliseconds_at_their_sizes():
+def test_check_times_are_in_milliseconds_by_size():
     figure = benchmark_plots.check_times({"indeks <b>": pd.Series({1260: 0.004, 1_000_000: 0.05})})
     (line,) = figure.data
     assert (line.name, line.x, line.y) == ("indeks &lt;b&gt;", (1260, 1_000_000), (4, 50))
@@ -141,14 +141,14 @@ def test_times_of_checks_stand_in_milliseconds_at_their_sizes():
     assert figure.layout.xaxis.ticktext == ("1.260", "1.000.000")
 
 
-def test_bars_of_peers_tell_their_times():
+def test_peer_bars_show_times_and_escape_names():
     figure = benchmark_plots.peer_bars(pd.Series({"indeks": 0.05, "<b>": 9052.27}), 1_000_000)
     assert figure.layout.title.text == "Satu pemeriksaan di antara 1.000.000 judul"
     assert list(figure.data[0].y) == ["indeks", "&lt;b&gt;"]
     assert list(figure.data[0].text) == ["50,0", "9.052.270,0"]
 
 
-def test_numbers_on_axes_have_their_points():
+def test_axes_use_indonesian_number_format():
     axis = FIGURES["lengths"]().layout.template.layout.xaxis
     assert axis.separatethousands is True
     assert axis.exponentformat == "none"  # Not 10k.

@@ -1,4 +1,4 @@
-"""The labelling tool: answers kept one by one, two labellers compared, the panel, and a real browser."""
+"""The labelling tool: sessions and their files, agreement, the panel, and its use in a browser."""
 
 import csv
 import io
@@ -8,10 +8,10 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from html import unescape
@@ -61,7 +61,7 @@ def saved(session):
         return [(row["judul_a"], row["label"]) for row in csv.DictReader(stream)]
 
 
-def test_each_answer_is_saved_at_once_and_can_be_taken_back(session):
+def test_each_answer_is_saved_at_once_and_can_be_undone(session):
     assert not session.path.parent.exists()
     assert (session.n_done, session.total, session.current, session.can_undo) == (0, 4, PAIRS[0], False)
     for n, label in enumerate(ANSWERS, start=1):
@@ -84,27 +84,27 @@ def test_each_answer_is_saved_at_once_and_can_be_taken_back(session):
     assert saved(session) == []
 
 
-def test_who_comes_back_goes_on_and_may_take_back(session, tmp_path):
+def test_session_is_resumed_and_undone_from_its_file(session, tmp_path):
     session.answer("mirip")
     session.answer("ragu")
-    turned = [(b.upper(), a) for a, b in PAIRS]  # Titles are known by their letters, in either order.
-    again = LabelingSession(tmp_path / "labels", " ANI ", turned)
-    assert (again.n_done, again.current) == (2, turned[2])
-    assert again.undo() == turned[1]
-    assert saved(again) == [(PAIRS[0][0], "mirip")]
+    swapped = [(b.upper(), a) for a, b in PAIRS]  # Case and order do not identify a pair.
+    resumed = LabelingSession(tmp_path / "labels", " ANI ", swapped)
+    assert (resumed.n_done, resumed.current) == (2, swapped[2])
+    assert resumed.undo() == swapped[1]
+    assert saved(resumed) == [(PAIRS[0][0], "mirip")]
     other = LabelingSession(tmp_path / "labels", "ani", [("Kopi Luwak", "Teh Hijau")])
     assert (other.n_done, other.can_undo) == (0, False)
     assert [answer.label for answer in other.answers] == ["mirip"]
 
 
-def test_an_answer_to_a_title_like_a_formula_can_be_taken_back(tmp_path):
+def test_answer_to_a_formula_like_title_can_be_undone(tmp_path):
     session = LabelingSession(tmp_path, "Ani", [("=Sistem Pakar+1", "+Sistem Pakar")])
     session.answer("mirip")
     session.undo()
     assert (session.n_done, saved(session)) == (0, [])
 
 
-def test_the_time_and_the_labeller_are_kept(tmp_path):
+def test_file_stores_time_and_labeller(tmp_path):
     noon = datetime(2026, 1, 2, 12, tzinfo=UTC)
     session = LabelingSession(tmp_path, "Bu Ani", PAIRS, clock=lambda: noon)
     session.answer("mirip")
@@ -114,7 +114,7 @@ def test_the_time_and_the_labeller_are_kept(tmp_path):
     assert header == ",".join(ANSWER_COLUMNS)
 
 
-def test_a_name_leads_nowhere_else(tmp_path):
+def test_labeller_names_cannot_leave_the_folder(tmp_path):
     for name in ("../../etc/x", "a/b\\c", ".label", "ani\x00", "Ani " * 50, "=1+1"):
         path = answer_file(tmp_path, name)
         assert path.parent == tmp_path
@@ -126,7 +126,7 @@ def test_a_name_leads_nowhere_else(tmp_path):
             LabelingSession(tmp_path, name, PAIRS)
 
 
-def test_a_file_of_someone_else_is_refused(session, tmp_path):
+def test_file_of_another_labeller_is_refused(session, tmp_path):
     session.answer("mirip")
     session.path.rename(answer_file(tmp_path / "labels", "Budi"))
     with pytest.raises(LabelError, match="pelabel lain"):
@@ -149,7 +149,7 @@ def rows(*lines):
         "\x00\x01\x02",
     ],
 )
-def test_a_damaged_file_is_said_and_left_alone(session, tmp_path, content):
+def test_damaged_file_is_reported_and_not_changed(session, tmp_path, content):
     session.path.parent.mkdir()
     session.path.write_text(content)
     with pytest.raises(LabelError, match=r"label-ani\.csv rusak dan tidak diubah"):
@@ -160,16 +160,16 @@ def test_a_damaged_file_is_said_and_left_alone(session, tmp_path, content):
     assert (session.n_done, session.current) == (0, PAIRS[0])
 
 
-def test_a_file_saved_by_a_spreadsheet_is_read(session, tmp_path):
+def test_file_saved_by_a_spreadsheet_is_read(session, tmp_path):
     session.answer("mirip")
     text = session.path.read_text().replace(",", ";").replace("\n", "\r\n")
     session.path.write_bytes(b"\xef\xbb\xbf" + text.encode())
-    again = LabelingSession(tmp_path / "labels", "ani", PAIRS)
-    again.answer("tidak")
-    assert saved(again) == [(PAIRS[0][0], "mirip"), (PAIRS[1][0], "tidak")]
+    resumed = LabelingSession(tmp_path / "labels", "ani", PAIRS)
+    resumed.answer("tidak")
+    assert saved(resumed) == [(PAIRS[0][0], "mirip"), (PAIRS[1][0], "tidak")]
 
 
-def test_a_spreadsheet_runs_nothing_and_the_titles_are_known_again(tmp_path):
+def test_formulas_are_escaped_and_titles_recognized_again(tmp_path):
     hostile = [*HOSTILE, "=HYPERLINK(0) Beras", "Harga;=1+1", '@Kopi "baru",\nbaris dua']
     pairs = [(title, "Prediksi Harga Jagung") for title in hostile]
     session = LabelingSession(tmp_path, "ani", pairs)
@@ -177,21 +177,21 @@ def test_a_spreadsheet_runs_nothing_and_the_titles_are_known_again(tmp_path):
         session.answer("tidak")
     cells = [cell for row in csv.reader(io.StringIO(session.path.read_text("utf-8"))) for cell in row]
     assert not [cell for cell in cells if cell.startswith(("=", "@", "+", "-"))]
-    again = LabelingSession(tmp_path, "ani", pairs)
-    assert again.current is None
-    again.undo()
-    again.answer("ragu")
-    assert len(read_answers(again.path)) == len(pairs)
+    resumed = LabelingSession(tmp_path, "ani", pairs)
+    assert resumed.current is None
+    resumed.undo()
+    resumed.answer("ragu")
+    assert len(read_answers(resumed.path)) == len(pairs)
 
 
-def test_a_full_disk_loses_nothing(session, monkeypatch):
+def raise_disk_full(*_):
+    raise OSError(28, "No space left on device")
+
+
+def test_full_disk_loses_no_answer(session, monkeypatch):
     session.answer("mirip")
     before = session.path.read_bytes()
-
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(storage.os, "fsync", full)
+    monkeypatch.setattr(storage.os, "fsync", raise_disk_full)
     with pytest.raises(OSError, match="No space"):
         session.answer("tidak")
     assert session.path.read_bytes() == before
@@ -199,27 +199,24 @@ def test_a_full_disk_loses_nothing(session, monkeypatch):
     assert not list(session.path.parent.glob(".label-ani.csv.[!l]*"))
 
 
-def test_two_sessions_on_one_file_lose_no_answer(tmp_path):
+def test_concurrent_sessions_lose_no_answer(tmp_path):
     pairs = [(f"Judul A{k}", f"Judul B{k}") for k in range(40)]
     sessions = [LabelingSession(tmp_path, "ani", pairs[start::2]) for start in (0, 1)]
 
-    def work(session):
+    def answer_all(session):
         while session.current is not None:
             session.answer("mirip")
 
-    threads = [threading.Thread(target=work, args=(session,)) for session in sessions]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(answer_all, sessions))
     assert {answer.key for answer in read_answers(sessions[0].path)} == {pair_key(*p) for p in pairs}
 
 
-def test_a_session_sees_what_another_has_answered(session, tmp_path):
+def test_session_sees_answers_of_another_session(session, tmp_path):
     other = LabelingSession(tmp_path / "labels", "ani", PAIRS)
     other.answer("mirip")
     other.answer("mirip")
-    session.answer("tidak")  # The pair that it shows.
+    session.answer("tidak")  # Answers the pair that it shows.
     assert session.current == PAIRS[2]
     assert saved(session) == [(PAIRS[1][0], "mirip"), (PAIRS[0][0], "tidak")]
     other.undo()
@@ -228,20 +225,20 @@ def test_a_session_sees_what_another_has_answered(session, tmp_path):
 
 @settings(max_examples=15, deadline=None)
 @given(st.lists(st.sampled_from([*ANSWERS, "undo", "reopen"]), max_size=12))
-def test_the_file_is_what_was_answered_and_not_taken_back(tmp_path_factory, steps):
+def test_file_contains_the_answers_that_were_not_undone(tmp_path_factory, steps):
     folder = tmp_path_factory.mktemp("labels")
-    session, kept = LabelingSession(folder, "p1", PAIRS), []
+    session, expected = LabelingSession(folder, "p1", PAIRS), []
     for step in steps:
         if step == "reopen":
             session = LabelingSession(folder, "p1", PAIRS)
         elif step == "undo":
-            kept = kept[:-1]
+            expected = expected[:-1]
             session.undo()
         elif session.current is not None:
-            kept.append(step)
+            expected.append(step)
             session.answer(step)
-    assert [answer.label for answer in read_answers(session.path)] == kept
-    assert session.current == (PAIRS[len(kept)] if len(kept) < len(PAIRS) else None)
+    assert [answer.label for answer in read_answers(session.path)] == expected
+    assert session.current == (PAIRS[len(expected)] if len(expected) < len(PAIRS) else None)
 
 
 @pytest.fixture(scope="module")
@@ -249,83 +246,83 @@ def gold():
     return read_gold(PROJECT / "data" / "gold_pairs.csv")
 
 
-def test_retraining_takes_the_file_as_it_is(tmp_path, monkeypatch, trained, gold):
-    some = gold[(gold["split"] == "dev") & gold["label"].notna()].sample(40, random_state=0)
-    session = LabelingSession(
-        tmp_path / "labels", "ani", list(zip(some["judul_a"], some["judul_b"], strict=True))
-    )
-    for label in some["label"]:
+def test_retraining_accepts_the_answer_file(tmp_path, monkeypatch, trained, gold):
+    sample = gold[(gold["split"] == "dev") & gold["label"].notna()].sample(40, random_state=0)
+    pairs = list(zip(sample["judul_a"], sample["judul_b"], strict=True))
+    session = LabelingSession(tmp_path / "labels", "ani", pairs)
+    for label in sample["label"]:
         session.answer("mirip" if label else "tidak")
     session.extend([("Deteksi Hoaks Berita", "Klasifikasi Berita Palsu")])
     session.answer("ragu")
     answers = read_label_file(session.path)
-    assert [label for *_, label in answers.rows] == some["label"].tolist()
+    assert [label for *_, label in answers.rows] == sample["label"].tolist()
     assert answers.n_unsure == 1
     shutil.copytree(trained.folder, tmp_path / "outputs" / "light")
     monkeypatch.chdir(PROJECT)
-    words = ["retrain", "--models", tmp_path / "outputs", "--labels", session.path]
-    result = CliRunner().invoke(cli, [str(word) for word in words], standalone_mode=False)
+    arguments = ["retrain", "--models", str(tmp_path / "outputs"), "--labels", str(session.path)]
+    result = CliRunner().invoke(cli, arguments, standalone_mode=False)
     assert result.return_value == 0, result.exception
     assert "40 pasangan berlabel dari 40 jawaban; dilewati: 1 ragu" in result.stdout
 
 
-def answered(labels, pairs=None):
+def records(labels, pairs=None):
     pairs = pairs or [(f"Judul A{k}", f"Judul B{k}") for k in range(len(labels))]
     return [LabelRecord(pair, label, "p", "") for pair, label in zip(pairs, labels, strict=False)]
 
 
 @given(st.lists(st.tuples(st.sampled_from(ANSWERS), st.sampled_from(ANSWERS)), min_size=1, max_size=30))
 @settings(deadline=None)
-def test_kappa_is_scikit_learns(both):
-    first, second = (list(side) for side in zip(*both, strict=True))
-    found = compare_answers(answered(first), answered(second), n_resamples=50)
-    assert found.share == pytest.approx(sum(a == b for a, b in both) / len(both))
-    assert found.n_unsure == sum("ragu" in pair for pair in both)
-    assert len(found.disagreements) == sum(a != b for a, b in both)
+def test_kappa_matches_scikit_learn(labels):
+    first, second = (list(side) for side in zip(*labels, strict=True))
+    agreement = compare_answers(records(first), records(second), n_resamples=50)
+    assert agreement.share == pytest.approx(sum(a == b for a, b in labels) / len(labels))
+    assert agreement.n_unsure == sum("ragu" in pair for pair in labels)
+    assert len(agreement.disagreements) == sum(a != b for a, b in labels)
     if len({*first, *second}) == 1:
-        assert pd.isna([found.kappa, found.low, found.high]).all()
+        assert pd.isna([agreement.kappa, agreement.low, agreement.high]).all()
     else:
-        assert found.kappa == pytest.approx(cohen_kappa_score(first, second), abs=1e-12)
+        assert agreement.kappa == pytest.approx(cohen_kappa_score(first, second), abs=1e-12)
 
 
-def test_only_pairs_that_both_judged_count():
-    first = answered(["mirip", "tidak", "ragu"], [("A", "B"), ("C", "D"), ("E", "F")])
-    second = answered(["mirip", "mirip"], [("b", "A!"), ("D", "C")])
-    found = compare_answers(first, second)
-    assert (found.n_shared, found.share) == (2, 0.5)
-    assert found.disagreements.to_numpy().tolist() == [["C", "D", "tidak", "mirip"]]
-    nothing = compare_answers(first, answered(["mirip"], [("X", "Y")]))
-    assert nothing.n_shared == 0
-    assert pd.isna([nothing.share, nothing.kappa, nothing.low]).all()
-    assert "Belum ada" in nothing.interpretation
-    same = compare_answers(answered(["mirip"] * 5), answered(["mirip"] * 5))
-    assert (same.share, same.interpretation.count("tidak terdefinisi")) == (1, 1)
-    assert compare_answers(answered(["mirip"] * 5), answered(["mirip"] * 4 + ["tidak"])).kappa == 0
+def test_agreement_counts_only_shared_pairs():
+    first = records(["mirip", "tidak", "ragu"], [("A", "B"), ("C", "D"), ("E", "F")])
+    second = records(["mirip", "mirip"], [("b", "A!"), ("D", "C")])
+    agreement = compare_answers(first, second)
+    assert (agreement.n_shared, agreement.share) == (2, 0.5)
+    assert agreement.disagreements.to_numpy().tolist() == [["C", "D", "tidak", "mirip"]]
+    disjoint = compare_answers(first, records(["mirip"], [("X", "Y")]))
+    assert disjoint.n_shared == 0
+    assert pd.isna([disjoint.share, disjoint.kappa, disjoint.low]).all()
+    assert "Belum ada" in disjoint.interpretation
+    identical = compare_answers(records(["mirip"] * 5), records(["mirip"] * 5))
+    assert identical.share == 1
+    assert "tidak terdefinisi" in identical.interpretation
+    assert compare_answers(records(["mirip"] * 5), records(["mirip"] * 4 + ["tidak"])).kappa == 0
 
 
-def test_the_interval_is_seeded_and_the_sentence_follows_kappa(gold):
+def test_interval_is_seeded_and_interpretation_follows_kappa(gold):
     sides = gold_answers(read_second_grades(PROJECT / "data" / "gold_second.csv", gold))
-    found = compare_answers(*sides)
-    assert 0.8 < found.low <= found.kappa <= found.high <= 1
-    pd.testing.assert_frame_equal(found.disagreements, compare_answers(*sides).disagreements)
-    assert compare_answers(*sides).low == found.low
-    said = {
+    agreement, repeated = compare_answers(*sides), compare_answers(*sides)
+    assert 0.8 < agreement.low <= agreement.kappa <= agreement.high <= 1
+    pd.testing.assert_frame_equal(agreement.disagreements, repeated.disagreements)
+    assert repeated.low == agreement.low
+    texts = {
         k: Agreement(9, 0, k, k, k, k, pd.DataFrame()).interpretation for k in (0.9, 0.8, 0.7, 0.3, -0.5)
     }
-    assert "sangat sejalan" in said[0.8] == said[0.9]
-    assert "cukup" in said[0.7]
-    assert "belum sejalan" in said[0.3] == said[-0.5]
+    assert "sangat sejalan" in texts[0.8] == texts[0.9]
+    assert "cukup" in texts[0.7]
+    assert "belum sejalan" in texts[0.3] == texts[-0.5]
 
 
-def test_two_files_are_compared_and_a_damaged_one_is_said(tmp_path):
+def test_answer_files_are_compared_and_a_damaged_one_is_reported(tmp_path):
     for name, labels in (("ani", ["mirip", "tidak", "ragu"]), ("budi", ["mirip", "mirip", "ragu"])):
         session = LabelingSession(tmp_path, name, PAIRS)
         for label in labels:
             session.answer(label)
     paths = answer_file(tmp_path, "ani"), answer_file(tmp_path, "budi")
-    found = compare_answer_files(*paths)
-    assert found.n_shared == 3
-    assert found.disagreements["judul_a"].tolist() == [PAIRS[1][0]]
+    agreement = compare_answer_files(*paths)
+    assert agreement.n_shared == 3
+    assert agreement.disagreements["judul_a"].tolist() == [PAIRS[1][0]]
     assert compare_answer_files(paths[0], tmp_path / "none.csv").n_shared == 0
     paths[1].write_text("x")
     with pytest.raises(LabelError, match="budi"):
@@ -337,7 +334,7 @@ def checker(trained):
     return load_checker(trained.folder)
 
 
-def test_the_panel_asks_all_labellers_the_same_and_goes_on(checker, tmp_path):
+def test_panel_asks_all_labellers_the_same_pairs_and_resumes(checker, tmp_path):
     panel = LabelingPanel(checker, tmp_path, n=3)
     assert repr(panel) == "Panel pelabelan judul"
     assert panel.session is None
@@ -356,26 +353,26 @@ def test_the_panel_asks_all_labellers_the_same_and_goes_on(checker, tmp_path):
     panel.press("batal")
     assert "Dibatalkan: tidak mirip" in panel.state.html
     assert "1 dari 3" in panel.progress.value
-    again = LabelingPanel(checker, tmp_path, n=3)
-    again.start("ani")
-    assert (again.session.queue, again.session.current) == (first, first[1])
-    again.press("tidak")
-    again.press("ragu")
-    assert "judul retrain --labels" in again.pair.html
-    assert str(again.session.path) in again.pair.html
-    assert again.buttons.enabled == ["batal"]
-    assert again.more.layout.display == ""
-    again.load_next_queue()
-    assert "3 dari 6" in again.progress.value
-    assert again.session.queue[:3] == first
+    resumed = LabelingPanel(checker, tmp_path, n=3)
+    resumed.start("ani")
+    assert (resumed.session.queue, resumed.session.current) == (first, first[1])
+    resumed.press("tidak")
+    resumed.press("ragu")
+    assert "judul retrain --labels" in resumed.pair.html
+    assert str(resumed.session.path) in resumed.pair.html
+    assert resumed.buttons.enabled == ["batal"]
+    assert resumed.more.layout.display == ""
+    resumed.load_next_queue()
+    assert "3 dari 6" in resumed.progress.value
+    assert resumed.session.queue[:3] == first
     third = LabelingPanel(checker, tmp_path, n=3)
     third.start("budi")
     assert third.session.queue == first
     third.start("ani")
-    assert third.session.queue == again.session.queue
+    assert third.session.queue == resumed.session.queue
 
 
-def test_an_archive_that_is_all_judged_is_said(checker, tmp_path):
+def test_panel_reports_that_no_pairs_are_left(checker, tmp_path):
     panel = LabelingPanel(checker.with_titles(["Harga Beras", "Harga Gula"]), tmp_path)
     panel.start("ani")
     panel.press("ragu")
@@ -384,7 +381,7 @@ def test_an_archive_that_is_all_judged_is_said(checker, tmp_path):
     assert panel.more.layout.display == "none"
 
 
-def test_a_title_is_text_and_shared_words_are_marked(checker, tmp_path):
+def test_panel_escapes_titles_and_marks_shared_words(checker, tmp_path):
     panel = LabelingPanel(checker.with_titles(HOSTILE), tmp_path)
     panel.start("ani")
     while panel.session.current is not None:
@@ -400,21 +397,17 @@ def test_a_title_is_text_and_shared_words_are_marked(checker, tmp_path):
     assert panel.session.n_done == 15
 
 
-def test_what_cannot_be_saved_is_said_and_asked_again(checker, tmp_path, monkeypatch):
+def test_panel_reports_a_full_disk_and_keeps_the_pair(checker, tmp_path, monkeypatch):
     panel = LabelingPanel(checker, tmp_path, n=3)
     panel.start("ani")
-
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(labeling_session, "write_bytes", full)
+    monkeypatch.setattr(labeling_session, "write_bytes", raise_disk_full)
     shown = panel.pair.html
     panel.press("mirip")
     assert "Ruang disk habis" in panel.state.html
     assert panel.pair.html == shown
 
 
-def test_a_key_pressed_twice_answers_once():
+def test_repeated_key_press_answers_once():
     pressed = []
     buttons = AnswerButtons(pressed.append, enabled=["mirip"], question=4)
     for content in (
@@ -430,7 +423,7 @@ def test_a_key_pressed_twice_answers_once():
 
 @contextmanager
 def serving(notebook, models):
-    """Serve the notebook of the tool as the page is served; return its address."""
+    """Serve a notebook like the page; yield its URL."""
     port = free_port()
     code = (
         "from pathlib import Path; from judul_lib.core.config import Config;"
@@ -456,7 +449,7 @@ def serving(notebook, models):
         process.wait(timeout=30)
 
 
-def test_a_labeller_works_in_the_browser_and_goes_on_after_a_reload(browser, tmp_path):
+def test_labelling_in_the_browser_resumes_after_a_reload(browser, tmp_path):
     from axe_playwright_python.sync_playwright import Axe
 
     outputs = tmp_path / "outputs"
@@ -468,39 +461,38 @@ def test_a_labeller_works_in_the_browser_and_goes_on_after_a_reload(browser, tmp
     path = answer_file(outputs / "labels", "p1")
     page = browser.new_context(viewport={"width": 1000, "height": 900}, locale="id-ID").new_page()
 
-    def begin():
+    def start():
         page.get_by_label("Nama atau kode Anda").fill("P1")
         page.get_by_role("button", name="Mulai").click()
-        page.locator(".judul-jawaban:focus").wait_for()  # The keys count at once.
+        page.locator(".judul-jawaban:focus").wait_for()  # Keys work without a click.
 
-    def shown():
+    def shown_pair():
         return tuple(page.locator(".judul-pasangan dd").all_text_contents())
 
-    def after(action, told):
+    def labels_after(action, progress):
         action()
-        page.get_by_text(told).wait_for()
+        page.get_by_text(progress).wait_for()
         return [answer.label for answer in read_answers(path)]
 
     with serving(notebook, outputs) as url:
         page.goto(url)
-        begin()
-        first = shown()
+        start()
+        first = shown_pair()
         assert set(first) <= set(titles)
         assert page.locator(".judul-pasangan mark").count() >= 2
         assert not path.exists()
-        # By a click, by keys without touching the mouse, by a key twice at once.
-        after(lambda: page.get_by_role("button", name="Tidak mirip").click(), "1 dari 50")
-        assert after(lambda: page.keyboard.press("1"), "2 dari 50") == ["tidak", "mirip"]
-        assert after(lambda: page.keyboard.press("R"), "3 dari 50") == ["tidak", "mirip", "ragu"]
-        third = shown()
-        assert after(lambda: page.keyboard.press("u"), "2 dari 50") == ["tidak", "mirip"]
+        labels_after(lambda: page.get_by_role("button", name="Tidak mirip").click(), "1 dari 50")
+        assert labels_after(lambda: page.keyboard.press("1"), "2 dari 50") == ["tidak", "mirip"]
+        assert labels_after(lambda: page.keyboard.press("R"), "3 dari 50") == ["tidak", "mirip", "ragu"]
+        third = shown_pair()
+        assert labels_after(lambda: page.keyboard.press("u"), "2 dari 50") == ["tidak", "mirip"]
         assert page.get_by_text("Dibatalkan: ragu").is_visible()
-        assert shown() != third
-        fourth = shown()
+        assert shown_pair() != third
+        fourth = shown_pair()
         found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa"]}).response
         assert [violation["id"] for violation in found["violations"]] == []
         page.reload()
-        begin()
-        assert shown() == fourth
-        assert after(lambda: page.keyboard.press("t"), "3 dari 50") == ["tidak", "mirip", "tidak"]
+        start()
+        assert shown_pair() == fourth
+        assert labels_after(lambda: page.keyboard.press("t"), "3 dari 50") == ["tidak", "mirip", "tidak"]
         page.context.close()

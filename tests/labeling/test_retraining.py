@@ -49,16 +49,11 @@ def outputs(trained, tmp_path):
     return tmp_path / "outputs"
 
 
-def row(label=("MIRIP", True), left=A, right=B, **other):
+def row(feedback=("MIRIP", True), left=A, right=B, **other):
     return {
-        "label": label[0], "is_right": label[1], "query_text": left, "match_text": right,
+        "label": feedback[0], "is_right": feedback[1], "query_text": left, "match_text": right,
         "query_hash": None, "match_hash": None, "user": None, "simulated": False, **other,
     }  # fmt: skip
-
-
-def labelled(answers):
-    pairs = majority_vote(answers).pairs
-    return list(pairs.itertuples(index=False, name=None))
 
 
 @pytest.mark.parametrize(
@@ -68,11 +63,11 @@ def labelled(answers):
         (("TIDAK MIRIP", True), 0), (("TIDAK MIRIP", False), 1),
     ],
 )  # fmt: skip
-def test_a_verdict_and_what_is_said_of_it_make_a_label(verdict, label):
+def test_feedback_on_a_verdict_gives_a_label(verdict, label):
     assert feedback_votes([row(verdict)], [], b"k").rows == [(A, B, label)]
 
 
-def test_what_is_no_judgement_makes_no_label():
+def test_feedback_without_a_judgement_gives_no_label():
     rows = [
         row(("MIRIP", None)),
         row(simulated=True),
@@ -84,7 +79,7 @@ def test_what_is_no_judgement_makes_no_label():
 
 
 @pytest.mark.parametrize("log_text", [False, True])
-def test_titles_come_from_the_log_as_text_or_by_their_hash(tmp_path, log_text):
+def test_titles_are_read_from_the_log_as_text_or_hash(tmp_path, log_text):
     log = UsageLog(tmp_path, log_text=log_text, user="u")
     log.log_feedback(Feedback("light", "MIRIP", 0.9, 0.5, is_right=False, title=A.upper(), match=B))
     log.log_feedback(
@@ -93,28 +88,25 @@ def test_titles_come_from_the_log_as_text_or_by_their_hash(tmp_path, log_text):
     log.close()
     engine = open_database(database_url(tmp_path))
     with engine.connect() as connection:
-        rows = [dict(found) for found in connection.execute(feedback.select()).mappings()]
+        rows = list(connection.execute(feedback.select().order_by(feedback.c.time)).mappings())
     engine.dispose()
-    rows.sort(key=lambda found: found["time"])
-    answers = feedback_votes(rows, [A, B], log_key(tmp_path))
+    votes = feedback_votes(rows, [A, B], log_key(tmp_path))
     if log_text:
-        assert answers.rows == [(A.upper(), B, 0), ("Judul Asing", B, 0)]
+        assert votes == PairVotes([(A.upper(), B, 0), ("Judul Asing", B, 0)])
     else:
-        assert answers.rows == [(A, B, 0)]  # As the known title is written.
-    assert answers.n_unreadable == (0 if log_text else 1)
+        assert votes == PairVotes([(A, B, 0)], n_unreadable=1)  # As the corpus spells the title.
 
 
-def test_of_one_user_the_last_answer_counts():
+def test_last_answer_of_a_user_counts():
     rows = [row(user="u"), row(user="u"), row(("MIRIP", False), B, A, user="u"), row(user="v")]
     assert [label for *_, label in feedback_votes(rows, [], b"k").rows] == [0, 1]
     assert len(feedback_votes([row(), row()], [], b"k").rows) == 2
 
 
-def test_the_majority_counts_and_ties_are_left_out():
-    mostly, hardly, tied = [(A, B, 1), (B, A.upper(), 1), (A, B, 0)], [(B, C, 0), (C, B, 1)], [(A, C, 1)]
-    answers = PairVotes([*mostly, *hardly, (C, B, 0), *tied, (C, A, 0)])
-    labels = majority_vote(answers)
-    assert labelled(answers) == [(A, B, 1), (B, C, 0)]
+def test_majority_counts_and_ties_are_left_out():
+    similar, different = [(A, B, 1), (B, A.upper(), 1), (A, B, 0)], [(B, C, 0), (C, B, 1), (C, B, 0)]
+    labels = majority_vote(PairVotes([*similar, *different, (A, C, 1), (C, A, 0)]))
+    assert labels.pairs.to_numpy().tolist() == [[A, B, 1], [B, C, 0]]
     assert (labels.n_answers, labels.n_ties) == (8, 1)
     assert majority_vote(PairVotes()).pairs.empty
 
@@ -124,7 +116,7 @@ def write(path, rows, header="judul_a,judul_b,label"):
     return path
 
 
-def test_a_csv_of_labels_is_read(tmp_path):
+def test_label_file_is_read(tmp_path):
     rows = [f"{A},{B},mirip", "", f"{A},{C},0", f"{B},{C}, TIDAK ", f"{C},{B},ragu", f"{C},{C},1"]
     answers = read_label_file(write(tmp_path / "l.csv", rows, "Judul_A,judul_b,LABEL"))
     assert answers.rows == [(A, B, 1), (A, C, 0), (B, C, 0), (C, C, 1)]
@@ -132,7 +124,7 @@ def test_a_csv_of_labels_is_read(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("bad", "said"),
+    ("line", "message"),
     [
         (f"{A},,1", r"l\.csv baris 3: judul_b kosong"),
         (f"...,{B},1", r"l\.csv baris 3: judul_a kosong"),
@@ -140,84 +132,87 @@ def test_a_csv_of_labels_is_read(tmp_path):
         (f"{A},{B},", r"l\.csv baris 3: label '' tidak dikenal"),
     ],
 )
-def test_a_bad_row_is_named(tmp_path, bad, said):
-    path = write(tmp_path / "l.csv", [f"{A},{B},1", bad])
-    with pytest.raises(LabelError, match=said):
+def test_error_names_the_invalid_row(tmp_path, line, message):
+    path = write(tmp_path / "l.csv", [f"{A},{B},1", line])
+    with pytest.raises(LabelError, match=message):
         read_label_file(path)
 
 
-def test_a_missing_column_is_named(tmp_path):
+def test_error_names_the_missing_column(tmp_path):
     with pytest.raises(CorpusError, match="'label'"):
         read_label_file(write(tmp_path / "l.csv", [f"{A},{B}"], "judul_a,judul_b"))
 
 
 def gold_labels(gold, *, wrong=False, n=150):
-    some = gold[(gold["split"] == "dev") & gold["label"].notna()].sample(n, random_state=0)
-    rows = zip(some["judul_a"], some["judul_b"], some["label"].astype(int) ^ int(wrong), strict=True)
-    return PairVotes(list(rows))
+    pairs = gold[(gold["split"] == "dev") & gold["label"].notna()].sample(n, random_state=0)
+    return votes_on(pairs, wrong=wrong)
 
 
-def test_gold_pairs_of_a_labelled_study_are_not_asked(gold):
+def votes_on(pairs, *, wrong=False):
+    labels = pairs["label"].astype(int) ^ int(wrong)
+    return PairVotes(list(zip(pairs["judul_a"], pairs["judul_b"], labels, strict=True)))
+
+
+def test_gold_pairs_of_labelled_studies_are_left_out_of_the_comparison(gold):
     pairs = majority_vote(gold_labels(gold)).pairs
-    asked, n_left_out = unseen_gold(gold, pairs)
-    assert len(asked) + n_left_out == gold["label"].notna().sum()
+    unseen, n_left_out = unseen_gold(gold, pairs)
+    assert len(unseen) + n_left_out == gold["label"].notna().sum()
     titles = {*pairs["judul_a"], *pairs["judul_b"]}
-    assert not titles & {*asked["judul_a"], *asked["judul_b"]}
-    assert not set(asked["base_id"]) & set(gold.loc[gold["judul_a"].isin(titles), "base_id"])
-    everything = gold[gold["label"].notna()][["judul_a", "judul_b", "label"]]
+    assert not titles & {*unseen["judul_a"], *unseen["judul_b"]}
+    assert not set(unseen["base_id"]) & set(gold.loc[gold["judul_a"].isin(titles), "base_id"])
     with pytest.raises(TrainingError, match="terlalu sedikit"):
-        unseen_gold(gold, everything)
+        unseen_gold(gold, gold[gold["label"].notna()])
 
 
-def test_a_retrained_model_stands_beside_the_old_one(trained, outputs, gold):
-    corpus_pair = (*trained.titles[:2], 1)
-    answers = gold_labels(gold) + PairVotes([corpus_pair])
-    made = retrain(outputs, "light", majority_vote(answers), GOLD)
-    assert made.is_not_worse
-    assert made.comparison.loc["roc_auc", "low"] > 0
-    assert set(list_versions(outputs, "light")) == {made.version, made.previous}
-    assert current_version(outputs, "light") is None  # Nothing is promoted by itself.
-    assert not any(found.problem for found in verify(outputs))
-    folder = outputs / "models" / "light" / made.version
+def test_retrained_forest_is_added_as_a_version_and_compared(trained, outputs, gold):
+    labels = majority_vote(gold_labels(gold) + PairVotes([(*trained.titles[:2], 1)]))
+    result = retrain(outputs, "light", labels, GOLD)
+    assert result.is_not_worse
+    assert result.comparison.loc["roc_auc", "low"] > 0
+    assert set(list_versions(outputs, "light")) == {result.version, result.previous}
+    assert current_version(outputs, "light") is None  # Nothing is promoted.
+    assert not any(check.problem for check in verify(outputs))
+    folder = outputs / "models" / "light" / result.version
     model, metadata = load_model(folder), read_metadata(folder)
-    assert model.titles == trained.titles  # Labelled titles do not join the corpus.
+    assert model.titles == trained.titles  # Labelled titles are not added.
     assert model.tfidf.transform(["padi"]).shape[1] == len(trained.result.tfidf.vocabulary_)
     assert metadata["dataset"] == read_metadata(outputs / "light")["dataset"]
-    assert metadata["previous"] == made.previous
-    assert metadata["labels"]["n_pairs"] == made.n_labels == 151
+    assert metadata["previous"] == result.previous
+    assert metadata["labels"]["n_pairs"] == result.n_labels == 151
     assert metadata["comparison"]["roc_auc"]["low"] == pytest.approx(
-        made.comparison.loc["roc_auc", "low"], abs=1e-6
+        result.comparison.loc["roc_auc", "low"], abs=1e-6
     )
-    assert made.n_unknown_titles > 0
-    again = retrain(outputs, "light", majority_vote(answers), GOLD)
-    assert again.version == made.version
-    pd.testing.assert_frame_equal(again.comparison, made.comparison)
+    assert result.n_unknown_titles > 0
+    repeated = retrain(outputs, "light", labels, GOLD)
+    assert repeated.version == result.version
+    pd.testing.assert_frame_equal(repeated.comparison, result.comparison)
 
 
-def test_a_version_that_cannot_be_noted_is_not_added(outputs, gold, tmp_path):
+def test_version_is_not_added_if_recording_fails(outputs, gold, tmp_path):
     (tmp_path / "logs").write_text("no folder")
-    trail = AuditWriter(database_url(tmp_path / "logs"), tmp_path / "logs", "petugas")
+    writer = AuditWriter(database_url(tmp_path / "logs"), tmp_path / "logs", "petugas")
     with pytest.raises(LogError, match="Folder log"):
         retrain(
             outputs, "light", majority_vote(gold_labels(gold)), GOLD,
-            recording=lambda made: trail.recording("train", reason="label", details={"v": made.version}),
+            recording=lambda result: writer.recording(
+                "train", reason="label", details={"v": result.version}
+            ),
         )  # fmt: skip
-    assert len(list_versions(outputs, "light")) == 1  # The one it was compared with.
+    assert len(list_versions(outputs, "light")) == 1  # The previous version.
 
 
-def test_a_persons_label_counts_more_than_the_studys(trained, outputs):
+def test_persons_label_replaces_the_studys(trained, outputs):
     similar = trained.labeled.pairs.query("label == 1").iloc[0]
     titles = [trained.titles[int(similar[side])] for side in ("right", "left")]
+    labels = majority_vote(PairVotes([(*titles, 0)])).pairs
     model = load_model(outputs / "light")
-    pairs = retraining._training_pairs(
-        model, trained.titles, majority_vote(PairVotes([(*titles, 0)])).pairs, 42
-    )
-    found = pairs[(pairs["left"] == similar["left"]) & (pairs["right"] == similar["right"])]
-    assert found["label"].tolist() == [0]
+    pairs = retraining._training_pairs(model, trained.titles, labels, SEED)
+    rows = (pairs["left"] == similar["left"]) & (pairs["right"] == similar["right"])
+    assert pairs.loc[rows, "label"].tolist() == [0]
     assert len(pairs) == len(trained.labeled.pairs)
 
 
-def test_what_cannot_be_retrained_is_said(outputs):
+def test_retraining_errors_give_advice(outputs):
     with pytest.raises(LabelError, match="--labels"):
         retrain(outputs, "light", majority_vote(PairVotes()), GOLD)
     with pytest.raises(ModelError, match="Pilih: full, light, structured"):
@@ -230,15 +225,15 @@ def test_what_cannot_be_retrained_is_said(outputs):
     ("low", "accepted"), [(-TOLERANCE, True), (-TOLERANCE - 1e-9, False), (float("nan"), False)]
 )
 @pytest.mark.parametrize("metric", ["roc_auc", "accuracy"])
-def test_not_worse_is_the_lower_end_of_both_intervals(metric, low, accepted):
+def test_not_worse_requires_the_lower_ends_of_both_intervals(metric, low, accepted):
     table = pd.DataFrame({"low": {"roc_auc": 0.1, "accuracy": 0.1, "f1_weighted": -1}})
     table.loc[metric, "low"] = low
-    made = RetrainingResult("light", "b", "a", table, 1, 0, 1, 0, [])
-    assert made.is_not_worse is accepted
-    assert made.possibly_worse_metrics == ([] if accepted else [metric])
+    result = RetrainingResult("light", "b", "a", table, 1, 0, 1, 0, [])
+    assert result.is_not_worse is accepted
+    assert result.possibly_worse_metrics == ([] if accepted else [metric])
 
 
-WHO = ("--reason", "label semester ini", "--approver", "Koordinator TA")
+REASON_AND_APPROVER = ("--reason", "label semester ini", "--approver", "Koordinator TA")
 
 
 def label_file(tmp_path, answers):
@@ -249,18 +244,20 @@ def label_file(tmp_path, answers):
 
 @pytest.fixture
 def command(outputs, monkeypatch):
-    """Run ``judul retrain`` in this process, whose workers are started already."""
+    """Run ``judul retrain`` in this process, which reuses its workers."""
     monkeypatch.chdir(PROJECT)
 
     def run(*arguments):
-        words = ["retrain", "--models", outputs, *arguments]
-        return CliRunner().invoke(cli, [str(word) for word in words], standalone_mode=False)
+        arguments = map(str, ["retrain", "--models", outputs, *arguments])
+        return CliRunner().invoke(cli, list(arguments), standalone_mode=False)
 
     return run
 
 
-def test_the_command_promotes_what_is_not_worse(command, outputs, gold, tmp_path):
-    result = command("--labels", label_file(tmp_path, gold_labels(gold)), "--promote", *WHO)
+def test_command_promotes_a_version_that_is_not_worse(command, outputs, gold, tmp_path):
+    result = command(
+        "--labels", label_file(tmp_path, gold_labels(gold)), "--promote", *REASON_AND_APPROVER
+    )
     assert result.return_value == 0, result.exception
     version = current_version(outputs, "light")
     assert version in result.stdout
@@ -281,13 +278,13 @@ def test_the_command_promotes_what_is_not_worse(command, outputs, gold, tmp_path
         details = json.loads(row["details"])
         assert (details["version"], details["approver"]) == (version, "Koordinator TA")
         assert {"old", "new", "previous"} <= set(details)
-    answer = judul("check", "--model", "light", "--models", outputs, A)
-    assert answer.returncode == 0, answer.stderr
+    check = judul("check", "--model", "light", "--models", outputs, A)
+    assert check.returncode == 0, check.stderr
 
 
-def test_the_command_does_not_promote_what_wrong_labels_teach(command, outputs, gold, tmp_path):
+def test_command_does_not_promote_a_version_from_wrong_labels(command, outputs, gold, tmp_path):
     path = label_file(tmp_path, gold_labels(gold, wrong=True))
-    result = command("--labels", path, "--promote", *WHO)
+    result = command("--labels", path, "--promote", *REASON_AND_APPROVER)
     assert result.return_value == 1, result.exception
     assert "tidak diberlakukan" in result.stdout
     assert "ROC AUC" in result.stdout
@@ -295,7 +292,7 @@ def test_the_command_does_not_promote_what_wrong_labels_teach(command, outputs, 
     assert len(list_versions(outputs, "light")) == 2
 
 
-def test_the_command_takes_feedback_and_refuses_what_it_cannot_use(command, outputs, trained):
+def test_command_uses_feedback_and_reports_missing_labels(command, outputs, trained):
     assert "Belum ada label baru" in str(command().exception)
     assert not (outputs / "logs").exists()
     assert "--approver" in str(command("--promote", "--reason", "x").exception)
@@ -312,19 +309,14 @@ def test_the_command_takes_feedback_and_refuses_what_it_cannot_use(command, outp
 
 
 @pytest.fixture(scope="module")
-def few(gold, tmp_path_factory):
-    """A gold file of few studies, and 100 pairs of other development studies."""
+def small_gold(gold, tmp_path_factory):
+    """A gold file with few studies, and 100 pairs of other development studies."""
     split = {name: part["base_id"].unique() for name, part in gold.groupby("split")}
-    kept = gold["base_id"].isin([*split["dev"][:20], *split["test"][:30]])
+    in_file = gold["base_id"].isin([*split["dev"][:20], *split["test"][:30]])
     path = tmp_path_factory.mktemp("gold") / "gold.csv"
-    gold[kept].drop(columns="label").to_csv(path, index=False)
+    gold[in_file].drop(columns="label").to_csv(path, index=False)
     others = gold[gold["base_id"].isin(split["dev"][20:]) & gold["label"].notna()]
     return path, others.sample(100, random_state=0)
-
-
-def answers_on(pairs, *, wrong=False):
-    labels = pairs["label"].astype(int) ^ int(wrong)
-    return PairVotes(list(zip(pairs["judul_a"], pairs["judul_b"], labels, strict=True)))
 
 
 @pytest.fixture
@@ -333,26 +325,28 @@ def structured_outputs(outputs):
     return outputs
 
 
-def test_the_command_teaches_the_structured_model(command, structured_outputs, gold, tmp_path):
-    """With the whole development part, as the model before, and some of its pairs as labels."""
-    kept = gold["split"].eq("dev") | gold["base_id"].isin(
-        gold.loc[gold["split"] == "test", "base_id"].unique()[:30]
-    )
+def test_command_retrains_the_structured_model(command, structured_outputs, gold, tmp_path):
+    """Use the whole development part, like the previous model, and some of its pairs as labels."""
+    test_bases = gold.loc[gold["split"] == "test", "base_id"].unique()[:30]
     path = tmp_path / "gold.csv"
-    gold[kept].drop(columns="label").to_csv(path, index=False)
+    gold[gold["split"].eq("dev") | gold["base_id"].isin(test_bases)].drop(columns="label").to_csv(
+        path, index=False
+    )
     labelled = gold[gold["split"].eq("dev") & gold["label"].notna()]
     pairs = labelled.sample(100, random_state=0)
-    seen = gold[(gold["split"] == "test") & (gold["label"] == 1)].iloc[0]
-    answers = answers_on(pairs) + PairVotes([(seen["judul_a"], seen["judul_b"], 1)])
+    labelled_test = gold[(gold["split"] == "test") & (gold["label"] == 1)].iloc[0]
+    answers = votes_on(pairs) + PairVotes([(labelled_test["judul_a"], labelled_test["judul_b"], 1)])
     before = PROJECT / "outputs" / "structured"
     titles = load_titles(before)
-    log = UsageLog(structured_outputs / "logs", user="u")  # Which keeps hashes, of titles in the corpus.
+    log = UsageLog(structured_outputs / "logs", user="u")  # Stores hashes.
     log.log_feedback(
         Feedback("full", "MIRIP", 0.9, 0.5, is_right=False, title=titles[0], match=titles[1])
     )
     log.close()
-    # Without a name, the model that is recommended.
-    result = command("--labels", label_file(tmp_path, answers), "--gold", path, "--promote", *WHO)
+    # Retrains the recommended model by default.
+    result = command(
+        "--labels", label_file(tmp_path, answers), "--gold", path, "--promote", *REASON_AND_APPROVER
+    )
     assert result.return_value == 0, (result.exception, result.stdout)
     assert "102 pasangan berlabel dari 102 jawaban" in result.stdout
     version = current_version(structured_outputs, "structured")
@@ -364,30 +358,29 @@ def test_the_command_teaches_the_structured_model(command, structured_outputs, g
     assert new["dataset"]["sha256"] == sha256_of(path.read_bytes())
     assert stored_baseline(new) == measure_baseline(load_checker(folder))
     assert (new["labels"]["n_pairs"], new["previous"]) == (102, version_of(old))
-    some = read_gold(path)
-    asked = some[
-        (some["split"] == "test") & some["label"].notna() & (some["base_id"] != seen["base_id"])
-    ]
-    assert new["comparison"]["n_pairs"] == len(asked)
-    assert new["comparison"]["n_left_out"] == (some["base_id"] == seen["base_id"]).sum() - 1
-    sides = asked["judul_a"].tolist(), asked["judul_b"].tolist()
+    file_gold = read_gold(path)
+    is_seen = file_gold["base_id"] == labelled_test["base_id"]
+    test = file_gold[(file_gold["split"] == "test") & file_gold["label"].notna() & ~is_seen]
+    assert new["comparison"]["n_pairs"] == len(test)
+    assert new["comparison"]["n_left_out"] == is_seen.sum() - 1
+    sides = test["judul_a"].tolist(), test["judul_b"].tolist()
     for key, model in (("old", before), ("new", folder)):
-        scores = score_predictions(asked["label"].astype(int), load_structured(model)[0].score(*sides))
+        scores = score_predictions(test["label"].astype(int), load_structured(model)[0].score(*sides))
         assert new["comparison"]["roc_auc"][key] == pytest.approx(scores["roc_auc"], abs=1e-6)
     assert new["evaluation"]["roc_auc"] == new["comparison"]["roc_auc"]["new"]
     assert old["files"]["structured.npz"] != new["files"]["structured.npz"]
 
 
-def test_the_structured_model_does_not_learn_what_is_wrong(structured_outputs, few):
-    path, pairs = few
-    made = retrain(structured_outputs, "structured", majority_vote(answers_on(pairs, wrong=True)), path)
-    assert made.possibly_worse_metrics == ["roc_auc", "accuracy"]
-    # With right labels the few studies alone cost at most 0.02.
-    assert made.comparison.loc["roc_auc", "high"] < -0.03
+def test_wrong_labels_make_the_structured_model_possibly_worse(structured_outputs, small_gold):
+    path, pairs = small_gold
+    result = retrain(structured_outputs, "structured", majority_vote(votes_on(pairs, wrong=True)), path)
+    assert result.possibly_worse_metrics == ["roc_auc", "accuracy"]
+    # With right labels the small gold file costs at most 0.02.
+    assert result.comparison.loc["roc_auc", "high"] < -0.03
     assert current_version(structured_outputs, "structured") is None
 
 
-def test_a_development_part_that_teaches_nothing_is_refused(structured_outputs, gold, tmp_path):
+def test_too_small_development_part_is_refused(structured_outputs, gold, tmp_path):
     path = tmp_path / "gold.csv"
     gold[gold["split"] == "test"].drop(columns="label").to_csv(path, index=False)
     with pytest.raises(TrainingError, match=r"dev dari gold\.csv terlalu kecil"):
@@ -396,40 +389,39 @@ def test_a_development_part_that_teaches_nothing_is_refused(structured_outputs, 
 
 @pytest.fixture(scope="module")
 def studies(gold):
-    some = gold[gold["base_id"].isin(gold.loc[gold["split"] == "dev", "base_id"].unique()[:4])]
-    return some, unfitted_model(UnitCounts())
+    bases = gold.loc[gold["split"] == "dev", "base_id"].unique()[:4]
+    return gold[gold["base_id"].isin(bases)], unfitted_model(UnitCounts())
 
 
-def said(left, right, label):
+def label_table(left, right, label):
     return pd.DataFrame({"judul_a": [left], "judul_b": [right], "label": [label]})
 
 
-def rows_of(data, features):
-    own = (data.features == features).all(axis=1)
-    return data.grades[own].tolist(), data.weights[own].tolist(), data.groups[own].tolist()
+def rows_with(features, data):
+    rows = (data.features == features).all(axis=1)
+    return data.grades[rows].tolist(), data.weights[rows].tolist(), data.groups[rows].tolist()
 
 
-def test_a_persons_label_takes_the_place_of_the_golds_and_weighs_more(studies):
-    some, model = studies
-    pair = some[some["kind"] == "parafrase"].iloc[0]
-    plain = training_set(some, model)
-    before, weights, _ = rows_of(plain, model.pair_features([pair["judul_a"]], [pair["judul_b"]]))
-    assert set(before) == {3}
-    # The order of the titles does not count.
-    taught = training_set(some, model, labelled=said(pair["judul_b"], pair["judul_a"].upper(), 0))
-    other = model.pair_features([pair["judul_b"]], [pair["judul_a"].upper()])
-    after, heavier, groups = rows_of(taught, other)
-    assert after == [0]
-    assert heavier[0] > max(weights)
-    assert groups == [pair["base_id"]]  # So that no fold judges what it learnt.
-    assert len(taught.grades) == len(plain.grades)
+def test_persons_label_replaces_the_gold_grade_with_more_weight(studies):
+    gold, model = studies
+    pair = gold[gold["kind"] == "parafrase"].iloc[0]
+    left, right = pair["judul_b"], pair["judul_a"].upper()  # The order does not count.
+    plain = training_set(gold, model)
+    grades, weights, _ = rows_with(model.pair_features([pair["judul_a"]], [left]), plain)
+    assert set(grades) == {3}
+    data = training_set(gold, model, labelled=label_table(left, right, 0))
+    new_grades, new_weights, groups = rows_with(model.pair_features([left], [right]), data)
+    assert new_grades == [0]
+    assert new_weights[0] > max(weights)
+    assert groups == [pair["base_id"]]  # In the fold of its study.
+    assert len(data.grades) == len(plain.grades)
 
 
 @pytest.mark.parametrize("label", [0, 1])
-def test_a_label_on_titles_that_nobody_knew_is_a_study_of_its_own(studies, label):
-    some, model = studies
+def test_label_on_unknown_titles_is_a_new_group(studies, label):
+    gold, model = studies
     left, right = "Klasifikasi Padi dengan CNN di Sleman", "Klasifikasi Padi dengan CNN di Medan"
-    data = training_set(some, model, labelled=said(left, right, label))
-    grades, _, groups = rows_of(data, model.pair_features([left], [right]))
+    data = training_set(gold, model, labelled=label_table(left, right, label))
+    grades, _, groups = rows_with(model.pair_features([left], [right]), data)
     assert grades == [4 * label]
-    assert not set(groups) & set(some["base_id"])
+    assert not set(groups) & set(gold["base_id"])
