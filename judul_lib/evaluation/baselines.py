@@ -63,26 +63,22 @@ class Method:
         return stream.getbuffer().nbytes
 
 
-def encoder_methods(folder: str | None = None) -> dict[str, Method]:
-    """Return the sentence encoder in a local folder as a method, if there is one.
+def encoder_methods() -> dict[str, Method]:
+    """Return the sentence encoder in the folder ``JUDUL_ENCODER`` as a method, if there is one.
 
-    Parameters
-    ----------
-    folder : str
-        Model folder of ``sentence-transformers`` (extra ``semantic``); by
-        default that in the environment variable ``JUDUL_ENCODER``.
+    The folder holds a model of ``sentence-transformers`` (extra ``semantic``).
 
     Returns
     -------
     dict of str to Method
-        Empty if no folder is given or the package is not installed.
+        Empty if the environment variable is not set or the package is not installed.
 
     Raises
     ------
     ModelError
         The folder does not exist.
     """
-    folder = folder or os.environ.get(ENCODER_VARIABLE)
+    folder = os.environ.get(ENCODER_VARIABLE)
     if not folder or find_spec("sentence_transformers") is None:
         return {}
     if not Path(folder).is_dir():

@@ -32,6 +32,8 @@ DIFFERENCE_NAMES: Mapping[str, str] = {
 FOUND_OR_ASKED = "recall studi yang sama, MIRIP atau TANYAKAN"
 """Row of `measure_answers`: share of the same studies that get *MIRIP* or *TANYAKAN*."""
 
+_MIN_LIST_PAIRS = 6
+
 
 def out_of_fold_answers(
     gold: pd.DataFrame, real: RealPairs, *, random_state: int = SEED
@@ -174,11 +176,11 @@ def _measures(answers: pd.DataFrame, weights: FloatArray) -> dict[str, float]:
     return measures
 
 
-def list_ndcg(answers: pd.DataFrame, order: str = "relatedness", *, min_pairs: int = 6) -> pd.Series:
+def list_ndcg(answers: pd.DataFrame, order: str = "relatedness") -> pd.Series:
     """Return the NDCG of the first ten titles of each list.
 
-    A list holds the drawn pairs of one title. Lists with fewer than ``min_pairs`` or without any
-    related title are left out.
+    A list holds the drawn pairs of one title. Lists with fewer than six pairs or without any related
+    title are left out.
 
     Parameters
     ----------
@@ -197,7 +199,7 @@ def list_ndcg(answers: pd.DataFrame, order: str = "relatedness", *, min_pairs: i
     lists = pd.concat([answers.assign(query=answers[side]) for side in ("title", "other")])
     gains = {}
     for title, rows in lists.groupby("query"):
-        if len(rows) >= min_pairs and rows["grade"].max() > 0:
+        if len(rows) >= _MIN_LIST_PAIRS and rows["grade"].max() > 0:
             gains[title] = ndcg_score([2.0 ** rows["grade"] - 1], [rows[order]], k=10)
     return pd.Series(gains, dtype=float)
 

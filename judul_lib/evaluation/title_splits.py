@@ -17,6 +17,8 @@ from judul_lib.study.features import FEATURES, TitleTable
 from judul_lib.study.labeling import label_pairs
 from judul_lib.training.forest import features_of_pairs
 
+_MAX_FOLDS = 5
+
 
 def title_disjoint_predictions(
     titles: Sequence[str],
@@ -26,7 +28,6 @@ def title_disjoint_predictions(
     *,
     features: Sequence[str] = tuple(FEATURES),
     settings: LabelingSettings | None = None,
-    n_splits: int = 5,
     random_state: int = SEED,
 ) -> pd.DataFrame:
     """Predict each fold of titles with a model trained on none of its titles.
@@ -40,8 +41,6 @@ def title_disjoint_predictions(
     ----------
     features : sequence of str
         Names in `FEATURES` to train on.
-    n_splits : int
-        Number of folds; fewer if there are fewer families.
 
     Returns
     -------
@@ -57,7 +56,9 @@ def title_disjoint_predictions(
     rows = fit_vectorizer(processed, FULL).transform(processed)
     truth = label_pairs(rows, settings=settings, random_state=random_state).pairs
     families = title_families(truth, len(titles))
-    groups = GroupKFold(min(n_splits, len(np.unique(families))), shuffle=True, random_state=random_state)
+    groups = GroupKFold(
+        min(_MAX_FOLDS, len(np.unique(families))), shuffle=True, random_state=random_state
+    )
     parts = []
     for fold in groups.split(np.zeros(len(titles)), groups=families):
         tfidf = fit_vectorizer([processed[i] for i in fold[0]], profile)

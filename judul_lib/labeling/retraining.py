@@ -43,20 +43,8 @@ PairScorer = Callable[[Sequence[str], Sequence[str]], FloatArray]
 
 
 @dataclass(frozen=True)
-class RetrainedModel:
-    """A retrained model and the previous one.
-
-    Attributes
-    ----------
-    score_before, score_after : callable
-        Map two lists of titles to the probability of each pair.
-    package : callable
-        Takes the folder to write and additional metadata with ``comparison``.
-    n_unknown_titles : int
-        Distinct labelled titles outside the corpus.
-    notes : list of str
-        Caveats of the training, in Indonesian.
-    """
+class _RetrainedModel:
+    """A retrained model; ``package`` writes it to a folder with additional metadata."""
 
     score_before: PairScorer
     score_after: PairScorer
@@ -65,25 +53,8 @@ class RetrainedModel:
     notes: list[str]
 
 
-def retrain_forest(folder: str | Path, labelled: pd.DataFrame, random_state: int) -> RetrainedModel:
-    """Retrain a model of the study on its pairs and new labels, with the same vocabulary.
-
-    A new label replaces the study's for the same pair.
-
-    Parameters
-    ----------
-    folder : path
-        Of the previous model.
-    labelled : DataFrame
-        ``judul_a``, ``judul_b``, ``label`` (1 similar, 0 not).
-
-    Raises
-    ------
-    ModelError
-        The model is missing, or its hashes do not hold.
-    TrainingError
-        The pairs of one label are too few.
-    """
+def _retrain_forest(folder: Path, labelled: pd.DataFrame, random_state: int) -> _RetrainedModel:
+    """Retrain a model of the study on its pairs and new labels, with the same vocabulary."""
     old = load_model(folder)
     unknown = _unknown_titles(old.titles, labelled)
     titles, processed = [*old.titles, *unknown], [*old.processed, *preprocess_titles(unknown)]
@@ -99,7 +70,7 @@ def retrain_forest(folder: str | Path, labelled: pd.DataFrame, random_state: int
             result, corpus, folder, {"dataset": old.metadata["dataset"], **extra_metadata}
         )
 
-    return RetrainedModel(
+    return _RetrainedModel(
         score_before=lambda left, right: TitleChecker.from_model(old, []).score(left, right)[1],
         score_after=lambda left, right: new.score(left, right)[1],
         package=package,
@@ -108,25 +79,10 @@ def retrain_forest(folder: str | Path, labelled: pd.DataFrame, random_state: int
     )
 
 
-def retrain_structured(
-    folder: str | Path, labelled: pd.DataFrame, gold: str | Path, random_state: int
-) -> RetrainedModel:
-    """Retrain the structured model on real pairs, development gold pairs and new labels.
-
-    Parameters
-    ----------
-    folder, labelled
-        As for `retrain_forest`.
-    gold : path
-        As for `judul_lib.structured.gold.read_gold`.
-
-    Raises
-    ------
-    ModelError
-        The model is missing, or its hashes do not hold.
-    TrainingError
-        The development part has too few pairs.
-    """
+def _retrain_structured(
+    folder: Path, labelled: pd.DataFrame, gold: str | Path, random_state: int
+) -> _RetrainedModel:
+    """Retrain the structured model on real pairs, development gold pairs and new labels."""
     old, titles = load_structured(folder)
     metadata = read_metadata(folder)
     development = read_gold(gold).query("split == 'dev'").reset_index(drop=True)
@@ -144,7 +100,7 @@ def retrain_structured(
             extra_metadata=extra_metadata,
         )  # fmt: skip
 
-    return RetrainedModel(old.score, new.score, package, len(_unknown_titles(titles, labelled)), [])
+    return _RetrainedModel(old.score, new.score, package, len(_unknown_titles(titles, labelled)), [])
 
 
 def _require_enough(development: pd.DataFrame, name: str) -> None:
@@ -295,10 +251,10 @@ def retrain(
     previous = add_version(outputs, folder)  # Allows a rollback.
     if name == STRUCTURED:
         test, n_left_out = unseen_gold(pairs[pairs["split"] == "test"], labels.pairs)
-        retrained = retrain_structured(folder, labels.pairs, gold, random_state)
+        retrained = _retrain_structured(folder, labels.pairs, gold, random_state)
     else:
         test, n_left_out = unseen_gold(pairs, labels.pairs)
-        retrained = retrain_forest(folder, labels.pairs, random_state)
+        retrained = _retrain_forest(folder, labels.pairs, random_state)
     sides = test["judul_a"].tolist(), test["judul_b"].tolist()
     comparison = bootstrap_differences(
         test["label"].to_numpy(dtype=int), retrained.score_before(*sides), retrained.score_after(*sides),

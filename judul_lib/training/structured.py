@@ -210,9 +210,7 @@ def out_of_fold_log_odds(
     return log_odds
 
 
-def campus_models(
-    real: RealPairs, gold: pd.DataFrame, *, random_state: int = SEED
-) -> Iterator[tuple[str, StructuredModel]]:
+def campus_models(real: RealPairs, gold: pd.DataFrame) -> Iterator[tuple[str, StructuredModel]]:
     """Yield each campus of the real pairs with a model that was trained on none of its titles.
 
     The models have no vocabulary for the study's cosine, which they do not use.
@@ -224,18 +222,18 @@ def campus_models(
     """
     model, real_data = unfitted_model(real.counts), real_set(real)
     gold_data = training_set(add_gold_kinds(gold), model)
-    log_odds = out_of_fold_log_odds(model, real, gold_data, random_state=random_state)
+    log_odds = out_of_fold_log_odds(model, real, gold_data)
     for test, train in real.folds():
         if (real.is_faculty & test).any() or not test.any():
             continue
-        fitted = fit_structured(model, real_data.take(train) + gold_data, random_state=random_state)
+        fitted = fit_structured(model, real_data.take(train) + gold_data)
         campus = str(real.source[test][0]).split("+")[0]
         yield campus, _calibrate_model(fitted, log_odds, real_data, train & real.is_drawn)
 
 
 def out_of_fold_gold_scores(
     gold: pd.DataFrame,
-    real: RealPairs | None = None,
+    real: RealPairs,
     *,
     random_state: int = SEED,
     real_log_odds: FloatArray | None = None,
@@ -247,7 +245,6 @@ def out_of_fold_gold_scores(
     real_log_odds : ndarray of float, shape (n_real, 3)
         As for `train_structured`; without it the probabilities are not calibrated.
     """
-    real = real if real is not None else RealPairs.read(REAL_PAIRS_PATH)
     model = _with_vocabulary(unfitted_model(real.counts), gold)
     data = training_set(gold, model)
     scores = np.zeros(len(gold))
