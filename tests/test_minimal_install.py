@@ -1,4 +1,4 @@
-"""The smallest install, in its own environment: it checks titles, and names the extra that others need."""
+"""The smallest install, in its own environment: it checks titles, and names the extra a command needs."""
 
 import json
 import os
