@@ -31,7 +31,7 @@ from judul_lib.checking.loading import load_checker
 from judul_lib.checking.matches import Matches
 from judul_lib.checking.registry import load_model
 from judul_lib.cli import answers
-from judul_lib.cli.parts import say
+from judul_lib.cli.shared import print_stderr
 from judul_lib.core.array_files import StringColumn
 from judul_lib.core.config import Config, load_config
 from judul_lib.core.errors import ConfigError, JudulError, LabelError, LogError
@@ -730,7 +730,7 @@ def test_an_answer_in_the_terminal_is_text_json_or_csv(name, query, titles):
 @given(ANY)
 def test_what_is_said_does_not_steer_the_terminal(text):
     with CliRunner().isolation() as (_, err, _):
-        say(text)
+        print_stderr(text)
         assert err.getvalue().decode().removesuffix("\n").isprintable()
 
 

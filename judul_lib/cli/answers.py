@@ -1,4 +1,4 @@
-"""The answer to one check as the command shows it: a table, JSON or CSV."""
+"""Formatting of the answer to one check: a table, JSON or CSV."""
 
 import json
 import shutil
@@ -16,15 +16,15 @@ ALL_SIMILAR = "ambang 0: setiap judul dihitung MIRIP"
 
 
 def format_answer(title: str, matches: Matches, checker: Checker, model: str, style: str) -> str:
-    """Write the matches of a title.
+    """Format the matches of a title.
 
     Parameters
     ----------
     title : str
         As typed.
     matches : Matches
-    checker
-        What made them.
+    checker : Checker
+        The checker that returned them.
     model : str
         Name of the model's folder.
     style : {"table", "json", "csv"}
@@ -55,30 +55,30 @@ def format_answer(title: str, matches: Matches, checker: Checker, model: str, st
 def _text_table(
     rows: list[dict[str, Any]], best: dict[str, Any], n_ranked: int, checker: Checker, model: str
 ) -> str:
-    threshold, chance = checker.threshold, best["rf_probability"]
-    shown = (
-        format_number(value, distinguishing_decimals(chance, threshold)) for value in (chance, threshold)
+    threshold, probability = checker.threshold, best["rf_probability"]
+    decimals = distinguishing_decimals(probability, threshold)
+    basis = (
+        f"peluang {format_number(probability, decimals)}, ambang {format_number(threshold, decimals)}"
+        if threshold
+        else ALL_SIMILAR
     )
-    told = "peluang {}, ambang {}".format(*shown) if threshold else ALL_SIMILAR
-    head = (
-        f"{best['rf_label']} ({told}; {MODEL_TITLES[model]}, {format_number(len(checker.titles))} judul)"
-    )
-    names = {name: FEATURE_TITLES.get(name, name) for name in FEATURES}
-    widths = {name: max(5, len(shown)) for name, shown in names.items()}
-    heads = "  ".join(f"{shown:>{widths[name]}}" for name, shown in names.items())
-    columns = f" no  peluang  {heads}  simpulan     "
-    lines = [head, "", f"{columns}judul"]
-    indent = " " * len(columns)
-    width = max(40, shutil.get_terminal_size((120, 24)).columns - len(indent))
-    for place, row in enumerate(rows, start=1):
-        rank = str(place) if place <= n_ranked else "…"
-        features = "  ".join(f"{format_number(row[name]):>{wide}}" for name, wide in widths.items())
-        chance = format_number(
-            row["rf_probability"], distinguishing_decimals(row["rf_probability"], threshold, 3)
-        )
-        values = f"{rank:>3}  {chance:>7}  {features}  {row['rf_label']:<11}  "
-        wrapped = textwrap.wrap(escape_control_characters(row["judul_ref"]), width) or [""]
+    n_titles = format_number(len(checker.titles))
+    summary = f"{best['rf_label']} ({basis}; {MODEL_TITLES[model]}, {n_titles} judul)"
+    headings = {name: FEATURE_TITLES.get(name, name) for name in FEATURES}
+    widths = {name: max(5, len(heading)) for name, heading in headings.items()}
+    feature_headings = "  ".join(f"{text:>{widths[name]}}" for name, text in headings.items())
+    header = f" no  peluang  {feature_headings}  simpulan     "
+    lines = [summary, "", f"{header}judul"]
+    indent = " " * len(header)
+    title_width = max(40, shutil.get_terminal_size((120, 24)).columns - len(indent))
+    for position, row in enumerate(rows, start=1):
+        rank = str(position) if position <= n_ranked else "…"
+        features = "  ".join(f"{format_number(row[name]):>{width}}" for name, width in widths.items())
+        decimals = distinguishing_decimals(row["rf_probability"], threshold, 3)
+        shown = format_number(row["rf_probability"], decimals)
+        values = f"{rank:>3}  {shown:>7}  {features}  {row['rf_label']:<11}  "
+        wrapped = textwrap.wrap(escape_control_characters(row["judul_ref"]), title_width) or [""]
         if remark := row.get(REMARK_COLUMN):
-            wrapped += textwrap.wrap(f"({escape_control_characters(remark)})", width)
+            wrapped += textwrap.wrap(f"({escape_control_characters(remark)})", title_width)
         lines.append(values + f"\n{indent}".join(wrapped))
     return "\n".join(lines) + "\n"

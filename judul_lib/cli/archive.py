@@ -1,4 +1,4 @@
-"""``judul archive``: what a MIRIP is worth in one archive, and the threshold that suits it."""
+"""``judul archive``: how precise MIRIP is in one archive, and the threshold that suits it."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from judul_lib.cli import parts
-from judul_lib.cli.parts import MODEL_OPTION, MODELS_OPTION, say
-from judul_lib.cli.words import argument, group, option
+from judul_lib.cli import shared
+from judul_lib.cli.indonesian import argument, group, option
+from judul_lib.cli.shared import MODEL_OPTION, MODELS_OPTION, print_stderr
 from judul_lib.core.errors import OutputError
 from judul_lib.core.formatting import format_number, format_percent
 from judul_lib.core.settings import ASK, MODEL_TITLES, SEED, SIMILAR
@@ -54,40 +54,43 @@ def gauge(
     cocok, yang disimpan bersama arsip dan lalu dipakai oleh `judul check`.
     """
     if labels is not None:
-        for used in ("output", "sample"):
-            if click.get_current_context().get_parameter_source(used) is ParameterSource.COMMANDLINE:
-                raise click.UsageError(f"--{used} tidak berlaku bersama --labels.")
-    config = parts.read_config(models=outputs)
-    _require_place(output, config, source, force=force)
+        for parameter in ("output", "sample"):
+            origin = click.get_current_context().get_parameter_source(parameter)
+            if origin is ParameterSource.COMMANDLINE:
+                raise click.UsageError(f"--{parameter} tidak berlaku bersama --labels.")
+    config = shared.read_config(models=outputs)
+    if output is not None:
+        _require_free_output(output, config, source, force=force)
     if labels is not None:
         from judul_lib.checking.stored_gauge import require_no_gauge
 
         require_no_gauge(source, force=force)
-    model, checker, sha256 = _open(source, name, config)
-    judged = None if labels is None else _judged(labels, checker, sha256)
-    surveyed = _survey(checker, titles, seed)
+    model, checker, sha256 = _open_archive(source, name, config)
+    judged = None if labels is None else _read_judged_sample(labels, checker, sha256)
+    survey = _run_survey(checker, titles, seed)
     click.echo(
-        f"{format_number(len(surveyed.best))} dari {format_number(len(surveyed.titles))} "
-        f"judul diundi; masing-masing "
-        f"diperiksa terhadap semua judul lain di arsip ({MODEL_TITLES[_name(model)]})."
+        f"{format_number(len(survey.best))} dari {format_number(len(survey.titles))} judul diundi; "
+        "masing-masing diperiksa terhadap semua judul lain di arsip "
+        f"({MODEL_TITLES[shared.model_name(model)]})."
     )
     if judged is None:
-        click.echo(_share_table(surveyed, checker.threshold))
-        _give_sample(surveyed, source, sha256, output, sample, seed)
+        click.echo(_format_shares(survey, checker.threshold))
+        if output is None:
+            click.echo("Untuk tahu seberapa sering itu tepat, ulangi dengan --output SAMPEL.csv.")
+        else:
+            _write_sample(survey, source, sha256, output, sample, seed)
         return
-    suggested = judged.suggest()
-    click.echo(_judged_text(judged, suggested, checker.threshold))
-    if suggested is not None:
-        _store_gauge(judged, suggested, surveyed, source, model, sha256, force=force)
+    suggestion = judged.suggest()
+    click.echo(_format_judged(judged, suggestion, checker.threshold))
+    if suggestion is not None:
+        _store_gauge(judged, suggestion, survey, source, model, sha256, force=force)
 
 
-def _require_place(output: Path | None, config: "Config", source: Path, *, force: bool) -> None:
-    """Refuse a place for the sample that is taken or would harm what is read."""
-    if output is None:
-        return
+def _require_free_output(output: Path, config: "Config", source: Path, *, force: bool) -> None:
+    """Refuse a path for the sample that exists or would overwrite an input."""
     from judul_lib.checking.stored_gauge import gauge_file
 
-    parts.require_writable_output(output, config, source, gauge_file(source))
+    shared.require_writable_output(output, config, source, gauge_file(source))
     if output.exists() and not force:
         raise OutputError(
             f"{output} sudah ada, jadi tidak ditimpa: mungkin berisi nilai Anda. Pilih nama lain, atau "
@@ -95,30 +98,24 @@ def _require_place(output: Path | None, config: "Config", source: Path, *, force
         )
 
 
-def _open(source: Path, name: str | None, config: "Config") -> tuple[Path, "Checker", str]:
-    """Return the folder of the model, the model with the archive, and the hash of the archive."""
+def _open_archive(source: Path, name: str | None, config: "Config") -> tuple[Path, "Checker", str]:
+    """Return the folder of the model, a checker for the archive, and the archive's hash."""
     from judul_lib.search import archives
 
     if archives.is_index(source):
-        opened = parts.open_index(source, name, config)
-        return opened.model, opened, opened.state or ""
+        index = shared.open_index(source, name, config)
+        return index.model, index, index.state or ""
     from judul_lib.checking.loading import load_checker
     from judul_lib.core.tables import TITLE_COLUMN
 
-    model = parts.choose_model(name, config.models)
-    read = parts.read_catalogue(source)
-    titles = read.titles[TITLE_COLUMN].tolist()
+    model = shared.choose_model(name, config.models)
+    corpus = shared.read_corpus(source)
+    titles = corpus.titles[TITLE_COLUMN].tolist()
     checker = load_checker(model, titles, threshold=config.threshold, elsewhere=config.elsewhere)
-    return model, checker, read.sha256
+    return model, checker, corpus.sha256
 
 
-def _name(model: Path) -> str:
-    from judul_lib.checking.registry import read_metadata
-
-    return str(read_metadata(model)["name"])
-
-
-def _survey(checker: "Checker", n_titles: int, seed: int) -> "Survey":
+def _run_survey(checker: "Checker", n_titles: int, seed: int) -> "Survey":
     from tqdm import tqdm
 
     from judul_lib.evaluation.gauge import survey
@@ -130,66 +127,64 @@ def _survey(checker: "Checker", n_titles: int, seed: int) -> "Survey":
         )  # fmt: skip
 
 
-def _range(row: Any) -> str:
-    """Write a share with its interval, in percent."""
+def _format_interval(row: Any) -> str:
+    """Format a share and its interval in percent."""
     estimate, low, high = (format_number(100 * row[k], 0) for k in ("estimate", "low", "high"))
     return f"{estimate} ({low} sampai {high})"
 
 
-def _share_table(surveyed: "Survey", threshold: float) -> str:
-    """Write how many titles in a hundred get each answer, at several thresholds."""
+def _format_shares(survey: "Survey", threshold: float) -> str:
+    """Format how many titles in a hundred get each answer, at several thresholds."""
     from judul_lib.evaluation.gauge import SHOWN_THRESHOLDS
 
-    shares = surveyed.shares(sorted({*SHOWN_THRESHOLDS, threshold})).set_index(["ambang", "simpulan"])
+    shares = survey.shares(sorted({*SHOWN_THRESHOLDS, threshold})).set_index(["ambang", "simpulan"])
     lines = [
         "Dari 100 judul seperti itu, sekian yang mendapat (selang 95 % dalam kurung):", "",
         f"  ambang    {SIMILAR:<22}{ASK}",
     ]  # fmt: skip
     for level in shares.index.unique("ambang"):
-        same, ask = (_range(shares.loc[(level, label)]) for label in (SIMILAR, ASK))
+        same, ask = (_format_interval(shares.loc[(level, label)]) for label in (SIMILAR, ASK))
         mark = "  <- ambang sekarang" if level == threshold else ""
         lines.append(f"  {format_number(level, 2)}      {same:<22}{ask:<20}{mark}".rstrip())
     return "\n".join([*lines, ""])
 
 
-def _give_sample(
-    surveyed: "Survey", source: Path, sha256: str, output: Path | None, n: int, seed: int
+def _write_sample(
+    survey: "Survey", source: Path, sha256: str, output: Path, n_pairs: int, seed: int
 ) -> None:
-    """Write the sample to be judged, and say what to do with it."""
-    if output is None:
-        click.echo("Untuk tahu seberapa sering itu tepat, ulangi dengan --output SAMPEL.csv.")
-        return
+    """Write the sample of pairs to be judged, and explain how to use it."""
     from judul_lib.core.storage import write_result
     from judul_lib.evaluation.gauge import draw_sample
     from judul_lib.labeling.gauge_sample import sample_frame
 
-    drawn = draw_sample(surveyed.pairs, n, random_state=seed)
-    write_result(sample_frame(drawn, surveyed.titles, sha256), output)
-    if len(drawn) < n:
-        say(f"Catatan: arsip ini hanya punya {format_number(len(drawn))} pasangan untuk dinilai.")
+    pairs = draw_sample(survey.pairs, n_pairs, random_state=seed)
+    write_result(sample_frame(pairs, survey.titles, sha256), output)
+    n_drawn = format_number(len(pairs))
+    if len(pairs) < n_pairs:
+        print_stderr(f"Catatan: arsip ini hanya punya {n_drawn} pasangan untuk dinilai.")
     click.echo(
-        f"{format_number(len(drawn))} pasangan untuk dinilai: {output}\n"
+        f"{n_drawn} pasangan untuk dinilai: {output}\n"
         "Isi kolom nilai dengan sama, sama di tempat lain, atau beda; kolom lain jangan diubah. Lalu:\n"
         f"  judul archive gauge {source} --labels {output}"
     )
 
 
-def _judged(labels: Path, checker: "Checker", sha256: str) -> "JudgedSample":
-    """Read a judged sample, and judge it by the model."""
+def _read_judged_sample(labels: Path, checker: "Checker", sha256: str) -> "JudgedSample":
+    """Read a judged sample, and score its pairs with the model."""
     from judul_lib.evaluation.gauge import judged_sample
     from judul_lib.labeling.gauge_sample import read_sample
 
-    read = read_sample(labels, list(checker.titles), warn=say)
-    if not sha256.startswith(read["archive"][0]):
-        say(
+    sample = read_sample(labels, list(checker.titles), warn=print_stderr)
+    if not sha256.startswith(sample["archive"][0]):
+        print_stderr(
             "Catatan: isi arsip berubah sejak sampel itu diundi; banyaknya pasangan yang diwakili tiap "
             "nilai adalah yang waktu itu."
         )
-    return judged_sample(checker, read)
+    return judged_sample(checker, sample)
 
 
-def _judged_text(judged: "JudgedSample", suggested: "Suggestion | None", threshold: float) -> str:
-    """Write what the labels tell."""
+def _format_judged(judged: "JudgedSample", suggestion: "Suggestion | None", threshold: float) -> str:
+    """Format precision and recall according to the labels, and the suggested threshold."""
     from judul_lib.evaluation.gauge import (
         CANDIDATE_THRESHOLDS,
         CERTAIN_PROBABILITY,
@@ -199,94 +194,98 @@ def _judged_text(judged: "JudgedSample", suggested: "Suggestion | None", thresho
     from judul_lib.structured.gold import ELSEWHERE_GRADE, SIMILAR_GRADE
 
     grade = judged.grade[judged.is_judged]
-    same, elsewhere = (grade >= SIMILAR_GRADE).sum(), (grade == ELSEWHERE_GRADE).sum()
-    other = len(grade) - same - elsewhere
+    n_same, n_elsewhere = (grade >= SIMILAR_GRADE).sum(), (grade == ELSEWHERE_GRADE).sum()
+    n_different = len(grade) - n_same - n_elsewhere
     lines = [
-        f"{format_number(len(grade))} dari {format_number(len(judged.grade))} pasangan "
-        f"dinilai: {format_number(same)} sama, "
-        f"{format_number(elsewhere)} sama di tempat lain, {format_number(other)} beda."
+        f"{format_number(len(grade))} dari {format_number(len(judged.grade))} pasangan dinilai: "
+        f"{format_number(n_same)} sama, {format_number(n_elsewhere)} sama di tempat lain, "
+        f"{format_number(n_different)} beda."
     ]
     if judged.unseen_share > 0:
         lines.append(
             f"Yang belum dinilai mewakili {format_percent(judged.unseen_share, 0)} "
-            f"pasangan yang berdekatan; "
-            "recall-nya karena itu dapat terlalu tinggi."
+            "pasangan yang berdekatan; recall-nya karena itu dapat terlalu tinggi."
         )
     lines += ["", *_measure_lines(judged, threshold, "ambang sekarang")]
-    goal = format_percent(TARGET_PRECISION, 0)
-    if suggested is None and len(grade) < MIN_LABELS:
+    target = format_percent(TARGET_PRECISION, 0)
+    if suggestion is None and len(grade) < MIN_LABELS:
         lines.append(f"Untuk menyarankan ambang perlu sedikitnya {format_number(MIN_LABELS)} nilai.")
-    elif suggested is None:
-        found = judged.precisions()["presisi"].sort_values(ascending=False, kind="stable").head(1)
-        best = [
-            f" Yang tertinggi {format_percent(p, 0)}, pada {format_number(t, 2)}."
-            for t, p in found.items()
-        ]
+    elif suggestion is None:
+        highest = ""
+        precision = judged.precisions()["presisi"]
+        if len(precision):
+            maximum = format_percent(precision.max(), 0)
+            highest = f" Yang tertinggi {maximum}, pada {format_number(precision.idxmax(), 2)}."
         lines.append(
-            f"Tidak ada ambang yang membuat MIRIP tepat sedikitnya {goal} menurut nilai-nilai ini; "
-            f"tidak ada yang disimpan.{''.join(best)}"
+            f"Tidak ada ambang yang membuat MIRIP tepat sedikitnya {target} menurut nilai-nilai ini; "
+            f"tidak ada yang disimpan.{highest}"
         )
     else:
-        if suggested.threshold != threshold:
-            lines += _measure_lines(judged, suggested.threshold, "ambang yang disarankan")
+        if suggestion.threshold != threshold:
+            lines += _measure_lines(judged, suggestion.threshold, "ambang yang disarankan")
         lines.append(
             f"Ambang terendah (dicoba mulai {format_number(CANDIDATE_THRESHOLDS[0], 2)}) "
-            f"yang diperkirakan membuat MIRIP "
-            f"tepat sedikitnya {goal}: {format_number(suggested.threshold, 2)}. "
-            f"Peluang bahwa itu benar: {format_percent(suggested.sure, 0)}."
+            f"yang diperkirakan membuat MIRIP tepat sedikitnya {target}: "
+            f"{format_number(suggestion.threshold, 2)}. "
+            f"Peluang bahwa itu benar: {format_percent(suggestion.sure, 0)}."
         )
-        if suggested.sure < CERTAIN_PROBABILITY:
-            surer = judged.precisions().query("sure >= @CERTAIN_PROBABILITY").index[:1]
-            than = "".join(
-                f"Agar lebih pasti, pakai ambang {format_number(t, 2)} (--threshold), atau nilai"
-                for t in surer
-            )
+        if suggestion.sure < CERTAIN_PROBABILITY:
+            sure = judged.precisions()["sure"]
+            certain = sure.index[sure >= CERTAIN_PROBABILITY]
+            advice = "Nilai"
+            if len(certain):
+                advice = (
+                    f"Agar lebih pasti, pakai ambang {format_number(certain[0], 2)} (--threshold), "
+                    "atau nilai"
+                )
             lines.append(
-                f"{format_number(len(grade))} nilai belum cukup untuk memastikannya. "
-                f"{than or 'Nilai'} sampel "
+                f"{format_number(len(grade))} nilai belum cukup untuk memastikannya. {advice} sampel "
                 f"yang lebih besar, misalnya --sample {format_number(3 * len(judged.grade))}."
             )
     return "\n".join(lines)
 
 
-def _measure_lines(judged: "JudgedSample", threshold: float, what: str) -> list[str]:
-    """Write precision and recall at a threshold."""
-    found: pd.DataFrame = judged.measures(threshold)
-    lines = [f"Pada {what}, {format_number(threshold, 2)} (dalam persen, selang 95 % dalam kurung):"]
-    width = max(map(len, found.index))
-    lines += [f"  {name:<{width}}  {_range(row)}" for name, row in found.iterrows()]
-    return [*lines, ""]
+def _measure_lines(judged: "JudgedSample", threshold: float, threshold_name: str) -> list[str]:
+    """Format precision and recall at a threshold."""
+    measures: pd.DataFrame = judged.measures(threshold)
+    width = max(map(len, measures.index))
+    return [
+        f"Pada {threshold_name}, {format_number(threshold, 2)} "
+        "(dalam persen, selang 95 % dalam kurung):",
+        *(f"  {name:<{width}}  {_format_interval(row)}" for name, row in measures.iterrows()),
+        "",
+    ]
 
 
 def _store_gauge(
     judged: "JudgedSample",
-    suggested: "Suggestion",
-    surveyed: "Survey",
+    suggestion: "Suggestion",
+    survey: "Survey",
     source: Path,
     model: Path,
     sha256: str,
     *,
     force: bool,
 ) -> None:
-    """Keep the threshold with the archive."""
+    """Store the suggested threshold beside the archive."""
     from judul_lib.checking.stored_gauge import StoredGauge, model_version, write_gauge
     from judul_lib.core.clock import utc_now
 
-    def numbers(frame: "pd.DataFrame") -> dict[str, Any]:
+    def intervals(frame: "pd.DataFrame") -> dict[str, Any]:
         columns = frame[["estimate", "low", "high"]].round(4).astype(object)
         return {str(name): tuple(row) for name, row in columns.where(columns.notna(), None).iterrows()}
 
-    shares = surveyed.shares([suggested.threshold]).set_index("simpulan")
-    kept = StoredGauge(
-        threshold=suggested.threshold, sure=round(suggested.sure, 4),
-        n_labels=int(judged.is_judged.sum()), measures=numbers(judged.measures(suggested.threshold)),
-        alarm=numbers(shares), model=_name(model), model_version=model_version(model), archive=sha256,
+    threshold = suggestion.threshold
+    shares = survey.shares([threshold]).set_index("simpulan")
+    stored = StoredGauge(
+        threshold=threshold, sure=round(suggestion.sure, 4), n_labels=int(judged.is_judged.sum()),
+        measures=intervals(judged.measures(threshold)), alarm=intervals(shares),
+        model=shared.model_name(model), model_version=model_version(model), archive=sha256,
         date=utc_now().date().isoformat(),
     )  # fmt: skip
-    path = write_gauge(kept, source, force=force)
-    same, ask = (_range(shares.loc[label]) for label in (SIMILAR, ASK))
-    told = f"{same} dari 100 judul mendapat MIRIP, {ask} TANYAKAN"
+    path = write_gauge(stored, source, force=force)
+    same, ask = (_format_interval(shares.loc[label]) for label in (SIMILAR, ASK))
     click.echo(
-        f"Dengan ambang itu {told}.\nDisimpan di {path}; `judul check` terhadap arsip ini memakainya "
-        "sampai berkas itu dihapus."
+        f"Dengan ambang itu {same} dari 100 judul mendapat MIRIP, {ask} TANYAKAN.\n"
+        f"Disimpan di {path}; `judul check` terhadap arsip ini memakainya sampai berkas itu dihapus."
     )

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from judul_lib.cli import parts
-from judul_lib.cli.parts import (
+from judul_lib.cli import shared
+from judul_lib.cli.indonesian import argument, command, option
+from judul_lib.cli.shared import (
     ELSEWHERE_OPTION,
     JOBS_OPTION,
     MODEL_OPTION,
     MODELS_OPTION,
     SCHEDULER_OPTION,
-    say,
+    print_stderr,
 )
-from judul_lib.cli.words import argument, command, option
 from judul_lib.core.formatting import format_number
 from judul_lib.core.settings import ASK, SIMILAR
 
@@ -74,16 +74,16 @@ def check(
         raise click.UsageError("--file dan --output harus dipakai bersama.")
     if corpus is not None and folder is not None:
         raise click.UsageError("Pilih salah satu: --corpus atau --index.")
-    _refuse_ignored(is_file=file is not None)
+    _refuse_ineffective_options(is_file=file is not None)
     if title is not None:
-        parts.require_comparable_title(title)
-    config = parts.read_config(models=outputs, elsewhere=elsewhere, threshold=threshold)
+        shared.require_comparable_title(title)
+    config = shared.read_config(models=outputs, elsewhere=elsewhere, threshold=threshold)
     archive = folder or corpus or next(iter(config.corpora.values()), None)
     if output is not None:
-        parts.require_writable_output(output, config, file, archive)
-    model, checker = _make_checker(name, archive, folder is not None, config)
+        shared.require_writable_output(output, config, file, archive)
+    model, checker = _load_checker(name, archive, folder is not None, config)
     for note in checker.notes:
-        say(note)
+        print_stderr(note)
     if title is not None:
         from judul_lib.cli import answers
 
@@ -91,22 +91,23 @@ def check(
         matches = checker.check(title, top_k=top)
         seconds = time.perf_counter() - start
         click.echo(answers.format_answer(title, matches, checker, model, style), nl=False)
-        if log := parts.open_log(config):
+        if log := shared.open_log(config):
             from judul_lib.usage.log import AnsweredQuery
 
-            unknown = {model: checker.unknown_share(title)}
-            log.log_predictions([AnsweredQuery(title, {model: matches}, seconds, unknown)], "check")
+            unknown_shares = {model: checker.unknown_share(title)}
+            query = AnsweredQuery(title, {model: matches}, seconds, unknown_shares)
+            log.log_predictions([query], "check")
     elif file is not None and output is not None:
         from judul_lib.usage.installation import AnswerLogBuffer
 
-        batch = AnswerLogBuffer(parts.open_log(config), checker, model)
-        _check_file(file, output, checker, batch, jobs, scheduler)
-        batch.close()
+        log_buffer = AnswerLogBuffer(shared.open_log(config), checker, model)
+        _check_file(file, output, checker, log_buffer, jobs, scheduler)
+        log_buffer.close()
 
 
-def _refuse_ignored(is_file: bool) -> None:
-    """Refuse options that were given and would do nothing."""
-    useless, here, there = (
+def _refuse_ineffective_options(is_file: bool) -> None:
+    """Refuse options on the command line that have no effect in this mode."""
+    ineffective, mode, other_mode = (
         ({"top", "style"}, "--file", "satu judul")
         if is_file
         else ({"jobs", "scheduler"}, "satu judul", "--file")
@@ -114,43 +115,44 @@ def _refuse_ignored(is_file: bool) -> None:
     context = click.get_current_context()
     for parameter in context.command.params:
         source = context.get_parameter_source(parameter.name or "")
-        if parameter.name in useless and source is ParameterSource.COMMANDLINE:
-            raise click.UsageError(f"{parameter.opts[0]} berlaku untuk {there}, tidak untuk {here}.")
+        if parameter.name in ineffective and source is ParameterSource.COMMANDLINE:
+            raise click.UsageError(
+                f"{parameter.opts[0]} berlaku untuk {other_mode}, tidak untuk {mode}."
+            )
 
 
-def _make_checker(
+def _load_checker(
     name: str | None, archive: Path | None, is_index: bool, config: "Config"
 ) -> tuple[str, "Checker"]:
-    """Return the name of the model that answers, and the model with its archive."""
+    """Return the name of the model, and a checker for it and the archive."""
     if archive is not None:
         from judul_lib.search import archives
 
         if is_index or archives.is_index(archive):
-            opened = parts.open_index(archive, name, config, say=say)
-            return opened.name, opened
+            index = shared.open_index(archive, name, config, use_stored_threshold=True)
+            return index.name, index
     from judul_lib.checking.loading import load_checker
-    from judul_lib.checking.registry import read_metadata
 
-    model, titles = parts.choose_model(name, config.models), None
+    model, titles = shared.choose_model(name, config.models), None
     threshold = config.threshold
     if archive is not None:
         from judul_lib.checking.stored_gauge import stored_threshold
         from judul_lib.core.tables import TITLE_COLUMN
 
-        read = parts.read_catalogue(archive)
-        titles = read.titles[TITLE_COLUMN].tolist()
+        corpus = shared.read_corpus(archive)
+        titles = corpus.titles[TITLE_COLUMN].tolist()
         if not config.has_explicit_threshold:
-            kept = stored_threshold(archive, model, read.sha256, say=say)
-            threshold = threshold if kept is None else kept
+            stored = stored_threshold(archive, model, corpus.sha256, say=print_stderr)
+            threshold = threshold if stored is None else stored
     checker = load_checker(model, titles, threshold=threshold, elsewhere=config.elsewhere)
-    return str(read_metadata(model)["name"]), checker
+    return shared.model_name(model), checker
 
 
 def _check_file(
     file: Path,
     output: Path,
     checker: "Checker",
-    batch: "AnswerLogBuffer",
+    log_buffer: "AnswerLogBuffer",
     jobs: int,
     scheduler: str | None,
 ) -> None:
@@ -160,18 +162,20 @@ def _check_file(
     from judul_lib.core.tables import TITLE_COLUMN
 
     proposals, (titles,), mismatched_rows = _read_columns(file, TITLE_COLUMN)
-    usable, answers = check_comparable_titles(titles, checker, n_jobs=jobs, scheduler=scheduler)
+    comparable, answers = check_comparable_titles(titles, checker, n_jobs=jobs, scheduler=scheduler)
     blank: dict[str, Any] = dict.fromkeys(RESULT_COLUMNS)
     rows = [blank] * len(titles)
-    for row, matches in zip(usable, parts.with_progress(answers, len(usable)), strict=True):
-        rows[row] = matches.decision.rows()[0]
-        batch.add(titles[row], matches)
-    write_result(_with_results(proposals, RESULT_COLUMNS, rows, mismatched_rows), output)
-    n, similar, ask = map(
-        format_number, (len(rows), *(sum(row["rf_label"] == k for row in rows) for k in (SIMILAR, ASK)))
+    for position, matches in zip(comparable, shared.progress_bar(answers, len(comparable)), strict=True):
+        rows[position] = matches.decision.rows()[0]
+        log_buffer.add(titles[position], matches)
+    write_result(_add_results(proposals, RESULT_COLUMNS, rows, mismatched_rows), output)
+    labels = [row["rf_label"] for row in rows]
+    n_similar, n_ask = labels.count(SIMILAR), labels.count(ASK)
+    click.echo(
+        f"Dari {format_number(len(rows))} baris: {format_number(n_similar)} MIRIP, "
+        f"{format_number(n_ask)} TANYAKAN. Hasil: {output}"
     )
-    click.echo(f"Dari {n} baris: {similar} MIRIP, {ask} TANYAKAN. Hasil: {output}")
-    _say_blank(sum(row is blank for row in rows) - len(mismatched_rows))
+    _note_blank_rows(sum(row is blank for row in rows) - len(mismatched_rows))
 
 
 @command("score-pairs")
@@ -199,66 +203,62 @@ def score_pairs(
     from judul_lib.checking.loading import load_checker
     from judul_lib.checking.matches import RESULT_COLUMNS
     from judul_lib.core.storage import write_result
-    from judul_lib.core.tables import TITLE_COLUMN
 
-    config = parts.read_config(models=outputs, elsewhere=elsewhere)
-    parts.require_writable_output(target, config, source, corpus)
-    chosen = parts.choose_model(name, config.models)
-    archive: list[str] = []
-    if corpus is not None:
-        archive = parts.read_catalogue(corpus).titles[TITLE_COLUMN].tolist()
-    checker = load_checker(chosen, archive, threshold=config.threshold, elsewhere=config.elsewhere)
+    config = shared.read_config(models=outputs, elsewhere=elsewhere)
+    shared.require_writable_output(target, config, source, corpus)
+    model = shared.choose_model(name, config.models)
+    archive = [] if corpus is None else shared.read_titles(corpus)
+    checker = load_checker(model, archive, threshold=config.threshold, elsewhere=config.elsewhere)
     pairs, (left, right), mismatched_rows = _read_columns(source, "judul_a", "judul_b")
     rows = batches.score_pairs(left, right, checker)
-    write_result(_with_results(pairs, RESULT_COLUMNS[1:], rows, mismatched_rows), target)
+    write_result(_add_results(pairs, RESULT_COLUMNS[1:], rows, mismatched_rows), target)
     n_blank = sum(row["rf_label"] is None for row in rows)
     click.echo(f"{format_number(len(rows) - n_blank)} pasangan dinilai: {target}")
-    _say_blank(n_blank - len(mismatched_rows))
+    _note_blank_rows(n_blank - len(mismatched_rows))
 
 
 def _read_columns(file: Path, *names: str) -> tuple["pd.DataFrame", list[list[str]], set[int]]:
-    """Read a table and the titles in some of its columns.
+    """Read a table; return it, the titles in the named columns, and the positions of mismatched rows.
 
-    Also returned are the places of the rows whose fields are not one for each column: nobody can tell
-    what is their title, so it is blank.
+    A mismatched row has more or fewer fields than the header; its title is unknown, hence blank.
     """
     from judul_lib.core.tables import find_column
     from judul_lib.study.corpus import read_table
 
     mismatched_rows = set[int]()
-    table = read_table(file, warn=say, mismatched_rows=mismatched_rows)
+    table = read_table(file, warn=print_stderr, mismatched_rows=mismatched_rows)
     titles = []
     for name in names:
         column = table.iloc[:, find_column(list(table.columns), name, file.name)].tolist()
-        titles.append([cell if n not in mismatched_rows else "" for n, cell in enumerate(column)])
+        titles.append(["" if row in mismatched_rows else cell for row, cell in enumerate(column)])
     return table, titles, mismatched_rows
 
 
-def _with_results(
+def _add_results(
     frame: "pd.DataFrame", columns: Iterable[str], rows: list[dict[str, Any]], mismatched_rows: set[int]
-) -> Any:
-    """Put results beside a table; a column of its own that has one of their names gets a number.
+) -> "pd.DataFrame":
+    """Append result columns to a table; an input column with the same name gets a number.
 
-    In ``mismatched_rows`` are the places of rows that could not be read, which is said of them.
+    Mismatched rows get a remark instead of a result.
     """
     from judul_lib.checking.batches import NOT_COMPARED
     from judul_lib.checking.matches import REMARK_COLUMN
     from judul_lib.core.tables import unique_names
     from judul_lib.study.corpus import COLUMN_COUNT_MISMATCH
 
-    said = {"rf_label": NOT_COMPARED, REMARK_COLUMN: COLUMN_COUNT_MISMATCH}
-    rows = [row | said if place in mismatched_rows else row for place, row in enumerate(rows)]
+    remark = {"rf_label": NOT_COMPARED, REMARK_COLUMN: COLUMN_COUNT_MISMATCH}
+    rows = [row | remark if n in mismatched_rows else row for n, row in enumerate(rows)]
     if any(REMARK_COLUMN in row for row in rows):
         columns = (*columns, REMARK_COLUMN)
     results: dict[str, Any] = {name: [row.get(name) for row in rows] for name in columns}
-    theirs = iter(unique_names(filter(results.__contains__, frame.columns), [*results, *frame.columns]))
-    names = [next(theirs) if name in results else name for name in frame.columns]
+    renamed = iter(unique_names(filter(results.__contains__, frame.columns), [*results, *frame.columns]))
+    names = [next(renamed) if name in results else name for name in frame.columns]
     return frame.set_axis(names, axis="columns").assign(**results)
 
 
-def _say_blank(count: int) -> None:
-    if count:
-        say(
-            f"Catatan: {format_number(count)} baris tidak berisi judul yang dapat dibandingkan; "
+def _note_blank_rows(n_blank: int) -> None:
+    if n_blank:
+        print_stderr(
+            f"Catatan: {format_number(n_blank)} baris tidak berisi judul yang dapat dibandingkan; "
             "kolom hasilnya dikosongkan."
         )

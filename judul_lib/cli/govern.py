@@ -1,4 +1,4 @@
-"""judul govern."""
+"""``judul govern``: audit trail, retention, rights of data subjects, backups, reviews."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from judul_lib.cli import parts
-from judul_lib.cli.parts import MODEL_OPTION, MODELS_OPTION, say
-from judul_lib.cli.words import argument, command, group, option
+from judul_lib.cli import shared
+from judul_lib.cli.indonesian import argument, group, option
+from judul_lib.cli.shared import MODEL_OPTION, MODELS_OPTION, print_stderr
 from judul_lib.core.formatting import escape_control_characters, format_label, format_number
 
 if TYPE_CHECKING:
@@ -42,17 +42,19 @@ def verify(outputs: Path | None) -> int:
     from judul_lib.usage.database import audit, read_table
 
     with open_log_database(outputs) as (config, engine):
-        found = trail.verify(engine, config.logs)
-        limits = "" if found else trail.describe_unkeyed_rows(engine)
-        n = 0 if found else len(read_table(engine, audit))
-    for sentence in found:
-        say(sentence)
-    if found:
-        say("Jejak audit tidak utuh, atau tidak dapat dipastikan. Bandingkan dengan cadangan terakhir.")
+        problems = trail.verify(engine, config.logs)
+        unkeyed_note = "" if problems else trail.describe_unkeyed_rows(engine)
+        n_rows = 0 if problems else len(read_table(engine, audit))
+    for sentence in problems:
+        print_stderr(sentence)
+    if problems:
+        print_stderr(
+            "Jejak audit tidak utuh, atau tidak dapat dipastikan. Bandingkan dengan cadangan terakhir."
+        )
         return 1
-    click.echo(f"Jejak audit utuh: {format_number(n)} baris.")
-    if limits:
-        say(limits)
+    click.echo(f"Jejak audit utuh: {format_number(n_rows)} baris.")
+    if unkeyed_note:
+        print_stderr(unkeyed_note)
     return 0
 
 
@@ -71,11 +73,10 @@ def show_audit(outputs: Path | None) -> None:
     click.echo(f"{'No.':>4}  {'Waktu (UTC)':<19}  {'Pelaku':<16}  {'Tindakan':<16}  Alasan; rincian")
     for row in rows:
         when = row["time"].isoformat(sep=" ", timespec="seconds")
-        # A reason is somebody's text: what would move the cursor is shown, not done.
-        text = escape_control_characters(row["reason"])
+        reason = escape_control_characters(row["reason"])
         action = ACTION_NAMES.get(row["action"], row["action"])
         click.echo(
-            f"{row['seq']:>4}  {when}  {row['actor']:<16}  {action:<16}  {text}; {row['details']}"
+            f"{row['seq']:>4}  {when}  {row['actor']:<16}  {action:<16}  {reason}; {row['details']}"
         )
 
 
@@ -94,10 +95,10 @@ def retention(days: int, dry_run: bool, force: bool, reason: str, outputs: Path 
     with open_log_database(outputs) as (config, engine):
         counts = privacy.retention(
             engine, config.logs, days=days, dry_run=dry_run, force=force, reason=reason,
-            actor=parts.actor(config),
+            actor=shared.actor(config),
         )  # fmt: skip
     verb = "Akan dihapus" if dry_run else "Dihapus"
-    click.echo(f"{verb}, karena lebih tua dari {format_number(days)} hari: {_listed(counts)}.")
+    click.echo(f"{verb}, karena lebih tua dari {format_number(days)} hari: {_format_counts(counts)}.")
 
 
 @govern.command()
@@ -114,7 +115,7 @@ def user(login: str, outputs: Path | None) -> None:
     from judul_lib.core.errors import LogError
     from judul_lib.core.pseudonyms import KEY_VARIABLE, has_key, keyed_hash, log_key
 
-    logs = parts.read_config(models=outputs).logs
+    logs = shared.read_config(models=outputs).logs
     if not has_key(logs):
         raise LogError(
             f"Belum ada kunci nama samaran di {logs}, jadi belum ada yang tercatat di sana. Bila "
@@ -135,19 +136,19 @@ def forget(user: str, reason: str, outputs: Path | None) -> int:
     from judul_lib.governance import privacy
 
     with open_log_database(outputs) as (config, engine):
-        done = privacy.forget(engine, config.logs, user, reason=reason, actor=parts.actor(config))
-    click.echo(f"Dihapus: {_listed(done.deleted)}.")
-    click.echo(f"Tersisa menurut pencarian ulang: {_listed(done.remaining)}.")
-    if any(done.remaining.values()):
-        say("Pengguna itu masih menulis catatan. Ulangi setelah halamannya ditutup.")
+        erasure = privacy.forget(engine, config.logs, user, reason=reason, actor=shared.actor(config))
+    click.echo(f"Dihapus: {_format_counts(erasure.deleted)}.")
+    click.echo(f"Tersisa menurut pencarian ulang: {_format_counts(erasure.remaining)}.")
+    if any(erasure.remaining.values()):
+        print_stderr("Pengguna itu masih menulis catatan. Ulangi setelah halamannya ditutup.")
         return 1
-    if done.copies:
-        say(
-            f"Salinan log yang disisihkan mungkin memuat catatan itu juga: {', '.join(done.copies)}. "
+    if erasure.copies:
+        print_stderr(
+            f"Salinan log yang disisihkan mungkin memuat catatan itu juga: {', '.join(erasure.copies)}. "
             "Hapus salinan itu, atau ulangi setelah `judul govern retention` menghapusnya."
         )
         return 1
-    say("Cadangan lama masih memuat catatan itu; hapus cadangannya bila tidak diperlukan lagi.")
+    print_stderr("Cadangan lama masih memuat catatan itu; hapus cadangannya bila tidak diperlukan lagi.")
     return 0
 
 
@@ -164,9 +165,9 @@ def export(user: str, output: Path | None, force: bool, reason: str, outputs: Pa
 
     with open_log_database(outputs) as (config, engine):
         if output is not None:
-            parts.require_writable_output(output, config)
+            shared.require_writable_output(output, config)
             refuse_overwrite(output, force=force)
-        text = privacy.export(engine, config.logs, user, reason=reason, actor=parts.actor(config))
+        text = privacy.export(engine, config.logs, user, reason=reason, actor=shared.actor(config))
     if output is None:
         click.echo(text, nl=False)
         return
@@ -185,13 +186,15 @@ def backup(path: Path, force: bool, reason: str, outputs: Path | None) -> None:
 
     with open_log_database(outputs, may_create=True) as (config, engine):
         manifest = backups.backup(
-            config.models, engine, config.logs, path, actor=parts.actor(config),
+            config.models, engine, config.logs, path, actor=shared.actor(config),
             reason=reason or "Pencadangan", force=force,
         )  # fmt: skip
     backups.verify_backup(path)
     folders = ", ".join(manifest.folders) or "tidak ada"
-    click.echo(f"Cadangan {path} siap dan sudah diperiksa: {_listed(manifest.rows)}; folder: {folders}.")
-    say("Simpan di tempat lain yang aman: kunci nama samaran ada di dalamnya.")
+    click.echo(
+        f"Cadangan {path} siap dan sudah diperiksa: {_format_counts(manifest.rows)}; folder: {folders}."
+    )
+    print_stderr("Simpan di tempat lain yang aman: kunci nama samaran ada di dalamnya.")
 
 
 @govern.command()
@@ -201,29 +204,32 @@ def backup(path: Path, force: bool, reason: str, outputs: Path | None) -> None:
 @MODELS_OPTION
 def restore(path: Path, force: bool, reason: str, outputs: Path | None) -> None:
     """Pulihkan log, kunci, label, dan semua model dari cadangan."""
-    from judul_lib.governance.restoring import restore as put_back
+    from judul_lib.governance import restoring
     from judul_lib.usage.database import database_url
 
-    config = parts.read_config(models=outputs)
-    done = put_back(
-        path, config.models, database_url(config.logs), config.logs, actor=parts.actor(config),
-        reason=reason or "Pemulihan dari cadangan", force=force, warn=say,
+    config = shared.read_config(models=outputs)
+    restored = restoring.restore(
+        path, config.models, database_url(config.logs), config.logs, actor=shared.actor(config),
+        reason=reason or "Pemulihan dari cadangan", force=force, warn=print_stderr,
     )  # fmt: skip
-    folders = ", ".join(done.manifest.folders) or "tidak ada"
-    click.echo(f"Dipulihkan dari {path}: {_listed(done.manifest.rows)}; folder: {folders}.")
-    if done.aside:
-        say(f"Yang sebelumnya ada disimpan sebagai {', '.join(done.aside)}.")
-    if done.versions:
-        say(
-            f"Versi model yang tidak ada di cadangan ikut disimpan di situ: {', '.join(done.versions)}. "
-            f"Bila masih diperlukan, salin foldernya kembali ke {config.models / 'models'}."
+    folders = ", ".join(restored.manifest.folders) or "tidak ada"
+    click.echo(f"Dipulihkan dari {path}: {_format_counts(restored.manifest.rows)}; folder: {folders}.")
+    if restored.aside:
+        print_stderr(f"Yang sebelumnya ada disimpan sebagai {', '.join(restored.aside)}.")
+    if restored.versions:
+        print_stderr(
+            "Versi model yang tidak ada di cadangan ikut disimpan di situ: "
+            f"{', '.join(restored.versions)}. Bila masih diperlukan, salin foldernya kembali ke "
+            f"{config.models / 'models'}."
         )
-    if done.forgotten:
-        again = format_number(done.forgotten)
-        say(f"Data {again} pengguna yang dihapus setelah cadangan itu dibuat, dihapus lagi.")
-    if not done.has_key:
-        say("Kunci nama samaran tidak ada di cadangan; berikan yang dahulu lewat JUDUL_LOG_KEY.")
-    say("Mulai ulang halaman pemeriksaan bila sedang berjalan.")
+    if restored.forgotten:
+        n_users = format_number(restored.forgotten)
+        print_stderr(f"Data {n_users} pengguna yang dihapus setelah cadangan itu dibuat, dihapus lagi.")
+    if not restored.has_key:
+        print_stderr(
+            "Kunci nama samaran tidak ada di cadangan; berikan yang dahulu lewat JUDUL_LOG_KEY."
+        )
+    print_stderr("Mulai ulang halaman pemeriksaan bila sedang berjalan.")
 
 
 @govern.command()
@@ -245,12 +251,12 @@ def check(backups: Path | None, days: int, outputs: Path | None) -> int:
 
     with open_log_database(outputs) as (config, engine):
         checks = run_checklist(
-            config, engine, parts.project_folder(), backups or config.backups,
+            config, engine, shared.project_folder(), backups or config.backups,
             backup_days=days,
         )  # fmt: skip
-    for one in checks:
-        click.echo(f"{'LULUS' if one.passed else 'GAGAL'}  {one.name}: {one.evidence}")
-    return int(not all(one.passed for one in checks))
+    for item in checks:
+        click.echo(f"{'LULUS' if item.passed else 'GAGAL'}  {item.name}: {item.evidence}")
+    return int(not all(item.passed for item in checks))
 
 
 @govern.command()
@@ -266,52 +272,51 @@ def fairness(name: str | None, outputs: Path | None) -> None:
     from judul_lib.figures.governance_plots import with_interval
     from judul_lib.structured.gold import read_gold
 
-    config = parts.read_config(models=outputs)
-    checker = load_checker(parts.choose_model(name, config.models), [], threshold=config.threshold)
-    gold = read_gold(parts.project_folder() / "data" / "gold_pairs.csv")
+    config = shared.read_config(models=outputs)
+    checker = load_checker(shared.choose_model(name, config.models), [], threshold=config.threshold)
+    gold = read_gold(shared.project_folder() / "data" / "gold_pairs.csv")
     pairs = gold[(gold["split"] == "test") & gold["label"].notna()].reset_index(drop=True)
     _, probability, _ = checker.score(pairs["judul_a"].tolist(), pairs["judul_b"].tolist())
-    studies = format_number(pairs["base_id"].nunique())
-    click.echo(f"{format_number(len(pairs))} pasangan uji dari {studies} studi; selang 95 %.")
+    n_studies = format_number(pairs["base_id"].nunique())
+    click.echo(f"{format_number(len(pairs))} pasangan uji dari {n_studies} studi; selang 95 %.")
     for grouping, group_of in GROUPINGS.items():
         rates = error_rates(pairs, probability, group_of(pairs), threshold=config.threshold)
         click.echo(f"\nMenurut {grouping}")
         for label, row in rates.iterrows():
-            said = [f"{kind} {with_interval(row, kind)}" for kind in ("alarm palsu", "luput")]
-            click.echo(
-                f"  {label!s:<28} {format_number(int(row['pasangan'])):>5} pasangan  {'; '.join(said)}"
-            )
-        for worse in disparities(rates).itertuples():
-            click.echo(f"  Lebih sering keliru: {worse.kelompok} ({worse.galat}).")
+            n_pairs = format_number(int(row["pasangan"]))
+            errors = "; ".join(f"{kind} {with_interval(row, kind)}" for kind in ("alarm palsu", "luput"))
+            click.echo(f"  {label!s:<28} {n_pairs:>5} pasangan  {errors}")
+        for disparity in disparities(rates).itertuples():
+            click.echo(f"  Lebih sering keliru: {disparity.kelompok} ({disparity.galat}).")
 
 
 @contextmanager
 def open_log_database(
     outputs: Path | None, *, may_create: bool = False
 ) -> "Iterator[tuple[Config, sa.Engine]]":
-    """Give the settings and the database of the log, whether or not answers are logged.
+    """Yield the configuration and the log's database, whether or not logging is on.
 
-    Where nothing was logged yet, one is begun only for what makes sense without, and beside models.
+    A missing log is created only with *may_create*, and only where there are models.
     """
     from judul_lib.checking.loading import find_models
     from judul_lib.usage.database import COMMAND_LOCK_WAIT, database_url, opened_database
     from judul_lib.usage.installation import has_log, require_log
 
-    config = parts.read_config(models=outputs)
+    config = shared.read_config(models=outputs)
     url = database_url(config.logs)
     if not may_create:
         require_log(config.logs, url)
     elif not has_log(config.logs, url):
-        find_models(config.models, warn=say)
-    with opened_database(url, warn=say, lock_wait=COMMAND_LOCK_WAIT) as engine:
+        find_models(config.models, warn=print_stderr)
+    with opened_database(url, warn=print_stderr, lock_wait=COMMAND_LOCK_WAIT) as engine:
         yield config, engine
 
 
-def _listed(counts: Mapping[str, int]) -> str:
+def _format_counts(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{format_number(count)} {format_label(name)}" for name, count in counts.items())
 
 
-@command()
+@govern.command()
 @MODELS_OPTION
 def calendar(outputs: Path | None) -> int:
     """Tampilkan tinjauan harian sampai triwulanan.
@@ -327,26 +332,27 @@ def calendar(outputs: Path | None) -> int:
     from judul_lib.governance.reviews import review_statuses
 
     with open_log_database(outputs, may_create=True) as (config, engine):
-        found = review_statuses(config, engine, utc_now())
-    rows = calendar_table(found)
+        statuses = review_statuses(config, engine, utc_now())
     columns = ["nama", "yang dilihat", "setiap", "terakhir", "paling lambat", "status"]
-    click.echo(table(rows[columns], index=False).text)
+    click.echo(table(calendar_table(statuses)[columns], index=False).text)
     click.echo()
-    to_do = [one for one in found if one.is_due]
-    for one in to_do:
-        click.echo(f"{one.name}: {one.evidence} Lakukan dengan `{one.review.command}`.")
-    ticked = [one.name for one in to_do if one.review.can_be_ticked]
-    if ticked:
-        how = "tandai dengan `judul govern reviewed NAMA --reason …`"
-        click.echo(f"Setelah dilihat, {how}: {', '.join(ticked)}.")
-    late = sum(one.days_overdue > 0 for one in found)
-    click.echo(
-        f"{format_number(late)} tinjauan terlambat." if late else "Tidak ada tinjauan yang terlambat."
-    )
-    return int(late > 0)
+    due = [status for status in statuses if status.is_due]
+    for status in due:
+        click.echo(f"{status.name}: {status.evidence} Lakukan dengan `{status.review.command}`.")
+    if names := [status.name for status in due if status.review.can_be_ticked]:
+        click.echo(
+            "Setelah dilihat, tandai dengan `judul govern reviewed NAMA --reason …`: "
+            f"{', '.join(names)}."
+        )
+    n_overdue = sum(status.days_overdue > 0 for status in statuses)
+    if n_overdue:
+        click.echo(f"{format_number(n_overdue)} tinjauan terlambat.")
+    else:
+        click.echo("Tidak ada tinjauan yang terlambat.")
+    return int(n_overdue > 0)
 
 
-@command()
+@govern.command()
 @argument("name", metavar="NAMA", help="Nama tinjauan, seperti di `judul govern calendar`.")
 @option("--reason", required=True, help="Apa yang dilihat dan apa simpulannya; dicatat.")
 @MODELS_OPTION
@@ -359,12 +365,12 @@ def reviewed(name: str, reason: str, outputs: Path | None) -> None:
     from judul_lib.governance.reviews import mark_reviewed, reviews
 
     with open_log_database(outputs, may_create=True) as (config, engine):
-        mark_reviewed(engine, config.logs, name, actor=parts.actor(config), reason=reason)
+        mark_reviewed(engine, config.logs, name, actor=shared.actor(config), reason=reason)
     review = reviews()[name]
     click.echo(f"{review.title}: tercatat sudah ditinjau; lagi dalam {review.days} hari.")
 
 
-@command()
+@govern.command()
 @argument("kind", metavar="[JENIS]", required=False, help="Jenis insiden [bawaan: daftar semua jenis].")
 def playbook(kind: str | None) -> None:
     """Tampilkan langkah-langkah untuk sebuah JENIS insiden."""
@@ -381,12 +387,11 @@ def playbook(kind: str | None) -> None:
     incidents = reviews.playbook()
     if kind not in incidents:
         raise LogError(f"Jenis insiden '{kind}' tidak dikenal. Pilih: {', '.join(incidents)}.")
-    known = incidents[kind]
-    click.echo(f"{known.level}  {known.title} (ditanggapi dalam {known.response_deadline})\n")
-    for rank, step in enumerate(known.steps, start=1):
+    incident = incidents[kind]
+    click.echo(f"{incident.level}  {incident.title} (ditanggapi dalam {incident.response_deadline})\n")
+    for rank, step in enumerate(incident.steps, start=1):
         click.echo(f"{rank}. {step}")
     click.echo()
-    for label, text in (
-        ("Diberi tahu", known.notify), ("Dicatat", known.record), ("Selesai bila", known.resolved_when),
-    ):  # fmt: skip
-        click.echo(f"{label}: {text}.")
+    click.echo(f"Diberi tahu: {incident.notify}.")
+    click.echo(f"Dicatat: {incident.record}.")
+    click.echo(f"Selesai bila: {incident.resolved_when}.")

@@ -1,4 +1,4 @@
-"""judul index, judul dedup."""
+"""``judul index`` and ``judul dedup``."""
 
 import shutil
 import tempfile
@@ -10,10 +10,9 @@ from pathlib import Path
 
 import click
 
-from judul_lib.cli import parts
-from judul_lib.cli import parts as cli_parts
-from judul_lib.cli.parts import JOBS_OPTION, MODEL_OPTION, MODELS_OPTION, SCHEDULER_OPTION, say
-from judul_lib.cli.words import argument, command, group, option
+from judul_lib.cli import shared
+from judul_lib.cli.indonesian import argument, command, group, option
+from judul_lib.cli.shared import JOBS_OPTION, MODEL_OPTION, MODELS_OPTION, SCHEDULER_OPTION, print_stderr
 from judul_lib.core.errors import BusyError, IndexFileError
 from judul_lib.core.formatting import format_number
 from judul_lib.core.settings import DECISION_THRESHOLD, MODEL_TITLES, PAIR_THRESHOLD
@@ -40,7 +39,6 @@ def build(catalogue: Path, folder: Path, name: str | None, outputs: Path | None,
     """Bangun indeks dari KATALOG.csv di folder INDEKS."""
     from tqdm import tqdm
 
-    from judul_lib.core.tables import TITLE_COLUMN
     from judul_lib.search.index import TitleIndex
     from judul_lib.search.index_files import can_hold_index, index_writer_lock
 
@@ -49,20 +47,22 @@ def build(catalogue: Path, folder: Path, name: str | None, outputs: Path | None,
         raise IndexFileError(
             f"Folder {folder} berisi hal lain, jadi tidak ditimpa. Pilih folder yang baru atau kosong."
         )
-    config = cli_parts.read_config(models=outputs)
-    model = cli_parts.choose_model(name, config.models)
-    titles = cli_parts.read_catalogue(catalogue).titles[TITLE_COLUMN].tolist()
+    config = shared.read_config(models=outputs)
+    model = shared.choose_model(name, config.models)
+    titles = shared.read_titles(catalogue)
     with index_writer_lock(folder):
         with tempfile.TemporaryFile(dir=folder):
-            pass  # A folder that cannot be written to is refused before the work, not after it.
+            pass  # Fails before the work if the folder is not writable.
         with tqdm(total=len(titles), unit="judul", leave=False, disable=None) as bar:
-            made = TitleIndex.build(
+            built = TitleIndex.build(
                 titles, model, n_jobs=jobs, on_progress=lambda done, _: bar.update(done - bar.n)
             )
-        made.save(folder, holds_lock=True)
+        built.save(folder, holds_lock=True)
     seconds = format_number(time.perf_counter() - start, 1)
-    facts = f"{format_number(len(made.titles))} judul, {_size(folder)}, {seconds} detik"
-    click.echo(f"Indeks {folder} siap ({MODEL_TITLES[made.name]}): {facts}.")
+    click.echo(
+        f"Indeks {folder} siap ({MODEL_TITLES[built.name]}): {format_number(len(built.titles))} judul, "
+        f"{_format_size(folder)}, {seconds} detik."
+    )
 
 
 @index.command()
@@ -73,27 +73,26 @@ def build(catalogue: Path, folder: Path, name: str | None, outputs: Path | None,
 @option("--title", help="Satu judul, sebagai ganti KATALOG.csv.")
 def add(folder: Path, catalogue: Path | None, title: str | None) -> None:
     """Tambahkan judul yang belum ada di indeks."""
-    from judul_lib.core.tables import TITLE_COLUMN
     from judul_lib.search.index import TitleIndex
     from judul_lib.study.preprocessing import title_key
 
     if catalogue is None and title is not None:
-        cli_parts.require_comparable_title(title)
+        shared.require_comparable_title(title)
         titles = [title.strip()]
     elif title is None and catalogue is not None:
-        titles = cli_parts.read_catalogue(catalogue).titles[TITLE_COLUMN].tolist()
+        titles = shared.read_titles(catalogue)
     else:
         raise click.UsageError('Berikan KATALOG.csv, atau satu judul dengan --title "…".')
     opened = TitleIndex.load(folder, threshold=DECISION_THRESHOLD)
-    known = set(map(title_key, opened.titles))
-    new = [title for title in titles if title_key(title) not in known]
+    indexed = set(map(title_key, opened.titles))
+    new = [title for title in titles if title_key(title) not in indexed]
     if new:
         opened.add(new)
         opened.save(folder)
+    n_skipped = format_number(len(titles) - len(new))
     click.echo(
-        f"{format_number(len(new))} judul ditambahkan, "
-        f"{format_number(len(titles) - len(new))} dilewati karena sudah "
-        f"ada. Indeks {folder} kini berisi {format_number(len(opened.titles))} judul."
+        f"{format_number(len(new))} judul ditambahkan, {n_skipped} dilewati karena sudah ada. "
+        f"Indeks {folder} kini berisi {format_number(len(opened.titles))} judul."
     )
 
 
@@ -105,9 +104,9 @@ def remove(folder: Path, title: str) -> None:
     from judul_lib.search.index import TitleIndex
 
     opened = TitleIndex.load(folder, threshold=DECISION_THRESHOLD)
-    count = opened.remove(title.strip())
+    n_removed = opened.remove(title.strip())
     opened.save(folder)
-    times = f" (ada {format_number(count)} kali)" if count > 1 else ""
+    times = f" (ada {format_number(n_removed)} kali)" if n_removed > 1 else ""
     click.echo(
         f"Judul itu dihapus{times}. Indeks {folder} kini berisi "
         f"{format_number(len(opened.titles))} judul."
@@ -119,29 +118,26 @@ def remove(folder: Path, title: str) -> None:
 @MODELS_OPTION
 def info(folder: Path, outputs: Path | None) -> None:
     """Tampilkan isi indeks: model, judul, bagian, ukuran."""
-    from judul_lib.checking.registry import read_metadata
     from judul_lib.search.index_files import read_index
 
     model, parts, _ = read_index(folder, Path)
-    name = str(read_metadata(model)["name"])
+    name = shared.model_name(model)
     facts = {
         "model": f"{name} ({MODEL_TITLES[name]})",
         "judul": format_number(sum(part.n_kept for part in parts)),
         "dihapus": format_number(sum(len(part.removed) for part in parts)),
         "bagian": format_number(len(parts)),
-        "ukuran": _size(folder),
+        "ukuran": _format_size(folder),
     }
     click.echo("\n".join(f"{label:<8} {value}" for label, value in facts.items()))
-    cli_parts.note_other_model(folder, name, cli_parts.read_config(models=outputs).models)
+    shared.note_outdated_model(folder, name, shared.read_config(models=outputs).models)
 
 
-def _size(folder: Path) -> str:
+def _format_size(folder: Path) -> str:
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    return (
-        f"{format_number(size / 1_000_000, 1)} MB"
-        if size >= 1_000_000
-        else f"{format_number(size / 1_000, 0)} KB"
-    )
+    if size >= 1_000_000:
+        return f"{format_number(size / 1_000_000, 1)} MB"
+    return f"{format_number(size / 1_000, 0)} KB"
 
 
 @command()
@@ -179,56 +175,54 @@ def dedup(
     from judul_lib.core.tables import TITLE_COLUMN
     from judul_lib.search.dedup import find_duplicates, recall
 
-    config = parts.read_config(models=outputs)
-    parts.require_writable_output(output, config, source)
+    config = shared.read_config(models=outputs)
+    shared.require_writable_output(output, config, source)
     if groups is not None:
-        parts.require_writable_output(groups, config, source, output)
-    model = parts.choose_model(name, config.models)
-    catalogue = parts.read_catalogue(source)
-    titles, rows = catalogue.titles[TITLE_COLUMN].tolist(), np.array(catalogue.rows)
-    with tqdm(unit="blok", leave=False, disable=None) as bar, _checkpoint_folder(output) as kept:
+        shared.require_writable_output(groups, config, source, output)
+    model = shared.choose_model(name, config.models)
+    corpus = shared.read_corpus(source)
+    titles, rows = corpus.titles[TITLE_COLUMN].tolist(), np.array(corpus.rows)
+    with tqdm(unit="blok", leave=False, disable=None) as bar, _checkpoint_folder(output) as checkpoints:
 
-        def show(done: int, total: int) -> None:
+        def show_progress(done: int, total: int) -> None:
             bar.total, bar.n = total, done
             bar.refresh()
 
-        found = find_duplicates(
-            titles, model, threshold=threshold, exact=exact, folder=kept, n_jobs=jobs,
-            scheduler=scheduler, on_progress=show,
+        duplicates = find_duplicates(
+            titles, model, threshold=threshold, exact=exact, folder=checkpoints, n_jobs=jobs,
+            scheduler=scheduler, on_progress=show_progress,
         )  # fmt: skip
-        # Rows as a spreadsheet counts them, as in all that is said of a file.
-        in_file = {"baris_a": lambda f: rows[f["baris_a"]], "baris_b": lambda f: rows[f["baris_b"]]}
-        write_result(found.pairs.assign(**in_file), output)
+        # Rows are numbered as a spreadsheet numbers them.
+        pairs, members = duplicates.pairs, duplicates.groups
+        pairs = pairs.assign(baris_a=rows[pairs["baris_a"]], baris_b=rows[pairs["baris_b"]])
+        write_result(pairs, output)
         if groups is not None:
-            numbered = found.groups.assign(baris=lambda f: rows[f["baris"]])
-            write_result(numbered, groups)
+            write_result(members.assign(baris=rows[members["baris"]]), groups)
         for path in filter(None, (output, groups)):
             remove_unfinished_writes(path.parent, escape(path.name))
-        shutil.rmtree(kept, ignore_errors=True)
-    n_groups = found.groups["kelompok"].nunique()
+        shutil.rmtree(checkpoints, ignore_errors=True)
     click.echo(
-        f"Dari {format_number(len(titles))} judul: {format_number(len(found))} pasangan "
-        f"dalam {format_number(n_groups)} "
-        f"kelompok. Hasil: {output}"
+        f"Dari {format_number(len(titles))} judul: {format_number(len(duplicates))} pasangan "
+        f"dalam {format_number(members['kelompok'].nunique())} kelompok. Hasil: {output}"
     )
-    if not found.complete:
-        seen, every = recall(found, model, threshold=threshold)
-        say(
-            f"Catatan: hanya judul yang berbagi istilah yang dibandingkan. Dari sampel judul, "
-            f"{format_number(seen)} dari {format_number(every)} pasangan ditemukan; "
-            f"--exact menemukan semuanya."
+    if not duplicates.complete:
+        n_found, n_sampled = recall(duplicates, model, threshold=threshold)
+        print_stderr(
+            "Catatan: hanya judul yang berbagi istilah yang dibandingkan. Dari sampel judul, "
+            f"{format_number(n_found)} dari {format_number(n_sampled)} pasangan ditemukan; "
+            "--exact menemukan semuanya."
         )
 
 
 @contextmanager
 def _checkpoint_folder(output: Path) -> Iterator[Path]:
-    """Give the folder of finished blocks, to one command at a time; it stays if there are any."""
-    kept = output.with_name(f".{output.name}.blocks")
-    kept.mkdir(exist_ok=True)
+    """Yield the folder of finished blocks, locked; remove it at the end if it is empty."""
+    folder = output.with_name(f".{output.name}.blocks")
+    folder.mkdir(exist_ok=True)
     refusal = f"Perintah lain sedang mengerjakan {output}. Tunggu sampai selesai, lalu ulangi."
     try:
-        with exclusive_lock(kept / ".lock", BusyError(refusal)):
-            yield kept
+        with exclusive_lock(folder / ".lock", BusyError(refusal)):
+            yield folder
     finally:
-        with suppress(OSError):  # There are blocks in it.
-            kept.rmdir()
+        with suppress(OSError):  # Not empty: finished blocks stay.
+            folder.rmdir()

@@ -11,15 +11,15 @@ from typing import Any, NoReturn
 import click
 
 from judul_lib import __version__
-from judul_lib.cli import parts
+from judul_lib.cli import shared
 from judul_lib.cli.archive import archive
 from judul_lib.cli.check import check, score_pairs
-from judul_lib.cli.govern import calendar, govern, playbook, reviewed
+from judul_lib.cli.govern import govern
 from judul_lib.cli.index import dedup, index
+from judul_lib.cli.indonesian import describe_usage_error, group, option
 from judul_lib.cli.models import models, retrain
 from judul_lib.cli.monitor import monitor, simulate
-from judul_lib.cli.parts import say
-from judul_lib.cli.words import group, option, usage_sentence
+from judul_lib.cli.shared import print_stderr
 from judul_lib.core.errors import JudulError, PipelineError, describe_os_error
 
 
@@ -55,23 +55,23 @@ def run(
 
     from judul_lib.reports.pipeline import STAGES, Paths, Stage, run_notebooks
 
-    project = parts.project_folder()
+    project = shared.project_folder()
     paths = Paths(
         data=(data or project / "data" / "dataset_TA.csv").resolve(),
         notebooks=(notebooks or project / "notebooks").resolve(),
         outputs=(out or project / "outputs").resolve(),
         reports=(reports or project / "reports").resolve(),
     )
-    made = [paths.outputs / name for stage in STAGES for name in (*stage.outputs, stage.executed)]
-    if any(map(paths.data.is_relative_to, made)):
+    targets = [paths.outputs / name for stage in STAGES for name in (*stage.outputs, stage.executed)]
+    if any(map(paths.data.is_relative_to, targets)):
         raise PipelineError(
             f"{paths.data} akan ditimpa, sebab di tempat itu hasil ditulis. Salin dulu ke folder lain, "
             "atau pilih --out yang lain."
         )
-    parts.read_catalogue(paths.data, min_titles=2)  # A bad file is refused before anything starts.
+    shared.read_corpus(paths.data, min_titles=2)  # Refuse a bad file before anything starts.
     with tqdm(total=len(STAGES), unit="notebook", leave=False, disable=None) as bar:
 
-        def show(stage: Stage, seconds: float | None) -> None:
+        def show_progress(stage: Stage, seconds: float | None) -> None:
             if seconds is None:
                 bar.set_description(stage.notebook)
                 bar.n = STAGES.index(stage)
@@ -80,33 +80,29 @@ def run(
                 bar.clear()
                 click.echo(f"{stage.notebook:<22} {seconds:6.1f} s".replace(".", ","))
 
-        done = run_notebooks(
-            paths, parameters={n: _value(v) for n, v in parameters}, force=force, on_stage=show
-        )
-    if not done:
+        values = {name: _parse_value(text) for name, text in parameters}
+        executed = run_notebooks(paths, parameters=values, force=force, on_stage=show_progress)
+    if not executed:
         click.echo("Semua sudah mutakhir; tidak ada yang perlu dijalankan.")
     click.echo(f"Laporan: {paths.reports / 'index.html'}")
 
 
-def _value(text: str) -> Any:
-    """Read a parameter as JSON (numbers, true, false, lists), else as text."""
+def _parse_value(text: str) -> Any:
+    """Parse a parameter as JSON (numbers, true, false, lists), or else as plain text."""
     try:
         return json.loads(text)
     except ValueError:
         return text
 
 
-_COMMANDS = (check, score_pairs, archive, index, dedup, models, retrain, monitor, simulate, govern)
-for one in _COMMANDS:
-    cli.add_command(one)
-for one in (calendar, reviewed, playbook):
-    govern.add_command(one)
+for _command in (check, score_pairs, archive, index, dedup, models, retrain, monitor, simulate, govern):
+    cli.add_command(_command)
 
 
 @cli.command()
 @option("--port", type=int, help="Port halaman [bawaan: 8866, atau dari judul.toml].")
 @option("--host", metavar="ALAMAT", help="Alamat tempat halaman disajikan [bawaan: localhost].")
-@parts.MODELS_OPTION
+@shared.MODELS_OPTION
 def app(port: int | None, host: str | None, outputs: Path | None) -> None:
     """Sajikan halaman pemeriksaan judul.
 
@@ -114,12 +110,12 @@ def app(port: int | None, host: str | None, outputs: Path | None) -> None:
     """
     from judul_lib.web.serving import PAGE_NOTEBOOK, serve
 
-    project = parts.project_folder()
-    config = parts.read_config(port=port, host=host, models=outputs)
-    where = f"http://{config.host}:{config.port}/" + (" (dengan token)" if config.token else "")
+    project = shared.project_folder()
+    config = shared.read_config(port=port, host=host, models=outputs)
+    address = f"http://{config.host}:{config.port}/" + (" (dengan token)" if config.token else "")
     serve(
         config, project / "notebooks" / PAGE_NOTEBOOK,
-        on_start=lambda: say(f"Halaman: {where}. Tekan Ctrl+C untuk menghentikannya."),
+        on_start=lambda: print_stderr(f"Halaman: {address}. Tekan Ctrl+C untuk menghentikannya."),
     )  # fmt: skip
 
 
@@ -147,13 +143,14 @@ def extra_with(module: str) -> str | None:
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
-    """Run the command; end with one line on standard error when something is wrong.
+    """Run the command and exit; an error becomes one line on standard error.
 
-    The exit status is 0 when all went well, 2 for a wrong command line, 130
-    when interrupted, and 1 for everything else.
+    The exit status is 0 on success, 2 for a wrong command line, 130
+    when interrupted, and 1 for any other error.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # A file name may be no text.
+        # File names may contain bytes that are not valid text.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         status = cli.main(arguments, prog_name="judul", standalone_mode=False)
         sys.exit(status if isinstance(status, int) else 0)
@@ -162,28 +159,28 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         sys.exit(2)
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "judul"
-        say(f"Galat: {usage_sentence(error)} Lihat `{command} --help`.")
+        print_stderr(f"Galat: {describe_usage_error(error)} Lihat `{command} --help`.")
         sys.exit(2)
     except JudulError as error:
-        say(f"Galat: {error}")
+        print_stderr(f"Galat: {error}")
     except BrokenPipeError:
         sys.stderr.close()
     except OSError as error:
-        say(f"Galat: {describe_os_error(error)}")
+        print_stderr(f"Galat: {describe_os_error(error)}")
     except ModuleNotFoundError as error:
         if (extra := extra_with(error.name or "")) is None:
             raise
-        say(
+        print_stderr(
             f"Galat: Perintah ini memerlukan {error.name}, yang tidak terpasang. "
             f'Pasang dengan `pip install "judul-lib[{extra}]"`, atau semuanya dengan `make install`.'
         )
-    except RuntimeError as error:  # Python before 3.13 says so of links that lead to themselves.
+    except RuntimeError as error:  # Python before 3.13 raises it for circular symbolic links.
         if not str(error).startswith("Symlink loop"):
             raise
-        say(
+        print_stderr(
             f"Galat: Tautan itu menunjuk dirinya sendiri ({error}). Berikan nama berkas yang sebenarnya."
         )
     except (click.Abort, KeyboardInterrupt):
-        say("Dihentikan; hasil sebelumnya tidak berubah.")
+        print_stderr("Dihentikan; hasil sebelumnya tidak berubah.")
         sys.exit(130)
     sys.exit(1)

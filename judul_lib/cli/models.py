@@ -1,4 +1,4 @@
-"""judul models, judul retrain."""
+"""``judul models`` and ``judul retrain``."""
 
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, closing
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from judul_lib.cli import parts
-from judul_lib.cli.parts import MODELS_OPTION, say
-from judul_lib.cli.words import argument, command, group, option
+from judul_lib.cli import shared
+from judul_lib.cli.indonesian import argument, command, group, option
+from judul_lib.cli.shared import MODELS_OPTION, print_stderr
 from judul_lib.core.formatting import escape_control_characters, format_label, format_number
 from judul_lib.core.settings import MODEL_TITLES
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from judul_lib.labeling.labels import PairVotes
     from judul_lib.labeling.retraining import RetrainingResult
 
-_MODELS = ", ".join(MODEL_TITLES)
+_CHOICES = ", ".join(MODEL_TITLES)
 _NAME = argument(
-    "name", type=click.Choice(list(MODEL_TITLES)), metavar="MODEL", help=f"Salah satu dari: {_MODELS}."
+    "name", type=click.Choice(list(MODEL_TITLES)), metavar="MODEL", help=f"Salah satu dari: {_CHOICES}."
 )
 _VERSION = argument("version", metavar="VERSI", help="Seperti di `judul models list`.")
 _REASON = option("--reason", required=True, help="Alasan; dicatat bersama versi itu.")
@@ -30,11 +30,11 @@ _APPROVER = option("--approver", required=True, help="Siapa yang menyetujui.")
 
 
 def audit_writer(config: "Config") -> "AuditWriter":
-    """Return the audit trail as whoever is logged in here writes it."""
+    """Return a writer of the audit trail for the logged-in user."""
     from judul_lib.governance.promotions import AuditWriter
     from judul_lib.usage.database import database_url
 
-    return AuditWriter(database_url(config.logs), config.logs, parts.actor(config), say)
+    return AuditWriter(database_url(config.logs), config.logs, shared.actor(config), print_stderr)
 
 
 @group()
@@ -49,7 +49,8 @@ def list_models(outputs: Path | None) -> None:
 
     Model baru yang belum diberlakukan tampil sebagai kandidat.
     """
-    rows = [row for name in MODEL_TITLES for row in _rows(parts.read_config(models=outputs), name)]
+    config = shared.read_config(models=outputs)
+    rows = [row for name in MODEL_TITLES for row in _version_rows(config, name)]
     _print_columns([("model", "versi", "status", "dibuat", "tinjau lagi", "tag atau kesamaan"), *rows])
 
 
@@ -66,27 +67,28 @@ def show(name: str, version: str | None, outputs: Path | None) -> None:
     from judul_lib.checking.registry import read_metadata, version_of
     from judul_lib.governance import promotions
 
-    folder = parts.read_config(models=outputs).models
+    folder = shared.read_config(models=outputs).models
     version = version or versions.current_version(folder, name)
-    where = versions.version_folder(folder, name, version) if version else folder / name
-    metadata = read_metadata(where)
+    model = versions.version_folder(folder, name, version) if version else folder / name
+    metadata = read_metadata(model)
     dataset = promotions.as_mapping(metadata.get("dataset"))
-    n_titles = format_number(dataset.get("n_titles"))
-    data = (f"{dataset.get('name')} versi {dataset.get('version')}", f"{n_titles} judul")
     facts = {
         "model": f"{name} ({MODEL_TITLES[name]})",
         "versi": version or version_of(metadata),
-        "folder": where,
-        "dibuat": _day(metadata.get("created")),
-        "data": ", ".join((*data, str(dataset.get("sha256")))),
-        "hasil uji": _metrics(promotions.metrics_of(metadata)),
+        "folder": model,
+        "dibuat": _format_day(metadata.get("created")),
+        "data": (
+            f"{dataset.get('name')} versi {dataset.get('version')}, "
+            f"{format_number(dataset.get('n_titles'))} judul, {dataset.get('sha256')}"
+        ),
+        "hasil uji": _format_metrics(promotions.metrics_of(metadata)),
     }
     if version:
-        decided = promotions.promotion(folder, name, version)
-        said = {"approver": "penyetuju", "reason": "alasan"}
-        dated = {"deployed": "berlaku sejak", "next_review": "tinjau lagi"}
-        facts |= {label: decided[key] for key, label in said.items() if key in decided}
-        facts |= {label: _day(decided[key]) for key, label in dated.items() if key in decided}
+        promotion = promotions.promotion(folder, name, version)
+        texts = {"approver": "penyetuju", "reason": "alasan"}
+        dates = {"deployed": "berlaku sejak", "next_review": "tinjau lagi"}
+        facts |= {label: promotion[key] for key, label in texts.items() if key in promotion}
+        facts |= {label: _format_day(promotion[key]) for key, label in dates.items() if key in promotion}
         facts["tag"] = ", ".join(versions.tags(folder, name, version))
     if missing := promotions.missing_metadata(metadata):
         facts["belum ada"] = ", ".join(missing)
@@ -100,15 +102,15 @@ def verify(outputs: Path | None) -> int:
 
     Status keluar 1 bila ada yang berbeda.
     """
-    from judul_lib.checking.versions import verify as verify_all
+    from judul_lib.checking import versions
 
-    found = verify_all(parts.read_config(models=outputs).models)
-    for one in found:
-        version = one.version or "yang berlaku"
-        click.echo(f"{one.name} {version}: {one.problem or 'utuh'}")
-    if not found:
+    results = versions.verify(shared.read_config(models=outputs).models)
+    for result in results:
+        version = result.version or "yang berlaku"
+        click.echo(f"{result.name} {version}: {result.problem or 'utuh'}")
+    if not results:
         click.echo("Belum ada versi yang disimpan.")
-    return int(any(one.problem for one in found))
+    return int(any(result.problem for result in results))
 
 
 @models.command()
@@ -121,7 +123,7 @@ def promote(name: str, version: str, reason: str, approver: str, outputs: Path |
     """Berlakukan VERSI: sejak itu versi inilah yang menjawab."""
     from judul_lib.governance import promotions
 
-    config = parts.read_config(models=outputs)
+    config = shared.read_config(models=outputs)
     entry = promotions.promote_with_audit(
         audit_writer(config), config.models, name, version, reason=reason, approver=approver
     )
@@ -137,7 +139,7 @@ def rollback(name: str, reason: str, approver: str, outputs: Path | None) -> Non
     """Kembali ke versi yang berlaku sebelum yang sekarang."""
     from judul_lib.governance import promotions
 
-    config = parts.read_config(models=outputs)
+    config = shared.read_config(models=outputs)
     entry = promotions.rollback_with_audit(
         audit_writer(config), config.models, name, reason=reason, approver=approver
     )
@@ -154,50 +156,53 @@ def tag(name: str, version: str, label: str, remove: bool, outputs: Path | None)
     """Beri VERSI sebuah TAG."""
     from judul_lib.checking import versions
 
-    folder = parts.read_config(models=outputs).models
-    now = versions.tag(folder, name, version, label, remove=remove)
-    click.echo(f"Tag {name} {version}: {', '.join(now) or '–'}.")
+    folder = shared.read_config(models=outputs).models
+    tags = versions.tag(folder, name, version, label, remove=remove)
+    click.echo(f"Tag {name} {version}: {', '.join(tags) or '–'}.")
 
 
 @models.command()
 @argument(
     "name", type=click.Choice(list(MODEL_TITLES)), metavar="[MODEL]", required=False,
-    help=f"Salah satu dari: {_MODELS} [bawaan: semua].",
+    help=f"Salah satu dari: {_CHOICES} [bawaan: semua].",
 )  # fmt: skip
 @MODELS_OPTION
 def track(name: str | None, outputs: Path | None) -> int:
     """Catat versi-versi MODEL di MLflow, dan mana yang berlaku."""
     from judul_lib.governance import tracking
 
-    config = parts.read_config(models=outputs)
+    config = shared.read_config(models=outputs)
     if not config.mlflow:
         raise click.UsageError(
             "MLflow belum dinyalakan: tulis mlflow = true di judul.toml, atau beri JUDUL_MLFLOW=true."
         )
     notes = []
     for model in [name] if name else MODEL_TITLES:
-        found = tracking.mirror(config.models, model)
-        notes += found.notes
-        aliases = "".join(f"; {alias} = {version}" for alias, version in found.aliases.items())
-        click.echo(f"{model}: {len(found.new)} versi baru, {found.n_versions} seluruhnya{aliases}.")
+        mirrored = tracking.mirror(config.models, model)
+        notes += mirrored.notes
+        aliases = "".join(f"; {alias} = {version}" for alias, version in mirrored.aliases.items())
+        click.echo(
+            f"{model}: {len(mirrored.new)} versi baru, {mirrored.n_versions} seluruhnya{aliases}."
+        )
     for note in notes:
-        say(f"Catatan: {note}")
+        print_stderr(f"Catatan: {note}")
     return int(bool(notes))
 
 
 def announce_switch(config: "Config", name: str, entry: Mapping[str, Any]) -> None:
-    """Say what answers from now on, and tell MLflow of it."""
+    """Print which version answers from now on, and mirror the switch to MLflow."""
     from judul_lib.governance import tracking
 
-    before = f" (sebelumnya {entry['previous']})" if entry["previous"] else ""
+    previous = f" (sebelumnya {entry['previous']})" if entry["previous"] else ""
     click.echo(
-        f"Versi {entry['version']} dari model {name} kini berlaku{before}; ditinjau lagi paling lambat "
-        f"{_day(entry['next_review'])}. Halaman yang sedang berjalan memakainya setelah dimuat ulang."
+        f"Versi {entry['version']} dari model {name} kini berlaku{previous}; ditinjau lagi paling "
+        f"lambat {_format_day(entry['next_review'])}. Halaman yang sedang berjalan memakainya setelah "
+        "dimuat ulang."
     )
-    tracking.mirror_if_enabled(config, name, say)
+    tracking.mirror_if_enabled(config, name, print_stderr)
 
 
-def _rows(config: "Config", name: str) -> list[tuple[str, ...]]:
+def _version_rows(config: "Config", name: str) -> list[tuple[str, ...]]:
     from judul_lib.checking import versions
     from judul_lib.checking.registry import read_metadata, version_of
     from judul_lib.core.errors import ModelError
@@ -207,39 +212,38 @@ def _rows(config: "Config", name: str) -> list[tuple[str, ...]]:
     try:
         current = versions.current_version(config.models, name)
     except ModelError as error:
-        say(f"Catatan: {error}")
+        print_stderr(f"Catatan: {error}")
         current = ""
     for version in versions.list_versions(config.models, name):
         try:
-            made = _day(read_metadata(versions.version_folder(config.models, name, version))["created"])
-            review = _day(promotions.promotion(config.models, name, version).get("next_review", "–"))
-            words = ", ".join(versions.tags(config.models, name, version))
+            metadata = read_metadata(versions.version_folder(config.models, name, version))
+            created = _format_day(metadata["created"])
+            promotion = promotions.promotion(config.models, name, version)
+            review = _format_day(promotion.get("next_review", "–"))
+            tags = ", ".join(versions.tags(config.models, name, version))
         except (ModelError, KeyError):
             rows.append((name, version, "rusak", "–", "–", "–"))
             continue
-        is_current = version == current
-        rows.append(
-            (name, version, "berlaku" if is_current else "–", made, review if is_current else "–",
-             words or "–")
-        )  # fmt: skip
-    waiting = versions.candidate_metadata(config.models, name)
-    if waiting is not None:
+        status = "berlaku" if version == current else "–"
+        rows.append((name, version, status, created, review if version == current else "–", tags or "–"))
+    candidate = versions.candidate_metadata(config.models, name)
+    if candidate is not None:
         status = "berlaku" if current is None else "kandidat"
-        place = f"{config.models.name}/{name}"
-        made = _day(waiting.get("created", "–"))
-        rows.append((name, place, status, made, "–", f"= {version_of(waiting)}"))
+        folder = f"{config.models.name}/{name}"
+        created = _format_day(candidate.get("created", "–"))
+        rows.append((name, folder, status, created, "–", f"= {version_of(candidate)}"))
     return rows
 
 
-def _day(value: Any) -> str:
-    """Return the day of a date in ISO 8601 as readers write it; what is no date, as it is."""
+def _format_day(value: Any) -> str:
+    """Format the day of an ISO 8601 date for readers; return anything else unchanged."""
     try:
         return format_number(date.fromisoformat(str(value)[:10]))
     except ValueError:
         return str(value)
 
 
-def _metrics(values: Mapping[str, Any] | None) -> str:
+def _format_metrics(values: Mapping[str, Any] | None) -> str:
     return ", ".join(
         f"{format_label(key)} {format_number(value)}" for key, value in (values or {}).items()
     )
@@ -256,7 +260,7 @@ def _print_columns(rows: Iterable[tuple[str, ...]]) -> None:
 @command()
 @argument(
     "name", type=click.Choice(list(MODEL_TITLES)), required=False, metavar="[MODEL]",
-    help=f"Salah satu dari: {', '.join(MODEL_TITLES)} [bawaan: yang menjawab `judul check`].",
+    help=f"Salah satu dari: {_CHOICES} [bawaan: yang menjawab `judul check`].",
 )  # fmt: skip
 @option("--labels", "file", type=Path, help="CSV berkolom judul_a, judul_b, label.")
 @option(
@@ -268,7 +272,9 @@ def _print_columns(rows: Iterable[tuple[str, ...]]) -> None:
     help="CSV berkolom Judul untuk mengenali judul yang di log hanya tersimpan sebagai hash.",
 )  # fmt: skip
 @option("--gold", type=Path, help="Pasangan emas [bawaan: data/gold_pairs.csv].")
-@option("--promote", "wanted", is_flag=True, help="Berlakukan versi baru bila tidak lebih buruk.")
+@option(
+    "--promote", "should_promote", is_flag=True, help="Berlakukan versi baru bila tidak lebih buruk."
+)
 @option("--reason", default="", help="Alasan; wajib dengan --promote.")
 @option("--approver", default="", help="Penyetuju; wajib dengan --promote.")
 @MODELS_OPTION
@@ -278,7 +284,7 @@ def retrain(
     feedback: bool,
     titles: Path | None,
     gold: Path | None,
-    wanted: bool,
+    should_promote: bool,
     reason: str,
     approver: str,
     outputs: Path | None,
@@ -292,70 +298,68 @@ def retrain(
 
     Status keluar 1 bila --promote diminta tetapi versi baru tidak diberlakukan.
     """
-    if wanted and not (reason.strip() and approver.strip()):
+    if should_promote and not (reason.strip() and approver.strip()):
         raise click.UsageError("--promote memerlukan --reason dan --approver.")
-    from judul_lib.checking.registry import read_metadata
     from judul_lib.governance import promotions, tracking
     from judul_lib.labeling import retraining
     from judul_lib.labeling.labels import PairVotes, majority_vote, read_label_file
 
-    config = parts.read_config(models=outputs)
-    name = name or str(read_metadata(parts.choose_model(None, config.models)).get("name"))
-    gold = gold or parts.project_folder() / "data" / "gold_pairs.csv"
-    answers = PairVotes() if file is None else read_label_file(file, warn=say)
+    config = shared.read_config(models=outputs)
+    name = name or shared.model_name(shared.choose_model(None, config.models))
+    gold = gold or shared.project_folder() / "data" / "gold_pairs.csv"
+    answers = PairVotes() if file is None else read_label_file(file, warn=print_stderr)
     if feedback:
-        own = [title for left, right, _ in answers.rows for title in (left, right)]
-        answers += _feedback(config, name, own, titles)
+        labeled_titles = [title for left, right, _ in answers.rows for title in (left, right)]
+        answers += _read_feedback(config, name, labeled_titles, titles)
     labels = majority_vote(answers)
     click.echo(
-        f"{format_number(len(labels.pairs))} pasangan berlabel dari "
-        f"{format_number(labels.n_answers)} jawaban; "
-        f"dilewati: {format_number(answers.n_unsure)} ragu, "
-        f"{format_number(answers.n_unreadable)} yang judulnya tidak "
-        f"dikenal, {format_number(labels.n_ties)} pasangan dengan jawaban seimbang."
+        f"{format_number(len(labels.pairs))} pasangan berlabel dari {format_number(labels.n_answers)} "
+        f"jawaban; dilewati: {format_number(answers.n_unsure)} ragu, "
+        f"{format_number(answers.n_unreadable)} yang judulnya tidak dikenal, "
+        f"{format_number(labels.n_ties)} pasangan dengan jawaban seimbang."
     )
     trail = audit_writer(config)
 
-    def recording(made: "RetrainingResult") -> "AbstractContextManager[None]":
+    def recording(result: "RetrainingResult") -> "AbstractContextManager[None]":
         details = {
-            "model": name, "version": made.version, "previous": made.previous,
-            "labels": made.n_labels, "not_worse": made.is_not_worse,
-            "old": made.comparison["old"].to_dict(), "new": made.comparison["new"].to_dict(),
+            "model": name, "version": result.version, "previous": result.previous,
+            "labels": result.n_labels, "not_worse": result.is_not_worse,
+            "old": result.comparison["old"].to_dict(), "new": result.comparison["new"].to_dict(),
             "approver": approver.strip() or "judul retrain",
         }  # fmt: skip
         why = reason.strip() or "pelatihan ulang dengan label baru"
         return trail.recording("train", reason=why, details=details)
 
-    made = retraining.retrain(config.models, name, labels, gold, recording=recording)
-    _tell_comparison(made)
-    promoted = wanted and made.is_not_worse
-    if promoted:
+    result = retraining.retrain(config.models, name, labels, gold, recording=recording)
+    _print_comparison(result)
+    if should_promote and result.is_not_worse:
         entry = promotions.promote_with_audit(
-            trail, config.models, name, made.version, reason=reason, approver=approver
+            trail, config.models, name, result.version, reason=reason, approver=approver
         )
         announce_switch(config, name, entry)
-    elif wanted:
+        return 0
+    if should_promote:
         click.echo(
-            f"Versi {made.version} disimpan tetapi tidak diberlakukan, karena bisa lebih buruk dalam "
-            f"{' dan '.join(map(format_label, made.possibly_worse_metrics))}. Versi yang "
-            f"berlaku tetap {made.previous}."
+            f"Versi {result.version} disimpan tetapi tidak diberlakukan, karena bisa lebih buruk dalam "
+            f"{' dan '.join(map(format_label, result.possibly_worse_metrics))}. Versi yang "
+            f"berlaku tetap {result.previous}."
         )
     else:
         click.echo(
-            f"Versi {made.version} disimpan dan belum diberlakukan; berlakukan dengan "
-            f"`judul models promote {name} {made.version} --reason … --approver …`."
+            f"Versi {result.version} disimpan dan belum diberlakukan; berlakukan dengan "
+            f"`judul models promote {name} {result.version} --reason … --approver …`."
         )
-    if not promoted:
-        tracking.mirror_if_enabled(config, name, say)
-    return int(wanted and not promoted)
+    tracking.mirror_if_enabled(config, name, print_stderr)
+    return int(should_promote)
 
 
-def _feedback(config: "Config", name: str, own: list[str], titles: Path | None) -> "PairVotes":
-    """Read the log's feedback; where there is no log yet, none is made."""
+def _read_feedback(
+    config: "Config", name: str, labeled_titles: list[str], titles: Path | None
+) -> "PairVotes":
+    """Read the feedback in the log; a missing log is not created."""
     from judul_lib.checking.registry import load_titles
     from judul_lib.checking.versions import model_folder
     from judul_lib.core.pseudonyms import log_key
-    from judul_lib.core.tables import TITLE_COLUMN
     from judul_lib.labeling.labels import PairVotes, feedback_votes
     from judul_lib.usage import database
     from judul_lib.usage.installation import has_log
@@ -364,39 +368,38 @@ def _feedback(config: "Config", name: str, own: list[str], titles: Path | None) 
     url = database.database_url(config.logs)
     if not has_log(config.logs, url):
         return PairVotes()
-    with closing(UsageLog(config.logs, warn=say)) as log:
+    with closing(UsageLog(config.logs, warn=print_stderr)) as log:
         log.flush_spool()
-    known = [*load_titles(model_folder(config.models, name)), *own]
+    known_titles = [*load_titles(model_folder(config.models, name)), *labeled_titles]
     if titles is not None:
-        known += parts.read_catalogue(titles).titles[TITLE_COLUMN].tolist()
-    with database.opened_database(url, warn=say) as engine:
+        known_titles += shared.read_titles(titles)
+    with database.opened_database(url, warn=print_stderr) as engine:
         rows = database.read_table(engine, database.feedback)
-    return feedback_votes(rows, known, log_key(config.logs))
+    return feedback_votes(rows, known_titles, log_key(config.logs))
 
 
-def _tell_comparison(made: "RetrainingResult") -> None:
+def _print_comparison(result: "RetrainingResult") -> None:
     from judul_lib.labeling.retraining import DECISIVE_METRICS, TOLERANCE
 
-    if made.n_unknown_titles:
-        say(
-            f"Catatan: {format_number(made.n_unknown_titles)} judul berlabel tidak ada di "
-            f"korpus model; dipakai apa "
-            "adanya dan tidak menambah korpus."
+    if result.n_unknown_titles:
+        print_stderr(
+            f"Catatan: {format_number(result.n_unknown_titles)} judul berlabel tidak ada di korpus "
+            "model; dipakai apa adanya dan tidak menambah korpus."
         )
-    for note in made.notes:
-        say(f"Catatan: {note}")
+    for note in result.notes:
+        print_stderr(f"Catatan: {note}")
     click.echo(
-        f"Versi {made.version} dibandingkan dengan {made.previous} pada "
-        f"{format_number(made.n_gold)} pasangan "
-        f"emas ({format_number(made.n_left_out)} disisihkan karena studinya ada di label baru):"
+        f"Versi {result.version} dibandingkan dengan {result.previous} pada "
+        f"{format_number(result.n_gold)} pasangan emas "
+        f"({format_number(result.n_left_out)} disisihkan karena studinya ada di label baru):"
     )
     for metric in DECISIVE_METRICS:
-        row = {key: format_number(value) for key, value in made.comparison.loc[metric].items()}
+        row = {key: format_number(value) for key, value in result.comparison.loc[metric].items()}
         click.echo(
             f"  {format_label(metric):<11} {row['old']} → {row['new']}, selisih {row['difference']} "
             f"(95 %: {row['low']} sampai {row['high']})"
         )
-    verdict = "tidak lebih buruk" if made.is_not_worse else "mungkin lebih buruk"
+    verdict = "tidak lebih buruk" if result.is_not_worse else "mungkin lebih buruk"
     click.echo(
         f"Versi baru {verdict} (batas bawah selisih paling sedikit {format_number(-TOLERANCE, 2)})."
     )

@@ -1,4 +1,4 @@
-"""``judul monitor`` and ``judul simulate``: look at the log, and fill one with made-up usage."""
+"""``judul monitor`` and ``judul simulate``: summarize the usage log, fill one with simulated usage."""
 
 import json
 from collections.abc import Iterator
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from judul_lib.cli import parts as cli_parts
-from judul_lib.cli.parts import MODELS_OPTION, say
-from judul_lib.cli.words import command, option
+from judul_lib.cli import shared
+from judul_lib.cli.indonesian import command, option
+from judul_lib.cli.shared import MODELS_OPTION, print_stderr
 from judul_lib.core.formatting import format_number, format_percent
 from judul_lib.core.settings import SEED
 
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from judul_lib.usage.frames import Usage
 
 
-# Words shown in the summary; JSON has more.
-_COMMON = 8
+_N_COMMON_WORDS = 8  # In the summary; JSON has more.
 
 
 @command()
@@ -52,59 +51,58 @@ def monitor(days: int, once: bool, style: str, logs: Path | None, outputs: Path 
     from judul_lib.usage.frames import local_day, read_usage
     from judul_lib.usage.monitoring import drift_by_day, drift_table, read_baselines
 
-    config = cli_parts.read_config(models=outputs)
+    config = shared.read_config(models=outputs)
     with _open_log_database(logs, config.logs, may_create=False) as engine:
-        # Since when something holds does not hang on how many days are shown.
-        usage = read_usage(engine)
-    time = utc_now()
-    baselines = read_baselines(config.models, warn=say)
-    past, _ = usage.prefer_real_rows().split_off_future(time)
+        usage = read_usage(engine)  # All of it: the start of an alert does not depend on --days.
+    now = utc_now()
+    baselines = read_baselines(config.models, warn=print_stderr)
+    past, _ = usage.prefer_real_rows().split_off_future(now)
     by_day = drift_by_day(past, baselines)
-    alerts = find_alerts(usage, baselines, time, by_day)
-    drift = drift_table(past, baselines, local_day(time), by_day)
-    shown = past.filter_rows(lambda frame: frame["time"] >= time - timedelta(days=days))
+    alerts = find_alerts(usage, baselines, now, by_day)
+    drift = drift_table(past, baselines, local_day(now), by_day)
+    recent = past.filter_rows(lambda frame: frame["time"] >= now - timedelta(days=days))
     if style == "json":
-        click.echo(_json(shown, drift, alerts, days, config.threshold))
+        click.echo(_to_json(recent, drift, alerts, days, config.threshold))
     else:
-        parts = (
-            _summary(shown, drift, days, config.threshold),
-            _correlation_lines(shown),
+        sections = (
+            _summary_lines(recent, drift, days, config.threshold),
+            _correlation_lines(recent),
             _alert_lines(alerts),
         )
-        click.echo("\n\n".join("\n".join(lines) for lines in parts if lines))
+        click.echo("\n\n".join("\n".join(lines) for lines in sections if lines))
     return int(once and len(alerts) > 0)
 
 
 @contextmanager
 def _open_log_database(
-    logs: Path | None, usual: Path, *, may_create: bool = True
+    logs: Path | None, default_logs: Path, *, may_create: bool = True
 ) -> "Iterator[sa.Engine]":
-    """Give the log of this installation, or the one in a folder; what was spooled is taken in first."""
+    """Yield the database of the log in *logs*, or of the installation's, after flushing the spool."""
     from judul_lib.usage.database import database_url, opened_database, sqlite_url
     from judul_lib.usage.installation import require_log
     from judul_lib.usage.log import UsageLog
 
-    url = database_url(usual) if logs is None else sqlite_url(logs)
+    url = database_url(default_logs) if logs is None else sqlite_url(logs)
     if not may_create:
-        require_log(logs or usual, url)
-    with closing(UsageLog(logs or usual, url=url, warn=say)) as log:
+        require_log(logs or default_logs, url)
+    with closing(UsageLog(logs or default_logs, url=url, warn=print_stderr)) as log:
         log.flush_spool()
-    with opened_database(url, warn=say) as engine:
+    with opened_database(url, warn=print_stderr) as engine:
         yield engine
 
 
-def _summary(usage: "Usage", drift: "pd.DataFrame", days: int, threshold: float) -> list[str]:
+def _summary_lines(usage: "Usage", drift: "pd.DataFrame", days: int, threshold: float) -> list[str]:
     from judul_lib.core.settings import MODEL_TITLES
     from judul_lib.usage import monitoring
 
-    made_up = " (data simulasi)" if usage.is_simulated else ""
-    head = f"Penggunaan {format_number(days)} hari terakhir{made_up}"
-    n_asked = len(usage.predictions)
-    if not n_asked and usage.events.empty:
-        return [f"{head}: belum ada catatan."]
+    simulated = " (data simulasi)" if usage.is_simulated else ""
+    heading = f"Penggunaan {format_number(days)} hari terakhir{simulated}"
+    n_checks = len(usage.predictions)
+    if not n_checks and usage.events.empty:
+        return [f"{heading}: belum ada catatan."]
     counts = monitoring.shares(usage)
-    facts = {"pemeriksaan": format_number(n_asked), "unduhan": format_number(counts["downloads"])}
-    if n_asked:
+    facts = {"pemeriksaan": format_number(n_checks), "unduhan": format_number(counts["downloads"])}
+    if n_checks:
         hours = monitoring.queries_per_hour(usage)
         times = monitoring.response_times(usage)
         facts["per hari"] = format_number(float(monitoring.queries_per_day(usage).mean()), 1)
@@ -122,12 +120,12 @@ def _summary(usage: "Usage", drift: "pd.DataFrame", days: int, threshold: float)
             f"rata-rata {format_number(lengths['query_words'], 1)} kata, "
             f"{format_number(lengths['query_length'], 0)} karakter"
         )
-        words = monitoring.common_words(usage, _COMMON)
+        words = monitoring.common_words(usage, _N_COMMON_WORDS)
         if len(words):
             facts["kata tersering"] = ", ".join(
                 f"{word} ({format_number(n)})" for word, n in words.items()
             )
-    if n_asked or counts["error_rate"] > 0:
+    if n_checks or counts["error_rate"] > 0:
         facts["galat"] = format_percent(counts["error_rate"])
     if len(kinds := monitoring.error_kinds(usage)):
         facts["jenis galat"] = ", ".join(f"{kind} ({format_number(n)})" for kind, n in kinds.items())
@@ -138,19 +136,18 @@ def _summary(usage: "Usage", drift: "pd.DataFrame", days: int, threshold: float)
             f"{format_number(int(row['failed']))} kali gagal"
         )
     agreement = monitoring.model_agreement(usage, threshold)
-    for one, other, n, same, apart in agreement.itertuples(index=False):
-        facts[f"{MODEL_TITLES.get(one, one)} dan {MODEL_TITLES.get(other, other)}"] = (
-            f"sependapat pada {format_percent(same)} dari {format_number(n)} judul, "
-            f"selisih rata-rata {format_number(apart)}"
+    for left, right, n, agreed_share, difference in agreement.itertuples(index=False):
+        facts[f"{MODEL_TITLES.get(left, left)} dan {MODEL_TITLES.get(right, right)}"] = (
+            f"sependapat pada {format_percent(agreed_share)} dari {format_number(n)} judul, "
+            f"selisih rata-rata {format_number(difference)}"
         )
-    for model, measured, shift, psi, _, p_value, found in drift.itertuples(index=False):
+    for model, measured, mean_shift, psi, _, p_value, is_drift in drift.itertuples(index=False):
         facts[f"{monitoring.MEASURED[measured]}, {MODEL_TITLES.get(model, model)}"] = (
-            f"{'bergeser' if found else 'tetap'}: rata-rata {format_number(shift)}, PSI "
-            f"{format_number(psi)}, "
-            f"p {format_number(p_value)}"
+            f"{'bergeser' if is_drift else 'tetap'}: rata-rata {format_number(mean_shift)}, "
+            f"PSI {format_number(psi)}, p {format_number(p_value)}"
         )
     width = max(map(len, facts))
-    return [head, *(f"  {name:<{width}}  {fact}" for name, fact in facts.items())]
+    return [heading, *(f"  {name:<{width}}  {fact}" for name, fact in facts.items())]
 
 
 def _correlation_lines(usage: "Usage") -> list[str]:
@@ -172,23 +169,23 @@ def _alert_lines(alerts: "pd.DataFrame") -> list[str]:
         return ["Tidak ada peringatan."]
     shown = alerts[["tingkat", "apa", "sejak", "nilai", "batas", "tanggapan"]]
     kinds = alerts.drop_duplicates("jenis")
-    to_do = kinds[["tingkat", "jenis", "tindakan"]].itertuples(index=False)
+    actions = kinds[["tingkat", "jenis", "tindakan"]].itertuples(index=False)
     return [
         f"{format_number(len(alerts))} peringatan:",
         table(shown, index=False).text,
         "",
         "Yang perlu dilakukan:",
-        *(f"  {level}  {sentence} (`judul govern playbook {kind}`)" for level, kind, sentence in to_do),
+        *(f"  {level}  {action} (`judul govern playbook {kind}`)" for level, kind, action in actions),
     ]
 
 
-def _json(
+def _to_json(
     usage: "Usage", drift: "pd.DataFrame", alerts: "pd.DataFrame", days: int, threshold: float
 ) -> str:
     from judul_lib.usage import monitoring
 
     per_day = monitoring.queries_per_day(usage)
-    found: dict[str, Any] = {
+    summary: dict[str, Any] = {
         "days": days,
         "simulated": usage.is_simulated,
         "n_predictions": len(usage.predictions),
@@ -205,15 +202,15 @@ def _json(
         "drift": drift.to_dict("records"),
         "alerts": alerts.to_dict("records"),
     }
-    return json.dumps(_without_nan(found), ensure_ascii=False, indent=2, default=str)
+    return json.dumps(_nan_to_none(summary), ensure_ascii=False, indent=2, default=str)
 
 
-def _without_nan(value: Any) -> Any:
-    """Put null where there is no number: NaN is not JSON."""
+def _nan_to_none(value: Any) -> Any:
+    """Replace NaN, which is not valid JSON."""
     if isinstance(value, dict):
-        return {key: _without_nan(part) for key, part in value.items()}
+        return {key: _nan_to_none(part) for key, part in value.items()}
     if isinstance(value, list):
-        return [_without_nan(part) for part in value]
+        return [_nan_to_none(part) for part in value]
     return None if isinstance(value, float) and value != value else value
 
 
@@ -244,17 +241,16 @@ def simulate(
     from judul_lib.usage.monitoring import read_baselines
     from judul_lib.usage.simulation import simulate_usage
 
-    config = cli_parts.read_config(models=outputs)
-    baselines = read_baselines(config.models, warn=say)
+    config = shared.read_config(models=outputs)
+    baselines = read_baselines(config.models, warn=print_stderr)
     with _open_log_database(into, config.logs) as engine:
         count = simulate_usage(
             engine, seed=seed, days=days, n_per_day=per_day, drift_from=drift_from, baselines=baselines,
             end=(local_day(utc_now()) - timedelta(days=1)).date(),
             **({"models": tuple(baselines)} if baselines else {}),
         )  # fmt: skip
-    where = f" --log {into}" if into else ""
+    log_option = f" --log {into}" if into else ""
     click.echo(
         f"{format_number(count)} pemeriksaan buatan selama {format_number(days)} hari "
-        f"ditulis sebagai data simulasi. "
-        f"Lihat dengan `judul monitor{where}`."
+        f"ditulis sebagai data simulasi. Lihat dengan `judul monitor{log_option}`."
     )

@@ -193,7 +193,7 @@ def test_the_command_says_what_is_wrong(tmp_path):
 def test_a_command_that_is_refused_before_its_first_block_leaves_nothing(monkeypatch, tmp_path):
     monkeypatch.setattr("judul_lib.search.dedup.MAX_COPIES", 1)
     monkeypatch.setattr(
-        "judul_lib.cli.parts.read_catalogue", lambda path: read_corpus(path, drop_duplicates=False)
+        "judul_lib.cli.shared.read_corpus", lambda path: read_corpus(path, drop_duplicates=False)
     )
     table = tmp_path / "a.csv"
     table.write_text("Judul\nPrediksi Beras\nPrediksi beras\n")

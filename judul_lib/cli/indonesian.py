@@ -1,8 +1,6 @@
-"""click in Indonesian: headings, metavars, and what is wrong with a command line.
+"""Indonesian help and usage errors for click, which has no Indonesian translation.
 
-click finds its own words by the locale of the machine, and has none in
-Indonesian. Here its classes say them, whatever that locale is; the commands
-are made with `command`, `group`, `option` and `argument` of this module.
+Commands are declared with `command`, `group`, `option` and `argument` of this module.
 """
 
 from collections.abc import Callable
@@ -11,7 +9,7 @@ from typing import Any, TypeVar
 import click
 
 _HEADINGS = {"Options": "Opsi", "Commands": "Perintah"}
-_KINDS = {
+_METAVARS = {
     "Path": "BERKAS", "text": "TEKS", "integer": "BILANGAN", "integer range": "BILANGAN",
     "float range": "BILANGAN",
 }  # fmt: skip
@@ -31,17 +29,17 @@ class _Context(click.Context):
 
 
 class _Option(click.Option):
-    """An option that names its kind of value in Indonesian; its default stands in its help."""
+    """An option with an Indonesian metavar; its help text states the default."""
 
     def make_metavar(self, ctx: click.Context) -> str:
-        return self.metavar or _KINDS.get(self.type.name) or super().make_metavar(ctx)
+        return self.metavar or _METAVARS.get(self.type.name) or super().make_metavar(ctx)
 
     def get_help_extra(self, ctx: click.Context) -> Any:
         return {"required": "wajib"} if self.required else {}
 
 
 class _Argument(click.Argument):
-    """An argument with a line of its own in the help."""
+    """An argument with its own line in the help."""
 
     def __init__(self, *names: Any, help_text: str, **attrs: Any) -> None:
         super().__init__(*names, **attrs)
@@ -57,15 +55,14 @@ class _Command(click.Command):
         super().__init__(name, **{"options_metavar": "[OPSI]", **attrs})
 
     def get_help_option(self, ctx: click.Context) -> click.Option | None:
-        found = super().get_help_option(ctx)
-        if found is not None:
-            found.help = "Tampilkan bantuan ini."
-        return found
+        help_option = super().get_help_option(ctx)
+        if help_option is not None:
+            help_option.help = "Tampilkan bantuan ini."
+        return help_option
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        rows = [
-            (one.make_metavar(ctx), one.help_text) for one in self.params if isinstance(one, _Argument)
-        ]
+        arguments = [param for param in self.params if isinstance(param, _Argument)]
+        rows = [(argument.make_metavar(ctx), argument.help_text) for argument in arguments]
         if rows:
             with formatter.section("Argumen"):
                 formatter.write_dl(rows)
@@ -73,8 +70,6 @@ class _Command(click.Command):
 
 
 class _Group(_Command, click.Group):
-    """Commands under one name."""
-
     command_class = _Command
 
     def __init__(self, name: str | None = None, **attrs: Any) -> None:
@@ -82,51 +77,51 @@ class _Group(_Command, click.Group):
 
 
 def command(name: str | None = None) -> Callable[[Callable[..., Any]], _Command]:
-    """Make a command of a function; its docstring is the help."""
+    """Turn a function into a command; its docstring is the help."""
     return click.command(name, cls=_Command)
 
 
 def group(**attrs: Any) -> Callable[[Callable[..., Any]], _Group]:
-    """Make a group of a function; its docstring is the help."""
+    """Turn a function into a group; its docstring is the help."""
     return click.group(cls=_Group, **attrs)
 
 
 def option(*names: str, help: str, **attrs: Any) -> Callable[[_F], _F]:  # noqa: A002
-    """Give a command an option; none goes without a word of help."""
+    """Add an option to a command; its help is required."""
     return click.option(*names, cls=_Option, help=help, **attrs)
 
 
 def argument(name: str, *, help: str, **attrs: Any) -> Callable[[_F], _F]:  # noqa: A002
-    """Give a command an argument; none goes without a word of help."""
+    """Add an argument to a command; its help is required."""
     return click.argument(name, cls=_Argument, help_text=help, **attrs)
 
 
-def usage_sentence(error: click.UsageError) -> str:
-    """Say what is wrong with a command line, and what would be right.
+def describe_usage_error(error: click.UsageError) -> str:
+    """Describe what is wrong with a command line, and what is expected.
 
     Examples
     --------
-    >>> usage_sentence(click.NoSuchOption("--modle", possibilities=["--model"]))
+    >>> describe_usage_error(click.NoSuchOption("--modle", possibilities=["--model"]))
     'Opsi --modle tidak dikenal. Mungkin maksud Anda --model?'
     """
     if isinstance(error, click.NoSuchOption):
-        likely = f" Mungkin maksud Anda {error.possibilities[0]}?" if error.possibilities else ""
-        return f"Opsi {error.option_name} tidak dikenal.{likely}"
+        suggestion = f" Mungkin maksud Anda {error.possibilities[0]}?" if error.possibilities else ""
+        return f"Opsi {error.option_name} tidak dikenal.{suggestion}"
     if isinstance(error, click.BadParameter):
-        return _value_sentence(error)
+        return _describe_bad_parameter(error)
     if isinstance(error, click.BadOptionUsage):
-        needs = "memerlukan nilai" if "requires" in error.message else "tidak menerima nilai"
-        return f"Opsi {error.option_name} {needs}."
+        problem = "memerlukan nilai" if "requires" in error.message else "tidak menerima nilai"
+        return f"Opsi {error.option_name} {problem}."
     if "No such command" in error.message:
         group = error.ctx.command if error.ctx else None
-        known = group.commands if isinstance(group, click.Group) else ()
-        return f"Perintah itu tidak ada. Pilih: {', '.join(known)}."
+        commands = group.commands if isinstance(group, click.Group) else ()
+        return f"Perintah itu tidak ada. Pilih: {', '.join(commands)}."
     if "unexpected" in error.message:
         return "Argumennya terlalu banyak. Apit judul dengan tanda kutip."
     return error.message
 
 
-def _value_sentence(error: click.BadParameter) -> str:
+def _describe_bad_parameter(error: click.BadParameter) -> str:
     param = error.param
     name = "Argumen"
     if isinstance(param, click.Option):
@@ -135,17 +130,17 @@ def _value_sentence(error: click.BadParameter) -> str:
         name = (param.metavar or param.human_readable_name).strip("[]")
     if isinstance(error, click.MissingParameter):
         return f"{name} belum diberikan."
-    return f"Nilai untuk {name} tidak berlaku.{_hint(param.type if param else None)}"
+    return f"Nilai untuk {name} tidak berlaku.{_expected_value(param.type if param else None)}"
 
 
-def _hint(kind: click.ParamType | None) -> str:
+def _expected_value(kind: click.ParamType | None) -> str:
     if isinstance(kind, click.Choice):
         return f" Pilih: {', '.join(kind.choices)}."
-    what = "bilangan bulat" if kind is click.INT or isinstance(kind, click.IntRange) else "bilangan"
+    number = "bilangan bulat" if kind is click.INT or isinstance(kind, click.IntRange) else "bilangan"
     bounds = ""
     if isinstance(kind, click.IntRange | click.FloatRange):
         if kind.min is not None:
             bounds += f", {'lebih dari' if kind.min_open else 'sedikitnya'} {kind.min}"
         if kind.max is not None:
             bounds += f", paling besar {kind.max}"
-    return f" Berikan {what}{bounds}." if bounds or kind is click.INT else ""
+    return f" Berikan {number}{bounds}." if bounds or kind is click.INT else ""

@@ -1,13 +1,13 @@
-"""What several of the ``judul`` commands need: where things are, which model, what is said aside."""
+"""Options and steps shared by several commands: configuration, model, log, input and output."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from judul_lib.cli.words import option
+from judul_lib.cli.indonesian import option
 from judul_lib.core.errors import CorpusError, LogError, OutputError
 from judul_lib.core.formatting import escape_control_characters, format_number
 from judul_lib.core.settings import ELSEWHERE_LABELS, MODEL_TITLES
@@ -41,13 +41,13 @@ SCHEDULER_OPTION = option(
 
 
 def project_folder() -> Path:
-    """Return the folder with the notebooks: here, or where the package lies."""
+    """Return the folder with the notebooks: the working directory, or the package's checkout."""
     here = Path.cwd()
     return here if (here / "notebooks").is_dir() else Path(__file__).resolve().parents[2]
 
 
 def read_config(**overrides: Any) -> "Config":
-    """Return the configuration of the folder we are in, or else the project's."""
+    """Return the configuration of the working directory, or else the project's."""
     from judul_lib.core.config import find_config, load_config
 
     if overrides.get("models"):
@@ -59,33 +59,32 @@ def read_config(**overrides: Any) -> "Config":
     return load_config(file, **overrides)
 
 
-def say(text: str) -> None:
-    """Write a sentence to standard error; a name in it must not steer the terminal."""
+def print_stderr(text: str) -> None:
+    """Write a line to standard error; control characters in it (of a file name, say) are escaped."""
     click.echo(escape_control_characters(text), err=True)
 
 
 def open_log(config: "Config") -> "UsageLog | None":
-    """Return the log, under a pseudonym of whoever is logged in here."""
+    """Open the usage log under the pseudonym of the logged-in user; None where logging is off."""
     from judul_lib.usage import installation
 
-    return installation.open_log(config, say, user=_login())
+    return installation.open_log(config, print_stderr, user=_login())
 
 
 def actor(config: "Config") -> str:
-    """Return a pseudonym of whoever is logged in here, for the audit trail.
+    """Return the pseudonym of the logged-in user for the audit trail.
 
-    It differs from the one that answers are logged under: the trail is kept
-    when that person's records are deleted.
+    It differs from the one in the usage log, because the trail stays when a user's records are deleted.
     """
     from judul_lib.core.pseudonyms import has_key, keyed_hash, log_key
 
     account = f"uid-{os.getuid()}" if hasattr(os, "getuid") else "uid-?"  # Windows has none.
     if not has_key(config.logs):
-        return account  # No key is made only for this: a backup may be about to bring one.
+        return account  # Do not create a key for this: `restore` may be about to bring one.
     try:
         return keyed_hash(log_key(config.logs), f"petugas {_login() or account}")
     except LogError:
-        return account  # A backup may be about to replace what is no key.
+        return account  # The key is invalid; `restore` may be about to replace it.
 
 
 def _login() -> str | None:
@@ -98,34 +97,34 @@ def _login() -> str | None:
 
 
 def choose_model(name: str | None, outputs: Path) -> Path:
-    """Return the folder of the model asked for, or the first of those that are there."""
+    """Return the folder of the named model, or of the preferred one that is available."""
     from judul_lib.checking.loading import find_models, missing_models
     from judul_lib.checking.registry import is_recommended
     from judul_lib.checking.versions import model_folder
 
     if name is not None:
         return model_folder(outputs, name)
-    found = find_models(outputs, warn=lambda sentence: say(f"Catatan: {sentence}"))
+    found = find_models(outputs, warn=lambda sentence: print_stderr(f"Catatan: {sentence}"))
     folder = next(iter(found.values()))
     if not is_recommended(folder) and (missing := missing_models(found)):
-        say(f"Catatan: {', '.join(missing)} belum ada di {outputs}; buat dengan `make run`.")
+        print_stderr(f"Catatan: {', '.join(missing)} belum ada di {outputs}; buat dengan `make run`.")
     return folder
 
 
 def require_writable_output(output: Path, config: "Config", *inputs: Path | None) -> None:
-    """Refuse, before the work, a place for a result that would harm what is read, or is none.
+    """Refuse, before the work starts, an output path that is unusable or would overwrite an input.
 
     Parameters
     ----------
     config : Config
-        Its models and log are read, too.
+        Its models and log count as inputs.
     inputs : path or None
-        Files and folders that are read, by whatever name; None for what is not given.
+        Files and folders that the command reads; None is ignored.
 
     Raises
     ------
     OutputError
-        The file is an input or in one, its folder does not exist, or it is no file.
+        The path is an input or inside one, its folder does not exist, or it is not a regular file.
     """
     from judul_lib.checking.versions import versions_home
 
@@ -135,34 +134,27 @@ def require_writable_output(output: Path, config: "Config", *inputs: Path | None
         )
     if output.exists() and not output.is_file():
         raise OutputError(f"{output} sudah ada dan bukan berkas. Pilih nama lain untuk hasilnya.")
-    ours = (
-        place
+    model_folders = (
+        folder
         for name in MODEL_TITLES
-        for place in (config.models / name, versions_home(config.models, name))
+        for folder in (config.models / name, versions_home(config.models, name))
     )
-    for given in filter(None, (*inputs, config.logs, *ours)):
-        # Another name of the same file is seen by its place on the disk.
-        is_same = output.exists() and given.exists() and output.samefile(given)
-        if is_same or output.resolve().is_relative_to(given.resolve()):
+    for source in filter(None, (*inputs, config.logs, *model_folders)):
+        is_same = output.exists() and source.exists() and output.samefile(source)  # Hard links, too.
+        if is_same or output.resolve().is_relative_to(source.resolve()):
             raise OutputError(
-                f"Hasil tidak ditulis ke {output}, sebab akan menimpa {given} yang dipakai di sini. "
+                f"Hasil tidak ditulis ke {output}, sebab akan menimpa {source} yang dipakai di sini. "
                 "Pilih nama lain untuk hasilnya."
             )
 
 
 def require_comparable_title(title: str) -> None:
-    """Refuse a title in which there is nothing to compare.
-
-    Raises
-    ------
-    CorpusError
-        No word is left of it.
-    """
+    """Raise CorpusError for a title that preprocessing leaves empty; note one of a single stem."""
     from judul_lib.study.preprocessing import preprocess_cells
 
     stems = preprocess_cells([title])[0].split()
     if len(stems) == 1:
-        say("Catatan: hanya satu kata yang dapat dibandingkan. Tulis judul lengkapnya.")
+        print_stderr("Catatan: hanya satu kata yang dapat dibandingkan. Tulis judul lengkapnya.")
     if not stems:
         raise CorpusError(
             "Judul itu kosong, terlalu panjang, atau tidak berisi kata yang dapat dibandingkan. "
@@ -170,68 +162,84 @@ def require_comparable_title(title: str) -> None:
         )
 
 
-def read_catalogue(path: Path, *, min_titles: int = 1) -> "Corpus":
-    """Read an archive of titles, and say how many rows are not used."""
-    from judul_lib.study.corpus import read_corpus
+def read_corpus(path: Path, *, min_titles: int = 1) -> "Corpus":
+    """Read a file of titles, and note on standard error how many rows are not used."""
+    from judul_lib.study import corpus
 
-    read = read_corpus(path, min_titles=min_titles, warn=say)
+    read = corpus.read_corpus(path, min_titles=min_titles, warn=print_stderr)
     if len(read.rejected):
-        left_out, every = format_number(len(read.rejected)), format_number(read.n_rows)
-        which = read.describe_rejected()
-        say(f"Catatan: {left_out} dari {every} baris {path.name} tidak dipakai: {which}.")
+        n_rejected, n_rows = format_number(len(read.rejected)), format_number(read.n_rows)
+        reasons = read.describe_rejected()
+        print_stderr(f"Catatan: {n_rejected} dari {n_rows} baris {path.name} tidak dipakai: {reasons}.")
     return read
 
 
+def read_titles(path: Path) -> list[str]:
+    """Return the usable titles of a file; see `read_corpus`."""
+    from judul_lib.core.tables import TITLE_COLUMN
+
+    return list(read_corpus(path).titles[TITLE_COLUMN])
+
+
+def model_name(folder: Path) -> str:
+    """Return the name that a model's metadata gives."""
+    from judul_lib.checking.registry import read_metadata
+
+    return str(read_metadata(folder)["name"])
+
+
 def open_index(
-    folder: Path, name: str | None, config: "Config", *, say: Callable[[str], object] | None = None
+    folder: Path, name: str | None, config: "Config", *, use_stored_threshold: bool = False
 ) -> "TitleIndex":
     """Open an index to check titles with; see `judul_lib.search.archives.load_index`.
 
     Parameters
     ----------
-    name : str
-        The model that was asked for, if any.
+    name : str or None
+        The requested model; None accepts any.
+    use_stored_threshold : bool
+        Whether the threshold stored beside the index replaces the default one.
 
     Raises
     ------
     ModelError
-        The index was built with another one, or its copy of the model is damaged.
+        The index was built with another model, or its copy of the model is damaged.
     IndexFileError
         The index cannot be used.
     """
     from judul_lib.core.errors import ModelError
     from judul_lib.search import archives
 
-    opened = archives.load_index(folder, config, say=say)
-    if name not in (None, opened.name):
+    index = archives.load_index(folder, config, say=print_stderr if use_stored_threshold else None)
+    if name not in (None, index.name):
         raise ModelError(
-            f"Indeks {folder} dibangun dengan model {opened.name}, bukan {name}. "
+            f"Indeks {folder} dibangun dengan model {index.name}, bukan {name}. "
             f"Hapus --model, atau bangun indeks lain: `judul index build … --model {name}`."
         )
-    note_other_model(folder, opened.name, config.models)
-    return opened
+    note_outdated_model(folder, index.name, config.models)
+    return index
 
 
-def note_other_model(folder: Path, name: str, outputs: Path) -> None:
-    """Say where an index answers with an earlier copy of a model than the one that is there."""
+def note_outdated_model(folder: Path, name: str, outputs: Path) -> None:
+    """Note that an index holds another copy of a model than the one in *outputs*."""
     from judul_lib.checking.versions import model_folder
     from judul_lib.core.errors import ModelError
     from judul_lib.search.index_files import has_outdated_model
 
     try:
-        is_other = has_outdated_model(folder, model_folder(outputs, name))
-    except ModelError:  # There is no such model, or none that could be used.
+        is_outdated = has_outdated_model(folder, model_folder(outputs, name))
+    except ModelError:  # The model is missing or unusable.
         return
-    if is_other:
-        say(
+    if is_outdated:
+        print_stderr(
             f"Catatan: indeks {folder} menjawab dengan salinan model {name} yang berbeda dari yang "
             f"kini ada di {outputs}. Bangun lagi dengan "
             f"`judul index build KATALOG.csv {folder} --model {name}`."
         )
 
 
-def with_progress(items: Iterable[Any], total: int) -> Iterable[Any]:
-    """Show a bar in titles while items are taken."""
+def progress_bar(items: Iterable[Any], total: int) -> Iterable[Any]:
+    """Show a progress bar, in titles, while the items are consumed."""
     from tqdm import tqdm
 
     return tqdm(items, total=total, unit="judul", leave=False, disable=None)
