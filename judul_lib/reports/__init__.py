@@ -1,1 +1,1 @@
-"""Run the notebooks in their order and render them as reports."""
+"""Notebooks run in order and rendered as reports."""

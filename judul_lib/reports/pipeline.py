@@ -1,7 +1,7 @@
-"""Run the notebooks in order and render each as a report; do only what is out of date.
+"""Run the notebooks that are out of date, in order, and render each as a report.
 
-A run works in a staging folder beside the outputs and puts its results in their
-places at the end, so that a run that fails leaves the earlier results alone.
+A run works in a staging folder inside the outputs and publishes its results at the end, so that a
+failed run leaves the earlier results unchanged.
 """
 
 import hashlib
@@ -32,8 +32,8 @@ from judul_lib.reports.runner import parameter_names, read_notebook, run_noteboo
 from judul_lib.study.synthetic import SOURCES
 
 MANIFEST_FILE, EXECUTED_FOLDER = "manifest.json", "notebooks"
-_LOCK_FILE, _STAGING = ".lock", ".run."
-_BENCHMARKS = "benchmarks.json"
+_LOCK_FILE, _STAGING_PREFIX = ".lock", ".run."
+_BENCHMARKS_FILE = "benchmarks.json"
 _DECISIVE_PACKAGES = (
     "scikit-learn", "numpy", "scipy", "pandas", "PySastrawi", "RapidFuzz", "sparse-dot-topn", "plotly",
     "nbconvert",
@@ -42,7 +42,7 @@ _DECISIVE_PACKAGES = (
 
 @dataclass(frozen=True)
 class Stage:
-    """One notebook and the files or folders that it makes under the outputs."""
+    """One notebook, and the files or folders that it writes under the outputs."""
 
     notebook: str
     outputs: tuple[str, ...]
@@ -70,7 +70,7 @@ STAGES = (
 
 @dataclass(frozen=True)
 class Paths:
-    """Where a run reads and writes: data file, notebooks, outputs, reports."""
+    """Paths that a run reads and writes: data file, notebooks, outputs, reports."""
 
     data: Path
     notebooks: Path
@@ -91,16 +91,16 @@ def run_notebooks(
     ----------
     paths : Paths
     parameters : mapping
-        Values for notebooks whose ``parameters`` cell has that name.
+        Values by name, for the notebooks whose ``parameters`` cell assigns that name.
     force : bool
-        Run everything, up to date or not.
+        Run every notebook, up to date or not.
     on_stage : callable
-        Told before each notebook (seconds None) and after it.
+        Called with the stage and None before each notebook, and with its seconds afterwards.
 
     Returns
     -------
     list of Stage
-        What was run; empty when all was up to date.
+        The stages that ran; empty when all were up to date.
 
     Raises
     ------
@@ -114,38 +114,38 @@ def run_notebooks(
     parameters = dict(parameters or {})
     fingerprints = _fingerprints(paths, parameters)
     lock = paths.outputs / _LOCK_FILE
-    is_left = lock.exists() or any(paths.outputs.glob(f"{_STAGING}*"))  # By a run that was killed.
-    if not (force or is_left or _stale(paths, fingerprints)) and _reports_hold(paths):
+    was_killed = lock.exists() or any(paths.outputs.glob(f"{_STAGING_PREFIX}*"))
+    if not (force or was_killed or _stale_stages(paths, fingerprints)) and _has_intact_reports(paths):
         return []
     paths.outputs.mkdir(parents=True, exist_ok=True)
     refusal = f"`judul run` lain sedang menulis ke {paths.outputs}. Tunggu sampai selesai, lalu ulangi."
     with exclusive_lock(lock, BusyError(refusal)):
         remove_unfinished_writes(paths.outputs)
         remove_unfinished_writes(paths.reports)
-        for left in paths.outputs.glob(f"{_STAGING}*"):
-            shutil.rmtree(left, ignore_errors=True)
-        stale = STAGES if force else _stale(paths, fingerprints)
+        for abandoned in paths.outputs.glob(f"{_STAGING_PREFIX}*"):
+            shutil.rmtree(abandoned, ignore_errors=True)
+        stale = STAGES if force else _stale_stages(paths, fingerprints)
         if not stale:
-            if not _reports_hold(paths):
-                _publish_reports(paths, _render(paths.outputs))
+            if not _has_intact_reports(paths):
+                _publish_reports(paths, _render_folder(paths.outputs))
             return []
-        with tempfile.TemporaryDirectory(dir=paths.outputs, prefix=_STAGING) as folder:
+        with tempfile.TemporaryDirectory(dir=paths.outputs, prefix=_STAGING_PREFIX) as folder:
             staging = Path(folder)
-            _copy_earlier(paths.outputs, staging)
+            _copy_earlier_outputs(paths.outputs, staging)
             for stage in stale:
                 on_stage(stage, None)
                 start = time.perf_counter()
                 _run_stage(stage, staging, paths, parameters)
                 on_stage(stage, time.perf_counter() - start)
-            _publish(staging, paths, fingerprints, _render(staging))
+            _publish(staging, paths, fingerprints, _render_folder(staging))
     return list(stale)
 
 
 def _fingerprints(paths: Paths, parameters: Mapping[str, Any]) -> dict[str, str]:
-    """Hash, for each stage, all that its results depend on; a stage depends on those before it."""
+    """Hash everything that each stage's results depend on, the earlier stages included."""
     package = Path(judul_lib.__file__).parent
     digest = hashlib.sha256(paths.data.read_bytes())
-    for name in (*SOURCES, _BENCHMARKS):
+    for name in (*SOURCES, _BENCHMARKS_FILE):
         source = paths.notebooks.parent / "data" / name
         if source.is_file():
             digest.update(source.read_bytes())
@@ -153,27 +153,27 @@ def _fingerprints(paths: Paths, parameters: Mapping[str, Any]) -> dict[str, str]
     for path in sorted(p for p in package.rglob("*") if p.is_file() and p.suffix != ".pyc"):
         digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes())
     result = {}
-    known: set[str] = set()
+    known_names: set[str] = set()
     for stage in STAGES:
         notebook = read_notebook(paths.notebooks / f"{stage.notebook}.ipynb")
         names = parameter_names(notebook)
-        given = {name: parameters[name] for name in sorted(names & parameters.keys())}
-        named = [_named_by(value, paths.notebooks) for value in given.values()]
+        values = {name: parameters[name] for name in sorted(names & parameters.keys())}
+        files = [_file_fingerprint(value, paths.notebooks) for value in values.values()]
         sources = [(cell.cell_type, cell.source) for cell in notebook.cells]
-        digest.update(json.dumps([given, named, sources], default=str).encode())
+        digest.update(json.dumps([values, files, sources], default=str).encode())
         result[stage.notebook] = digest.hexdigest()
-        known |= names
-    unknown = sorted(parameters.keys() - known)
-    if unknown:
+        known_names |= names
+    unknown_names = sorted(parameters.keys() - known_names)
+    if unknown_names:
         raise PipelineError(
-            f"Tidak ada notebook dengan parameter {', '.join(unknown)}. "
-            f"Yang ada: {', '.join(sorted(known))}."
+            f"Tidak ada notebook dengan parameter {', '.join(unknown_names)}. "
+            f"Yang ada: {', '.join(sorted(known_names))}."
         )
     return result
 
 
-def _named_by(value: Any, notebooks: Path) -> str:
-    """Return what tells whether the file or folder that a parameter names has changed."""
+def _file_fingerprint(value: Any, notebooks: Path) -> str:
+    """Return a text that changes when the file or folder that a parameter names changes."""
     path = notebooks / value if isinstance(value, str) and value else None
     if path is None or not path.exists():
         return ""
@@ -181,22 +181,22 @@ def _named_by(value: Any, notebooks: Path) -> str:
         return sha256_of(path.read_bytes())
     from judul_lib.usage.database import DATABASE_VARIABLE
 
-    # A folder with a log: what a server keeps in its place can't be seen from here.
-    moment = time.time_ns() if DATABASE_VARIABLE in os.environ else 0
+    # A log folder whose rows are on a database server always counts as changed.
+    now = time.time_ns() if DATABASE_VARIABLE in os.environ else 0
     stats = {file.name: file.stat() for file in sorted(path.iterdir()) if file.is_file()}
-    return str([moment, *((name, s.st_size, s.st_mtime_ns) for name, s in stats.items())])
+    return str([now, *((name, s.st_size, s.st_mtime_ns) for name, s in stats.items())])
 
 
-def _stale(paths: Paths, fingerprints: Mapping[str, str]) -> Sequence[Stage]:
-    """Return the stages from the first one on whose inputs or results are not as recorded."""
-    manifest = _manifest(paths)
+def _stale_stages(paths: Paths, fingerprints: Mapping[str, str]) -> Sequence[Stage]:
+    """Return the first stage whose inputs or results differ from the manifest, and all after it."""
+    manifest = _read_manifest(paths)
     for position, stage in enumerate(STAGES):
-        if manifest.get(stage.notebook) != _record(paths, stage, fingerprints):
+        if manifest.get(stage.notebook) != _stage_record(paths, stage, fingerprints):
             return STAGES[position:]
     return ()
 
 
-def _manifest(paths: Paths) -> dict[str, Any]:
+def _read_manifest(paths: Paths) -> dict[str, Any]:
     try:
         manifest = json.loads((paths.outputs / MANIFEST_FILE).read_bytes())
     except (OSError, ValueError):
@@ -204,12 +204,12 @@ def _manifest(paths: Paths) -> dict[str, Any]:
     return manifest if isinstance(manifest, dict) else {}
 
 
-def _record(paths: Paths, stage: Stage, fingerprints: Mapping[str, str]) -> dict[str, Any]:
-    outputs = _hashes(paths.outputs, (*stage.outputs, stage.executed))
+def _stage_record(paths: Paths, stage: Stage, fingerprints: Mapping[str, str]) -> dict[str, Any]:
+    outputs = _hash_files(paths.outputs, (*stage.outputs, stage.executed))
     return {"fingerprint": fingerprints[stage.notebook], "outputs": outputs}
 
 
-def _hashes(folder: Path, names: Sequence[str]) -> dict[str, str]:
+def _hash_files(folder: Path, names: Sequence[str]) -> dict[str, str]:
     files = (path for name in names for path in _files(folder / name))
     return {path.relative_to(folder).as_posix(): sha256_of(path.read_bytes()) for path in files}
 
@@ -221,8 +221,8 @@ def _files(path: Path) -> Iterator[Path]:
         yield path
 
 
-def _copy_earlier(outputs: Path, staging: Path) -> None:
-    """Start from the earlier results: a model that comes out the same then keeps its date."""
+def _copy_earlier_outputs(outputs: Path, staging: Path) -> None:
+    """Copy the earlier results, so that a model that comes out the same keeps its date."""
     for stage in STAGES:
         for source in (p for name in (*stage.outputs, stage.executed) for p in _files(outputs / name)):
             target = staging / source.relative_to(outputs)
@@ -231,59 +231,61 @@ def _copy_earlier(outputs: Path, staging: Path) -> None:
 
 
 def _run_stage(stage: Stage, staging: Path, paths: Paths, parameters: Mapping[str, Any]) -> None:
-    # Relative, so that no path of this machine gets into an artifact or a report.
-    given = {
+    # Relative paths keep this machine's folders out of artifacts and reports.
+    parameters = {
         "DATA": os.path.relpath(paths.data, paths.notebooks),
         "OUT": os.path.relpath(staging, paths.notebooks),
         **parameters,
     }
-    run_notebook(paths.notebooks / f"{stage.notebook}.ipynb", staging / stage.executed, given)
+    run_notebook(paths.notebooks / f"{stage.notebook}.ipynb", staging / stage.executed, parameters)
 
 
-def _render(folder: Path) -> dict[str, bytes]:
+def _render_folder(folder: Path) -> dict[str, bytes]:
     dataset = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
     notebooks = (nbformat.read(folder / stage.executed, as_version=4) for stage in STAGES)
     return render_stages(notebooks, dataset["name"])
 
 
 def render_stages(notebooks: Iterable[Any], dataset: str) -> dict[str, bytes]:
-    """Render the executed notebooks of all stages, in their order, and the index of them.
+    """Render the executed notebooks of all stages, in order, and their index page.
 
     Parameters
     ----------
     notebooks : iterable of NotebookNode
     dataset : str
-        Name of the file of titles, for the index.
+        Name of the file of titles, shown on the index page.
 
     Returns
     -------
     dict of str to bytes
-        Pages by the names of their files.
+        File names to pages.
     """
-    by_page = {
+    by_file = {
         f"{stage.notebook}.html": notebook for stage, notebook in zip(STAGES, notebooks, strict=True)
     }
-    pages = {name: render_report(notebook) for name, notebook in by_page.items()}
-    pages["index.html"] = render_index(by_page, dataset)
+    pages = {name: render_report(notebook) for name, notebook in by_file.items()}
+    pages["index.html"] = render_index(by_file, dataset)
     return {name: page.encode("utf-8") for name, page in pages.items()}
 
 
 def _publish(
     staging: Path, paths: Paths, fingerprints: Mapping[str, str], reports: Mapping[str, bytes]
 ) -> None:
-    """Put finished results in their places; the manifest last, so that a kill here means a new run."""
+    """Move the results to their final paths; the manifest last, so that a killed run is repeated."""
     _publish_reports(paths, reports)
     for stage in STAGES:
         for name in (*stage.outputs, stage.executed):
             source, target = staging / name, paths.outputs / name
-            if _hashes(staging, [name]) == _hashes(paths.outputs, [name]):
+            if _hash_files(staging, [name]) == _hash_files(paths.outputs, [name]):
                 continue
             target.parent.mkdir(parents=True, exist_ok=True)
             if source.is_dir():
                 replace_folder(source, target)
             else:
                 source.replace(target)
-    manifest: dict[str, Any] = {stage.notebook: _record(paths, stage, fingerprints) for stage in STAGES}
+    manifest: dict[str, Any] = {
+        stage.notebook: _stage_record(paths, stage, fingerprints) for stage in STAGES
+    }
     manifest["reports"] = {name: sha256_of(page) for name, page in reports.items()}
     text = json.dumps(manifest, indent=2) + "\n"
     write_bytes(paths.outputs / MANIFEST_FILE, text.encode("utf-8"))
@@ -294,6 +296,6 @@ def _publish_reports(paths: Paths, reports: Mapping[str, bytes]) -> None:
         write_bytes(paths.reports / name, page)
 
 
-def _reports_hold(paths: Paths) -> bool:
-    recorded = _manifest(paths).get("reports")
-    return isinstance(recorded, dict) and _hashes(paths.reports, sorted(recorded)) == recorded
+def _has_intact_reports(paths: Paths) -> bool:
+    recorded = _read_manifest(paths).get("reports")
+    return isinstance(recorded, dict) and _hash_files(paths.reports, sorted(recorded)) == recorded

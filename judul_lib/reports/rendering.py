@@ -1,4 +1,4 @@
-"""Render executed notebooks as single HTML files that ask the network for nothing."""
+"""Render executed notebooks as self-contained HTML files that need no network."""
 
 import json
 import re
@@ -27,8 +27,7 @@ _HEADING = re.compile(r'<h2 id="([^"]+)">(.*?)<a class="anchor-link"')
 def render_report(notebook: Any) -> str:
     """Render one executed notebook as a page.
 
-    The cell tagged ``ringkasan`` and the heading before it come first; code is
-    hidden behind one switch.
+    The cell tagged ``ringkasan`` and its heading come first; one switch shows the code.
 
     Parameters
     ----------
@@ -37,18 +36,16 @@ def render_report(notebook: Any) -> str:
     Returns
     -------
     str
-        HTML with styles, Plotly and data inside; its content security policy
-        forbids every request.
+        HTML that contains its styles, Plotly and data; its content security policy forbids requests.
     """
-    lead, body = _split(notebook)
-    cells = _cells_html(body)
-    summary = _cells_html(lead)
-    return _page(
-        title=_title(notebook),
-        lead=summary,
-        body=cells,
-        sections=_HEADING.findall(cells),
-        with_plotly=PLOTLY_MIMETYPE in json.dumps([*lead.cells, *body.cells]),
+    summary, body = _split_summary(notebook)
+    body_html = _render_cells(body)
+    return _render_page(
+        title=_notebook_title(notebook),
+        lead=_render_cells(summary),
+        body=body_html,
+        sections=_HEADING.findall(body_html),
+        with_plotly=PLOTLY_MIMETYPE in json.dumps([*summary.cells, *body.cells]),
     )
 
 
@@ -64,11 +61,10 @@ def render_index(notebooks: Mapping[str, Any], data_name: str) -> str:
     """
     items = []
     for name, notebook in notebooks.items():
-        shown = [_html_output(cell) for cell in notebook.cells if _is_summary(cell)]
-        items.append(
-            f'<li><h2><a href="{escape(name)}">{escape(_title(notebook))}</a></h2>{"".join(shown)}</li>'
-        )
-    return _page(
+        title = escape(_notebook_title(notebook))
+        summary = "".join(_html_outputs(cell) for cell in notebook.cells if _is_summary(cell))
+        items.append(f'<li><h2><a href="{escape(name)}">{title}</a></h2>{summary}</li>')
+    return _render_page(
         title="Laporan kemiripan judul tugas akhir",
         lead=(
             "<h1>Laporan kemiripan judul tugas akhir</h1>"
@@ -79,9 +75,10 @@ def render_index(notebooks: Mapping[str, Any], data_name: str) -> str:
     )
 
 
-def _page(*, title: str, lead: str, body: str, sections: Any = (), with_plotly: bool = False) -> str:
-    styles = (_TEMPLATES / "style.css", STYLE_FILE)
-    style = "".join(path.read_text(encoding="utf-8") for path in styles)
+def _render_page(
+    *, title: str, lead: str, body: str, sections: Any = (), with_plotly: bool = False
+) -> str:
+    style = "".join(path.read_text(encoding="utf-8") for path in (_TEMPLATES / "style.css", STYLE_FILE))
     return Template((_TEMPLATES / "page.html.j2").read_text(encoding="utf-8")).render(
         title=escape(title),
         lead=lead,
@@ -93,22 +90,22 @@ def _page(*, title: str, lead: str, body: str, sections: Any = (), with_plotly: 
     )
 
 
-def _split(notebook: Any) -> tuple[Any, Any]:
-    """Return two notebooks: title and summary, and the rest without Papermill's own cell."""
-    lead, body = _without_widgets(notebook), _without_widgets(notebook)
+def _split_summary(notebook: Any) -> tuple[Any, Any]:
+    """Return two notebooks: title and summary, and the rest without Papermill's injected cell."""
+    summary, body = _copy_without_widgets(notebook), _copy_without_widgets(notebook)
     cells = [cell for cell in body.cells if "injected-parameters" not in cell.metadata.get("tags", [])]
-    first = [cells.pop(0)]
+    summary.cells = [cells.pop(0)]
     position = next((i for i, cell in enumerate(cells) if _is_summary(cell)), None)
     if position is not None:
         start = position - 1 if cells[position - 1].cell_type == "markdown" else position
-        first += cells[start : position + 1]
+        summary.cells += cells[start : position + 1]
         del cells[start : position + 1]
-    lead.cells, body.cells = first, cells
-    return lead, body
+    body.cells = cells
+    return summary, body
 
 
-def _without_widgets(notebook: Any) -> Any:
-    """Copy a notebook; a widget without its kernel is told by its text."""
+def _copy_without_widgets(notebook: Any) -> Any:
+    """Copy a notebook; a widget, which is dead without its kernel, keeps only its text output."""
     copy = deepcopy(notebook)
     copy.metadata.pop("widgets", None)
     for cell in copy.cells:
@@ -121,16 +118,16 @@ def _is_summary(cell: Any) -> bool:
     return SUMMARY_TAG in cell.metadata.get("tags", [])
 
 
-def _html_output(cell: Any) -> str:
+def _html_outputs(cell: Any) -> str:
     return "".join(output.get("data", {}).get("text/html", "") for output in cell.get("outputs", []))
 
 
-def _title(notebook: Any) -> str:
+def _notebook_title(notebook: Any) -> str:
     heading = notebook.cells[0].source.splitlines()[0].lstrip("# ")
     return unescape(re.sub(r"<[^>]+>", "", markdown2html(heading))).strip()
 
 
-def _cells_html(notebook: Any) -> str:
+def _render_cells(notebook: Any) -> str:
     exporter = HTMLExporter(
         template_name="report",
         extra_template_basedirs=[str(_TEMPLATES.parent)],
@@ -141,6 +138,6 @@ def _cells_html(notebook: Any) -> str:
 
 
 def _figure_json(figure: Mapping[str, Any]) -> Markup:
-    """Return a figure as JSON that no title in it can end early."""
-    kept = {"data": figure["data"], "layout": figure["layout"]}
-    return Markup(json.dumps(kept, separators=(",", ":")).replace("<", "\\u003c"))  # noqa: S704
+    """Return a figure as JSON in which ``</script>`` cannot occur."""
+    content = {"data": figure["data"], "layout": figure["layout"]}
+    return Markup(json.dumps(content, separators=(",", ":")).replace("<", "\\u003c"))  # noqa: S704

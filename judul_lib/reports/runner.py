@@ -1,4 +1,4 @@
-"""Run one notebook with values of its own, and say in Indonesian where it stopped."""
+"""Run one notebook with parameters, and describe a failure in Indonesian."""
 
 import builtins
 import re
@@ -22,7 +22,7 @@ def read_notebook(path: Path) -> Any:
     Raises
     ------
     PipelineError
-        It is not there.
+        The file does not exist.
     """
     try:
         return nbformat.read(path, as_version=4)
@@ -46,19 +46,19 @@ def parameter_names(notebook: Any) -> set[str]:
     return {line.split("=")[0].split(":")[0].strip() for line in lines if "=" in line.split("#")[0]}
 
 
-def run_notebook(source: Path, target: Path, given: Mapping[str, Any]) -> None:
+def run_notebook(source: Path, target: Path, parameters: Mapping[str, Any]) -> None:
     """Execute a notebook in its own folder and write the executed copy.
 
     Parameters
     ----------
     source, target : path
-    given : mapping
-        Values for its ``parameters`` cell; others are left out.
+    parameters : mapping
+        Values for the names in its ``parameters`` cell; other names are ignored.
 
     Raises
     ------
     PipelineError
-        It failed, or its kernel died.
+        A cell failed, or the kernel died.
     """
     import papermill
     from nbclient.exceptions import DeadKernelError
@@ -70,14 +70,14 @@ def run_notebook(source: Path, target: Path, given: Mapping[str, Any]) -> None:
         papermill.execute_notebook(
             source,
             target,
-            parameters={name: value for name, value in given.items() if name in names},
+            parameters={name: value for name, value in parameters.items() if name in names},
             cwd=source.parent,
             kernel_name="python3",
             progress_bar=False,
             kernel_manager_class=_QuietKernelManager,
         )
     except PapermillExecutionError as error:
-        raise PipelineError(_explain(source, error)) from error
+        raise PipelineError(_describe_failure(source, error)) from error
     except DeadKernelError as error:
         raise PipelineError(
             f"Kernel notebook {source.stem} mati, mungkin karena memori habis. "
@@ -86,23 +86,20 @@ def run_notebook(source: Path, target: Path, given: Mapping[str, Any]) -> None:
 
 
 class _QuietKernelManager(AsyncKernelManager):
-    """Kernels whose remarks about their own connection do not reach the terminal.
-
-    What a notebook prints on standard error is stored in it as ever.
-    """
+    """Kernels whose own standard error is discarded; that of the notebook's cells is stored in it."""
 
     async def _async_launch_kernel(self, kernel_cmd: list[str], **options: Any) -> None:
         await super()._async_launch_kernel(kernel_cmd, **{**options, "stderr": subprocess.DEVNULL})
 
 
-def _explain(notebook: Path, error: Any) -> str:
-    """Pass on the sentence of one of our own errors; name cell and error of any other."""
-    known = getattr(errors, error.ename, getattr(builtins, error.ename, Exception))
-    if issubclass(known, errors.JudulError):
+def _describe_failure(notebook: Path, error: Any) -> str:
+    """Return the message of a JudulError or OSError; for any other error, the cell and the error."""
+    error_class = getattr(errors, error.ename, getattr(builtins, error.ename, Exception))
+    if issubclass(error_class, errors.JudulError):
         return str(error.evalue)
-    number = _ERRNO.match(error.evalue)
-    if issubclass(known, OSError) and number:
-        return errors.describe_os_error(OSError(int(number[1]), number[2], number[3]))
+    match = _ERRNO.match(error.evalue)
+    if issubclass(error_class, OSError) and match:
+        return errors.describe_os_error(OSError(int(match[1]), match[2], match[3]))
     return (
         f"Notebook {notebook.stem} berhenti di sel {error.exec_count}: "
         f"{error.ename}: {error.evalue.rstrip('.')}. "

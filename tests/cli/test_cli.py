@@ -21,12 +21,11 @@ from tests.conftest import PROJECT, assert_refused, judul, judul_process
 QUERY = "Prediksi Harga Beras di Kota Medan Menggunakan Metode LSTM"
 
 
-def ended(arguments, capsys):
-    """Run the command in this process, which takes no second and a half to start; return its end."""
+def run_in_process(arguments, capsys):
+    """Run the command without starting a process, which would take 1.5 s."""
     with pytest.raises(SystemExit) as end:
         main([str(argument) for argument in arguments])
-    said = capsys.readouterr()
-    return CompletedProcess(arguments, end.value.code, said.out, said.err)
+    return CompletedProcess(arguments, end.value.code, *capsys.readouterr())
 
 
 @pytest.fixture
@@ -36,7 +35,7 @@ def models(trained, tmp_path):
     return folder
 
 
-def test_a_fresh_clone_can_check_a_title_at_once():
+def test_a_fresh_clone_can_check_a_title():
     result = judul_process("check", QUERY, "--model", "light")
     assert result.returncode == 0, result.stderr
     assert "MIRIP (peluang " in result.stdout
@@ -44,7 +43,7 @@ def test_a_fresh_clone_can_check_a_title_at_once():
     assert len([line for line in result.stdout.splitlines() if line[:3].strip().isdigit()]) == 10
 
 
-def test_the_same_answer_as_json_and_csv(models, trained):
+def test_json_and_csv_hold_the_same_answer(models, trained):
     arguments = ["check", QUERY, "--models", models, "--model", "light", "--top", 3]
     answer = json.loads(judul(*arguments, "--format", "json").stdout)
     assert answer["judul"] == QUERY
@@ -56,18 +55,18 @@ def test_the_same_answer_as_json_and_csv(models, trained):
     assert answer["rf_label"] == rows[0]["rf_label"]
 
 
-def test_without_a_wish_the_model_that_is_there_answers_and_the_missing_one_is_named(models):
+def test_the_available_model_answers_by_default_and_missing_ones_are_named(models):
     result = judul("check", QUERY, "--models", models)
     assert result.returncode == 0
     assert "Model Penuh, Model Terstruktur belum ada" in result.stderr
     assert "make run" in result.stderr
 
 
-def test_a_model_asked_for_by_name_is_not_replaced_by_another(models):
+def test_a_missing_model_requested_by_name_is_refused(models):
     assert_refused(judul("check", QUERY, "--models", models, "--model", "full"), "make run")
 
 
-def test_another_corpus(models, write_csv):
+def test_check_against_another_corpus(models, write_csv):
     path = write_csv(["Peramalan Harga Cabai", QUERY.lower(), ""])
     arguments = ["check", QUERY, "--models", models, "--model", "light", "--corpus", path]
     result = judul(*arguments, "--format", "json")
@@ -76,23 +75,25 @@ def test_another_corpus(models, write_csv):
     assert "1 dari 3 baris" in result.stderr
 
 
-def test_a_file_of_proposals(models, tmp_path, trained):
+def test_check_a_file_of_proposals(models, tmp_path, trained):
     source, target = tmp_path / "usulan.csv", tmp_path / "hasil.csv"
-    known = trained.titles[5]
-    source.write_text(f'nim,JUDUL,=1+1\n01,"{known}",a\n02,=HYPERLINK("x"),b\n03,,\n', encoding="utf-8")
+    existing = trained.titles[5]
+    source.write_text(
+        f'nim,JUDUL,=1+1\n01,"{existing}",a\n02,=HYPERLINK("x"),b\n03,,\n', encoding="utf-8"
+    )
     result = judul("check", "--file", source, "--output", target, "--models", models, "--model", "light")
     assert result.returncode == 0, result.stderr
     rows = pd.read_csv(target, dtype=str, keep_default_na=False)
     assert list(rows.columns) == ["nim", "JUDUL", "'=1+1", *RESULT_COLUMNS]
     assert rows["nim"].tolist() == ["01", "02", "03"]
-    assert rows["judul_ref"][0] == known
+    assert rows["judul_ref"][0] == existing
     assert rows["rf_label"][0] == "MIRIP"
-    assert rows["JUDUL"][1].startswith("'=")  # Not a formula any more.
+    assert rows["JUDUL"][1].startswith("'=")  # No longer a formula.
     assert rows["rf_label"][2] == ""
     assert "1 baris" in result.stderr
 
 
-def test_pairs_keep_their_rows_and_columns(models, tmp_path, trained):
+def test_scored_pairs_keep_their_rows_and_columns(models, tmp_path, trained):
     source, target = tmp_path / "pasangan.csv", tmp_path / "hasil.csv"
     a, b = trained.titles[:2]
     rows = [["7", a, b, "x"], ["8", "", b, "y"], ["9", b, a, ""], ["10", a, a, "-1"]]
@@ -109,7 +110,7 @@ def test_pairs_keep_their_rows_and_columns(models, tmp_path, trained):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "word"),
+    ("arguments", "expected"),
     [
         (["check"], "judul"),
         (["check", ""], "kosong"),
@@ -138,13 +139,13 @@ def test_pairs_keep_their_rows_and_columns(models, tmp_path, trained):
         (["hapus"], "Pilih: run, check, score-pairs"),
     ],
 )
-def test_bad_input_gets_one_line_that_helps(arguments, word, tmp_path, capsys, monkeypatch):
+def test_bad_input_is_refused_with_one_helpful_line(arguments, expected, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(PROJECT)
     if arguments[0] == "check" and "--model" not in arguments and "--models" not in arguments:
         arguments = [*arguments, "--model", "light"]
     if arguments[0] == "run":
         arguments = [*arguments, "--out", tmp_path / "o", "--reports", tmp_path / "r"]
-    assert_refused(ended(arguments, capsys), word)
+    assert_refused(run_in_process(arguments, capsys), expected)
     assert not (PROJECT / "x.csv").exists()
 
 
@@ -155,7 +156,7 @@ def test_a_damaged_model_is_refused(models):
     assert_refused(result, "ditolak", "make run")
 
 
-def test_an_output_that_cannot_be_written_is_said(models, write_csv):
+def test_an_output_that_cannot_be_written_is_refused(models, write_csv):
     result = judul(
         "check", "--file", write_csv([QUERY]), "--output", "/proc/hasil.csv",
         "--models", models, "--model", "light",
@@ -163,15 +164,15 @@ def test_an_output_that_cannot_be_written_is_said(models, write_csv):
     assert_refused(result, "Periksa")
 
 
-def named_anew(path, way):
-    """Give another name of the same file."""
+def alias_of(path, kind):
+    """Return another path to the same file."""
     other = path.with_name("nama_lain.csv")
-    if way == "same":
+    if kind == "same":
         return path
-    if way == "roundabout":
+    if kind == "roundabout":
         (path.parent / "sub").mkdir()
         return path.parent / "sub" / ".." / path.name
-    (other.symlink_to if way == "symlink" else other.hardlink_to)(path)
+    (other.symlink_to if kind == "symlink" else other.hardlink_to)(path)
     return other
 
 
@@ -188,64 +189,66 @@ WRITERS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("way", ["same", "roundabout", "symlink", "hard link"])
+@pytest.mark.parametrize("kind", ["same", "roundabout", "symlink", "hard link"])
 @pytest.mark.parametrize("command", WRITERS)
-def test_no_result_takes_the_place_of_what_is_read(command, way, models, tmp_path, capsys):
+def test_no_result_overwrites_an_input(command, kind, models, tmp_path, capsys):
     source = tmp_path / "masukan.csv"
     source.write_text(f"Judul,judul_a,judul_b\n{QUERY},{QUERY},Padi\nDeteksi Hoaks,Padi,Kopi\n")
-    before, target = source.read_bytes(), named_anew(source, way)
+    before, target = source.read_bytes(), alias_of(source, kind)
     arguments = WRITERS[command](source, target)
-    result = ended([*arguments, "--models", models, "--model", "light"], capsys)
+    result = run_in_process([*arguments, "--models", models, "--model", "light"], capsys)
     assert_refused(result, "menimpa", "Pilih nama lain")
     assert source.read_bytes() == before
-    assert target.is_symlink() == (way == "symlink")
+    assert target.is_symlink() == (kind == "symlink")
 
 
 @pytest.mark.parametrize("command", WRITERS)
-def test_a_folder_that_is_missing_is_not_made_for_a_result(command, models, tmp_path, capsys):
+def test_a_missing_output_folder_is_not_created(command, models, tmp_path, capsys):
     source = tmp_path / "masukan.csv"
     source.write_text(f"Judul,judul_a,judul_b\n{QUERY},{QUERY},Padi\nDeteksi Hoaks,Padi,Kopi\n")
     arguments = WRITERS[command](source, tmp_path / "salah" / "tulis" / "hasil.csv")
-    result = ended([*arguments, "--models", models, "--model", "light"], capsys)
+    result = run_in_process([*arguments, "--models", models, "--model", "light"], capsys)
     assert_refused(result, "Folder ", "tidak ada", "Buat dulu")
     assert not (tmp_path / "salah").exists()
 
 
-def test_no_result_takes_the_place_of_the_other_one_of_a_model_or_of_the_log(models, write_csv, capsys):
-    source, own = write_csv([QUERY, "Deteksi Hoaks"]), ("--models", models)
+def test_no_result_overwrites_another_result_or_a_model_or_the_log(models, write_csv, capsys):
+    source, options = write_csv([QUERY, "Deteksi Hoaks"]), ("--models", models)
     titles = models / "light" / "titles_preprocessed.csv"
     before = titles.read_bytes()
     both = source.with_name("hasil.csv")
-    logged = judul("check", QUERY, *own, "--model", "light", JUDUL_LOG="true")
+    logged = judul("check", QUERY, *options, "--model", "light", JUDUL_LOG="true")
     assert logged.returncode == 0, logged.stderr
     for arguments in (
         ("check", "--file", source, "--output", titles, "--model", "light"),
         ("dedup", source, "--output", both, "--groups", both, "--model", "light"),
         ("govern", "export", "--user", "0" * 16, "--output", models / "logs" / "judul.db"),
     ):
-        assert_refused(ended([*arguments, *own], capsys), "menimpa")
+        assert_refused(run_in_process([*arguments, *options], capsys), "menimpa")
     assert titles.read_bytes() == before
     assert not both.exists()
 
 
-def test_what_is_no_file_is_not_replaced_by_one(models, write_csv, tmp_path, capsys):
+def test_an_output_that_is_not_a_regular_file_is_refused(models, write_csv, tmp_path, capsys):
     os.mkfifo(pipe := tmp_path / "pipa")
     arguments = ("check", "--file", write_csv([QUERY]), "--output", pipe)
-    result = ended([*arguments, "--models", models, "--model", "light"], capsys)
+    result = run_in_process([*arguments, "--models", models, "--model", "light"], capsys)
     assert_refused(result, "bukan berkas")
     assert pipe.is_fifo()
 
 
-def test_a_run_does_not_write_over_its_own_data(models, tmp_path, capsys):
+def test_a_run_does_not_overwrite_its_data(models, tmp_path, capsys):
     data = models / "corpus.csv"
     shutil.copy(PROJECT / "data" / "dataset_TA.csv", data)
     before = data.read_bytes()
-    result = ended(["run", "--data", data, "--out", models, "--reports", tmp_path / "r"], capsys)
+    result = run_in_process(
+        ["run", "--data", data, "--out", models, "--reports", tmp_path / "r"], capsys
+    )
     assert_refused(result, "akan ditimpa", "Salin dulu")
     assert data.read_bytes() == before
 
 
-def test_a_row_with_an_unquoted_comma_does_not_keep_the_others_from_being_checked(models, tmp_path):
+def test_a_row_with_an_unquoted_comma_does_not_stop_the_others(models, tmp_path):
     source, target = tmp_path / "usulan.csv", tmp_path / "hasil.csv"
     source.write_text(
         f"nim,Judul,Tahun\n1,{QUERY},2024\n2,Harga Beras, Gula, dan Jagung,2024\n3\n4,Hoaks,2025\n"
@@ -262,7 +265,7 @@ def test_a_row_with_an_unquoted_comma_does_not_keep_the_others_from_being_checke
     assert (rows[1]["Judul"], rows[1]["Tahun"]) == ("Harga Beras", "Gula, dan Jagung, 2024")
 
 
-def test_a_result_says_to_a_spreadsheet_in_what_encoding_it_is(models, tmp_path):
+def test_a_result_starts_with_a_byte_order_mark(models, tmp_path):
     source, target = tmp_path / "masukan.csv", tmp_path / "hasil.csv"
     titles = "Analisis Naïve Bayes – Kudus", "Analisis Naïve Bayes – Pati"
     source.write_text("Judul,judul_a,judul_b\n" + "".join(f"{t},{t},Padi\n" for t in titles))
@@ -271,13 +274,13 @@ def test_a_result_says_to_a_spreadsheet_in_what_encoding_it_is(models, tmp_path)
         assert judul(*arguments, "--models", models, "--model", "light").returncode == 0
         assert target.read_bytes().startswith(b"\xef\xbb\xbf"), name
         assert titles[0] in target.read_text("utf-8-sig")
-        # It is read again as it was written.
+        # The mark does not show when the result is read back.
         again = judul("check", QUERY, "--models", models, "--model", "light", "--corpus", target)
         assert "ï»¿" not in again.stderr
         target.unlink()
 
 
-def test_every_blank_of_a_title_is_shown_as_a_blank(models, write_csv):
+def test_unusual_whitespace_is_shown_as_spaces(models, write_csv):
     path = write_csv(["Deteksi\xa0Hoaks\u202fPolitik\r\ndi\u3000Kudus", "Prediksi Beras"])
     result = judul("check", "Deteksi Hoaks", "--models", models, "--model", "light", "--corpus", path)
     assert "Deteksi Hoaks Politik  di Kudus" in result.stdout
@@ -286,18 +289,15 @@ def test_every_blank_of_a_title_is_shown_as_a_blank(models, write_csv):
     assert_refused(judul(*arguments, "--models", models, "--model", "light"), "'Judul Skripsi'")
 
 
-def test_control_characters_of_a_title_do_not_reach_the_terminal(models, write_csv):
+def test_control_characters_do_not_reach_the_terminal(models, write_csv):
     path = write_csv(["Deteksi \x1b[2J Hoaks", "Prediksi Beras"])
     result = judul("check", "Deteksi Hoaks", "--models", models, "--model", "light", "--corpus", path)
     assert result.returncode == 0
     assert "\x1b" not in result.stdout
 
 
-def test_the_first_answer_needs_neither_scikit_learn_nor_pandas():
-    """They take most of the 1.5 seconds that a cold start may take."""
-    import subprocess
-    import sys
-
+def test_a_check_imports_neither_scikit_learn_nor_pandas():
+    """They would take most of the 1.5 s allowed for a cold start."""
     code = (
         "import sys; from judul_lib.cli.main import main\n"
         "try: main(['check', 'Deteksi Hoaks', '--model', 'light'])\n"
@@ -310,14 +310,14 @@ def test_the_first_answer_needs_neither_scikit_learn_nor_pandas():
     assert run.stdout.splitlines()[-1] == "[]"
 
 
-def commands(group=cli, path=()):
-    """Give every command with the words that lead to it, groups among them."""
+def all_commands(group=cli, path=()):
+    """Yield the path and the command of every command and group."""
     yield path, group
-    for name, one in getattr(group, "commands", {}).items():
-        yield from commands(one, (*path, name))
+    for name, command in getattr(group, "commands", {}).items():
+        yield from all_commands(command, (*path, name))
 
 
-COMMANDS = {" ".join(("judul", *path)): command for path, command in commands()}
+COMMANDS = {" ".join(("judul", *path)): command for path, command in all_commands()}
 ENGLISH = re.compile(
     r"\b(usage|options?|commands?|args|arguments?|default|required|this|message|and|exit|version|error|"
     r"for|no such|missing|invalid|value|is|not|a|choice|one of|range|integer|float|text|path|env|"
@@ -326,8 +326,8 @@ ENGLISH = re.compile(
 )
 
 
-def english(text):
-    """Return click's words; names of options, files, models and variables are no words."""
+def english_words(text):
+    """Return click's English words in a text, except in names of options, files, models, variables."""
     return ENGLISH.findall(re.sub(r"--[\w-]+|`[^`]*`|\w+[./]\w+|\[(\w+\|)+\w+\]", "", text))
 
 
@@ -336,8 +336,8 @@ def test_the_help_is_in_indonesian(path):
     shown = CliRunner().invoke(cli, [*path.split()[1:], "--help"], prog_name="judul").output
     assert shown.startswith(f"Cara pakai: {path} [OPSI]")
     assert "Tampilkan bantuan ini." in shown
-    assert "..." not in shown.replace("[ARGUMEN]...", "")  # No command is told in half a sentence.
-    assert english(shown) == []
+    assert "..." not in shown.replace("[ARGUMEN]...", "")  # No summary is cut off.
+    assert english_words(shown) == []
 
 
 @pytest.mark.parametrize("path", COMMANDS)
@@ -345,15 +345,15 @@ def test_every_parameter_is_explained(path):
     command = COMMANDS[path]
     assert command.help
     for param in command.params:
-        told = getattr(param, "help_text", None) or param.help
-        assert told.endswith("."), param.name
+        explanation = getattr(param, "help_text", None) or param.help
+        assert explanation.endswith("."), param.name
         if isinstance(param, click.Argument):
             row = f"  {param.metavar}  "
             assert row in CliRunner().invoke(cli, [*path.split()[1:], "--help"]).output, param.name
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "expected"),
     [
         (["check", "a", "--modle", "full"], "Opsi --modle tidak dikenal. Mungkin maksud Anda --model?"),
         (["check", "Prediksi", "Harga", "Beras"], "Apit judul dengan tanda kutip."),
@@ -370,28 +370,27 @@ def test_every_parameter_is_explained(path):
         (["govern", "hapus"], "Perintah itu tidak ada. Pilih: verify, audit"),
     ],
 )
-def test_what_is_wrong_with_a_command_line_is_said_in_indonesian(arguments, said, capsys):
-    result = ended(arguments, capsys)
-    assert_refused(result, said)
+def test_usage_errors_are_in_indonesian(arguments, expected, capsys):
+    result = run_in_process(arguments, capsys)
+    assert_refused(result, expected)
     assert result.returncode == 2
-    assert english(result.stderr) == []
+    assert english_words(result.stderr) == []
 
 
 def test_without_a_command_the_help_is_shown(capsys):
-    result = ended([], capsys)
+    result = run_in_process([], capsys)
     assert result.returncode == 2
     assert result.stderr.startswith("Cara pakai: judul")
 
 
-def test_the_version():
+def test_version():
     assert CliRunner().invoke(cli, ["--version"]).output == f"judul {__version__}\n"
 
 
-@pytest.mark.parametrize(("threshold", "said"), [("0", "MIRIP (ambang 0: setiap judul dihitung MIRIP;")])
-def test_a_threshold_of_nothing_is_said(threshold, said):
-    result = judul("check", "Xyzzy Qwerty Asdf", "--model", "light", JUDUL_THRESHOLD=threshold)
+def test_a_threshold_of_zero_is_explained():
+    result = judul("check", "Xyzzy Qwerty Asdf", "--model", "light", JUDUL_THRESHOLD="0")
     assert result.returncode == 0, result.stderr
-    assert result.stdout.startswith(said)
+    assert result.stdout.startswith("MIRIP (ambang 0: setiap judul dihitung MIRIP;")
 
 
 WITHOUT_UNIX = """
@@ -403,8 +402,8 @@ main(["check", "Deteksi Hoaks Politik dengan BERT", "--model", "light"])
 """
 
 
-def test_a_title_is_checked_where_the_modules_of_unix_are_missing(tmp_path):
-    """As on Windows, with a log: it is the log that takes a lock."""
+def test_a_title_is_checked_without_the_modules_of_unix(tmp_path):
+    """As on Windows; with a log, because the log takes a lock."""
     shutil.copytree(PROJECT / "outputs" / "light", tmp_path / "light")
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT_UNIX], cwd=PROJECT, capture_output=True, text=True, check=False,

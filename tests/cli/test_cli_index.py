@@ -1,8 +1,9 @@
-"""``judul index``, and ``judul check`` with what it made."""
+"""``judul index``, and ``judul check`` with an index."""
 
 import json
 import shutil
 import subprocess
+import sys
 
 import pandas as pd
 import pytest
@@ -21,7 +22,7 @@ QUERY = "Prediksi Harga Beras dengan LSTM"
 
 @pytest.fixture
 def run(capsys):
-    """Run a command in this process, which is faster than one of its own."""
+    """Run a command in this process, which is faster than starting one."""
 
     def run(*arguments):
         with pytest.raises(SystemExit) as end:
@@ -46,7 +47,7 @@ def answer(run, *arguments):
 
 
 @pytest.mark.parametrize("model", ["light", "structured"])
-def test_an_index_answers_as_its_catalogue_does(run, write_csv, tmp_path, model):
+def test_an_index_answers_like_its_catalogue(run, write_csv, tmp_path, model):
     catalogue, folder = write_csv(["", *TITLES, TITLES[0].upper()]), tmp_path / "baru" / "indeks"
     built = run("index", "build", catalogue, folder, "--model", model, "--models", MODELS)
     assert "5 judul" in built.stdout
@@ -56,19 +57,19 @@ def test_an_index_answers_as_its_catalogue_does(run, write_csv, tmp_path, model)
     plain = answer(run, "--corpus", catalogue, "--model", model, "--models", MODELS)
     assert answer(run, "--index", folder, "--models", MODELS) == plain
     assert answer(run, "--corpus", folder, "--model", model) == plain
-    told = run("index", "info", folder, "--models", MODELS).stdout
-    assert f"model    {model}" in told
-    assert "judul    5" in told
+    info = run("index", "info", folder, "--models", MODELS).stdout
+    assert f"model    {model}" in info
+    assert "judul    5" in info
 
 
-def test_titles_are_added_once_and_removed(run, index, write_csv):
+def test_titles_are_added_once_and_can_be_removed(run, index, write_csv):
     new = write_csv(["DETEKSI hoaks, politik", "Peramalan Cuaca Bogor", "Analisis Sentimen Film"])
-    told = run("index", "add", index, new).stdout
-    assert told.startswith("2 judul ditambahkan, 1 dilewati")
-    assert "kini berisi 7 judul" in told
+    output = run("index", "add", index, new).stdout
+    assert output.startswith("2 judul ditambahkan, 1 dilewati")
+    assert "kini berisi 7 judul" in output
     before = (index / "index.json").read_bytes()
-    told = run("index", "add", index, "--title", " peramalan CUACA Bogor! ").stdout
-    assert told.startswith("0 judul ditambahkan, 1 dilewati")
+    output = run("index", "add", index, "--title", " peramalan CUACA Bogor! ").stdout
+    assert output.startswith("0 judul ditambahkan, 1 dilewati")
     assert (index / "index.json").read_bytes() == before
     assert run("index", "add", index, "--title", " Deteksi Kantuk ").stdout.startswith("1 judul")
     assert "kini berisi 7 judul" in run("index", "remove", index, "Deteksi Kantuk").stdout
@@ -87,7 +88,7 @@ def test_a_file_of_proposals_against_an_index(run, index, write_csv, tmp_path):
     assert "1 baris" in result.stderr
 
 
-def test_an_index_is_built_anew_in_its_place_whatever_its_state(run, index, write_csv):
+def test_an_index_can_be_rebuilt_in_any_state(run, index, write_csv):
     (index / "index.json").write_text("{}")
     assert_refused(run("check", QUERY, "--index", index), "versi lain", "judul index build")
     build = ["index", "build", write_csv(TITLES[:2]), index, "--model", "light", "--models", MODELS]
@@ -96,14 +97,14 @@ def test_an_index_is_built_anew_in_its_place_whatever_its_state(run, index, writ
     (index / "index.json").unlink()  # As if the first build had been killed.
     assert run(*build).returncode == 0
     assert len(list((index / "parts").iterdir())) == 1
-    begun = index.with_name("baru")
-    begun.mkdir()
-    (begun / ".lock").touch()  # As if it had been killed before its first part.
-    build[3] = begun
+    empty = index.with_name("baru")
+    empty.mkdir()
+    (empty / ".lock").touch()  # As if a build had been killed before its first part.
+    build[3] = empty
     assert run(*build).returncode == 0
 
 
-def test_nothing_else_is_written_over(run, write_csv, tmp_path):
+def test_a_folder_with_other_files_is_not_overwritten(run, write_csv, tmp_path):
     folder = tmp_path / "dokumen"
     (folder / "parts").mkdir(parents=True)
     (folder / "parts" / "mine.txt").write_text("mine")
@@ -112,7 +113,7 @@ def test_nothing_else_is_written_over(run, write_csv, tmp_path):
     assert (folder / "parts" / "mine.txt").read_text() == "mine"
 
 
-def test_an_index_with_a_model_that_was_made_anew_says_so(run, index, tmp_path):
+def test_an_index_with_an_outdated_model_says_so(run, index, tmp_path):
     assert run("check", QUERY, "--index", index, "--models", MODELS).stderr == ""
     assert run("check", QUERY, "--index", index, "--models", tmp_path).stderr == ""
     shutil.copytree(MODELS / "light", tmp_path / "light")
@@ -125,7 +126,7 @@ def test_an_index_with_a_model_that_was_made_anew_says_so(run, index, tmp_path):
         assert f"judul index build KATALOG.csv {index} --model light" in result.stderr
 
 
-def test_a_cut_off_part_is_refused(run, index):
+def test_a_truncated_part_is_refused(run, index):
     part = next((index / "parts").iterdir())
     part.write_bytes(part.read_bytes()[:-7])
     for arguments in (["check", QUERY, "--index"], ["index", "info"], ["index", "remove"]):
@@ -139,7 +140,7 @@ def test_an_index_of_another_format_is_refused(run, index):
     assert_refused(run("check", QUERY, "--corpus", index), "versi lain", "judul index build")
 
 
-def test_an_index_without_titles_is_named(run, index):
+def test_an_empty_index_is_refused(run, index):
     for title in TITLES:
         assert run("index", "remove", index, title).returncode == 0
     assert_refused(run("check", QUERY, "--index", index), "tidak berisi judul", "judul index add")
@@ -147,7 +148,7 @@ def test_an_index_without_titles_is_named(run, index):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "word"),
+    ("arguments", "expected"),
     [
         (["check", QUERY, "--index", "I", "--corpus", "K"], "--corpus atau --index"),
         (["check", QUERY, "--index", "I", "--model", "structured"], "dibangun dengan model light"),
@@ -172,26 +173,26 @@ def test_an_index_without_titles_is_named(run, index):
         (["index", "hapus"], "Pilih: build, add, remove, info. Lihat `judul index --help`"),
     ],
 )
-def test_wrong_use_gets_one_line_that_helps(run, index, write_csv, tmp_path, arguments, word):
+def test_wrong_usage_is_refused_with_one_helpful_line(
+    run, index, write_csv, tmp_path, arguments, expected
+):
     nameless = tmp_path / "n.csv"
     nameless.write_text("Nama\na\n")
     places = {"I": index, "K": write_csv(TITLES), "N": nameless}
     before = {path: path.stat().st_mtime_ns for path in index.rglob("*")}
-    assert_refused(run(*(places.get(argument, argument) for argument in arguments)), word)
+    assert_refused(run(*(places.get(argument, argument) for argument in arguments)), expected)
     assert {path: path.stat().st_mtime_ns for path in index.rglob("*")} == before
     assert not (PROJECT / "x-indeks").exists()
 
 
-def test_help_comes_where_nothing_is_asked(run):
+def test_without_a_subcommand_the_help_is_shown(run):
     result = run("index")
     assert result.returncode == 2
     assert result.stderr.startswith("Cara pakai: judul index")
     assert all(name in result.stderr for name in ("build", "add", "remove", "info"))
 
 
-def test_a_check_with_an_index_needs_neither_scikit_learn_nor_pandas(index):
-    import sys
-
+def test_a_check_with_an_index_imports_neither_scikit_learn_nor_pandas(index):
     code = (
         "import sys; from judul_lib.cli.main import main\n"
         f"try: main(['check', 'Deteksi Hoaks', '--index', {str(index)!r}])\n"
@@ -204,10 +205,10 @@ def test_a_check_with_an_index_needs_neither_scikit_learn_nor_pandas(index):
     assert shown.stdout.splitlines()[-1] == "[]"
 
 
-def test_an_index_may_be_made_by_several_processes_and_named_by_the_environment(tmp_path, write_csv):
+def test_an_index_can_be_built_by_several_processes_and_chosen_by_variable(tmp_path, write_csv):
     folder = tmp_path / "indeks"
     built = judul("index", "build", write_csv(TITLES), folder, "--model", "light", "--jobs", 2)
     assert built.returncode == 0, built.stderr
-    told = judul("check", QUERY, JUDUL_CORPUS=str(folder))
-    assert told.returncode == 0, told.stderr
-    assert "Model Ringan, 5 judul" in told.stdout
+    result = judul("check", QUERY, JUDUL_CORPUS=str(folder))
+    assert result.returncode == 0, result.stderr
+    assert "Model Ringan, 5 judul" in result.stdout

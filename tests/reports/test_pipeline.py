@@ -21,11 +21,10 @@ from judul_lib.training.forest import package_model, train_model
 from tests.conftest import DATA, PROJECT, SMALL_RUN, assert_refused, judul
 
 KERNEL = {"name": "python3", "language": "python", "display_name": "Python 3"}
-TINY = nbformat.v4.new_notebook(metadata={"kernelspec": KERNEL})
 
 
-def everything(folder):
-    """Content and time of change of every file, so that a rewrite shows too."""
+def snapshot(folder):
+    """Return content and modification time of every file, so that a rewrite shows, too."""
     return {
         path.relative_to(folder): (path.read_bytes(), path.stat().st_mtime_ns)
         for path in folder.rglob("*")
@@ -35,7 +34,7 @@ def everything(folder):
 
 @pytest.fixture
 def tiny(tmp_path):
-    """Notebooks of one cell that write each stage's outputs: the machinery without the study."""
+    """Return paths with small notebooks that only write each stage's outputs."""
     folder = tmp_path / "notebooks"
     folder.mkdir()
     for stage in STAGES:
@@ -47,41 +46,41 @@ def tiny(tmp_path):
                 f"(Path(OUT) / {target!r}).parent.mkdir(parents=True, exist_ok=True)",
                 f"_ = (Path(OUT) / {target!r}).write_text({text!r} + str(EXTRA))",
             ]
-        notebook = nbformat.from_dict(json.loads(nbformat.writes(TINY)))
-        notebook.cells = [
+        cells = [
             nbformat.v4.new_markdown_cell(f"# {stage.notebook}"),
             nbformat.v4.new_code_cell('OUT = "."\nEXTRA = ""', metadata={"tags": ["parameters"]}),
             nbformat.v4.new_code_cell("\n".join(code)),
         ]
+        notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": KERNEL})
         nbformat.write(notebook, folder / f"{stage.notebook}.ipynb")
     data = tmp_path / "judul.csv"
     data.write_text("Judul\nDeteksi Hoaks\nPrediksi Beras\n")
     return Paths(data, folder, tmp_path / "outputs", tmp_path / "reports")
 
 
-def edit(paths, number, source):
+def append_cell(paths, number, source):
     path = paths.notebooks / f"{STAGES[number].notebook}.ipynb"
     notebook = nbformat.read(path, as_version=4)
     notebook.cells.append(nbformat.v4.new_code_cell(source))
     nbformat.write(notebook, path)
 
 
-def names(stages):
+def numbers(stages):
     return [stage.notebook[:2] for stage in stages]
 
 
-def test_only_what_is_out_of_date_is_run(tiny, monkeypatch):
+def test_only_stages_that_are_out_of_date_run(tiny, monkeypatch):
     monkeypatch.setattr("judul_lib.reports.pipeline.STAGES", STAGES[:6])
-    assert names(run_notebooks(tiny)) == ["01", "02", "03", "04", "05", "06"]
-    before = everything(tiny.outputs), everything(tiny.reports)
+    assert numbers(run_notebooks(tiny)) == ["01", "02", "03", "04", "05", "06"]
+    before = snapshot(tiny.outputs), snapshot(tiny.reports)
     assert run_notebooks(tiny) == []
-    assert (everything(tiny.outputs), everything(tiny.reports)) == before
+    assert (snapshot(tiny.outputs), snapshot(tiny.reports)) == before
 
-    edit(tiny, 4, "1 + 1")
-    assert names(run_notebooks(tiny)) == ["05", "06"]
+    append_cell(tiny, 4, "1 + 1")
+    assert numbers(run_notebooks(tiny)) == ["05", "06"]
 
     (tiny.outputs / "full" / "model").write_text("damaged")
-    assert names(run_notebooks(tiny)) == ["04", "05", "06"]
+    assert numbers(run_notebooks(tiny)) == ["04", "05", "06"]
     assert (tiny.outputs / "full" / "model").read_text() == "04_train_full"
 
     (tiny.reports / "03_feature_analysis.html").unlink()
@@ -91,24 +90,26 @@ def test_only_what_is_out_of_date_is_run(tiny, monkeypatch):
     tiny.data.write_text("Judul\nDeteksi Hoaks\nPrediksi Jagung\n")
     assert len(run_notebooks(tiny)) == 6
 
-    # A notebook that fails: its own error is told, and nothing of the earlier run has changed.
-    before = everything(tiny.outputs), everything(tiny.reports)
-    edit(tiny, 1, "raise ValueError('rusak')")
+    # A failing notebook: its error is reported, and the results of the earlier run stay.
+    before = snapshot(tiny.outputs), snapshot(tiny.reports)
+    append_cell(tiny, 1, "raise ValueError('rusak')")
     with pytest.raises(PipelineError, match=r"02_labeling berhenti di sel 4: ValueError: rusak"):
         run_notebooks(tiny)
-    assert (everything(tiny.outputs), everything(tiny.reports)) == before
+    assert (snapshot(tiny.outputs), snapshot(tiny.reports)) == before
     assert not list(tiny.outputs.glob(".run.*"))
 
 
-def test_parameters_reach_the_notebooks_that_have_them(tiny):
+def test_parameters_reach_the_notebooks_that_assign_them(tiny):
     with pytest.raises(PipelineError, match=r"parameter NAMA.*EXTRA, OUT"):
         run_notebooks(tiny, parameters={"NAMA": 1})
-    edit(tiny, 5, "raise SystemError(f'EXTRA adalah {EXTRA}')")
+    append_cell(tiny, 5, "raise SystemError(f'EXTRA adalah {EXTRA}')")
     with pytest.raises(PipelineError, match="EXTRA adalah satu"):
         run_notebooks(tiny, parameters={"EXTRA": "satu"})
 
 
-def test_what_a_parameter_names_is_looked_at_and_only_notebooks_that_have_it_run(tiny, monkeypatch):
+def test_a_changed_file_behind_a_parameter_reruns_only_the_notebooks_with_that_parameter(
+    tiny, monkeypatch
+):
     path = tiny.notebooks / f"{STAGES[4].notebook}.ipynb"
     notebook = nbformat.read(path, as_version=4)
     notebook.cells[1].source += '\nLOG = ""'
@@ -119,26 +120,26 @@ def test_what_a_parameter_names_is_looked_at_and_only_notebooks_that_have_it_run
 
     answers = tiny.notebooks.parent / "answers.csv"
     answers.write_text("mirip\n")
-    assert names(run_notebooks(tiny, parameters={"LOG": "../answers.csv"})) == ["05"]
+    assert numbers(run_notebooks(tiny, parameters={"LOG": "../answers.csv"})) == ["05"]
     assert run_notebooks(tiny, parameters={"LOG": "../answers.csv"}) == []
     answers.write_text("tidak\n")
-    assert names(run_notebooks(tiny, parameters={"LOG": "../answers.csv"})) == ["05"]
+    assert numbers(run_notebooks(tiny, parameters={"LOG": "../answers.csv"})) == ["05"]
 
     logs = tiny.notebooks.parent / "logs"
     logs.mkdir()
-    assert names(run_notebooks(tiny, parameters={"LOG": "../logs"})) == ["05"]
+    assert numbers(run_notebooks(tiny, parameters={"LOG": "../logs"})) == ["05"]
     assert run_notebooks(tiny, parameters={"LOG": "../logs"}) == []
     (logs / "judul.db-wal").write_bytes(b"row")
-    assert names(run_notebooks(tiny, parameters={"LOG": "../logs"})) == ["05"]
+    assert numbers(run_notebooks(tiny, parameters={"LOG": "../logs"})) == ["05"]
 
-    # What a server keeps can't be seen from here.
+    # Rows on a database server always count as changed.
     monkeypatch.setenv("JUDUL_DATABASE_URL", "postgresql://server/judul")
     for _ in range(2):
-        assert names(run_notebooks(tiny, parameters={"LOG": "../logs"})) == ["05"]
+        assert numbers(run_notebooks(tiny, parameters={"LOG": "../logs"})) == ["05"]
 
 
 @pytest.mark.parametrize(
-    ("code", "told"),
+    ("code", "expected"),
     [
         ("from judul_lib.core.errors import GoldError; raise GoldError('Pasangan emas kosong.')",
          "Pasangan emas kosong."),
@@ -146,12 +147,12 @@ def test_what_a_parameter_names_is_looked_at_and_only_notebooks_that_have_it_run
         ("raise ValueError('rusak.')", "berhenti di sel 4: ValueError: rusak. Buka notebooks/01_"),
     ],
 )  # fmt: skip
-def test_a_notebook_that_fails_says_why_in_one_sentence(tiny, code, told):
-    edit(tiny, 0, code)
+def test_a_failing_notebook_is_described_in_one_sentence(tiny, code, expected):
+    append_cell(tiny, 0, code)
     with pytest.raises(PipelineError) as failed:
         run_notebooks(tiny)
-    assert told in str(failed.value)
-    assert ("berhenti di sel" in str(failed.value)) == ("berhenti di sel" in told)
+    assert expected in str(failed.value)
+    assert ("berhenti di sel" in str(failed.value)) == ("berhenti di sel" in expected)
 
 
 def test_parameter_names_are_read_from_the_cell():
@@ -161,10 +162,10 @@ def test_parameter_names_are_read_from_the_cell():
     assert parameter_names(nbformat.v4.new_notebook(cells=[cell])) == {"A", "C"}
 
 
-def test_a_run_makes_what_the_readme_says(finished_run):
+def test_a_run_writes_all_outputs_and_reports(finished_run):
     outputs = finished_run.outputs
     for stage in STAGES:
-        assert f"{stage.notebook}" in finished_run.stdout
+        assert stage.notebook in finished_run.stdout
         assert all((outputs / name).exists() for name in (*stage.outputs, stage.executed))
         assert (finished_run.reports / f"{stage.notebook}.html").is_file()
     assert (finished_run.reports / "index.html").is_file()
@@ -173,20 +174,20 @@ def test_a_run_makes_what_the_readme_says(finished_run):
 
 
 def test_a_second_run_does_nothing(finished_run):
-    before = everything(finished_run.outputs), everything(finished_run.reports)
+    before = snapshot(finished_run.outputs), snapshot(finished_run.reports)
     folders = "--out", finished_run.outputs, "--reports", finished_run.reports
     again = judul("run", *folders, *SMALL_RUN)
     assert again.returncode == 0
     assert "mutakhir" in again.stdout
-    assert (everything(finished_run.outputs), everything(finished_run.reports)) == before
+    assert (snapshot(finished_run.outputs), snapshot(finished_run.reports)) == before
 
 
 @pytest.mark.parametrize("name", ["light", "structured"])
-def test_a_run_on_the_projects_own_data_changes_nothing_that_git_tracks(finished_run, name):
-    """The run began with a copy of the committed models; not even a date may change."""
-    made, committed = finished_run.outputs / name, PROJECT / "outputs" / name
+def test_a_run_on_the_projects_data_reproduces_the_committed_models(finished_run, name):
+    """The run started with a copy of the committed models; not even a date may change."""
+    reproduced, committed = finished_run.outputs / name, PROJECT / "outputs" / name
     for path in committed.iterdir():
-        assert (made / path.name).read_bytes() == path.read_bytes(), path.name
+        assert (reproduced / path.name).read_bytes() == path.read_bytes(), path.name
 
 
 @pytest.mark.parametrize(
@@ -200,21 +201,21 @@ def test_a_run_on_the_projects_own_data_changes_nothing_that_git_tracks(finished
         (None, "folder"),
     ],
 )
-def test_bad_data_is_refused_and_earlier_results_stay(finished_run, tmp_path, content, words):
+def test_unusable_data_is_refused_and_earlier_results_stay(finished_run, tmp_path, content, words):
     path = tmp_path / "judul.csv"
     if content is None:
         path.mkdir()
     else:
         path.write_bytes(content)
-    before = everything(finished_run.outputs)
+    before = snapshot(finished_run.outputs)
     result = judul(
         "run", "--data", path, "--out", finished_run.outputs, "--reports", finished_run.reports
     )
     assert_refused(result, words)
-    assert everything(finished_run.outputs) == before
+    assert snapshot(finished_run.outputs) == before
 
 
-def test_titles_without_similar_pairs_are_refused_with_advice(tmp_path):
+def test_titles_without_similar_pairs_are_refused(tmp_path):
     path = tmp_path / "judul.csv"
     words = "padi jagung hoaks saham gempa kopi batik hujan sungai jembatan".split()
     path.write_text("Judul\n" + "\n".join(f"Deteksi {a}\nPrediksi {a}{a}" for a in words) + "\n")
@@ -222,8 +223,8 @@ def test_titles_without_similar_pairs_are_refused_with_advice(tmp_path):
     assert_refused(result, "pasangan mirip", "SIMILAR_MIN")
 
 
-def test_a_study_without_a_similar_pair_to_test_on_is_evaluated(tmp_path):
-    """With exactly two similar pairs: what notebook 06 says of the study, and what it writes."""
+def test_notebook_06_copes_with_a_test_set_without_similar_pairs(tmp_path):
+    """The corpus has exactly two similar pairs."""
     bases = read_gold(PROJECT / "data" / "gold_pairs.csv").drop_duplicates("base_id")["judul_a"].head(30)
     data = tmp_path / "judul.csv"
     pd.DataFrame({"Judul": [*bases, *(f"{title} Semarang" for title in bases[:2])]}).to_csv(data)
@@ -240,12 +241,11 @@ def test_a_study_without_a_similar_pair_to_test_on_is_evaluated(tmp_path):
     gold = next(n for n, source in enumerate(sources) if "read_gold(GOLD)" in source)
     writing = [n for n, source in enumerate(sources) if "results[" in source or "results = {" in source]
     empty = "board = retrieved = features_worth = resources_worth = cross_board = kappa = pd.DataFrame()"
-    kept = [
+    notebook.cells = [
         *notebook.cells[:gold],
         nbformat.v4.new_code_cell(empty),
         *(notebook.cells[n] for n in writing),
     ]
-    notebook.cells = kept
     nbformat.write(notebook, tmp_path / "06.ipynb")
     run_notebook(tmp_path / "06.ipynb", tmp_path / "done.ipynb", {"OUT": str(out), "N_RESAMPLES": 20})
     outputs = [
@@ -262,7 +262,7 @@ def can_mount():
     return os.geteuid() == 0 and shutil.which("mount") is not None
 
 
-def test_a_full_disk_is_said_and_earlier_results_stay(tiny, tmp_path):
+def test_a_full_disk_is_reported_and_earlier_results_stay(tiny, tmp_path):
     if not can_mount():
         pytest.skip("only root can mount a small disk to fill")
     tiny.outputs.mkdir()
@@ -275,21 +275,21 @@ def test_a_full_disk_is_said_and_earlier_results_stay(tiny, tmp_path):
         pytest.skip("mounting is not allowed here")
     try:
         run_notebooks(tiny)
-        before = everything(tiny.outputs)
-        edit(tiny, 2, "_ = (Path(OUT) / 'features.csv').write_bytes(bytes(200_000))")
+        before = snapshot(tiny.outputs)
+        append_cell(tiny, 2, "_ = (Path(OUT) / 'features.csv').write_bytes(bytes(200_000))")
         arguments = ["run", "--data", tiny.data, "--notebooks", tiny.notebooks]
         result = judul(*arguments, "--out", tiny.outputs, "--reports", tiny.reports)
         assert result.returncode == 1
         assert "Ruang disk habis" in result.stderr
         assert "Traceback" not in result.stderr
-        assert everything(tiny.outputs) == before
+        assert snapshot(tiny.outputs) == before
     finally:
         subprocess.run(["umount", tiny.outputs], check=True)
 
 
 def test_a_folder_without_permission_is_refused(tmp_path):
     if os.geteuid() == 0:
-        target = "/proc/outputs"  # Nobody may write there, not even root.
+        target = "/proc/outputs"  # Not writable, not even for root.
     else:
         target = tmp_path / "closed"
         target.mkdir(mode=0o500)
@@ -303,7 +303,7 @@ def test_a_folder_without_permission_is_refused(tmp_path):
     "JUDUL_ORIGINAL_DATA" not in os.environ,
     reason="JUDUL_ORIGINAL_DATA does not name the original study's titles",
 )
-def test_the_original_titles_give_the_studys_numbers(tmp_path, monkeypatch):
+def test_the_original_titles_reproduce_the_studys_numbers(tmp_path, monkeypatch):
     monkeypatch.setattr("judul_lib.reports.pipeline.STAGES", STAGES[:5])
     paths = Paths(
         Path(os.environ["JUDUL_ORIGINAL_DATA"]), PROJECT / "notebooks",

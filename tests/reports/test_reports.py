@@ -1,4 +1,4 @@
-"""Reports as a lecturer opens them: in a browser, without a network."""
+"""Reports in a browser without a network."""
 
 import re
 
@@ -11,14 +11,14 @@ from judul_lib.reports.rendering import render_index, render_report
 from tests.conftest import PROJECT
 
 NAMES = [stage.notebook for stage in STAGES]
-WORDS = set(figure_config()["locales"]["id"]["dictionary"].values())
+BUTTON_TITLES = set(figure_config()["locales"]["id"]["dictionary"].values())
 
 
 @pytest.fixture(scope="module")
-def open_page(browser, installation):
-    """Open a report with the network off; return page, console messages and requests."""
+def open_report(browser, installation):
+    """Return a function that opens a report offline and returns page, console messages and requests."""
 
-    def open_report(name, width=1200):
+    def open_(name, width=1200):
         context = browser.new_context(viewport={"width": width, "height": 900}, offline=True)
         page = context.new_page()
         messages, requests = [], []
@@ -29,12 +29,12 @@ def open_page(browser, installation):
         page.wait_for_load_state("load")
         return page, messages, [url for url in requests if not url.startswith(("data:", "blob:"))]
 
-    return open_report
+    return open_
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_figure_is_drawn_without_a_request_or_an_error(open_page, name):
-    page, messages, requests = open_page(name)
+def test_every_figure_is_drawn_without_requests_or_errors(open_report, name):
+    page, messages, requests = open_report(name)
     stored = nbformat.read(PROJECT / "notebooks" / f"{name}.ipynb", as_version=4)
     figures = sum(
         "application/vnd.plotly.v1+json" in output.get("data", {})
@@ -51,7 +51,7 @@ def test_every_figure_is_drawn_without_a_request_or_an_error(open_page, name):
             assert axis.text_content() in label
         buttons = {button.get_attribute("data-title") for button in figure.locator(".modebar-btn").all()}
         assert buttons
-        assert buttons <= WORDS
+        assert buttons <= BUTTON_TITLES
     assert page.locator("img:not([alt])").count() == 0
     assert messages == []
     assert requests == [page.url]
@@ -59,16 +59,16 @@ def test_every_figure_is_drawn_without_a_request_or_an_error(open_page, name):
 
 
 @pytest.mark.parametrize("name", [*NAMES, "index"])
-def test_nothing_is_wider_than_a_phone(open_page, name):
-    page, messages, _ = open_page(name, width=360)
+def test_a_report_fits_a_phone(open_report, name):
+    page, messages, _ = open_report(name, width=360)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     assert messages == []
     page.context.close()
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_code_is_behind_one_switch(open_page, name):
-    page, _, _ = open_page(name)
+def test_one_switch_shows_the_code(open_report, name):
+    page, _, _ = open_report(name)
     code = page.locator(".input").first
     assert not code.is_visible()
     page.get_by_label("Tampilkan kode").check()
@@ -77,27 +77,27 @@ def test_code_is_behind_one_switch(open_page, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_summary_comes_first_and_the_contents_lead_somewhere(open_page, name):
-    page, _, _ = open_page(name)
+def test_the_summary_comes_first_and_the_contents_links_work(open_report, name):
+    page, _, _ = open_report(name)
     assert page.locator("html").get_attribute("lang") == "id"
     order = page.evaluate(
         "[...document.querySelectorAll('h1, .judul-ringkasan, nav, main > div h2')].map(e => e.tagName)"
     )
     assert order[0] == "H1"
     assert page.locator("nav li").count() >= 3
-    first = page.evaluate(
+    summary_is_before_nav = page.evaluate(
         "document.querySelector('.judul-ringkasan').compareDocumentPosition("
         "document.querySelector('nav')) & Node.DOCUMENT_POSITION_FOLLOWING"
     )
-    assert first
+    assert summary_is_before_nav
     for link in page.locator("nav a").all():
         anchor = link.get_attribute("href").removeprefix("#")
         assert page.locator(f'[id="{anchor}"]').count() == 1
     page.context.close()
 
 
-def test_the_index_links_to_every_report(open_page):
-    page, messages, requests = open_page("index")
+def test_the_index_links_to_every_report(open_report):
+    page, messages, requests = open_report("index")
     links = page.locator("ul.laporan a")
     assert [link.get_attribute("href") for link in links.all()] == [f"{name}.html" for name in NAMES]
     assert page.locator(".judul-ringkasan").count() == len(NAMES)
@@ -107,8 +107,8 @@ def test_the_index_links_to_every_report(open_page):
     page.context.close()
 
 
-def test_a_report_prints_on_pages_with_its_figures(open_page):
-    page, _, _ = open_page("02_labeling")
+def test_a_report_prints_with_its_figures(open_report):
+    page, _, _ = open_report("02_labeling")
     page.emulate_media(media="print")
     assert not page.locator("header").is_visible()
     assert page.locator("figure.gambar .main-svg").first.is_visible()
@@ -124,7 +124,7 @@ def test_a_report_is_one_file_under_6_megabytes(installation, name):
     assert all(source.startswith(b"data:") for source in tags)
 
 
-def test_a_figure_is_one_picture_with_a_name():
+def test_a_figure_is_one_image_with_an_accessible_name():
     figure = {
         "data": [{"type": "bar", "y": [1], "name": "a"}],
         "layout": {"title": {"text": "Panjang &amp; isi"}, "xaxis": {"title": {"text": "kata"}}},
@@ -141,7 +141,7 @@ def test_a_figure_is_one_picture_with_a_name():
     assert '"showSendToCloud": false' in body
 
 
-def test_the_signs_of_a_heading_are_escaped_once():
+def test_a_heading_is_escaped_once():
     heading = nbformat.v4.new_markdown_cell("# 01 · Padi & kopi, `p < 0,05`")
     notebook = nbformat.v4.new_notebook(cells=[heading])
     title = "01 · Padi &amp; kopi, p &lt; 0,05"
@@ -149,7 +149,7 @@ def test_the_signs_of_a_heading_are_escaped_once():
     assert f'<a href="01.html">{title}</a>' in render_index({"01.html": notebook}, "data.csv")
 
 
-def test_a_title_cannot_put_markup_or_script_into_a_report():
+def test_a_title_cannot_inject_markup_or_script():
     hostile = "</script><script>document.title='x'</script><img src=x onerror=alert(1)>"
     figure = {"data": [{"type": "bar", "y": [hostile]}], "layout": {"title": {"text": hostile}}}
     output = nbformat.v4.new_output("display_data", {"application/vnd.plotly.v1+json": figure})
@@ -162,5 +162,5 @@ def test_a_title_cannot_put_markup_or_script_into_a_report():
     body = render_report(notebook).rsplit("<main>")[-1]
     assert "<img" not in body
     assert "<script>document" not in body
-    assert body.count("</script>") == 2  # The figure's data and the page's own.
+    assert body.count("</script>") == 2  # Of the figure's data, and of the page itself.
     assert "<script>x" not in render_index({"01.html": notebook}, "<script>x</script>")
