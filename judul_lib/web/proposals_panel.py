@@ -1,4 +1,4 @@
-"""Many titles: a file of proposals, checked against the archive and against each other."""
+"""The tab for a file of proposals, checked against the archive and against each other."""
 
 import threading
 import time
@@ -27,11 +27,11 @@ MAX_SHOWN_ROWS = 200
 
 
 class _StoppedError(Exception):
-    """The visitor has stopped the work."""
+    """The visitor has stopped the check."""
 
 
 class ProposalsPanel(widgets.VBox):
-    """A field for a file, a progress bar, a table and its download.
+    """A file field, a progress bar, and the result as a table and a download.
 
     Parameters
     ----------
@@ -58,64 +58,64 @@ class ProposalsPanel(widgets.VBox):
         self.download = DownloadButton(self._csv, label=page_text("download"))
         intro = widgets.HTML(f"<p class='judul-petunjuk'>{page_text('proposals_intro')}</p>")
         self._show_buttons(stop=False, result=False)
-        told = [self.progress, self.state, self.stop]
-        super().__init__([intro, self.model, self.file, *told, self.download, self.table])
+        status = [self.progress, self.state, self.stop]
+        super().__init__([intro, self.model, self.file, *status, self.download, self.table])
 
     def start(self, name: str, content: bytes) -> threading.Thread:
-        """Check the bytes of a file in the background; return the thread that does.
-
-        A file that is still being checked is given up.
-        """
+        """Check a file in the background and return the thread; a check still running is stopped."""
         self._stopped.set()
         stopped = self._stopped = threading.Event()
         self._result, self._percent = None, -1
         self.state.html = ""
         self._show_buttons(stop=True, result=False)
-        self.file.say(name)
+        self.file.show_message(name)
         thread = threading.Thread(target=self._run, args=(name, content, stopped), daemon=True)
         thread.start()
         return thread
 
     def forget(self) -> None:
-        """Give up what was compared with another archive."""
+        """Discard the result for the previous archive."""
         is_running = self.stop.layout.display == ""
         self._stopped.set()
         self._stopped = threading.Event()
         if is_running or self._result is not None:
-            self._say(page_text("archive_changed"))
+            self._show_message(page_text("archive_changed"))
         self._result, self.progress.value = None, ""
         self._show_buttons(stop=False, result=False)
         self._list_models()
 
     def _list_models(self) -> None:
-        """Offer the models that the archive can be asked with."""
+        """List the models that can be used with the archive."""
         chosen, names = self.model.value, list(self._session.checkers)
         self.model.options = [(MODEL_TITLES[name], name) for name in names]
         self.model.value = chosen if chosen in names else names[0]
 
     def _run(self, name: str, content: bytes, stopped: threading.Event) -> None:
-        said, is_error = page_text("failed"), True
+        message, is_error = page_text("failed"), True
         try:
-            said, is_error = self._check(name, content, stopped), False
+            message, is_error = self._check(name, content, stopped), False
         except _StoppedError:
-            said, is_error = page_text("stopped"), False
+            message, is_error = page_text("stopped"), False
         except Exception as error:
             self._session.log_event("error", detail=type(error).__name__)
             if not isinstance(error, JudulError):
                 raise
-            said = str(error)
+            message = str(error)
         finally:
-            if stopped is self._stopped:  # Else another file has taken its place.
+            if stopped is self._stopped:  # Otherwise another file has been started.
                 self.progress.value = ""
-                self._say(said, is_error=is_error)
+                self._show_message(message, is_error=is_error)
                 self._show_buttons(stop=False, result=self._result is not None)
 
     def _check(self, name: str, content: bytes, stopped: threading.Event) -> str:
         notes: list[str] = []
-        most = self._session.config.max_rows
         mismatched_rows = set[int]()
         frame = table_frame(
-            content, name, max_rows=most, warn=notes.append, mismatched_rows=mismatched_rows
+            content,
+            name,
+            max_rows=self._session.config.max_rows,
+            warn=notes.append,
+            mismatched_rows=mismatched_rows,
         )
         titles = frame.iloc[:, find_column(list(frame.columns), TITLE_COLUMN, name)]
         start = time.perf_counter()
@@ -124,37 +124,37 @@ class ProposalsPanel(widgets.VBox):
         # The archive may have changed since the model was chosen.
         model = self.model.value if self.model.value in checkers else next(iter(checkers))
         checker = checkers[model]
-        batch = AnswerLogBuffer(self._session.log, checker, model)
-        found = batches.check_proposals(
-            ["" if place in mismatched_rows else title for place, title in enumerate(titles)],
+        log_buffer = AnswerLogBuffer(self._session.log, checker, model)
+        result = batches.check_proposals(
+            ["" if row in mismatched_rows else title for row, title in enumerate(titles)],
             checker,
-            on_progress=partial(self._progress, stopped),
-            on_answer=batch.add,
+            on_progress=partial(self._show_progress, stopped),
+            on_answer=log_buffer.add,
         )
-        batch.close()
+        log_buffer.close()
         seconds = time.perf_counter() - start
-        found.index = frame.index
-        # What the file itself calls the rows, not their order in it.
-        place = found[batches.OTHER_ROW]
-        found[batches.OTHER_ROW] = place.map(lambda k: frame.index[k - 1], na_action="ignore")
-        made = {"model": model, "arsip": corpus, "ambang": checker.threshold}
-        order = _closest_first(found)[:MAX_SHOWN_ROWS]
-        shown = result_html.proposal_table(
-            titles.loc[order], found.loc[order], interactive=True,
+        result.index = frame.index
+        # Row numbers of the file instead of positions.
+        position = result[batches.OTHER_ROW]
+        result[batches.OTHER_ROW] = position.map(lambda k: frame.index[k - 1], na_action="ignore")
+        constants = {"model": model, "arsip": corpus, "ambang": checker.threshold}
+        order = _rows_by_probability(result)[:MAX_SHOWN_ROWS]
+        table = result_html.proposal_table(
+            titles.loc[order], result.loc[order], interactive=True,
             threshold=checker.threshold,
         )  # fmt: skip
         with self._session.lock:
             if stopped.is_set():
                 raise _StoppedError
-            frame.columns = pd.Index(unique_names(frame.columns, [*found.columns, *made]))
-            self._source, self._result = name, pd.concat([frame, found], axis=1).assign(**made)
-            self.table.html = shown.html
-        return " ".join([self._summary(found, seconds, checker.threshold, model, corpus), *notes])
+            frame.columns = pd.Index(unique_names(frame.columns, [*result.columns, *constants]))
+            self._source, self._result = name, pd.concat([frame, result], axis=1).assign(**constants)
+            self.table.html = table.html
+        return " ".join([self._summary(result, seconds, checker.threshold, model, corpus), *notes])
 
-    def _progress(self, stopped: threading.Event, done: int, total: int) -> None:
+    def _show_progress(self, stopped: threading.Event, done: int, total: int) -> None:
         if stopped.is_set():
             raise _StoppedError
-        # A message for each title would be slower than the titles.
+        # One message per title would take longer than the check.
         percent = 100 * done // total
         if percent != self._percent:
             self._percent = percent
@@ -163,27 +163,28 @@ class ProposalsPanel(widgets.VBox):
             self.progress.value = result_html.progress(text, done, total)
 
     def _summary(
-        self, found: pd.DataFrame, seconds: float, threshold: float, model: str, corpus: str
+        self, result: pd.DataFrame, seconds: float, threshold: float, model: str, corpus: str
     ) -> str:
-        close = batches.CLOSE
         counts = {
-            "n": len(found),
-            "similar": int(found[batches.VERDICT].isin(close).sum()),
-            "among": int(found[batches.OTHER_VERDICT].isin(close).sum()),
-            "skipped": int((found[batches.VERDICT] == batches.NOT_COMPARED).sum()),
+            "n": len(result),
+            "similar": int(result[batches.VERDICT].isin(batches.CLOSE).sum()),
+            "among": int(result[batches.OTHER_VERDICT].isin(batches.CLOSE).sum()),
+            "skipped": int((result[batches.VERDICT] == batches.NOT_COMPARED).sum()),
         }
         counts["checked"] = counts["n"] - counts["skipped"]
         facts = {name: format_number(count) for name, count in counts.items()}
         facts |= {"s": format_number(seconds, 1), "threshold": format_number(threshold, 2)}
         facts |= {"model": MODEL_TITLES[model], "corpus": corpus}
-        said = [page_text("batch_done", **facts)]
-        if len(found) > MAX_SHOWN_ROWS:
-            said.append(page_text("batch_shown", n=format_number(MAX_SHOWN_ROWS)))
+        sentences = [page_text("batch_done", **facts)]
+        if len(result) > MAX_SHOWN_ROWS:
+            sentences.append(page_text("batch_shown", n=format_number(MAX_SHOWN_ROWS)))
         if counts["checked"] > batches.MAX_PROPOSALS_COMPARED:
-            said.append(page_text("too_many_among", n=format_number(batches.MAX_PROPOSALS_COMPARED)))
-        return " ".join(said)
+            sentences.append(
+                page_text("too_many_among", n=format_number(batches.MAX_PROPOSALS_COMPARED))
+            )
+        return " ".join(sentences)
 
-    def _say(self, text: str, *, is_error: bool = False) -> None:
+    def _show_message(self, text: str, *, is_error: bool = False) -> None:
         style = "judul-galat" if is_error else "judul-petunjuk"
         self.state.html = f"<p class='{style}'>{escape(text)}</p>"
 
@@ -200,7 +201,7 @@ class ProposalsPanel(widgets.VBox):
         return file_name(self._source.rsplit(".", 1)[0], date.today()), text.encode("utf-8-sig")
 
 
-def _closest_first(found: pd.DataFrame) -> list[int]:
-    """Return the rows by the larger of their two probabilities."""
-    chances = found[[batches.PROBABILITY, batches.OTHER_PROBABILITY]].astype(float).max(axis=1)
-    return chances.fillna(-1).sort_values(ascending=False, kind="stable").index.tolist()
+def _rows_by_probability(result: pd.DataFrame) -> list[int]:
+    """Return the rows in descending order of the larger of their two probabilities."""
+    highest = result[[batches.PROBABILITY, batches.OTHER_PROBABILITY]].astype(float).max(axis=1)
+    return highest.fillna(-1).sort_values(ascending=False, kind="stable").index.tolist()

@@ -1,4 +1,4 @@
-"""Serve the page: Voilà with our template, headers, token and addresses."""
+"""Serve the page: Voilà with the project's template, headers, token and handlers."""
 
 import asyncio
 import hmac
@@ -27,14 +27,14 @@ from judul_lib.search.archives import read_archive
 
 SUBPROTOCOL = "v1.kernel.websocket.jupyter.org"
 ABANDONED_SECONDS = 60
-"""A page that has been gone so long gives its place away when all are taken."""
+"""When the server is full, pages disconnected for this long lose their kernel."""
 
 _MIN_OFFSETS, _MAX_OFFSETS = 6, 64
 _WRONG_TOKEN_SECONDS, _MAX_PENDING_FAILURES = 2.0, 3
 
 
 def has_valid_offsets(frame: str | bytes) -> bool:
-    """Whether the offsets in front of a message of the v1 subprotocol are few, in order and inside it.
+    """Whether the offsets of a message in the v1 subprotocol are few, sorted and within the message.
 
     Examples
     --------
@@ -51,70 +51,72 @@ def has_valid_offsets(frame: str | bytes) -> bool:
 
 
 class KernelChannel(VoilaKernelWebsocketHandler):
-    """The channel to a kernel, in one subprotocol; a message is read when its sizes are right."""
+    """The websocket to a kernel, limited to one subprotocol and to well-formed messages."""
 
     async def get(self, kernel_id: str) -> None:
-        """Refuse the older subprotocol: it takes any count for true, and so does who answers in it."""
+        """Refuse the older subprotocol, whose message offsets are not checked."""
         offered = self.request.headers.get("Sec-WebSocket-Protocol", "").split(",")
         if SUBPROTOCOL not in map(str.strip, offered):
             raise HTTPError(400)
         await super().get(kernel_id=kernel_id)
 
     def on_message(self, ws_message: str | bytes) -> None:
-        """Hand over what is sound."""
+        """Forward only messages with valid offsets."""
         if has_valid_offsets(ws_message):
             super().on_message(ws_message)
 
 
 class Page(TornadoVoilaHandler):
-    """The page, as long as there is room for one more kernel."""
+    """The page, unless the limit on kernels is reached."""
 
     _n_starting = 0
     _sweeping = asyncio.Lock()
 
     @authenticated
     async def get(self, path: str | None = None) -> None:
-        """Send the page, or say that there is no room."""
+        """Send the page, or status 503 when the server is full."""
         if not path:
-            await self._find_room()
+            await self._require_free_kernel()
         Page._n_starting += 1
         try:
-            _ = self.xsrf_token  # A cookie: without it the page may not end its kernel when it is left.
+            _ = (
+                self.xsrf_token
+            )  # Sets the cookie with which the page may shut down its kernel when it is closed.
             await super().get(path)
         finally:
             Page._n_starting -= 1
 
-    async def _find_room(self) -> None:
+    async def _require_free_kernel(self) -> None:
         if self._is_full():
             kernels = self.kernel_manager
             async with self._sweeping:
-                usual, kernels.cull_idle_timeout = kernels.cull_idle_timeout, ABANDONED_SECONDS
+                timeout, kernels.cull_idle_timeout = kernels.cull_idle_timeout, ABANDONED_SECONDS
                 try:
                     await kernels.cull_kernels()
                 finally:
-                    kernels.cull_idle_timeout = usual
+                    kernels.cull_idle_timeout = timeout
             if self._is_full():
                 raise HTTPError(503)
 
     def _is_full(self) -> bool:
-        """Whether visitors have all kernels that they may; those started ahead are nobody's yet."""
+        """Whether visitors use the maximum number of kernels; preheated ones do not count."""
         pools: dict[str, list[asyncio.Task]] = getattr(self.kernel_manager, "_pools", {})
-        ahead = sum(task.done() for pool in pools.values() for task in pool)
-        return len(self.kernel_manager) - ahead + Page._n_starting >= self.settings["max_pages"]
+        n_preheated = sum(task.done() for pool in pools.values() for task in pool)
+        return len(self.kernel_manager) - n_preheated + Page._n_starting >= self.settings["max_pages"]
 
 
 class SharedTokenProvider(VoilaIdentityProvider):
-    """One token for all. A wrong one is answered late, and of one address only few are looked at."""
+    """One shared token; wrong ones are answered with a delay, a few at a time per address."""
 
     _pending_failures: ClassVar[Counter[str]] = Counter()
 
     async def check_token(self, handler: Any, typed: str) -> bool:
-        """Whether that is the token; what an address sends while others of its own wait is not seen."""
+        """Whether the token is right; status 429 while the address has too many wrong ones pending."""
         address = handler.request.remote_ip
-        if address in ("127.0.0.1", "::1"):  # Behind a proxy of this machine it says who asks.
+        if address in ("127.0.0.1", "::1"):  # Behind a local proxy, the header has the client.
             address = handler.request.headers.get("X-Real-IP", address)
         if self._pending_failures[address] >= _MAX_PENDING_FAILURES:
-            handler.current_user = None  # Who draws the answer asks.
+            handler.current_user = None  # The error page reads it.
             raise HTTPError(429)
         if hmac.compare_digest(typed.encode(), self.token.encode()):
             return True
@@ -128,7 +130,7 @@ class SharedTokenProvider(VoilaIdentityProvider):
         return False
 
     async def get_user_token(self, handler: Any) -> User | None:
-        """Return a user for the token in an address or a header; who is known by a cookie needs none."""
+        """Return a user for the token in the URL or a header; a cookie makes it unnecessary."""
         typed = self.get_token(handler)
         if not self.token or not typed or self.get_user_cookie(handler):
             return None
@@ -136,15 +138,15 @@ class SharedTokenProvider(VoilaIdentityProvider):
 
 
 class Login(VoilaLoginHandler):
-    """The form for the token; it changes no password."""
+    """The login form for the token; unlike Jupyter's, it cannot set a password."""
 
     @allow_unauthenticated
     async def post(self) -> None:
-        """Let in who knows the token."""
-        people = self.identity_provider
-        if await people.check_token(self, self.get_argument("password", "")):
-            self.current_user = people.generate_anonymous_user(self)
-            people.set_login_cookie(self, self.current_user)
+        """Log in with the token, or answer with status 401."""
+        provider = self.identity_provider
+        if await provider.check_token(self, self.get_argument("password", "")):
+            self.current_user = provider.generate_anonymous_user(self)
+            provider.set_login_cookie(self, self.current_user)
             self._redirect_safe(self.get_argument("next", self.base_url))
         else:
             self.set_status(401)
@@ -152,23 +154,23 @@ class Login(VoilaLoginHandler):
 
 
 def replace_handlers(handlers: list[tuple]) -> list[tuple]:
-    """Return Voilà's handlers with ours in their place, and without the one that asks nobody's token."""
-    ours = {VoilaKernelWebsocketHandler: KernelChannel, TornadoVoilaHandler: Page}
+    """Replace Voilà's handlers by those of this module, and drop the one that needs no token."""
+    replacements = {VoilaKernelWebsocketHandler: KernelChannel, TornadoVoilaHandler: Page}
     return [
-        (path, ours.get(handler, handler), *more)
-        for path, handler, *more in handlers
+        (path, replacements.get(handler, handler), *options)
+        for path, handler, *options in handlers
         if handler is not RequestInfoSocketHandler
     ]
 
 
 PAGE_NOTEBOOK = "07_check_titles.ipynb"
 REPORT_TAGS = frozenset({"contoh", SUMMARY_TAG})
-"""Tags of the notebook's cells that are for the reader of the report and not for the page."""
+"""Tags of notebook cells that belong to the report and are left out of the page."""
 
 _RESOURCES = Path(__file__).parent / "resources" / "jupyter"
 _TEMPLATE = _RESOURCES / "voila" / "templates" / "judul"
 _HEADERS = {
-    # Widgets are modules that the browser is given as blobs; nothing else comes from outside.
+    # Widgets are loaded as modules from blobs; everything else comes from this server.
     "Content-Security-Policy": (
         "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
         "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
@@ -177,34 +179,34 @@ _HEADERS = {
     ),
     "Referrer-Policy": "same-origin",
 }
-# What the browser loads besides Voilà itself: widgets, our parts, figures.
+# Front-end extensions besides Voilà itself: ipywidgets, anywidget, Plotly.
 _EXTENSIONS = (
     "@jupyter-widgets/jupyterlab-manager", "@voila-dashboards/widgets-manager8",
     "anywidget", "jupyterlab-plotly",
 )  # fmt: skip
-# What a browser may send to a kernel: what widgets need, and no order to run or to stop.
-_MESSAGES = ("comm_open", "comm_close", "comm_msg", "comm_info_request", "kernel_info_request")
+# Messages that a browser may send to a kernel: those of widgets, not to execute code or shut down.
+_ALLOWED_MESSAGES = ("comm_open", "comm_close", "comm_msg", "comm_info_request", "kernel_info_request")
 _IDLE_SECONDS = 1_800
-# A socket's path may have some 100 characters: the folder, Voilà's in it, and the kernel's name.
+# Socket paths are limited to about 100 characters: this folder, Voilà's inside it, the kernel's name.
 _MAX_FOLDER_LENGTH = 25
 
 
 def check_config(config: Config) -> None:
-    """Refuse to serve what would not work, before anything is started.
+    """Refuse a configuration that cannot be served, before anything starts.
 
     Raises
     ------
     ServeError
-        The page would be open to others without a token, or the port is taken.
+        The page would be open to other computers without a token, or the port is in use.
     ModelError, CorpusError, IndexFileError
-        There is no model, or an archive of the configuration cannot be used.
+        There is no model, or an archive of the configuration is unusable.
     """
     if not config.is_local and not config.token:
         raise ServeError(
             f"Halaman di {config.host} dapat dibuka dari komputer lain, jadi harus dilindungi token. "
             "Berikan `make app TOKEN=…` atau variabel JUDUL_TOKEN, atau sajikan di localhost saja."
         )
-    find_models(config.models, warn=lambda sentence: None)  # The page says it.
+    find_models(config.models, warn=lambda sentence: None)  # The page shows these warnings.
     for path in config.corpora.values():
         read_archive(path, config)
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
@@ -232,14 +234,14 @@ def serve(
     ----------
     config : Config
     notebook : path
-        The notebook with the page; cells with one of `REPORT_TAGS` are left out.
+        The notebook of the page; cells with one of `REPORT_TAGS` are left out.
     on_start : callable
-        Told when all is checked, just before the server listens.
+        Called after all checks, just before the server listens.
 
     Raises
     ------
     ServeError
-        The notebook is missing; and as `check_config` says.
+        The notebook is missing, or `check_config` fails.
     """
     check_config(config)
     if not notebook.is_file():
@@ -252,16 +254,16 @@ def serve(
 
 
 def _short_folder() -> str | None:
-    """Return where temporary folders go, unless its name is too long for a socket in it."""
-    usual = tempfile.gettempdir()
-    return "/tmp" if len(usual) > _MAX_FOLDER_LENGTH and Path("/tmp").is_dir() else None  # noqa: S108
+    """Return a base folder for sockets if the default one has too long a path, else None."""
+    default = tempfile.gettempdir()
+    return "/tmp" if len(default) > _MAX_FOLDER_LENGTH and Path("/tmp").is_dir() else None  # noqa: S108
 
 
 def _prepare_environment(config: Config, folder: str) -> None:
-    """Tell the kernels where to look; the token is not their business.
+    """Set the environment that the kernels inherit, without the token.
 
-    Everything that Jupyter writes goes to a folder of this server: the user it
-    runs as may have no home, and settings of other servers are not ours.
+    Jupyter writes to *folder*, since the user may have no home folder, and settings of other servers
+    must not apply.
     """
     paths = [str(_RESOURCES), os.environ.get("JUPYTER_PATH", "")]
     os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, paths))
@@ -281,19 +283,16 @@ def make_server(config: Config, notebook: Path, folder: str) -> Any:
     Parameters
     ----------
     folder : str
-        For the connections to the kernels.
+        Folder for the connections to the kernels.
     """
     import jinja2
-    from jupyter_server.auth.decorator import allow_unauthenticated
     from jupyter_server.base.handlers import JupyterHandler
     from jupyter_server.utils import url_path_join
     from traitlets.config import Config as Traits
     from voila.app import Voila
 
-    from judul_lib.web.serving import Login, SharedTokenProvider, replace_handlers
-
     class HealthHandler(JupyterHandler):
-        """Says that the server answers; asks for no token and tells nothing else."""
+        """Reports that the server is up; needs no token."""
 
         @allow_unauthenticated
         def get(self) -> None:
@@ -304,17 +303,19 @@ def make_server(config: Config, notebook: Path, folder: str) -> Any:
 
         def init_settings(self) -> Any:
             settings = super().init_settings()
-            # The server's other pages all say that something went wrong.
+            # All other pages of the server are error pages.
             error = jinja2.FunctionLoader(lambda _: (_TEMPLATE / "error.html").read_text("utf-8"))
             loader = jinja2.ChoiceLoader([jinja2.FileSystemLoader(_TEMPLATE), error])
             settings["jinja2_env"] = jinja2.Environment(loader=loader, autoescape=True)
-            # Without a token, a page of another site must not get here by a name of its own.
+            # Without a token, requests under another host name (DNS rebinding) are refused.
             settings["allow_remote_access"] = bool(config.token)
             settings["headers"] = dict(_HEADERS)
             settings["max_pages"] = config.max_pages
-            self.kernel_manager.allowed_message_types = list(_MESSAGES)
+            self.kernel_manager.allowed_message_types = list(_ALLOWED_MESSAGES)
             self.identity_provider.login_handler_class = Login
-            settings["ws_ping_timeout"] = 30_000  # Not longer than the interval, or each visit warns.
+            settings["ws_ping_timeout"] = (
+                30_000  # Longer than the interval, it would warn at each visit.
+            )
             return settings
 
         def init_handlers(self) -> Any:
@@ -333,7 +334,7 @@ def make_server(config: Config, notebook: Path, folder: str) -> Any:
     traits.VoilaConfiguration.extension_allowlist = list(_EXTENSIONS)
     traits.VoilaConfiguration.preheat_kernel = config.ready_kernels > 0
     traits.VoilaConfiguration.default_pool_size = config.ready_kernels
-    # The next kernel starts when the visitor's page is there, not while it loads.
+    # Preheat the next kernel after the visitor's page has loaded, not while it loads.
     traits.VoilaKernelManager.fill_delay = 3.0
     traits.VoilaExporter.language_code = "id"
     traits.TagRemovePreprocessor.enabled = True
@@ -342,7 +343,7 @@ def make_server(config: Config, notebook: Path, folder: str) -> Any:
     traits.AsyncMappingKernelManager.cull_interval = 60
     traits.Voila.connection_dir_root = folder
     if os.name == "posix" and len(folder) <= _MAX_FOLDER_LENGTH + len("/judul-12345678"):
-        # A socket file in a folder of our own: no other user of the machine can reach a kernel.
+        # Socket files in a private folder keep other users of the machine away from the kernels.
         traits.ServerKernelManager.transport = "ipc"
     server = PageServer(config=traits)
     server.initialize([str(notebook)])

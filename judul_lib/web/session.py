@@ -1,4 +1,4 @@
-"""What one visitor of the page works with: the models, and the archive to compare with."""
+"""The state of one visitor of the page: the models, and the archive to compare with."""
 
 import threading
 import time
@@ -24,19 +24,19 @@ from judul_lib.usage.log import AnsweredQuery, UsageLog
 
 MAX_TITLE_LENGTH = 500
 MAX_RESULTS = 50
-_FIRST_TITLE = "Pemeriksaan pertama"
+_WARM_UP_TITLE = "Pemeriksaan pertama"
 
 
 @dataclass(frozen=True)
 class TimedMatches:
-    """One model's matches of a title, and how many seconds they took."""
+    """The matches that one model found, and the seconds that it took."""
 
     matches: Matches
     seconds: float
 
 
 def title_problem(title: str) -> str | None:
-    """Return a friendly sentence where a title cannot be checked, else None.
+    """Return why a title cannot be checked, as a sentence for the page, or None if it can.
 
     Examples
     --------
@@ -56,54 +56,53 @@ def title_problem(title: str) -> str | None:
 
 
 class Session:
-    """The models found, each with the archive that is chosen.
+    """The available models, each with the chosen archive.
 
-    Reading an archive is slow and may be done in a thread beside; who uses
-    `checkers` and `corpus` together, or changes them, holds the `lock`.
+    Archives are read in a background thread: hold the `lock` to use `checkers` and `corpus` together
+    or to change them.
 
     Parameters
     ----------
     config : Config
     log : UsageLog
-        Told of models that are loaded or refused, and of every answer.
+        Gets an event for each model that is loaded or refused, and every answer.
 
     Attributes
     ----------
     checkers : dict of str to Checker
-        Name of the model to its checker, the one to ask first in front. Where
-        the archive is an index, it holds only the model of that index.
+        Checkers by name of the model, the preferred one first. For an index, only its own model.
     models : list of str
-        Names of all models that some archive can be asked with.
+        Names of all models that can be used with at least one archive.
     damaged : list of str
-        One sentence for each model that was refused.
+        One sentence for each refused model.
     missing : list of str
-        Titles of the models that are not there.
+        Titles of the missing models.
     corpora : dict of str to (list of str, TitleIndex or None)
         Archives by name; None stands for each model's own corpus.
     corpus : str
-        The one that is chosen.
+        Name of the chosen archive.
     lock : RLock
 
     Raises
     ------
     ModelError
-        There is no model that can be used.
+        There is no usable model.
     CorpusError
-        An archive of the configuration cannot be used.
+        An archive of the configuration is unusable.
     IndexFileError
-        An index of the configuration cannot be used.
+        An index of the configuration is unusable.
     """
 
     def __init__(self, config: Config, log: UsageLog | None = None) -> None:
         self.config, self.lock = config, threading.RLock()
         self.log = log
-        self._own: dict[str, Checker] = {}
+        self._own_checkers: dict[str, Checker] = {}
         self.damaged: list[str] = []
         found = find_models(config.models, warn=self.damaged.append)
-        for name, folder in self._assigned(found).items():
+        for name, folder in self._select_assigned(found).items():
             start = time.perf_counter()
             try:
-                self._own[name] = load_checker(
+                self._own_checkers[name] = load_checker(
                     folder, threshold=config.threshold, elsewhere=config.elsewhere
                 )
             except ModelError as error:
@@ -111,73 +110,65 @@ class Session:
                 self.log_event("model_failed", model=name, detail=type(error).__name__)
             else:
                 self.log_event("model_loaded", model=name, seconds=time.perf_counter() - start)
-        if not self._own:
+        if not self._own_checkers:
             raise ModelError(self.damaged[0])
-        self.checkers = dict(self._own)
-        # Whoever runs the page answers for the size of these, so the limit on uploads is not theirs.
+        self.checkers = dict(self._own_checkers)
+        # The upload limit does not apply to archives that the operator configured.
         self.corpora: dict[str, list[str] | TitleIndex | None] = {
             name: read_archive(path, config) for name, path in config.corpora.items()
         }
         indexes = [archive for archive in self.corpora.values() if isinstance(archive, TitleIndex)]
-        for checker in (*self._own.values(), *indexes):
-            checker.check(_FIRST_TITLE, top_k=1)  # What is read on first use is read now.
-        self.models = list(dict.fromkeys([*self._own, *(index.name for index in indexes)]))
+        for checker in (*self._own_checkers.values(), *indexes):
+            checker.check(_WARM_UP_TITLE, top_k=1)  # Loads what is read on first use.
+        self.models = list(dict.fromkeys([*self._own_checkers, *(index.name for index in indexes)]))
         self.missing = missing_models(self.models)
         if not self.corpora:
             self.corpora[page_text("own_corpus")] = None
         self.corpus = ""
         self.use_corpus(next(iter(self.corpora)))
 
-    def _assigned(self, found: dict[str, Path]) -> dict[str, Path]:
-        """Leave only the model that answers this user, where models are compared on users."""
+    def _select_assigned(self, found: dict[str, Path]) -> dict[str, Path]:
+        """Return only the model assigned to this user if an A/B test is running."""
         shares = {name: share for name, share in self.config.ab_test.items() if name in found}
         if self.log is None or not shares:
             return found
-        chosen = assigned_model(self.log.user, shares)
-        return {chosen: found[chosen]}
+        name = assigned_model(self.log.user, shares)
+        return {name: found[name]}
 
     def log_event(self, kind: str, **facts: Any) -> None:
-        """Log that something happened, where there is a log; see `UsageLog.event`."""
+        """Log an event if there is a log; see `judul_lib.usage.log.UsageLog.log_event`."""
         if self.log is not None:
             self.log.log_event(kind, **facts)
 
     def read_upload(self, content: bytes, name: str, warn: Warn = lambda text: None) -> Corpus:
-        """Return the titles in the bytes of an archive, and the rows set aside.
-
-        What was guessed or left out is told to `warn`; see `judul_lib.core.tables.parse_table`.
-
-        Raises
-        ------
-        CorpusError
-            No table of titles, too many rows, or none that can be used.
-        """
+        """Parse an uploaded archive; see `judul_lib.study.corpus.parse_corpus`."""
         return parse_corpus(content, name, min_titles=1, max_rows=self.config.max_rows, warn=warn)
 
     def use_corpus(self, name: str, titles: list[str] | None = None) -> None:
-        """Compare with the archive of that name from now on; with titles, it is a new one."""
+        """Choose an archive by name; with *titles*, add or replace it first."""
         archive = self.corpora[name] if titles is None else titles
         checkers: dict[str, Checker]
         if isinstance(archive, TitleIndex):
             checkers = {archive.name: archive}
         elif archive is None:
-            checkers = dict(self._own)
+            checkers = dict(self._own_checkers)
         else:
-            checkers = {model: own.with_titles(archive) for model, own in self._own.items()}
+            checkers = {model: own.with_titles(archive) for model, own in self._own_checkers.items()}
         with self.lock:
             self.corpora[name] = archive
             self.corpus, self.checkers = name, checkers
 
     def describe(self, name: str) -> str:
-        """Return an archive's name with its number of titles."""
+        """Return the name of an archive with its number of titles, for the page."""
         archive = self.corpora[name]
         if isinstance(archive, TitleIndex):
             n = len(archive.titles)
         else:
-            n = len(next(iter(self._own.values())).titles if archive is None else archive)
+            n = len(next(iter(self._own_checkers.values())).titles if archive is None else archive)
         return page_text("known_corpus", name=name, n=format_number(n))
 
     def check(self, title: str) -> dict[str, TimedMatches]:
-        """Ask every model; return the best `MAX_RESULTS` matches of each."""
+        """Return the best `MAX_RESULTS` matches of each model."""
         answers = {}
         for name, checker in self.checkers.items():
             start = time.perf_counter()
@@ -186,9 +177,9 @@ class Session:
         return answers
 
     def log_answers(self, title: str, answers: Mapping[str, TimedMatches]) -> None:
-        """Log what was answered; after the answer is shown, so that it does not wait."""
+        """Log the answers; called after they are shown, so that the visitor does not wait."""
         if self.log is not None:
             matches = {name: answer.matches for name, answer in answers.items()}
             seconds = sum(answer.seconds for answer in answers.values())
-            unknown = {name: self.checkers[name].unknown_share(title) for name in answers}
-            self.log.log_predictions([AnsweredQuery(title, matches, seconds, unknown)], "page")
+            unknown_shares = {name: self.checkers[name].unknown_share(title) for name in answers}
+            self.log.log_predictions([AnsweredQuery(title, matches, seconds, unknown_shares)], "page")

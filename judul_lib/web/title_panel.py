@@ -1,4 +1,4 @@
-"""One title: the field, the verdict of each model, and why."""
+"""The tab for one title: its field, and the verdict and evidence of each model."""
 
 import json
 import re
@@ -27,8 +27,8 @@ from judul_lib.web.widgets import (
 )
 
 
-class FigurePlace(widgets.VBox):
-    """A place for one figure; a screen reader is told what it shows."""
+class FigureBox(widgets.VBox):
+    """One figure with an accessible name."""
 
     def __init__(self) -> None:
         self._config = figure_config()
@@ -36,16 +36,16 @@ class FigurePlace(widgets.VBox):
         super().__init__([self.name, self.output])
 
     def draw(self, figure: go.Figure) -> None:
-        """Show a figure in the place of the one before."""
-        shown = {**json.loads(figure.to_json()), "config": self._config}
-        data = {"application/vnd.plotly.v1+json": shown}
+        """Show a figure instead of the previous one."""
+        content = {**json.loads(figure.to_json()), "config": self._config}
+        data = {"application/vnd.plotly.v1+json": content}
         self.output.layout.height = f"{figure.layout.height}px"
         self.output.outputs = ({"output_type": "display_data", "data": data, "metadata": {}},)
-        self.name.text = figure_label(shown)
+        self.name.text = figure_label(content)
 
 
 def file_name(title: str, day: date) -> str:
-    """Name a file by date and title.
+    """Return a file name made of date and title.
 
     Examples
     --------
@@ -57,23 +57,23 @@ def file_name(title: str, day: date) -> str:
 
 
 def not_prepared_html(what: str, session: Session) -> str:
-    """Say as HTML that a tab has nothing to show for the chosen archive, and which has."""
-    answering = ", ".join(MODEL_TITLES[name] for name in session.checkers)
-    told = page_text("not_prepared", what=what, name=session.corpus, models=answering)
-    return f"<p class='judul-petunjuk'>{escape(told)}</p>"
+    """Return a note that *what* is not available for the chosen archive, and which models are."""
+    available = ", ".join(MODEL_TITLES[name] for name in session.checkers)
+    text = page_text("not_prepared", what=what, name=session.corpus, models=available)
+    return f"<p class='judul-petunjuk'>{escape(text)}</p>"
 
 
 class ModelPanel(widgets.VBox):
-    """What one model says of a title: verdict, table, figures, download, feedback."""
+    """The answer of one model: verdict, table, figures, download, feedback."""
 
     def __init__(self, name: str, session: Session) -> None:
         self._name, self._session = name, session
         self._title = ""
-        self._shown: Matches | None = None
+        self._matches: Matches | None = None
         self.verdict = Notice()
         self.table = SortableTable(label=page_text("table_name", model=MODEL_TITLES[name]))
         self.table.observe(lambda _: self._draw_evidence(), "selected")
-        self.bars, self.evidence = FigurePlace(), FigurePlace()
+        self.bars, self.evidence = FigureBox(), FigureBox()
         self.thanks = Notice()
         self._result = widgets.VBox(
             [
@@ -84,64 +84,63 @@ class ModelPanel(widgets.VBox):
                 *([] if session.log is None else [self._feedback_row(), self.thanks]),
             ]
         )
-        self.wait()
+        self.show_waiting()
         super().__init__([self.verdict, self._result])
 
     def show(self, title: str, matches: Matches) -> None:
-        """Show verdict and table; the figures wait for `draw`."""
-        self._title, self._shown = title, matches
+        """Show verdict and table; `draw` adds the figures."""
+        self._title, self._matches = title, matches
         self.verdict.html = result_html.verdict(matches).html
-        shown = result_html.match_table(title, matches, interactive=True)
-        self.table.html = shown.html
+        self.table.html = result_html.match_table(title, matches, interactive=True).html
         self._result.layout.display = "" if len(matches) else "none"
 
     def show_not_prepared(self) -> None:
-        """Show nothing of an archive that this model is not prepared for, but who answers for it."""
-        self._shown = None
+        """Show that this model has no answer for the archive, and which models have."""
+        self._matches = None
         self.verdict.html = not_prepared_html(MODEL_TITLES[self._name], self._session)
         self._result.layout.display = "none"
 
-    def wait(self) -> None:
+    def show_waiting(self) -> None:
         """Show that there is no answer yet."""
-        self._shown = None
+        self._matches = None
         self._result.layout.display = "none"
         self.verdict.html = f"<p class='judul-petunjuk'>{page_text('waiting')}</p>"
 
     def reset_feedback(self) -> None:
-        """Forget the chosen row and the thanks of the title before."""
+        """Reset the selected row and the thanks for the previous title."""
         self.table.selected, self.thanks.html = 0, ""
 
     def draw(self) -> None:
-        """Draw the figures of what is shown."""
-        if self._shown is not None and len(self._shown):
-            self.bars.draw(match_bars(self._shown))
+        """Draw the figures of the current matches."""
+        if self._matches is not None and len(self._matches):
+            self.bars.draw(match_bars(self._matches))
             self._draw_evidence()
 
     def _draw_evidence(self) -> None:
         checker = self._session.checkers.get(self._name)
-        if checker is not None and self._shown is not None and len(self._shown):
-            other = self._shown.titles[min(self.table.selected, len(self._shown) - 1)]
+        if checker is not None and self._matches is not None and len(self._matches):
+            other = self._matches.titles[min(self.table.selected, len(self._matches) - 1)]
             evidence = evidence_waterfall(checker.evidence(self._title, other), other)
             self.evidence.draw(evidence)
 
     def _csv(self) -> tuple[str, bytes]:
-        assert self._shown is not None
+        assert self._matches is not None
         self._session.log_event("download", model=self._name, detail="csv")
         rows = [
-            {"judul": self._title, "model": self._name, **row, "ambang": self._shown.threshold}
-            for row in self._shown.rows_with_decision()
+            {"judul": self._title, "model": self._name, **row, "ambang": self._matches.threshold}
+            for row in self._matches.rows_with_decision()
         ]
         return file_name(self._title, date.today()), csv_with_escaped_formulas(rows).encode("utf-8-sig")
 
     def _feedback_row(self) -> widgets.Widget:
         right = widgets.Button(description=page_text("right"))
         wrong = widgets.Button(description=page_text("wrong"))
-        right.on_click(lambda _: self._answer(is_right=True))
-        wrong.on_click(lambda _: self._answer(is_right=False))
+        right.on_click(lambda _: self._log_feedback(is_right=True))
+        wrong.on_click(lambda _: self._log_feedback(is_right=False))
         rates = []
         for n in range(1, 6):
             rate = widgets.Button(description=str(n), tooltip=page_text("rate", n=n))
-            rate.on_click(lambda _, n=n: self._answer(rating=n))
+            rate.on_click(lambda _, n=n: self._log_feedback(rating=n))
             rates.append(rate.add_class("judul-nilai"))
         row = [
             widgets.Label(page_text("feedback")),
@@ -152,20 +151,20 @@ class ModelPanel(widgets.VBox):
         ]
         return widgets.Box(row).add_class("judul-umpan-balik")
 
-    def _answer(self, *, is_right: bool | None = None, rating: int | None = None) -> None:
+    def _log_feedback(self, *, is_right: bool | None = None, rating: int | None = None) -> None:
         log = self._session.log
-        if log is None or self._shown is None or not len(self._shown):
+        if log is None or self._matches is None or not len(self._matches):
             return
-        decision = self._shown.decision
-        chance = float(decision.probability[0])
-        about = (self._name, decision.labels[0], chance, decision.threshold, is_right, rating)
-        is_kept = log.log_feedback(Feedback(*about, self._title, decision.titles[0]))
-        said = page_text("thanks_text" if self._session.config.log_text else "thanks")
-        self.thanks.html = f"<p class='judul-petunjuk'>{said}</p>" if is_kept else ""
+        decision = self._matches.decision
+        probability = float(decision.probability[0])
+        answer = (self._name, decision.labels[0], probability, decision.threshold, is_right, rating)
+        is_logged = log.log_feedback(Feedback(*answer, self._title, decision.titles[0]))
+        thanks = page_text("thanks_text" if self._session.config.log_text else "thanks")
+        self.thanks.html = f"<p class='judul-petunjuk'>{thanks}</p>" if is_logged else ""
 
 
 class TitlePanel(widgets.VBox):
-    """The field for a title, and a tab for each model and for their comparison.
+    """The title field, and a tab for each model and for their comparison.
 
     Parameters
     ----------
@@ -202,17 +201,25 @@ class TitlePanel(widgets.VBox):
         self.tabs = widgets.Tab(children, titles=titles)
         self.tabs.observe(lambda _: self._draw(), "selected_index")
         sliders = widgets.Box([self.threshold, self.top_k]).add_class("judul-geseran")
-        self.asked = Notice()
-        super().__init__([self.form, sliders, self.asked, self.tabs, widgets.HTML(self._note())])
+        self.answered_title = Notice()
+        super().__init__(
+            [
+                self.form,
+                sliders,
+                self.answered_title,
+                self.tabs,
+                widgets.HTML(self._missing_models_html()),
+            ]
+        )
         self.add_class("judul-satu")
         self._show()
 
     def check(self, title: str) -> None:
-        """Show what every model says of a title, or a sentence why it cannot be checked."""
+        """Show the answer of every model, or why the title cannot be checked."""
         self.form.message = title_problem(title) or ""
         if self.form.message:
             return
-        with self._session.lock:  # The archive may change in a thread beside.
+        with self._session.lock:  # The archive may change in a background thread.
             try:
                 self._answers = self._session.check(title)
             except Exception as error:
@@ -237,43 +244,44 @@ class TitlePanel(widgets.VBox):
                 self._show()
 
     def _show(self) -> None:
-        """Judge the answers by the threshold that is set; nothing is computed again."""
+        """Show the answers at the current threshold; nothing is computed again."""
         with self._session.lock:
             self.form.answered = self._typed if self._answers else ""
-            self.asked.html = self._answered_title_html() if self._answers else ""
+            self.answered_title.html = self._answered_title_html() if self._answers else ""
             top, threshold = int(self.top_k.value), self.threshold.value
-            shown = {n: a.matches.with_threshold(threshold).first(top) for n, a in self._answers.items()}
+            visible = {
+                n: a.matches.with_threshold(threshold).first(top) for n, a in self._answers.items()
+            }
             for name, panel in self.panels.items():
-                if name in shown:
-                    panel.show(self._title, shown[name])
+                if name in visible:
+                    panel.show(self._title, visible[name])
                 elif name in self._session.checkers:
-                    panel.wait()
+                    panel.show_waiting()
                 else:
                     panel.show_not_prepared()
             if len(self._session.checkers) < 2:
                 what = page_text("comparison")
                 self.comparison.html = not_prepared_html(what, self._session)
-            elif not shown:
+            elif not visible:
                 self.comparison.html = ""
-            elif all(map(len, shown.values())):
+            elif all(map(len, visible.values())):
                 seconds = {MODEL_TITLES[name]: a.seconds for name, a in self._answers.items()}
-                named = {MODEL_TITLES[name]: matches for name, matches in shown.items()}
-                told = result_html.comparison(named, seconds=seconds)
-                self.comparison.html = told.html
+                named = {MODEL_TITLES[name]: matches for name, matches in visible.items()}
+                self.comparison.html = result_html.comparison(named, seconds=seconds).html
             self._draw()
 
     def _draw(self) -> None:
-        """Draw the figures of the tab that is open; a hidden one has no width yet."""
-        chosen = self.tabs.children[self.tabs.selected_index or 0]
-        if isinstance(chosen, ModelPanel):
-            chosen.draw()
+        """Draw the figures of the open tab only: a hidden one has no width yet."""
+        open_tab = self.tabs.children[self.tabs.selected_index or 0]
+        if isinstance(open_tab, ModelPanel):
+            open_tab.draw()
 
     def _answered_title_html(self) -> str:
-        """Name the title that the answer is of; the style shows the rest where the field has another."""
-        said = f"{escape(page_text('answered'))} <q><bdi>{escape(self._title)}</bdi></q>"
-        return f"<p>{said}</p><p class='judul-galat judul-belum'>{escape(page_text('changed'))}</p>"
+        """Return the answered title, and a note shown only while the field holds another one."""
+        answered = f"{escape(page_text('answered'))} <q><bdi>{escape(self._title)}</bdi></q>"
+        return f"<p>{answered}</p><p class='judul-galat judul-belum'>{escape(page_text('changed'))}</p>"
 
-    def _note(self) -> str:
+    def _missing_models_html(self) -> str:
         missing = self._session.missing
         if not missing:
             return ""

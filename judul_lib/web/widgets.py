@@ -1,9 +1,7 @@
-"""The small parts that the page is built of; each shows what it is given and tells what was done.
+"""Widgets of the page that ipywidgets lacks, usable by keyboard and screen reader.
 
-They are `anywidget` widgets where ipywidgets has no part that works by keyboard,
-names itself to a screen reader and takes a title as text: a title field in which
-Enter checks, a native slider, a table that sorts, buttons with keys, a file sent in pieces, a
-download.
+A title field, a native slider, a sortable table, answer buttons with keys, a file upload in pieces,
+and a download button. They take titles as plain text.
 """
 
 from collections.abc import Callable
@@ -21,19 +19,19 @@ _SCRIPTS = Path(__file__).parent / "resources"
 
 
 class TitleForm(anywidget.AnyWidget):
-    """A field for a title and the button that checks it; Enter checks too.
+    """A field for a title, and the button that checks it; Enter checks, too.
 
     Parameters
     ----------
     on_submit : callable
-        Called with the text; the button waits until it returns.
+        Called with the text; the button is disabled until it returns.
     texts : dict
         ``label``, ``placeholder``, ``hint``, ``button``, ``busy``.
     max_length : int
-        Shown beside the length; longer text can be typed and is refused by Python.
+        Shown beside the current length; Python refuses longer text.
     answered : str
-        The title that the answer on the page is of, if there is one; the
-        page's ``judul-satu`` is also ``judul-lama`` while the field holds another.
+        The title that the shown answer belongs to, or ``""``; while the field holds another one, the
+        element ``judul-satu`` has the class ``judul-lama``.
     """
 
     _esm = _SCRIPTS / "title_form.js"
@@ -60,7 +58,7 @@ class TitleForm(anywidget.AnyWidget):
 
 
 class RangeInput(anywidget.AnyWidget):
-    """A native slider with its name and value."""
+    """A native slider with its label and value."""
 
     _esm = _SCRIPTS / "range_input.js"
     label = traitlets.Unicode().tag(sync=True)
@@ -72,14 +70,14 @@ class RangeInput(anywidget.AnyWidget):
 
 
 class Notice(anywidget.AnyWidget):
-    """Escaped HTML in a place whose changes a screen reader tells."""
+    """Escaped HTML in a live region, whose changes a screen reader announces."""
 
     _esm = _SCRIPTS / "notice.js"
     html = traitlets.Unicode().tag(sync=True)
 
 
 class SortableTable(anywidget.AnyWidget):
-    """A table from `judul_lib.figures.result_html`: sort by header, choose a row by title."""
+    """A table of `judul_lib.figures.result_html` with sortable columns and a selectable row."""
 
     _esm = _SCRIPTS / "sortable_table.js"
     html = traitlets.Unicode().tag(sync=True)
@@ -88,26 +86,25 @@ class SortableTable(anywidget.AnyWidget):
 
 
 class FigureName(anywidget.AnyWidget):
-    """Names the figure beside it as one picture: the parts of a drawing are nothing to read."""
+    """Marks the figure beside it as one image with an accessible name."""
 
     _esm = _SCRIPTS / "figure_name.js"
     text = traitlets.Unicode().tag(sync=True)
 
 
 class AnswerButtons(anywidget.AnyWidget):
-    """Buttons that answer a question, each by its keys too.
+    """Buttons that answer a question, also by keys.
 
     Parameters
     ----------
     on_press : callable
-        Called with the name of a button that may be pressed.
+        Called with the name of an enabled button.
     choices : list of dict
-        ``name``, ``text`` and ``keys`` (the first is shown) of each button.
+        Name, text and keys of each button: ``name``, ``text``, ``keys`` (the first is shown).
     enabled : list of str
-        Names of the buttons that may be pressed.
+        Names of the enabled buttons.
     question : int
-        Number of the question; an answer to one before it does not count, as
-        when a key is pressed twice.
+        Number of the question; a press for an earlier one is ignored, as when a key is pressed twice.
     """
 
     _esm = _SCRIPTS / "answer_buttons.js"
@@ -123,7 +120,7 @@ class AnswerButtons(anywidget.AnyWidget):
         self.on_msg(self._received)
 
     def take_focus(self) -> None:
-        """Let the keys count at once."""
+        """Focus the buttons, so that the keys work."""
         self.send({"kind": "focus"})
 
     def _received(self, _: Any, content: Any, __: Any) -> None:
@@ -141,7 +138,7 @@ class FileInput(anywidget.AnyWidget):
         Called with the file's name and bytes.
     label : str
     config : Config
-        Its limits are told; a larger file is refused before its first piece is sent.
+        Its limits are shown; a larger file is refused before its first piece is sent.
     """
 
     _esm = _SCRIPTS / "file_input.js"
@@ -155,20 +152,20 @@ class FileInput(anywidget.AnyWidget):
         config: Config,
     ) -> None:
         hint = page_text("upload_hint", mb=config.max_upload_mb, rows=format_number(config.max_rows))
-        told = {
+        texts = {
             "label": label,
             "hint": hint,
             "choose": page_text("choose_file"),
             "sending": page_text("sending"),
         }
-        super().__init__(texts=told)
+        super().__init__(texts=texts)
         self._on_file, self._max_mb = on_file, config.max_upload_mb
         self._name, self._size, self._content = "", 0, bytearray()
         self.on_msg(self._received)
 
-    def say(self, text: str, *, is_error: bool = False) -> None:
-        """Show a sentence under the field."""
-        self.send({"kind": "said", "text": text, "is_error": is_error})
+    def show_message(self, text: str, *, is_error: bool = False) -> None:
+        """Show a message under the field."""
+        self.send({"kind": "message", "text": text, "is_error": is_error})
 
     def _received(self, _: Any, content: Any, buffers: Any) -> None:
         if content.get("kind") == "start":
@@ -183,7 +180,7 @@ class FileInput(anywidget.AnyWidget):
         name = Path(self._name.replace("\\", "/")).name[:100]
         if max(self._size, len(self._content)) > 1_000_000 * self._max_mb:
             self._name = ""
-            self.say(page_text("too_large", name=name, mb=self._max_mb), is_error=True)
+            self.show_message(page_text("too_large", name=name, mb=self._max_mb), is_error=True)
         elif len(self._content) < self._size:
             self.send({"kind": "next", "start": len(self._content)})
         else:
@@ -192,12 +189,12 @@ class FileInput(anywidget.AnyWidget):
 
 
 class DownloadButton(anywidget.AnyWidget):
-    """A button that saves a file made by Python when it is pressed.
+    """A button that downloads a file that Python makes on demand.
 
     Parameters
     ----------
     make : callable
-        Returns the file's name and its bytes.
+        Returns the name and the bytes of the file.
     """
 
     _esm = _SCRIPTS / "download_button.js"

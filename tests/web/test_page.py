@@ -1,9 +1,12 @@
-"""The parts of the page without a browser."""
+"""The page without a browser."""
 
 import io
 import json
 import re
+import shutil
 import time
+import tomllib
+from datetime import date
 
 import pandas as pd
 import pytest
@@ -11,10 +14,9 @@ import pytest
 from judul_lib.checking.batches import check_proposals
 from judul_lib.checking.loading import load_checker
 from judul_lib.checking.structured_checker import StructuredChecker
-from judul_lib.cli.answers import show
+from judul_lib.cli.answers import format_answer
 from judul_lib.core.config import Config
-from judul_lib.core.formatting import distinguishing_decimals
-from judul_lib.core.formatting import format_number as shown_number
+from judul_lib.core.formatting import distinguishing_decimals, format_number
 from judul_lib.core.texts import TEXTS_FILE, page_text
 from judul_lib.figures import result_html
 from judul_lib.figures.match_plots import evidence_waterfall, match_bars
@@ -22,6 +24,7 @@ from judul_lib.search.index import TitleIndex
 from judul_lib.study.features import FEATURES
 from judul_lib.usage.database import events, feedback, opened_database, read_table, scores, sqlite_url
 from judul_lib.usage.log import UsageLog
+from judul_lib.web import proposals_panel
 from judul_lib.web.page import CheckPage
 from judul_lib.web.session import Session, title_problem
 from judul_lib.web.title_panel import file_name
@@ -45,14 +48,12 @@ def page(tmp_path):
 
 def test_every_text_is_used():
     sources = "".join(path.read_text() for path in (PROJECT / "judul_lib").rglob("*.py"))
-    import tomllib
-
     for key in tomllib.loads(TEXTS_FILE.read_text()):
         assert f'"{key}"' in sources or f"'{key}'" in sources, key
 
 
 @pytest.mark.parametrize(
-    ("title", "said"),
+    ("title", "expected"),
     [
         ("", "belum diisi"), (" \n\t", "belum diisi"), ("Hoaks", "terlalu pendek"),
         ("yang di dan 2024 !!", "Tidak ada kata"), ("🙂🙂", "Tidak ada kata"),
@@ -61,14 +62,12 @@ def test_every_text_is_used():
         ("<script>alert(1)</script> Prediksi Harga", None), ("x" * 499 + " y", "501 karakter"),
     ],
 )  # fmt: skip
-def test_a_title_that_cannot_be_checked_is_answered_with_a_sentence(title, said):
-    told = title_problem(title)
-    assert told is None if said is None else said in told
+def test_a_title_that_cannot_be_checked_is_explained(title, expected):
+    problem = title_problem(title)
+    assert problem is None if expected is None else expected in problem
 
 
-def test_the_models_that_are_there_get_a_tab(tmp_path):
-    import shutil
-
+def test_each_available_model_gets_a_tab(tmp_path):
     shutil.copytree(MODELS / "light", tmp_path / "light")
     alone = CheckPage(Config(models=tmp_path))
     assert alone.one.tabs.titles == ("Model Ringan",)
@@ -85,9 +84,7 @@ def test_without_a_model_the_page_says_what_to_do(tmp_path):
     assert "Buat dengan `make run`" in page.children[-1].value
 
 
-def test_a_damaged_model_is_named_and_the_others_answer(tmp_path):
-    import shutil
-
+def test_a_damaged_model_is_reported_and_the_others_answer(tmp_path):
     for name in ("light", "structured"):
         shutil.copytree(MODELS / name, tmp_path / name)
     (tmp_path / "structured" / "structured.npz").write_bytes(b"x")
@@ -97,21 +94,20 @@ def test_a_damaged_model_is_named_and_the_others_answer(tmp_path):
     assert "MIRIP" in page.one.panels["light"].verdict.html
 
 
-def test_the_threshold_judges_again_without_computing_again(page, monkeypatch):
+def test_another_threshold_needs_no_new_check(page, monkeypatch):
     page.one.check(TITLE)
     panel = page.one.panels["structured"]
     assert "judul-mirip" in panel.verdict.html
     monkeypatch.setattr(page.session, "check", lambda title: pytest.fail("computed again"))
     page.one.threshold.value = 1.0
-    assert "judul-tanya" in panel.verdict.html  # What counts no longer is asked about.
+    assert "judul-tanya" in panel.verdict.html
     page.one.top_k.value = 5
     assert panel.table.html.count("<tr data-row") == 5
     page.one.threshold.value = 0.5
     assert "judul-mirip" in panel.verdict.html
 
 
-def test_matches_judged_anew_equal_a_check_with_that_threshold(session):
-
+def test_matches_with_another_threshold_equal_a_check_with_it(session):
     for name, checker in session.checkers.items():
         matches = checker.check(TITLE)
         for threshold in (0.0, 0.3, 0.55, 0.9, 1.0):
@@ -120,7 +116,7 @@ def test_matches_judged_anew_equal_a_check_with_that_threshold(session):
             assert matches.first(3).rows() == matches.rows()[:3]
 
 
-def test_everything_typed_comes_back_as_text(session):
+def test_everything_typed_is_shown_as_text(session):
     checker = session.checkers["structured"].with_titles([HOSTILE, "Deteksi Hoaks Politik"])
     matches = checker.check(HOSTILE)
     parts = [
@@ -168,7 +164,7 @@ def test_the_evidence_adds_up_to_the_answer(session, name):
         assert evidence.is_probability == (name == "light")
 
 
-def test_the_forest_is_taken_apart_as_a_walk_through_its_trees_says(trained):
+def test_forest_contributions_equal_a_walk_through_its_trees(trained):
     import numpy as np
 
     from judul_lib.checking.registry import load_estimators
@@ -182,26 +178,26 @@ def test_the_forest_is_taken_apart_as_a_walk_through_its_trees_says(trained):
         tree = estimator.tree_
         values = tree.value[:, 0, 1]
         roots.append(values[0])
-        for format_number, row in enumerate(rows.astype(np.float32)):
+        for position, row in enumerate(rows.astype(np.float32)):
             node = 0
             while tree.children_left[node] >= 0:
                 goes_left = row[tree.feature[node]] <= tree.threshold[node]
                 child = (tree.children_left if goes_left else tree.children_right)[node]
-                expected[format_number, tree.feature[node]] += values[child] - values[node]
+                expected[position, tree.feature[node]] += values[child] - values[node]
                 node = child
     np.testing.assert_allclose(parts, expected / len(roots), atol=1e-12)
     np.testing.assert_allclose(base, np.mean(roots))
     np.testing.assert_allclose(base + parts.sum(axis=1), forest.predict_proba(rows)[:, 1], atol=1e-12)
 
 
-def test_an_archive_for_the_session(page, monkeypatch):
-    said = []
-    monkeypatch.setattr(page.archive.file, "say", lambda text, **_: said.append(text))
+def test_an_uploaded_archive_is_used_in_the_session(page, monkeypatch):
+    messages = []
+    monkeypatch.setattr(page.archive.file, "show_message", lambda text, **_: messages.append(text))
     titles = "\n".join(["Judul", "Prediksi Harga Gula di Kudus", "", "Prediksi Harga Gula di Kudus"])
     page.archive.add("arsip <b>.csv", titles.encode()).join()
     assert page.session.corpus == "arsip <b>.csv"
-    assert "&lt;b&gt;.csv (1 judul)" in page._compared.value
-    assert "baris 3 (judul kosong), baris 4 (duplikat baris 2)" in said[-1]
+    assert "&lt;b&gt;.csv (1 judul)" in page._archive_name.value
+    assert "baris 3 (judul kosong), baris 4 (duplikat baris 2)" in messages[-1]
     page.one.check(TITLE)
     assert "Prediksi Harga Gula di Kudus" in page.one.panels["structured"].verdict.html
     # The same name with other titles replaces what was there.
@@ -212,49 +208,48 @@ def test_an_archive_for_the_session(page, monkeypatch):
     assert page.session.corpus == "arsip <b>.csv"
 
 
-def test_an_archive_of_the_configuration_comes_first(write_csv):
+def test_a_configured_archive_is_chosen_first(write_csv):
     path = write_csv(["Prediksi Harga Gula di Kudus", "Deteksi Hoaks Politik"])
     page = CheckPage(Config(log=False, models=MODELS, corpora={"Arsip Kudus": path}))
-    assert "Arsip Kudus (2 judul)" in page._compared.value
+    assert "Arsip Kudus (2 judul)" in page._archive_name.value
     assert len(page.session.checkers["light"].titles) == 2
 
 
 @pytest.fixture(scope="module")
 def index_folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("arsip") / "indeks"
-    TitleIndex.build(["Prediksi Harga Gula di Kudus", "Deteksi Hoaks Politik"], MODELS / "light").save(
-        folder
-    )
+    titles = ["Prediksi Harga Gula di Kudus", "Deteksi Hoaks Politik"]
+    TitleIndex.build(titles, MODELS / "light").save(folder)
     return folder
 
 
-def test_an_index_is_asked_by_its_own_model_and_the_others_say_so(index_folder, write_csv, tmp_path):
+def test_an_index_is_checked_by_its_own_model_only(index_folder, write_csv, tmp_path):
     path = write_csv(["Prediksi Harga Rumah di Bekasi", "Deteksi Hoaks Politik"])
-    models = with_models(tmp_path)
+    models = link_models(tmp_path)
     page = CheckPage(Config(models=models, corpora={"Katalog <b>": index_folder, "Arsip": path}))
     one, light, structured = page.one, page.one.panels["light"], page.one.panels["structured"]
-    said = "Model Terstruktur tidak tersedia untuk Katalog &lt;b&gt;"
-    assert "Katalog &lt;b&gt; (2 judul)" in page._compared.value
+    note = "Model Terstruktur tidak tersedia untuk Katalog &lt;b&gt;"
+    assert "Katalog &lt;b&gt; (2 judul)" in page._archive_name.value
     assert "Hasil pemeriksaan tampil di sini" in light.verdict.html
-    assert said in structured.verdict.html
+    assert note in structured.verdict.html
     assert page.many.model.options == (("Model Ringan", "light"),)
 
     def choose(name):
         page.session.use_corpus(name)
-        page._archive_changed()
+        page._on_archive_change()
 
     one.check(TITLE)
     assert "Kudus" in light.table.html
     one.tabs.selected_index = list(one.panels).index("light")
     assert light.evidence.output.outputs
-    light._answer(is_right=False)
-    structured._answer(is_right=True)
-    assert [row["model"] for row in logged(models, feedback)] == ["light"]
-    assert said in structured.verdict.html
+    light._log_feedback(is_right=False)
+    structured._log_feedback(is_right=True)
+    assert [row["model"] for row in read_log(models, feedback)] == ["light"]
+    assert note in structured.verdict.html
     assert structured._result.layout.display == "none"
     assert "Perbandingan tidak tersedia" in one.comparison.html
     one.threshold.value = 0.9
-    assert said in structured.verdict.html
+    assert note in structured.verdict.html
     page.many.start("usul.csv", f"Judul\n{TITLE}\nDeteksi Hoaks Politik\n".encode()).join()
     assert "Katalog &lt;b&gt; oleh Model Ringan" in page.many.state.html
     assert ",light,Katalog <b>,0.5" in page.many._csv()[1].decode()
@@ -268,15 +263,13 @@ def test_an_index_is_asked_by_its_own_model_and_the_others_say_so(index_folder, 
     assert page.many.model.value == "light"
     page.many.model.value = "structured"
     choose("Katalog <b>")
-    assert said in structured.verdict.html
-    structured.table.selected = 1  # Nothing is drawn of the archive before.
-    assert structured._shown is None
+    assert note in structured.verdict.html
+    structured.table.selected = 1  # Must not draw anything of the previous archive.
+    assert structured._matches is None
     assert page.many.model.value == "light"
 
 
-def test_a_model_that_only_an_index_brings_gets_a_tab(index_folder, tmp_path):
-    import shutil
-
+def test_the_model_of_an_index_gets_a_tab(index_folder, tmp_path):
     shutil.copytree(MODELS / "structured", tmp_path / "structured")
     page = CheckPage(Config(models=tmp_path, corpora={"Katalog": index_folder}))
     assert page.one.tabs.titles == ("Model Terstruktur", "Model Ringan", "Perbandingan")
@@ -297,8 +290,6 @@ def test_many_proposals_are_compared_with_each_other_as_without_an_index(index_f
 
 
 def test_an_index_that_cannot_be_used_is_named_at_the_start(index_folder, tmp_path):
-    import shutil
-
     shutil.copytree(index_folder, tmp_path / "x")
     part = next((tmp_path / "x" / "parts").iterdir())
     part.write_bytes(part.read_bytes()[:-1])
@@ -329,7 +320,7 @@ def test_a_batch_runs_in_the_background_and_can_be_stopped(page, monkeypatch):
     assert page.many.table.layout.display == "none"
 
 
-def test_a_second_file_takes_the_place_of_the_first(page):
+def test_a_second_file_replaces_the_first(page):
     many = "\n".join(["Judul", *["Prediksi Harga Beras di Kudus"] * 400]).encode()
     first = page.many.start("lama.csv", many)
     second = page.many.start("baru.csv", b"Judul\nDeteksi Hoaks Politik\nPrediksi Harga Gula\n")
@@ -340,16 +331,14 @@ def test_a_second_file_takes_the_place_of_the_first(page):
     assert page.many.stop.layout.display == "none"
 
 
-def test_a_wrong_file_does_not_speak_over_a_later_one(page, monkeypatch):
-    import judul_lib.web.proposals_panel as module
-
-    original = module.table_frame
+def test_a_late_error_does_not_replace_the_result_of_a_later_file(page, monkeypatch):
+    original = proposals_panel.table_frame
 
     def slow(content, name, **limits):
         time.sleep(0.5 if name == "salah.csv" else 0)
         return original(content, name, **limits)
 
-    monkeypatch.setattr(module, "table_frame", slow)
+    monkeypatch.setattr(proposals_panel, "table_frame", slow)
     wrong = page.many.start("salah.csv", b"Nama\nA\n")
     page.many.start("baik.csv", b"Judul\nDeteksi Hoaks Politik\n").join()
     wrong.join()
@@ -357,7 +346,7 @@ def test_a_wrong_file_does_not_speak_over_a_later_one(page, monkeypatch):
     assert page.many.table.layout.display == ""
 
 
-def test_another_archive_ends_what_was_compared_with_the_last(page):
+def test_another_archive_discards_the_result_of_the_previous_one(page):
     page.many.start("usul.csv", b"Judul\nDeteksi Hoaks Politik\n").join()
     assert "arsip bawaan model oleh Model Terstruktur, ambang 0,50" in page.many.state.html
     assert page.many.download.layout.display == ""
@@ -368,7 +357,7 @@ def test_another_archive_ends_what_was_compared_with_the_last(page):
     assert ",structured,baru.csv,0.5" in page.many._csv()[1].decode()
 
 
-def test_the_rows_are_those_of_the_file_and_its_names_run_nothing(page):
+def test_rows_are_numbered_as_in_the_file_and_formulas_are_escaped(page):
     content = b"Judul,=1+1\nDeteksi Hoaks Politik,@x\n,\n\nDeteksi Hoaks Politik;=2+2,y\n"
     page.many.start("usul.csv", content).join()
     rows = pd.read_csv(io.BytesIO(page.many._csv()[1]))
@@ -379,7 +368,7 @@ def test_the_rows_are_those_of_the_file_and_its_names_run_nothing(page):
     assert rows.iloc[1, 0] == "Deteksi Hoaks Politik;'=2+2"
 
 
-def test_rows_in_are_rows_checked_and_rows_that_cannot_be(page, monkeypatch):
+def test_every_row_is_checked_or_counted_as_not_comparable(page, monkeypatch):
     monkeypatch.setattr("judul_lib.checking.batches.MAX_PROPOSALS_COMPARED", 3)
     few = ["Judul", TITLE, "Deteksi Hoaks Politik", "Prediksi Harga Gula", "-", "123"]
     page.many.start("usul.csv", "\n".join(few).encode()).join()
@@ -393,20 +382,20 @@ def test_rows_in_are_rows_checked_and_rows_that_cannot_be(page, monkeypatch):
     assert page.many.table.html.count("data-row=") == 200
 
 
-def test_progress_moves_through_both_halves(page):
-    told = []
-    page.many.progress.observe(lambda change: told.append(change["new"]), "value")
+def test_progress_covers_both_comparisons(page):
+    values = []
+    page.many.progress.observe(lambda change: values.append(change["new"]), "value")
     titles = "\n".join(["Judul", *(f"Prediksi Harga Beras {chr(97 + k % 26)}x{k}" for k in range(167))])
     page.many.start("usul.csv", titles.encode()).join()
-    done = [int(value.split("value='")[1].split("'")[0]) for value in told if value]
+    done = [int(value.split("value='")[1].split("'")[0]) for value in values if value]
     assert done == sorted(done)
     assert len([d for d in done if 167 < d < 334]) > 3
-    assert len(told) < 150
+    assert len(values) < 150
 
 
-@pytest.mark.parametrize("again", [True, False])
-def test_a_check_while_an_archive_is_read_answers_for_the_new_one(page, monkeypatch, again):
-    checker = page.session._own["structured"]
+@pytest.mark.parametrize("is_second_check", [True, False])
+def test_a_check_while_an_archive_is_read_is_repeated_with_it(page, monkeypatch, is_second_check):
+    checker = page.session._own_checkers["structured"]
     original = checker.with_titles
 
     def slow(titles):
@@ -414,7 +403,7 @@ def test_a_check_while_an_archive_is_read_answers_for_the_new_one(page, monkeypa
         return original(titles)
 
     monkeypatch.setattr(checker, "with_titles", slow)
-    if again:
+    if is_second_check:
         page.one.check("Peramalan Curah Hujan dengan ARIMA")
     thread = page.archive.add("baru.csv", b"Judul\nPrediksi Harga Rumah di Bekasi\nDeteksi Hoaks\n")
     page.one.check(TITLE)
@@ -422,18 +411,17 @@ def test_a_check_while_an_archive_is_read_answers_for_the_new_one(page, monkeypa
     panel = page.one.panels["structured"]
     assert "Prediksi Harga Rumah di Bekasi" in panel.verdict.html
     assert panel._title == TITLE
-    assert "baru.csv (2 judul)" in page._compared.value
+    assert "baru.csv (2 judul)" in page._archive_name.value
 
 
 PLACED = "Klasifikasi Penyakit Daun Padi Menggunakan Convolutional Neural Network di Kabupaten Sleman"
 ELSEWHERE = "Identifikasi Penyakit Daun Tanaman Padi dengan CNN di Bantul"
-# Other studies in the same place: nearer than one that is to be asked about.
+# Other studies in the same place, with a higher probability than ELSEWHERE.
 PLANTS = "Apel", "Tomat", "Cabai", "Jagung", "Kentang", "Teh", "Kopi"
 OTHERS = [f"Klasifikasi Penyakit Daun {p} Menggunakan CNN di Kabupaten Sleman" for p in PLANTS]
 
 
-def test_the_same_study_elsewhere_hides_none_that_counts():
-
+def test_the_same_study_elsewhere_does_not_hide_one_that_is_similar():
     archive = [ELSEWHERE, "Klasifikasi Penyakit Daun Padi Menggunakan CNN"]
     for treatment, last in [("tidak", "TIDAK MIRIP"), ("tanyakan", "TANYAKAN")]:
         checker = load_checker(MODELS / "structured", archive, elsewhere=treatment)
@@ -445,114 +433,111 @@ def test_the_same_study_elsewhere_hides_none_that_counts():
         assert check_proposals([PLACED], checker)["simpulan"].tolist() == ["MIRIP"]
 
 
-def test_every_surface_tells_the_same_decision(tmp_path):
-    """Alike titles that do not count hide none to be asked about, however many rows are asked for."""
-    title, counting, archive = PLACED, ELSEWHERE, [*OTHERS, ELSEWHERE]
+def test_command_and_page_and_log_give_the_same_decision(tmp_path):
+    """More probable TIDAK MIRIP titles hide no TANYAKAN, however few rows are shown."""
+    title, decisive, archive = PLACED, ELSEWHERE, [*OTHERS, ELSEWHERE]
     best = load_checker(MODELS / "structured", archive).check(title, top_k=3)
     assert best.labels == ["TANYAKAN", "TIDAK MIRIP", "TIDAK MIRIP"]
     corpus, file = tmp_path / "arsip.csv", tmp_path / "usulan.csv"
     corpus.write_text("Judul\n" + "\n".join(archive) + "\n")
     file.write_text(f"Judul\n{title}\n")
     TitleIndex.build(archive, MODELS / "structured").save(tmp_path / "indeks")
-    told = []
-    for where in (("--corpus", corpus), ("--index", tmp_path / "indeks")):
-        options = (*where, "--models", MODELS, "--elsewhere", "tanyakan")
+    decisions = []
+    for source in (("--corpus", corpus), ("--index", tmp_path / "indeks")):
+        options = (*source, "--models", MODELS, "--elsewhere", "tanyakan")
         for top in (1, 10):
-            shown = judul("check", title, *options, "--top", top, "--format", "json").stdout
-            answer = json.loads(shown)
-            told.append((answer["rf_label"], counting in [row["judul_ref"] for row in answer["hasil"]]))
+            answer = json.loads(judul("check", title, *options, "--top", top, "--format", "json").stdout)
+            decisions.append(
+                (answer["rf_label"], decisive in [row["judul_ref"] for row in answer["hasil"]])
+            )
         judul("check", "--file", file, "--output", tmp_path / "hasil.csv", *options)
         row = pd.read_csv(tmp_path / "hasil.csv").iloc[0]
-        told.append((row["rf_label"], row["judul_ref"] == counting))
+        decisions.append((row["rf_label"], row["judul_ref"] == decisive))
     config = Config(models=MODELS, elsewhere="tanyakan", log=False, corpora={"Arsip": corpus})
     logs = UsageLog(tmp_path / "logs", log_text=True)
     session = Session(config, logs)
     answers = session.check(title)
     session.log_answers(title, answers)
-    panel = result_html.verdict(answers["structured"].matches.first(3)).text
-    told.append((panel.split(" (")[0], counting in panel))
+    verdict = result_html.verdict(answers["structured"].matches.first(3)).text
+    decisions.append((verdict.split(" (")[0], decisive in verdict))
     page = CheckPage(config)
     page.one.top_k.value = 3
     page.one.check(title)
-    shown = page.one.panels["structured"]
-    assert "judul-tanya" in shown.verdict.html
-    told.append(("TANYAKAN", counting in shown._csv()[1].decode("utf-8-sig")))
+    panel = page.one.panels["structured"]
+    assert "judul-tanya" in panel.verdict.html
+    decisions.append(("TANYAKAN", decisive in panel._csv()[1].decode("utf-8-sig")))
     with opened_database(sqlite_url(tmp_path / "logs")) as engine:
         (logged,) = [row for row in read_table(engine, scores) if row["model"] == "structured"]
-    told.append(("TANYAKAN", logged["match_text"] == counting))
-    assert set(told) == {("TANYAKAN", True)}
+    decisions.append(("TANYAKAN", logged["match_text"] == decisive))
+    assert set(decisions) == {("TANYAKAN", True)}
 
 
-def test_a_nearer_proposal_hides_none_that_is_to_be_asked_about():
+def test_a_more_probable_proposal_does_not_hide_a_tanyakan():
     checker = load_checker(MODELS / "structured", [])
     row = check_proposals([PLACED, *OTHERS, ELSEWHERE], checker).iloc[0]
     assert (row["simpulan_antarusulan"], row["usulan_terdekat"]) == ("TANYAKAN", ELSEWHERE)
 
 
-def test_a_threshold_of_nothing_is_said_instead_of_a_probability(session):
+def test_a_threshold_of_zero_is_stated_instead_of_a_probability(session):
     matches = session.checkers["light"].check("Xyzzy Qwerty Asdf").with_threshold(0.0)
-    shown = result_html.verdict(matches)
-    assert page_text("all_similar") in shown.html
-    assert "0,00" not in shown.text
+    verdict = result_html.verdict(matches)
+    assert page_text("all_similar") in verdict.html
+    assert "0,00" not in verdict.text
 
 
-def test_so_many_digits_are_shown_that_the_threshold_is_told_from_the_probability(session):
+def test_enough_digits_are_shown_to_tell_probability_and_threshold_apart(session):
     matches = session.checkers["structured"].check(TITLE)
     p = float(matches.probability[0])
-    assert shown_number(p, 2) == shown_number(p + 1e-4, 2)
-    told = shown_number(p, distinguishing_decimals(p, p + 1e-4))
-    assert len(told) > len("0,00")
+    assert format_number(p, 2) == format_number(p + 1e-4, 2)
+    digits = format_number(p, distinguishing_decimals(p, p + 1e-4))
+    assert len(digits) > len("0,00")
     judged = matches.with_threshold(p + 1e-4)
-    assert f"peluang mirip {told}" in result_html.verdict(judged).text
-    assert f">{told}<" in result_html.match_table(TITLE, judged).html
-    assert f">{told}<" in result_html.comparison({"x": judged}).html
+    assert f"peluang mirip {digits}" in result_html.verdict(judged).text
+    assert f">{digits}<" in result_html.match_table(TITLE, judged).html
+    assert f">{digits}<" in result_html.comparison({"x": judged}).html
     checker = StructuredChecker(
         session.checkers["structured"]._model, session.checkers["structured"].titles, threshold=p + 1e-4
     )
-    head = show(TITLE, checker.check(TITLE), checker, "structured", "table").splitlines()[0]
-    assert f"peluang {told}, ambang {shown_number(p + 1e-4, len(told) - 2)};" in head
+    summary = format_answer(TITLE, checker.check(TITLE), checker, "structured", "table").splitlines()[0]
+    assert f"peluang {digits}, ambang {format_number(p + 1e-4, len(digits) - 2)};" in summary
 
 
-def test_a_threshold_of_nothing_calls_everything_similar_and_nothing_elsewhere(session):
+def test_a_threshold_of_zero_makes_everything_mirip(session):
     matches = session.checkers["structured"].check(TITLE)
     asked = matches.asked[(matches.probability < 0.5) & (matches.asked >= 0.5)]
     assert len(asked) == matches.labels.count("TANYAKAN") > 0
     assert set(matches.with_threshold(0.0).labels) == {"MIRIP"}
 
 
-def test_a_batch_without_titles_says_so(page):
+def test_a_file_without_a_title_column_is_refused(page):
     page.many.start("usul.csv", b"Nama\nA\n").join()
     assert "Kolom &#x27;Judul&#x27; tidak ada" in page.many.state.html
     assert page.many.download.layout.display == "none"
 
 
 def test_a_file_comes_in_pieces_and_a_large_one_is_refused():
-    arrived, sent = [], []
-    part = FileInput(
-        lambda *file: arrived.append(file),
-        label="",
-        config=Config(max_upload_mb=1),
-    )
+    received, sent = [], []
+    part = FileInput(lambda *file: received.append(file), label="", config=Config(max_upload_mb=1))
     part.send = lambda content, buffers=None: sent.append(content)
     part._received(None, {"kind": "start", "name": "../x/a.csv", "size": 6}, None)
     part._received(None, {"kind": "piece", "start": 0}, [b"abc"])
     part._received(None, {"kind": "piece", "start": 0}, [b"twice"])
     part._received(None, {"kind": "piece", "start": 3}, [b"def"])
-    assert arrived == [("a.csv", b"abcdef")]
+    assert received == [("a.csv", b"abcdef")]
     assert [message["start"] for message in sent] == [0, 3]
     part._received(None, {"kind": "start", "name": "b.csv", "size": 1_000_001}, None)
     assert sent[-1]["is_error"]
     assert sent[-1]["text"].startswith("b.csv lebih besar dari 1 MB")
-    # Who says 4 and sends more is stopped too.
+    # A file larger than announced is refused, too.
     part._received(None, {"kind": "start", "name": "c.csv", "size": 4}, None)
     part._received(None, {"kind": "piece", "start": 0}, [b"x" * 1_000_001])
     assert sent[-1]["text"].startswith("c.csv lebih besar")
-    assert len(arrived) == 1
+    assert len(received) == 1
     part._received(None, {"kind": "start", "name": "leer.csv", "size": 0}, None)
-    assert arrived[-1] == ("leer.csv", b"")
+    assert received[-1] == ("leer.csv", b"")
 
 
-def test_the_button_is_free_again_after_an_error():
+def test_the_button_is_enabled_again_after_an_error():
     def fails(_):
         raise RuntimeError
 
@@ -562,39 +547,37 @@ def test_the_button_is_free_again_after_an_error():
     assert not form.busy
 
 
-def test_a_file_is_named_by_date_and_title():
-    from datetime import date
-
+def test_file_names_are_made_of_date_and_title():
     day = date(2026, 1, 2)
     assert file_name("../../etc/passwd", day) == "2026-01-02_etc-passwd.csv"
     assert file_name("<>:*?", day) == "2026-01-02_judul.csv"
     assert len(file_name("kata " * 100, day)) < 80
 
 
-def with_models(folder):
-    """The models in a folder of their own, whose log is empty."""
+def link_models(folder):
+    """Return a new folder with links to the models, and with an empty log."""
     (folder / "outputs").mkdir()
     for name in ("light", "structured"):
         (folder / "outputs" / name).symlink_to(MODELS / name)
     return folder / "outputs"
 
 
-def logged(models, table):
+def read_log(models, table):
     with opened_database(sqlite_url(models / "logs")) as engine:
         return read_table(engine, table)
 
 
 @pytest.mark.parametrize("log_text", [False, True])
-def test_an_opinion_is_kept_and_it_is_told_with_what(log_text, tmp_path):
-    models = with_models(tmp_path)
+def test_feedback_is_logged_and_the_thanks_say_what_is_stored(log_text, tmp_path):
+    models = link_models(tmp_path)
     page = CheckPage(Config(models=models, log_text=log_text))
     panel = page.one.panels["structured"]
-    panel._answer(rating=3)
-    assert logged(models, feedback) == []  # Nothing has been checked yet.
+    panel._log_feedback(rating=3)
+    assert read_log(models, feedback) == []  # Nothing has been checked yet.
     page.one.check(TITLE)
-    panel._answer(is_right=True)
-    panel._answer(rating=5)
-    rows = logged(models, feedback)
+    panel._log_feedback(is_right=True)
+    panel._log_feedback(rating=5)
+    rows = read_log(models, feedback)
     assert [(row["label"], row["is_right"], row["rating"]) for row in rows] == [
         ("MIRIP", True, None),
         ("MIRIP", None, 5),
@@ -604,62 +587,61 @@ def test_an_opinion_is_kept_and_it_is_told_with_what(log_text, tmp_path):
     assert ("beserta judulnya" if log_text else "tanpa judul") in panel.thanks.html
 
 
-def test_an_opinion_that_cannot_be_stored_breaks_nothing_and_is_not_said_to_be(tmp_path):
-    models = with_models(tmp_path)
+def test_feedback_that_cannot_be_stored_gets_a_warning_instead_of_thanks(tmp_path):
+    models = link_models(tmp_path)
     (models / "logs").write_text("a file where the folder should be")
     page = CheckPage(Config(models=models))
     page.one.check(TITLE)
-    page.one.panels["light"]._answer(is_right=False)
+    page.one.panels["light"]._log_feedback(is_right=False)
     assert page.one.panels["light"].thanks.html == ""
     assert "tidak tersimpan" in page._warning.value
 
 
-def test_without_a_log_nobody_is_asked(page):
+def test_without_a_log_no_feedback_is_asked_for(page):
     page.one.check(TITLE)
     panel = page.one.panels["light"]
     assert panel.thanks not in panel._result.children
-    panel._answer(is_right=False)
+    panel._log_feedback(is_right=False)
     assert panel.thanks.html == ""
 
 
-def test_a_file_that_fails_is_an_error_in_the_log_by_its_kind(tmp_path):
-    models = with_models(tmp_path)
+def test_a_refused_file_is_logged_by_the_type_of_error(tmp_path):
+    models = link_models(tmp_path)
     page = CheckPage(Config(models=models))
     page.many.start("usul.csv", b"nama\nSiti\n").join()
     page.archive.add("arsip.csv", b"nama\nSiti\n").join()
-    found = [row["detail"] for row in logged(models, events) if row["kind"] == "error"]
-    assert found == ["CorpusError", "CorpusError"]
-    assert "Siti" not in str(logged(models, events))
+    details = [row["detail"] for row in read_log(models, events) if row["kind"] == "error"]
+    assert details == ["CorpusError", "CorpusError"]
+    assert "Siti" not in str(read_log(models, events))
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_fault_that_nobody_foresaw_is_told_for_what_it_hit_and_logged_by_its_kind(tmp_path):
-    models, said = with_models(tmp_path), []
+def test_an_unexpected_error_is_shown_and_logged_by_its_type(tmp_path):
+    models, sent = link_models(tmp_path), []
     page = CheckPage(Config(models=models))
-    page.archive.file.send = lambda content, buffers=None: said.append(content)
-    page.many.start("usul Siti.csv", None).join()  # No bytes: nothing that a browser sends.
+    page.archive.file.send = lambda content, buffers=None: sent.append(content)
+    page.many.start("usul Siti.csv", None).join()  # A browser never sends None.
     page.archive.add("arsip Siti.csv", None).join()
     assert "Pemeriksaan gagal" in page.many.state.html
-    assert said[-1]["is_error"]
-    assert said[-1]["text"].startswith("Arsip arsip Siti.csv tidak dapat disiapkan")
-    found = [row["detail"] for row in logged(models, events) if row["kind"] == "error"]
-    assert found == ["AttributeError", "AttributeError"]
-    assert "Siti" not in str(logged(models, events))
+    assert sent[-1]["is_error"]
+    assert sent[-1]["text"].startswith("Arsip arsip Siti.csv tidak dapat disiapkan")
+    details = [row["detail"] for row in read_log(models, events) if row["kind"] == "error"]
+    assert details == ["AttributeError", "AttributeError"]
+    assert "Siti" not in str(read_log(models, events))
 
 
-def test_the_page_writes_numbers_as_its_readers_do(write_csv):
+def test_numbers_are_in_indonesian_format(write_csv):
     path = write_csv([f"Prediksi Harga Barang {n}" for n in range(1_200)])
     page = CheckPage(Config(log=False, models=MODELS, corpora={"x": path}))
-    assert "1.200" in page._compared.value
+    assert "1.200" in page._archive_name.value
     page.one.check("Prediksi Harga Barang 7")
     page.many.start("usul.csv", f"Judul\n{TITLE}\n".encode()).join()
     panel = page.one.panels["structured"]
-    told = (panel.verdict.html, panel.table.html, page.one.comparison.html, page.many.table.html,
-            page.many.state.html)  # fmt: skip
-    shown = [re.sub(r"<[^>]*>", " ", html) for html in told]
+    parts = panel.verdict, panel.table, page.one.comparison, page.many.table, page.many.state
+    shown = [re.sub(r"<[^>]*>", " ", part.html) for part in parts]
     assert all(re.search(r"\d,\d\d\b", text) for text in shown)
     assert not any(re.search(r"\b\d\.\d\d\b", text) for text in shown)
     evidence = page.session.checkers["light"].evidence(TITLE, TITLE)
-    for figure in (match_bars(panel._shown), evidence_waterfall(evidence, TITLE)):
+    for figure in (match_bars(panel._matches), evidence_waterfall(evidence, TITLE)):
         assert figure.layout.separators == ",."
         assert "," in str(figure.data[0].text or figure.data[0].y)

@@ -1,4 +1,4 @@
-"""The page's server, asked by programs instead of browsers: what a visitor could do to the others."""
+"""Requests to the page's server that no browser sends: what a visitor could do to others."""
 
 import asyncio
 import http.client
@@ -21,16 +21,16 @@ SECRET = "kata-rahasia-12"
 
 
 def run(coroutine):
-    """Run a coroutine in a thread of its own: the browser of other tests has a loop in this one."""
+    """Run a coroutine in another thread: the browser tests have an event loop in this one."""
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(asyncio.run, coroutine).result()
 
 
 @contextmanager
 def small_server(folder, **environment):
-    """The page with the models that come with the project, no kernel ahead and no log."""
-    given = {"JUDUL_LOG": "false", "JUDUL_READY_KERNELS": "0", **environment}
-    with serving(PROJECT / "outputs", log=folder / "log", **given) as url:
+    """Serve the page with the committed models, without preheated kernels and log."""
+    variables = {"JUDUL_LOG": "false", "JUDUL_READY_KERNELS": "0", **environment}
+    with serving(PROJECT / "outputs", log=folder / "log", **variables) as url:
         yield url
 
 
@@ -40,8 +40,8 @@ def server(tmp_path_factory):
         yield url
 
 
-def ask(url, path="/", *, source="127.0.0.1", form=None, **headers):
-    """Return status, text and headers of one request from an address of this machine."""
+def request(url, path="/", *, source="127.0.0.1", form=None, **headers):
+    """Return status, text and headers of one request from the local address *source*."""
     connection = http.client.HTTPConnection(
         "127.0.0.1", urlsplit(url).port, source_address=(source, 0), timeout=60
     )
@@ -54,19 +54,19 @@ def ask(url, path="/", *, source="127.0.0.1", form=None, **headers):
 
 
 def open_page(url):
-    """Open the page as a browser would; return its kernel's id."""
-    status, text, _ = ask(url)
+    """Open the page; return the id of its kernel."""
+    status, text, _ = request(url)
     assert status == 200
     return re.search(r'"kernelId": "([\w-]+)"', text)[1]
 
 
-def lives(url, kernel):
-    return ask(url, f"/api/kernels/{kernel}")[0] == 200
+def is_alive(url, kernel):
+    return request(url, f"/api/kernels/{kernel}")[0] == 200
 
 
 async def connect(url, kernel, subprotocols=(SUBPROTOCOL,)):
-    request = HTTPRequest(f"ws{url.removeprefix('http')}/api/kernels/{kernel}/channels?session_id=x")
-    return await websocket_connect(request, subprotocols=list(subprotocols))
+    address = f"ws{url.removeprefix('http')}/api/kernels/{kernel}/channels?session_id=x"
+    return await websocket_connect(HTTPRequest(address), subprotocols=list(subprotocols))
 
 
 def message(kind, name, content=None, channel="shell", buffers=()):
@@ -77,11 +77,11 @@ def message(kind, name, content=None, channel="shell", buffers=()):
     return [channel.encode(), *parts, *buffers]
 
 
-def framed(parts, more=()):
-    """Return a frame of these parts, with more offsets than it needs behind its own."""
-    start = 8 * (len(parts) + 2 + len(more))
+def frame_of(parts, extra_offsets=()):
+    """Return a frame of these parts, with superfluous offsets after its own."""
+    start = 8 * (len(parts) + 2 + len(extra_offsets))
     offsets = [start + sum(map(len, parts[:n])) for n in range(len(parts) + 1)]
-    numbers = [len(offsets) + len(more), *offsets, *more]
+    numbers = [len(offsets) + len(extra_offsets), *offsets, *extra_offsets]
     return b"".join([*(number.to_bytes(8, "little") for number in numbers), *parts])
 
 
@@ -93,7 +93,7 @@ def parent_and_kind(frame):
 
 
 async def replies(socket, last):
-    """Return what was replied to, until that message was."""
+    """Return the ids of the answered messages, up to *last*."""
     names = []
     while last not in names:
         name, kind = parent_and_kind(await asyncio.wait_for(socket.read_message(), 60))
@@ -107,41 +107,41 @@ def test_a_channel_in_another_subprotocol_is_refused(server, subprotocols):
     with pytest.raises(HTTPClientError) as refused:
         run(connect(server, kernel, subprotocols))
     assert refused.value.code == 400
-    assert lives(server, kernel)
+    assert is_alive(server, kernel)
 
 
-def test_a_frame_whose_offsets_do_not_fit_is_dropped(server):
+def test_a_frame_with_invalid_offsets_is_dropped(server):
     kernel = open_page(server)
-    info = message("kernel_info_request", "unsound")
-    sound = framed(info)
-    unsound = [
+    info = message("kernel_info_request", "invalid")
+    valid = frame_of(info)
+    invalid = [
         (100_000_000).to_bytes(8, "little") + bytes(8),
         b"",
-        sound[:40],
+        valid[:40],
         "text",
-        (1_000).to_bytes(8, "little") + sound[8:],  # More than it holds.
-        framed(info, more=[0, len(sound)] * 20),  # The whole frame as a part, again and again.
-        framed(info, more=[10**9]),
-        framed([*info, *[b""] * 100]),
+        (1_000).to_bytes(8, "little") + valid[8:],  # More offsets than the frame holds.
+        frame_of(info, extra_offsets=[0, len(valid)] * 20),  # The whole frame repeatedly as a part.
+        frame_of(info, extra_offsets=[10**9]),
+        frame_of([*info, *[b""] * 100]),
     ]
 
-    async def talk():
+    async def send_all():
         socket = await connect(server, kernel)
-        for frame in unsound:
+        for frame in invalid:
             await socket.write_message(frame, binary=isinstance(frame, bytes))
-        await socket.write_message(framed(message("kernel_info_request", "sound")), binary=True)
-        return await replies(socket, "sound")
+        await socket.write_message(frame_of(message("kernel_info_request", "valid")), binary=True)
+        return await replies(socket, "valid")
 
-    assert run(talk()) == ["sound"]
-    assert [has_valid_offsets(frame) for frame in unsound] == [False] * len(unsound)
-    assert has_valid_offsets(sound)
-    assert has_valid_offsets(framed([*info, b"x" * 1_000_000]))
+    assert run(send_all()) == ["valid"]
+    assert [has_valid_offsets(frame) for frame in invalid] == [False] * len(invalid)
+    assert has_valid_offsets(valid)
+    assert has_valid_offsets(frame_of([*info, b"x" * 1_000_000]))
 
 
 def test_code_from_the_browser_is_not_run(server, tmp_path):
     kernel, target = open_page(server), tmp_path / "written"
     code = {"code": f"open({str(target)!r}, 'w').write('x')", "silent": False}
-    sent = [
+    messages = [
         message("execute_request", "code", code),
         message("shutdown_request", "end", {"restart": False}, "control"),
         message("shutdown_request", "end too", {"restart": False}),
@@ -149,88 +149,88 @@ def test_code_from_the_browser_is_not_run(server, tmp_path):
         message("kernel_info_request", "info"),
     ]
 
-    async def talk():
+    async def send_all():
         socket = await connect(server, kernel)
-        for parts in sent:
-            await socket.write_message(framed(parts), binary=True)
+        for parts in messages:
+            await socket.write_message(frame_of(parts), binary=True)
         return await replies(socket, "info")
 
-    assert run(talk()) == ["info"]
+    assert run(send_all()) == ["info"]
     assert not target.exists()
-    assert lives(server, kernel)
+    assert is_alive(server, kernel)
 
 
-def test_nothing_is_told_of_a_visit_without_asking_for_a_token(tmp_path):
+def test_every_handler_asks_for_the_token(tmp_path):
     async def connect_to(url):
         return await websocket_connect(f"ws{url.removeprefix('http')}/voila/query/{'-'.join('abcde')}")
 
-    given = {"JUDUL_READY_KERNELS": "1", "JUDUL_TOKEN": SECRET}
-    with small_server(tmp_path, **given) as url, pytest.raises(HTTPClientError):
+    variables = {"JUDUL_READY_KERNELS": "1", "JUDUL_TOKEN": SECRET}
+    with small_server(tmp_path, **variables) as url, pytest.raises(HTTPClientError):
         run(connect_to(url))
 
 
-def test_a_full_server_says_so_and_gives_the_place_of_a_page_that_is_gone(tmp_path):
-    at_once = (
-        "import judul_lib.web.serving as p; p.ABANDONED_SECONDS = 0; from judul_lib.cli.main import main"
+def test_a_full_server_says_so_and_reuses_the_place_of_a_closed_page(tmp_path):
+    code = (
+        "import judul_lib.web.serving as s; s.ABANDONED_SECONDS = 0; "
+        "from judul_lib.cli.main import main; main()"
     )
 
     async def visit():
         first, second = open_page(url), open_page(url)
-        staying, leaving = await connect(url, first), await connect(url, second)
-        status, text, _ = await asyncio.to_thread(ask, url)
+        remaining, leaving = await connect(url, first), await connect(url, second)
+        status, text, _ = await asyncio.to_thread(request, url)
         assert status == 503
         assert "Semua tempat sedang dipakai" in text
         leaving.close()
         for _ in range(100):
-            status = (await asyncio.to_thread(ask, url))[0]
+            status = (await asyncio.to_thread(request, url))[0]
             if status == 200:
                 break
             await asyncio.sleep(0.1)
         assert status == 200
-        assert [lives(url, first), lives(url, second)] == [True, False]
-        staying.close()
+        assert [is_alive(url, first), is_alive(url, second)] == [True, False]
+        remaining.close()
 
-    program = ("-c", f"{at_once}; main()")
-    with small_server(tmp_path, program=program, JUDUL_MAX_PAGES="2") as url:
+    with small_server(tmp_path, program=("-c", code), JUDUL_MAX_PAGES="2") as url:
         run(visit())
 
 
-def test_pages_that_arrive_at_once_are_counted_too(tmp_path):
+def test_simultaneous_visits_respect_the_limit(tmp_path):
     with small_server(tmp_path, JUDUL_MAX_PAGES="2") as url, ThreadPoolExecutor(6) as pool:
-        statuses = list(pool.map(lambda _: ask(url)[0], range(6)))
+        statuses = list(pool.map(lambda _: request(url)[0], range(6)))
     assert set(statuses) == {200, 503}
     assert statuses.count(200) <= 2
 
 
-def test_wrong_tokens_slow_down_only_the_address_they_come_from(tmp_path):
+def test_wrong_tokens_slow_down_only_their_own_address(tmp_path):
     with small_server(tmp_path, JUDUL_TOKEN=SECRET) as url, ThreadPoolExecutor(40) as pool:
-        _, _, headers = ask(url, f"/login?token={SECRET}", **{"X-Real-IP": "10.0.0.66"})
-        known = "; ".join(line.split(";")[0] for line in headers.get_all("Set-Cookie"))
+        _, _, headers = request(url, f"/login?token={SECRET}", **{"X-Real-IP": "10.0.0.66"})
+        cookie = "; ".join(line.split(";")[0] for line in headers.get_all("Set-Cookie"))
 
         def guess(number, source="127.0.0.1", address="10.0.0.66"):
             path = f"/api/kernels/{'-'.join('abcde')}?token=salah{number}"
-            return ask(url, path, source=source, **{"X-Real-IP": address})[0]
+            return request(url, path, source=source, **{"X-Real-IP": address})[0]
 
         behind_a_proxy = [pool.submit(guess, number) for number in range(20)]
-        # Who is not on this machine may name any address, and it counts for nothing.
+        # The header is ignored unless it comes from a local proxy.
         directly = [pool.submit(guess, n, "127.0.0.2", f"10.0.1.{n}") for n in range(20)]
-        other = ask(url, f"/login?token={SECRET}", **{"X-Real-IP": "10.0.0.7"})
-        same = ask(url, "/login", **{"X-Real-IP": "10.0.0.66", "Cookie": known})
+        other = request(url, f"/login?token={SECRET}", **{"X-Real-IP": "10.0.0.7"})
+        same = request(url, "/login", **{"X-Real-IP": "10.0.0.66", "Cookie": cookie})
         assert (other[0], same[0]) == (302, 302)
         for guesses in (behind_a_proxy, directly):
             assert {guess.result() for guess in guesses} == {403, 429}
 
-        def type_in(word, **headers):
-            _, _, found = ask(url, "/login")
-            xsrf = SimpleCookie(found["Set-Cookie"])["_xsrf"].value
-            form = {"password": word, "_xsrf": xsrf, **headers}
-            return ask(url, "/login", form=form, Cookie=f"_xsrf={xsrf}")
+        def log_in(token, **fields):
+            _, _, headers = request(url, "/login")
+            xsrf = SimpleCookie(headers["Set-Cookie"])["_xsrf"].value
+            form = {"password": token, "_xsrf": xsrf, **fields}
+            return request(url, "/login", form=form, Cookie=f"_xsrf={xsrf}")
 
-        answers = list(pool.map(type_in, map(str, range(10))))
+        answers = list(pool.map(log_in, map(str, range(10))))
         assert {status for status, _, _ in answers} == {401, 429}
         refused = next(text for status, text, _ in answers if status == 429)
         assert "Terlalu banyak token yang salah dari alamat Anda" in refused
-        # The one token is all there is: who knows it sets no other.
-        assert type_in(SECRET, new_password="baru")[0] == 302
-        assert type_in("baru")[0] == 401
+        # The form cannot change the token.
+        assert log_in(SECRET, new_password="baru")[0] == 302
+        assert log_in("baru")[0] == 401
     assert not (PROJECT / "jupyter_server_config.json").exists()

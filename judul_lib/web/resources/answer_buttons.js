@@ -1,4 +1,4 @@
-// A few buttons that answer a question; each has keys, which count while the focus is in their group.
+// Buttons that answer a question; their keys work while the focus is in the group.
 function render({ model, el }) {
   const group = document.createElement("div");
   group.className = "judul-jawaban";
@@ -31,23 +31,23 @@ function render({ model, el }) {
   }
   function show() {
     const enabled = model.get("enabled");
-    // A button that can no longer be pressed must not take the focus, and the keys, with it.
-    const had = group.contains(document.activeElement);
+    // Keep the focus, and with it the keys, when the focused button is disabled.
+    const hadFocus = group.contains(document.activeElement);
     buttons.forEach((button, name) => { button.disabled = !enabled.includes(name); });
-    if (had && document.activeElement.disabled !== false) group.focus();
+    if (hadFocus && document.activeElement.disabled !== false) group.focus();
   }
   group.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const found = model.get("choices").find(({ keys }) => keys.includes(event.key.toLowerCase()));
-    // JupyterLab must not take the keys of someone who answers; Tab and Enter stay the browser's.
+    const choice = model.get("choices").find(({ keys }) => keys.includes(event.key.toLowerCase()));
+    // Keep the keys from JupyterLab's shortcuts; Tab and Enter still work.
     event.stopPropagation();
-    if (!found || event.repeat) return;
+    if (!choice || event.repeat) return;
     event.preventDefault();
-    press(found.name);
+    press(choice.name);
   });
   model.on("change:enabled", show);
   model.on("msg:custom", (content) => {
-    // The group may have been hidden until just now.
+    // The group may still be hidden.
     if (content.kind === "focus") setTimeout(() => group.focus(), 100);
   });
   show();

@@ -1,7 +1,7 @@
-// Makes the drawing beside it one picture with a name; the buttons on it stay buttons.
+// Marks the figure beside it as one named image; its buttons stay buttons.
 function render({ model, el }) {
   el.style.display = "none";
-  const drawn = new MutationObserver(show);
+  const observer = new MutationObserver(show);
   function show() {
     const layers = el.closest(".widget-vbox")?.querySelectorAll("svg.main-svg") ?? [];
     layers.forEach((layer, number) => {
@@ -13,11 +13,11 @@ function render({ model, el }) {
   function watch() {
     const box = el.closest(".widget-vbox");
     if (!box) return requestAnimationFrame(watch);
-    drawn.observe(box, { childList: true, subtree: true });
+    observer.observe(box, { childList: true, subtree: true });
     show();
   }
   model.on("change:text", show);
   watch();
-  return () => drawn.disconnect();
+  return () => observer.disconnect();
 }
 export default { render };

@@ -1,4 +1,4 @@
-// A file for Python, piece by piece, so that no message is larger than the server allows.
+// Sends a file to Python in pieces, so that no message exceeds the server's limit.
 const PIECE = 1 << 20;
 
 function render({ model, el }) {
@@ -11,7 +11,7 @@ function render({ model, el }) {
   input.type = "file";
   input.id = id;
   input.accept = ".csv,.xlsx,.txt,.tsv";
-  // The browser's own button speaks the browser's language; this one the page's.
+  // The native button is in the browser's language; this one is in Indonesian.
   const button = document.createElement("label");
   button.htmlFor = id;
   button.className = "judul-tombol";
@@ -31,7 +31,7 @@ function render({ model, el }) {
   }
   input.addEventListener("change", () => {
     file = input.files[0];
-    input.value = ""; // The same file may be chosen again.
+    input.value = ""; // Allows choosing the same file again.
     if (!file) return;
     model.send({ kind: "start", name: file.name, size: file.size });
   });
@@ -40,7 +40,7 @@ function render({ model, el }) {
       const share = Math.round((100 * content.start) / Math.max(1, file.size));
       state.textContent = `${text.sending} ${file.name} (${share} %)`;
       sendPiece(content.start);
-    } else if (content.kind === "said") {
+    } else if (content.kind === "message") {
       state.textContent = content.text;
       state.classList.toggle("judul-galat", content.is_error);
     }

@@ -1,4 +1,4 @@
-// A native slider with its name and its value in words.
+// A native slider with a label and a formatted value.
 function render({ model, el }) {
   const id = `judul-${crypto.getRandomValues(new Uint32Array(1))[0]}`;
   const label = document.createElement("label");
@@ -9,15 +9,15 @@ function render({ model, el }) {
   input.id = id;
   for (const name of ["min", "max", "step"]) input[name] = model.get(name);
   input.value = model.get("value");
-  const shown = document.createElement("output");
-  shown.htmlFor = id;
+  const output = document.createElement("output");
+  output.htmlFor = id;
 
   function show() {
     const text = Number(input.value).toLocaleString("id", {
       minimumFractionDigits: model.get("decimals"),
       maximumFractionDigits: model.get("decimals"),
     });
-    shown.textContent = text;
+    output.textContent = text;
     input.setAttribute("aria-valuetext", text);
   }
   input.addEventListener("input", () => {
@@ -30,7 +30,7 @@ function render({ model, el }) {
   show();
   const box = document.createElement("div");
   box.className = "judul-geser";
-  box.append(label, input, shown);
+  box.append(label, input, output);
   el.append(box);
 }
 export default { render };

@@ -1,4 +1,4 @@
-// A table made by Python, every text in it escaped there: sorts by its headers, chooses a row.
+// A table from Python, which escapes its texts: sortable columns, a selectable row.
 function render({ model, el }) {
   const box = document.createElement("div");
   box.className = "judul-gulir";

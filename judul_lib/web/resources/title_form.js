@@ -1,4 +1,4 @@
-// A title and the button that checks it. Enter checks, Shift+Enter starts a new line.
+// A title field and its button. Enter checks, Shift+Enter starts a new line.
 function render({ model, el }) {
   const text = model.get("texts");
   const id = `judul-${crypto.getRandomValues(new Uint32Array(1))[0]}`;
@@ -62,7 +62,7 @@ function render({ model, el }) {
 
   form.addEventListener("submit", (event) => { event.preventDefault(); submit(); });
   area.addEventListener("input", () => { showLength(); showAge(); });
-  // JupyterLab must not take the keys of someone who types a title.
+  // Keep the keys from JupyterLab's shortcuts.
   area.addEventListener("keydown", (event) => {
     event.stopPropagation();
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
@@ -73,7 +73,7 @@ function render({ model, el }) {
   model.on("change:busy", () => showBusy(model.get("busy")));
   model.on("change:message", showMessage);
   model.on("change:answered", showAge);
-  // Python answers every check, also when nothing changed.
+  // Sent after every check, even if no trait changed.
   model.on("msg:custom", (content) => { if (content.kind === "done") showBusy(false); });
 
   showLength(); showBusy(model.get("busy")); showMessage();
