@@ -23,7 +23,7 @@ ARGS ?=
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
 
-install: $(STAMP) ## Make the environment from the lock
+install: $(STAMP) ## Create the environment from the lock file
 
 $(STAMP): requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -40,10 +40,10 @@ run: $(STAMP) ## Run the notebooks that are out of date (DATA=, OUT=, REPORTS=, 
 app: $(STAMP) ## Serve the page that checks titles (PORT=, HOST=, TOKEN=)
 	@$(if $(TOKEN),JUDUL_TOKEN="$(TOKEN)") $(BIN)/judul app $(if $(PORT),--port "$(PORT)") $(if $(HOST),--host "$(HOST)")
 
-# Threads of BLAS beside two workers would only wait for a core.
+# With two workers, additional BLAS threads would only compete for cores.
 test test-slow: export OPENBLAS_NUM_THREADS = 1
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
-# Strictly against their stored outputs, in a copy: a notebook writes beside itself.
+# In a copy, because notebooks write beside themselves.
 NBVAL := $(BIN)/python -m pytest -p no:doctest -o addopts= --nbval
 COPY := rm -rf build/nbval && mkdir -p build/nbval && cp -r notebooks data outputs build/nbval/
 
@@ -53,14 +53,14 @@ test: $(STAMP) ## Unit tests, and the notebooks against their stored outputs; mi
 	$(NBVAL) build/nbval/notebooks/0[1-5]_*.ipynb
 	$(NBVAL) -n 2 --dist loadfile build/nbval/notebooks/0[7-9]_*.ipynb build/nbval/notebooks/1*.ipynb
 
-test-slow: $(STAMP) build/mlflow ## What takes longer: a full run, the evaluation, faults, cluster, servers, MLflow
+test-slow: $(STAMP) build/mlflow ## Longer tests: a full run, the evaluation, faults, cluster, servers, MLflow
 	JUDUL_FAULT_ROUNDS=$${JUDUL_FAULT_ROUNDS:-20} $(PYTEST) -rs tests/test_faults.py
 	$(PYTEST) -rs -m slow
 	PYTHONPATH=. build/mlflow/bin/python -m pytest -q tests/governance/test_tracking.py
 	@$(COPY)
 	$(NBVAL) build/nbval/notebooks/0[1-6]_*.ipynb
 
-# MLflow wants other versions than the lock has; an environment of its own tests with it.
+# MLflow needs other versions than the lock file has, hence a separate environment.
 build/mlflow: pyproject.toml
 	$(BIN)/python -m venv $@
 	$@/bin/python -m pip install --quiet --disable-pip-version-check ".[mlflow]" hypothesis pytest
@@ -72,11 +72,11 @@ lint: $(STAMP) ## Style and types
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache --no-logo
 
-format: $(STAMP) ## Put the code in the house style
+format: $(STAMP) ## Format the code
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-notebooks: $(STAMP) ## Execute the committed notebooks anew and store their outputs
+notebooks: $(STAMP) ## Execute the committed notebooks and store their outputs
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False \
 	  --ExecutePreprocessor.store_widget_state=False --log-level WARN notebooks/*.ipynb
 
@@ -86,14 +86,14 @@ lab: $(STAMP) ## Open the notebooks in JupyterLab
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url \
   --no-emit-find-links --no-header --quiet
 
-lock: $(STAMP) ## Pin every dependency anew
+lock: $(STAMP) ## Update the pins of all dependencies
 	$(LOCK) --extra dev --upgrade -o requirements.lock
 	$(LOCK) --constraint requirements.lock --no-annotate -o requirements-app.lock
 
 bench: $(STAMP) ## Measure against peers, up to a million titles (ARGS="--quick", "--only NAME", "--help")
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
-clean: ## Remove the environment and what can be made again; logs, labels, versions, backups and what a restore set aside stay
+clean: ## Remove the environment and all that can be rebuilt; logs, labels, versions, backups and data replaced by a restore stay
 	rm -rf .venv build reports/*.html .pytest_cache .ruff_cache .mypy_cache
 	find outputs -mindepth 1 -maxdepth 1 ! -name light ! -name structured ! -name logs ! -name 'labels*' ! -name models ! -name backups ! -name mlflow ! -name '*.*_*_*' -exec rm -rf {} +
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

@@ -1,1 +1,1 @@
-"""Measurements of the library against its peers; start with ``python benchmarks/run.py``."""
+"""Benchmarks of the library against its peers; run ``python benchmarks/run.py``."""

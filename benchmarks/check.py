@@ -27,24 +27,24 @@ from benchmarks.measuring import (
 from judul_lib.checking.registry import load_estimators
 from judul_lib.search.index import TitleIndex
 
-# Titles of the study's loop, of which a larger catalogue's time is made.
-_STUDY_TITLES = 100
+# Titles that the study's loop is measured on; its time is scaled up to the catalogue.
+_N_STUDY_TITLES = 100
 
 
 def check_one(case: Case) -> Measured:
-    """Find the ten best titles for one title as people type them, warm."""
-    return _check(case, lambda kind: kind != STRANGE, _check_peers)
+    """Find the ten best titles for usual queries, with a warm index."""
+    return _check(case, lambda kind: kind != STRANGE, _measure_peers)
 
 
 def check_strange(case: Case) -> Measured:
-    """Find the ten best titles for one that shares no word with any: letters alone decide."""
-    return _check(case, lambda kind: kind == STRANGE, _letters_peer)
+    """Find the ten best titles for queries that share no word with any title."""
+    return _check(case, lambda kind: kind == STRANGE, _measure_letters_peer)
 
 
 def _check(
     case: Case,
-    wanted: Callable[[str], bool],
-    peers_of: Callable[[Case, list[str]], tuple[Peer, ...]],
+    is_wanted_kind: Callable[[str], bool],
+    measure_peers: Callable[[Case, list[str]], tuple[Peer, ...]],
 ) -> Measured:
     n, rounds = (30, 2) if case.quick else (240, 3)
     with peak_memory() as peak:
@@ -54,7 +54,7 @@ def _check(
         seconds, kinds = [], []
         for number in range(rounds):
             queries = mixed_queries(index.titles, n, SEED + 1 + number)
-            queries = [(kind, text) for kind, text in queries if wanted(kind)]
+            queries = [(kind, text) for kind, text in queries if is_wanted_kind(kind)]
             texts = [text for _, text in queries]
             seconds.append(answer_times(lambda q: index.check(q, top_k=peers.TOP), texts, limit=False))
             kinds += [kind for kind, _ in queries]
@@ -68,7 +68,7 @@ def _check(
         median(median(part) for part in seconds),
         memory,
         median(p95(part) for part in seconds),
-        peers_of(case, texts),
+        measure_peers(case, texts),
         {
             "queries": len(texts),
             "median_by_kind": {kind: median(part) for kind, part in by_kind.items()},
@@ -77,23 +77,23 @@ def _check(
     )
 
 
-def _letters_peer(case: Case, queries: list[str]) -> tuple[Peer, ...]:
+def _measure_letters_peer(case: Case, queries: list[str]) -> tuple[Peer, ...]:
     answer = peers.all_letters_answer(case.titles())
     answer(queries[0])
     seconds = answer_times(answer, queries, limit=True)
     return (Peer("all_letters", median(seconds), len(seconds)),)
 
 
-def _check_peers(case: Case, queries: list[str]) -> tuple[Peer, ...]:
+def _measure_peers(case: Case, queries: list[str]) -> tuple[Peer, ...]:
     titles = case.titles()
-    # The structured model has no TF-IDF and no forest; its peers are those of the light one.
+    # The structured model has neither TF-IDF nor forest; it is compared with the peers of the light one.
     estimators = load_estimators(OUTPUTS / (LIGHT if case.model == STRUCTURED else case.model))
-    sample = titles[:_STUDY_TITLES]
+    sample = titles[:_N_STUDY_TITLES]
     loop = timed_peer(
         "study_loop",
         lambda: peers.study_loop(queries[0], estimators, sample),
         case.rounds(3),
-        times=case.size / len(sample),
+        scale=case.size / len(sample),
     )
     rows = estimators[0].transform([" ".join(stems) for stems in peers.stems_of(titles)])
     answers = {
@@ -103,16 +103,16 @@ def _check_peers(case: Case, queries: list[str]) -> tuple[Peer, ...]:
     }
     if case.model == STRUCTURED:
         answers["all_units"] = peers.all_units_answer(case.index_folder)
-    found = [loop]
+    measured = [loop]
     for name, answer in answers.items():
         answer(queries[0])
         seconds = answer_times(answer, queries, limit=True)
-        found.append(Peer(name, median(seconds), len(seconds)))
-    return tuple(found)
+        measured.append(Peer(name, median(seconds), len(seconds)))
+    return tuple(measured)
 
 
 def scored_in_full(case: Case) -> Measured:
-    """Fit the exponent with which the titles compared in full grow with the catalogue."""
+    """Fit the exponent of the number of fully compared titles over the size of the catalogue."""
     sizes = sorted({case.size // 10**power for power in range(4)} - {0})
     n = 12 if case.quick else 60
     means, kinds = [], []
@@ -136,7 +136,7 @@ def scored_in_full(case: Case) -> Measured:
 
 
 def check_thousand(case: Case) -> Measured:
-    """Find the ten best titles for each of 1,000 titles as people type them."""
+    """Find the ten best titles for each of 1,000 usual queries."""
     n = 20 if case.quick else 1_000
     with peak_memory() as peak:
         index = TitleIndex.load(case.index_folder)

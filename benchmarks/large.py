@@ -1,4 +1,4 @@
-"""Catalogues of up to a million titles: preprocessed, indexed, opened, and compared with themselves."""
+"""Catalogues of up to a million titles: preprocessing, indexing, opening, deduplication."""
 
 import hashlib
 import json
@@ -24,9 +24,9 @@ from benchmarks.measuring import (
 )
 from judul_lib.core.settings import PAIR_THRESHOLD
 
-# Titles of the loop with Sastrawi, of which a larger catalogue's time is made.
-_SAMPLE = 2_000
-# A million recombined titles have a hundred million pairs from 0.6 on: more than anyone reads.
+# Titles that the loop with Sastrawi is measured on; its time is scaled up to the catalogue.
+_N_SASTRAWI_TITLES = 2_000
+# At 0.6, a million recombined titles have a hundred million pairs.
 _HIGH_THRESHOLD = 0.8
 
 _OPEN = """
@@ -50,21 +50,21 @@ print(json.dumps([time.perf_counter() - start]))
 
 
 def preprocess(case: Case) -> Measured:
-    """Preprocess titles, no word of which has been seen."""
+    """Preprocess titles with an empty stem cache."""
     from Sastrawi.Stemmer.StemmerFactory import StemmerFactory
 
     from judul_lib.study.preprocessing import preprocess_titles, stem_word
 
-    def anew() -> None:
+    def preprocess_uncached() -> None:
         stem_word.cache_clear()
         preprocess_titles(titles)
 
     with peak_memory() as peak:
         titles, rounds = case.titles(), case.rounds(3)
-        seconds = timed(anew, rounds)
+        seconds = timed(preprocess_uncached, rounds)
         memory = peak()
-    sample, other = titles[:_SAMPLE], titles[-_SAMPLE:]
-    times = len(titles) / len(sample)
+    sample, other = titles[:_N_SASTRAWI_TITLES], titles[-_N_SASTRAWI_TITLES:]
+    scale = len(titles) / len(sample)
     stemmers = [StemmerFactory().create_stemmer() for _ in range(case.rounds(3))]
     cold, warm = iter(stemmers), iter(stemmers)
     loops = (
@@ -72,32 +72,31 @@ def preprocess(case: Case) -> Measured:
             "sastrawi_cold",
             lambda: peers.sastrawi_loop(sample, next(cold)),
             len(stemmers),
-            times=times,
+            scale=scale,
         ),
         timed_peer(
             "sastrawi_warm",
             lambda: peers.sastrawi_loop(other, next(warm)),
             len(stemmers),
-            times=times,
+            scale=scale,
         ),
     )
     return Measured(case.size, rounds, median(seconds), memory, peers=loops)
 
 
 def build(case: Case, *, n_jobs: int, rounds: int) -> Measured:
-    """Make an index of a list of titles and save it."""
+    """Build and save an index."""
     from judul_lib.search.index import TitleIndex
+
+    def build_and_save() -> None:
+        TitleIndex.build(titles, case.folder, n_jobs=n_jobs).save(case.index_folder)
 
     seconds = []
     with peak_memory() as peak:
         titles = case.titles()
         for _ in range(case.rounds(rounds)):
             shutil.rmtree(case.index_folder, ignore_errors=True)
-            seconds.append(
-                seconds_of(
-                    lambda: TitleIndex.build(titles, case.folder, n_jobs=n_jobs).save(case.index_folder)
-                )
-            )
+            seconds.append(seconds_of(build_and_save))
         memory = peak()
     stems = peers.stems_of(titles)
 
@@ -111,37 +110,40 @@ def build(case: Case, *, n_jobs: int, rounds: int) -> Measured:
     return Measured(case.size, len(seconds), median(seconds), memory, peers=(peer,), more=more)
 
 
-def build_alone(case: Case) -> Measured:
+def build_in_one_process(case: Case) -> Measured:
     """Build in one process."""
     return build(case, n_jobs=1, rounds=3)
 
 
-def build_in_two(case: Case) -> Measured:
+def build_in_two_processes(case: Case) -> Measured:
     """Build in two processes."""
     return build(case, n_jobs=2, rounds=3 if case.size <= 100_000 else 1)
 
 
 def open_index(case: Case) -> Measured:
-    """Open an index in a new process that has imported the package."""
+    """Open an index in a new process, without the time of the imports."""
 
     def run(code: str, folder: object) -> list[float]:
         command = [sys.executable, "-c", code, str(folder)]
-        shown = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
-        return json.loads(shown.stdout)
+        done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
+        return json.loads(done.stdout)
 
     rounds = case.rounds(7)
-    ours = [run(_OPEN, case.index_folder) for _ in range(rounds)]
-    theirs = [run(_OPEN_BM25, case.bm25_folder)[0] for _ in range(rounds)]
-    opened, answered, peaks = zip(*ours, strict=True)
+    measured = [run(_OPEN, case.index_folder) for _ in range(rounds)]
+    bm25s = [run(_OPEN_BM25, case.bm25_folder)[0] for _ in range(rounds)]
+    opened, answered, peaks = zip(*measured, strict=True)
     files = [path for path in case.index_folder.rglob("*") if path.is_file()]
 
     def hash_all() -> None:
         with ThreadPoolExecutor() as pool:
             list(pool.map(_sha256, files))
 
-    found = (Peer("bm25s_open", median(theirs), rounds), timed_peer("hashes", hash_all, rounds))
+    peers_measured = (
+        Peer("bm25s_open", median(bm25s), rounds),
+        timed_peer("hashes", hash_all, rounds),
+    )
     more = {"first_check": median(answered)}
-    return Measured(case.size, rounds, median(opened), max(peaks), peers=found, more=more)
+    return Measured(case.size, rounds, median(opened), max(peaks), peers=peers_measured, more=more)
 
 
 def _sha256(path: Path) -> str:
@@ -150,20 +152,20 @@ def _sha256(path: Path) -> str:
 
 
 def duplicates(case: Case) -> Measured:
-    """Find all near-duplicates, from the list of titles to the last pair."""
-    return _duplicates(case, PAIR_THRESHOLD, rounds=3, kept=False)
+    """Find all near-duplicates."""
+    return _duplicates(case, PAIR_THRESHOLD, rounds=3, with_checkpoints=False)
 
 
-def duplicates_kept(case: Case) -> Measured:
-    """Find all that are as good as the same once, finished blocks kept in a folder."""
-    return _duplicates(case, _HIGH_THRESHOLD, rounds=1, kept=True)
+def duplicates_with_checkpoints(case: Case) -> Measured:
+    """Find near-duplicates at a high threshold, keeping finished blocks in a folder."""
+    return _duplicates(case, _HIGH_THRESHOLD, rounds=1, with_checkpoints=True)
 
 
-def _duplicates(case: Case, threshold: float, *, rounds: int, kept: bool) -> Measured:
+def _duplicates(case: Case, threshold: float, *, rounds: int, with_checkpoints: bool) -> Measured:
     from judul_lib.search.dedup import find_duplicates
 
     seconds, n_pairs = [], 0
-    folder = case.work / f"blocks-{case.model}-{case.size}" if kept else None
+    folder = case.work / f"blocks-{case.model}-{case.size}" if with_checkpoints else None
 
     def find() -> None:
         nonlocal n_pairs

@@ -1,4 +1,4 @@
-"""What every benchmark needs: its titles and indexes, seconds, memory, and a form for the result."""
+"""What all benchmarks share: titles and indexes, timing, memory, and the form of a result."""
 
 import resource
 import shutil
@@ -18,15 +18,15 @@ DATA, OUTPUTS = PROJECT / "data", PROJECT / "outputs"
 LIGHT, FULL, STRUCTURED = "light", "full", "structured"
 SEED = 1
 STRANGE = "strange"
-# Seconds between two looks at the memory of other processes.
-_LOOK = 0.1
-# A slow peer answers as many queries as fit into so many seconds, but at least so many.
-_PEER_SECONDS, _PEER_LEAST = 5.0, 5
+# Seconds between two samples of the memory of other processes.
+_SAMPLING_INTERVAL = 0.1
+# A slow peer gets at least so many queries, and no more after so many seconds.
+_MIN_PEER_QUERIES, _MAX_PEER_SECONDS = 5, 5.0
 
 
 @dataclass(frozen=True)
 class Peer:
-    """What something else needs for the same titles, in the same process.
+    """The time of another tool for the same titles, in the same process.
 
     Attributes
     ----------
@@ -35,9 +35,9 @@ class Peer:
     median : float
         Seconds.
     rounds : int
-        How often it was measured.
+        Number of measurements.
     extrapolated : bool
-        It was measured on a part of the titles and multiplied.
+        Whether it was measured on a part of the titles and scaled up.
     """
 
     name: str
@@ -48,19 +48,19 @@ class Peer:
 
 @dataclass(frozen=True)
 class Measured:
-    """What one benchmark found.
+    """The result of one benchmark.
 
     Attributes
     ----------
     size, rounds : int
-        Number of titles; how often ours was measured.
+        Number of titles; number of measurements of the library.
     median, p95 : float
         Seconds, or for the growth of an index the exponent.
     peak_mb : float
-        Most memory in use until ours was done, all processes together.
+        Peak memory of all processes together, before the peers are measured.
     peers : tuple of Peer
     more : dict
-        Further numbers, for the file only.
+        Additional numbers, for the file only.
     """
 
     size: int
@@ -74,7 +74,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Case:
-    """The size and the model of a benchmark, and where titles and indexes are kept meanwhile."""
+    """Size and model of a benchmark, and the folder of its titles and indexes."""
 
     work: Path
     size: int
@@ -89,42 +89,43 @@ class Case:
 
     @property
     def index_folder(self) -> Path:
-        """Folder of the index of the titles."""
+        """Folder of the titles' index."""
         return self.work / f"index-{self.model}-{self.size}"
 
     @property
     def bm25_folder(self) -> Path:
-        """Folder of the same titles in bm25s."""
+        """Folder of the titles' bm25s index."""
         return self.work / f"bm25s-{self.size}"
 
-    def rounds(self, usual: int) -> int:
-        """Return how often to measure."""
-        return min(2, usual) if self.quick else usual
+    def rounds(self, default: int) -> int:
+        """Return the number of measurements."""
+        return min(2, default) if self.quick else default
 
     def titles(self) -> list[str]:
-        """Return the titles, made by an earlier process."""
+        """Return the titles that `prepare_titles` wrote."""
         return self._titles_file().read_text("utf-8").splitlines()
 
     def _titles_file(self) -> Path:
         return self.work / f"titles-{self.size}-{self.near_duplicates}.txt"
 
     def prepare_titles(self) -> None:
-        """Write the titles, unless they are there."""
+        """Write the titles unless they exist."""
         path = self._titles_file()
         if not path.exists():
-            options = {"seed": SEED, "near_duplicates": self.near_duplicates, "data": DATA}
-            made = synthetic_titles(self.size, **options)
-            path.write_text("\n".join(made.titles), "utf-8")
+            synthetic = synthetic_titles(
+                self.size, seed=SEED, near_duplicates=self.near_duplicates, data=DATA
+            )
+            path.write_text("\n".join(synthetic.titles), "utf-8")
 
     def prepare_index(self) -> None:
-        """Build and save the index, unless a benchmark did."""
+        """Build and save the index unless it exists."""
         from judul_lib.search.index import TitleIndex
 
         if not (self.index_folder / "index.json").exists():
             TitleIndex.build(self.titles(), self.folder, n_jobs=2).save(self.index_folder)
 
     def prepare_bm25(self) -> None:
-        """Write the titles as a bm25s index, unless a benchmark did."""
+        """Build and save the bm25s index unless it exists."""
         from benchmarks.peers import stems_of, write_bm25
 
         if not self.bm25_folder.exists():
@@ -135,20 +136,22 @@ class Case:
 
 
 def usual_queries(titles: Sequence[str], n: int, seed: int) -> list[str]:
-    """Return titles as people type them: near one that is there, or put together anew."""
+    """Return queries as people type them: near a title of the catalogue, or a new combination."""
     mixed = mixed_queries(titles, n * 3 // 2 + 3, seed)
     return [text for kind, text in mixed if kind != STRANGE][:n]
 
 
 def mixed_queries(titles: Sequence[str], n: int, seed: int) -> list[tuple[str, str]]:
-    """Return kinds and titles: near one that is there, put together anew, sharing no word with any."""
+    """Return kinds and queries: near a title, recombined, or sharing no word with any title."""
     import numpy as np
 
     random = np.random.default_rng(seed)
     names = [*KINDS]
     recombined = synthetic_titles(max(n, 10), seed=seed + 1_000, near_duplicates=0, data=DATA).titles
     pieces = read_pieces(DATA)
-    known = {word.casefold() for kind in vars(pieces).values() for text in kind for word in text.split()}
+    known_words = {
+        word.casefold() for kind in vars(pieces).values() for text in kind for word in text.split()
+    }
     queries = []
     for number in range(n):
         if number % 3 == 0:
@@ -157,75 +160,74 @@ def mixed_queries(titles: Sequence[str], n: int, seed: int) -> list[tuple[str, s
         elif number % 3 == 1:
             kind, text = "recombined", recombined[number]
         else:
-            kind, text = STRANGE, " ".join(_strange_word(random, known) for _ in range(8))
+            kind, text = STRANGE, " ".join(_strange_word(random, known_words) for _ in range(8))
         queries.append((kind, text))
     return queries
 
 
-def _strange_word(random: Any, known: set[str]) -> str:
+def _strange_word(random: Any, known_words: set[str]) -> str:
     while True:
         word = "".join(
             "bcdfghjkmprstvwxz"[random.integers(17)] + "aeiou"[random.integers(5)]
             for _ in range(random.integers(3, 6))
         )
-        if word not in known:
+        if word not in known_words:
             return word
 
 
 def seconds_of(function: Callable[[], Any]) -> float:
-    """Return how long one call takes."""
+    """Return the seconds of one call."""
     start = perf_counter()
     function()
     return perf_counter() - start
 
 
 def timed(function: Callable[[], Any], rounds: int) -> list[float]:
-    """Return the seconds of some calls."""
+    """Return the seconds of each of *rounds* calls."""
     return [seconds_of(function) for _ in range(rounds)]
 
 
 def answer_times(answer: Callable[[str], Any], queries: Sequence[str], *, limit: bool) -> list[float]:
-    """Return the seconds that each query takes; with *limit* as many as a slow peer is given."""
+    """Return the seconds of each query; with *limit*, a slow peer gets fewer queries."""
     seconds: list[float] = []
     for query in queries:
-        if limit and len(seconds) >= _PEER_LEAST and sum(seconds) > _PEER_SECONDS:
+        if limit and len(seconds) >= _MIN_PEER_QUERIES and sum(seconds) > _MAX_PEER_SECONDS:
             break
         seconds.append(seconds_of(lambda q=query: answer(q)))
     return seconds
 
 
 def p95(seconds: Sequence[float]) -> float:
-    """Return what 95 % of them do not exceed."""
+    """Return the 95th percentile."""
     return quantiles(seconds, n=20, method="inclusive")[-1]
 
 
-def timed_peer(name: str, function: Callable[[], Any], rounds: int, *, times: float = 1) -> Peer:
-    """Measure a peer; what it does is multiplied to the size of the whole."""
+def timed_peer(name: str, function: Callable[[], Any], rounds: int, *, scale: float = 1) -> Peer:
+    """Measure a peer; *scale* extrapolates from a part of the titles to all."""
     seconds = median(timed(function, rounds))
-    return Peer(name, seconds * times, rounds, extrapolated=times != 1)
+    return Peer(name, seconds * scale, rounds, extrapolated=scale != 1)
 
 
 @contextmanager
 def peak_memory() -> Iterator[Callable[[], float]]:
-    """Give a function that returns the most memory of this process and of those it started, in MB.
+    """Yield a function that returns the peak memory of this process and its descendants, in MB.
 
-    The peaks of processes that were there together are added up, so that it is
-    never less than what was used. (What ``getrusage`` says of children begins
-    with what their parent had when it started them.)
+    The peaks of simultaneous processes are added, so it is an upper bound. ``getrusage`` cannot be used
+    for children: their peak starts at their parent's size.
     """
-    stop, most = Event(), 0
+    stop, children_peak = Event(), 0
 
     def watch() -> None:
-        nonlocal most
-        while not stop.wait(_LOOK):
-            most = max(most, _children_peak("self"))
+        nonlocal children_peak
+        while not stop.wait(_SAMPLING_INTERVAL):
+            children_peak = max(children_peak, _descendants_peak("self"))
 
     thread = Thread(target=watch, daemon=True)
     thread.start()
 
     def peak() -> float:
-        own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return (own + most) / 1024
+        own_peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return (own_peak + children_peak) / 1024
 
     try:
         yield peak
@@ -234,8 +236,8 @@ def peak_memory() -> Iterator[Callable[[], float]]:
         thread.join()
 
 
-def _children_peak(process: str) -> int:
-    """Return the sum of the peaks of a process's descendants in KB; 0 where the system does not tell."""
+def _descendants_peak(process: str) -> int:
+    """Return the sum of the peaks of a process's descendants in KB; 0 without ``/proc``."""
     total = 0
     for path in Path(f"/proc/{process}/task").glob("*/children"):
         try:
@@ -248,5 +250,5 @@ def _children_peak(process: str) -> int:
             except OSError:
                 continue
             peaks = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")]
-            total += sum(map(int, peaks)) + _children_peak(child)
+            total += sum(map(int, peaks)) + _descendants_peak(child)
     return total

@@ -1,8 +1,7 @@
-"""The usual ways to do the same, or an easier part of it.
+"""Other tools for the same task, or for an easier part of it.
 
-scikit-learn, RapidFuzz, bm25s and sparse_dot_topn find the best by one
-similarity; the library's answer rests on three of them and a forest, or on a
-title's parts.
+scikit-learn, RapidFuzz, bm25s and sparse_dot_topn rank by one similarity; the library uses three
+similarities and a forest, or the parts of a title.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,7 +22,7 @@ TOP = 10
 
 
 def study_loop(query: str, estimators: Any, titles: Sequence[str]) -> list[float]:
-    """Compare a title with one after the other, as the study does; letters are case folded as ours."""
+    """Compare a title with each of the others in a loop, as the study does, with case folding."""
     import Levenshtein
     from sklearn.metrics.pairwise import cosine_similarity
 
@@ -46,14 +45,14 @@ def study_loop(query: str, estimators: Any, titles: Sequence[str]) -> list[float
 
 
 def sastrawi_loop(titles: Sequence[str], stemmer: Any) -> list[str]:
-    """Preprocess title by title with the stemmer as its factory makes it."""
+    """Preprocess titles in a loop with an unmodified Sastrawi stemmer."""
     import re
 
     processed = []
     for title in titles:
         words = re.sub(r"[^a-z\s]", " ", title.lower()).split()
-        kept = [word for word in words if len(word) > 1 and word not in STOP_WORDS]
-        processed.append(" ".join(stemmer.stem(word) for word in kept))
+        terms = [word for word in words if len(word) > 1 and word not in STOP_WORDS]
+        processed.append(" ".join(stemmer.stem(word) for word in terms))
     return processed
 
 
@@ -63,7 +62,7 @@ def stems_of(titles: Sequence[str]) -> list[list[str]]:
 
 
 def write_bm25(stems: list[list[str]], folder: Path) -> None:
-    """Index stems with bm25s and save it."""
+    """Build and save a bm25s index of stems."""
     import bm25s
 
     retriever = bm25s.BM25()
@@ -90,7 +89,7 @@ def sklearn_answer(tfidf: Any, rows: Any) -> Callable[[str], Any]:
 
 
 def sklearn_block(queries: Sequence[str], tfidf: Any, rows: Any) -> Any:
-    """Find the best titles of each query by the cosine, all at once."""
+    """Find the best titles of all queries by the cosine, in one matrix product."""
     from sklearn.metrics.pairwise import cosine_similarity
 
     scores = cosine_similarity(tfidf.transform(preprocess_titles(queries)), rows)
@@ -111,7 +110,7 @@ def rapidfuzz_answer(titles: Sequence[str]) -> Callable[[str], Any]:
 
 
 def all_letters_answer(titles: Sequence[str]) -> Callable[[str], Any]:
-    """Return a function that compares the letters with those of every title, in all cores."""
+    """Return a function that compares the letters with those of every title, on all cores."""
     from rapidfuzz.distance import Indel
     from rapidfuzz.process import cdist
 
@@ -122,9 +121,9 @@ def all_letters_answer(titles: Sequence[str]) -> Callable[[str], Any]:
 
 
 def all_units_answer(folder: Path) -> Callable[[str], Any]:
-    """Return a function that sums up what the units of every title mean, in all cores.
+    """Return a function that sums a value per unit of every title, on all cores.
 
-    What the structured model has to know of each title at least.
+    The structured model needs at least this for each title.
     """
     _, parts, _ = read_index(folder, TitleIndex)
     tables = []
@@ -148,8 +147,8 @@ def tfidf_rows(titles: Sequence[str], model: Path) -> tuple[Any, Any]:
     return tfidf, tfidf.transform(preprocess_titles(titles))
 
 
-def sparse_pairs(rows: Any, least: float) -> Any:
-    """Find for each row the best hundred by the cosine, and of these what is at least so much."""
+def sparse_pairs(rows: Any, threshold: float) -> Any:
+    """Find the hundred best rows for each row by the cosine, from a threshold on."""
     from sparse_dot_topn import sp_matmul_topn
 
-    return sp_matmul_topn(rows, rows.T.tocsr(), top_n=100, threshold=least, n_threads=2)
+    return sp_matmul_topn(rows, rows.T.tocsr(), top_n=100, threshold=threshold, n_threads=2)

@@ -1,4 +1,4 @@
-"""The results as a file, as a table, and between two comments of a document."""
+"""The results as a Markdown table, and as a section of a document."""
 
 import os
 import platform
@@ -19,7 +19,7 @@ Result = Mapping[str, Any]
 
 
 def machine() -> dict[str, Any]:
-    """Describe where and with what was measured."""
+    """Describe the machine and the versions of the packages."""
     return {
         "cpu": _cpu_model(),
         "cores": os.cpu_count(),
@@ -38,12 +38,12 @@ def _cpu_model() -> str:
 
 
 def today() -> str:
-    """Return the day in UTC."""
+    """Return the date in UTC."""
     return datetime.now(UTC).date().isoformat()
 
 
 def table(results: Iterable[Result]) -> str:
-    """Write results, as in ``data/benchmarks.json``, as a Markdown table."""
+    """Format results, as in ``data/benchmarks.json``, as a Markdown table."""
     rows = [words.HEADER, ["---"] + ["---:"] * 4 + ["---"] * 3]
     rows += [_row(result) for result in results]
     cells = ([_cell(text) for text in row] for row in rows)
@@ -56,13 +56,13 @@ def _row(result: Result) -> list[str]:
         return [what, f"{result['size']:,}", *["–"] * 4, words.FAILED, "–"]
     if "pairs" in result["more"]:
         what += f": {result['more']['pairs']:,} pairs"
-    show = duration if result["unit"] == "s" else _plain
+    show = format_duration if result["unit"] == "s" else _format_exponent
     return [
         what,
         f"{result['size']:,}",
         show(result["median"]),
         "–" if result["p95"] is None else show(result["p95"]),
-        _memory(result["peak_mb"]),
+        _format_memory(result["peak_mb"]),
         _goal(result),
         "–" if result["reached"] is None else words.REACHED[result["reached"]],
         "; ".join(_peer(peer, show) for peer in result["peers"]),
@@ -70,8 +70,8 @@ def _row(result: Result) -> list[str]:
 
 
 def _peer(peer: Result, show: Any) -> str:
-    star = r"\*" if peer["extrapolated"] else ""  # Bare, it would open an emphasis.
-    ratio = _significant(peer["ratio"])
+    star = r"\*" if peer["extrapolated"] else ""  # Unescaped, it would start an emphasis.
+    ratio = _format_significant(peer["ratio"])
     return f"{words.PEERS[peer['name']]} {show(peer['median'])}{star} (×{ratio})"
 
 
@@ -81,27 +81,27 @@ def _goal(result: Result) -> str:
         return "–"
     parts = []
     if goal["below"] is not None:
-        show = duration if result["unit"] == "s" else _plain
+        show = format_duration if result["unit"] == "s" else _format_exponent
         on = "p95 " if goal["on"] == "p95" else ""
         parts.append(f"{on}< {show(goal['below'], exact=False)}")
     if goal["peak_mb"] is not None:
-        parts.append(f"< {_memory(goal['peak_mb'])}")
+        parts.append(f"< {_format_memory(goal['peak_mb'])}")
     return ", ".join(parts)
 
 
 def _cell(text: str) -> str:
-    """Return a text that does not end its cell early."""
+    """Escape a text for a table cell."""
     return text.replace("|", r"\|").replace("\n", " ")
 
 
-def duration(seconds: float, *, exact: bool = True) -> str:
-    """Write a time in the unit that suits it, with three digits that count; a goal as it is set.
+def format_duration(seconds: float, *, exact: bool = True) -> str:
+    """Format a time in a suitable unit with three significant digits, or, if not *exact*, as it is.
 
     Examples
     --------
-    >>> duration(0.01234), duration(200)
+    >>> format_duration(0.01234), format_duration(200)
     ('12.3 ms', '3.33 min')
-    >>> duration(60, exact=False)
+    >>> format_duration(60, exact=False)
     '60 s'
     """
     if not exact:
@@ -113,19 +113,19 @@ def duration(seconds: float, *, exact: bool = True) -> str:
         value, unit = seconds, "s"
     else:
         value, unit = seconds / 60, "min"
-    return f"{_significant(value)} {unit}"
+    return f"{_format_significant(value)} {unit}"
 
 
-def _plain(value: float, *, exact: bool = True) -> str:
+def _format_exponent(value: float, *, exact: bool = True) -> str:
     return f"{value:.2f}" if exact else f"{value:g}"
 
 
-def _memory(megabytes: float) -> str:
+def _format_memory(megabytes: float) -> str:
     return f"{megabytes:.0f} MB" if megabytes < 1024 else f"{megabytes / 1024:.1f} GB"
 
 
-def _significant(value: float) -> str:
-    """Write three digits that count, thousands apart; of what is nearly nothing, one."""
+def _format_significant(value: float) -> str:
+    """Format with three significant digits and thousands separators; below 0.1 with one digit."""
     if 0 < value < 0.1:
         return f"{float(f'{value:.1g}'):f}".rstrip("0")
     decimals = 2 if value < 10 else 1 if value < 100 else 0
@@ -133,25 +133,25 @@ def _significant(value: float) -> str:
 
 
 def section(results: Mapping[str, Any]) -> str:
-    """Return the table with where it was measured and how it is to be read."""
+    """Return the table with a description of the machine and notes."""
     facts = results["machine"]
-    said = {**facts, "ram": _memory(facts["ram_mb"]), "date": results["date"]}
-    parts = [words.MACHINE.format(**said)]
+    values = {**facts, "ram": _format_memory(facts["ram_mb"]), "date": results["date"]}
+    parts = [words.MACHINE.format(**values)]
     if results["quick"]:
         parts.append(words.QUICK)
     parts += [table(results["benchmarks"]), words.NOTES]
     return "\n\n".join(parts)
 
 
-def with_section(text: str, new: str) -> str:
-    """Return a document with something else between its two comments.
+def replace_section(text: str, section: str) -> str:
+    """Replace the text between the two marker comments of a document.
 
     Raises
     ------
     ValueError
-        It has not exactly one pair of them.
+        The document does not have exactly one pair of markers.
     """
     if text.count(START) != 1 or text.count(END) != 1 or text.index(START) > text.index(END):
         raise ValueError(f"The document needs one {START} and after it one {END}.")
     pattern = f"({re.escape(START)}).*({re.escape(END)})"
-    return re.sub(pattern, lambda m: f"{m[1]}\n{new}\n{m[2]}", text, flags=re.DOTALL)
+    return re.sub(pattern, lambda m: f"{m[1]}\n{section}\n{m[2]}", text, flags=re.DOTALL)

@@ -1,7 +1,6 @@
 """Measure the library against its peers; ``--help`` shows the choices.
 
-Every benchmark runs in a process of its own. What it measures and against what
-stands in `benchmarks.suite`.
+Every benchmark of `benchmarks.suite` runs in its own process.
 """
 
 import argparse
@@ -19,52 +18,48 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from benchmarks import report
 from benchmarks.suite import SUITE, Benchmark
 
-# The process that starts the others must stay small: their peaks begin with its own.
+# This process must stay small: the memory peaks of its children start at its size.
 PROJECT = Path(__file__).parent.parent
 RESULTS, QUICK_RESULTS = PROJECT / "data" / "benchmarks.json", PROJECT / "build" / "bench.json"
 DOCS = PROJECT / "docs" / "benchmarks.md"
 
 
 def main() -> None:
-    """Run the benchmarks asked for and write what they found."""
-    options = _options()
+    """Run the selected benchmarks and write their results."""
+    options = _parse_options()
     if options.child:
-        _child(*options.child, Path(options.work), quick=options.quick)
+        _run_step(*options.child, Path(options.work), quick=options.quick)
         return
-    patterns = options.only or []
-    chosen = [
-        benchmark
-        for benchmark in SUITE
-        if benchmark.is_there()
-        and (
-            any(fnmatch(benchmark.name, p) for p in patterns)
-            if patterns
-            else benchmark.by_default or options.quick
-        )
-    ]
-    if options.list or not chosen:
+    selected = [b for b in SUITE if b.is_available() and _is_selected(b, options)]
+    if options.list or not selected:
         print("\n".join(benchmark.name for benchmark in SUITE))
         sys.exit(0 if options.list else "No benchmark of that name whose model is in outputs/.")
     build = PROJECT / "build"
     build.mkdir(exist_ok=True)
     target = options.out or (QUICK_RESULTS if options.quick else RESULTS)
     with tempfile.TemporaryDirectory(dir=build, prefix="bench-") as folder:
-        found = {}
-        for benchmark in chosen:
+        new = {}
+        for benchmark in selected:
             print(f"{benchmark.name} ...", file=sys.stderr, flush=True)
-            found[benchmark.name] = _measure(benchmark, options.work or folder, options.quick)
-    results = _with_earlier(target, found, options.quick)
+            new[benchmark.name] = _measure(benchmark, options.work or folder, options.quick)
+    results = _merge_with_earlier(target, new, options.quick)
     _write(target, json.dumps(results, indent=1, ensure_ascii=False) + "\n")
     section = report.section(results)
     print(section)
-    broken = [result["name"] for result in found.values() if "error" in result]
-    if broken:
-        sys.exit(f"Broke off: {', '.join(broken)}. See {target}; {options.docs.name} is as it was.")
+    failed = [result["name"] for result in new.values() if "error" in result]
+    if failed:
+        sys.exit(f"Broke off: {', '.join(failed)}. See {target}; {options.docs.name} is as it was.")
     if options.write_docs:
-        _write(options.docs, report.with_section(options.docs.read_text("utf-8"), section))
+        _write(options.docs, report.replace_section(options.docs.read_text("utf-8"), section))
 
 
-def _options() -> argparse.Namespace:
+def _is_selected(benchmark: Benchmark, options: argparse.Namespace) -> bool:
+    if options.only:
+        return any(fnmatch(benchmark.name, pattern) for pattern in options.only)
+    return benchmark.by_default or bool(options.quick)
+
+
+def _parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure the library against its peers.")
     parser.add_argument("--quick", action="store_true", help="small sizes, two rounds")
     parser.add_argument("--only", action="append", metavar="NAME", help="may repeat; * and ? work")
@@ -80,7 +75,7 @@ def _options() -> argparse.Namespace:
 
 
 def _measure(benchmark: Benchmark, work: Path | str, quick: bool) -> dict[str, Any]:
-    """Prepare and measure, each in a new process."""
+    """Run preparations and benchmark, each in a new process."""
     work = Path(work).resolve()
     work.mkdir(parents=True, exist_ok=True)
     answer = work / "answer.json"
@@ -92,14 +87,14 @@ def _measure(benchmark: Benchmark, work: Path | str, quick: bool) -> dict[str, A
         if done.returncode:
             sys.stderr.write(done.stderr)
             lines = done.stderr.strip().splitlines() or [f"status {done.returncode}"]
-            found = {"error": lines[-1], "step": step, "size": benchmark.size(quick)}
+            result = {"error": lines[-1], "step": step, "size": benchmark.size(quick)}
             break
     else:
-        found = json.loads(answer.read_text("utf-8"))
-    return {**benchmark.facts(), "date": report.today(), **benchmark.judged(found, quick=quick)}
+        result = json.loads(answer.read_text("utf-8"))
+    return {**benchmark.facts(), "date": report.today(), **benchmark.judge(result, quick=quick)}
 
 
-def _child(name: str, step: str, answer: str, work: Path, *, quick: bool) -> None:
+def _run_step(name: str, step: str, answer: str, work: Path, *, quick: bool) -> None:
     benchmark = next(benchmark for benchmark in SUITE if benchmark.name == name)
     case = benchmark.case(work, quick=quick)
     if step == "run":
@@ -108,21 +103,21 @@ def _child(name: str, step: str, answer: str, work: Path, *, quick: bool) -> Non
         getattr(case, f"prepare_{step}")()
 
 
-def _with_earlier(target: Path, found: Mapping[str, Any], quick: bool) -> dict[str, Any]:
-    """Put new results among those of the same machine, packages and sizes."""
+def _merge_with_earlier(target: Path, new: Mapping[str, Any], quick: bool) -> dict[str, Any]:
+    """Merge new results with earlier ones of the same machine, packages and sizes."""
     facts = {"machine": report.machine(), "quick": quick}
     earlier: dict[str, Any] = {}
     if target.exists():
         stored = json.loads(target.read_text("utf-8"))
         if all(stored[name] == facts[name] for name in facts):
             earlier = {result["name"]: result for result in stored["benchmarks"]}
-    every = {**earlier, **found}
-    ordered = [every[benchmark.name] for benchmark in SUITE if benchmark.name in every]
+    merged = {**earlier, **new}
+    ordered = [merged[benchmark.name] for benchmark in SUITE if benchmark.name in merged]
     return {"date": report.today(), **facts, "benchmarks": ordered}
 
 
 def _write(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
+    """Write a file atomically."""
     from judul_lib.core.storage import write_bytes
 
     write_bytes(path, text.encode())

@@ -1,4 +1,4 @@
-"""Every benchmark: its sizes, its goal, and what must be made before it starts."""
+"""All benchmarks, with their sizes, goals and preparations."""
 
 import os
 from dataclasses import asdict, dataclass
@@ -23,21 +23,21 @@ class Benchmark:
     what : str
         Key in `benchmarks.words.BENCHMARKS`.
     function : str
-        Module and function of `benchmarks` that measures.
+        Module and function in `benchmarks` that measures.
     full, quick : int
         Number of titles.
     model : str
         Folder in ``outputs/``.
     needs : tuple of str
-        What is made by processes before, see ``prepare_...`` of `benchmarks.measuring.Case`.
+        Preparations, each in its own process: ``prepare_...`` of `benchmarks.measuring.Case`.
     below, on, peak_mb
-        The goal: seconds or exponent, of ``median`` or ``p95``; memory.
+        The goal: upper limits of seconds or exponent (``median`` or ``p95``) and of memory.
     unit : str
         ``"s"``, or ``""`` for an exponent.
     near_duplicates : float
-        Share of the titles.
+        Share of near-duplicates among the titles.
     by_default : bool
-        Whether it runs unless it is named.
+        Whether it runs without being named.
     variable : str
         Environment variable without which it cannot run.
     """
@@ -57,53 +57,54 @@ class Benchmark:
     by_default: bool = True
     variable: str = ""
 
-    def is_there(self) -> bool:
-        """Tell whether the model is there, and what else it needs."""
+    def is_available(self) -> bool:
+        """Return whether the model exists and the environment variable is set."""
         has_variable = not self.variable or bool(os.environ.get(self.variable))
         return has_variable and (OUTPUTS / self.model).is_dir()
 
     def size(self, quick: bool) -> int:
-        """Return the number of titles asked for."""
+        """Return the number of titles."""
         return min(self.quick, self.full) if quick else self.full
 
     def case(self, work: Path, *, quick: bool) -> "Case":
-        """Return what the function is called with."""
+        """Return the argument of the function."""
         from benchmarks.measuring import Case
 
         return Case(work, self.size(quick), self.model, quick, self.near_duplicates)
 
     def measure(self, case: "Case") -> dict[str, Any]:
-        """Measure, with the ratio of each peer to ours."""
+        """Run the benchmark, and add the ratio of each peer's time to the library's."""
         module, name = self.function.split(".")
-        found = asdict(getattr(import_module(f"benchmarks.{module}"), name)(case))
-        for peer in found["peers"]:
-            peer["ratio"] = peer["median"] / found["median"]
-        return found
+        result = asdict(getattr(import_module(f"benchmarks.{module}"), name)(case))
+        for peer in result["peers"]:
+            peer["ratio"] = peer["median"] / result["median"]
+        return result
 
     def facts(self) -> dict[str, Any]:
-        """Return what is known before it runs."""
+        """Return what is known before the run."""
         has_goal = self.below is not None or self.peak_mb is not None
         goal = {"below": self.below, "on": self.on, "peak_mb": self.peak_mb} if has_goal else None
-        named = {"name": self.name, "what": self.what, "model": self.model, "unit": self.unit}
-        return {**named, "goal": goal}
+        return {
+            "name": self.name, "what": self.what, "model": self.model, "unit": self.unit, "goal": goal,
+        }  # fmt: skip
 
-    def judged(self, found: dict[str, Any], *, quick: bool) -> dict[str, Any]:
-        """Tell whether the goal was reached; None where there is none, or the size is another one."""
-        if "error" in found or quick:
-            return {**found, "reached": None}
-        limits = [(found[self.on], self.below), (found["peak_mb"], self.peak_mb)]
-        held = [value < limit for value, limit in limits if limit is not None]
-        return {**found, "reached": all(held) if held else None}
+    def judge(self, result: dict[str, Any], *, quick: bool) -> dict[str, Any]:
+        """Add whether the goal was reached: None without a goal, or after an error or a quick run."""
+        if "error" in result or quick:
+            return {**result, "reached": None}
+        limits = [(result[self.on], self.below), (result["peak_mb"], self.peak_mb)]
+        checks = [value < limit for value, limit in limits if limit is not None]
+        return {**result, "reached": all(checks) if checks else None}
 
 
 _WITH_INDEX = ("titles", "index", "bm25")
 
 SUITE: tuple[Benchmark, ...] = (
     Benchmark("preprocess", "preprocess", "large.preprocess", below=15, peak_mb=1_536),
-    Benchmark("build_light", "build", "large.build_alone", below=60, peak_mb=3 * 1024),
-    # The structured model compares all titles: an index of it saves reading them, nothing more.
+    Benchmark("build_light", "build", "large.build_in_one_process", below=60, peak_mb=3 * 1024),
+    # The structured model compares all titles; an index only saves parsing them.
     Benchmark(
-        "build_structured", "build_two", "large.build_in_two",
+        "build_structured", "build_two", "large.build_in_two_processes",
         full=100_000, quick=1_000, model="structured",
     ),
     Benchmark("open_light", "open", "large.open_index", model="light", needs=_WITH_INDEX, below=0.2),
@@ -141,7 +142,7 @@ SUITE: tuple[Benchmark, ...] = (
         full=10_000, quick=1_000, model="structured", near_duplicates=0.001,
     ),
     Benchmark(
-        "dedup_million", "dedup_million", "large.duplicates_kept",
+        "dedup_million", "dedup_million", "large.duplicates_with_checkpoints",
         peak_mb=6 * 1024, near_duplicates=0.001, by_default=False,
     ),
     *(
@@ -165,4 +166,4 @@ SUITE: tuple[Benchmark, ...] = (
         )
     ),
 )  # fmt: skip
-"""In the order in which they run: an index that one builds serves those after it."""
+"""In the order of the runs: later benchmarks reuse the indexes of earlier ones."""

@@ -1,4 +1,4 @@
-"""What is measured and against what, as the table says it."""
+"""Labels of benchmarks and peers, and the texts around the table."""
 
 from collections.abc import Mapping
 

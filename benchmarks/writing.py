@@ -1,4 +1,4 @@
-"""What writing an answer to the log adds to it, against a line in a text file as the study kept them."""
+"""Time to log an answer, compared with appending a line to a text file as the study does."""
 
 import json
 import os
@@ -20,9 +20,9 @@ from judul_lib.usage.database import sqlite_url
 from judul_lib.usage.log import AnsweredQuery, UsageLog
 
 POSTGRES = "JUDUL_TEST_POSTGRES"
-"""Variable with the URL of a server on which a database may be made and dropped."""
+"""Variable with the URL of a server on which databases may be created and dropped."""
 
-_END_OWN = """
+_TERMINATE_OWN_CONNECTIONS = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = :name AND usename = current_user
 """
@@ -36,7 +36,7 @@ def log_sqlite(case: Case) -> Measured:
 
 
 def log_postgres(case: Case) -> Measured:
-    """Write answers to the log in a PostgreSQL database made for this."""
+    """Write answers to the log in a temporary PostgreSQL database."""
     with new_database(os.environ[POSTGRES]) as url:
         return _log_answers(case, url)
 
@@ -48,34 +48,37 @@ def _log_answers(case: Case, url: str) -> Measured:
     log = UsageLog(case.work / "log", url=url, versions={case.model: "0"}, warn=_fail)
 
     def write(title: str, matches: Matches, seconds: float) -> None:
-        unknown = {case.model: checker.unknown_share(title)}
-        log.log_predictions([AnsweredQuery(title, {case.model: matches}, seconds, unknown)], "page")
+        unknown_shares = {case.model: checker.unknown_share(title)}
+        query = AnsweredQuery(title, {case.model: matches}, seconds, unknown_shares)
+        log.log_predictions([query], "page")
 
     with peak_memory() as peak, closing(log):
-        first = median(_added(checker, queries[:1], write))  # Opens the database.
-        ours = [_added(checker, queries, write) for _ in range(rounds)]
+        first = median(_write_times(checker, queries[:1], write))  # Opens the database.
+        measured = [_write_times(checker, queries, write) for _ in range(rounds)]
         memory = peak()
-    lines = [_added(checker, queries, _line_writer(case.work / "log.jsonl")) for _ in range(rounds)]
+    lines = [
+        _write_times(checker, queries, _line_writer(case.work / "log.jsonl")) for _ in range(rounds)
+    ]
     return Measured(
         len(checker.titles),
         rounds,
-        median(median(part) for part in ours),
+        median(median(part) for part in measured),
         memory,
-        median(p95(part) for part in ours),
+        median(p95(part) for part in measured),
         (Peer("json_line", median(median(part) for part in lines), rounds),),
         {"answers": n, "first_write": first, "json_line_p95": median(p95(part) for part in lines)},
     )
 
 
-def _added(checker: Checker, queries: list[str], write: Write) -> list[float]:
-    """Return the seconds that writing adds to each answer; answering between them is not counted."""
-    added = []
+def _write_times(checker: Checker, queries: list[str], write: Write) -> list[float]:
+    """Return the seconds of writing each answer, without those of answering."""
+    times = []
     for query in queries:
         start = perf_counter()
         matches = checker.check(query, top_k=peers.TOP)
-        taken = perf_counter() - start
-        added.append(seconds_of(lambda q=query, m=matches, s=taken: write(q, m, s)))
-    return added
+        seconds = perf_counter() - start
+        times.append(seconds_of(lambda q=query, m=matches, s=seconds: write(q, m, s)))
+    return times
 
 
 def _line_writer(path: Path) -> Write:
@@ -91,13 +94,13 @@ def _line_writer(path: Path) -> Write:
 
 
 def _fail(sentence: str) -> None:
-    """Stop: what went to the spool instead of the database is another measurement."""
+    """Stop: writing to the spool instead of the database would be another measurement."""
     raise RuntimeError(sentence)
 
 
 @contextmanager
 def new_database(server: str) -> Iterator[str]:
-    """Make an empty database on a PostgreSQL server, give its URL, and drop it afterwards."""
+    """Create a database on a PostgreSQL server, yield its URL, and drop it afterwards."""
     import sqlalchemy as sa
 
     address = sa.make_url(server)
@@ -109,8 +112,8 @@ def new_database(server: str) -> Iterator[str]:
         yield address.set(database=name).render_as_string(hide_password=False)
     finally:
         with engine.connect() as connection:
-            # WITH (FORCE) is refused to all but superusers while an autovacuum looks at the database; a
-            # plain DROP sends that one away itself, and waits for connections that are just closing.
-            connection.execute(sa.text(_END_OWN), {"name": name})
+            # WITH (FORCE) needs a superuser while autovacuum works on the database. A plain DROP cancels
+            # autovacuum itself, and waits for closing connections.
+            connection.execute(sa.text(_TERMINATE_OWN_CONNECTIONS), {"name": name})
             connection.execute(sa.text(f"DROP DATABASE {name}"))
         engine.dispose()

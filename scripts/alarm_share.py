@@ -1,6 +1,6 @@
-"""Count alarms in real archives anew, where the titles are: ``python scripts/alarm_share.py FOLDER``.
+"""Count alarms in real archives again: ``python scripts/alarm_share.py FOLDER``.
 
-To be run after `scripts/real_pairs.py`; the folder is the same. It takes some minutes.
+Run it after `scripts/real_pairs.py`, with the same folder. It takes some minutes.
 """
 
 import sys
@@ -19,6 +19,6 @@ archives = [pd.read_csv(folder / name) for name in ("judul_nyata.csv", "judul_ka
 gold = read_gold(REAL_PAIRS_PATH.with_name("gold_pairs.csv")).query("split == 'dev'")
 models = dict(campus_models(RealPairs.read(REAL_PAIRS_PATH), gold))
 counts = alarm_counts(pd.concat(archives, ignore_index=True), models)
-counts["pasangan_nyata"] = sha256_of(REAL_PAIRS_PATH.read_bytes())  # What the models learnt from.
+counts["pasangan_nyata"] = sha256_of(REAL_PAIRS_PATH.read_bytes())  # The training data of the models.
 write_bytes(ALARM_SHARE_PATH, counts.to_csv(index=False, lineterminator="\n").encode())
 print(counts.to_string(index=False))

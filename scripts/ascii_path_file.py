@@ -1,9 +1,9 @@
-"""Write the path file of the editable install in ASCII; `make install` does so.
+"""Rewrite the path file of the editable install in ASCII; `make install` runs this.
 
-Python reads such a file in the encoding of the locale, and does not start where it can't: with
-``LC_ALL=C`` in a folder whose name is not ASCII. In a line of code the name can be written in ASCII.
+Python decodes path files with the locale's encoding and does not start if that fails, as with
+``LC_ALL=C`` and a folder whose name is not ASCII. A line of code can escape such a name.
 
-Run with ``-S``, which leaves path files unread.
+Run with ``-S``, so that path files are not read.
 """
 
 import sys

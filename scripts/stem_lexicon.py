@@ -1,4 +1,4 @@
-"""Make `lexicon_stems.csv` anew after a change of the lexicon or of `stems.csv`."""
+"""Rebuild `lexicon_stems.csv` after a change of the lexicon or of `stems.csv`."""
 
 from judul_lib.core.storage import csv_text, write_bytes
 from judul_lib.structured.lexicon import LEXICON_STEMS_FILE, Lexicon

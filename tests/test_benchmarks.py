@@ -1,4 +1,4 @@
-"""What the benchmarks promise: every number is in docs/benchmarks.md, none is hidden. No times."""
+"""The benchmarks and their table in docs/benchmarks.md; no test checks a time."""
 
 import json
 import re
@@ -35,7 +35,7 @@ def run(*arguments):
 
 @pytest.fixture(scope="module")
 def quick(tmp_path_factory):
-    """One cheap benchmark, its results and the document in a folder."""
+    """Run one cheap benchmark; return the folder of its results and document, and its output."""
     folder = tmp_path_factory.mktemp("bench")
     shutil.copy(DOCS, folder)
     done = run(
@@ -46,50 +46,50 @@ def quick(tmp_path_factory):
     return folder, done.stdout
 
 
-def test_a_run_writes_where_and_what_it_measured(quick):
+def test_a_run_stores_the_machine_and_its_results(quick):
     folder, shown = quick
     results = json.loads((folder / "results.json").read_text("utf-8"))
     assert {"cpu", "cores", "ram_mb", "python", "packages"} <= set(results["machine"])
     assert all(results["machine"]["packages"].values())
-    (found,) = results["benchmarks"]
-    assert {*RESULT} == {*found}
-    assert found["median"] > 0
-    assert found["peak_mb"] > 10
-    (peer,) = found["peers"]
-    assert peer["ratio"] == pytest.approx(peer["median"] / found["median"])
+    (result,) = results["benchmarks"]
+    assert {*RESULT} == {*result}
+    assert result["median"] > 0
+    assert result["peak_mb"] > 10
+    (peer,) = result["peers"]
+    assert peer["ratio"] == pytest.approx(peer["median"] / result["median"])
     assert report.table(results["benchmarks"]) in shown
     assert str(PROJECT) not in json.dumps(results)
 
 
-def test_only_what_is_between_the_comments_changes_in_the_document(quick):
+def test_only_the_text_between_the_markers_changes(quick):
     folder, shown = quick
-    old, new = ((place / DOCS.name).read_text("utf-8") for place in (DOCS.parent, folder))
-    assert report.with_section(new, "x") == report.with_section(old, "x")
+    old, new = ((parent / DOCS.name).read_text("utf-8") for parent in (DOCS.parent, folder))
+    assert report.replace_section(new, "x") == report.replace_section(old, "x")
     written = new.split(report.START)[1].split(report.END)[0]
     assert written.strip() == shown.strip()
     assert len(re.findall(r"^\|.*\|$", written, re.M)) == 3
 
 
-def test_the_document_shows_the_results_that_are_stored():
+def test_the_document_shows_the_stored_results():
     results = json.loads((PROJECT / "data" / "benchmarks.json").read_text("utf-8"))
     text = DOCS.read_text("utf-8")
-    assert report.with_section(text, report.section(results)) == text
+    assert report.replace_section(text, report.section(results)) == text
 
 
-def test_a_wrong_name_ends_with_a_sentence():
+def test_an_unknown_name_is_refused():
     done = run("--only", "nothing")
     assert done.returncode != 0
     assert done.stderr.strip() == "No benchmark of that name whose model is in outputs/."
     assert "light_check" in done.stdout
 
 
-def test_a_document_without_its_comments_is_refused():
+def test_a_document_without_its_markers_is_refused():
     for text in ("", report.START, f"{report.END}{report.START}", 2 * (report.START + report.END)):
         with pytest.raises(ValueError, match="bench:start"):
-            report.with_section(text, "x")
+            report.replace_section(text, "x")
 
 
-def test_a_row_says_what_was_missed():
+def test_a_row_shows_a_missed_goal():
     row = report.table([RESULT]).splitlines()[2]
     what, *shown, peers = row.strip("| ").split(" | ")
     assert shown == ["100,000", "12.3 ms", "12.3 s", "2.0 GB", "p95 < 40 ms, < 512 MB", "**missed**"]
@@ -97,30 +97,30 @@ def test_a_row_says_what_was_missed():
     assert peers == words.PEERS["sparse_dot_topn"] + r" 20.0 ms\* (×1.63)"
 
 
-def test_a_cell_ends_only_where_it_should(monkeypatch):
-    said = {**words.BENCHMARKS, "dedup": "a|b <c> sp_x_y & *d*\ne"}
-    monkeypatch.setattr(words, "BENCHMARKS", said)
+def test_cells_are_escaped(monkeypatch):
+    labels = {**words.BENCHMARKS, "dedup": "a|b <c> sp_x_y & *d*\ne"}
+    monkeypatch.setattr(words, "BENCHMARKS", labels)
     row = report.table([RESULT]).splitlines()[2]
     assert row.startswith(r"| a\|b <c> sp_x_y & *d* e: 1,234 pairs | 100,000 |")
     assert len(re.findall(r"(?<!\\)\|", row)) == len(words.HEADER) + 1
 
 
-def test_what_broke_off_is_in_the_table():
+def test_a_failed_benchmark_is_in_the_table():
     light = next(benchmark for benchmark in SUITE if benchmark.name == "build_light")
-    broken = {**light.facts(), **light.judged({"error": "x", "size": 7}, quick=False)}
-    assert broken["reached"] is None
-    assert words.FAILED in report.table([broken])
+    failed = {**light.facts(), **light.judge({"error": "x", "size": 7}, quick=False)}
+    assert failed["reached"] is None
+    assert words.FAILED in report.table([failed])
 
 
 def test_a_goal_is_reached_only_if_every_limit_holds():
     light = next(benchmark for benchmark in SUITE if benchmark.name == "build_light")
     for seconds, memory, reached in ((59, 3_000, True), (61, 3_000, False), (59, 3_100, False)):
-        found = {"median": seconds, "p95": None, "peak_mb": memory}
-        assert light.judged(found, quick=False)["reached"] is reached
-    assert light.judged(found, quick=True)["reached"] is None
+        result = {"median": seconds, "p95": None, "peak_mb": memory}
+        assert light.judge(result, quick=False)["reached"] is reached
+    assert light.judge(result, quick=True)["reached"] is None
 
 
-def test_every_benchmark_has_a_function_and_words():
+def test_every_benchmark_has_a_function_and_labels():
     assert len({benchmark.name for benchmark in SUITE}) == len(SUITE)
     for benchmark in SUITE:
         module, name = benchmark.function.split(".")
@@ -129,7 +129,7 @@ def test_every_benchmark_has_a_function_and_words():
         assert all(hasattr(Case, f"prepare_{step}") for step in benchmark.needs)
 
 
-def test_notebook_10_has_words_for_what_a_check_is_compared_with():
+def test_notebook_10_has_labels_for_all_peers_of_a_check():
     stored = json.loads((PROJECT / "data" / "benchmarks.json").read_text("utf-8"))["benchmarks"]
     checks = [result for result in stored if result["what"] == "check"]
     assert {peer["name"] for result in checks for peer in result["peers"]} <= set(PEERS)
@@ -137,7 +137,7 @@ def test_notebook_10_has_words_for_what_a_check_is_compared_with():
     assert set(WORK) <= set(words.BENCHMARKS)
 
 
-def test_queries_are_of_three_kinds_and_the_same_each_time():
+def test_queries_are_of_three_kinds_and_reproducible():
     titles = ["Prediksi Harga Beras di Medan", "Klasifikasi Daun Padi menggunakan CNN"]
     queries = mixed_queries(titles, 9, 1)
     assert [kind for kind, _ in queries] == ["near", "recombined", "strange"] * 3
@@ -145,7 +145,7 @@ def test_queries_are_of_three_kinds_and_the_same_each_time():
     assert queries != mixed_queries(titles, 9, 2)
 
 
-def test_the_peak_counts_the_processes_it_started():
+def test_the_peak_includes_child_processes():
     code = "import time; x = bytearray(300 * 1024**2); time.sleep(1)"
     with peak_memory() as peak:
         before = peak()
