@@ -326,7 +326,7 @@ def test_figures_keep_their_size_when_tabs_change_and_a_phone_is_turned(visit):
             # All in one call, since figures may be removed meanwhile.
             seen.append(
                 visitor.page.locator(".js-plotly-plot").evaluate_all(
-                    "all => all.map(one => Math.round(one.getBoundingClientRect().height))"
+                    "all => all.map(figure => Math.round(figure.getBoundingClientRect().height))"
                     ".filter(Boolean)"
                 )
             )
@@ -347,7 +347,7 @@ def test_figures_keep_their_size_when_tabs_change_and_a_phone_is_turned(visit):
     visitor.tab("Satu judul")
     assert settled_heights() == heights
     assert visitor.page.evaluate("document.documentElement.scrollWidth") <= 360
-    widths = figures.evaluate_all("all => all.map(one => visitor.getBoundingClientRect().width)")
+    widths = figures.evaluate_all("all => all.map(figure => figure.getBoundingClientRect().width)")
     assert max(widths) <= 360
 
 
