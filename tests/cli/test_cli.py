@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 import sys
-from subprocess import CompletedProcess
 
 import click
 import pandas as pd
@@ -15,17 +14,11 @@ from click.testing import CliRunner
 
 from judul_lib import __version__
 from judul_lib.checking.matches import RESULT_COLUMNS
-from judul_lib.cli.main import cli, main
+from judul_lib.cli.main import cli
+from judul_lib.search.index import TitleIndex
 from tests.conftest import PROJECT, assert_refused, judul, judul_process
 
 QUERY = "Prediksi Harga Beras di Kota Medan Menggunakan Metode LSTM"
-
-
-def run_in_process(arguments, capsys):
-    """Run the command without starting a process, which would take 1.5 s."""
-    with pytest.raises(SystemExit) as end:
-        main([str(argument) for argument in arguments])
-    return CompletedProcess(arguments, end.value.code, *capsys.readouterr())
 
 
 @pytest.fixture
@@ -139,13 +132,12 @@ def test_scored_pairs_keep_their_rows_and_columns(models, tmp_path, trained):
         (["hapus"], "Pilih: run, check, score-pairs"),
     ],
 )
-def test_bad_input_is_refused_with_one_helpful_line(arguments, expected, tmp_path, capsys, monkeypatch):
-    monkeypatch.chdir(PROJECT)
+def test_bad_input_is_refused_with_one_helpful_line(arguments, expected, tmp_path):
     if arguments[0] == "check" and "--model" not in arguments and "--models" not in arguments:
         arguments = [*arguments, "--model", "light"]
     if arguments[0] == "run":
         arguments = [*arguments, "--out", tmp_path / "o", "--reports", tmp_path / "r"]
-    assert_refused(run_in_process(arguments, capsys), expected)
+    assert_refused(judul(*arguments), expected)
     assert not (PROJECT / "x.csv").exists()
 
 
@@ -189,30 +181,34 @@ WRITERS = {
 }  # fmt: skip
 
 
+def write_input(folder):
+    path = folder / "masukan.csv"
+    path.write_text(f"Judul,judul_a,judul_b\n{QUERY},{QUERY},Padi\nDeteksi Hoaks,Padi,Kopi\n")
+    return path
+
+
 @pytest.mark.parametrize("kind", ["same", "roundabout", "symlink", "hard link"])
 @pytest.mark.parametrize("command", WRITERS)
-def test_no_result_overwrites_an_input(command, kind, models, tmp_path, capsys):
-    source = tmp_path / "masukan.csv"
-    source.write_text(f"Judul,judul_a,judul_b\n{QUERY},{QUERY},Padi\nDeteksi Hoaks,Padi,Kopi\n")
+def test_no_result_overwrites_an_input(command, kind, models, tmp_path):
+    source = write_input(tmp_path)
     before, target = source.read_bytes(), alias_of(source, kind)
     arguments = WRITERS[command](source, target)
-    result = run_in_process([*arguments, "--models", models, "--model", "light"], capsys)
+    result = judul(*arguments, "--models", models, "--model", "light")
     assert_refused(result, "menimpa", "Pilih nama lain")
     assert source.read_bytes() == before
     assert target.is_symlink() == (kind == "symlink")
 
 
 @pytest.mark.parametrize("command", WRITERS)
-def test_a_missing_output_folder_is_not_created(command, models, tmp_path, capsys):
-    source = tmp_path / "masukan.csv"
-    source.write_text(f"Judul,judul_a,judul_b\n{QUERY},{QUERY},Padi\nDeteksi Hoaks,Padi,Kopi\n")
+def test_a_missing_output_folder_is_not_created(command, models, tmp_path):
+    source = write_input(tmp_path)
     arguments = WRITERS[command](source, tmp_path / "salah" / "tulis" / "hasil.csv")
-    result = run_in_process([*arguments, "--models", models, "--model", "light"], capsys)
+    result = judul(*arguments, "--models", models, "--model", "light")
     assert_refused(result, "Folder ", "tidak ada", "Buat dulu")
     assert not (tmp_path / "salah").exists()
 
 
-def test_no_result_overwrites_another_result_or_a_model_or_the_log(models, write_csv, capsys):
+def test_no_result_overwrites_another_result_or_a_model_or_the_log(models, write_csv):
     source, options = write_csv([QUERY, "Deteksi Hoaks"]), ("--models", models)
     titles = models / "light" / "titles_preprocessed.csv"
     before = titles.read_bytes()
@@ -224,26 +220,24 @@ def test_no_result_overwrites_another_result_or_a_model_or_the_log(models, write
         ("dedup", source, "--output", both, "--groups", both, "--model", "light"),
         ("govern", "export", "--user", "0" * 16, "--output", models / "logs" / "judul.db"),
     ):
-        assert_refused(run_in_process([*arguments, *options], capsys), "menimpa")
+        assert_refused(judul(*arguments, *options), "menimpa")
     assert titles.read_bytes() == before
     assert not both.exists()
 
 
-def test_an_output_that_is_not_a_regular_file_is_refused(models, write_csv, tmp_path, capsys):
+def test_an_output_that_is_not_a_regular_file_is_refused(models, write_csv, tmp_path):
     os.mkfifo(pipe := tmp_path / "pipa")
     arguments = ("check", "--file", write_csv([QUERY]), "--output", pipe)
-    result = run_in_process([*arguments, "--models", models, "--model", "light"], capsys)
+    result = judul(*arguments, "--models", models, "--model", "light")
     assert_refused(result, "bukan berkas")
     assert pipe.is_fifo()
 
 
-def test_a_run_does_not_overwrite_its_data(models, tmp_path, capsys):
+def test_a_run_does_not_overwrite_its_data(models, tmp_path):
     data = models / "corpus.csv"
     shutil.copy(PROJECT / "data" / "dataset_TA.csv", data)
     before = data.read_bytes()
-    result = run_in_process(
-        ["run", "--data", data, "--out", models, "--reports", tmp_path / "r"], capsys
-    )
+    result = judul("run", "--data", data, "--out", models, "--reports", tmp_path / "r")
     assert_refused(result, "akan ditimpa", "Salin dulu")
     assert data.read_bytes() == before
 
@@ -296,18 +290,23 @@ def test_control_characters_do_not_reach_the_terminal(models, write_csv):
     assert "\x1b" not in result.stdout
 
 
-def test_a_check_imports_neither_scikit_learn_nor_pandas():
+@pytest.mark.parametrize("has_index", [False, True])
+def test_a_check_imports_neither_scikit_learn_nor_pandas(has_index, tmp_path):
     """They would take most of the 1.5 s allowed for a cold start."""
+    options = ["--model", "light"]
+    if has_index:
+        TitleIndex.build(["Deteksi Hoaks"], PROJECT / "outputs" / "light").save(tmp_path / "indeks")
+        options = ["--index", str(tmp_path / "indeks")]
     code = (
         "import sys; from judul_lib.cli.main import main\n"
-        "try: main(['check', 'Deteksi Hoaks', '--model', 'light'])\n"
+        f"try: main(['check', 'Deteksi Hoaks', *{options}])\n"
         "except SystemExit as end: assert not end.code\n"
         "print([name for name in ('sklearn', 'pandas', 'plotly') if name in sys.modules])"
     )
-    run = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True
     )
-    assert run.stdout.splitlines()[-1] == "[]"
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 def all_commands(group=cli, path=()):
@@ -370,15 +369,15 @@ def test_every_parameter_is_explained(path):
         (["govern", "hapus"], "Perintah itu tidak ada. Pilih: verify, audit"),
     ],
 )
-def test_usage_errors_are_in_indonesian(arguments, expected, capsys):
-    result = run_in_process(arguments, capsys)
+def test_usage_errors_are_in_indonesian(arguments, expected):
+    result = judul(*arguments)
     assert_refused(result, expected)
     assert result.returncode == 2
     assert english_words(result.stderr) == []
 
 
-def test_without_a_command_the_help_is_shown(capsys):
-    result = run_in_process([], capsys)
+def test_without_a_command_the_help_is_shown():
+    result = judul()
     assert result.returncode == 2
     assert result.stderr.startswith("Cara pakai: judul")
 

@@ -2,13 +2,10 @@
 
 import json
 import shutil
-import subprocess
-import sys
 
 import pandas as pd
 import pytest
 
-from judul_lib.cli.main import main
 from judul_lib.search.index_files import can_hold_index
 from tests.conftest import PROJECT, assert_refused, judul
 
@@ -21,130 +18,118 @@ QUERY = "Prediksi Harga Beras dengan LSTM"
 
 
 @pytest.fixture
-def run(capsys):
-    """Run a command in this process, which is faster than starting one."""
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as end:
-            main([*map(str, arguments)])
-        return subprocess.CompletedProcess(arguments, end.value.code, *capsys.readouterr())
-
-    return run
-
-
-@pytest.fixture
-def index(run, write_csv, tmp_path):
+def index(write_csv, tmp_path):
     folder = tmp_path / "indeks"
-    built = run("index", "build", write_csv(TITLES), folder, "--model", "light", "--models", MODELS)
+    built = judul("index", "build", write_csv(TITLES), folder, "--model", "light", "--models", MODELS)
     assert built.returncode == 0, built.stderr
     return folder
 
 
-def answer(run, *arguments):
-    result = run("check", QUERY, "--format", "json", *arguments)
+def answer(*arguments):
+    result = judul("check", QUERY, "--format", "json", *arguments)
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout)
 
 
 @pytest.mark.parametrize("model", ["light", "structured"])
-def test_an_index_answers_like_its_catalogue(run, write_csv, tmp_path, model):
+def test_an_index_answers_like_its_catalogue(write_csv, tmp_path, model):
     catalogue, folder = write_csv(["", *TITLES, TITLES[0].upper()]), tmp_path / "baru" / "indeks"
-    built = run("index", "build", catalogue, folder, "--model", model, "--models", MODELS)
+    built = judul("index", "build", catalogue, folder, "--model", model, "--models", MODELS)
     assert "5 judul" in built.stdout
     assert " KB, " in built.stdout
     assert "detik" in built.stdout
     assert "2 dari 7 baris" in built.stderr
-    plain = answer(run, "--corpus", catalogue, "--model", model, "--models", MODELS)
-    assert answer(run, "--index", folder, "--models", MODELS) == plain
-    assert answer(run, "--corpus", folder, "--model", model) == plain
-    info = run("index", "info", folder, "--models", MODELS).stdout
+    plain = answer("--corpus", catalogue, "--model", model, "--models", MODELS)
+    assert answer("--index", folder, "--models", MODELS) == plain
+    assert answer("--corpus", folder, "--model", model) == plain
+    info = judul("index", "info", folder, "--models", MODELS).stdout
     assert f"model    {model}" in info
     assert "judul    5" in info
 
 
-def test_titles_are_added_once_and_can_be_removed(run, index, write_csv):
+def test_titles_are_added_once_and_can_be_removed(index, write_csv):
     new = write_csv(["DETEKSI hoaks, politik", "Peramalan Cuaca Bogor", "Analisis Sentimen Film"])
-    output = run("index", "add", index, new).stdout
+    output = judul("index", "add", index, new).stdout
     assert output.startswith("2 judul ditambahkan, 1 dilewati")
     assert "kini berisi 7 judul" in output
     before = (index / "index.json").read_bytes()
-    output = run("index", "add", index, "--title", " peramalan CUACA Bogor! ").stdout
+    output = judul("index", "add", index, "--title", " peramalan CUACA Bogor! ").stdout
     assert output.startswith("0 judul ditambahkan, 1 dilewati")
     assert (index / "index.json").read_bytes() == before
-    assert run("index", "add", index, "--title", " Deteksi Kantuk ").stdout.startswith("1 judul")
-    assert "kini berisi 7 judul" in run("index", "remove", index, "Deteksi Kantuk").stdout
-    assert_refused(run("index", "remove", index, "Deteksi Kantuk"), "persis")
-    assert "dihapus  1" in run("index", "info", index).stdout
-    found = [row["judul_ref"] for row in answer(run, "--index", index)["hasil"]]
+    assert judul("index", "add", index, "--title", " Deteksi Kantuk ").stdout.startswith("1 judul")
+    assert "kini berisi 7 judul" in judul("index", "remove", index, "Deteksi Kantuk").stdout
+    assert_refused(judul("index", "remove", index, "Deteksi Kantuk"), "persis")
+    assert "dihapus  1" in judul("index", "info", index).stdout
+    found = [row["judul_ref"] for row in answer("--index", index)["hasil"]]
     assert sorted(found) == sorted([*TITLES, "Peramalan Cuaca Bogor", "Analisis Sentimen Film"])
 
 
-def test_a_file_of_proposals_against_an_index(run, index, write_csv, tmp_path):
+def test_a_file_of_proposals_against_an_index(index, write_csv, tmp_path):
     proposals, target = write_csv([TITLES[2], "yang dan", QUERY], "usulan.csv"), tmp_path / "hasil.csv"
-    result = run("check", "--file", proposals, "--output", target, "--index", index)
+    result = judul("check", "--file", proposals, "--output", target, "--index", index)
     assert result.returncode == 0, result.stderr
     rows = pd.read_csv(target, keep_default_na=False)
     assert rows["judul_ref"].tolist() == [TITLES[2], "", TITLES[0]]
     assert "1 baris" in result.stderr
 
 
-def test_an_index_can_be_rebuilt_in_any_state(run, index, write_csv):
+def test_an_index_can_be_rebuilt_in_any_state(index, write_csv):
     (index / "index.json").write_text("{}")
-    assert_refused(run("check", QUERY, "--index", index), "versi lain", "judul index build")
+    assert_refused(judul("check", QUERY, "--index", index), "versi lain", "judul index build")
     build = ["index", "build", write_csv(TITLES[:2]), index, "--model", "light", "--models", MODELS]
-    assert run(*build).returncode == 0
-    assert "judul    2" in run("index", "info", index).stdout
+    assert judul(*build).returncode == 0
+    assert "judul    2" in judul("index", "info", index).stdout
     (index / "index.json").unlink()  # As if the first build had been killed.
-    assert run(*build).returncode == 0
+    assert judul(*build).returncode == 0
     assert len(list((index / "parts").iterdir())) == 1
     empty = index.with_name("baru")
     empty.mkdir()
     (empty / ".lock").touch()  # As if a build had been killed before its first part.
     build[3] = empty
-    assert run(*build).returncode == 0
+    assert judul(*build).returncode == 0
 
 
-def test_a_folder_with_other_files_is_not_overwritten(run, write_csv, tmp_path):
+def test_a_folder_with_other_files_is_not_overwritten(write_csv, tmp_path):
     folder = tmp_path / "dokumen"
     (folder / "parts").mkdir(parents=True)
     (folder / "parts" / "mine.txt").write_text("mine")
     assert not can_hold_index(folder)
-    assert_refused(run("index", "build", write_csv(TITLES), folder, "--model", "light"), "hal lain")
+    assert_refused(judul("index", "build", write_csv(TITLES), folder, "--model", "light"), "hal lain")
     assert (folder / "parts" / "mine.txt").read_text() == "mine"
 
 
-def test_an_index_with_an_outdated_model_says_so(run, index, tmp_path):
-    assert run("check", QUERY, "--index", index, "--models", MODELS).stderr == ""
-    assert run("check", QUERY, "--index", index, "--models", tmp_path).stderr == ""
+def test_an_index_with_an_outdated_model_says_so(index, tmp_path):
+    assert judul("check", QUERY, "--index", index, "--models", MODELS).stderr == ""
+    assert judul("check", QUERY, "--index", index, "--models", tmp_path).stderr == ""
     shutil.copytree(MODELS / "light", tmp_path / "light")
     metadata = json.loads((tmp_path / "light" / "metadata.json").read_text())
     metadata["files"]["arrays.npz"] = "0" * 64
     (tmp_path / "light" / "metadata.json").write_text(json.dumps(metadata))
     for arguments in (["check", QUERY, "--index", index], ["index", "info", index]):
-        result = run(*arguments, "--models", tmp_path)
+        result = judul(*arguments, "--models", tmp_path)
         assert result.returncode == 0
         assert f"judul index build KATALOG.csv {index} --model light" in result.stderr
 
 
-def test_a_truncated_part_is_refused(run, index):
+def test_a_truncated_part_is_refused(index):
     part = next((index / "parts").iterdir())
     part.write_bytes(part.read_bytes()[:-7])
     for arguments in (["check", QUERY, "--index"], ["index", "info"], ["index", "remove"]):
         title = [TITLES[0]] if arguments[-1] == "remove" else []
-        assert_refused(run(*arguments, index, *title), "terpotong", "judul index build")
+        assert_refused(judul(*arguments, index, *title), "terpotong", "judul index build")
 
 
-def test_an_index_of_another_format_is_refused(run, index):
+def test_an_index_of_another_format_is_refused(index):
     facts = json.loads((index / "index.json").read_text())
     (index / "index.json").write_text(json.dumps(facts | {"format": 1}))
-    assert_refused(run("check", QUERY, "--corpus", index), "versi lain", "judul index build")
+    assert_refused(judul("check", QUERY, "--corpus", index), "versi lain", "judul index build")
 
 
-def test_an_empty_index_is_refused(run, index):
+def test_an_empty_index_is_refused(index):
     for title in TITLES:
-        assert run("index", "remove", index, title).returncode == 0
-    assert_refused(run("check", QUERY, "--index", index), "tidak berisi judul", "judul index add")
-    assert "judul    0" in run("index", "info", index).stdout
+        assert judul("index", "remove", index, title).returncode == 0
+    assert_refused(judul("check", QUERY, "--index", index), "tidak berisi judul", "judul index add")
+    assert "judul    0" in judul("index", "info", index).stdout
 
 
 @pytest.mark.parametrize(
@@ -173,36 +158,21 @@ def test_an_empty_index_is_refused(run, index):
         (["index", "hapus"], "Pilih: build, add, remove, info. Lihat `judul index --help`"),
     ],
 )
-def test_wrong_usage_is_refused_with_one_helpful_line(
-    run, index, write_csv, tmp_path, arguments, expected
-):
+def test_wrong_usage_is_refused_with_one_helpful_line(index, write_csv, tmp_path, arguments, expected):
     nameless = tmp_path / "n.csv"
     nameless.write_text("Nama\na\n")
     places = {"I": index, "K": write_csv(TITLES), "N": nameless}
     before = {path: path.stat().st_mtime_ns for path in index.rglob("*")}
-    assert_refused(run(*(places.get(argument, argument) for argument in arguments)), expected)
+    assert_refused(judul(*(places.get(argument, argument) for argument in arguments)), expected)
     assert {path: path.stat().st_mtime_ns for path in index.rglob("*")} == before
     assert not (PROJECT / "x-indeks").exists()
 
 
-def test_without_a_subcommand_the_help_is_shown(run):
-    result = run("index")
+def test_without_a_subcommand_the_help_is_shown():
+    result = judul("index")
     assert result.returncode == 2
     assert result.stderr.startswith("Cara pakai: judul index")
     assert all(name in result.stderr for name in ("build", "add", "remove", "info"))
-
-
-def test_a_check_with_an_index_imports_neither_scikit_learn_nor_pandas(index):
-    code = (
-        "import sys; from judul_lib.cli.main import main\n"
-        f"try: main(['check', 'Deteksi Hoaks', '--index', {str(index)!r}])\n"
-        "except SystemExit as end: assert not end.code\n"
-        "print([name for name in ('sklearn', 'pandas', 'plotly') if name in sys.modules])"
-    )
-    shown = subprocess.run(
-        [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True
-    )
-    assert shown.stdout.splitlines()[-1] == "[]"
 
 
 def test_an_index_can_be_built_by_several_processes_and_chosen_by_variable(tmp_path, write_csv):
