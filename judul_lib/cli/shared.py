@@ -149,7 +149,13 @@ def require_writable_output(output: Path, config: "Config", *inputs: Path | None
 
 
 def require_comparable_title(title: str) -> None:
-    """Raise CorpusError for a title that preprocessing leaves empty; note one of a single stem."""
+    """Refuse a title that preprocessing leaves empty, and note one of a single stem.
+
+    Raises
+    ------
+    CorpusError
+        No word is left.
+    """
     from judul_lib.study.preprocessing import preprocess_cells
 
     stems = preprocess_cells([title])[0].split()

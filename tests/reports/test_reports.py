@@ -14,12 +14,15 @@ NAMES = [stage.notebook for stage in STAGES]
 BUTTON_TITLES = set(figure_config()["locales"]["id"]["dictionary"].values())
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def open_report(browser, installation):
-    """Return a function that opens a report offline and returns page, console messages and requests."""
+    """Yield a function that opens a report offline and returns page, console messages and requests."""
+
+    contexts = []
 
     def open_(name, width=1200):
         context = browser.new_context(viewport={"width": width, "height": 900}, offline=True)
+        contexts.append(context)
         page = context.new_page()
         messages, requests = [], []
         page.on("console", lambda message: messages.append(message.text))
@@ -29,7 +32,9 @@ def open_report(browser, installation):
         page.wait_for_load_state("load")
         return page, messages, [url for url in requests if not url.startswith(("data:", "blob:"))]
 
-    return open_
+    yield open_
+    for context in contexts:
+        context.close()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -55,7 +60,6 @@ def test_every_figure_is_drawn_without_requests_or_errors(open_report, name):
     assert page.locator("img:not([alt])").count() == 0
     assert messages == []
     assert requests == [page.url]
-    page.context.close()
 
 
 @pytest.mark.parametrize("name", [*NAMES, "index"])
@@ -63,7 +67,6 @@ def test_a_report_fits_a_phone(open_report, name):
     page, messages, _ = open_report(name, width=360)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     assert messages == []
-    page.context.close()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -73,7 +76,6 @@ def test_one_switch_shows_the_code(open_report, name):
     assert not code.is_visible()
     page.get_by_label("Tampilkan kode").check()
     assert code.is_visible()
-    page.context.close()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -93,7 +95,6 @@ def test_the_summary_comes_first_and_the_contents_links_work(open_report, name):
     for link in page.locator("nav a").all():
         anchor = link.get_attribute("href").removeprefix("#")
         assert page.locator(f'[id="{anchor}"]').count() == 1
-    page.context.close()
 
 
 def test_the_index_links_to_every_report(open_report):
@@ -104,7 +105,6 @@ def test_the_index_links_to_every_report(open_report):
     assert (messages, requests) == ([], [page.url])
     links.first.click()
     assert page.url.endswith(f"{NAMES[0]}.html")
-    page.context.close()
 
 
 def test_a_report_prints_with_its_figures(open_report):
@@ -113,7 +113,6 @@ def test_a_report_prints_with_its_figures(open_report):
     assert not page.locator("header").is_visible()
     assert page.locator("figure.gambar .main-svg").first.is_visible()
     assert page.pdf(format="A4").startswith(b"%PDF")
-    page.context.close()
 
 
 @pytest.mark.parametrize("name", [*NAMES, "index"])
@@ -124,17 +123,19 @@ def test_a_report_is_one_file_under_6_megabytes(installation, name):
     assert all(source.startswith(b"data:") for source in tags)
 
 
+def notebook_with_figure(figure):
+    output = nbformat.v4.new_output("display_data", {"application/vnd.plotly.v1+json": figure})
+    heading = nbformat.v4.new_markdown_cell("# 01 · Judul")
+    code = nbformat.v4.new_code_cell("plot", outputs=[output])
+    return nbformat.v4.new_notebook(cells=[heading, code])
+
+
 def test_a_figure_is_one_image_with_an_accessible_name():
     figure = {
         "data": [{"type": "bar", "y": [1], "name": "a"}],
         "layout": {"title": {"text": "Panjang &amp; isi"}, "xaxis": {"title": {"text": "kata"}}},
     }
-    output = nbformat.v4.new_output("display_data", {"application/vnd.plotly.v1+json": figure})
-    cells = [
-        nbformat.v4.new_markdown_cell("# 01 · Judul"),
-        nbformat.v4.new_code_cell("plot", outputs=[output]),
-    ]
-    body = render_report(nbformat.v4.new_notebook(cells=cells)).rsplit("<main>")[-1]
+    body = render_report(notebook_with_figure(figure)).rsplit("<main>")[-1]
     tag = re.search("<figure [^>]*>", body)[0]
     assert 'role="img"' in tag
     assert 'aria-label="Panjang &amp; isi. Sumbu mendatar: kata. Isi: a."' in tag
@@ -152,13 +153,7 @@ def test_a_heading_is_escaped_once():
 def test_a_title_cannot_inject_markup_or_script():
     hostile = "</script><script>document.title='x'</script><img src=x onerror=alert(1)>"
     figure = {"data": [{"type": "bar", "y": [hostile]}], "layout": {"title": {"text": hostile}}}
-    output = nbformat.v4.new_output("display_data", {"application/vnd.plotly.v1+json": figure})
-    notebook = nbformat.v4.new_notebook(
-        cells=[
-            nbformat.v4.new_markdown_cell("# 01 · Judul"),
-            nbformat.v4.new_code_cell("plot", outputs=[output]),
-        ]
-    )
+    notebook = notebook_with_figure(figure)
     body = render_report(notebook).rsplit("<main>")[-1]
     assert "<img" not in body
     assert "<script>document" not in body
