@@ -1,4 +1,4 @@
-"""The smallest install, in its own environment: it checks titles, and names the extra a command needs."""
+"""The smallest install, in its own environment: checks work, and other commands name their extra."""
 
 import json
 import os
