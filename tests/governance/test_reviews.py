@@ -21,6 +21,7 @@ from judul_lib.governance import audit
 from judul_lib.governance.backup import backup
 from judul_lib.governance.privacy import LAW, retention
 from judul_lib.governance.promotions import REVIEW_DAYS, promote
+from judul_lib.governance.restoring import restore
 from judul_lib.governance.reviews import (
     BREACH,
     BREACH_NOTICE,
@@ -33,7 +34,6 @@ from judul_lib.governance.reviews import (
     review_statuses,
     reviews,
 )
-from judul_lib.governance.trial import trial_installation
 from judul_lib.usage.alerts import ALERT_COLUMNS, ALERTS, INCIDENT_LEVELS, find_alerts
 from judul_lib.usage.database import database_url, events, opened_database, read_table, sqlite_url
 from judul_lib.usage.frames import Usage
@@ -333,29 +333,21 @@ def files_in(folder):
     return {path: path.read_bytes() for path in files if not path.name.endswith(("-wal", "-shm"))}
 
 
-def test_what_is_tried_on_a_copy_does_not_reach_the_original(tmp_path, monkeypatch):
+def test_work_on_a_restored_copy_leaves_the_original_unchanged(tmp_path):
     outputs = tmp_path / "outputs"
     shutil.copytree(PROJECT / "outputs" / "light", outputs / "light")
-    logs = outputs / "logs"
-    with opened_database(database_url(logs)) as original:
+    logs, zip_file = outputs / "logs", outputs / "backups" / "a.zip"
+    with opened_database(sqlite_url(logs)) as original:
         simulate_usage(original, seed=1, end=TODAY_THERE, days=5)
-        audit.append_row(original, logs, actor="a", action=audit.EXPORT, reason="ya")
-        backup(outputs, original, logs, outputs / "backups" / "a.zip", actor="a", reason="ya")
+        backup(outputs, original, logs, zip_file, actor="a", reason="ya")
     before = files_in(outputs)
-    trial = trial_installation(outputs, tmp_path / "copy", logs)
-    monkeypatch.setenv("JUDUL_DATABASE_URL", database_url(logs))  # Not even then.
-    with opened_database(sqlite_url(trial.logs)) as copied:
+    copy = Config(models=tmp_path / "copy")
+    restore(zip_file, copy.models, sqlite_url(copy.logs), copy.logs, actor="a", reason="ya")
+    with opened_database(sqlite_url(copy.logs)) as copied:
         assert len(read_table(copied, events)) > 0
-        assert audit.verify(copied, trial.logs) == []
-        assert due_review(trial, copied, "cadangan", utc_now()).last is not None
-        assert sum(retention(copied, trial.logs, days=1, actor="a").values()) > 0
+        assert audit.verify(copied, copy.logs) == []
+        assert sum(retention(copied, copy.logs, days=1, actor="a").values()) > 0
     assert files_in(outputs) == before
-    again = trial_installation(outputs, tmp_path / "third", logs)  # By the database's address.
-    with opened_database(sqlite_url(again.logs)) as third:
-        assert len(read_table(third, audit.audit)) == 2
-    monkeypatch.delenv("JUDUL_DATABASE_URL")
-    with pytest.raises(LogError, match="Tidak ada log"):
-        trial_installation(outputs, tmp_path / "fourth", tmp_path / "lain")
 
 
 def test_models_are_told_with_what_their_metadata_lack(tmp_path):
