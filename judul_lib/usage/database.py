@@ -1,7 +1,7 @@
-"""The log's tables, in SQLite or PostgreSQL: made and brought up to date.
+"""The tables of the log in SQLite or PostgreSQL, created and migrated.
 
-SQLite needs nothing and suits one machine; PostgreSQL suits a server that
-several people use. Times are UTC. What a user typed is a keyed hash.
+SQLite needs no set-up and suits one machine; PostgreSQL suits a server with
+several users. Times are UTC. Titles are stored as keyed hashes.
 """
 
 import os
@@ -26,17 +26,17 @@ from judul_lib.core.sqlite import (
 SCHEMA_VERSION = 3
 DATABASE_VARIABLE = "JUDUL_DATABASE_URL"
 DATABASE_FILE = "judul.db"
-# Seconds that a statement waits for another process's transaction, or for a server to answer.
+# Seconds to wait for another transaction, and for a connection to a server.
 _LOCK_WAIT, _CONNECT_WAIT = 0.25, 3
 COMMAND_LOCK_WAIT = 10.0
-"""Seconds that a command waits for other writers, where no answer waits for it."""
+"""Seconds that a command waits for other writers; answers wait less."""
 
 metadata = sa.MetaData()
 schema_version = sa.Table("schema_version", metadata, sa.Column("version", sa.Integer, primary_key=True))
 
 
 def _usage_table(name: str, *columns: sa.Column[Any]) -> sa.Table:
-    """Return a table of what somebody did at some time, really or not."""
+    """Return a table of user actions, real or simulated."""
     return sa.Table(
         name, metadata,
         sa.Column("id", sa.String(32), primary_key=True),
@@ -106,7 +106,7 @@ audit_head = sa.Table(
     sa.Column("mac", sa.String(64), nullable=False),
 )  # fmt: skip
 USAGE_TABLES: Mapping[str, sa.Table] = {t.name: t for t in (predictions, scores, feedback, events)}
-"""Tables that hold what users did; the audit trail is kept apart."""
+"""The tables of user actions, without the audit trail."""
 
 
 def database_url(folder: Path) -> str:
@@ -129,14 +129,14 @@ def sqlite_url(folder: Path) -> str:
 def open_database(
     url: str, *, warn: Callable[[str], None] = lambda text: None, lock_wait: float = _LOCK_WAIT
 ) -> sa.Engine:
-    """Connect to the log, and make or migrate its tables.
+    """Connect to the log, and create or migrate its tables.
 
     Parameters
     ----------
     url : str
-        Of SQLAlchemy, such as ``sqlite:///judul.db`` or ``postgresql://host/judul``.
+        Such as ``sqlite:///judul.db`` or ``postgresql://host/judul``.
     warn : callable
-        Told where a broken file was set aside for a new one.
+        Called with a sentence when a corrupt file was renamed and replaced by a new one.
     lock_wait : float
         Seconds to wait for another writer.
 
@@ -144,11 +144,11 @@ def open_database(
     ------
     LogError
         The database cannot be reached or written, or a newer version of the
-        package made it.
+        package created it.
     """
     try:
         address = sa.make_url(url)
-    except (sa.exc.ArgumentError, ValueError) as error:  # A port that is no number is the latter.
+    except (sa.exc.ArgumentError, ValueError) as error:  # ValueError: a port that is no number.
         raise LogError(
             f"{DATABASE_VARIABLE} bukan alamat basis data. Contoh: postgresql://server/judul."
         ) from error
@@ -162,8 +162,9 @@ def open_database(
         )
     if is_file:
         return _open_file(address, warn, lock_wait)
+    waits = {"connect_timeout": _CONNECT_WAIT, "options": "-c lock_timeout=2000 -c timezone=UTC"}
     try:
-        engine = _server(address)
+        engine = sa.create_engine(address, connect_args=waits, pool_pre_ping=True)
     except ImportError as error:
         raise LogError(
             "Untuk PostgreSQL, pasang ekstra postgres: pip install 'judul-lib[postgres]'."
@@ -184,7 +185,7 @@ def _open_file(address: sa.URL, warn: Callable[[str], None], lock_wait: float) -
 
 
 def warn_of_quarantine(path: Path, warn: Callable[[str], None]) -> None:
-    """Say where a broken file is now."""
+    """Warn that a corrupt file was renamed."""
     warn(
         f"Basis data log rusak. Berkas itu disimpan sebagai {path.name} dan yang baru dimulai; "
         "pulihkan isinya dengan `judul govern restore` bila ada cadangan."
@@ -195,17 +196,12 @@ def warn_of_quarantine(path: Path, warn: Callable[[str], None]) -> None:
 def opened_database(
     url: str, *, warn: Callable[[str], None] = lambda text: None, lock_wait: float = _LOCK_WAIT
 ) -> Iterator[sa.Engine]:
-    """Give the log as from `open_database`, and let go of it afterwards."""
+    """Open the log as `open_database` does, and close it at the end of the block."""
     engine = open_database(url, warn=warn, lock_wait=lock_wait)
     try:
         yield engine
     finally:
         engine.dispose()
-
-
-def _server(address: sa.URL) -> sa.Engine:
-    waits = {"connect_timeout": _CONNECT_WAIT, "options": "-c lock_timeout=2000 -c timezone=UTC"}
-    return sa.create_engine(address, connect_args=waits, pool_pre_ping=True)
 
 
 def _migrated(engine: sa.Engine) -> sa.Engine:
@@ -219,23 +215,23 @@ def _migrated(engine: sa.Engine) -> sa.Engine:
 
 def _migrate(engine: sa.Engine) -> None:
     with engine.execution_options(reads_only=True).connect() as connection:
-        known = _stored_version(connection)
-    if known == SCHEMA_VERSION:
+        stored = _stored_version(connection)
+    if stored == SCHEMA_VERSION:
         return
     with engine.begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(7483)"))
-        known = _stored_version(connection)  # Another process may have been faster.
-        if known is not None and known > SCHEMA_VERSION:
+        stored = _stored_version(connection)  # Another process may have been faster.
+        if stored is not None and stored > SCHEMA_VERSION:
             raise LogError(
-                f"Basis data log dibuat oleh versi yang lebih baru (skema {known}; versi ini mengenal "
+                f"Basis data log dibuat oleh versi yang lebih baru (skema {stored}; versi ini mengenal "
                 f"{SCHEMA_VERSION}). Perbarui judul-lib, atau pilih basis data lain."
             )
-        if known is None:
+        if stored is None:
             metadata.create_all(connection)
             connection.execute(schema_version.insert().values(version=SCHEMA_VERSION))
             return
-        for version in range(known, SCHEMA_VERSION):
+        for version in range(stored, SCHEMA_VERSION):
             for statement in MIGRATIONS[version]:
                 connection.execute(sa.text(statement))
         connection.execute(schema_version.update().values(version=SCHEMA_VERSION))
@@ -251,7 +247,7 @@ MIGRATIONS: Mapping[int, tuple[str, ...]] = {
         "hash VARCHAR(64) NOT NULL, mac VARCHAR(64) NOT NULL)",
     ),
 }
-"""What leads from each version of the tables to the next."""
+"""Statements that migrate from each version of the schema to the next."""
 
 
 def _stored_version(connection: sa.Connection) -> int | None:
@@ -261,7 +257,7 @@ def _stored_version(connection: sa.Connection) -> int | None:
 
 
 def database_error(error: Exception) -> LogError:
-    """Return a sentence for a database that cannot be used; it names no address or password."""
+    """Return the error of a database that cannot be used, without its URL or password."""
     reason = str(getattr(error, "orig", None) or error).strip().splitlines()
     return LogError(
         f"Basis data log tidak dapat dipakai ({reason[0] if reason else type(error).__name__}). Periksa "
@@ -271,18 +267,18 @@ def database_error(error: Exception) -> LogError:
 
 @contextmanager
 def transaction(engine: sa.Engine, **options: Any) -> Iterator[sa.Connection]:
-    """Give a transaction that is committed with the end of a block, unless that fails.
+    """Run a block in a transaction, which is rolled back if the block raises.
 
     Parameters
     ----------
     engine : Engine
-    options
-        Of the execution; ``reads_only=True`` waits for no writer.
+    **options
+        Execution options; with ``reads_only=True`` it does not wait for writers.
 
     Raises
     ------
     LogError
-        The database cannot be used; nothing is written then.
+        The database cannot be used; nothing is written.
     """
     try:
         with begin_transaction(engine.execution_options(**options)) as connection:
@@ -294,13 +290,7 @@ def transaction(engine: sa.Engine, **options: Any) -> Iterator[sa.Connection]:
 def read_table(
     engine: sa.Engine, table: sa.Table, *conditions: sa.ColumnElement[bool]
 ) -> list[dict[str, Any]]:
-    """Return rows of a table as dictionaries, in the order of their time.
-
-    Raises
-    ------
-    LogError
-        The database cannot be used.
-    """
+    """Return rows of a table as dictionaries, ordered by time; `LogError` as in `transaction`."""
     query = sa.select(table).where(*conditions)
     if "time" in table.c:
         query = query.order_by(table.c.time, *table.primary_key.columns)
@@ -309,12 +299,12 @@ def read_table(
 
 
 def iter_row_dicts(connection: sa.Connection, query: sa.Select[Any]) -> Iterator[dict[str, Any]]:
-    """Give the rows of a query as dictionaries.
+    """Yield the rows of a query as dictionaries.
 
     Raises
     ------
     LogError
-        SQLite holds something else than a column is of: somebody wrote it there.
+        SQLite holds a value of another type than the column's, written by another program.
     """
     try:
         for row in connection.execute(query).mappings():

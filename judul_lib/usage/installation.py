@@ -1,4 +1,4 @@
-"""The log of an installation: opened as its settings say, and written by what answers."""
+"""The log of an installation, opened as `judul.toml` and the environment say."""
 
 import os
 import time
@@ -16,21 +16,11 @@ if TYPE_CHECKING:
     from judul_lib.checking.matches import Matches
     from judul_lib.core.config import Config
 
-# Answers written down at once.
-_BATCH = 1_000
+_BATCH_SIZE = 1_000
 
 
 class AnswerLogBuffer:
-    """Many answers of one model, written down a thousand at a time.
-
-    Parameters
-    ----------
-    log : UsageLog or None
-        With None nothing is written.
-    checker : Checker
-    model : str
-        Its name.
-    """
+    """Logs the answers of one model in batches; with None for the log, it does nothing."""
 
     def __init__(self, log: UsageLog | None, checker: "Checker", model: str) -> None:
         self._log, self._checker, self._model = log, checker, model
@@ -38,18 +28,18 @@ class AnswerLogBuffer:
         self._last_answer_time = time.perf_counter()
 
     def add(self, title: str, matches: "Matches") -> None:
-        """Take an answer; it took as long as has passed since the one before."""
+        """Add an answer; its duration is the time since the previous one."""
         if self._log is None:
             return
         seconds = time.perf_counter() - self._last_answer_time
         unknown = {self._model: self._checker.unknown_share(title)}
         self._waiting.append(AnsweredQuery(title, {self._model: matches}, seconds, unknown))
-        if len(self._waiting) >= _BATCH:
+        if len(self._waiting) >= _BATCH_SIZE:
             self.close()
-        self._last_answer_time = time.perf_counter()  # The log's own work is no answer's time.
+        self._last_answer_time = time.perf_counter()  # Logging does not count.
 
     def close(self) -> None:
-        """Write down what waits."""
+        """Log the answers that are left."""
         if self._log is not None:
             waiting, self._waiting = self._waiting, []
             self._log.log_predictions(waiting, "check_many")
@@ -58,8 +48,7 @@ class AnswerLogBuffer:
 def open_log(config: "Config", warn: Warn, *, user: str | None = None) -> UsageLog | None:
     """Return the log of an installation, or None where it is switched off.
 
-    The name of a JupyterHub user, where there is one, is known to the log as a
-    keyed hash; else each session is a user of its own, unless one is given.
+    Without a user, that of JupyterHub is taken, or a random one for this session.
     """
     if not config.log:
         return None
@@ -73,14 +62,7 @@ def open_log(config: "Config", warn: Warn, *, user: str | None = None) -> UsageL
 
 
 def has_log(folder: Path, url: str) -> bool:
-    """Tell whether something was logged, or waits for its database: only a server may keep it elsewhere.
-
-    Parameters
-    ----------
-    folder : path
-        Of the log.
-    url : str
-        Of its database, as from `judul_lib.usage.database.database_url`.
+    """Return whether a folder holds a log, or its database is elsewhere.
 
     Examples
     --------
@@ -97,13 +79,7 @@ def has_log(folder: Path, url: str) -> bool:
 
 
 def require_log(folder: Path, url: str) -> None:
-    """Refuse a folder without a log: an empty one made there would look as if all were well.
-
-    Raises
-    ------
-    LogError
-        There is none.
-    """
+    """Raise `LogError` where there is no log: an empty new one would look as if all were well."""
     if not has_log(folder, url):
         raise LogError(
             f"Belum ada log di {folder}. Periksa foldernya, atau catat dulu satu pemeriksaan dengan "
@@ -112,7 +88,7 @@ def require_log(folder: Path, url: str) -> None:
 
 
 def model_versions(models: Path) -> dict[str, str]:
-    """Return for each model that is there when it was made and the beginning of its hash."""
+    """Return the version of each model: when it was made, and the start of its hash."""
     versions = {}
     with suppress(ModelError):
         for name, folder in find_models(models, warn=lambda sentence: None).items():

@@ -1,4 +1,4 @@
-"""The log of answers and opinions."""
+"""The log of answers and feedback."""
 
 import secrets
 import threading
@@ -15,10 +15,10 @@ from judul_lib.usage.spool import (
     DAMAGED_FILE,
     TableRows,
     append_to_spool,
+    encode_unit,
     has_spooled,
     locked_spool,
     quarantine_lines,
-    spool_line,
 )
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Feedback:
-    """One answer of a user.
+    """A user's opinion of one verdict.
 
     Attributes
     ----------
@@ -41,12 +41,12 @@ class Feedback:
         Of the closest title.
     threshold : float
     is_right : bool or None
-        Whether the user finds the verdict right, where that was asked.
+        Whether the user finds the verdict right; None where it was not asked.
     rating : int or None
-        1 to 5, where that was asked.
+        1 to 5; None where it was not asked.
     title, match : str
-        The title asked and the one that decides; how much of them is kept is
-        the log's to say.
+        The title checked and the match that decided. The log stores a hash of
+        each, and the text only with ``log_text``.
     """
 
     model: str
@@ -59,29 +59,29 @@ class Feedback:
     match: str = field(default="", repr=False)
 
 
-# Seconds for which a database that failed is left alone.
+# Seconds before a database that failed is tried again.
 _PAUSE = 5.0
 Warn = Callable[[str], None]
 
 
 class _RefusedRowsError(LogError):
-    """The database works, and does not take these rows."""
+    """The database works but rejects these rows."""
 
 
 @dataclass(frozen=True)
 class AnsweredQuery:
-    """One title and what the models said of it.
+    """One title and the answers of the models.
 
     Attributes
     ----------
     title : str
         As typed.
     matches : mapping of str to Matches
-        By model, best first; the first model's lead.
+        By model, best match first; the first model is the leading one.
     seconds : float
-        How long all of them took.
+        Time that all models took together.
     unknown : mapping of str to float
-        Share of the title's words that each model has never seen.
+        By model, the share of the title's words that it has never seen.
     """
 
     title: str
@@ -91,25 +91,26 @@ class AnsweredQuery:
 
 
 class UsageLog:
-    """The log as it is written.
+    """Writer of the log.
 
-    Nothing here raises because of the database or the disk: `warn` is told.
+    Logging does not raise when the database or the disk fails: rows wait in
+    the spool, and `warn` is called.
 
     Parameters
     ----------
     folder : path
-        Where ``judul.db``, the spool and the key are.
+        Folder of ``judul.db``, the spool and the key.
     url : str
         Of the database; as `judul_lib.usage.database.database_url` by default.
     log_text : bool
-        Keep what was typed as text too.
+        Store titles as text, too.
     user : str
-        Who asks: only a keyed hash of it is kept. Random by default, so that
-        two sessions cannot be joined.
+        Name of the user, of which only a keyed hash is stored. Random by
+        default, so that sessions cannot be linked.
     versions : mapping of str to str
         Version of each model.
     warn : callable
-        Takes a sentence.
+        Called with a sentence.
 
     Examples
     --------
@@ -147,75 +148,74 @@ class UsageLog:
         if self._key is None:
             try:
                 self._key = log_key(self._folder)
-            # What is written then cannot be joined with anything later.
-            except OSError:
-                self._key = secrets.token_bytes(32)
-            except LogError as error:
-                self._key = secrets.token_bytes(32)
-                self._warn(str(error))
+            except (OSError, LogError) as error:
+                self._key = secrets.token_bytes(32)  # Rows of this session cannot be linked later.
+                if isinstance(error, LogError):
+                    self._warn(str(error))
         return keyed_hash(self._key, text)
 
-    def log_predictions(self, answered: Iterable[AnsweredQuery], source: str) -> None:
-        """Write down answers.
+    def log_predictions(self, queries: Iterable[AnsweredQuery], source: str) -> None:
+        """Log answers.
 
         Parameters
         ----------
-        answered : iterable of AnsweredQuery
+        queries : iterable of AnsweredQuery
         source : {"page", "check", "check_many"}
         """
         unit: TableRows = {"predictions": [], "scores": []}
-        for one in answered:
-            row, scores = self._prediction(one, source)
+        for query in queries:
+            row, scores = self._prediction(query, source)
             unit["predictions"].append(row)
             unit["scores"] += scores
         if unit["predictions"]:
             self._write(unit)
 
-    def log_feedback(self, given: "Feedback") -> bool:
-        """Write down what a user says of a verdict; return whether that was possible."""
+    def log_feedback(self, feedback: Feedback) -> bool:
+        """Log a user's opinion of a verdict; return whether that succeeded."""
         row = {
-            **self._stamp(), "model": given.model, "label": given.label,
-            "probability": given.probability, "threshold": given.threshold,
-            "is_right": given.is_right, "rating": given.rating,
-            **self._text_columns("query", given.title), **self._text_columns("match", given.match),
+            **self._stamp(), "model": feedback.model, "label": feedback.label,
+            "probability": feedback.probability, "threshold": feedback.threshold,
+            "is_right": feedback.is_right, "rating": feedback.rating,
+            **self._text_columns("query", feedback.title),
+            **self._text_columns("match", feedback.match),
         }  # fmt: skip
         return self._write({"feedback": [row]})
 
     def log_event(
         self, kind: str, *, model: str | None = None, detail: str = "", seconds: float | None = None
     ) -> None:
-        """Write down that something happened.
+        """Log an event.
 
         Parameters
         ----------
         kind : {"model_loaded", "model_failed", "download", "error"}
         detail : str
-            The kind of error or file, never what a user typed.
+            The kind of error or file, never user input.
         """
         row = {**self._stamp(), "kind": kind, "model": model, "detail": detail[:200], "seconds": seconds}
         self._write({"events": [row]})
 
     def flush_spool(self) -> int:
-        """Take in what was spooled; return how many units.
+        """Insert the spooled units; return how many were inserted.
 
         Raises
         ------
         LogError
-            The database cannot be used; the spool is then as it was.
+            The database cannot be used; the spool is unchanged.
         """
-        with locked_spool(self._folder) as (units, damaged, done):
-            refused = [spool_line(unit) for unit in self._insert_or_split(units)]
+        with locked_spool(self._folder) as (units, damaged, clear):
+            refused = [encode_unit(unit) for unit in self._insert_or_split(units)]
             if damaged or refused:
                 quarantine_lines(self._folder, [*damaged, *refused])
                 self._warn(
                     f"{len(damaged) + len(refused)} baris yang menunggu tidak dapat dimasukkan ke log; "
                     f"baris itu disimpan di {self._folder / DAMAGED_FILE}."
                 )
-            done()
+            clear()
             return len(units) - len(refused)
 
     def _insert_or_split(self, units: Sequence[TableRows]) -> list[TableRows]:
-        """Insert what the database takes; return what it refuses, which must not hold up the rest."""
+        """Insert the units that the database accepts; return those that it rejects."""
         try:
             if units:
                 self._insert(units)
@@ -227,7 +227,7 @@ class UsageLog:
             return self._insert_or_split(units[:half]) + self._insert_or_split(units[half:])
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the database."""
         if self._engine is not None:
             self._engine.dispose()
             self._engine = None
@@ -240,31 +240,31 @@ class UsageLog:
     def _text_columns(self, name: str, text: str | None) -> dict[str, Any]:
         if not text:
             return {f"{name}_hash": None, f"{name}_text": None}
-        # PostgreSQL takes no zero, and no database half a letter: such a row would wait for ever.
+        # Neither NUL (PostgreSQL) nor lone surrogates can be stored.
         plain = text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
         return {f"{name}_hash": self.hash(text), f"{name}_text": plain if self._log_text else None}
 
     def _prediction(
-        self, one: AnsweredQuery, source: str
+        self, query: AnsweredQuery, source: str
     ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         stamp = self._stamp()
-        answers = {name: matches.decision for name, matches in one.matches.items()}
-        found = {name: matches for name, matches in answers.items() if len(matches)}
-        tops = [float(matches.probability[0]) for matches in found.values()]
-        title = " ".join(one.title.split())
+        answers = {name: matches.decision for name, matches in query.matches.items()}
+        non_empty = {name: matches for name, matches in answers.items() if len(matches)}
+        tops = [float(matches.probability[0]) for matches in non_empty.values()]
+        title = " ".join(query.title.split())
         row = {
             **stamp, "source": source,
             **self._text_columns("query", title), "query_hash": self.hash(title),
             "query_length": len(title), "query_words": len(title.split()),
             "difference": tops[0] - tops[1] if tops[1:] else None,
-            "seconds": one.seconds, "n_results": max(map(len, one.matches.values()), default=0),
+            "seconds": query.seconds, "n_results": max(map(len, query.matches.values()), default=0),
         }  # fmt: skip
         scores = [
             {
                 "prediction_id": stamp["id"], "model": name, "version": self._versions.get(name),
-                "probability": float(matches.probability[0]) if name in found else None,
-                **self._text_columns("match", matches.titles[0] if name in found else None),
-                "unknown_share": one.unknown.get(name),
+                "probability": float(matches.probability[0]) if name in non_empty else None,
+                **self._text_columns("match", matches.titles[0] if name in non_empty else None),
+                "unknown_share": query.unknown.get(name),
             }
             for name, matches in answers.items()
         ]  # fmt: skip
@@ -272,7 +272,7 @@ class UsageLog:
 
     def _write(self, unit: TableRows) -> bool:
         with self._lock:
-            sentence = ""
+            problem = ""
             if time.monotonic() >= self._retry_at:
                 try:
                     self._insert([unit])
@@ -280,19 +280,19 @@ class UsageLog:
                         self.flush_spool()
                     return True
                 except LogError as error:
-                    self._retry_at, sentence = time.monotonic() + _PAUSE, str(error)
-                except OSError:  # Of the spool: what was to be written is written.
+                    self._retry_at, problem = time.monotonic() + _PAUSE, str(error)
+                except OSError:  # From flushing the spool; this unit is inserted.
                     return True
-            return self._spool(unit, sentence)
+            return self._spool(unit, problem)
 
-    def _spool(self, unit: TableRows, sentence: str) -> bool:
+    def _spool(self, unit: TableRows, problem: str) -> bool:
         try:
             append_to_spool(self._folder, unit)
         except OSError as error:
             self._warn(f"Catatan penggunaan tidak tersimpan ({error.strerror}); jawaban tetap benar.")
             return False
-        if sentence:
-            self._warn(f"{sentence} Catatan disimpan sementara dan dimasukkan kemudian.")
+        if problem:
+            self._warn(f"{problem} Catatan disimpan sementara dan dimasukkan kemudian.")
         return True
 
     def _insert(self, units: Sequence[TableRows], *, may_reopen: bool = True) -> None:
@@ -316,9 +316,9 @@ class UsageLog:
             )
             self._insert(units, may_reopen=False)
         except (sa.exc.StatementError, ValueError, OverflowError) as error:
-            # By SQLAlchemy, the driver or a column; the database itself works.
-            is_value = isinstance(error, sa.exc.DataError | sa.exc.IntegrityError)
-            if is_value or not isinstance(error, sa.exc.DBAPIError):
+            # Raised by SQLAlchemy, the driver or a column type: the database itself works.
+            is_value_error = isinstance(error, sa.exc.DataError | sa.exc.IntegrityError)
+            if is_value_error or not isinstance(error, sa.exc.DBAPIError):
                 raise _RefusedRowsError(str(database.database_error(error))) from error
             engine, self._engine = self._engine, None
             if not (may_reopen and sqlite.is_corruption_error(error)):
@@ -330,13 +330,7 @@ class UsageLog:
 
 
 def insert_units(engine: "sa.Engine", units: Iterable[TableRows]) -> None:
-    """Insert rows in one transaction; those that are there already are left alone.
-
-    Parameters
-    ----------
-    units : iterable of mapping
-        Name of a table to its rows.
-    """
+    """Insert units in one transaction; rows whose key exists already are skipped."""
     from importlib import import_module
 
     from judul_lib.core.sqlite import begin_transaction
@@ -344,17 +338,19 @@ def insert_units(engine: "sa.Engine", units: Iterable[TableRows]) -> None:
 
     rows: TableRows = {}
     for unit in units:
-        for name, new in unit.items():
-            rows.setdefault(name, []).extend(new)
+        for name, table_rows in unit.items():
+            rows.setdefault(name, []).extend(table_rows)
     insert = import_module(f"sqlalchemy.dialects.{engine.dialect.name}").insert
     with begin_transaction(engine) as connection:
         if engine.dialect.name == "postgresql":
-            # As SQLite here: an answer does not wait for the disk. Only a server that crashes within
-            # the same second loses it; the audit trail does wait.
+            # As with SQLite here, an answer does not wait for the disk; it is lost only if the server
+            # crashes within the same second. The audit trail does wait.
             connection.exec_driver_sql("SET LOCAL synchronous_commit TO OFF")
-        for name, new in rows.items():
-            if new:
+        for name, table_rows in rows.items():
+            if table_rows:
                 table = USAGE_TABLES[name]
-                # Rows of other versions too: SQLAlchemy takes the columns of the first row for all.
-                whole = [{column.name: row.get(column.name) for column in table.c} for row in new]
-                connection.execute(insert(table).on_conflict_do_nothing(), whole)
+                # SQLAlchemy inserts the columns of the first row; rows of older versions have fewer.
+                complete = [
+                    {column.name: row.get(column.name) for column in table.c} for row in table_rows
+                ]
+                connection.execute(insert(table).on_conflict_do_nothing(), complete)

@@ -1,4 +1,4 @@
-"""Rows of the log that wait in a file, one unit a line, until the database can take them."""
+"""Rows that wait in a file, one unit per line, until the database can take them."""
 
 import errno
 import io
@@ -16,12 +16,9 @@ if TYPE_CHECKING:
     from sqlalchemy.types import TypeEngine
 
 SPOOL_FILE, DAMAGED_FILE = "spool.jsonl", "spool.rusak.jsonl"
-_LOCK_FILE = ".spool.lock"
-# Of bytes that are no UTF-8: read and written without a change.
-_DECODING_ERRORS = "surrogateescape"
 _DAMAGE_ERRORS = (ValueError, TypeError, AttributeError, KeyError, RecursionError)
 TableRows = dict[str, list[dict[str, Any]]]
-"""Rows by the name of their table; they are taken in together or not at all."""
+"""A unit: rows by table name, inserted together or not at all."""
 
 
 def append_to_spool(folder: Path, unit: TableRows) -> None:
@@ -37,41 +34,43 @@ def append_to_spool(folder: Path, unit: TableRows) -> None:
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as name:
     ...     append_to_spool(folder := Path(name), {"feedback": []})
-    ...     with locked_spool(folder) as (units, damaged, empty):
+    ...     with locked_spool(folder) as (units, damaged, clear):
     ...         units, damaged
-    ...         empty()
+    ...         clear()
     ...     has_spooled(folder)
     ([{'feedback': []}], [])
     False
     """
     folder.mkdir(parents=True, exist_ok=True)
-    line = (spool_line(unit) + "\n").encode()
-    with file_lock(folder / _LOCK_FILE), _open_unbuffered(folder / SPOOL_FILE) as stream:
+    line = encode_unit(unit) + b"\n"
+    with _open_locked(folder / SPOOL_FILE) as stream:
         size = stream.seek(0, os.SEEK_END)
-        if size and _last_byte(stream) != b"\n":
-            line = b"\n" + line  # A writer was killed within its line.
+        if size:
+            stream.seek(-1, os.SEEK_END)
+            if stream.read(1) != b"\n":  # A writer was killed in the middle of its line.
+                line = b"\n" + line
         if (stream.write(line) or 0) < len(line):
             stream.truncate(size)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def _open_unbuffered(path: Path) -> io.FileIO:
-    """Open a file without a buffer, for its owner only: what is written is written, or raises."""
-    return io.FileIO(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+")
+@contextmanager
+def _open_locked(path: Path) -> Iterator[io.FileIO]:
+    """Open a file for this process alone, unbuffered: a write reaches the file or raises."""
+    with file_lock(path.with_name(".spool.lock")):
+        with io.FileIO(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+") as stream:
+            yield stream
 
 
-def _last_byte(stream: io.FileIO) -> bytes:
-    stream.seek(-1, os.SEEK_END)
-    return stream.read(1)
+def encode_unit(unit: TableRows) -> bytes:
+    """Return a unit as a line of the spool, as short as JSON can be."""
+    return json.dumps(
+        unit, ensure_ascii=False, separators=(",", ":"), default=datetime.isoformat
+    ).encode()
 
 
-def spool_line(unit: TableRows) -> str:
-    """Return a unit as a line of the spool."""
-    return json.dumps(unit, ensure_ascii=False, default=datetime.isoformat)
-
-
-def quarantine_lines(folder: Path, lines: Iterable[str]) -> None:
-    """Append lines that cannot be taken in to a file of their own.
+def quarantine_lines(folder: Path, lines: Iterable[bytes]) -> None:
+    """Append lines that cannot be inserted to a file of their own.
 
     Raises
     ------
@@ -79,12 +78,12 @@ def quarantine_lines(folder: Path, lines: Iterable[str]) -> None:
         No permission, disk full.
     """
     handle = os.open(folder / DAMAGED_FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    with os.fdopen(handle, "a", encoding="utf-8", errors=_DECODING_ERRORS) as stream:
-        stream.writelines(f"{line}\n" for line in lines)
+    with os.fdopen(handle, "ab") as stream:
+        stream.writelines(line + b"\n" for line in lines)
 
 
 def has_spooled(folder: Path) -> bool:
-    """Tell whether something waits in the spool."""
+    """Return whether the spool holds anything."""
     try:
         return (folder / SPOOL_FILE).stat().st_size > 0
     except OSError:
@@ -92,86 +91,78 @@ def has_spooled(folder: Path) -> bool:
 
 
 @contextmanager
-def locked_spool(folder: Path) -> Iterator[tuple[list[TableRows], list[str], Callable[[], None]]]:
-    """Give the units in the spool, damaged lines, and what empties it; others wait meanwhile."""
+def locked_spool(folder: Path) -> Iterator[tuple[list[TableRows], list[bytes], Callable[[], None]]]:
+    """Yield the units in the spool, its damaged lines, and a function that clears it.
+
+    Other processes wait until the block ends.
+    """
     if not has_spooled(folder):
         yield [], [], lambda: None
         return
-    with file_lock(folder / _LOCK_FILE), _open_unbuffered(folder / SPOOL_FILE) as stream:
+    with _open_locked(folder / SPOOL_FILE) as stream:
         units, damaged = [], []
         for line in filter(None, stream.readall().split(b"\n")):
             try:
                 units.append(_read_unit(line))
             except _DAMAGE_ERRORS:
-                damaged.append(line.decode("utf-8", _DECODING_ERRORS))
+                damaged.append(line)
 
-        def empty() -> None:
+        def clear() -> None:
             stream.truncate(0)
 
-        yield units, damaged, empty
+        yield units, damaged, clear
 
 
 def edit_spool(
     folder: Path, edit: Callable[[TableRows], TableRows], keep_damaged_line: Callable[[str], bool]
 ) -> None:
-    """Take rows out of the spool and out of the file of damaged lines.
+    """Remove rows from the spool and from the file of damaged lines.
 
-    What goes is overwritten where it stands, since another process may have the
-    file open; an empty line means nothing.
+    They are overwritten in place, since another process may have the file
+    open; readers skip the empty lines that are left.
 
     Parameters
     ----------
     edit : callable
         Takes a unit and returns what is kept of it.
     keep_damaged_line : callable
-        Tells whether a line that cannot be read is kept.
+        Takes a line that cannot be read; false removes it.
     """
     for name in (SPOOL_FILE, DAMAGED_FILE):
-        if (folder / name).exists():
-            with file_lock(folder / _LOCK_FILE), _open_unbuffered(folder / name) as stream:
-                _edit_lines(stream, edit, keep_damaged_line)
+        if not (folder / name).exists():
+            continue
+        with _open_locked(folder / name) as stream:
+            offset = 0
+            for line in stream.readall().split(b"\n"):
+                kept = _edit_line(line, edit, keep_damaged_line) if line else line
+                if kept != line:
+                    stream.seek(offset)
+                    stream.write(kept.ljust(len(line), b"\n"))
+                offset += len(line) + 1
+            os.fsync(stream.fileno())
 
 
-def _edit_lines(
-    stream: io.FileIO, edit: Callable[[TableRows], TableRows], keep_damaged_line: Callable[[str], bool]
-) -> None:
-    offset = 0
-    for line in stream.readall().split(b"\n"):
-        kept = _edited(line, edit, keep_damaged_line) if line else line
-        if kept != line:
-            stream.seek(offset)
-            stream.write(kept.ljust(len(line), b"\n"))
-        offset += len(line) + 1
-    os.fsync(stream.fileno())
-
-
-def _edited(
+def _edit_line(
     line: bytes, edit: Callable[[TableRows], TableRows], keep_damaged_line: Callable[[str], bool]
 ) -> bytes:
     try:
         unit = _read_unit(line)
     except _DAMAGE_ERRORS:
-        return line if keep_damaged_line(line.decode("utf-8", _DECODING_ERRORS)) else b""
+        return line if keep_damaged_line(line.decode("utf-8", "replace")) else b""
     kept = {name: rows for name, rows in edit(unit).items() if rows}
     if kept == unit:
         return line
-    return _compact_json(kept) if kept else b""
-
-
-def _compact_json(unit: TableRows) -> bytes:
-    """Return a unit without blanks: what is kept of a line takes its place."""
-    return json.dumps(
-        unit, ensure_ascii=False, separators=(",", ":"), default=datetime.isoformat
-    ).encode()
+    return encode_unit(kept) if kept else b""
 
 
 def _read_unit(line: bytes) -> TableRows:
-    """Read a line as rows that the tables can have: what fits none of them would wait for ever.
+    """Return the unit of a line, whose rows the tables can take; others would wait for ever.
 
     Raises
     ------
     ValueError, TypeError, AttributeError, KeyError, RecursionError
-        There are none: other tables or columns, no time, no text, or longer in the form of the log.
+        No JSON, unknown tables or columns, a key or time is missing, or the line is shorter than
+        `encode_unit` would write it, so that an edited one might not fit in its place.
     """
     from judul_lib.usage.database import USAGE_TABLES
 
@@ -180,20 +171,20 @@ def _read_unit(line: bytes) -> TableRows:
         table = USAGE_TABLES[name]
         for row in rows:
             if not ({c.name for c in table.primary_key} <= row.keys() <= set(table.c.keys())):
-                raise ValueError(f"no row of {name}")
+                raise ValueError(f"columns of {name}")
             if not all(_is_plain(value, table.c[column].type) for column, value in row.items()):
                 raise ValueError("not a plain value")
             if "time" in table.c:
                 row["time"] = datetime.fromisoformat(row["time"])
                 if row["time"].tzinfo is not None:
-                    raise ValueError("not in UTC without a zone")
-    if len(_compact_json(unit)) > len(line):  # Half a letter is no text: this finds that too.
-        raise ValueError("what is kept of it would have no room")
+                    raise ValueError("time with a zone")
+    if len(encode_unit(unit)) > len(line):  # Raises ValueError for lone surrogates, too.
+        raise ValueError("shorter than an edited line could be")
     return unit
 
 
 def _is_plain(value: Any, kind: "TypeEngine[Any]") -> bool:
-    """Tell whether each database takes a value for the same, or says that the value is wrong."""
-    if isinstance(value, bool):  # SQLite has 1 for it; PostgreSQL refuses the statement, not the value.
+    """Return whether both databases store a value alike, or reject it as a wrong value."""
+    if isinstance(value, bool):  # SQLite stores 1; PostgreSQL rejects the statement, not the value.
         return kind.python_type is bool
     return value is None or isinstance(value, str | int | float)
