@@ -1,7 +1,7 @@
-"""Compare two models on users: each user is answered by one of them, and says what they think.
+"""Compare two models on users, each of whom is answered by one model and gives feedback.
 
-A user's opinions hang together, so the user counts and not the opinion: each
-has one mean. Whoever was answered by both models is left out.
+The opinions of one user are correlated, so the unit of analysis is the user,
+with the mean of their opinions. Users who saw both models are left out.
 """
 
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from scipy import stats
 from judul_lib.core.settings import SEED
 
 MEASURES = ("is_right", "rating")
-"""Whether a verdict was found right; the rating from 1 to 5."""
+"""Whether the user finds the verdict right; the rating from 1 to 5."""
 MIN_USERS = 20
-"""With fewer users of either model, nothing is recommended."""
-_RESAMPLES, _LEVEL = 4_999, 0.95
+"""With fewer users of either model, neither is called better."""
+_N_RESAMPLES, _CONFIDENCE = 4_999, 0.95
 
 
 @dataclass(frozen=True)
@@ -27,15 +27,15 @@ class Comparison:
     ----------
     measure : {"is_right", "rating"}
     one, other : str
-        Models.
+        Names of the models.
     n_one, n_other : int
-        Users of each.
+        Number of users of each.
     mean_one, mean_other : float
     low, high : float
-        95 % bootstrap interval of the first mean less the second; NaN with
-        fewer than two users of either.
+        95 % bootstrap interval of ``mean_one - mean_other``; NaN with fewer
+        than two users of either.
     p_value : float
-        Of a permutation test that users do not differ by model.
+        Of a permutation test of no difference.
     """
 
     measure: str
@@ -51,20 +51,21 @@ class Comparison:
 
     @property
     def better(self) -> str | None:
-        """The better model where the difference is real, else None."""
-        enough = min(self.n_one, self.n_other) >= MIN_USERS
-        if not (enough and self.p_value < 1 - _LEVEL and (self.low > 0 or self.high < 0)):
+        """The better model where the difference is significant, else None."""
+        has_enough_users = min(self.n_one, self.n_other) >= MIN_USERS
+        is_significant = self.p_value < 1 - _CONFIDENCE and (self.low > 0 or self.high < 0)
+        if not (has_enough_users and is_significant):
             return None
         return self.one if self.low > 0 else self.other
 
 
 def user_means(feedback: pd.DataFrame, measure: str) -> pd.DataFrame:
-    """Return one row a user: ``user``, ``model`` and the mean of what they said.
+    """Return one row per user: ``user``, ``model`` and the mean of the measure.
 
     Parameters
     ----------
     feedback : DataFrame
-        ``user``, ``model`` and the measure; missing where it was not asked.
+        ``user``, ``model`` and the measure, which is missing where it was not asked.
 
     Examples
     --------
@@ -72,40 +73,37 @@ def user_means(feedback: pd.DataFrame, measure: str) -> pd.DataFrame:
     >>> user_means(feedback, "rating")["rating"].tolist()
     [4.5, 2.0]
     """
-    said = feedback[["user", "model", measure]].dropna()
-    n_models = said.groupby("user")["model"].transform("nunique")
-    said = said[n_models == 1].astype({measure: float})
-    return said.groupby(["user", "model"])[measure].mean().reset_index()
+    opinions = feedback[["user", "model", measure]].dropna()
+    n_models = opinions.groupby("user")["model"].transform("nunique")
+    opinions = opinions[n_models == 1].astype({measure: float})
+    return opinions.groupby(["user", "model"])[measure].mean().reset_index()
 
 
 def compare_on_users(
     feedback: pd.DataFrame, one: str, other: str, measure: str, *, seed: int = SEED
 ) -> Comparison:
-    """Compare two models by one measure; the same seed gives the same numbers.
-
-    Source: SciPy, `scipy.stats.permutation_test` and `scipy.stats.bootstrap`.
-    """
+    """Compare two models by one measure, with a permutation test and a bootstrap interval."""
     means = user_means(feedback, measure)
     first, second = (means.loc[means["model"] == name, measure].to_numpy() for name in (one, other))
-    counted = len(first), len(second), _mean(first), _mean(second)
+    groups = len(first), len(second), _mean(first), _mean(second)
     if min(len(first), len(second)) < 2:
-        return Comparison(measure, one, other, *counted, np.nan, np.nan, np.nan)
-    tested = stats.permutation_test(
-        (first, second), _difference, n_resamples=_RESAMPLES, vectorized=True, rng=seed
+        return Comparison(measure, one, other, *groups, np.nan, np.nan, np.nan)
+    test = stats.permutation_test(
+        (first, second), _difference, n_resamples=_N_RESAMPLES, vectorized=True, rng=seed
     )
     if np.ptp(first) == 0 and np.ptp(second) == 0:
         low = high = _mean(first) - _mean(second)
     else:
         interval = stats.bootstrap(
-            (first, second), _difference, n_resamples=_RESAMPLES, vectorized=True,
-            confidence_level=_LEVEL, method="percentile", rng=seed,
+            (first, second), _difference, n_resamples=_N_RESAMPLES, vectorized=True,
+            confidence_level=_CONFIDENCE, method="percentile", rng=seed,
         ).confidence_interval  # fmt: skip
         low, high = float(interval.low), float(interval.high)
-    return Comparison(measure, one, other, *counted, low, high, float(tested.pvalue))
+    return Comparison(measure, one, other, *groups, low, high, float(test.pvalue))
 
 
 def recommendation(comparisons: list[Comparison]) -> str | None:
-    """Return the model that is really better by some measure and by none really worse, else None."""
+    """Return the model that is better by some measure and worse by none, else None."""
     better = {comparison.better for comparison in comparisons} - {None}
     return better.pop() if len(better) == 1 else None
 

@@ -1,4 +1,4 @@
-"""What in the log calls for somebody: each alert with its level, since when, how much, what to do."""
+"""Alerts: what in the log needs attention, how urgently, since when, and what to do."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,14 +19,7 @@ ALERT_COLUMNS = ("tingkat", "jenis", "apa", "sejak", "nilai", "batas", "tanggapa
 
 @dataclass(frozen=True)
 class Level:
-    """A level of incident.
-
-    Attributes
-    ----------
-    meaning : str
-    response_deadline : str
-        How soon somebody has to look at it (the study).
-    """
+    """A level of incident, with the deadline for a response (the study's)."""
 
     meaning: str
     response_deadline: str
@@ -43,15 +36,7 @@ INCIDENT_LEVELS: Mapping[str, Level] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Alert:
-    """A kind of alert.
-
-    Attributes
-    ----------
-    level : str
-        One of `INCIDENT_LEVELS`.
-    first_action : str
-        The first thing to do.
-    """
+    """A kind of alert: one of `INCIDENT_LEVELS`, and the first thing to do."""
 
     level: str
     first_action: str
@@ -87,19 +72,19 @@ ALERTS: Mapping[str, Alert] = MappingProxyType(
         ),
     }
 )
-"""What `find_alerts` finds; `judul_lib.governance.reviews.playbook` has all the steps."""
+"""The kinds of alert; `judul_lib.governance.reviews.playbook` has all the steps."""
 
 MAX_ERROR_SHARE, MAX_EMPTY_SHARE = 0.05, 0.2
-"""Share of the questions that may end in an error, and of the answers that may be without a result."""
+"""Share of the checks that may end in an error, and of the answers that may be empty."""
 
-# Answers within the days looked at, below which a share or a percentile says nothing.
+# Answers below which a percentile or a share is not judged.
 _MIN_ANSWERS_FOR_PERCENTILE, _MIN_ANSWERS_FOR_SHARE = 20, 100
-# Days for what has to be noticed soon: yesterday counts, as a morning has few answers.
+# Window for urgent conditions: with yesterday, since a morning has few answers.
 _RECENT_DAYS = 2
-# Errors without a single answer that are more than somebody's bad luck.
 _MIN_ERRORS_WITHOUT_ANSWER = 3
 ValueAndBound = tuple[Any, Any]
-"""How much, and the bound."""
+Condition = Callable[[pd.Timestamp], ValueAndBound | None]
+"""Takes a day; returns the measured value and its bound if the condition holds, else None."""
 
 
 def find_alerts(
@@ -108,25 +93,25 @@ def find_alerts(
     now: datetime,
     by_day: DriftByDay | None = None,
 ) -> pd.DataFrame:
-    """Look for everything that calls for somebody.
+    """Find all alerts.
 
     Parameters
     ----------
     usage : Usage
-        With rows of the future, if there are any: they are an alert themselves.
+        With any future rows: they are an alert themselves.
     baselines : mapping of str to ModelBaseline
         By model.
     now : datetime
         In UTC.
     by_day : callable
-        As from `judul_lib.usage.monitoring.drift_by_day`, for the rows that are not of
-        the future.
+        From `judul_lib.usage.monitoring.drift_by_day`, without future rows;
+        computed by default.
 
     Returns
     -------
     DataFrame, shape (n, 8)
-        Most urgent first; ``jenis`` is one of `ALERTS`. ``sejak`` is the first
-        day of those up to today on all of which the condition held.
+        Most urgent first; ``jenis`` is one of `ALERTS`. The condition has held
+        on every day from ``sejak`` to today.
     """
     past, n_future = usage.prefer_real_rows().split_off_future(now)
     today = local_day(now)
@@ -146,18 +131,18 @@ def find_alerts(
     return frame.sort_values("tingkat", kind="stable", ignore_index=True)
 
 
-def _row(kind: str, what: str, since: pd.Timestamp, found: ValueAndBound) -> tuple[Any, ...]:
+def _row(kind: str, what: str, since: pd.Timestamp, value_and_bound: ValueAndBound) -> tuple[Any, ...]:
     alert = ALERTS[kind]
-    response_deadline = INCIDENT_LEVELS[alert.level].response_deadline
-    return alert.level, kind, what, since.date(), *found, response_deadline, alert.first_action
+    deadline = INCIDENT_LEVELS[alert.level].response_deadline
+    return alert.level, kind, what, since.date(), *value_and_bound, deadline, alert.first_action
 
 
 def find_condition_start(
-    condition: Callable[[pd.Timestamp], ValueAndBound | None], today: pd.Timestamp, first: pd.Timestamp
+    condition: Condition, today: pd.Timestamp, first: pd.Timestamp
 ) -> tuple[pd.Timestamp, ValueAndBound] | None:
-    """Return since which day a condition has held on every day up to today, and what it found today.
+    """Return the day since which a condition has held without a break, and its result for today.
 
-    None where it does not hold today. Days before `first` are not looked at.
+    None where it does not hold today. Days before `first` are not tested.
 
     Examples
     --------
@@ -177,16 +162,12 @@ def find_condition_start(
 
 
 def _alert_rows(
-    usage: Usage,
-    today: pd.Timestamp,
-    kind: str,
-    what: str,
-    condition: Callable[[pd.Timestamp], ValueAndBound | None],
+    usage: Usage, today: pd.Timestamp, kind: str, what: str, condition: Condition
 ) -> Iterator[tuple[Any, ...]]:
     days = [frame["day"].min() for frame in usage.tables.values() if len(frame)]
-    held = find_condition_start(condition, today, min(days)) if days else None
-    if held is not None:
-        yield _row(kind, what, *held)
+    start = find_condition_start(condition, today, min(days)) if days else None
+    if start is not None:
+        yield _row(kind, what, *start)
 
 
 def _recent(frame: pd.DataFrame, day: pd.Timestamp, days: int) -> pd.DataFrame:
@@ -203,21 +184,18 @@ def _failed_loads(usage: Usage) -> Iterator[tuple[Any, ...]]:
             yield _row(FAILED, f"{_title(model)} tidak dapat dimuat", since, (n_last, 0))
 
 
-def _silent(usage: Usage) -> Callable[[pd.Timestamp], ValueAndBound | None]:
+def _silent(usage: Usage) -> Condition:
     errors = usage.events[usage.events["kind"] == "error"]
 
     def condition(day: pd.Timestamp) -> ValueAndBound | None:
         n_errors = len(_recent(errors, day, _RECENT_DAYS))
-        is_silent = (
-            n_errors >= _MIN_ERRORS_WITHOUT_ANSWER
-            and _recent(usage.predictions, day, _RECENT_DAYS).empty
-        )
-        return (n_errors, 0) if is_silent else None
+        has_answers = not _recent(usage.predictions, day, _RECENT_DAYS).empty
+        return (n_errors, 0) if n_errors >= _MIN_ERRORS_WITHOUT_ANSWER and not has_answers else None
 
     return condition
 
 
-def _slow(usage: Usage) -> Callable[[pd.Timestamp], ValueAndBound | None]:
+def _slow(usage: Usage) -> Condition:
     def condition(day: pd.Timestamp) -> ValueAndBound | None:
         seconds = _recent(usage.predictions, day, _RECENT_DAYS)["seconds"]
         p95 = float(seconds.quantile(0.95)) if len(seconds) >= _MIN_ANSWERS_FOR_PERCENTILE else 0.0
@@ -226,19 +204,18 @@ def _slow(usage: Usage) -> Callable[[pd.Timestamp], ValueAndBound | None]:
     return condition
 
 
-def _errors(usage: Usage) -> Callable[[pd.Timestamp], ValueAndBound | None]:
+def _errors(usage: Usage) -> Condition:
     errors = usage.events[usage.events["kind"] == "error"]
 
     def condition(day: pd.Timestamp) -> ValueAndBound | None:
         n_errors = len(_recent(errors, day, DRIFT_DAYS))
-        return _share_above_bound(
-            n_errors, n_errors + len(_recent(usage.predictions, day, DRIFT_DAYS)), MAX_ERROR_SHARE
-        )
+        n_checks = n_errors + len(_recent(usage.predictions, day, DRIFT_DAYS))
+        return _share_above_bound(n_errors, n_checks, MAX_ERROR_SHARE)
 
     return condition
 
 
-def _empty(usage: Usage) -> Callable[[pd.Timestamp], ValueAndBound | None]:
+def _empty(usage: Usage) -> Condition:
     def condition(day: pd.Timestamp) -> ValueAndBound | None:
         asked = _recent(usage.predictions, day, DRIFT_DAYS)
         return _share_above_bound(int((asked["n_results"] == 0).sum()), len(asked), MAX_EMPTY_SHARE)
@@ -246,8 +223,8 @@ def _empty(usage: Usage) -> Callable[[pd.Timestamp], ValueAndBound | None]:
     return condition
 
 
-def _share_above_bound(count: int, n: int, most: float) -> ValueAndBound | None:
-    return (count / n, most) if n >= _MIN_ANSWERS_FOR_SHARE and count / n > most else None
+def _share_above_bound(count: int, n: int, bound: float) -> ValueAndBound | None:
+    return (count / n, bound) if n >= _MIN_ANSWERS_FOR_SHARE and count / n > bound else None
 
 
 def _drifts(
@@ -255,20 +232,21 @@ def _drifts(
 ) -> Iterator[tuple[Any, ...]]:
     for model in models:
         for name, measured in MEASURED.items():
-            found = partial(_found, by_day, model, name)
-
-            def condition(
-                day: pd.Timestamp, found: Callable[..., dict[str, ValueAndBound]] = found
-            ) -> ValueAndBound | None:
-                return next(iter(found(day).values()), None)
-
-            what = f"{measured.capitalize()} {_title(model)} bergeser ({', '.join(found(today))})"
+            exceeded = ", ".join(_exceeded(by_day, model, name, today))
+            what = f"{measured.capitalize()} {_title(model)} bergeser ({exceeded})"
+            condition = partial(_first_exceeded, by_day, model, name)
             yield from _alert_rows(usage, today, DRIFT, what, condition)
 
 
-def _found(by_day: DriftByDay, model: str, name: str, day: pd.Timestamp) -> dict[str, ValueAndBound]:
+def _exceeded(by_day: DriftByDay, model: str, name: str, day: pd.Timestamp) -> dict[str, ValueAndBound]:
     drift = by_day(model, day)[name]
     return dict(drift.exceeded) if drift is not None else {}
+
+
+def _first_exceeded(
+    by_day: DriftByDay, model: str, name: str, day: pd.Timestamp
+) -> ValueAndBound | None:
+    return next(iter(_exceeded(by_day, model, name, day).values()), None)
 
 
 def _title(model: Any) -> str:

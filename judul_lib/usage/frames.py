@@ -1,4 +1,4 @@
-"""The log as data frames: typed, in local time, rows of the future and simulated rows told apart."""
+"""The log as typed data frames in local time, without simulated or future rows if asked."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -11,22 +11,22 @@ import sqlalchemy as sa
 from judul_lib.usage.database import USAGE_TABLES, predictions, read_table, scores
 
 ZONE = "Asia/Jakarta"
-"""Zone of the days and hours that readers see."""
+"""Time zone of the days and hours that readers see."""
 
-# Two machines' clocks differ a little without either being wrong.
-_TOLERANCE = timedelta(minutes=5)
-_TYPES = {sa.Float: "float64", sa.Boolean: "boolean", sa.DateTime: "datetime64[ns]"}
+# Clocks of two machines may differ by this much.
+_CLOCK_TOLERANCE = timedelta(minutes=5)
+_DTYPES = {sa.Float: "float64", sa.Boolean: "boolean", sa.DateTime: "datetime64[ns]"}
 
 
 @dataclass(frozen=True)
 class Usage:
-    """What was asked, answered, said and done.
+    """The tables of the log.
 
     Attributes
     ----------
     predictions, scores, feedback, events : DataFrame
-        The tables. Those with a ``time`` (UTC) have a local ``day`` and ``hour``
-        too; scores have those of their prediction, and its ``query_hash``.
+        With ``time`` in UTC, ``day`` and ``hour`` in local time; scores have
+        those of their prediction, its ``query_hash`` and ``simulated``.
     """
 
     predictions: pd.DataFrame
@@ -36,39 +36,38 @@ class Usage:
 
     @classmethod
     def from_tables(cls, tables: Mapping[str, Any]) -> "Usage":
-        """Take the rows of each table: data frames, or lists of mappings."""
+        """Build from the rows of each table: data frames, or lists of mappings."""
         frames = {name: _typed(tables.get(name, ()), table) for name, table in USAGE_TABLES.items()}
         for name, frame in frames.items():
             if "time" in frame:
                 frames[name] = _with_local_time(frame)
         asked = frames["predictions"][["id", "time", "day", "hour", "query_hash", "simulated"]]
-        frames["scores"] = frames["scores"].merge(
-            asked.rename(columns={"id": "prediction_id"}), on="prediction_id"
-        )
+        asked = asked.rename(columns={"id": "prediction_id"})
+        frames["scores"] = frames["scores"].merge(asked, on="prediction_id")
         return cls(**frames)
 
     @property
     def tables(self) -> dict[str, pd.DataFrame]:
-        """The tables by their names."""
+        """The tables by name."""
         return {name: getattr(self, name) for name in USAGE_TABLES}
 
     @property
     def is_simulated(self) -> bool:
-        """Whether some of the rows are made up."""
+        """Whether any row is simulated."""
         return any(bool(frame["simulated"].any()) for frame in self.tables.values())
 
     def filter_rows(self, keep: Any) -> "Usage":
-        """Return the rows of each table for which a function of the table says so."""
+        """Return the rows of each table that a mask, computed from the table by `keep`, selects."""
         return replace(self, **{name: frame[keep(frame)] for name, frame in self.tables.items()})
 
     def prefer_real_rows(self) -> "Usage":
-        """Leave out simulated rows as soon as there are real ones: they must not hide each other."""
-        is_real = any(bool((~frame["simulated"]).any()) for frame in self.tables.values())
-        return self.filter_rows(lambda frame: ~frame["simulated"]) if is_real else self
+        """Return the real rows only, if there are any; else all, which are simulated."""
+        has_real = any(bool((~frame["simulated"]).any()) for frame in self.tables.values())
+        return self.filter_rows(lambda frame: ~frame["simulated"]) if has_real else self
 
     def split_off_future(self, now: datetime) -> tuple["Usage", int]:
-        """Return the rows that are not of the future, and how many are (scores do not count)."""
-        latest = now + _TOLERANCE
+        """Return the rows up to now, and how many others there are, not counting scores."""
+        latest = now + _CLOCK_TOLERANCE
         past = self.filter_rows(lambda frame: frame["time"] <= latest)
         frames = {name: frame for name, frame in self.tables.items() if name != "scores"}
         return past, sum(len(frame) - len(past.tables[name]) for name, frame in frames.items())
@@ -114,20 +113,18 @@ def local_day(time: datetime) -> pd.Timestamp:
 
 def _typed(rows: Any, table: sa.Table) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=[column.name for column in table.columns])
-    kinds = {column.name: _TYPES.get(type(column.type), "") for column in table.columns}
-    # Numbers that may be missing are fractions to pandas, whichever database they come from.
-    kinds |= {column.name: "float64" for column in table.columns if _is_nullable_integer(column)}
-    kinds |= {"simulated": "bool"} if "simulated" in kinds else {}
-    # One type of text, whatever the first rows hold: None where there is none.
+    dtypes = {}
     for column in table.columns:
+        if dtype := _DTYPES.get(type(column.type)):
+            dtypes[column.name] = dtype
+        if column.nullable and isinstance(column.type, sa.Integer):
+            dtypes[column.name] = "float64"  # Integers with missing values, from either database.
         if isinstance(column.type, sa.String):
             values = frame[column.name].astype(object)
             frame[column.name] = values.where(values.notna(), None)
-    return frame.astype({name: kind for name, kind in kinds.items() if kind})
-
-
-def _is_nullable_integer(column: sa.Column[Any]) -> bool:
-    return bool(column.nullable) and isinstance(column.type, sa.Integer)
+    if "simulated" in dtypes:
+        dtypes["simulated"] = "bool"
+    return frame.astype(dtypes)
 
 
 def _with_local_time(frame: pd.DataFrame) -> pd.DataFrame:

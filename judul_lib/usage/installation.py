@@ -79,7 +79,13 @@ def has_log(folder: Path, url: str) -> bool:
 
 
 def require_log(folder: Path, url: str) -> None:
-    """Raise `LogError` where there is no log: an empty new one would look as if all were well."""
+    """Refuse a folder without a log: a new, empty one would look as if all were well.
+
+    Raises
+    ------
+    LogError
+        There is none.
+    """
     if not has_log(folder, url):
         raise LogError(
             f"Belum ada log di {folder}. Periksa foldernya, atau catat dulu satu pemeriksaan dengan "

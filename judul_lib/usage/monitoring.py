@@ -1,4 +1,4 @@
-"""Measures of the log, and the baselines that they are compared with."""
+"""Measures of the log, and drift from the models' baselines."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -27,24 +27,24 @@ from judul_lib.usage.frames import Usage
 def read_baselines(
     outputs: str | Path, *, warn: Callable[[str], None] = lambda sentence: None
 ) -> dict[str, ModelBaseline]:
-    """Return the baselines of the models that are there.
+    """Return the baselines of the models in a folder.
 
-    That of a model trained before baselines were stored is computed from its corpus.
+    For a model trained before baselines were stored, it is computed from its corpus.
 
     Parameters
     ----------
     outputs : path
-        Folder with the model folders.
+        Folder of the model folders.
     warn : callable
-        Told of a model that cannot be used, which then has no baseline.
+        Called with a sentence for each model that cannot be used.
     """
-    found: dict[str, Path] = {}
+    models: dict[str, Path] = {}
     try:
-        found = find_models(outputs, warn=warn)
+        models = find_models(outputs, warn=warn)
     except ModelError as error:
         warn(str(error))
     baselines = {}
-    for name, folder in found.items():
+    for name, folder in models.items():
         try:
             metadata = read_metadata(folder)
             version = version_of(metadata)
@@ -56,34 +56,34 @@ def read_baselines(
 
 
 TARGET_SECONDS, SLOW_SECONDS = 2.0, 5.0
-"""What an answer should take, and from where on it is too slow (the study)."""
+"""Target for the time of an answer, and the bound above which it is too slow (the study's)."""
 
 DRIFT_DAYS = 7
-"""Days taken together to be compared with a baseline: a whole week has every weekday once."""
+"""Days that are compared with a baseline together: a week has every weekday once."""
 
 DriftByDay = Callable[[str, pd.Timestamp], dict[str, Drift | None]]
 
 MEASURED = {"probability": "peluang teratas", "unknown": "kata tak dikenal"}
-"""What is watched for drift, as readers see it."""
+"""The distributions that are watched for drift, and their names for readers."""
 
 _PERCENTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
 
 def response_times(usage: Usage) -> dict[str, float]:
-    """Return percentiles of the seconds, and the share answered within the target."""
+    """Return percentiles of the response time in seconds, and the share within the target."""
     seconds = usage.predictions["seconds"]
-    found = {name: float(seconds.quantile(rank)) for name, rank in _PERCENTILES.items()}
-    return {**found, "within_target": _share(seconds < TARGET_SECONDS)}
+    percentiles = {name: float(seconds.quantile(rank)) for name, rank in _PERCENTILES.items()}
+    return {**percentiles, "within_target": _share(seconds < TARGET_SECONDS)}
 
 
 def daily_response_times(usage: Usage) -> pd.DataFrame:
-    """Return percentiles of the seconds for each day with answers."""
+    """Return percentiles of the response time for each day with answers."""
     groups = usage.predictions.groupby("day")["seconds"]
     return pd.DataFrame({name: groups.quantile(rank) for name, rank in _PERCENTILES.items()})
 
 
 def availability(usage: Usage) -> pd.DataFrame:
-    """Return how often each model was loaded, how often that failed, and the share that went well.
+    """Return how often each model was loaded, how often that failed, and the success rate.
 
     Examples
     --------
@@ -102,7 +102,7 @@ def availability(usage: Usage) -> pd.DataFrame:
 
 
 def queries_per_day(usage: Usage) -> pd.Series:
-    """Return how many titles were asked on each day from the first to the last, quiet days too."""
+    """Return the number of queries on each day from the first to the last."""
     counts = usage.predictions["day"].value_counts().sort_index()
     if counts.empty:
         return counts
@@ -111,18 +111,18 @@ def queries_per_day(usage: Usage) -> pd.Series:
 
 
 def queries_per_hour(usage: Usage) -> pd.Series:
-    """Return how many titles were asked in each local hour of the day."""
+    """Return the number of queries in each local hour of the day."""
     counts = usage.predictions["hour"].value_counts()
     return counts.reindex(pd.RangeIndex(24, name="hour"), fill_value=0)
 
 
 def query_lengths(usage: Usage) -> pd.DataFrame:
-    """Describe the letters and words of the titles asked."""
+    """Summarize the characters and words of the queries."""
     return usage.predictions[["query_length", "query_words"]].astype(float).describe()
 
 
 def shares(usage: Usage) -> dict[str, float]:
-    """Return the shares of errors among all questions and of answers without a result, and downloads."""
+    """Return the number of downloads, the error rate of all checks, and the share of empty answers."""
     n_errors = int((usage.events["kind"] == "error").sum())
     n_asked = len(usage.predictions) + n_errors
     return {
@@ -133,7 +133,7 @@ def shares(usage: Usage) -> dict[str, float]:
 
 
 def error_kinds(usage: Usage) -> pd.Series:
-    """Count the errors by their kind, the most frequent first; models that did not load are among them.
+    """Count errors by kind, including failed model loads, the most frequent first.
 
     Examples
     --------
@@ -147,13 +147,13 @@ def error_kinds(usage: Usage) -> pd.Series:
 
 
 def model_agreement(usage: Usage, threshold: float = DECISION_THRESHOLD) -> pd.DataFrame:
-    """Compare each two models on the titles that both answered.
+    """Compare each pair of models on the queries that both answered.
 
     Returns
     -------
     DataFrame
-        ``one``, ``other``, ``n``, ``same_side``: share for which both are on
-        the same side of the threshold, ``difference``: mean absolute one.
+        ``one``, ``other``, ``n`` queries, ``same_side``: share on the same side
+        of the threshold, ``difference``: mean absolute difference.
     """
     wide = _by_model(usage)
     rows = []
@@ -167,7 +167,7 @@ def model_agreement(usage: Usage, threshold: float = DECISION_THRESHOLD) -> pd.D
 
 
 def correlations(usage: Usage) -> pd.DataFrame:
-    """Return Spearman's correlations of letters, words and each model's best probability.
+    """Return Spearman's correlations of characters, words and each model's top probability.
 
     Examples
     --------
@@ -182,7 +182,7 @@ def correlations(usage: Usage) -> pd.DataFrame:
 
 
 def common_words(usage: Usage, top: int = 20) -> pd.Series:
-    """Count the stems of the titles asked, where text is kept: each once a title.
+    """Count the stems of the queries stored as text, each once per title.
 
     Examples
     --------
@@ -202,21 +202,20 @@ def measure_drift(
 ) -> dict[str, Drift | None]:
     """Compare a model's answers in the `DRIFT_DAYS` up to a day with its baseline.
 
-    A title asked again and again counts once, and answers of another version
-    of the model do not count.
+    A repeated title counts once; answers of other versions of the model do not count.
 
     Returns
     -------
     dict of str to Drift or None
-        By ``probability`` and ``unknown``; None with too few answers to say.
+        For ``probability`` and ``unknown``; None with too few answers.
 
     Examples
     --------
     >>> from judul_lib.usage.simulation import synthetic_baseline, simulated_tables
     >>> tables = simulated_tables(seed=0, end=pd.Timestamp(2026, 1, 30).date(), days=30, drift_from=15)
     >>> usage, day = Usage.from_tables(tables), pd.Timestamp(2026, 1, 30)
-    >>> found = measure_drift(usage, "light", synthetic_baseline(), day)
-    >>> list(found["probability"].exceeded)
+    >>> drift = measure_drift(usage, "light", synthetic_baseline(), day)
+    >>> list(drift["probability"].exceeded)
     ['pergeseran rata-rata', 'PSI', 'p Kolmogorov-Smirnov']
     """
     rows = usage.scores
@@ -234,13 +233,13 @@ def measure_drift(
 
 
 def drift_by_day(usage: Usage, baselines: Mapping[str, ModelBaseline]) -> DriftByDay:
-    """Return `measure_drift` by model and day, computed once however often it is asked for."""
+    """Return a cached `measure_drift`, called with a model and a day."""
 
     @cache
-    def found(model: str, day: pd.Timestamp) -> dict[str, Drift | None]:
+    def drift(model: str, day: pd.Timestamp) -> dict[str, Drift | None]:
         return measure_drift(usage, model, baselines[model], day)
 
-    return found
+    return drift
 
 
 def drift_table(
@@ -249,12 +248,12 @@ def drift_table(
     day: pd.Timestamp,
     by_day: DriftByDay | None = None,
 ) -> pd.DataFrame:
-    """Compare every model with its baseline: one row a model and what is measured.
+    """Compare every model with its baseline: one row per model and distribution.
 
     Parameters
     ----------
     by_day : callable
-        As from `drift_by_day`, for the same answers and baselines.
+        From `drift_by_day` for the same usage and baselines; computed by default.
     """
     by_day = by_day or drift_by_day(usage, baselines)
     rows = []
@@ -268,7 +267,7 @@ def drift_table(
 
 
 def _by_model(usage: Usage) -> pd.DataFrame:
-    """Return the best probabilities: one row a title asked, one column a model."""
+    """Return the top probabilities: one row per query, one column per model."""
     return usage.scores.pivot_table(
         index="prediction_id", columns="model", values="probability", aggfunc="first"
     )

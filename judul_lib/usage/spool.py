@@ -57,9 +57,11 @@ def append_to_spool(folder: Path, unit: TableRows) -> None:
 @contextmanager
 def _open_locked(path: Path) -> Iterator[io.FileIO]:
     """Open a file for this process alone, unbuffered: a write reaches the file or raises."""
-    with file_lock(path.with_name(".spool.lock")):
-        with io.FileIO(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+") as stream:
-            yield stream
+    with (
+        file_lock(path.with_name(".spool.lock")),
+        io.FileIO(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+") as stream,
+    ):
+        yield stream
 
 
 def encode_unit(unit: TableRows) -> bytes:
