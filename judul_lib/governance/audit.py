@@ -1,10 +1,10 @@
-"""The audit trail: who did what to models and records, and why, as a chain that shows every change.
+"""The audit trail: who did what to models and records, and why, as a tamper-evident hash chain.
 
-Each row carries the hash of the one before, keyed: only who has ``audit.key``
-can write one. The hash of the last one stands in ``audit.head.json`` and in a
-table of its own too, so that rows cut off at the end are missed. Rows from
-before there was a key are held by the first keyed one: who wrote them is not
-known, but nothing in them was changed since.
+Each row has a keyed hash that covers the hash of the previous row: only the
+holder of ``audit.key`` can write one. The hash of the last row, the head, is
+stored in ``audit.head.json`` and in a table of its own, too, so that a cut at
+the end is detected. Rows from before there was a key are covered by the first
+keyed one: their author is unknown, but they have not changed since.
 """
 
 import json
@@ -36,7 +36,6 @@ from judul_lib.usage.database import audit, audit_head, transaction
 TRAIN, PROMOTE, ROLLBACK = "train", "promote", "rollback"
 RETENTION, FORGET, EXPORT, BACKUP, RESTORE = "retention", "forget", "export", "backup", "restore"
 REVIEW = "review"
-ACTIONS = (TRAIN, PROMOTE, ROLLBACK, RETENTION, FORGET, EXPORT, BACKUP, RESTORE, REVIEW)
 ACTION_NAMES: Mapping[str, str] = MappingProxyType(
     {
         TRAIN: "pelatihan", PROMOTE: "pemberlakuan", ROLLBACK: "pengembalian",
@@ -44,9 +43,10 @@ ACTION_NAMES: Mapping[str, str] = MappingProxyType(
         BACKUP: "pencadangan", RESTORE: "pemulihan", REVIEW: "tinjauan",
     }
 )  # fmt: skip
-"""What readers call each action."""
+"""Names of the actions for readers."""
+ACTIONS = tuple(ACTION_NAMES)
 
-HEAD_FILE, KEY_FILE, _LOCK_FILE = "audit.head.json", "audit.key", ".audit.lock"
+HEAD_FILE, KEY_FILE = "audit.head.json", "audit.key"
 KEY_VARIABLE = "JUDUL_AUDIT_KEY"
 _ADVISORY_LOCK = 7484
 
@@ -65,22 +65,22 @@ def append_row(
     Parameters
     ----------
     engine : Engine
-        As `judul_lib.usage.database.open_database` returns it.
+        From `judul_lib.usage.database.open_database`.
     folder : path
-        The log's, where ``audit.head.json`` is.
+        Folder of the log.
     actor : str
-        Who did it: a pseudonym.
+        A pseudonym.
     action : str
         One of `ACTIONS`.
     reason : str
-        Why; not empty.
+        Not empty.
     details : mapping
-        Anything that JSON can hold, such as old and new metrics.
+        JSON values, such as old and new metrics.
 
     Returns
     -------
-    Head
-        Of the row that was added.
+    ChainHead
+        The row that was added.
 
     Raises
     ------
@@ -103,19 +103,19 @@ def append_row(
 
 
 def audit_key(folder: Path, backup_key: bytes | None = None) -> bytes:
-    """Return the key of the trail: ``JUDUL_AUDIT_KEY``, or a file made on first use.
+    """Return the key of the trail: ``JUDUL_AUDIT_KEY``, or that of a file created on first use.
 
     Parameters
     ----------
     backup_key : bytes
-        Content of such a file in a backup, in the place of the one in the folder.
+        Content of the file in a backup, used instead of the one in the folder.
 
     Raises
     ------
     OSError
-        The file can be neither read nor made.
+        The file can be neither read nor created.
     LogError
-        What is in the file is no key.
+        The file holds no key.
     """
     loss = "jejak audit sebelumnya tidak lagi dapat dipastikan"
     return secret_key(folder / KEY_FILE, KEY_VARIABLE, loss, backup_key)
@@ -131,32 +131,27 @@ def add_row(
     details: Mapping[str, Any] | None = None,
     key: bytes | None = None,
 ) -> ChainHead:
-    """Add a row within a transaction that does what it tells of; `advance_head` comes after it.
+    """Add a row in the transaction of the action itself; call `advance_head` after the commit.
 
-    Parameters
-    ----------
-    folder : path
-        The log's.
-    key : bytes
-        As `audit_key` returns it by default.
+    Parameters are those of `append_row`, and the key, by default from `audit_key`.
 
     Raises
     ------
     LogError
-        No reason, no such action, or the key of the rows that are there is gone.
+        No reason, an unknown action, or the key of the existing rows is missing.
     """
-    # Neither database takes a zero byte or half a character, which no reason needs.
+    # Neither NUL (PostgreSQL) nor lone surrogates can be stored.
     reason = " ".join(reason.replace("\0", " ").encode("utf-8", "replace").decode().split())
     if not reason:
         raise LogError("Jejak audit memerlukan alasan. Tuliskan mengapa hal ini dilakukan.")
     if action not in ACTIONS:
         raise LogError(f"Tindakan '{action}' tidak dikenal jejak audit. Pilih: {', '.join(ACTIONS)}.")
     if connection.dialect.name == "postgresql":
-        # Held until the transaction ends; SQLite's writers are alone from its beginning.
+        # Held until the transaction ends; in SQLite, a write transaction is exclusive.
         connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
-    noted, last = _stored_head(connection), _last(connection)
+    stored, last = _stored_head(connection), _last(connection)
     if key is None:
-        if noted and not _has_key(folder):
+        if stored and not _has_key(folder):
             raise LogError(
                 f"Kunci jejak audit tidak ada di {folder}. Salin `log/{KEY_FILE}` dari cadangan ke "
                 f"sana, atau berikan lewat {KEY_VARIABLE}."
@@ -170,14 +165,14 @@ def add_row(
     row["hash"] = row_hash(row, key)
     connection.execute(audit.insert().values(row))
     added = signed_head(key, row["seq"], row["hash"])
-    # A note that the rows contradict, or one that is gone, is evidence until a backup is restored.
-    if (noted.seq, noted.hash) == (last.seq, last.hash) if noted else is_first:
+    # A missing head, or one that contradicts the rows, is evidence until a backup is restored.
+    if (stored.seq, stored.hash) == (last.seq, last.hash) if stored else is_first:
         _store_head(connection, added)
     return added
 
 
 def reset_stored_head(connection: sa.Connection, key: bytes) -> None:
-    """Note in the database that the rows that were put there just now are the trail."""
+    """Store the last row as the head in the database, after the rows were replaced."""
     last = _last(connection)
     connection.execute(audit_head.delete())
     if last.seq:
@@ -190,9 +185,9 @@ def _store_head(connection: sa.Connection, head: ChainHead) -> None:
 
 
 def advance_head(engine: sa.Engine, folder: Path) -> None:
-    """Write down which row is the last one, unless the table contradicts the earlier note.
+    """Write the last row to the head file, unless the file contradicts the rows.
 
-    Such a note is evidence, and stays until a backup is restored.
+    A contradicting file is evidence, and stays until a backup is restored.
 
     Raises
     ------
@@ -200,18 +195,18 @@ def advance_head(engine: sa.Engine, folder: Path) -> None:
         The database cannot be reached.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with file_lock(folder / _LOCK_FILE):  # A late writer must not put an earlier row in it.
-        known = read_head(folder)
+    with file_lock(folder / ".audit.lock"):  # A slow process must not write an earlier row.
+        head = read_head(folder)
         with transaction(engine, reads_only=True) as connection:
             last = _last(connection)
-            rows = _rows(connection, audit.c.seq == known.seq)
+            rows = _rows(connection, audit.c.seq == head.seq)
         key = audit_key(folder)
-        if last.seq > known.seq and not check_head(HEAD_FILE, known, rows, key):
+        if last.seq > head.seq and not check_head(HEAD_FILE, head, rows, key):
             write_head(folder, signed_head(key, last.seq, last.hash))
 
 
 def read_details(text: Any) -> dict[str, Any]:
-    """Return the details of a row; none where somebody changed them, which `verify` says."""
+    """Return the details of a row; an empty dict where they were tampered with, as `verify` reports."""
     try:
         return dict(json.loads(text))
     except (ValueError, TypeError, RecursionError):
@@ -219,15 +214,12 @@ def read_details(text: Any) -> dict[str, Any]:
 
 
 def hash_at(connection: sa.Connection, seq: int) -> str | None:
-    """Return the hash of a row, or None where there is no such row."""
+    """Return the hash of a row, or None without such a row."""
     return connection.execute(sa.select(audit.c.hash).where(audit.c.seq == seq)).scalar()
 
 
 def read_head(folder: Path) -> ChainHead:
-    """Return the note on the last row; number 0 where there is none.
-
-    A note that cannot be read has a number that no row has.
-    """
+    """Return the head in the file: number 0 without a file, -1 where it cannot be read."""
     try:
         text = (folder / HEAD_FILE).read_text("utf-8")
     except FileNotFoundError:
@@ -242,44 +234,45 @@ def read_head(folder: Path) -> ChainHead:
 
 
 def write_head(folder: Path, head: ChainHead) -> None:
-    """Write the note on the last row, whole or not at all."""
+    """Write the head to the file, atomically."""
     content = json.dumps({"seq": head.seq, "hash": head.hash, "mac": head.mac}) + "\n"
     write_bytes(folder / HEAD_FILE, content.encode())
 
 
 def verify(engine: sa.Engine, folder: Path) -> list[str]:
-    """Return a sentence for each row that was changed, removed or moved, and for what cannot be told.
+    """Return a sentence for each row that was changed, removed or moved, and for each doubt.
 
     Returns
     -------
     list of str
-        Empty when all is whole; see `describe_unkeyed_rows` too.
+        Empty for an intact trail; see `describe_unkeyed_rows`, too.
 
     Raises
     ------
     LogError
-        The database cannot be used, or the key is none.
+        The database cannot be used, or the key file holds no key.
     """
-    # The notes first: rows may be added meanwhile, but none of those they count may be gone.
+    # Heads first: rows may be added meanwhile, but not removed.
     head = read_head(folder)
     with transaction(engine, reads_only=True) as connection:
-        noted = _stored_head(connection)
+        stored = _stored_head(connection)
         rows = _rows(connection)
     key = audit_key(folder) if _has_key(folder) else None
-    if not rows and head.seq == 0 and noted is None:
+    if not rows and head.seq == 0 and stored is None:
         return [
             "Jejak audit kosong dan ujungnya tidak tercatat, jadi tidak dapat dipastikan apakah ada "
             "yang dihapus."
         ]
-    found = check_order(rows) + check_hashes(rows, key, ACTION_NAMES, was_keyed=bool(noted or head.mac))
-    found += check_head(HEAD_FILE, head, rows, key)
-    noted = noted or ChainHead(0, GENESIS_HASH)
-    found += check_head(f"Tabel {audit_head.name}", noted, rows, key, is_old=False)
-    return list(dict.fromkeys(found))
+    problems = check_order(rows)
+    problems += check_hashes(rows, key, ACTION_NAMES, was_keyed=bool(stored or head.mac))
+    problems += check_head(HEAD_FILE, head, rows, key)
+    stored = stored or ChainHead(0, GENESIS_HASH)
+    problems += check_head(f"Tabel {audit_head.name}", stored, rows, key, is_old=False)
+    return list(dict.fromkeys(problems))
 
 
 def describe_unkeyed_rows(engine: sa.Engine) -> str:
-    """Return a sentence on the rows from before there was a key, or nothing where there are none."""
+    """Return a sentence on the rows from before there was a key; empty without such rows."""
     with transaction(engine, reads_only=True) as connection:
         rows = _rows(connection)
     n = sum(map(is_unkeyed, rows))
@@ -307,7 +300,7 @@ def _stored_head(connection: sa.Connection) -> ChainHead | None:
 
 
 def _rows(connection: sa.Connection, *conditions: sa.ColumnElement[bool]) -> list[dict[str, Any]]:
-    """Return rows in their order, with what stands in the place of their time, whatever that is."""
+    """Return rows in order, with their time unparsed: it may have been tampered with."""
     time = sa.type_coerce(audit.c.time, sa.Text).label("time")
     others = [column for column in audit.c if column is not audit.c.time]
     query = sa.select(*others, time).where(*conditions).order_by(audit.c.seq)

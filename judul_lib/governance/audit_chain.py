@@ -1,4 +1,4 @@
-"""The rows of the audit trail as a chain: plain and keyed hashes, notes on its end, what of it holds."""
+"""The audit trail as a hash chain: keyed and plain hashes, signed heads, and their verification."""
 
 import hmac
 import json
@@ -10,21 +10,13 @@ from typing import Any
 from judul_lib.core.storage import sha256_of
 
 GENESIS_HASH = "0" * 64
-"""What the first row has in the place of the hash of the one before."""
+"""The previous hash of the first row."""
 Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class ChainHead:
-    """The last row of a trail.
-
-    Attributes
-    ----------
-    seq : int
-    hash : str
-    mac : str
-        By whoever has the key; empty in a note from before there was one.
-    """
+    """The last row of a trail, signed with the key; `mac` is empty from before there was one."""
 
     seq: int
     hash: str
@@ -32,25 +24,25 @@ class ChainHead:
 
 
 def is_unkeyed(row: Row) -> bool:
-    """Tell whether a row is as it was written, and from before there was a key."""
+    """Return whether a row has the plain hash of the time before there was a key."""
     return bool(row["hash"] == row_hash(row))
 
 
 def row_hash(row: Row, key: bytes | None = None) -> str | None:
-    """Return the hash of a row; None where there is a value that no row is written with."""
-    kept = {name: row[name] for name in ("seq", "actor", "action", "reason", "details", "previous")}
+    """Return the hash of a row; None where a value has another type than rows are written with."""
+    hashed = {name: row[name] for name in ("seq", "actor", "action", "reason", "details", "previous")}
     try:
         time = row["time"]
         time = time if isinstance(time, datetime) else datetime.fromisoformat(time)
-        kept["time"] = time.isoformat(timespec="microseconds")
-        content = canonical_json(kept).encode()
+        hashed["time"] = time.isoformat(timespec="microseconds")
+        content = canonical_json(hashed).encode()
     except (TypeError, ValueError):
         return None
     return sha256_of(content) if key is None else _mac(key, content)
 
 
 def signed_head(key: bytes, seq: int, last: str) -> ChainHead:
-    """Return a note on the last row, by whoever has the key.
+    """Return the head of a chain, signed with a key.
 
     Examples
     --------
@@ -66,37 +58,37 @@ def _mac(key: bytes, content: bytes) -> str:
 
 
 def canonical_json(content: Mapping[str, Any]) -> str:
-    """Return the one way in which something is written as JSON."""
+    """Return the only JSON text of a mapping: sorted keys, no blanks."""
     return json.dumps(content, sort_keys=True, separators=(",", ":"))
 
 
 def check_order(rows: Sequence[Row]) -> list[str]:
-    """Return a sentence for each row that is missing, moved or not joined to the one before."""
-    found, expected, previous = [], 1, GENESIS_HASH
+    """Return a sentence for each row that is missing, moved or not linked to the previous one."""
+    problems, expected, previous = [], 1, GENESIS_HASH
     for row in rows:
         seq = row["seq"]
         if seq > expected:
             missing = f"Baris {expected}" if seq == expected + 1 else f"Baris {expected}–{seq - 1}"
-            found.append(f"{missing} jejak audit hilang.")
+            problems.append(f"{missing} jejak audit hilang.")
         elif seq < expected:
-            found.append(f"Baris {seq} jejak audit tidak pada tempatnya.")
+            problems.append(f"Baris {seq} jejak audit tidak pada tempatnya.")
         elif row["previous"] != previous:
-            found.append(f"Baris {seq} jejak audit tidak menyambung ke baris sebelumnya.")
+            problems.append(f"Baris {seq} jejak audit tidak menyambung ke baris sebelumnya.")
         expected, previous = max(expected, seq + 1), row["hash"]
-    return found
+    return problems
 
 
 def check_hashes(
     rows: Sequence[Row], key: bytes | None, names: Mapping[str, str], *, was_keyed: bool
 ) -> list[str]:
-    """Return a sentence for each row that was changed, or written without the key after one with it.
+    """Return a sentence for each row that was changed, or has a plain hash after a keyed one.
 
     Parameters
     ----------
     names : mapping of str to str
-        What readers call each action.
+        Names of the actions for readers.
     was_keyed : bool
-        Whether a note on the last row says that somebody had a key.
+        Whether a head was signed, so that there was a key.
     """
     keyed = [key is not None and row["hash"] == row_hash(row, key) for row in rows]
     if rows and was_keyed and not any(keyed):
@@ -106,32 +98,32 @@ def check_hashes(
             "cadangan."
         ]
     first = keyed.index(True) if any(keyed) else len(rows)
-    found = []
-    for place, row in enumerate(rows):
+    problems = []
+    for k, row in enumerate(rows):
         action = names.get(row["action"], row["action"])
-        if not keyed[place] and not is_unkeyed(row):
-            found.append(f"Baris {row['seq']} jejak audit berubah setelah ditulis ({action}).")
-        elif not keyed[place] and place > first:
-            found.append(f"Baris {row['seq']} jejak audit ditulis tanpa kuncinya ({action}).")
+        if not keyed[k] and not is_unkeyed(row):
+            problems.append(f"Baris {row['seq']} jejak audit berubah setelah ditulis ({action}).")
+        elif not keyed[k] and k > first:
+            problems.append(f"Baris {row['seq']} jejak audit ditulis tanpa kuncinya ({action}).")
     if rows and first == len(rows):
-        found.append(
+        problems.append(
             "Jejak audit belum berkunci, jadi tidak dapat dipastikan siapa yang menulisnya. Tindakan "
             "berikutnya, misalnya `judul govern backup`, menguncinya."
         )
-    return found
+    return problems
 
 
 def check_head(
     place: str, head: ChainHead, rows: Sequence[Row], key: bytes | None, *, is_old: bool = True
 ) -> list[str]:
-    """Compare a note on the last row with the rows.
+    """Compare a head with the rows, and return a sentence if they contradict each other.
 
     Parameters
     ----------
     place : str
-        Where the note is.
+        Where the head is stored, for readers.
     is_old : bool
-        Whether such a note was written before there was a key, too.
+        Whether heads were stored there before there was a key, too.
     """
     if head.seq < 0:
         return [f"{place} tidak dapat dibaca, jadi ujung jejak audit tidak dapat dipastikan."]
@@ -142,8 +134,8 @@ def check_head(
         return [missing] if is_needed else []
     if head.seq > last["seq"]:
         first = last["seq"] + 1
-        gone = f"Baris {head.seq}" if head.seq == first else f"Baris {first}–{head.seq}"
-        return [f"{gone} di ujung jejak audit hilang."]
+        missing = f"Baris {head.seq}" if head.seq == first else f"Baris {first}–{head.seq}"
+        return [f"{missing} di ujung jejak audit hilang."]
     row = next((row for row in rows if row["seq"] == head.seq), None)
     if row is None or row["hash"] != head.hash:
         return [f"Baris {head.seq} jejak audit bukan yang tercatat di {place}."]

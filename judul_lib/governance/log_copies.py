@@ -1,4 +1,4 @@
-"""Copies of the log that were set aside when it was broken or replaced: who has them, and since when."""
+"""Copies of the log that were set aside when it was corrupt or replaced, and when that was."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -18,20 +18,14 @@ from judul_lib.usage.database import (
 from judul_lib.usage.spool import DAMAGED_FILE, SPOOL_FILE
 
 _STAMP = r"(?P<stamp>\d{8}_\d{6}_\d{6})"
-_STAMPED = re.compile(rf"(?P<of>.+)[._](?:lama|rusak)[-_]{_STAMP}(?:-wal|-shm)?")
-_DEPENDED_ON = "2BP01"  # PostgreSQL's code.
+_SCHEMA_NAME = re.compile(rf"judul_lama_{_STAMP}")
+_FILE_NAME = re.compile(rf"(?P<original>.+)\.(?:lama|rusak)-{_STAMP}(?:-wal|-shm)?")
+_DEPENDENT_OBJECTS_EXIST = "2BP01"  # Error code of PostgreSQL.
 _TABLES: Mapping[str, sa.Table] = {**USAGE_TABLES, audit.name: audit}
 
 
 def log_copies(engine: sa.Engine, folder: Path) -> Mapping[str, datetime]:
-    """Find the copies of what users did, beside the log or as schemas of its server.
-
-    Parameters
-    ----------
-    engine : Engine
-        The log.
-    folder : path
-        Of the log.
+    """Find the copies of a log: files beside it, or schemas on its server.
 
     Returns
     -------
@@ -43,26 +37,24 @@ def log_copies(engine: sa.Engine, folder: Path) -> Mapping[str, datetime]:
     LogError
         The database cannot be used.
     """
+    # The folder may hold copies of a file from before the log moved to a server.
+    copies = _file_copies(folder.resolve(), (DATABASE_FILE, SPOOL_FILE, DAMAGED_FILE))
     if engine.dialect.name == "sqlite":
         database = Path(str(engine.url.database)).resolve()
-        found = [(str(path), path.name) for path in _files(database.parent, (database.name,))]
+        copies |= _file_copies(database.parent, (database.name,))
     else:
         with transaction(engine, reads_only=True) as connection:
-            schemas = sa.inspect(connection)
-            found = [(name, name) for name in schemas.get_schema_names() if _is_ours(schemas, name)]
-    # A folder may hold copies of a file from before the log moved to a server.
-    names = (DATABASE_FILE, SPOOL_FILE, DAMAGED_FILE)
-    found += [(str(path), path.name) for path in _files(folder.resolve(), names)]
-    return {where: _time(name) for where, name in sorted(found) if _STAMPED.fullmatch(name)}
+            copies |= _schema_copies(sa.inspect(connection))
+    return dict(sorted(copies.items()))
 
 
 def delete_schemas(connection: sa.Connection, names: Iterable[str]) -> None:
-    """Delete those of some copies that are schemas, within a transaction; nothing goes with them.
+    """Drop those of some copies that are schemas, within a transaction.
 
     Raises
     ------
     LogError
-        Something has been made since that hangs on one of them; nothing is deleted then.
+        Something depends on one of them; nothing is dropped.
     """
     for name in names:
         if not Path(name).is_absolute():
@@ -71,7 +63,7 @@ def delete_schemas(connection: sa.Connection, names: Iterable[str]) -> None:
                     connection.execute(sa.text(f"DROP TABLE {name}.{table}"))
                 connection.execute(sa.schema.DropSchema(name))
             except sa.exc.DBAPIError as error:
-                if getattr(error.orig, "sqlstate", "") != _DEPENDED_ON:
+                if getattr(error.orig, "sqlstate", "") != _DEPENDENT_OBJECTS_EXIST:
                     raise
                 raise LogError(
                     f"Salinan log {name} tidak dihapus, karena ada yang bergantung padanya. Pindahkan "
@@ -80,40 +72,38 @@ def delete_schemas(connection: sa.Connection, names: Iterable[str]) -> None:
 
 
 def delete_files(names: Iterable[str]) -> None:
-    """Delete those of some copies that are files.
-
-    Raises
-    ------
-    OSError
-        No permission.
-    """
+    """Delete those of some copies that are files; `OSError` without permission."""
     for name in names:
         if Path(name).is_absolute():
             Path(name).unlink(missing_ok=True)
 
 
-def _files(folder: Path, names: Iterable[str]) -> Iterable[Path]:
-    for path in folder.glob("*") if folder.is_dir() else ():
-        stamped = _STAMPED.fullmatch(path.name)
-        if stamped and stamped["of"] in names:
-            yield path
+def _file_copies(folder: Path, originals: Iterable[str]) -> dict[str, datetime]:
+    copies = {}
+    for path in folder.glob("*"):
+        match = _FILE_NAME.fullmatch(path.name)
+        if match and match["original"] in originals:
+            copies[str(path)] = datetime.strptime(match["stamp"], QUARANTINE_TIME_FORMAT)
+    return copies
 
 
-def _is_ours(schemas: sa.Inspector, name: str) -> bool:
-    """Tell whether a schema is as a restore makes it: our tables with our columns, and nothing else."""
+def _schema_copies(schemas: sa.Inspector) -> dict[str, datetime]:
+    copies = {}
+    for name in schemas.get_schema_names():
+        match = _SCHEMA_NAME.fullmatch(name)
+        if match and _has_only_our_tables(schemas, name):
+            copies[name] = datetime.strptime(match["stamp"], QUARANTINE_TIME_FORMAT)
+    return copies
+
+
+def _has_only_our_tables(schemas: sa.Inspector, schema: str) -> bool:
+    """Return whether a schema is as a restore creates it: our tables and columns, nothing else."""
     return (
-        re.fullmatch(rf"judul_lama_{_STAMP}", name) is not None
-        and set(schemas.get_table_names(name)) == set(_TABLES)
-        and not schemas.get_view_names(name)
-        and not schemas.get_materialized_view_names(name)
+        set(schemas.get_table_names(schema)) == set(_TABLES)
+        and not schemas.get_view_names(schema)
+        and not schemas.get_materialized_view_names(schema)
         and all(
-            {column["name"] for column in schemas.get_columns(table, name)} <= set(known.c.keys())
-            for table, known in _TABLES.items()
+            {column["name"] for column in schemas.get_columns(name, schema)} <= set(table.c.keys())
+            for name, table in _TABLES.items()
         )
     )
-
-
-def _time(name: str) -> datetime:
-    stamped = _STAMPED.fullmatch(name)
-    assert stamped is not None
-    return datetime.strptime(stamped["stamp"], QUARANTINE_TIME_FORMAT)

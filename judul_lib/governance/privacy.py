@@ -1,7 +1,6 @@
-"""What Indonesia's law on personal data asks of the log (UU PDP, Law No. 27 of 2022).
+"""Retention, erasure and export, as Indonesia's data protection law asks (UU PDP, Law No. 27 of 2022).
 
-Records are kept for a limited time; a person can have theirs deleted and can
-have a copy. A person is known only by a pseudonym of 16 hexadecimal digits.
+A person is known only by a pseudonym of 16 hexadecimal digits.
 """
 
 import json
@@ -35,29 +34,28 @@ from judul_lib.usage.spool import DAMAGED_FILE, SPOOL_FILE, TableRows, edit_spoo
 
 LAW = "UU No. 27 Tahun 2022 tentang Pelindungan Data Pribadi"
 SPOOL, COPIES = "spool", "copies"
-"""Names under which what waits in files, and copies that were set aside, are counted."""
-# A job that runs each day may begin a little later than the day before.
+"""Keys of the counts of rows in the spool and of copies that were set aside."""
+# A daily job may start a little later than the day before.
 _MAX_LOG_GAP = timedelta(days=1, hours=1)
 _USER_TABLES = (predictions, feedback, events)
 _TIME = re.compile(r'"time": ?"([0-9T:.-]+)"')
 _USER = re.compile(rf'"user": ?"([0-9a-f]{{{HASH_DIGITS}}})"')
-# Values in one IN clause; PostgreSQL and SQLite both take more.
+# Values in one IN clause, below the limits of both databases.
 _IDS_PER_QUERY = 500
 Counts = Mapping[str, int]
-_Condition = Callable[[sa.Table], sa.ColumnElement[bool]]
 
 
 @dataclass(frozen=True)
 class ErasureResult:
-    """What was deleted of a person, and what a query found afterwards.
+    """Rows of a person that were deleted, and that a query found afterwards.
 
     Attributes
     ----------
     deleted, remaining : mapping of str to int
         Rows by table; ``spool`` counts those in files.
     copies : tuple of str
-        Copies of the log that were set aside, as `judul_lib.governance.log_copies.log_copies`
-        finds them: they are left as they are, and may hold that person's rows.
+        Copies of the log from `judul_lib.governance.log_copies.log_copies`, which are
+        not changed and may hold rows of that person.
     """
 
     deleted: Counts
@@ -75,32 +73,32 @@ def retention(
     force: bool = False,
     reason: str = "",
 ) -> Counts:
-    """Delete what is older than some days: in the tables, in the files that wait, and whole copies.
+    """Delete old rows from the tables and the spool, and old copies of the log.
 
     Parameters
     ----------
     days : int
-        At least 1.
+        Age in days from which rows are deleted; at least 1.
     actor : str
-        Who asked for it: a pseudonym.
+        A pseudonym.
     dry_run : bool
         Only count.
     force : bool
-        Also where nothing was written for more than a day, as with a clock that is ahead.
+        Delete although nothing was logged for more than a day, as if the clock were ahead.
     reason : str
         For the audit trail.
 
     Returns
     -------
     mapping of str to int
-        Rows by table; ``spool`` counts those in files, ``copies`` the copies of the
-        log that were set aside so long ago, where there are some.
+        Rows by table; ``spool`` counts those in files, ``copies``, if there are any,
+        the old copies of the log.
 
     Raises
     ------
     LogError
         Fewer than 1 day, the clock may be ahead, or the database cannot be used;
-        nothing is deleted then.
+        nothing is deleted.
     """
     if days < 1:
         raise LogError("Masa simpan paling sedikit 1 hari. Berikan bilangan bulat yang lebih besar.")
@@ -123,11 +121,11 @@ def retention(
 
 
 def _require_clock(engine: sa.Engine) -> None:
-    """Refuse a time long after the last row: a clock that is ahead would delete what is young."""
-    newest = [sa.select(sa.func.max(table.c.time).label("time")) for table in (*_USER_TABLES, audit)]
+    """Refuse if the last row is old: with a clock that is ahead, young rows would be deleted."""
+    queries = [sa.select(sa.func.max(table.c.time).label("time")) for table in (*_USER_TABLES, audit)]
     with transaction(engine, reads_only=True) as connection:
         times = [
-            row["time"] for query in newest for row in iter_row_dicts(connection, query) if row["time"]
+            row["time"] for query in queries for row in iter_row_dicts(connection, query) if row["time"]
         ]
     last = max(times, default=utc_now())
     if utc_now() - last > _MAX_LOG_GAP:
@@ -138,14 +136,14 @@ def _require_clock(engine: sa.Engine) -> None:
 
 
 def forget(engine: sa.Engine, folder: Path, user: str, *, actor: str, reason: str = "") -> ErasureResult:
-    """Delete everything of one person, in every table and in the files that wait.
+    """Delete all rows of a person from the tables and the spool.
 
-    The audit trail keeps the counts and a short hash of the pseudonym, nothing else.
+    The audit trail keeps only the counts and a short hash of the pseudonym.
 
     Raises
     ------
     LogError
-        That is no pseudonym, or the database cannot be used.
+        `user` is no pseudonym, or the database cannot be used.
     """
     user = user_id(user)
     counts, ids = _delete(
@@ -158,13 +156,7 @@ def forget(engine: sa.Engine, folder: Path, user: str, *, actor: str, reason: st
 
 
 def remaining(engine: sa.Engine, folder: Path, user: str, ids: list[str] | None = None) -> Counts:
-    """Count the rows of a person.
-
-    Parameters
-    ----------
-    ids : list of str
-        Of predictions that were theirs: scores of these count too.
-    """
+    """Count the rows of a person, including scores of the predictions in `ids`, deleted before."""
     counts = {}
     with transaction(engine, reads_only=True) as connection:
         for table in _USER_TABLES:
@@ -172,28 +164,28 @@ def remaining(engine: sa.Engine, folder: Path, user: str, ids: list[str] | None 
         theirs = sa.select(predictions.c.id).where(predictions.c.user == user)
         counts[scores.name] = _count(connection, scores, scores.c.prediction_id.in_(theirs))
         for start in range(0, len(ids or []), _IDS_PER_QUERY):
-            among = scores.c.prediction_id.in_((ids or [])[start : start + _IDS_PER_QUERY])
-            counts[scores.name] += _count(connection, scores, among)
-    units, damaged = _waiting(folder, user)
-    return {**counts, SPOOL: sum(map(_size, units)) + len(damaged)}
+            orphans = scores.c.prediction_id.in_((ids or [])[start : start + _IDS_PER_QUERY])
+            counts[scores.name] += _count(connection, scores, orphans)
+    units, damaged = _spooled_rows(folder, user)
+    return {**counts, SPOOL: sum(map(_n_rows, units)) + len(damaged)}
 
 
 def export(engine: sa.Engine, folder: Path, user: str, *, actor: str, reason: str = "") -> str:
-    """Return everything that the log has of one person as JSON.
+    """Return all rows of a person as JSON.
 
     Raises
     ------
     LogError
-        That is no pseudonym, or the database cannot be used.
+        `user` is no pseudonym, or the database cannot be used.
     """
     user = user_id(user)
-    # Files first: what is brought in meanwhile is then there twice, and not missing.
-    units, damaged = _waiting(folder, user)
+    # Files first: a unit inserted meanwhile is then exported twice, and not missed.
+    units, damaged = _spooled_rows(folder, user)
     tables = {table.name: read_table(engine, table, table.c.user == user) for table in _USER_TABLES}
     theirs = sa.select(predictions.c.id).where(predictions.c.user == user)
     tables[scores.name] = read_table(engine, scores, scores.c.prediction_id.in_(theirs))
     counts = {name: len(rows) for name, rows in tables.items()}
-    counts[SPOOL] = sum(map(_size, units)) + len(damaged)
+    counts[SPOOL] = sum(map(_n_rows, units)) + len(damaged)
     trail.append_row(
         engine, folder, actor=actor, action=trail.EXPORT,
         reason=reason or f"Permintaan subjek data pribadi ({LAW})",
@@ -207,21 +199,21 @@ def export(engine: sa.Engine, folder: Path, user: str, *, actor: str, reason: st
 
 
 def users(engine: sa.Engine, folder: Path) -> list[str]:
-    """Return the pseudonyms that have records, in the tables or in the files that wait."""
-    found: set[str] = set()
+    """Return the pseudonyms that have rows in the tables or the spool."""
+    pseudonyms: set[str] = set()
     with transaction(engine, reads_only=True) as connection:
         for table in _USER_TABLES:
-            known = table.c.user.is_not(None)
-            found |= set(connection.execute(sa.select(table.c.user).where(known).distinct()).scalars())
+            query = sa.select(table.c.user).where(table.c.user.is_not(None)).distinct()
+            pseudonyms |= set(connection.execute(query).scalars())
     for name in (SPOOL_FILE, DAMAGED_FILE):
         if (folder / name).exists():
             with (folder / name).open(encoding="utf-8", errors="replace") as lines:
-                found |= {user for line in lines for user in _USER.findall(line)}
-    return sorted(found)
+                pseudonyms |= {user for line in lines for user in _USER.findall(line)}
+    return sorted(pseudonyms)
 
 
 def short_hash(user: str) -> str:
-    """Return what the audit trail has of a pseudonym: enough to know it again, not to find it out.
+    """Return the part of a pseudonym's hash that the audit trail stores: it cannot be reversed.
 
     Examples
     --------
@@ -234,50 +226,50 @@ def short_hash(user: str) -> str:
 def _delete(
     engine: sa.Engine,
     folder: Path,
-    condition: _Condition,
+    condition: Callable[[sa.Table], sa.ColumnElement[bool]],
     should_delete: Callable[[Mapping[str, Any]], bool],
     keep_damaged_line: Callable[[str], bool],
     *,
     dry_run: bool,
     copies: Sequence[str] = (),
     details: Mapping[str, Any],
-    **noted: Any,
+    **audit_fields: Any,
 ) -> tuple[Counts, list[str]]:
-    """Delete rows and note it in one transaction; return counts and the predictions' identifiers."""
-    # Files first: what another process brings in meanwhile is then found in the tables.
-    spool = 0
+    """Delete rows and record it in one transaction; return counts and the ids of the predictions."""
+    n_spooled = 0
 
     def edit(unit: TableRows) -> TableRows:
-        nonlocal spool
+        nonlocal n_spooled
         kept = _remove_rows(unit, should_delete)
-        spool += _size(unit) - _size(kept)
+        n_spooled += _n_rows(unit) - _n_rows(kept)
         return unit if dry_run else kept
 
-    def check(line: str) -> bool:
-        nonlocal spool
-        kept = keep_damaged_line(line)
-        spool += not kept
-        return kept or dry_run
+    def keep_line(line: str) -> bool:
+        nonlocal n_spooled
+        is_kept = keep_damaged_line(line)
+        n_spooled += not is_kept
+        return is_kept or dry_run
 
     with transaction(engine, reads_only=dry_run) as connection:
         if engine.dialect.name == "sqlite" and not dry_run:
-            # Otherwise what is deleted stays in the file until its place is needed.
+            # Otherwise deleted rows stay in the file until their pages are reused.
             connection.exec_driver_sql("PRAGMA secure_delete=ON")
         if not dry_run:
             delete_schemas(connection, copies)
-        edit_spool(folder, edit, check)
+        # Files first: a unit inserted by another process meanwhile is then found in the tables.
+        edit_spool(folder, edit, keep_line)
         query = sa.select(predictions.c.id).where(condition(predictions))
         ids = list(connection.execute(query).scalars())
         counts = {table.name: _count(connection, table, condition(table)) for table in _USER_TABLES}
         counts[scores.name] = _count(connection, scores, scores.c.prediction_id.in_(query))
-        counts[SPOOL] = spool
+        counts[SPOOL] = n_spooled
         if copies:
             counts[COPIES] = len(copies)
         if not dry_run:
             connection.execute(scores.delete().where(scores.c.prediction_id.in_(query)))
             for table in _USER_TABLES:
                 connection.execute(table.delete().where(condition(table)))
-            trail.add_row(connection, folder, details={**details, "counts": counts}, **noted)
+            trail.add_row(connection, folder, details={**details, "counts": counts}, **audit_fields)
     if not dry_run:
         delete_files(copies)
         trail.advance_head(engine, folder)
@@ -286,44 +278,44 @@ def _delete(
 
 
 def _remove_rows(unit: TableRows, should_delete: Callable[[Mapping[str, Any]], bool]) -> TableRows:
-    gone = {row["id"] for row in unit.get(predictions.name, []) if should_delete(row)}
+    deleted = {row["id"] for row in unit.get(predictions.name, []) if should_delete(row)}
     return {
         name: [
             row for row in rows
-            if not (row["prediction_id"] in gone if name == scores.name else should_delete(row))
+            if not (row["prediction_id"] in deleted if name == scores.name else should_delete(row))
         ]
         for name, rows in unit.items()
     }  # fmt: skip
 
 
-def _waiting(folder: Path, user: str) -> tuple[list[TableRows], list[str]]:
+def _spooled_rows(folder: Path, user: str) -> tuple[list[TableRows], list[str]]:
+    """Return what a person has in the files: units, and damaged lines."""
     units: list[TableRows] = []
     damaged: list[str] = []
 
-    def look(unit: TableRows) -> TableRows:
+    def collect_rows(unit: TableRows) -> TableRows:
         others = _remove_rows(unit, lambda row: row.get("user") == user)
-        if theirs := {
-            name: [row for row in rows if row not in others[name]] for name, rows in unit.items()
-        }:
+        theirs = {name: [row for row in rows if row not in others[name]] for name, rows in unit.items()}
+        if _n_rows(theirs):
             units.append(theirs)
         return unit
 
-    def look_at_damaged(line: str) -> bool:
+    def collect_line(line: str) -> bool:
         if _mentions(line, user):
             damaged.append(line)
         return True
 
-    edit_spool(folder, look, look_at_damaged)
-    return [unit for unit in units if _size(unit)], damaged
+    edit_spool(folder, collect_rows, collect_line)
+    return units, damaged
 
 
 def _mentions(line: str, user: str) -> bool:
-    """Tell whether a torn line is of a person, also where it is torn within the pseudonym."""
+    """Return whether a torn line is of a person, even if it is torn within the pseudonym."""
     end = re.search(r'"user": ?"([0-9a-f]+)$', line)
     return user in line or (end is not None and user.startswith(end[1]))
 
 
-def _size(unit: TableRows) -> int:
+def _n_rows(unit: TableRows) -> int:
     return sum(map(len, unit.values()))
 
 
