@@ -1,7 +1,7 @@
-"""Everything that an installation cannot make again in one zip: log, key, labels, and the models.
+"""Backups: log, keys, labels and models of an installation in one zip.
 
-The tables are JSON lines, so that a backup of SQLite can be restored into
-PostgreSQL and the other way. The hash of each member stands in ``manifest.json``.
+Tables are JSON lines, so that a backup of SQLite can be restored into
+PostgreSQL and vice versa. ``manifest.json`` has the hash of each member.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ import tempfile
 import time
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from glob import escape
@@ -45,8 +45,8 @@ LABELS_FOLDER = "labels"
 FOLDERS = (*MODEL_TITLES, "models", LABELS_FOLDER)
 _CHUNK = 1 << 20
 _MAX_MANIFEST_BYTES = _MAX_ROW_BYTES = 1 << 24
+# A backup may unpack to this many times its size (ours: 5), or to this many bytes if that is more.
 _MAX_EXPANSION, _MIN_UNPACKED_LIMIT = 20, 1 << 25
-"""How many times its size a backup may unpack to, where that is more than some bytes; ours take 5."""
 _DAMAGE_ERRORS = (
     zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, KeyError,
     TypeError, AttributeError, OverflowError,
@@ -55,24 +55,24 @@ _DAMAGE_ERRORS = (
 
 @dataclass(frozen=True)
 class Manifest:
-    """What is in a backup.
+    """Contents of a backup.
 
     Attributes
     ----------
     time : str
-        When it was begun, in UTC.
+        Start of the backup, in UTC.
     version : str
-        Of the package that made it.
+        Of the package that wrote it.
     schema : int
         Version of the tables.
     rows : mapping of str to int
-        By table.
+        Number of rows by table.
     hashes : mapping of str to str
         SHA-256 of each member.
     format : int
-        Of the zip.
+        Version of the format of the zip.
     sizes : mapping of str to int
-        By member, in bytes; the first format had none.
+        Bytes of each member; empty in format 1.
     """
 
     time: str
@@ -85,7 +85,7 @@ class Manifest:
 
     @property
     def folders(self) -> list[str]:
-        """The folders of models and labels that are in it."""
+        """Names of the folders of models and labels in the backup."""
         parts = (name.split("/") for name in self.hashes)
         return sorted({part[1] for part in parts if part[0] == "outputs"})
 
@@ -100,16 +100,16 @@ def backup(
     reason: str,
     force: bool = False,
 ) -> Manifest:
-    """Write a backup, whole or not at all, and note it in the audit trail.
+    """Write a backup atomically, and record it in the audit trail.
 
-    The file can be read by its owner only: the key of the pseudonyms is in it.
-    One that is there is replaced only with ``force``.
+    Only its owner can read the file: it holds the key of the pseudonyms.
 
     Raises
     ------
     LogError
-        The file is there, another backup writes it, the database cannot be used, a
-        model is not what its metadata say, or a link is among the files.
+        The file exists (without ``force``), another process writes it, the
+        database cannot be used, a model does not match its hashes, or a symbolic
+        link is among the files.
     OSError
         Disk full, no permission.
     """
@@ -147,18 +147,18 @@ def _write_zip(target: Path, models: Path, engine: sa.Engine, logs: Path) -> tup
 
 
 def verify_backup(path: Path) -> Manifest:
-    """Read a backup from end to end and compare every hash; nothing is unpacked.
+    """Read a whole backup and compare every hash, without unpacking it.
 
     Raises
     ------
     LogError
         It is damaged, has members outside its folders, unpacks to far more than a
-        backup does, or a newer version made it.
+        backup should, or a newer version wrote it.
     OSError
         The file cannot be read.
     """
     try:
-        if path.exists() and not path.is_file():  # The end of a device is looked for without end.
+        if path.exists() and not path.is_file():  # Looking for the end of a device would not return.
             raise ValueError(path)
         with zipfile.ZipFile(path) as archive:
             sizes = _sizes(path, archive)
@@ -184,28 +184,30 @@ def verify_backup(path: Path) -> Manifest:
 
 
 def _sizes(path: Path, archive: zipfile.ZipFile) -> dict[str, int]:
-    """Return how large each member says it is; `zipfile` unpacks no more than that."""
-    bounded = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # Of others it may unpack all at once.
+    """Return the declared size of each member; `zipfile` unpacks no more than that."""
+    bounded = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # Others may unpack into memory at once.
     if not all(member.compress_type in bounded for member in archive.infolist()):
-        raise ValueError("none of ours")
+        raise ValueError("unexpected compression")
     sizes = {member.filename: member.file_size for member in archive.infolist()}
-    most = max(_MIN_UNPACKED_LIMIT, _MAX_EXPANSION * path.stat().st_size)
-    if sizes[MANIFEST] > _MAX_MANIFEST_BYTES or sum(sizes.values()) > most:
-        said = "isinya akan jauh lebih besar daripada isi cadangan yang wajar"
-        raise LogError(f"Cadangan {path.name} ditolak: {said}. Pakai cadangan lain.")
+    limit = max(_MIN_UNPACKED_LIMIT, _MAX_EXPANSION * path.stat().st_size)
+    if sizes[MANIFEST] > _MAX_MANIFEST_BYTES or sum(sizes.values()) > limit:
+        raise LogError(
+            f"Cadangan {path.name} ditolak: isinya akan jauh lebih besar daripada isi cadangan yang "
+            "wajar. Pakai cadangan lain."
+        )
     return sizes
 
 
 def _read_manifest(path: Path, archive: zipfile.ZipFile) -> Manifest:
     content = json.loads(archive.read(MANIFEST))
-    made = int(content["format"]), int(content["schema"])
-    if made[0] > FORMAT or made[1] > SCHEMA_VERSION:
+    schema = int(content["schema"])
+    if int(content["format"]) > FORMAT or schema > SCHEMA_VERSION:
         raise LogError(
-            f"Cadangan {path.name} dibuat oleh versi yang lebih baru (skema {made[1]}; versi "
+            f"Cadangan {path.name} dibuat oleh versi yang lebih baru (skema {schema}; versi "
             f"ini mengenal {SCHEMA_VERSION}). Perbarui judul-lib, lalu ulangi."
         )
     if datetime.fromisoformat(content["time"]).tzinfo is not None:
-        raise ValueError("not in UTC without a zone")
+        raise ValueError("time with a zone")
     return Manifest(**content)
 
 
@@ -215,7 +217,7 @@ def _digest(archive: zipfile.ZipFile, name: str) -> str:
 
 
 def require_safe_name(name: str) -> None:
-    """Refuse a member that would not lie where the members of a backup lie.
+    """Refuse a member outside the folders of a backup.
 
     Raises
     ------
@@ -238,12 +240,12 @@ def require_safe_name(name: str) -> None:
 
 
 def read_rows(archive: zipfile.ZipFile, table: sa.Table) -> Iterator[dict[str, Any]]:
-    """Give the rows of a table in a backup, with each column that the table has.
+    """Yield the rows of a table in a backup, with all columns of the table.
 
     Raises
     ------
     ValueError
-        A row is no JSON, is longer than any of ours, or has a column that the table has not.
+        A row is no JSON, is too long, or has an unknown column.
     """
     empty = dict.fromkeys(table.c.keys())
     with archive.open(_member(table)) as member:
@@ -262,7 +264,7 @@ def _member(table: sa.Table) -> str:
 
 
 def _write(archive: zipfile.ZipFile, models: Path, engine: sa.Engine, logs: Path) -> Manifest:
-    begun, hashes, sizes = utc_now(), {}, {}
+    start, hashes, sizes = utc_now(), {}, {}
 
     def add(name: str, chunks: Iterable[bytes]) -> None:
         require_safe_name(name)
@@ -275,8 +277,8 @@ def _write(archive: zipfile.ZipFile, models: Path, engine: sa.Engine, logs: Path
                 stream.write(chunk)
         hashes[name], sizes[name] = digest.hexdigest(), info.file_size
 
-    # Files first: what is brought in meanwhile is then in both, and taken in once. The note on
-    # the last row of the audit trail must not be later than the trail either.
+    # Files before tables: a unit inserted meanwhile is then in both, and restored once; and the
+    # head of the audit trail is not ahead of its rows.
     for file in LOG_FILES:
         if (logs / file).is_file():
             add(f"log/{file}", _chunks(logs / file))
@@ -292,18 +294,17 @@ def _write(archive: zipfile.ZipFile, models: Path, engine: sa.Engine, logs: Path
     for name in list(hashes):
         if name.endswith("/metadata.json"):
             _require_whole_model(models / name.removeprefix("outputs/"), name, hashes)
-    time_of = begun.isoformat(timespec="seconds")
-    made = Manifest(time_of, __version__, SCHEMA_VERSION, rows, hashes, FORMAT, sizes)
-    archive.writestr(MANIFEST, json.dumps(asdict(made), indent=2, ensure_ascii=False))
-    return made
+    time_text = start.isoformat(timespec="seconds")
+    manifest = Manifest(time_text, __version__, SCHEMA_VERSION, rows, hashes, FORMAT, sizes)
+    archive.writestr(MANIFEST, json.dumps(asdict(manifest), indent=2, ensure_ascii=False))
+    return manifest
 
 
-def _write_tables(engine: sa.Engine, add: Any) -> dict[str, int]:
+def _write_tables(engine: sa.Engine, add: Callable[[str, Iterable[bytes]], None]) -> dict[str, int]:
     rows = dict.fromkeys((table.name for table in TABLES), 0)
-    # All tables as they were at one moment.
     options: dict[str, Any] = {"reads_only": True, "yield_per": 1_000}
     if engine.dialect.name == "postgresql":
-        options["isolation_level"] = "REPEATABLE READ"
+        options["isolation_level"] = "REPEATABLE READ"  # One snapshot of all tables.
 
     def lines(connection: sa.Connection, table: sa.Table) -> Iterator[bytes]:
         query = sa.select(table).order_by(*table.primary_key.columns)
@@ -322,10 +323,10 @@ def _require_whole_model(path: Path, member: str, hashes: Mapping[str, str]) -> 
     folder = member.rpartition("/")[0]
     try:
         recorded = json.loads(path.read_bytes())["files"]
-        whole = all(hashes.get(f"{folder}/{name}") == digest for name, digest in recorded.items())
+        is_whole = all(hashes.get(f"{folder}/{name}") == digest for name, digest in recorded.items())
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        whole = False
-    if not whole:
+        is_whole = False
+    if not is_whole:
         raise LogError(
             f"Model di {path.parent} rusak atau diganti saat dicadangkan. Ulangi; bila tetap begitu, "
             "buat lagi model itu dengan `make run`."

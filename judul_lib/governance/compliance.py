@@ -1,4 +1,4 @@
-"""The study's compliance checklist, each item checked by looking and shown with what was seen."""
+"""The study's compliance checklist: each item is checked, and reported with its evidence."""
 
 import ast
 import subprocess
@@ -27,21 +27,12 @@ from judul_lib.usage.database import audit, feedback, predictions, read_table, s
 from judul_lib.usage.spool import locked_spool
 
 KEPT_DAYS, BACKUP_DAYS = 90, 7
-"""The study's retention period; the age from which a backup is too old (ours)."""
-_TEXTS = {predictions: ("query_text",), scores: ("match_text",), feedback: ("query_text", "match_text")}
+"""Retention period (the study's) and maximal age of the newest backup (ours)."""
 
 
 @dataclass(frozen=True)
 class ChecklistItem:
-    """One item of the checklist.
-
-    Attributes
-    ----------
-    name : str
-    passed : bool
-    evidence : str
-        What was seen.
-    """
+    """One item of the checklist, with a sentence on what was found."""
 
     name: str
     passed: bool
@@ -51,7 +42,7 @@ class ChecklistItem:
 def run_checklist(
     config: Config, engine: sa.Engine, project: Path, backups: Path, *, backup_days: int = BACKUP_DAYS
 ) -> list[ChecklistItem]:
-    """Go through the checklist; an item that cannot be looked at has not passed.
+    """Run the checklist; an item that cannot be checked fails.
 
     Parameters
     ----------
@@ -63,9 +54,9 @@ def run_checklist(
     backups : path
         A backup, or a folder of them.
     backup_days : int
-        Age from which the newest backup is too old.
+        Maximal age of the newest backup.
     """
-    looks: dict[str, Callable[[], tuple[bool, str]]] = {
+    checks: dict[str, Callable[[], tuple[bool, str]]] = {
         "Log tanpa teks asli": lambda: _no_text(config, engine),
         "Masa simpan dipatuhi": lambda: _retention(config, engine),
         "Metadata dan hash model cocok": lambda: _hashes(config.models),
@@ -75,12 +66,12 @@ def run_checklist(
         "Jejak audit utuh": lambda: _trail(config, engine),
         "Cadangan baru dan dapat dipulihkan": lambda: _backup(backups, backup_days),
     }
-    return [_run_check(name, look) for name, look in looks.items()]
+    return [_run_check(name, check) for name, check in checks.items()]
 
 
-def _run_check(name: str, look: Callable[[], tuple[bool, str]]) -> ChecklistItem:
+def _run_check(name: str, check: Callable[[], tuple[bool, str]]) -> ChecklistItem:
     try:
-        return ChecklistItem(name, *look())
+        return ChecklistItem(name, *check())
     except JudulError as error:
         return ChecklistItem(name, False, str(error))
     except OSError as error:
@@ -88,36 +79,28 @@ def _run_check(name: str, look: Callable[[], tuple[bool, str]]) -> ChecklistItem
 
 
 def _no_text(config: Config, engine: sa.Engine) -> tuple[bool, str]:
-    seen = found = 0
     with locked_spool(config.logs) as (units, _, _):
-        waiting = [row for unit in units for rows in unit.values() for row in rows]
-    for table, columns in _TEXTS.items():
-        rows = read_table(engine, table)
-        seen += len(rows)
-        found += sum(any(row[column] is not None for column in columns) for row in rows)
-    seen += len(waiting)
-    found += sum(bool(row.get("query_text") or row.get("match_text")) for row in waiting)
+        rows = [row for unit in units for table_rows in unit.values() for row in table_rows]
+    for table in (predictions, scores, feedback):
+        rows += read_table(engine, table)
+    n_with_text = sum(bool(row.get("query_text") or row.get("match_text")) for row in rows)
+    counts = f"{format_number(n_with_text)} dari {format_number(len(rows))} baris"
     if config.log_text:
-        return (
-            True,
-            f"log_text = true: teks disimpan dengan sengaja; {format_number(found)} dari "
-            f"{format_number(seen)} baris "
-            "memuatnya.",
-        )
-    return not found, f"{format_number(found)} dari {format_number(seen)} baris memuat teks."
+        return True, f"log_text = true: teks disimpan dengan sengaja; {counts} memuatnya."
+    return not n_with_text, f"{counts} memuat teks."
 
 
 def _retention(config: Config, engine: sa.Engine) -> tuple[bool, str]:
     counts = privacy.retention(engine, config.logs, days=KEPT_DAYS, actor="", dry_run=True)
     n_copies = counts.get(privacy.COPIES, 0)
-    old = sum(counts.values()) - n_copies
+    n_rows = sum(counts.values()) - n_copies
     copies = f" dan {format_number(n_copies)} salinan yang disisihkan" if n_copies else ""
-    advice = " Jalankan `judul govern retention`." if old or n_copies else ""
-    return not advice, f"{format_number(old)} baris{copies} lebih tua dari {KEPT_DAYS} hari.{advice}"
+    advice = " Jalankan `judul govern retention`." if n_rows or n_copies else ""
+    return not advice, f"{format_number(n_rows)} baris{copies} lebih tua dari {KEPT_DAYS} hari.{advice}"
 
 
 def _models(outputs: Path) -> list[Path]:
-    """Return the folder of each model, and of each of its versions; the one in use only once."""
+    """Return the folders of the models in use and of all versions, each once."""
     versions = (file.parent for file in sorted((outputs / "models").rglob(METADATA_FILE)))
     return list(dict.fromkeys([*find_models(outputs, warn=lambda sentence: None).values(), *versions]))
 
@@ -129,7 +112,7 @@ def _hashes(outputs: Path) -> tuple[bool, str]:
     for folder in _models(outputs):
         name = folder.relative_to(outputs).as_posix()
         metadata = read_metadata(folder)
-        # What `make run` puts beside the versions answers without having been promoted.
+        # A model that `make run` put beside the versions is in use without a promotion.
         wrong = missing_metadata(metadata, is_promoted=folder in used and folder.parent != outputs)
         for file, digest in metadata["files"].items():
             path = folder / file
@@ -160,7 +143,7 @@ def _version_control(project: Path) -> tuple[bool, str]:
 
 
 def _seeds(outputs: Path) -> tuple[bool, str]:
-    # What the metadata say: a forest remembers its seed too, but to ask it is to unpickle it.
+    # From the metadata: reading the seed of the forest itself would unpickle it.
     seeds = {
         folder.relative_to(outputs).as_posix(): read_metadata(folder).get("seed")
         for folder in _models(outputs)
@@ -171,15 +154,15 @@ def _seeds(outputs: Path) -> tuple[bool, str]:
         for path in sorted(package.rglob("*.py"))
         for line in unseeded_lines(path.read_text("utf-8"))
     ]
-    told = ", ".join(f"{name} {'–' if seed is None else seed}" for name, seed in seeds.items())
-    where = ", ".join(unseeded) or "tidak ada"
+    of_models = ", ".join(f"{name} {'–' if seed is None else seed}" for name, seed in seeds.items())
+    in_code = ", ".join(unseeded) or "tidak ada"
     return all(seed == SEED for seed in seeds.values()) and not unseeded, (
-        f"Benih {SEED}; pada model: {told}; pengacakan tanpa benih di kode: {where}."
+        f"Benih {SEED}; pada model: {of_models}; pengacakan tanpa benih di kode: {in_code}."
     )
 
 
 def unseeded_lines(code: str) -> list[int]:
-    """Return the lines that draw at random without a seed.
+    """Return the numbers of the lines that use random numbers without a seed.
 
     Examples
     --------
@@ -191,57 +174,58 @@ def unseeded_lines(code: str) -> list[int]:
     lines = []
     nodes = list(ast.walk(ast.parse(code)))
     imported = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
-    shared = {"np.random", "numpy.random", *({"random"} & imported)}
+    modules = {"np.random", "numpy.random", *({"random"} & imported)}
     for node in nodes:
         if not isinstance(node, ast.Call):
             continue
         owner, _, name = ast.unparse(node.func).rpartition(".")
-        makes = name in ("default_rng", "RandomState", "Random")
+        is_generator = name in ("default_rng", "RandomState", "Random")
         is_none = any(
             keyword.arg == "random_state" and ast.unparse(keyword.value) == "None"
             for keyword in node.keywords
         )
-        if (makes and not (node.args or node.keywords)) or is_none or (owner in shared and not makes):
+        is_unseeded = is_generator and not (node.args or node.keywords)
+        if is_unseeded or is_none or (owner in modules and not is_generator):
             lines.append(node.lineno)
     return lines
 
 
 def _importances(outputs: Path) -> tuple[bool, str]:
-    told, passed = [], True
+    sentences, passed = [], True
     for folder in _models(outputs):
         metadata = read_metadata(folder)
-        n = known = 0
+        n = n_weighted = 0
         with suppress(TypeError, AttributeError):  # Anybody can edit metadata.
             features = set(metadata.get("features") or [])
             n = len(features)
             if metadata["name"] == STRUCTURED:  # Its weights are the model.
-                known = len(set(STRUCTURED_FEATURES) & features)
+                n_weighted = len(set(STRUCTURED_FEATURES) & features)
             else:
                 weights = metadata.get("importances") or {}
-                known = len(set(weights) & features) if abs(sum(weights.values()) - 1) < 1e-3 else 0
-        passed = passed and known == n > 0
-        told.append(f"{folder.relative_to(outputs).as_posix()} {known} dari {n} fitur")
-    return passed, f"{', '.join(told)}."
+                n_weighted = len(set(weights) & features) if abs(sum(weights.values()) - 1) < 1e-3 else 0
+        passed = passed and n_weighted == n > 0
+        sentences.append(f"{folder.relative_to(outputs).as_posix()} {n_weighted} dari {n} fitur")
+    return passed, f"{', '.join(sentences)}."
 
 
 def _trail(config: Config, engine: sa.Engine) -> tuple[bool, str]:
-    found = trail.verify(engine, config.logs)
+    problems = trail.verify(engine, config.logs)
     with transaction(engine, reads_only=True) as connection:
         for name in MODEL_TITLES:
             if switch := unaudited_switch(connection, config.models, name):
-                found.append(
+                problems.append(
                     f"Pemberlakuan versi {switch['version']} dari model {name} belum ada di jejak "
                     "audit; pemberlakuan berikutnya memasukkannya."
                 )
-    if found:
-        return False, " ".join(found)
-    limits = trail.describe_unkeyed_rows(engine)
+    if problems:
+        return False, " ".join(problems)
     n = format_number(len(read_table(engine, audit)))
-    return True, f"{n} baris, semuanya tersambung. {limits}".rstrip()
+    unkeyed_rows = trail.describe_unkeyed_rows(engine)
+    return True, f"{n} baris, semuanya tersambung. {unkeyed_rows}".rstrip()
 
 
 def newest_backup(backups: Path) -> Path | None:
-    """Return the backup written last in a folder, or the one that is named itself."""
+    """Return the newest backup in a folder, or the one whose path is given."""
     paths = backups.glob("*.zip") if backups.is_dir() else [backups] if backups.is_file() else []
     return max(paths, key=lambda path: path.stat().st_mtime, default=None)
 

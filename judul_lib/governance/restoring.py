@@ -1,4 +1,4 @@
-"""A backup put back: checked wholly first, and what it replaces is kept beside it."""
+"""Restore a backup: it is verified first, and what it replaces is kept beside it."""
 
 import filecmp
 import hashlib
@@ -38,21 +38,22 @@ _AGAIN = "Sudah dihapus setelah cadangan dibuat, jadi dihapus lagi setelah pemul
 
 @dataclass(frozen=True)
 class RestoreResult:
-    """What was put back.
+    """What a restore did.
 
     Attributes
     ----------
     manifest : Manifest
         Of the backup.
     aside : list of str
-        Names of what was there before: files in the log folder, a PostgreSQL schema, or folders
-        of models or labels, where they held something else than the backup.
+        Names of what was set aside because it differed from the backup: files in
+        the log folder, a PostgreSQL schema, folders of models or labels.
     versions : list of str
-        Model and name of each version that was there and is not in the backup.
+        Model and name of each version set aside that is not in the backup.
     has_key : bool
-        Whether the key of the pseudonyms was in the backup.
+        Whether the backup holds the key of the pseudonyms.
     forgotten : int
-        People in the backup who have been forgotten since, and were so again.
+        Number of people in the backup whose rows were deleted again, because
+        they had been forgotten since.
     """
 
     manifest: Manifest
@@ -73,10 +74,10 @@ def restore(
     force: bool = False,
     warn: Callable[[str], None] = lambda sentence: None,
 ) -> RestoreResult:
-    """Put back the log, its key, the labels and the models of a backup.
+    """Restore the log, its keys, the labels and the models of a backup.
 
-    An audit trail that goes on from the backup's is kept, so that none of it is
-    lost, and nobody comes back who was forgotten since.
+    An audit trail that continues the backup's is kept. People who were forgotten
+    after the backup are forgotten again.
 
     Parameters
     ----------
@@ -85,7 +86,7 @@ def restore(
     models, logs : path
         Folder of the model folders; folder of the log.
     url : str
-        Of the database; either kind.
+        Of the database; the backup may be of the other kind.
     actor, reason : str
         For the audit trail.
     force : bool
@@ -94,8 +95,8 @@ def restore(
     Raises
     ------
     LogError
-        The backup is damaged, unsafe or newer, or there are rows in the log.
-        Nothing is changed then.
+        The backup is damaged, unsafe or from a newer version, or the log has rows
+        (without ``force``); nothing is changed.
     """
     manifest = verify_backup(path)
     stamp = f"{utc_now():{QUARANTINE_TIME_FORMAT}}"
@@ -116,16 +117,16 @@ def restore(
                 engine, archive, logs, stamp, backup_key, force=force, actor=actor, reason=reason,
                 details=details,
             )  # fmt: skip
-            kept = {trail.HEAD_FILE} if keeps_audit_rows else set()
+            kept_files = {trail.HEAD_FILE} if keeps_audit_rows else set()
             if backup_key is None or (keeps_audit_rows and (logs / trail.KEY_FILE).exists()):
-                kept.add(trail.KEY_FILE)
-            files = [file for file in LOG_FILES if file not in kept]
+                kept_files.add(trail.KEY_FILE)
+            files = [file for file in LOG_FILES if file not in kept_files]
             aside += _replace_files(logs, Path(log_staging), files, stamp)
             versions = []
             for name in manifest.folders:
                 recover_folder(models / name)
                 others = _not_in_backup(models / name, manifest)
-                if others:  # Nobody can make them again.
+                if others:
                     aside.append((models / name).rename(models / f"{name}.{stamp}").name)
                 if name == "models":
                     versions = _new_versions(others, manifest)
@@ -139,24 +140,21 @@ def restore(
 
 
 def _users_to_forget_again(engine: sa.Engine, logs: Path) -> list[str]:
-    """Return who has records, although the audit trail says that they were forgotten before now.
-
-    Somebody who came back after being forgotten has only records that are
-    younger, and they are in no backup that is older.
-    """
+    """Return the users with rows who were forgotten after the backup that was just restored."""
     rows = read_table(engine, audit)
-    last_restore = max(row["seq"] for row in rows if row["action"] == trail.RESTORE)
-    restored = next(row for row in rows if row["seq"] == last_restore)
-    begun = json.loads(restored["details"])["trail_of_backup"]
-    noted = {
+    restore_row = max(
+        (row for row in rows if row["action"] == trail.RESTORE), key=lambda row: int(row["seq"])
+    )
+    end_of_backup = json.loads(restore_row["details"])["trail_of_backup"]
+    forgotten = {
         trail.read_details(row["details"]).get("user")
-        for row in rows if row["action"] == trail.FORGET and row["seq"] > begun
+        for row in rows if row["action"] == trail.FORGET and row["seq"] > end_of_backup
     }  # fmt: skip
-    return [user for user in users(engine, logs) if short_hash(user) in noted]
+    return [user for user in users(engine, logs) if short_hash(user) in forgotten]
 
 
 def _unpack(archive: zipfile.ZipFile, manifest: Manifest, folder: str, staging: Path) -> None:
-    """Write the files of a folder of the backup, but for its tables."""
+    """Unpack the files of one folder of the backup, except for the tables."""
     tables = {f"log/{table.name}.jsonl" for table in TABLES}
     for member, digest in manifest.hashes.items():
         if not member.startswith(f"{folder}/") or member in tables:
@@ -175,7 +173,7 @@ def _digest(path: Path) -> str:
 
 
 def _not_in_backup(folder: Path, manifest: Manifest) -> list[str]:
-    """Return the members that the files of a folder would be, and that are not, or otherwise, there."""
+    """Return the member names of the files in a folder that the backup lacks or has otherwise."""
     return [
         member for path, member in files_in(folder, f"outputs/{folder.name}")
         if path.is_symlink() or _digest(path) != manifest.hashes.get(member)
@@ -196,16 +194,16 @@ def _replace_rows(
     *,
     force: bool,
     details: Mapping[str, object],
-    **noted: str,
+    **audit_fields: str,
 ) -> tuple[list[str], bool]:
-    """Put the rows of a backup in the place of those that are there, in one transaction.
+    """Replace all rows by those of a backup, in one transaction.
 
     Returns
     -------
     aside : list of str
-        Name of the copy of what was there.
+        Name of the copy of the old rows.
     keeps_audit_rows : bool
-        Whether the audit trail that was there goes on from the backup's.
+        Whether the old audit trail continues the backup's, and is kept.
     """
     aside: list[str] = []
     with transaction(engine) as connection:
@@ -219,29 +217,31 @@ def _replace_rows(
                     "di sampingnya lalu diganti."
                 )
             aside = [_copy_existing_rows(engine, connection, stamp)]
-        last = max(((row["seq"], row["hash"]) for row in read_rows(archive, audit)), default=(0, ""))
+        last_seq, last_hash = max(
+            ((row["seq"], row["hash"]) for row in read_rows(archive, audit)), default=(0, "")
+        )
         keeps_audit_rows = _has_rows(connection, audit) and (
-            last[0] == 0 or trail.hash_at(connection, last[0]) == last[1]
+            last_seq == 0 or trail.hash_at(connection, last_seq) == last_hash
         )
         for table in TABLES:
             if table is audit and keeps_audit_rows:
                 continue
             connection.execute(table.delete())
             rows = read_rows(archive, table)
-            while some := list(islice(rows, 1_000)):
-                _insert(connection, table, some)
+            while batch := list(islice(rows, 1_000)):
+                _insert(connection, table, batch)
         head = trail.read_head(logs)
-        before = {"seq": head.seq, "hash": head.hash}
-        is_kept = keeps_audit_rows and (logs / trail.KEY_FILE).exists()
-        key = trail.audit_key(logs, None if is_kept else backup_key)
+        head_before = {"seq": head.seq, "hash": head.hash}
+        keeps_key = keeps_audit_rows and (logs / trail.KEY_FILE).exists()
+        key = trail.audit_key(logs, None if keeps_key else backup_key)
         if not keeps_audit_rows:
             trail.reset_stored_head(connection, key)
         trail.add_row(
             connection, logs, key=key, action=trail.RESTORE,
             details={
-                **details, "aside": aside, "head_before": before, "trail_of_backup": last[0],
+                **details, "aside": aside, "head_before": head_before, "trail_of_backup": last_seq,
             },
-            **noted,
+            **audit_fields,
         )  # fmt: skip
     return aside, keeps_audit_rows
 
@@ -264,11 +264,11 @@ def _has_rows(connection: sa.Connection, *tables: sa.Table) -> bool:
 
 
 def _copy_existing_rows(engine: sa.Engine, connection: sa.Connection, stamp: str) -> str:
-    """Copy the rows that are there; nobody else writes meanwhile."""
+    """Copy all rows, within a transaction that keeps other writers out; return the copy's name."""
     if engine.dialect.name == "sqlite":
         path = Path(str(engine.url.database))
         copy = path.with_name(f"{path.name}.lama-{stamp}")
-        copy.touch(mode=0o600)  # Its owner's only, as the log itself.
+        copy.touch(mode=0o600)
         with closing(sqlite3.connect(path)) as old, closing(sqlite3.connect(copy)) as new:
             old.backup(new)
         return copy.name
