@@ -1,4 +1,4 @@
-"""Which version of a model answers, why, and its row in the audit trail."""
+"""Promotion and rollback of model versions, with their reasons, in history and audit trail."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
@@ -31,21 +31,20 @@ from judul_lib.usage.database import audit as table
 
 HISTORY_FILE = "history.json"
 REVIEW_DAYS = 90
-"""Days after which a version in use is looked at again (the study reviews its models quarterly)."""
+"""Days until a version in use is reviewed (the study reviews its models quarterly)."""
 
 REQUIRED = (
     "name", "version", "type", "created", "dataset.name", "dataset.version", "dataset.sha256",
     "dataset.n_titles", "features", "seed", "files", "sizes", "metrics", "baseline",
 )  # fmt: skip
-"""What the metadata of a model must tell before it is promoted."""
+"""Keys of the metadata that a model needs to be promoted."""
 _GOVERNANCE = ("approver", "reason", "deployed", "next_review")
-_SWITCH = ("action", "version", *_GOVERNANCE)
-_NOTHING: tuple[Any, ...] = (None, "", [], {})
+_EMPTY: tuple[Any, ...] = (None, "", [], {})
 Recorder = Callable[[Mapping[str, Any]], AbstractContextManager[object]]
 
 
 def missing_metadata(metadata: Mapping[str, Any], *, is_promoted: bool = False) -> list[str]:
-    """Return what a model's metadata lack: to be promoted, or as those of a version that was.
+    """Return the keys that metadata lack for a promotion, or those of a promoted version lack.
 
     Examples
     --------
@@ -53,19 +52,19 @@ def missing_metadata(metadata: Mapping[str, Any], *, is_promoted: bool = False) 
     ['dataset.version', 'dataset.sha256', 'dataset.n_titles', 'files', 'sizes', 'metrics']
     """
     governance = tuple(f"{GOVERNANCE_KEY}.{key}" for key in _GOVERNANCE)
-    wanted = REQUIRED + (governance if is_promoted else ())
-    there = {key: _nested_value(metadata, key) not in _NOTHING for key in wanted}
+    required = REQUIRED + (governance if is_promoted else ())
+    is_present = {key: _nested_value(metadata, key) not in _EMPTY for key in required}
     files, sizes = (as_mapping(metadata.get(key)) for key in ("files", "sizes"))
-    there |= {
+    is_present |= {
         "files": bool(files) and all(files.values()),
         "sizes": bool(files) and all(isinstance(sizes.get(file), int) for file in files),
         "metrics": any(isinstance(value, int | float) for value in metrics_of(metadata).values()),
     }
-    return [key for key, is_there in there.items() if not is_there]
+    return [key for key, present in is_present.items() if not present]
 
 
 def metrics_of(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return how well a model did; the structured one is measured on the gold pairs alone.
+    """Return the metrics of a model; the structured one has only those on the gold pairs.
 
     Examples
     --------
@@ -83,7 +82,7 @@ def _nested_value(metadata: Mapping[str, Any], path: str) -> Any:
 
 
 def as_mapping(value: Any) -> Mapping[str, Any]:
-    """Return a part of metadata that should be a mapping, or an empty one: anybody can edit them."""
+    """Return a value if it is a mapping, else an empty one: anybody can edit metadata."""
     return value if isinstance(value, Mapping) else {}
 
 
@@ -96,26 +95,26 @@ def promote(
     approver: str,
     recording: Recorder = nullcontext,
 ) -> dict[str, Any]:
-    """Make a version the one that answers.
+    """Make a version the current one.
 
     Parameters
     ----------
     recording : callable
-        Takes what is returned, and gives a context in which the switch takes
-        place: if that fails on the way in, nothing is switched, and on the way
-        out, it is switched back.
+        Takes the returned entry, and returns a context manager around the
+        switch. If it raises on entry, nothing is switched; if it raises on
+        exit, the switch is undone.
 
     Returns
     -------
     dict
-        What the history holds of it: ``version``, ``previous``, ``action``,
+        Entry of the history: ``version``, ``previous``, ``action``,
         ``approver``, ``reason``, ``deployed``, ``next_review``.
 
     Raises
     ------
     ModelError
-        There is no such version, it is current already, its hashes do not
-        hold, its metadata are incomplete, or reason or approver is blank.
+        The version is unknown, current already or damaged, its metadata are
+        incomplete, or reason or approver is blank.
     """
     return _switch(outputs, name, version, "promote", reason, approver, recording)
 
@@ -123,42 +122,43 @@ def promote(
 def rollback(
     outputs: str | Path, name: str, *, reason: str, approver: str, recording: Recorder = nullcontext
 ) -> dict[str, Any]:
-    """Make the version current again that was so before this one; see `promote`.
+    """Make the previous version current again; see `promote`.
 
     Raises
     ------
     ModelError
-        There was none before, or as in `promote`.
+        There is no previous version, or as in `promote`.
     """
     return _switch(outputs, name, None, "rollback", reason, approver, recording)
 
 
 def history(outputs: str | Path, name: str) -> list[dict[str, Any]]:
-    """Return every promotion and rollback of a model that took place, oldest first."""
+    """Return the completed promotions and rollbacks of a model, oldest first."""
     home = versions_home(outputs, name)
     entries = _entries(home)
-    # The history is written before `current`: of a switch that was killed between, nothing counts.
+    # The history is written before `current`: a switch that was killed in between does not count.
     if entries and entries[-1]["version"] != stored_current(home):
         return entries[:-1]
     return entries
 
 
 def _entries(home: Path) -> list[dict[str, Any]]:
-    def is_switch(entry: Any) -> bool:
-        told = as_mapping(entry)
-        is_after = isinstance(told.get("previous", 0), str | None)
-        return is_after and all(isinstance(told.get(key), str) for key in _SWITCH)
+    def is_entry(entry: Any) -> bool:
+        values = as_mapping(entry)
+        texts = [values.get(key) for key in ("action", "version", *_GOVERNANCE)]
+        has_previous = isinstance(values.get("previous", 0), str | None)
+        return has_previous and all(isinstance(text, str) for text in texts)
 
-    entries: list[dict[str, Any]] = read_json(home / HISTORY_FILE, [], is_entry=is_switch)
+    entries: list[dict[str, Any]] = read_json(home / HISTORY_FILE, [], is_entry=is_entry)
     return entries
 
 
 def promotion(outputs: str | Path, name: str, version: str) -> dict[str, Any]:
-    """Return what was last decided about a version, or an empty dict."""
-    return _last(history(outputs, name), version)
+    """Return the last entry of the history for a version, or an empty dict."""
+    return _last_entry(history(outputs, name), version)
 
 
-def _last(entries: Sequence[dict[str, Any]], version: str) -> dict[str, Any]:
+def _last_entry(entries: Sequence[dict[str, Any]], version: str) -> dict[str, Any]:
     return next((entry for entry in reversed(entries) if entry["version"] == version), {})
 
 
@@ -197,7 +197,7 @@ def _switch(
         _undo_interrupted_switch(home, past)
         files = home / HISTORY_FILE, home / version / METADATA_FILE, home / CURRENT_FILE
         with _restore_files_on_failure(*files), recording(entry):
-            # `current` last: a process that dies before that has changed nothing of what answers.
+            # `current` last: a process that is killed before has not switched anything.
             write_json(home / HISTORY_FILE, [*past, entry])
             _write_governance(home / version, [*past, entry])
             write_bytes(home / CURRENT_FILE, f"{version}\n".encode())
@@ -206,7 +206,7 @@ def _switch(
 
 @contextmanager
 def _restore_files_on_failure(*paths: Path) -> Iterator[None]:
-    """Give files what they held before a block that fails, the last one first."""
+    """Restore the contents of files if a block fails, the last file first."""
     before = {path: path.read_bytes() if path.exists() else None for path in paths}
     try:
         yield
@@ -220,56 +220,56 @@ def _restore_files_on_failure(*paths: Path) -> Iterator[None]:
 
 
 def _undo_interrupted_switch(home: Path, past: Sequence[dict[str, Any]]) -> None:
-    """Take out of the metadata what a switch that was killed before it took place wrote there."""
+    """Remove the metadata of a switch that was killed before it completed."""
     entries = _entries(home)
     if len(entries) > len(past):
-        with suppress(ModelError):  # That version may be gone by now.
+        with suppress(ModelError):  # That version may have been deleted.
             _write_governance(home / entries[-1]["version"], past)
 
 
 def _write_governance(folder: Path, entries: Sequence[dict[str, Any]]) -> None:
-    """Write in the metadata of a version what was last decided about it."""
-    metadata, last = read_metadata(folder), _last(entries, folder.name)
+    """Write the last entry for a version to its metadata."""
+    metadata, entry = read_metadata(folder), _last_entry(entries, folder.name)
     metadata.pop(GOVERNANCE_KEY, None)
-    if last:
-        metadata[GOVERNANCE_KEY] = {key: last[key] for key in _GOVERNANCE}
+    if entry:
+        metadata[GOVERNANCE_KEY] = {key: entry[key] for key in _GOVERNANCE}
     write_json(folder / METADATA_FILE, metadata)
 
 
 def _previous_version(past: list[dict[str, Any]], name: str) -> str:
-    """Return the version under the current one: a promotion puts one on top, a rollback takes it off."""
-    pile: list[str] = []
+    """Return the version below the current one on the stack: promotions push, rollbacks pop."""
+    stack: list[str] = []
     for entry in past:
         if entry["action"] == "rollback":
-            del pile[-1:]
+            del stack[-1:]
         else:
-            pile.append(entry["version"])
-    if len(pile) < 2:
+            stack.append(entry["version"])
+    if len(stack) < 2:
         raise ModelError(
             f"Tidak ada versi model {name} yang berlaku sebelum ini. Pilih satu dengan "
             f"`judul models promote`; daftarnya ada di `judul models list`."
         )
-    return pile[-2]
+    return stack[-2]
 
 
-# Who made a switch whose row is brought in later; only the approver is known.
-_UNKNOWN = "tidak diketahui"
+# Actor of a switch whose row is added later.
+_UNKNOWN_ACTOR = "tidak diketahui"
 
 
 @dataclass(frozen=True)
 class AuditWriter:
-    """The audit trail, as somebody who works here writes it.
+    """Writes rows of one actor to the audit trail.
 
     Attributes
     ----------
     url : str
         Of the database.
     folder : path
-        The log's.
+        Folder of the log.
     actor : str
         A pseudonym.
     warn : callable
-        Takes a sentence.
+        Called with a sentence.
     """
 
     url: str
@@ -279,13 +279,7 @@ class AuditWriter:
 
     @contextmanager
     def recording(self, action: str, *, reason: str, details: Mapping[str, Any]) -> Iterator[None]:
-        """Add a row to the trail, unless the block fails.
-
-        Raises
-        ------
-        LogError
-            The database cannot be used, or there is no reason.
-        """
+        """Add a row to the trail, unless the block raises; `LogError` as in `audit.append_row`."""
         with self.transaction() as connection:
             audit.add_row(
                 connection, self.folder, actor=self.actor, action=action, reason=reason, details=details
@@ -294,27 +288,27 @@ class AuditWriter:
 
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
-        """Give a transaction for several rows."""
+        """Run a block that adds rows in a transaction, and advance the head of the trail."""
         with opened_database(self.url, warn=self.warn, lock_wait=COMMAND_LOCK_WAIT) as engine:
             with transaction(engine) as connection:
                 yield connection
             try:
                 audit.advance_head(engine, self.folder)
-            except (OSError, LogError) as error:  # The rows stand; the next one will do it.
+            except (OSError, LogError) as error:  # The rows are stored; the next one advances the head.
                 self.warn(f"Peringatan: ujung jejak audit belum dicatat ({error}).")
 
 
 def promote_with_audit(
     trail: AuditWriter, outputs: Path, name: str, version: str, *, reason: str, approver: str
 ) -> dict[str, Any]:
-    """Promote a version and note it; see `promote`.
+    """Promote a version and record it in the audit trail; see `promote`.
 
     Raises
     ------
     LogError
-        The switch cannot be noted; the version from before answers then.
+        The switch cannot be recorded; the current version stays.
     ModelError
-        As in `promote`; nothing is noted then.
+        As in `promote`; nothing is recorded.
     """
     recording = partial(_recording, trail, outputs, name)
     return promote(outputs, name, version, reason=reason, approver=approver, recording=recording)
@@ -323,13 +317,13 @@ def promote_with_audit(
 def rollback_with_audit(
     trail: AuditWriter, outputs: Path, name: str, *, reason: str, approver: str
 ) -> dict[str, Any]:
-    """Roll back and note it; see `promote_with_audit`."""
+    """Roll back and record it in the audit trail; see `promote_with_audit`."""
     recording = partial(_recording, trail, outputs, name)
     return rollback(outputs, name, reason=reason, approver=approver, recording=recording)
 
 
 def unaudited_switch(connection: sa.Connection, outputs: Path, name: str) -> dict[str, Any] | None:
-    """Return the last switch of a model if the audit trail does not tell of it, or None."""
+    """Return the last switch of a model if the audit trail lacks it, else None."""
     past = history(outputs, name)
     if not past:
         return None
@@ -342,8 +336,8 @@ def unaudited_switch(connection: sa.Connection, outputs: Path, name: str) -> dic
 @contextmanager
 def _recording(trail: AuditWriter, outputs: Path, name: str, entry: Mapping[str, Any]) -> Iterator[None]:
     with trail.transaction() as connection:
-        if late := unaudited_switch(connection, outputs, name):
-            audit.add_row(connection, trail.folder, actor=_UNKNOWN, **_row(outputs, name, late))
+        if missed := unaudited_switch(connection, outputs, name):
+            audit.add_row(connection, trail.folder, actor=_UNKNOWN_ACTOR, **_row(outputs, name, missed))
         audit.add_row(connection, trail.folder, actor=trail.actor, **_row(outputs, name, entry))
         yield
 
@@ -354,11 +348,7 @@ def _row(outputs: Path, name: str, entry: Mapping[str, Any]) -> dict[str, Any]:
             return None
         return metrics_of(read_metadata(version_folder(outputs, name, version))) or None
 
-    told = {key: entry[key] for key in ("version", "previous", "approver", "deployed")}
-    details = {
-        "model": name,
-        **told,
-        "old": metrics(entry["previous"]),
-        "new": metrics(entry["version"]),
-    }
+    details = {"model": name}
+    details |= {key: entry[key] for key in ("version", "previous", "approver", "deployed")}
+    details |= {"old": metrics(entry["previous"]), "new": metrics(entry["version"])}
     return {"action": entry["action"], "reason": entry["reason"], "details": details}

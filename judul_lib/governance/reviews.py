@@ -1,8 +1,8 @@
-"""What is reviewed and when it is due, and what to do when something went wrong.
+"""Calendar of reviews and incident playbook, from ``calendar.toml`` and ``playbook.toml``.
 
-Both stand in ``calendar.toml`` and ``playbook.toml`` beside this module. Whether a review
-was done is seen, not asked: by the audit trail, the newest backup, the promotion of the
-versions in use. What leaves no trace of its own is ticked off in the audit trail (`mark_reviewed`).
+Whether a review was done is derived from the audit trail, the newest backup and the
+promotion of the versions in use. Reviews that leave no such trace are recorded in the
+audit trail by `mark_reviewed`.
 """
 
 import json
@@ -33,19 +33,19 @@ BACKUP, MODEL = "cadangan", "model"
 NEVER, LATE, TODAY, LATER = "belum pernah", "terlambat", "hari ini", "nanti"
 BREACH = "data-pribadi"
 BREACH_NOTICE = "3 × 24 jam"
-"""Within what a failure to protect personal data is told in writing (Law No. 27 of 2022, article 46)."""
+"""Deadline for the written notice of a data breach (Law No. 27 of 2022, article 46)."""
 
 
 _Completion = tuple[date, date, str]
-"""That something was done: on which day, until when that suffices, and where it is seen."""
+"""A completed review: its day, the day on which it is due again, and the evidence."""
 
 
 @dataclass(frozen=True)
 class Review:
-    """Something that is looked at every so many days, with a command.
+    """A review that is due every `days` days, and its command.
 
-    Rows of the audit trail with one of its actions show that it was done; so does a tick,
-    when it can be ticked.
+    Rows of the audit trail with one of its actions show that it was done, or, if
+    it can be ticked, those of `mark_reviewed`.
     """
 
     title: str
@@ -57,7 +57,7 @@ class Review:
 
 @dataclass(frozen=True)
 class Incident:
-    """A kind of incident: its steps in order, whom to notify, what to record, when it is resolved."""
+    """A kind of incident: steps in order, whom to notify, what to record, when it is resolved."""
 
     title: str
     level: str
@@ -68,13 +68,13 @@ class Incident:
 
     @property
     def response_deadline(self) -> str:
-        """How soon somebody has to look at it."""
+        """Deadline for a response."""
         return INCIDENT_LEVELS[self.level].response_deadline
 
 
 @cache
 def reviews() -> Mapping[str, Review]:
-    """Return what is reviewed, by name, from daily to quarterly.
+    """Return the reviews by name, from daily to quarterly.
 
     Examples
     --------
@@ -86,7 +86,7 @@ def reviews() -> Mapping[str, Review]:
 
 @cache
 def playbook() -> Mapping[str, Incident]:
-    """Return the kinds of incident by name: first the alerts, with their levels, then the others.
+    """Return the kinds of incident by name: the alerts first, then the others.
 
     Examples
     --------
@@ -102,10 +102,9 @@ def playbook() -> Mapping[str, Incident]:
 
 @dataclass(frozen=True)
 class ReviewStatus:
-    """When the review of this name was last done, and until which day it is to be done again.
+    """When a review was last done, and when it is due; days are local.
 
-    `days_overdue` counts the days since then, 0 when there is time left; `evidence` says where
-    that is seen. Days are local.
+    `days_overdue` is 0 before the due date; `evidence` is a sentence.
     """
 
     name: str
@@ -117,12 +116,12 @@ class ReviewStatus:
 
     @property
     def review(self) -> Review:
-        """What is to be done."""
+        """The review of this name."""
         return reviews()[self.name]
 
     @property
     def is_due(self) -> bool:
-        """Whether it is to be done by today, or never was."""
+        """Whether it is due by today, or was never done."""
         return self.due_date <= self.today or self.last is None
 
     @property
@@ -136,11 +135,11 @@ class ReviewStatus:
 
 
 def review_statuses(config: Config, engine: sa.Engine, now: datetime) -> list[ReviewStatus]:
-    """Return each review with the day on which it was last done, and when it is due.
+    """Return the status of each review.
 
-    What was never done has a whole period from the first record of the installation on;
-    without any record, from today. A trace of the future, left by a clock that was wrong,
-    does not count until its day comes.
+    A review that was never done is due one period after the first record of the
+    installation, or after today without any record. Traces dated in the future,
+    from a wrong clock, do not count yet.
 
     Parameters
     ----------
@@ -161,34 +160,34 @@ def review_statuses(config: Config, engine: sa.Engine, now: datetime) -> list[Re
     >>> from judul_lib.usage.database import open_database, sqlite_url
     >>> with TemporaryDirectory() as folder:
     ...     engine = open_database(sqlite_url(Path(folder)))
-    ...     found = review_statuses(Config(models=Path(folder)), engine, datetime(2026, 6, 30))
+    ...     statuses = review_statuses(Config(models=Path(folder)), engine, datetime(2026, 6, 30))
     ...     engine.dispose()
-    >>> found[0].name, str(found[0].due_date)
+    >>> statuses[0].name, str(statuses[0].due_date)
     ('peringatan', '2026-07-01')
     """
     today = _day(now)
     rows = read_table(engine, audit)
     start = _first_day(engine, rows, today)
-    found = []
+    statuses = []
     for name, review in reviews().items():
         traces, notes = _completions(config, rows, name)
         past = [trace for trace in traces if trace[0] <= today]
         if n_future := len(traces) - len(past):
             notes.append(f"{n_future} jejak bertanggal di masa depan tidak dihitung; periksa jam mesin.")
         never = (None, start + timedelta(days=review.days), "Belum ada jejaknya.")
-        last, by, seen = max(past, key=lambda trace: trace[:2], default=never)
-        days_overdue = max((today - by).days, 0)
-        found.append(ReviewStatus(name, last, by, days_overdue, " ".join([seen, *notes]), today))
-    return found
+        last, due, evidence = max(past, key=lambda trace: trace[:2], default=never)
+        days_overdue = max((today - due).days, 0)
+        statuses.append(ReviewStatus(name, last, due, days_overdue, " ".join([evidence, *notes]), today))
+    return statuses
 
 
 def mark_reviewed(engine: sa.Engine, folder: Path, name: str, *, actor: str, reason: str) -> None:
-    """Write in the audit trail that something was reviewed.
+    """Record in the audit trail that a review was done.
 
     Raises
     ------
     LogError
-        There is no such review, it shows by itself whether it was done, or there is no reason.
+        The review is unknown or leaves a trace of its own, or there is no reason.
 
     Examples
     --------
@@ -197,9 +196,9 @@ def mark_reviewed(engine: sa.Engine, folder: Path, name: str, *, actor: str, rea
     Traceback (most recent call last):
     judul_lib.core.errors.LogError: 'cadangan' tidak dapat ditandai. Pilih: peringatan...
     """
-    known = [key for key, review in reviews().items() if review.can_be_ticked]
-    if name not in known:
-        raise LogError(f"'{name}' tidak dapat ditandai. Pilih: {', '.join(known)}.")
+    tickable = [key for key, review in reviews().items() if review.can_be_ticked]
+    if name not in tickable:
+        raise LogError(f"'{name}' tidak dapat ditandai. Pilih: {', '.join(tickable)}.")
     trail.append_row(
         engine, folder, actor=actor, action=trail.REVIEW, reason=reason, details={"review": name}
     )
@@ -212,7 +211,7 @@ def _read(file: str) -> dict[str, Any]:
 def _completions(
     config: Config, rows: list[dict[str, Any]], name: str
 ) -> tuple[list[_Completion], list[str]]:
-    """Return every trace of a review, and a sentence for each that cannot be read."""
+    """Return all traces of a review, and a sentence for each that cannot be read."""
     review = reviews()[name]
     period = timedelta(days=review.days)
     traces: list[_Completion] = []
@@ -230,34 +229,34 @@ def _completions(
             traces += _promotions(config.models)
     except JudulError as error:
         notes.append(str(error))
-        traces = [] if name == BACKUP else traces  # What cannot be put back was not saved.
+        traces = [] if name == BACKUP else traces  # A backup that cannot be restored is none.
     except (KeyError, ValueError, TypeError):
         notes.append("Catatan pemberlakuannya tidak dapat dibaca.")
     return traces, notes
 
 
 def _promotions(models: Path) -> list[_Completion]:
-    """Return the promotion of the version in use that is to be looked at first, if there is one."""
+    """Return the promotion of a version in use whose review is due first, if there is one."""
     traces = []
     for name in MODEL_TITLES:
         version = current_version(models, name)
         entry = promotion(models, name, version) if version else {}
         if entry:
             deployed = datetime.fromisoformat(entry["deployed"]).replace(tzinfo=None)
-            by = date.fromisoformat(entry["next_review"])
-            traces.append((_day(deployed), by, f"{name} {version} berlaku sejak hari itu."))
+            due = date.fromisoformat(entry["next_review"])
+            traces.append((_day(deployed), due, f"{name} {version} berlaku sejak hari itu."))
     return sorted(traces, key=lambda trace: trace[1])[:1]
 
 
 def _ticked_review(row: Mapping[str, Any]) -> Any:
     try:
         return row["action"] == trail.REVIEW and json.loads(row["details"])["review"]
-    except (ValueError, TypeError, KeyError):  # Somebody changed the row; `audit.verify` says so.
+    except (ValueError, TypeError, KeyError):  # Tampered with, as `audit.verify` reports.
         return None
 
 
 def _first_day(engine: sa.Engine, rows: list[dict[str, Any]], today: date) -> date:
-    """Return the day of the first record that is neither made up nor of the future."""
+    """Return the day of the first record that is neither simulated nor dated in the future."""
     tables = [table for table in USAGE_TABLES.values() if "time" in table.c]
     queries = [sa.select(sa.func.min(table.c.time)).where(~table.c.simulated) for table in tables]
     with transaction(engine, reads_only=True) as connection:

@@ -1,8 +1,8 @@
-"""Versions of models in MLflow: a run for each, registered, with aliases for the one that answers.
+"""Mirror model versions in MLflow: a registered run for each, and aliases.
 
-The models in ``outputs`` are what counts; the store in ``outputs/mlflow`` (SQLite,
-its artifacts beside it) mirrors them and can be made again from them. Needs the
-extra ``mlflow``, which is imported only to mirror. Nothing leaves this machine.
+The store in ``outputs/mlflow`` (SQLite, with its artifacts) can be rebuilt from the
+models in ``outputs``. Needs the extra ``mlflow``, which is imported only to mirror.
+Nothing leaves this machine.
 """
 
 import json
@@ -44,8 +44,6 @@ _PARAMS = "type features n_terms hyperparameters tfidf dataset corpus pairs labe
 
 @dataclass(frozen=True)
 class _StoredVersion:
-    """A version, when it was made, and where it lies."""
-
     version: str
     created: str
     folder: Path
@@ -53,17 +51,17 @@ class _StoredVersion:
 
 @dataclass(frozen=True)
 class MirrorResult:
-    """What MLflow knows of a model by now.
+    """State of a model in MLflow after mirroring.
 
     Attributes
     ----------
     new : list of str
-        Versions that were registered just now, oldest first.
+        Versions that were registered, oldest first.
     n_versions : int
-        All that are registered.
+        Number of all registered versions.
     aliases : mapping of str to str
-        ``current``, the version that answers, and ``candidate_metadata``, the newest
-        made since that was never promoted; those that there are.
+        Versions of ``current`` and ``candidate``, the newest version that is younger
+        than the current one and was never promoted.
     notes : list of str
         Why a version is not registered, in Indonesian.
     """
@@ -75,7 +73,7 @@ class MirrorResult:
 
 
 def mirror_if_enabled(config: "Config", name: str, warn: Callable[[str], None]) -> None:
-    """Mirror a model where the settings say so; what goes wrong is told and stops nothing."""
+    """Mirror a model if the settings say so; warn about errors instead of raising them."""
     if not config.mlflow:
         return
     try:
@@ -87,45 +85,46 @@ def mirror_if_enabled(config: "Config", name: str, warn: Callable[[str], None]) 
 
 
 def mirror(outputs: str | Path, name: str) -> MirrorResult:
-    """Bring the versions of a model, and which one answers, into MLflow.
+    """Register the versions of a model in MLflow, and set its aliases.
 
-    The model in ``outputs/<name>`` is among them where it answers or is newer
-    than what does. A version that MLflow knows is left alone.
+    The model in ``outputs/<name>`` is included if it is in use, or newer than the
+    version in use. Registered versions are not changed.
 
     Raises
     ------
     TrackingError
         MLflow is not installed, or its store cannot be used.
     ModelError
-        What is recorded of the versions is damaged, or no model has that name.
+        The history of the versions is damaged, or no model has that name.
     """
-    found, notes = _versions(Path(outputs), name)
-    if not found:
+    versions, notes = _versions(Path(outputs), name)
+    if not versions:
         return MirrorResult([], 0, {}, notes)
-    aliases = _aliases(Path(outputs), name, found)
+    aliases = _aliases(Path(outputs), name, versions)
     new = []
     with _open_client(Path(outputs) / TRACKING_FOLDER) as client:
-        known = _registered(client, name)
-        for one in found:
-            if one.version in known:
+        numbers = _registered(client, name)
+        for stored in versions:
+            if stored.version in numbers:
                 continue
             try:
-                known[one.version] = _register(client, name, one, Path(outputs) / TRACKING_FOLDER)
+                number = _register(client, name, stored, Path(outputs) / TRACKING_FOLDER)
             except ModelError as error:
                 notes.append(str(error))
             else:
-                new.append(one.version)
-        aliases = {alias: version for alias, version in aliases.items() if version in known}
+                numbers[stored.version] = number
+                new.append(stored.version)
+        aliases = {alias: version for alias, version in aliases.items() if version in numbers}
         for alias in {CURRENT, CANDIDATE} & set(client.get_registered_model(name).aliases):
             if alias not in aliases:
                 client.delete_registered_model_alias(name, alias)
         for alias, version in aliases.items():
-            client.set_registered_model_alias(name, alias, known[version])
-    return MirrorResult(new, len(known), aliases, notes)
+            client.set_registered_model_alias(name, alias, numbers[version])
+    return MirrorResult(new, len(numbers), aliases, notes)
 
 
 def run_params(metadata: Mapping[str, Any]) -> dict[str, str]:
-    """Return what a model was made with and from; anything but text as JSON.
+    """Return hyperparameters and data of a model; values other than text as JSON.
 
     Examples
     --------
@@ -137,15 +136,15 @@ def run_params(metadata: Mapping[str, Any]) -> dict[str, str]:
 
 
 def run_metrics(metadata: Mapping[str, Any]) -> dict[str, float]:
-    """Return how well a model did, what its features are worth, and how it did beside the one before.
+    """Return metrics and importances of a model, and its comparison with the previous version.
 
     Examples
     --------
     >>> run_metrics({"metrics": {"f1": 0.9, "roc_auc": None}, "importances": {"cosine": 1}})
     {'f1': 0.9, 'importances.cosine': 1.0}
     """
-    further = {key: metadata[key] for key in ("importances", "comparison") if key in metadata}
-    values = _flat({**metrics_of(metadata), **further})
+    others = {key: metadata[key] for key in ("importances", "comparison") if key in metadata}
+    values = _flat({**metrics_of(metadata), **others})
     return {
         key: float(value)
         for key, value in values.items()
@@ -157,55 +156,54 @@ def _flat(values: Mapping[str, Any]) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for key, value in values.items():
         if isinstance(value, Mapping):
-            flat |= {f"{key}.{inner}": found for inner, found in _flat(value).items()}
+            flat |= {f"{key}.{inner}": inner_value for inner, inner_value in _flat(value).items()}
         else:
             flat[key] = value
     return flat
 
 
 def _versions(outputs: Path, name: str) -> tuple[list[_StoredVersion], list[str]]:
-    """Return the versions there are, oldest first, and what is wrong with others."""
+    """Return the versions of a model, oldest first, and why others cannot be read."""
     folders = {version_folder(outputs, name, version) for version in list_versions(outputs, name)}
-    own = outputs / name
-    answers_or_waits = (
-        current_version(outputs, name) is None or candidate_metadata(outputs, name) is not None
-    )
-    if answers_or_waits and (own / METADATA_FILE).is_file():
-        folders.add(own)
-    found, notes = [], []
+    unversioned = outputs / name
+    is_in_use = current_version(outputs, name) is None
+    is_candidate = candidate_metadata(outputs, name) is not None
+    if (is_in_use or is_candidate) and (unversioned / METADATA_FILE).is_file():
+        folders.add(unversioned)
+    versions, notes = [], []
     for folder in sorted(folders):
         try:
             metadata = read_metadata(folder)
         except ModelError as error:
             notes.append(str(error))
         else:
-            version = version_of(metadata) if folder == own else folder.name
-            found.append(_StoredVersion(version, str(metadata.get("created", "")), folder))
-    return sorted(found, key=lambda one: one.created), notes
+            version = version_of(metadata) if folder == unversioned else folder.name
+            versions.append(_StoredVersion(version, str(metadata.get("created", "")), folder))
+    return sorted(versions, key=lambda stored: stored.created), notes
 
 
-def _aliases(outputs: Path, name: str, found: Iterable[_StoredVersion]) -> dict[str, str]:
+def _aliases(outputs: Path, name: str, versions: Iterable[_StoredVersion]) -> dict[str, str]:
     current = current_version(outputs, name)
     if current is None:
-        current = next((one.version for one in found if one.folder == outputs / name), None)
-    since = max((one.created for one in found if one.version == current), default="")
+        current = next((v.version for v in versions if v.folder == outputs / name), None)
+    created = max((v.created for v in versions if v.version == current), default="")
     decided = {entry["version"] for entry in history(outputs, name)}
-    waiting = [one.version for one in found if one.created > since and one.version not in decided]
+    candidates = [v.version for v in versions if v.created > created and v.version not in decided]
     return {
         **({} if current is None else {CURRENT: current}),
-        **({CANDIDATE: waiting[-1]} if waiting else {}),
+        **({CANDIDATE: candidates[-1]} if candidates else {}),
     }
 
 
 @contextmanager
 def _open_client(folder: Path) -> "Iterator[MlflowClient]":
-    """Give a client of the store in a folder, which is made if it is not there."""
+    """Yield a client of the store in a folder, which is created if necessary."""
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     try:
         from mlflow import MlflowClient
 
-        if "?" in str(folder):  # SQLAlchemy would take what follows for options.
+        if "?" in str(folder):  # SQLAlchemy would parse the rest as options.
             raise TrackingError(f"MLflow tidak dapat memakai folder dengan tanda tanya: {folder}.")
         folder.mkdir(parents=True, exist_ok=True)
         url = f"sqlite:///{folder.resolve() / STORE_FILE}"
@@ -218,7 +216,7 @@ def _open_client(folder: Path) -> "Iterator[MlflowClient]":
             'MLflow belum terpasang. Pasang dengan `pip install "judul-lib[mlflow]"`, atau tulis '
             "mlflow = false di judul.toml."
         ) from error
-    except Exception as error:  # MLflow's own, SQLAlchemy's, Alembic's, the disk's.
+    except Exception as error:  # Of MLflow, SQLAlchemy, Alembic or the disk.
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise TrackingError(
             f"MLflow di {folder} tidak dapat dipakai ({reason}). Model dan versinya tidak terpengaruh; "
@@ -227,32 +225,32 @@ def _open_client(folder: Path) -> "Iterator[MlflowClient]":
 
 
 def _registered(client: "MlflowClient", name: str) -> dict[str, str]:
-    """Return by our versions the numbers under which MLflow has them."""
+    """Return the numbers of the registered versions in MLflow, by our version."""
     if not client.search_registered_models(f"name = '{name}'"):
         client.create_registered_model(name, description=MODEL_TITLES[name])
     rows = client.search_model_versions(f"name = '{name}'")
     return {row.tags[VERSION_TAG]: row.version for row in rows if VERSION_TAG in row.tags}
 
 
-def _register(client: "MlflowClient", name: str, one: _StoredVersion, folder: Path) -> str:
-    """Record a version as a run, register it, and return its number."""
+def _register(client: "MlflowClient", name: str, stored: _StoredVersion, folder: Path) -> str:
+    """Log a version as a run, register it, and return its number."""
     from mlflow.entities import Metric, Param
 
-    metadata, files = verified_version(one.folder, name, one.version)
+    metadata, files = verified_version(stored.folder, name, stored.version)
     try:
-        made = int(datetime.fromisoformat(one.created).timestamp() * 1000)
+        created = int(datetime.fromisoformat(stored.created).timestamp() * 1000)
     except ValueError as error:
-        raise ModelError(f"Model di {one.folder} tidak mencatat tanggal pembuatannya.") from error
+        raise ModelError(f"Model di {stored.folder} tidak mencatat tanggal pembuatannya.") from error
     experiment = _experiment(client, name, folder)
-    for left in client.search_runs([experiment], f"tags.{VERSION_TAG} = '{one.version}'"):
-        client.delete_run(left.info.run_id)  # Of a process that did not come to its end.
-    tags = {VERSION_TAG: one.version, PACKAGE_TAG: str(metadata.get("version"))}
+    for unfinished in client.search_runs([experiment], f"tags.{VERSION_TAG} = '{stored.version}'"):
+        client.delete_run(unfinished.info.run_id)  # Of a process that was killed.
+    tags = {VERSION_TAG: stored.version, PACKAGE_TAG: str(metadata.get("version"))}
     if "previous" in metadata:
         tags[PREVIOUS_TAG] = str(metadata["previous"])
-    run = client.create_run(experiment, start_time=made, run_name=one.version, tags=tags).info
+    run = client.create_run(experiment, start_time=created, run_name=stored.version, tags=tags).info
     client.log_batch(
         run.run_id,
-        metrics=[Metric(key, value, made, 0) for key, value in run_metrics(metadata).items()],
+        metrics=[Metric(key, value, created, 0) for key, value in run_metrics(metadata).items()],
         params=[Param(key, value) for key, value in run_params(metadata).items()],
     )
     with tempfile.TemporaryDirectory() as staging:
@@ -260,7 +258,7 @@ def _register(client: "MlflowClient", name: str, one: _StoredVersion, folder: Pa
             write_bytes(Path(staging) / file, content)
         write_json(Path(staging) / METADATA_FILE, metadata)
         client.log_artifacts(run.run_id, staging, MODEL_ARTIFACT)
-    client.set_terminated(run.run_id, end_time=made)
+    client.set_terminated(run.run_id, end_time=created)
     source = f"{run.artifact_uri}/{MODEL_ARTIFACT}"
     return str(client.create_model_version(name, source, run.run_id, tags=tags).version)
 
@@ -269,5 +267,5 @@ def _experiment(client: "MlflowClient", name: str, folder: Path) -> str:
     experiment = client.get_experiment_by_name(name)
     if experiment is not None:
         return experiment.experiment_id
-    place = (folder / ARTIFACTS_FOLDER / name).resolve().as_uri()
-    return client.create_experiment(name, artifact_location=place)
+    location = (folder / ARTIFACTS_FOLDER / name).resolve().as_uri()
+    return client.create_experiment(name, artifact_location=location)
