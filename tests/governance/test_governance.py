@@ -1,4 +1,4 @@
-"""Governance: the trail shows every change, a person's records go wholly, a backup brings all back."""
+"""Audit trail, privacy, backups and the compliance checklist."""
 
 import hmac
 import json
@@ -61,12 +61,17 @@ for k in range(25):
 
 @pytest.fixture
 def engine(url):
-    opened = open_database(url, lock_wait=30)
-    yield opened
-    opened.dispose()
+    with opened_database(url, lock_wait=30) as opened:
+        yield opened
 
 
-def appended(engine, folder, n=6):
+@pytest.fixture
+def models(tmp_path):
+    """A folder of models with the light one."""
+    return shutil.copytree(PROJECT / "outputs" / "light", tmp_path / "outputs" / "light").parent
+
+
+def append_rows(engine, folder, n=6):
     for k in range(n):
         action = audit.ACTIONS[k % len(audit.ACTIONS)]
         audit.append_row(
@@ -81,8 +86,8 @@ def execute(engine, *statements):
             connection.execute(sa.text(statement))
 
 
-def test_a_trail_that_nobody_touched_is_whole(engine, tmp_path):
-    appended(engine, tmp_path, 30)
+def test_untouched_trail_is_intact(engine, tmp_path):
+    append_rows(engine, tmp_path, 30)
     assert audit.verify(engine, tmp_path) == []
     assert [row["seq"] for row in read_table(engine, audit.audit)] == list(range(1, 31))
     assert audit.read_head(tmp_path).seq == 30
@@ -104,7 +109,7 @@ def test_four_processes_append_to_one_trail(engine, url, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("statements", "said"),
+    ("statements", "problem"),
     [
         (["UPDATE audit SET reason = 'lain' WHERE seq = 3"], "Baris 3 jejak audit berubah"),
         (["UPDATE audit SET actor = 'b' WHERE seq = 6"], "Baris 6 jejak audit berubah"),
@@ -126,42 +131,42 @@ def test_four_processes_append_to_one_trail(engine, url, tmp_path):
         (["DELETE FROM audit"], "Baris 1–6 di ujung jejak audit hilang"),
     ],
 )  # fmt: skip
-def test_what_was_done_to_the_trail_is_found(engine, tmp_path, statements, said):
-    appended(engine, tmp_path)
+def test_tampering_is_detected(engine, tmp_path, statements, problem):
+    append_rows(engine, tmp_path)
     execute(engine, *statements)
-    assert any(said in sentence for sentence in audit.verify(engine, tmp_path))
+    assert any(problem in sentence for sentence in audit.verify(engine, tmp_path))
 
 
-def test_rows_written_after_a_cut_do_not_hide_it(engine, tmp_path):
-    appended(engine, tmp_path)
+def test_rows_appended_after_a_cut_do_not_hide_it(engine, tmp_path):
+    append_rows(engine, tmp_path)
     execute(engine, "DELETE FROM audit WHERE seq = 6")
-    appended(engine, tmp_path, 3)
+    append_rows(engine, tmp_path, 3)
     assert audit.verify(engine, tmp_path) == [
         f"Baris 6 jejak audit bukan yang tercatat di {place}."
         for place in (audit.HEAD_FILE, "Tabel audit_head")
     ]
 
 
-def test_a_trail_written_anew_with_right_hashes_is_found(engine, tmp_path):
-    appended(engine, tmp_path)
+def test_rewritten_trail_with_valid_hashes_is_detected(engine, tmp_path):
+    append_rows(engine, tmp_path)
     execute(engine, "DELETE FROM audit")
     (tmp_path / "elsewhere").mkdir()
     shutil.copy(tmp_path / audit.KEY_FILE, tmp_path / "elsewhere")
-    appended(engine, tmp_path / "elsewhere")
+    append_rows(engine, tmp_path / "elsewhere")
     assert "bukan yang tercatat" in audit.verify(engine, tmp_path)[0]
 
 
-def test_a_head_that_is_gone_or_torn_is_said(engine, tmp_path):
-    appended(engine, tmp_path)
+def test_missing_or_torn_head_is_reported(engine, tmp_path):
+    append_rows(engine, tmp_path)
     (tmp_path / audit.HEAD_FILE).write_text('{"seq": 6, "ha')
     assert "tidak dapat dibaca" in audit.verify(engine, tmp_path)[0]
     (tmp_path / audit.HEAD_FILE).unlink()
     assert "tidak ada" in audit.verify(engine, tmp_path)[0]
 
 
-def forged(engine, key=b"", **changes):
-    """Append a row as anybody can who may write to the database, but has not the key."""
-    rows = in_audit(engine)
+def forge_row(engine, key=b"", **changes):
+    """Append a row as somebody can who may write to the database, but does not have the key."""
+    rows = audit_rows(engine)
     last = rows[-1] if rows else {"seq": 0, "hash": "0" * 64}
     row = {
         "seq": last["seq"] + 1, "time": utc_now(),
@@ -178,38 +183,37 @@ def forged(engine, key=b"", **changes):
 
 
 @pytest.mark.parametrize("key", [b"", b"another"])
-def test_a_row_appended_to_the_database_alone_is_found(engine, tmp_path, key):
-    appended(engine, tmp_path)
-    forged(engine, key)
-    (found,) = audit.verify(engine, tmp_path)
-    assert found.startswith("Baris 7 jejak audit")
-    appended(engine, tmp_path, 1)  # Nor does a row behind it hide it.
-    assert found in audit.verify(engine, tmp_path)
+def test_row_forged_without_the_key_is_detected(engine, tmp_path, key):
+    append_rows(engine, tmp_path)
+    forge_row(engine, key)
+    (problem,) = audit.verify(engine, tmp_path)
+    assert problem.startswith("Baris 7 jejak audit")
+    append_rows(engine, tmp_path, 1)  # The next row does not hide it.
+    assert problem in audit.verify(engine, tmp_path)
 
 
-def test_a_trail_rewritten_without_its_key_is_found(engine, tmp_path):
-    appended(engine, tmp_path)
+def test_trail_rewritten_without_the_key_is_detected(engine, tmp_path):
+    append_rows(engine, tmp_path)
     execute(engine, "DELETE FROM audit", "DELETE FROM audit_head")
     for _ in range(6):
-        forged(engine)
-    audit.write_head(tmp_path, audit.ChainHead(6, in_audit(engine)[-1]["hash"]))
+        forge_row(engine)
+    audit.write_head(tmp_path, audit.ChainHead(6, audit_rows(engine)[-1]["hash"]))
     assert "tidak dapat dipastikan" in " ".join(audit.verify(engine, tmp_path))
 
 
-def test_a_note_on_the_end_cannot_be_set_back_without_the_key(engine, tmp_path):
-    appended(engine, tmp_path)
+def test_head_cannot_be_set_back_without_the_key(engine, tmp_path):
+    append_rows(engine, tmp_path)
     execute(engine, "DELETE FROM audit WHERE seq > 4")
-    third = in_audit(engine)[3]["hash"]
+    third = audit_rows(engine)[3]["hash"]
     audit.write_head(tmp_path, audit.ChainHead(4, third, "0" * 64))
     execute(engine, f"UPDATE audit_head SET seq = 4, hash = '{third}'")
     for _ in range(2):
-        found = " ".join(audit.verify(engine, tmp_path))
-        assert f"{audit.HEAD_FILE} tidak ditulis dengan kunci" in found
-        appended(engine, tmp_path, 1)  # What was done there stays to be seen.
+        problems = " ".join(audit.verify(engine, tmp_path))
+        assert f"{audit.HEAD_FILE} tidak ditulis dengan kunci" in problems
+        append_rows(engine, tmp_path, 1)  # The head stays as evidence.
 
 
-def test_where_there_is_no_note_nothing_is_said_to_be_whole(engine, url, tmp_path):
-    models = shutil.copytree(PROJECT / "outputs" / "light", tmp_path / "light").parent
+def test_trail_without_a_head_is_not_reported_intact(url, models):
     logs = models / "logs"
     verify = "govern", "verify", "--models", models
 
@@ -219,7 +223,7 @@ def test_where_there_is_no_note_nothing_is_said_to_be_whole(engine, url, tmp_pat
     with opened_database(sqlite_url(logs) if url.startswith("sqlite") else url) as opened:
         fresh = verified()
         assert (fresh.returncode, "tidak dapat dipastikan" in fresh.stderr) == (1, True)
-        appended(opened, logs)
+        append_rows(opened, logs)
         assert verified().stdout == "Jejak audit utuh: 6 baris.\n"
         execute(opened, "DELETE FROM audit")
         (logs / audit.HEAD_FILE).unlink()
@@ -229,45 +233,45 @@ def test_where_there_is_no_note_nothing_is_said_to_be_whole(engine, url, tmp_pat
         assert verified().returncode == 1
 
 
-def test_the_key_is_its_owners_only_comes_back_and_is_not_made_anew(engine, url, tmp_path):
+def test_key_is_private_and_restored_but_not_recreated(engine, url, tmp_path):
     models = tmp_path / "outputs"
-    appended(engine, models / "logs")
+    append_rows(engine, models / "logs")
     key = models / "logs" / audit.KEY_FILE
     assert key.stat().st_mode & 0o077 == 0
     content = key.read_bytes()
-    made(engine, models, tmp_path / "cadangan.zip")
+    make_backup(engine, models, tmp_path / "cadangan.zip")
     key.unlink()
     assert "audit.key hilang" in audit.verify(engine, models / "logs")[0]
     with pytest.raises(LogError, match=audit.KEY_FILE):
-        appended(engine, models / "logs", 1)
+        append_rows(engine, models / "logs", 1)
     assert not key.exists()
-    put_back(url, models, tmp_path / "cadangan.zip", force=True)
+    restore_backup(url, models, tmp_path / "cadangan.zip", force=True)
     assert (key.read_bytes(), key.stat().st_mode & 0o077) == (content, 0)
     assert audit.verify(engine, models / "logs") == []
 
 
-def test_several_machines_share_a_key_that_is_given(engine, tmp_path, monkeypatch):
+def test_machines_share_a_key_from_the_environment(engine, tmp_path, monkeypatch):
     monkeypatch.setenv(audit.KEY_VARIABLE, "kunci bersama")
-    appended(engine, tmp_path / "a")
-    appended(engine, tmp_path / "b")
+    append_rows(engine, tmp_path / "a")
+    append_rows(engine, tmp_path / "b")
     assert audit.verify(engine, tmp_path / "b") == []
     assert not (tmp_path / "a" / audit.KEY_FILE).exists()
 
 
-def before_there_was_a_key(engine, folder, n=5):
-    """A trail, and the note on its end, as earlier versions wrote them."""
+def write_unkeyed_trail(engine, folder, n=5):
+    """Write a trail and its head as earlier versions did."""
     folder.mkdir(exist_ok=True)
     for _ in range(n):
-        forged(engine)
-    head = {"seq": n, "hash": in_audit(engine)[-1]["hash"]}
+        forge_row(engine)
+    head = {"seq": n, "hash": audit_rows(engine)[-1]["hash"]}
     (folder / audit.HEAD_FILE).write_text(json.dumps(head))
 
 
-def test_a_trail_from_before_there_was_a_key_goes_on_with_one(engine, tmp_path):
-    before_there_was_a_key(engine, tmp_path)
-    (said,) = audit.verify(engine, tmp_path)
-    assert "belum berkunci, jadi tidak dapat dipastikan" in said
-    appended(engine, tmp_path, 3)
+def test_unkeyed_trail_is_continued_with_a_key(engine, tmp_path):
+    write_unkeyed_trail(engine, tmp_path)
+    (problem,) = audit.verify(engine, tmp_path)
+    assert "belum berkunci, jadi tidak dapat dipastikan" in problem
+    append_rows(engine, tmp_path, 3)
     assert audit.verify(engine, tmp_path) == []
     assert audit.describe_unkeyed_rows(engine).startswith(
         "Baris 1–5 ditulis sebelum jejak audit berkunci"
@@ -278,56 +282,55 @@ def test_a_trail_from_before_there_was_a_key_goes_on_with_one(engine, tmp_path):
     )
 
 
-def test_an_old_row_changed_with_its_plain_hash_is_found_by_the_first_with_a_key(engine, tmp_path):
-    before_there_was_a_key(engine, tmp_path)
-    appended(engine, tmp_path, 3)
-    kept = in_audit(engine)[5:]
+def test_first_keyed_row_detects_a_changed_unkeyed_row(engine, tmp_path):
+    write_unkeyed_trail(engine, tmp_path)
+    append_rows(engine, tmp_path, 3)
+    keyed_rows = audit_rows(engine)[5:]
     execute(engine, "DELETE FROM audit WHERE seq > 4")
-    forged(engine, reason="lain")
+    forge_row(engine, reason="lain")
     with engine.begin() as connection:
-        connection.execute(audit.audit.insert(), kept)
+        connection.execute(audit.audit.insert(), keyed_rows)
     assert audit.verify(engine, tmp_path) == [
         "Baris 6 jejak audit tidak menyambung ke baris sebelumnya."
     ]
 
 
-def test_a_backup_from_before_there_was_a_key_comes_back(engine, url, tmp_path):
+def test_backup_of_an_unkeyed_trail_is_restored(engine, url, tmp_path):
     models = tmp_path / "outputs"
     models.mkdir()
-    before_there_was_a_key(engine, models / "logs")
-    made(engine, models, tmp_path / "cadangan.zip")
+    write_unkeyed_trail(engine, models / "logs")
+    make_backup(engine, models, tmp_path / "cadangan.zip")
     execute(engine, "DELETE FROM audit")
-    put_back(url, models, tmp_path / "cadangan.zip", force=True)
+    restore_backup(url, models, tmp_path / "cadangan.zip", force=True)
     assert audit.verify(engine, models / "logs") == []
     assert audit.describe_unkeyed_rows(engine).startswith("Baris 1–5")
 
 
 @pytest.mark.parametrize("value", ["'abc'", "x'00ff'", "12"])
 @pytest.mark.parametrize("column", ["time", "actor", "action", "reason", "details", "previous", "hash"])
-def test_a_value_of_another_kind_is_found_and_said(tmp_path, column, value):
-    models = shutil.copytree(PROJECT / "outputs" / "light", tmp_path / "light").parent
+def test_value_of_another_type_is_reported(models, tmp_path, column, value):
     with opened_database(sqlite_url(models / "logs")) as engine:
-        appended(engine, models / "logs")
+        append_rows(engine, models / "logs")
         execute(engine, f"UPDATE audit SET {column} = {value} WHERE seq = 3")
-    found = judul("govern", "verify", "--models", models)
-    assert (found.returncode, "Baris 3 jejak audit berubah" in found.stderr) == (1, True)
+    verified = judul("govern", "verify", "--models", models)
+    assert (verified.returncode, "Baris 3 jejak audit berubah" in verified.stderr) == (1, True)
     for command in (("audit",), ("check",), ("calendar",), ("backup", tmp_path / "x.zip")):
         done = judul("govern", *command, "--models", models)
         assert "Traceback" not in done.stderr
         assert done.returncode in (0, 1)
 
 
-def test_a_clock_that_goes_backwards_breaks_no_trail(engine, tmp_path, monkeypatch):
-    appended(engine, tmp_path, 2)
+def test_clock_going_backwards_keeps_the_trail_intact(engine, tmp_path, monkeypatch):
+    append_rows(engine, tmp_path, 2)
     monkeypatch.setattr(audit, "utc_now", lambda: utc_now() - timedelta(days=400))
-    appended(engine, tmp_path, 2)
+    append_rows(engine, tmp_path, 2)
     assert audit.verify(engine, tmp_path) == []
     times = {row["seq"]: row["time"] for row in read_table(engine, audit.audit)}
     assert times[3] < times[1]
 
 
 @pytest.mark.parametrize("reason", ["", "  \n", "\0"])
-def test_a_row_without_a_reason_is_refused(engine, tmp_path, reason):
+def test_row_needs_a_reason_and_a_known_action(engine, tmp_path, reason):
     with pytest.raises(LogError, match="alasan"):
         audit.append_row(engine, tmp_path, actor="a", action=audit.TRAIN, reason=reason)
     with pytest.raises(LogError, match="tidak dikenal"):
@@ -335,14 +338,14 @@ def test_a_row_without_a_reason_is_refused(engine, tmp_path, reason):
     assert read_table(engine, audit.audit) == []
 
 
-def test_any_text_can_be_a_reason(engine, tmp_path):
+def test_reason_may_be_any_text(engine, tmp_path):
     for reason in ("é ☃ 😀", 'a "b" \\ c', "a\0b", "separuh \ud83d"):
         audit.append_row(engine, tmp_path, actor="x" * 99, action=audit.TRAIN, reason=reason)
     assert audit.verify(engine, tmp_path) == []
 
 
 def random_unit(random, k):
-    """A prediction with its scores, or one opinion, or one event, of some user and age."""
+    """Return a prediction with its scores, a feedback or an event, of random user and age."""
     stamp = {
         "id": f"{k:032x}", "time": utc_now() - timedelta(days=random.uniform(0, 200)),
         "user": random.choice([*USERS, None]), "simulated": False,
@@ -365,60 +368,64 @@ def random_unit(random, k):
     return {kind: [row]}
 
 
-def filled(engine, folder, seed=1):
+def fill_log(engine, folder, seed=1):
     """Write random units to tables and spool; return both."""
     source = random.Random(seed)
     units = [random_unit(source, k) for k in range(120)]
-    kept, waiting = units[:90], units[90:]
-    insert_units(engine, kept)
-    for one, two in zip(waiting[::2], waiting[1::2], strict=True):  # Some lines hold several units.
+    inserted, spooled = units[:90], units[90:]
+    insert_units(engine, inserted)
+    for one, two in zip(spooled[::2], spooled[1::2], strict=True):  # Two units a line.
         append_to_spool(folder, {n: one.get(n, []) + two.get(n, []) for n in {**one, **two}})
-    return kept, waiting
+    return inserted, spooled
 
 
-def flat(units):
-    """All rows, as text that can be compared, by table."""
+def rows_by_table(units):
+    """Return all rows by table, as text that can be compared."""
     rows = {name: set() for name in USAGE_TABLES}
     for unit in units:
-        for name, new in unit.items():
-            rows[name] |= {json.dumps(row, sort_keys=True, default=str) for row in new}
+        for name, unit_rows in unit.items():
+            rows[name] |= {json.dumps(row, sort_keys=True, default=str) for row in unit_rows}
     return rows
 
 
-def in_tables(engine):
-    return flat([{name: read_table(engine, table)} for name, table in USAGE_TABLES.items()])
+def inserted_rows(engine):
+    return rows_by_table([{name: read_table(engine, table)} for name, table in USAGE_TABLES.items()])
 
 
-def in_spool(folder):
+def spooled_rows(folder):
     with locked_spool(folder) as (units, damaged, _):
         assert damaged == []
-        return flat(units)
+        return rows_by_table(units)
 
 
-def sizes(rows):
-    return {name: len(found) for name, found in rows.items()}
+def expected_counts(inserted, spooled):
+    counts = {name: len(rows) for name, rows in rows_by_table(inserted).items()}
+    return {**counts, "spool": sum(map(len, rows_by_table(spooled).values()))}
 
 
-def owner(unit):
-    return next(rows[0] for name, rows in unit.items() if name != "scores")
+def split_units(units, condition):
+    """Return the units whose prediction, feedback or event meets a condition, and the others."""
+    matching, others = [], []
+    for unit in units:
+        row = next(rows[0] for name, rows in unit.items() if name != "scores")
+        (matching if condition(row) else others).append(unit)
+    return matching, others
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_retention_deletes_what_is_older_and_nothing_else(engine, tmp_path, seed):
-    kept, waiting = filled(engine, tmp_path, seed)
+def test_retention_deletes_only_older_rows(engine, tmp_path, seed):
+    inserted, spooled = fill_log(engine, tmp_path, seed)
     limit = utc_now() - timedelta(days=90)
-    old = [unit for unit in kept if owner(unit)["time"] < limit]
-    expected = sizes(flat(old)) | {
-        "spool": sum(sizes(flat([u for u in waiting if owner(u)["time"] < limit])).values())
-    }
-    before = (in_tables(engine), (tmp_path / SPOOL_FILE).read_bytes())
-    counted = privacy.retention(engine, tmp_path, days=90, actor="a", dry_run=True)
-    assert counted == expected
-    assert (in_tables(engine), (tmp_path / SPOOL_FILE).read_bytes()) == before
+    old, young = split_units(inserted, lambda row: row["time"] < limit)
+    old_spooled, young_spooled = split_units(spooled, lambda row: row["time"] < limit)
+    expected = expected_counts(old, old_spooled)
+    before = (inserted_rows(engine), (tmp_path / SPOOL_FILE).read_bytes())
+    assert privacy.retention(engine, tmp_path, days=90, actor="a", dry_run=True) == expected
+    assert (inserted_rows(engine), (tmp_path / SPOOL_FILE).read_bytes()) == before
     assert read_table(engine, audit.audit) == []
     assert privacy.retention(engine, tmp_path, days=90, actor="a", force=True) == expected
-    assert in_tables(engine) == flat([unit for unit in kept if owner(unit)["time"] >= limit])
-    assert in_spool(tmp_path) == flat([unit for unit in waiting if owner(unit)["time"] >= limit])
+    assert inserted_rows(engine) == rows_by_table(young)
+    assert spooled_rows(tmp_path) == rows_by_table(young_spooled)
     (noted,) = read_table(engine, audit.audit)
     assert json.loads(noted["details"])["counts"] == expected
     assert "UU No. 27 Tahun 2022" in noted["reason"]
@@ -431,28 +438,28 @@ def test_retention_deletes_what_is_older_and_nothing_else(engine, tmp_path, seed
 MORNING = datetime(2026, 5, 4, 2)
 
 
-def aged(engine, n):
-    """Write an event on each of some days up to that morning."""
+def log_daily_events(engine, n):
+    """Log an event on each of `n` days up to that morning."""
     rows = [{**event(age), "time": MORNING - timedelta(days=age)} for age in range(n)]
     insert_units(engine, [{"events": rows}])
 
 
-def test_a_clock_that_is_ahead_deletes_nothing_without_asking(engine, tmp_path):
-    aged(engine, 40)
-    before = in_tables(engine)
+def test_retention_refuses_a_clock_that_is_ahead(engine, tmp_path):
+    log_daily_events(engine, 40)
+    before = inserted_rows(engine)
     for days in (2, 3650):
         with frozen_clock(MORNING + timedelta(days=days)):
             with pytest.raises(LogError, match=r"04-05-2026.*Periksa jamnya.*--force"):
                 privacy.retention(engine, tmp_path, days=30, actor="a")
             privacy.retention(engine, tmp_path, days=30, actor="a", dry_run=True)
-    assert in_tables(engine) == before
+    assert inserted_rows(engine) == before
     assert read_table(engine, audit.audit) == []
     with frozen_clock(MORNING + timedelta(days=3650)):
         assert privacy.retention(engine, tmp_path, days=30, actor="a", force=True)["events"] == 40
 
 
-def test_retention_that_runs_each_day_goes_on_where_nobody_asks_anything(engine, tmp_path):
-    aged(engine, 9)
+def test_daily_retention_works_without_new_rows(engine, tmp_path):
+    log_daily_events(engine, 9)
     left = []
     for day in range(8):
         with frozen_clock(MORNING + timedelta(days=day, seconds=day * day)):
@@ -461,8 +468,7 @@ def test_retention_that_runs_each_day_goes_on_where_nobody_asks_anything(engine,
     assert left == [6, 4, 3, 2, 1, 0, 0, 0]
 
 
-def test_the_command_asks_before_it_believes_its_clock(tmp_path):
-    models = shutil.copytree(PROJECT / "outputs" / "light", tmp_path / "light").parent
+def test_retention_command_needs_force_after_a_gap(models):
     with opened_database(sqlite_url(models / "logs")) as engine:
         insert_units(engine, [{"events": [event(100)]}])
         retention = "govern", "retention", "--models", models
@@ -472,24 +478,23 @@ def test_the_command_asks_before_it_believes_its_clock(tmp_path):
 
 
 @pytest.mark.parametrize("user", USERS)
-def test_one_person_is_forgotten_and_the_others_are_not(engine, url, tmp_path, user):
-    kept, waiting = filled(engine, tmp_path)
+def test_forget_deletes_the_rows_of_one_person_only(engine, url, tmp_path, user):
+    inserted, spooled = fill_log(engine, tmp_path)
     torn = [f'{{"events":[{{"id": "1","user": "{u}", "k' for u in USERS] + [
         '{"events": [{"id": "2", "time": "2026-01-01T00:00:00", "user": "' + user[:15]
     ]
     (tmp_path / DAMAGED_FILE).write_text("".join(f"{line}\n" for line in torn))
-    theirs = [unit for unit in kept if owner(unit)["user"] == user]
-    others = [unit for unit in kept if owner(unit)["user"] != user]
-    there = privacy.remaining(engine, tmp_path, user)
-    done = privacy.forget(engine, tmp_path, user, actor="a")
-    expected = sizes(flat(theirs)) | {
-        "spool": 2 + sum(sizes(flat([u for u in waiting if owner(u)["user"] == user])).values())
-    }
+    theirs, others = split_units(inserted, lambda row: row["user"] == user)
+    their_spooled, other_spooled = split_units(spooled, lambda row: row["user"] == user)
+    before = privacy.remaining(engine, tmp_path, user)
+    result = privacy.forget(engine, tmp_path, user, actor="a")
+    expected = expected_counts(theirs, their_spooled)
+    expected["spool"] += 2  # Torn lines.
     assert min(expected.values()) > 0
-    assert done.deleted == there == expected
-    assert set(done.remaining.values()) == {0}
-    assert in_tables(engine) == flat(others)
-    assert in_spool(tmp_path) == flat([unit for unit in waiting if owner(unit)["user"] != user])
+    assert result.deleted == before == expected
+    assert set(result.remaining.values()) == {0}
+    assert inserted_rows(engine) == rows_by_table(others)
+    assert spooled_rows(tmp_path) == rows_by_table(other_spooled)
     assert [line for line in (tmp_path / DAMAGED_FILE).read_text().split("\n") if line] == [
         line for line in torn[:3] if user not in line
     ]
@@ -501,50 +506,50 @@ def test_one_person_is_forgotten_and_the_others_are_not(engine, url, tmp_path, u
         assert [path for path in files if user.encode() in path.read_bytes()] == []
 
 
-def test_an_export_has_all_and_only_what_is_of_that_person(engine, tmp_path):
-    kept, waiting = filled(engine, tmp_path)
+def test_export_has_exactly_the_rows_of_one_person(engine, tmp_path):
     user = USERS[1]
+    theirs, their_spooled = (
+        split_units(units, lambda row: row["user"] == user)[0] for units in fill_log(engine, tmp_path)
+    )
     before = (tmp_path / SPOOL_FILE).read_bytes()
     content = json.loads(privacy.export(engine, tmp_path, user, actor="a"))
     assert (tmp_path / SPOOL_FILE).read_bytes() == before
 
     def plain(units):
-        return flat(json.loads(json.dumps(units, default=lambda time: time.isoformat())))
+        return rows_by_table(json.loads(json.dumps(units, default=lambda time: time.isoformat())))
 
-    assert flat([content["tables"]]) == plain([u for u in kept if owner(u)["user"] == user])
-    assert flat(content["waiting"]) == plain([u for u in waiting if owner(u)["user"] == user])
+    assert rows_by_table([content["tables"]]) == plain(theirs)
+    assert rows_by_table(content["waiting"]) == plain(their_spooled)
     assert all(other not in json.dumps(content) for other in USERS if other != user)
     (noted,) = read_table(engine, audit.audit)
     assert (noted["action"], user in str(noted)) == (audit.EXPORT, False)
 
 
 @pytest.mark.parametrize("user", ["siti", "", "0" * 15, "0" * 17, "g" * 16, "' OR '1'='1"])
-def test_what_is_no_pseudonym_is_refused(engine, tmp_path, user):
-    kept, _ = filled(engine, tmp_path)
+def test_invalid_pseudonym_is_refused(engine, tmp_path, user):
+    inserted, _ = fill_log(engine, tmp_path)
     for act in (privacy.forget, privacy.export):
         with pytest.raises(LogError, match="16 digit heksadesimal"):
             act(engine, tmp_path, user, actor="a")
-    assert in_tables(engine) == flat(kept)
+    assert inserted_rows(engine) == rows_by_table(inserted)
     assert read_table(engine, audit.audit) == []
 
 
 @pytest.fixture
-def installation(engine, url, tmp_path):
+def installation(engine, models):
     """Models, a version of one, and a log with rows."""
-    models = tmp_path / "outputs"
-    for name in ("light", "structured"):
-        shutil.copytree(PROJECT / "outputs" / name, models / name)
+    shutil.copytree(PROJECT / "outputs" / "structured", models / "structured")
     shutil.copytree(PROJECT / "outputs" / "light", models / "models" / "light" / "1")
     (models / "models" / "light" / "current").write_text("1\n")
     logs = models / "logs"
     log_key(logs)
-    filled(engine, logs)
-    appended(engine, logs)
+    fill_log(engine, logs)
+    append_rows(engine, logs)
     return models
 
 
-def tree(folder):
-    """What is in a folder, apart from what SQLite writes by itself, and from locks."""
+def read_files(folder):
+    """Return the contents of the files in a folder, without those of SQLite and locks."""
     return {
         path.relative_to(folder): path.read_bytes()
         for path in folder.rglob("*")
@@ -552,37 +557,37 @@ def tree(folder):
     }
 
 
-def in_audit(engine):
+def audit_rows(engine):
     return sorted(read_table(engine, audit.audit), key=lambda row: row["seq"])
 
 
-def made(engine, models, target, **options):
+def make_backup(engine, models, target, **options):
     return backup(models, engine, models / "logs", target, actor="a", reason="uji", **options)
 
 
-def put_back(url, models, path, **options):
+def restore_backup(url, models, path, **options):
     return restore(path, models, url, models / "logs", actor="a", reason="uji", **options)
 
 
-def test_what_was_lost_is_there_again_after_a_restore(engine, url, installation, tmp_path):
+def test_restore_recovers_a_lost_installation(engine, url, installation, tmp_path):
     target = tmp_path / "cadangan.zip"
-    rows, trail, files = in_tables(engine), in_audit(engine), tree(installation)
-    manifest = made(engine, installation, target)
+    rows, trail, files = inserted_rows(engine), audit_rows(engine), read_files(installation)
+    manifest = make_backup(engine, installation, target)
     assert target.stat().st_mode & 0o077 == 0
     assert verify_backup(target) == manifest
     assert manifest.folders == ["light", "models", "structured"]
-    assert in_audit(engine)[-1]["action"] == audit.BACKUP
+    assert audit_rows(engine)[-1]["action"] == audit.BACKUP
     shutil.rmtree(installation)
     execute(engine, *(f"DELETE FROM {name}" for name in (*USAGE_TABLES, "audit")))
-    done = put_back(url, installation, target)
+    done = restore_backup(url, installation, target)
     assert done.has_key
     assert done.aside == []
-    assert in_tables(engine) == rows
-    assert in_audit(engine)[:-1] == trail
-    assert in_audit(engine)[-1]["action"] == audit.RESTORE
+    assert inserted_rows(engine) == rows
+    assert audit_rows(engine)[:-1] == trail
+    assert audit_rows(engine)[-1]["action"] == audit.RESTORE
     assert audit.verify(engine, installation / "logs") == []
     assert audit.read_head(installation / "logs").seq == len(trail) + 1
-    after = tree(installation)
+    after = read_files(installation)
     head = Path("logs") / audit.HEAD_FILE
     assert {**after, head: b""} == {**files, head: b""}
     assert (installation / "logs" / "log.key").stat().st_mode & 0o077 == 0
@@ -590,133 +595,132 @@ def test_what_was_lost_is_there_again_after_a_restore(engine, url, installation,
         assert len(load_checker(installation / folder).check("Prediksi Harga Cabai", top_k=3)) == 3
 
 
-def test_labels_come_back_and_newer_ones_are_kept(url, engine, installation, tmp_path):
+def test_restore_keeps_newer_labels_aside(url, engine, installation, tmp_path):
     target, labels = tmp_path / "cadangan.zip", installation / "labels" / "label-a.csv"
     labels.parent.mkdir()
     labels.write_text("lama")
-    assert "labels" in made(engine, installation, target).folders
+    assert "labels" in make_backup(engine, installation, target).folders
     labels.write_text("baru")
-    done = put_back(url, installation, target, force=True)
+    done = restore_backup(url, installation, target, force=True)
     assert labels.read_text() == "lama"
     [aside] = [name for name in done.aside if name.startswith("labels.")]
     assert (installation / aside / "label-a.csv").read_text() == "baru"
 
 
-def test_models_made_after_the_backup_are_kept_beside(engine, url, installation, tmp_path):
+def test_restore_keeps_newer_models_aside(engine, url, installation, tmp_path):
     target, models = tmp_path / "cadangan.zip", installation / "models"
-    made(engine, installation, target)
-    files = tree(installation)
-    assert put_back(url, installation, target, force=True).versions == []
-    assert not list(installation.glob("*.*"))  # The same is not kept twice.
+    make_backup(engine, installation, target)
+    files = read_files(installation)
+    assert restore_backup(url, installation, target, force=True).versions == []
+    assert not list(installation.glob("*.*"))  # Identical folders are not set aside.
     path = installation / "light" / METADATA_FILE
     metadata = json.loads(path.read_text()) | {"created": "2027-01-01T00:00:00+00:00"}
     path.write_text(json.dumps(metadata))
     version = add_version(installation, installation / "light")
     promotions.promote(installation, "light", version, reason="diuji", approver="Kaprodi")
-    later = tree(models)
-    done = put_back(url, installation, target, force=True)
+    later = read_files(models)
+    done = restore_backup(url, installation, target, force=True)
     assert done.versions == [f"light {version}"]
-    kept = {name.split(".")[0]: installation / name for name in done.aside if "lama" not in name}
-    assert set(kept) == {"light", "models"}
-    assert tree(kept["models"]) == later
-    assert json.loads((kept["light"] / METADATA_FILE).read_text()) == metadata
-    for name in ("light", "models"):
-        there = {path for path in tree(installation) if path.parts[0] == name}
-        assert there == {path for path in files if path.parts[0] == name}
-        assert all((installation / path).read_bytes() == files[path] for path in there)
-    shutil.copytree(kept["models"] / "light" / version, models / "light" / version)
+    aside = {name.split(".")[0]: installation / name for name in done.aside if "lama" not in name}
+    assert set(aside) == {"light", "models"}
+    assert read_files(aside["models"]) == later
+    assert json.loads((aside["light"] / METADATA_FILE).read_text()) == metadata
+    for folder in ("light", "models"):
+        restored, original = (
+            {path: content for path, content in contents.items() if path.parts[0] == folder}
+            for contents in (read_files(installation), files)
+        )
+        assert restored == original
+    shutil.copytree(aside["models"] / "light" / version, models / "light" / version)
     assert versions.verify_version(installation, "light", version)["name"] == "light"
 
 
-def test_the_command_tells_of_versions_made_after_the_backup(tmp_path):
-    models, target = tmp_path / "outputs", tmp_path / "cadangan.zip"
-    shutil.copytree(PROJECT / "outputs" / "light", models / "light")
+def test_restore_command_names_newer_versions(models, tmp_path):
+    target = tmp_path / "cadangan.zip"
     (models / "models" / "light").mkdir(parents=True)
     (models / "models" / "light" / "history.json").write_text("[]")
     assert judul("govern", "backup", target, "--models", models).returncode == 0
     version = add_version(models, models / "light")
-    told = judul("govern", "restore", target, "--force", "--models", models)
-    assert told.returncode == 0
-    assert f"tidak ada di cadangan ikut disimpan di situ: light {version}" in told.stderr
-    [kept] = models.glob("models.*")
-    assert kept.name in told.stderr
-    assert (kept / "light" / version / METADATA_FILE).is_file()
+    restored = judul("govern", "restore", target, "--force", "--models", models)
+    assert restored.returncode == 0
+    assert f"tidak ada di cadangan ikut disimpan di situ: light {version}" in restored.stderr
+    [aside] = models.glob("models.*")
+    assert aside.name in restored.stderr
+    assert (aside / "light" / version / METADATA_FILE).is_file()
 
 
-def test_a_log_with_rows_is_replaced_only_when_told_and_then_kept(engine, url, installation, tmp_path):
+def test_restore_over_rows_needs_force_and_keeps_them_aside(engine, url, installation, tmp_path):
     target = tmp_path / "cadangan.zip"
-    rows = in_tables(engine)
-    made(engine, installation, target)
+    rows = inserted_rows(engine)
+    make_backup(engine, installation, target)
     privacy.retention(engine, installation / "logs", days=50, actor="a")
-    trail = in_audit(engine)
-    before, files = in_tables(engine), tree(installation)
+    trail = audit_rows(engine)
+    before, files = inserted_rows(engine), read_files(installation)
     with pytest.raises(LogError, match="--force"):
-        put_back(url, installation, target)
-    assert (in_tables(engine), tree(installation)) == (before, files)
-    done = put_back(url, installation, target, force=True)
-    assert in_tables(engine) == rows
-    assert in_audit(engine)[:-1] == trail  # It goes on from the backup's, and none of it is lost.
+        restore_backup(url, installation, target)
+    assert (inserted_rows(engine), read_files(installation)) == (before, files)
+    done = restore_backup(url, installation, target, force=True)
+    assert inserted_rows(engine) == rows
+    assert audit_rows(engine)[:-1] == trail  # It continues the backup's, and is kept.
     assert audit.verify(engine, installation / "logs") == []
     if engine.dialect.name == "postgresql":
         count = f"SELECT count(*) FROM {done.aside[0]}.predictions"
         with engine.connect() as connection:
-            kept = connection.execute(sa.text(count)).scalar()
-        assert kept == len(before["predictions"])
+            assert connection.execute(sa.text(count)).scalar() == len(before["predictions"])
     else:
-        old = open_database(f"sqlite:///{tmp_path / done.aside[0]}")
-        assert in_tables(old) == before
-        old.dispose()
+        with opened_database(f"sqlite:///{tmp_path / done.aside[0]}") as old:
+            assert inserted_rows(old) == before
     assert {name.split(".lama-")[0] for name in done.aside[1:]} == {SPOOL_FILE}
 
 
-def test_a_restore_brings_nobody_back_who_was_forgotten(engine, url, installation, tmp_path):
+def test_restore_forgets_people_again(engine, url, installation, tmp_path):
     target, logs = tmp_path / "cadangan.zip", installation / "logs"
     privacy.forget(engine, logs, USERS[1], actor="a")
-    filled(engine, logs)  # Who came back after being forgotten is there in the backup.
-    rows = in_tables(engine)
-    made(engine, installation, target)
+    fill_log(engine, logs)  # The user came back before the backup.
+    rows = inserted_rows(engine)
+    make_backup(engine, installation, target)
     privacy.forget(engine, logs, USERS[0], actor="a")
     for _ in range(2):
-        assert put_back(url, installation, target, force=True).forgotten == 1
+        assert restore_backup(url, installation, target, force=True).forgotten == 1
         assert set(privacy.remaining(engine, logs, USERS[0]).values()) == {0}
-        others = {name: {row for row in found if USERS[0] not in row} for name, found in rows.items()}
-        now_there = in_tables(engine)
-        assert {**now_there, "scores": 0} == {**others, "scores": 0}
-        assert now_there["scores"] < rows["scores"]
+        others = {name: {row for row in old if USERS[0] not in row} for name, old in rows.items()}
+        restored = inserted_rows(engine)
+        assert {**restored, "scores": 0} == {**others, "scores": 0}
+        assert restored["scores"] < rows["scores"]
         assert audit.verify(engine, logs) == []
 
 
-def test_another_trail_gives_way_to_that_of_the_backup(engine, url, installation, tmp_path):
+def test_restore_replaces_an_unrelated_trail(engine, url, installation, tmp_path):
     target = tmp_path / "cadangan.zip"
-    trail = in_audit(engine)
-    made(engine, installation, target)
+    trail = audit_rows(engine)
+    make_backup(engine, installation, target)
     execute(engine, "DELETE FROM audit")
     (installation / "logs" / audit.HEAD_FILE).unlink()
-    appended(engine, installation / "logs", 9)
-    put_back(url, installation, target, force=True)
-    assert in_audit(engine)[:-1] == trail
+    append_rows(engine, installation / "logs", 9)
+    restore_backup(url, installation, target, force=True)
+    assert audit_rows(engine)[:-1] == trail
     assert audit.verify(engine, installation / "logs") == []
 
 
-def test_a_backup_of_one_database_goes_into_the_other(engine, url, installation, tmp_path):
+def test_backup_is_restored_into_the_other_database(engine, url, installation, tmp_path):
     target = tmp_path / "cadangan.zip"
-    rows, trail = in_tables(engine), in_audit(engine)
-    made(engine, installation, target)
+    rows, trail = inserted_rows(engine), audit_rows(engine)
+    make_backup(engine, installation, target)
     other = tmp_path / "lain"
-    put_back(database_url(other / "logs"), other, target)
+    restore_backup(database_url(other / "logs"), other, target)
     sqlite = open_database(database_url(other / "logs"))
-    assert (in_tables(sqlite), in_audit(sqlite)[:-1]) == (rows, trail)
+    assert (inserted_rows(sqlite), audit_rows(sqlite)[:-1]) == (rows, trail)
     again = tmp_path / "lagi.zip"
-    made(sqlite, other, again)
+    make_backup(sqlite, other, again)
     sqlite.dispose()
-    put_back(url, installation, again, force=True)
-    assert in_tables(engine) == rows
-    assert in_audit(engine)[: len(trail)] == trail
+    restore_backup(url, installation, again, force=True)
+    assert inserted_rows(engine) == rows
+    assert audit_rows(engine)[: len(trail)] == trail
     assert audit.verify(engine, installation / "logs") == []
 
 
-def rewritten(path, change, extra=(), *, content=b"x", compression=zipfile.ZIP_STORED):
-    """Write a zip anew with another manifest and further members, of which it tells the truth."""
+def rewrite_zip(path, change, extra=(), *, content=b"x", compression=zipfile.ZIP_STORED):
+    """Rewrite a zip with a changed manifest and extra members, whose hashes and sizes are right."""
     with zipfile.ZipFile(path) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     manifest = json.loads(members.pop("manifest.json"))
@@ -740,111 +744,110 @@ def shorten(path):
     path.write_bytes(path.read_bytes()[:-100])
 
 
-def exchange(name, content):
+def replace_member(name, content):
     def change(manifest, members):
         members[name] = content
         manifest["sizes"][name] = len(content)
 
-    return lambda path: rewritten(path, change)
+    return lambda path: rewrite_zip(path, change)
 
 
-def nothing(manifest, members):
+def no_change(manifest, members):
     pass
 
 
-def grow(path, change=nothing, compression=zipfile.ZIP_DEFLATED):
+def add_zeros(path, change=no_change, compression=zipfile.ZIP_DEFLATED):
     zeros = b"\0" * (64 << 20)
-    rewritten(path, change, ["outputs/light/nol"], content=zeros, compression=compression)
+    rewrite_zip(path, change, ["outputs/light/nol"], content=zeros, compression=compression)
 
 
-REFUSED = {
+INVALID_BACKUPS = {
     "a bit": (flip, "rusak"),
     "cut off": (shorten, "rusak"),
     "no zip": (lambda path: path.write_bytes(b"PK"), "rusak"),
-    "another table": (exchange("log/events.jsonl", b""), "rusak"),
-    "a row too few": (lambda p: rewritten(p, lambda m, _: m["rows"].update(events=1)), "rusak"),
-    "a member missing": (lambda p: rewritten(p, lambda _, f: f.pop("log/log.key")), "rusak"),
-    "a member too many": (lambda p: rewritten(p, lambda _, f: f.update({"log/x": b""})), "ke luar"),
-    "a hash too few": (lambda p: rewritten(p, lambda m, _: m["hashes"].pop("log/log.key")), "rusak"),
-    "upwards": (lambda p: rewritten(p, nothing, ["outputs/light/../../../../jahat"]), "ke luar"),
-    "absolute": (lambda p: rewritten(p, nothing, ["/tmp/jahat"]), "ke luar"),
-    "backslash": (lambda p: rewritten(p, nothing, ["outputs/light/..\\..\\jahat"]), "ke luar"),
-    "elsewhere": (lambda p: rewritten(p, nothing, ["outputs/logs/judul.db"]), "ke luar"),
-    "a fact too many": (lambda p: rewritten(p, lambda m, _: m.update(links={})), "rusak"),
-    "newer": (lambda p: rewritten(p, lambda m, _: m.update(schema=SCHEMA_VERSION + 1)), "lebih baru"),
-    "newer form": (lambda p: rewritten(p, lambda m, _: m.update(format=FORMAT + 1)), "lebih baru"),
-    "no form": (lambda p: rewritten(p, lambda m, _: m.update(format=float("inf"))), "rusak"),
+    "another table": (replace_member("log/events.jsonl", b""), "rusak"),
+    "a row too few": (lambda p: rewrite_zip(p, lambda m, _: m["rows"].update(events=1)), "rusak"),
+    "a member missing": (lambda p: rewrite_zip(p, lambda _, f: f.pop("log/log.key")), "rusak"),
+    "a member too many": (lambda p: rewrite_zip(p, lambda _, f: f.update({"log/x": b""})), "ke luar"),
+    "a hash too few": (lambda p: rewrite_zip(p, lambda m, _: m["hashes"].pop("log/log.key")), "rusak"),
+    "upwards": (lambda p: rewrite_zip(p, no_change, ["outputs/light/../../../../jahat"]), "ke luar"),
+    "absolute": (lambda p: rewrite_zip(p, no_change, ["/tmp/jahat"]), "ke luar"),
+    "backslash": (lambda p: rewrite_zip(p, no_change, ["outputs/light/..\\..\\jahat"]), "ke luar"),
+    "elsewhere": (lambda p: rewrite_zip(p, no_change, ["outputs/logs/judul.db"]), "ke luar"),
+    "a key too many": (lambda p: rewrite_zip(p, lambda m, _: m.update(links={})), "rusak"),
+    "newer": (lambda p: rewrite_zip(p, lambda m, _: m.update(schema=SCHEMA_VERSION + 1)), "lebih baru"),
+    "newer format": (lambda p: rewrite_zip(p, lambda m, _: m.update(format=FORMAT + 1)), "lebih baru"),
+    "no format": (lambda p: rewrite_zip(p, lambda m, _: m.update(format=float("inf"))), "rusak"),
     "a time with a zone": (
-        lambda p: rewritten(p, lambda m, _: m.update(time="2026-01-01T00:00:00+07:00")), "rusak",
+        lambda p: rewrite_zip(p, lambda m, _: m.update(time="2026-01-01T00:00:00+07:00")), "rusak",
     ),
-    "no time": (lambda p: rewritten(p, lambda m, _: m.update(time=None)), "rusak"),
+    "no time": (lambda p: rewrite_zip(p, lambda m, _: m.update(time=None)), "rusak"),
     "another size": (
-        lambda p: rewritten(p, lambda m, _: m["sizes"].update({"log/log.key": 9})), "rusak",
+        lambda p: rewrite_zip(p, lambda m, _: m["sizes"].update({"log/log.key": 9})), "rusak",
     ),
-    "no sizes": (lambda p: rewritten(p, lambda m, _: m.pop("sizes")), "rusak"),
-    "a member that grows": (grow, "jauh lebih besar"),
-    "one that grows, of the first form": (
-        lambda p: grow(p, lambda m, _: m.update(format=1, sizes={})), "jauh lebih besar",
+    "no sizes": (lambda p: rewrite_zip(p, lambda m, _: m.pop("sizes")), "rusak"),
+    "a member that grows": (add_zeros, "jauh lebih besar"),
+    "a member that grows, of format 1": (
+        lambda p: add_zeros(p, lambda m, _: m.update(format=1, sizes={})), "jauh lebih besar",
     ),
-    "one that grows without a bound": (lambda p: grow(p, compression=zipfile.ZIP_BZIP2), "rusak"),
+    "a member that grows, as bzip2": (lambda p: add_zeros(p, compression=zipfile.ZIP_BZIP2), "rusak"),
     "a manifest too large": (
-        lambda p: rewritten(p, lambda m, _: m.update(version="x" * (17 << 20))), "jauh lebih besar",
+        lambda p: rewrite_zip(p, lambda m, _: m.update(version="x" * (17 << 20))), "jauh lebih besar",
     ),
 }  # fmt: skip
 
 
 @contextmanager
-def at_most(n_bytes):
-    """Fail where more than so much memory is taken in between."""
+def memory_limit(n_bytes):
+    """Fail if the block allocates more memory at once."""
     tracemalloc.start()
     try:
         yield
     finally:
-        taken = tracemalloc.get_traced_memory()[1]
+        peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        assert taken < n_bytes
+        assert peak < n_bytes
 
 
-@pytest.mark.parametrize("name", REFUSED)
-def test_a_bad_backup_is_refused_and_changes_nothing(tmp_path, name):
-    engine = open_database(database_url(tmp_path), lock_wait=30)
-    models = tmp_path / "outputs"
-    shutil.copytree(PROJECT / "outputs" / "light", models / "light")
-    log_key(models / "logs")
-    filled(engine, models / "logs")
+@pytest.mark.parametrize("name", INVALID_BACKUPS)
+def test_invalid_backup_is_refused_without_changes(models, tmp_path, name):
+    def state():
+        return inserted_rows(engine), audit_rows(engine), read_files(models), set(tmp_path.iterdir())
+
     target = tmp_path / "zip" / "cadangan.zip"
-    made(engine, models, target)
-    before = (in_tables(engine), in_audit(engine), tree(models), set(tmp_path.iterdir()))
-    plant_pickle_bomb, said = REFUSED[name]
-    plant_pickle_bomb(target)
-    with pytest.raises(LogError, match=said), at_most(16 << 20):
-        put_back(database_url(tmp_path), models, target, force=True)
-    assert (in_tables(engine), in_audit(engine), tree(models), set(tmp_path.iterdir())) == before
-    engine.dispose()
+    with opened_database(database_url(tmp_path), lock_wait=30) as engine:
+        log_key(models / "logs")
+        fill_log(engine, models / "logs")
+        make_backup(engine, models, target)
+        before = state()
+        damage, message = INVALID_BACKUPS[name]
+        damage(target)
+        with pytest.raises(LogError, match=message), memory_limit(16 << 20):
+            restore_backup(database_url(tmp_path), models, target, force=True)
+        assert state() == before
 
 
-def test_a_large_backup_is_put_back_in_pieces(tmp_path):
-    engine = open_database(database_url(tmp_path))
+def test_large_backup_is_restored_in_little_memory(tmp_path):
     large = random.Random(1).randbytes(32 << 20)
     for path in (tmp_path / "a" / "light" / "large.bin", tmp_path / "a" / "logs" / DAMAGED_FILE):
         path.parent.mkdir(parents=True)
         path.write_bytes(large)
-    made(engine, tmp_path / "a", tmp_path / "cadangan.zip")
-    engine.dispose()
-    with at_most(16 << 20):
-        put_back(database_url(tmp_path / "b"), tmp_path / "b", tmp_path / "cadangan.zip")
+    with opened_database(database_url(tmp_path)) as engine:
+        make_backup(engine, tmp_path / "a", tmp_path / "cadangan.zip")
+    with memory_limit(16 << 20):
+        restore_backup(database_url(tmp_path / "b"), tmp_path / "b", tmp_path / "cadangan.zip")
     for path in ("light/large.bin", f"logs/{DAMAGED_FILE}"):
         assert (tmp_path / "b" / path).read_bytes() == large
     assert (tmp_path / "b" / "logs" / DAMAGED_FILE).stat().st_mode & 0o077 == 0
     assert not [path.name for path in tmp_path.rglob(".pemulihan.*")]
 
 
-def test_a_backup_of_the_first_form_is_put_back(engine, url, installation, tmp_path):
-    target, rows = tmp_path / "cadangan.zip", in_tables(engine)
-    made(engine, installation, target)
-    rewritten(target, lambda manifest, _: (manifest.pop("sizes"), manifest.update(format=1)))
-    put_back(url, installation, target, force=True)
-    assert in_tables(engine) == rows
+def test_backup_of_format_1_is_restored(engine, url, installation, tmp_path):
+    target, rows = tmp_path / "cadangan.zip", inserted_rows(engine)
+    make_backup(engine, installation, target)
+    rewrite_zip(target, lambda manifest, _: (manifest.pop("sizes"), manifest.update(format=1)))
+    restore_backup(url, installation, target, force=True)
+    assert inserted_rows(engine) == rows
 
 
 @pytest.mark.parametrize(
@@ -855,9 +858,9 @@ def test_a_backup_of_the_first_form_is_put_back(engine, url, installation, tmp_p
         ("predictions", {"query_length": 10**30}),
     ],
 )  # fmt: skip
-def test_a_row_that_no_table_takes_changes_nothing(engine, url, installation, tmp_path, table, row):
+def test_invalid_row_in_a_backup_changes_nothing(engine, url, installation, tmp_path, table, row):
     target = tmp_path / "cadangan.zip"
-    made(engine, installation, target)
+    make_backup(engine, installation, target)
 
     def change(manifest, members):
         name = f"log/{table}.jsonl"
@@ -867,50 +870,44 @@ def test_a_row_that_no_table_takes_changes_nothing(engine, url, installation, tm
         manifest["sizes"][name] = len(members[name])
         manifest["rows"][table] += 1
 
-    rewritten(target, change)
-    before = (in_tables(engine), in_audit(engine), tree(installation))
+    rewrite_zip(target, change)
+    before = (inserted_rows(engine), audit_rows(engine), read_files(installation))
     with pytest.raises(LogError):
-        put_back(url, installation, target, force=True)
-    assert (in_tables(engine), in_audit(engine), tree(installation)) == before
+        restore_backup(url, installation, target, force=True)
+    assert (inserted_rows(engine), audit_rows(engine), read_files(installation)) == before
 
 
-def test_a_file_that_is_there_is_replaced_only_when_told(tmp_path):
-    models, there = tmp_path / "outputs", tmp_path / "skripsi.docx"
-    shutil.copytree(PROJECT / "outputs" / "light", models / "light")
+def test_existing_file_is_replaced_only_with_force(models, tmp_path):
+    existing = tmp_path / "skripsi.docx"
     with opened_database(sqlite_url(models / "logs")):
         pass
-    for command in (("backup", there), ("export", "--user", USERS[0], "--output", there)):
-        there.write_text("penting")
+    for command in (("backup", existing), ("export", "--user", USERS[0], "--output", existing)):
+        existing.write_text("penting")
         govern = ("govern", *command, "--models", models)
         assert_refused(judul(*govern), "skripsi.docx sudah ada", "--force")
-        assert there.read_text() == "penting"
+        assert existing.read_text() == "penting"
         assert judul(*govern, "--force").returncode == 0
-        assert there.read_bytes() != b"penting"
+        assert existing.read_bytes() != b"penting"
 
 
-def test_a_backup_is_written_whole_or_not_at_all(tmp_path):
-    engine = open_database(database_url(tmp_path), lock_wait=30)
-    models, target = tmp_path / "outputs", tmp_path / "zip" / "cadangan.zip"
-    shutil.copytree(PROJECT / "outputs" / "light", models / "light")
-    made(engine, models, target)
-    content = target.read_bytes()
-    (models / "light" / "arrays.npz").write_bytes(b"x")
-    with pytest.raises(LogError, match="make run"):
-        made(engine, models, target, force=True)
-    with pytest.raises(LogError, match="di dalam folder yang dicadangkan"):
-        made(engine, models, models / "light" / "cadangan.zip")
+def test_failed_backup_leaves_the_old_one(models, tmp_path):
+    target = tmp_path / "zip" / "cadangan.zip"
+    with opened_database(database_url(tmp_path), lock_wait=30) as engine:
+        make_backup(engine, models, target)
+        content = target.read_bytes()
+        (models / "light" / "arrays.npz").write_bytes(b"x")
+        with pytest.raises(LogError, match="make run"):
+            make_backup(engine, models, target, force=True)
+        with pytest.raises(LogError, match="di dalam folder yang dicadangkan"):
+            make_backup(engine, models, models / "light" / "cadangan.zip")
     assert target.read_bytes() == content
     assert list(target.parent.iterdir()) == [target]
-    engine.dispose()
 
 
-def test_the_commands(tmp_path):
-    models = tmp_path / "outputs"
-    shutil.copytree(PROJECT / "outputs" / "light", models / "light")
+def test_govern_commands(models, tmp_path):
     target, copy = tmp_path / "cadangan.zip", tmp_path / "salinan.json"
-    url = database_url(models / "logs")
-    engine = open_database(url)
-    filled(engine, models / "logs")
+    engine = open_database(database_url(models / "logs"))
+    fill_log(engine, models / "logs")
 
     def govern(*arguments):
         return judul("govern", *arguments, "--models", models)
@@ -918,37 +915,37 @@ def test_the_commands(tmp_path):
     assert_refused(govern("forget", "--user", "siti"), "16 digit heksadesimal")
     pseudonym = UsageLog(models / "logs", user="siti").user
     assert govern("user", "Siti").stdout == f"{pseudonym}\n"
-    told = govern("retention", "--days", 90, "--dry-run")
-    assert told.stdout.startswith("Akan dihapus"), told.stderr
-    assert "audit" not in told.stdout
+    dry_run = govern("retention", "--days", 90, "--dry-run")
+    assert dry_run.stdout.startswith("Akan dihapus"), dry_run.stderr
+    assert "audit" not in dry_run.stdout
     saved = govern("backup", target)
     assert "sudah diperiksa" in saved.stdout, saved.stderr
     assert govern("export", "--user", USERS[0], "--output", copy).returncode == 0
     assert json.loads(copy.read_text())["user"] == USERS[0]
-    gone = govern("forget", "--user", USERS[0], "--reason", "surat 12")
-    assert gone.returncode == 0
-    assert "0 pemeriksaan" in gone.stdout.splitlines()[1]
+    forgotten = govern("forget", "--user", USERS[0], "--reason", "surat 12")
+    assert forgotten.returncode == 0
+    assert "0 pemeriksaan" in forgotten.stdout.splitlines()[1]
     assert_refused(govern("restore", target), "--force")
     assert govern("restore", target, "--force").returncode == 0
     assert set(privacy.remaining(engine, models / "logs", USERS[0]).values()) == {0}
     assert govern("retention").stdout.startswith("Dihapus")
-    whole = govern("verify")
-    assert (whole.returncode, whole.stdout) == (0, "Jejak audit utuh: 6 baris.\n")
+    intact = govern("verify")
+    assert (intact.returncode, intact.stdout) == (0, "Jejak audit utuh: 6 baris.\n")
     shown = govern("audit").stdout
     assert "pemulihan" in shown
     assert "Masa simpan 90 hari" in shown
     execute(engine, "UPDATE audit SET reason = 'lain' WHERE seq = 1")
     engine.dispose()
-    broken = govern("verify")
-    assert broken.returncode == 1
-    assert "Baris 1 jejak audit berubah" in broken.stderr
+    changed = govern("verify")
+    assert changed.returncode == 1
+    assert "Baris 1 jejak audit berubah" in changed.stderr
 
 
-def test_a_login_has_no_pseudonym_where_there_is_no_key(tmp_path):
+def test_pseudonym_command_needs_a_key(tmp_path):
     assert_refused(judul("govern", "user", "siti", "--models", tmp_path), "kunci", "JUDUL_LOG_KEY")
     assert list(tmp_path.iterdir()) == []
-    given = judul("govern", "user", "siti", "--models", tmp_path, JUDUL_LOG_KEY="rahasia")
-    assert re.fullmatch(r"[0-9a-f]{16}\n", given.stdout)
+    with_key = judul("govern", "user", "siti", "--models", tmp_path, JUDUL_LOG_KEY="rahasia")
+    assert re.fullmatch(r"[0-9a-f]{16}\n", with_key.stdout)
 
 
 def commit(project):
@@ -959,7 +956,7 @@ def commit(project):
 
 @pytest.fixture
 def compliant(tmp_path):
-    """An installation in which everything is as it should be, and how its checklist looks."""
+    """An installation that passes the checklist, and a function that returns its failing items."""
     project = tmp_path / "project"
     models = project / "outputs"
     for name in ("light", "structured"):
@@ -969,10 +966,10 @@ def compliant(tmp_path):
     commit(project)
     config = Config(models=models)
     engine = open_database(database_url(config.logs), lock_wait=30)
-    appended(engine, config.logs)
+    append_rows(engine, config.logs)
     insert_units(engine, [{"events": [event()]}])
     backups = tmp_path / "backups"
-    made(engine, models, backups / "a.zip")
+    make_backup(engine, models, backups / "a.zip")
 
     def failing(**options):
         checks = run_checklist(config, engine, project, backups, **options)
@@ -1008,8 +1005,8 @@ def write_text(config, engine):
     )
 
 
-def promoted(config, engine):
-    """Return the metadata of a version that was promoted as it should be, committed and backed up."""
+def promote_and_commit(config, engine):
+    """Promote a version properly, commit it, and return the path of its metadata."""
     version = add_version(config.models, config.models / "light")
     trail = AuditWriter(engine.url.render_as_string(hide_password=False), config.logs, "petugas")
     promotions.promote_with_audit(
@@ -1020,7 +1017,7 @@ def promoted(config, engine):
 
 
 def forget_approver(config, engine):
-    path = promoted(config, engine)
+    path = promote_and_commit(config, engine)
     metadata = json.loads(path.read_text())
     del metadata["governance"]["approver"]
     path.write_text(json.dumps(metadata))
@@ -1041,8 +1038,8 @@ def promote_silently(config, engine):
     commit(config.models.parent)
 
 
-UNDONE = {
-    "a promotion": (promoted, []),
+PROBLEMS = {
+    "a promotion": (promote_and_commit, []),
     "an approver": (forget_approver, ["Metadata dan hash model cocok"]),
     "a seed": (forget_seed, ["Metadata dan hash model cocok", "Benih acak tetap"]),
     "a seed of a forest": (
@@ -1079,24 +1076,22 @@ UNDONE = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", UNDONE)
-def test_the_checklist_sees_what_is_wrong(compliant, name):
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_checklist_finds_each_problem(compliant, name):
     config, engine, failing = compliant
-    undo, expected = UNDONE[name]
-    undo(config, engine)
+    cause, expected = PROBLEMS[name]
+    cause(config, engine)
     assert failing() == expected
 
 
-def test_an_old_backup_is_too_old(compliant, monkeypatch):
+def test_checklist_refuses_an_old_backup(compliant, monkeypatch):
     _, _, failing = compliant
     monkeypatch.setattr(compliance_module, "utc_now", lambda: utc_now() + timedelta(days=8))
     assert failing() == ["Cadangan baru dan dapat dipulihkan"]
     assert failing(backup_days=9) == []
 
 
-def test_the_command_of_the_checklist_fails_where_an_item_does(tmp_path):
-    models = tmp_path / "outputs"
-    shutil.copytree(PROJECT / "outputs" / "light", models / "light")
+def test_check_command_fails_if_an_item_does(models):
     with opened_database(sqlite_url(models / "logs")):
         pass
     done = judul("govern", "check", "--models", models)
@@ -1108,20 +1103,18 @@ def test_the_command_of_the_checklist_fails_where_an_item_does(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "facts",
+    "changes",
     [{"features": 5}, {"features": [[]]}, {"importances": [1]}, {"importances": {"cosine": "1"}},
      {"dataset": "judul.csv"}],
 )  # fmt: skip
-def test_facts_of_another_form_are_told_as_what_is_wrong(facts, tmp_path):
-    models = tmp_path / "outputs"
-    shutil.copytree(PROJECT / "outputs" / "light", models / "light")
+def test_metadata_of_another_type_are_reported(changes, models):
     with opened_database(sqlite_url(models / "logs")):
         pass
     path = models / "light" / METADATA_FILE
-    path.write_text(json.dumps({**json.loads(path.read_text()), **facts}))
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
     done = judul("govern", "check", "--models", models)
     assert (done.returncode, len(done.stdout.splitlines())) == (1, 8)
-    wrong = "Metadata dan hash model cocok" if "dataset" in facts else "Bobot fitur tersedia"
+    wrong = "Metadata dan hash model cocok" if "dataset" in changes else "Bobot fitur tersedia"
     assert f"GAGAL  {wrong}: " in done.stdout
     assert judul("models", "show", "light", "--models", models).returncode == 0
 
@@ -1133,28 +1126,28 @@ def test_facts_of_another_form_are_told_as_what_is_wrong(facts, tmp_path):
         f"govern forget --user {'0' * 16}", f"govern export --user {'0' * 16}",
     ],
 )  # fmt: skip
-def test_a_mistyped_folder_is_no_log_that_looks_well(command, tmp_path):
+def test_mistyped_folder_is_refused(command, tmp_path):
     mistyped = tmp_path / "oututs"
     assert_refused(judul(*command.split(), "--models", mistyped), f"Belum ada log di {mistyped}")
     assert not mistyped.exists()
 
 
 @pytest.mark.parametrize("command", ["backup cadangan.zip", "calendar"])
-def test_what_needs_no_log_still_needs_models(command, tmp_path):
+def test_commands_without_a_log_need_models(command, tmp_path):
     mistyped = tmp_path / "oututs"
     refused = judul("govern", *command.split(), "--models", mistyped, cwd=tmp_path)
     assert_refused(refused, f"Belum ada model di {mistyped}")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_copies_that_were_set_aside_are_told_and_go_with_time(engine, url, installation, tmp_path):
+def test_log_copies_are_reported_and_deleted_by_retention(engine, url, installation, tmp_path):
     logs = installation / "logs"
-    made(engine, installation, tmp_path / "cadangan.zip")
+    make_backup(engine, installation, tmp_path / "cadangan.zip")
     append_to_spool(logs, {"events": []})
     with frozen_clock(utc_now() - timedelta(days=100)):
-        put_back(url, installation, tmp_path / "cadangan.zip", force=True)
+        restore_backup(url, installation, tmp_path / "cadangan.zip", force=True)
     with frozen_clock(utc_now() - timedelta(days=10)):
-        put_back(url, installation, tmp_path / "cadangan.zip", force=True)
+        restore_backup(url, installation, tmp_path / "cadangan.zip", force=True)
     broken = logs / f"judul.db.rusak-{utc_now() - timedelta(days=100):{QUARANTINE_TIME_FORMAT}}"
     for suffix in ("", "-wal"):
         broken.with_name(broken.name + suffix).write_bytes(b"broken")
@@ -1163,28 +1156,26 @@ def test_copies_that_were_set_aside_are_told_and_go_with_time(engine, url, insta
     before = log_copies(engine, logs)
     assert not any(Path(name).stat().st_mode & 0o077 for name in before if ".db.lama-" in name)
     old = {name for name, since in before.items() if since < utc_now() - timedelta(days=90)}
-    assert (len(before), len(old)) == (
-        5,
-        4,
-    )  # Two tables' copies, the spool's, the broken file with its -wal.
+    # Two copies of the tables, one of the spool, the corrupt file and its -wal.
+    assert (len(before), len(old)) == (5, 4)
     assert privacy.forget(engine, logs, USERS[0], actor="a").copies == tuple(before)
 
     counts = privacy.retention(engine, logs, days=90, actor="a", dry_run=True)
     assert (counts["copies"], set(log_copies(engine, logs))) == (4, set(before))
     assert privacy.retention(engine, logs, days=90, actor="a")["copies"] == 4
     assert set(log_copies(engine, logs)) == set(before) - old
-    assert json.loads(in_audit(engine)[-1]["details"])["counts"]["copies"] == 4
+    assert json.loads(audit_rows(engine)[-1]["details"])["counts"]["copies"] == 4
     assert (logs / "catatan.lama-20200101_000000_000000").exists()
 
 
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
-def test_retention_deletes_no_schema_that_is_not_ours(engine, url, installation, tmp_path):
+def test_retention_drops_only_our_schemas(engine, url, installation, tmp_path):
     logs = installation / "logs"
-    made(engine, installation, tmp_path / "cadangan.zip")
+    make_backup(engine, installation, tmp_path / "cadangan.zip")
     names = []
     for age in (130, 120, 110, 100):
         with frozen_clock(utc_now() - timedelta(days=age)):
-            done = put_back(url, installation, tmp_path / "cadangan.zip", force=True)
+            done = restore_backup(url, installation, tmp_path / "cadangan.zip", force=True)
         names += [name for name in done.aside if name.startswith("judul_lama_")]
     ours, with_table, with_column, with_view = names
     execute(
@@ -1199,24 +1190,24 @@ def test_retention_deletes_no_schema_that_is_not_ours(engine, url, installation,
     before = set(sa.inspect(engine).get_schema_names())
     assert {name for name in log_copies(engine, logs) if "/" not in name} == {ours}
     execute(engine, f"CREATE VIEW public.laporan AS SELECT id FROM {ours}.predictions")
-    rows = in_tables(engine), in_spool(logs)
+    rows = inserted_rows(engine), spooled_rows(logs)
     with pytest.raises(LogError, match=f"{ours} tidak dihapus, karena ada yang bergantung"):
         privacy.retention(engine, logs, days=90, actor="a")
-    assert (in_tables(engine), in_spool(logs)) == rows
+    assert (inserted_rows(engine), spooled_rows(logs)) == rows
     execute(engine, "DROP VIEW public.laporan")
     privacy.retention(engine, logs, days=90, actor="a")
     assert set(sa.inspect(engine).get_schema_names()) == before - {ours}
 
 
-def test_the_commands_tell_of_copies_too(installation, tmp_path, monkeypatch):
-    logs = shutil.copytree(PROJECT / "outputs" / "light", tmp_path / "m" / "light").parent / "logs"
+def test_govern_commands_report_log_copies(models):
+    logs = models / "logs"
     with opened_database(sqlite_url(logs)):
         pass
     copy = logs / "judul.db.rusak-20200101_000000_000000"
     copy.write_bytes(b"broken")
     options = ("--models", logs.parent)
-    told = judul("govern", "forget", "--user", USERS[0], *options)
-    assert (told.returncode, str(copy) in told.stderr) == (1, True)
+    forgotten = judul("govern", "forget", "--user", USERS[0], *options)
+    assert (forgotten.returncode, str(copy) in forgotten.stderr) == (1, True)
     checked = judul("govern", "check", *options).stdout
     assert "GAGAL  Masa simpan dipatuhi: 0 baris dan 1 salinan yang disisihkan lebih tua" in checked
     cleared = judul("govern", "retention", *options)
@@ -1225,20 +1216,20 @@ def test_the_commands_tell_of_copies_too(installation, tmp_path, monkeypatch):
     assert "LULUS  Masa simpan dipatuhi" in judul("govern", "check", *options).stdout
 
 
-def test_a_link_is_no_part_of_a_backup(engine, installation, tmp_path):
+def test_symbolic_link_is_not_backed_up(engine, installation, tmp_path):
     (installation / "models" / "light" / "tautan").symlink_to("/etc/hostname")
     with pytest.raises(LogError, match="tautan adalah tautan"):
-        made(engine, installation, tmp_path / "cadangan.zip")
+        make_backup(engine, installation, tmp_path / "cadangan.zip")
     assert not (tmp_path / "cadangan.zip").exists()
 
 
-def test_what_a_killed_backup_left_goes_with_the_next(engine, installation, tmp_path):
+def test_next_backup_removes_the_files_of_a_killed_one(engine, installation, tmp_path):
     target = tmp_path / "cadangan.zip"
     (tmp_path / ".cadangan.zip.x1y2.tmp").write_bytes(b"half, with the key of the log in it")
     (tmp_path / ".lain.zip.x1y2.tmp").write_bytes(b"of another, which is being written")
     with file_lock(tmp_path / ".cadangan.zip.lock"), pytest.raises(LogError, match="sedang menulis"):
-        made(engine, installation, target)
+        make_backup(engine, installation, target)
     assert not target.exists()
-    made(engine, installation, target)
+    make_backup(engine, installation, target)
     assert sorted(p.name for p in tmp_path.glob("*.zip*")) == [".lain.zip.x1y2.tmp", "cadangan.zip"]
     verify_backup(target)

@@ -1,4 +1,4 @@
-"""Reviews and incidents: what is due is seen by its traces, and every step is a command that exists."""
+"""Reviews and incidents: due dates follow from traces, and every documented command exists."""
 
 import json
 import re
@@ -42,7 +42,7 @@ from judul_lib.usage.simulation import simulate_usage
 from tests.conftest import PROJECT, assert_refused, judul
 
 NOW = datetime(2026, 6, 30, 5)  # Noon in Jakarta.
-TODAY_THERE = date(2026, 6, 30)
+LOCAL_TODAY = date(2026, 6, 30)
 
 
 @pytest.fixture
@@ -56,8 +56,8 @@ def config(tmp_path):
     return Config(models=tmp_path / "outputs")
 
 
-def due_review(config, engine, name, at=NOW):
-    return next(one for one in review_statuses(config, engine, at) if one.name == name)
+def review_status(config, engine, name, now=NOW):
+    return next(status for status in review_statuses(config, engine, now) if status.name == name)
 
 
 def tick_ago(config, engine, name, days):
@@ -77,121 +77,125 @@ def error_event(days, *, simulated=False):
     }  # fmt: skip
 
 
-def test_a_fresh_installation_has_a_whole_period_for_everything(config, engine):
-    found = review_statuses(config, engine, NOW)
-    assert [one.name for one in found] == list(reviews())
-    assert {(one.status, one.is_due) for one in found} == {(NEVER, True)}
-    assert all(one.due_date == TODAY_THERE + timedelta(days=one.review.days) for one in found)
-    assert [one.review.days for one in found] == sorted(one.review.days for one in found)
+def test_new_installation_has_a_whole_period_for_each_review(config, engine):
+    statuses = review_statuses(config, engine, NOW)
+    assert [status.name for status in statuses] == list(reviews())
+    assert {(status.status, status.is_due) for status in statuses} == {(NEVER, True)}
+    days = [status.review.days for status in statuses]
+    assert days == sorted(days)
+    assert [status.due_date for status in statuses] == [LOCAL_TODAY + timedelta(days=n) for n in days]
 
 
-def test_what_was_never_done_is_late_a_period_after_the_first_record(config, engine):
-    insert_units(engine, [{"events": [error_event(400, simulated=True)]}])  # Nobody used it then.
-    assert due_review(config, engine, "akses").days_overdue == 0
+def test_review_never_done_is_overdue_a_period_after_the_first_record(config, engine):
+    insert_units(engine, [{"events": [error_event(400, simulated=True)]}])  # Not real usage.
+    assert review_status(config, engine, "akses").days_overdue == 0
     insert_units(engine, [{"events": [error_event(91)]}, {"events": [error_event(-5)]}])
-    found = due_review(config, engine, "akses")
-    assert (found.days_overdue, found.status) == (1, LATE)
-    assert due_review(config, engine, "peringatan").days_overdue == 90
+    status = review_status(config, engine, "akses")
+    assert (status.days_overdue, status.status) == (1, LATE)
+    assert review_status(config, engine, "peringatan").days_overdue == 90
 
 
 @pytest.mark.parametrize(
     ("days", "status", "days_overdue"), [(0, LATER, 0), (6, LATER, 0), (7, TODAY, 0), (8, LATE, 1)]
 )
-def test_a_tick_counts_from_its_day_and_for_its_review_only(config, engine, days, status, days_overdue):
+def test_tick_counts_from_its_day_and_for_its_review_only(config, engine, days, status, days_overdue):
     tick_ago(config, engine, "pergeseran", 30)
     tick_ago(config, engine, "pergeseran", days)
-    found = due_review(config, engine, "pergeseran")
-    assert (found.status, found.days_overdue, found.is_due) == (status, days_overdue, status != LATER)
-    assert found.last == TODAY_THERE - timedelta(days=days)
-    assert "Baris 2 jejak audit (tinjauan)" in found.evidence
-    assert due_review(config, engine, "pendapat").last is None
+    drift = review_status(config, engine, "pergeseran")
+    assert (drift.status, drift.days_overdue, drift.is_due) == (status, days_overdue, status != LATER)
+    assert drift.last == LOCAL_TODAY - timedelta(days=days)
+    assert "Baris 2 jejak audit (tinjauan)" in drift.evidence
+    assert review_status(config, engine, "pendapat").last is None
     assert audit.verify(engine, config.logs) == []
 
 
-def test_what_leaves_a_trace_is_seen_in_the_trail_at_its_local_day(config, engine):
+def test_audit_rows_count_as_reviews_on_their_local_day(config, engine):
     audit_ago(config, engine, audit.EXPORT, 1)
-    assert all(one.last is None for one in review_statuses(config, engine, NOW))
+    assert all(status.last is None for status in review_statuses(config, engine, NOW))
     audit_ago(config, engine, audit.RESTORE, 5)
     with frozen_clock(datetime(2026, 6, 29, 18)):  # Already the 30th in Jakarta.
         retention(engine, config.logs, days=90, actor="a")
-    last = {one.name: one.last for one in review_statuses(config, engine, NOW) if one.last}
-    assert last == {"masa-simpan": TODAY_THERE, "pemulihan": TODAY_THERE - timedelta(days=5)}
+    statuses = review_statuses(config, engine, NOW)
+    assert {status.name: status.last for status in statuses if status.last} == {
+        "masa-simpan": LOCAL_TODAY,
+        "pemulihan": LOCAL_TODAY - timedelta(days=5),
+    }
 
 
-def test_a_backup_is_seen_in_its_folder_and_a_damaged_one_does_not_count(config, engine):
+def test_backup_in_its_folder_counts_unless_it_is_damaged(config, engine):
     config.models.mkdir()
     path = config.backups / "a.zip"
     with frozen_clock(NOW - timedelta(days=3)):
         backup(config.models, engine, config.logs, path, actor="a", reason="ya")
-    assert due_review(config, engine, "cadangan").last == TODAY_THERE - timedelta(days=3)
+    assert review_status(config, engine, "cadangan").last == LOCAL_TODAY - timedelta(days=3)
     with engine.begin() as connection:
         connection.execute(sa.text("DELETE FROM audit"))
-    assert "a.zip, semua hash cocok" in due_review(config, engine, "cadangan").evidence
+    assert "a.zip, semua hash cocok" in review_status(config, engine, "cadangan").evidence
     audit_ago(config, engine, audit.BACKUP, 1)
     path.write_bytes(path.read_bytes()[:-50])
-    found = due_review(config, engine, "cadangan")
-    assert found.last is None
-    assert "rusak" in found.evidence
+    status = review_status(config, engine, "cadangan")
+    assert status.last is None
+    assert "rusak" in status.evidence
 
 
-def test_the_model_in_use_is_due_when_its_promotion_says_so(config, engine):
+def test_model_review_is_due_as_its_promotion_says(config, engine):
     version = add_version(config.models, PROJECT / "outputs" / "light")
     with frozen_clock(NOW - timedelta(days=100)):
         promote(config.models, "light", version, reason="ya", approver="a")
-    found = due_review(config, engine, "model")
-    assert (found.last, found.days_overdue) == (TODAY_THERE - timedelta(days=100), 10)
-    assert version in found.evidence
+    status = review_status(config, engine, "model")
+    assert (status.last, status.days_overdue) == (LOCAL_TODAY - timedelta(days=100), 10)
+    assert version in status.evidence
     tick_ago(config, engine, "model", 2)
-    assert due_review(config, engine, "model").due_date == TODAY_THERE + timedelta(days=88)
+    assert review_status(config, engine, "model").due_date == LOCAL_TODAY + timedelta(days=88)
     (config.models / "models" / "light" / "history.json").write_text("[")
-    found = due_review(config, engine, "model")
-    assert found.last == TODAY_THERE - timedelta(days=2)
-    assert "rusak" in found.evidence
+    status = review_status(config, engine, "model")
+    assert status.last == LOCAL_TODAY - timedelta(days=2)
+    assert "rusak" in status.evidence
 
 
-def test_a_clock_that_was_wrong_breaks_nothing(config, engine):
+def test_traces_dated_in_the_future_do_not_count(config, engine):
     tick_ago(config, engine, "akses", 40)
     tick_ago(config, engine, "akses", -200)
     tick_ago(config, engine, "akses", 50)
-    found = due_review(config, engine, "akses")
-    assert found.last == TODAY_THERE - timedelta(days=40)
-    assert "masa depan" in found.evidence
-    assert found.days_overdue == 0
-    earlier = due_review(config, engine, "akses", NOW - timedelta(days=1000))
+    status = review_status(config, engine, "akses")
+    assert status.last == LOCAL_TODAY - timedelta(days=40)
+    assert "masa depan" in status.evidence
+    assert status.days_overdue == 0
+    earlier = review_status(config, engine, "akses", NOW - timedelta(days=1000))
     assert (earlier.last, earlier.days_overdue, earlier.status) == (None, 0, NEVER)
-    assert due_review(config, engine, "akses", NOW + timedelta(days=201)).last == date(2027, 1, 16)
+    assert review_status(config, engine, "akses", NOW + timedelta(days=201)).last == date(2027, 1, 16)
 
 
-def test_a_row_that_somebody_changed_is_no_tick_and_no_fault(config, engine):
+def test_tampered_row_is_not_a_tick(config, engine):
     tick_ago(config, engine, "akses", 1)
     for details in ("{", "[]", '{"review": ["akses"]}'):
         with engine.begin() as connection:
             connection.execute(sa.update(audit.audit).values(details=details))
-        assert due_review(config, engine, "akses").last is None
+        assert review_status(config, engine, "akses").last is None
 
 
-def test_what_shows_by_itself_or_is_unknown_cannot_be_ticked(config, engine):
+def test_unknown_reviews_and_those_with_traces_cannot_be_ticked(config, engine):
     for name in ("cadangan", "masa-simpan", "lain", ""):
         with pytest.raises(LogError, match="Pilih: peringatan"):
             mark_reviewed(engine, config.logs, name, actor="a", reason="ya")
     assert read_table(engine, audit.audit) == []
 
 
-def test_the_commands(tmp_path):
+def test_calendar_and_playbook_commands(tmp_path):
     models = tmp_path / "outputs"
     logs = Config(models=models).logs
     with opened_database(database_url(logs)) as engine, frozen_clock(utc_now() - timedelta(days=3)):
         mark_reviewed(engine, logs, "peringatan", actor="a", reason="ya")
-    found = judul("govern", "calendar", "--models", models)
-    assert found.returncode == 1
-    assert "1 tinjauan terlambat." in found.stdout
-    assert "terlambat 2 hari" in found.stdout
-    asked = ["--reason", "tenang", "--models", models]
-    assert judul("govern", "reviewed", "peringatan", *asked).returncode == 0
-    found = judul("govern", "calendar", "--models", models)
-    assert found.returncode == 0
-    assert "Tidak ada tinjauan yang terlambat." in found.stdout
-    assert_refused(judul("govern", "reviewed", "cadangan", *asked), "tidak dapat ditandai")
+    calendar = judul("govern", "calendar", "--models", models)
+    assert calendar.returncode == 1
+    assert "1 tinjauan terlambat." in calendar.stdout
+    assert "terlambat 2 hari" in calendar.stdout
+    options = ["--reason", "tenang", "--models", models]
+    assert judul("govern", "reviewed", "peringatan", *options).returncode == 0
+    calendar = judul("govern", "calendar", "--models", models)
+    assert calendar.returncode == 0
+    assert "Tidak ada tinjauan yang terlambat." in calendar.stdout
+    assert_refused(judul("govern", "reviewed", "cadangan", *options), "tidak dapat ditandai")
     listed = judul("govern", "playbook").stdout
     assert all(kind in listed for kind in playbook())
     breach = judul("govern", "playbook", "data-pribadi").stdout
@@ -199,45 +203,45 @@ def test_the_commands(tmp_path):
     assert_refused(judul("govern", "playbook", "banjir"), "Pilih: model-gagal")
 
 
-def test_every_alert_and_every_other_incident_has_its_steps():
+def test_every_incident_is_complete():
     assert list(playbook())[: len(ALERTS)] == list(ALERTS)
     assert len(playbook()) == len(ALERTS) + 6
-    for kind, known in playbook().items():
-        assert known.response_deadline == INCIDENT_LEVELS[known.level].response_deadline
-        assert kind not in ALERTS or known.level == ALERTS[kind].level
-        assert len(known.steps) >= 3, kind
-        assert "`" in known.record or "tercatat sendiri" in known.record, kind
-        texts = [*known.steps, known.notify, known.record, known.resolved_when]
+    for kind, incident in playbook().items():
+        assert incident.response_deadline == INCIDENT_LEVELS[incident.level].response_deadline
+        assert kind not in ALERTS or incident.level == ALERTS[kind].level
+        assert len(incident.steps) >= 3, kind
+        assert "`" in incident.record or "tercatat sendiri" in incident.record, kind
+        texts = [*incident.steps, incident.notify, incident.record, incident.resolved_when]
         assert all(text and text == " ".join(text.split()) for text in texts), kind
 
 
-def test_the_data_agree_with_the_code():
+def test_data_files_agree_with_the_code():
     assert reviews()["model"].days == REVIEW_DAYS
     assert not reviews()["cadangan"].can_be_ticked
-    assert {action for one in reviews().values() for action in one.actions} <= set(audit.ACTIONS)
+    assert {a for review in reviews().values() for a in review.actions} <= set(audit.ACTIONS)
     breach = playbook()[BREACH]
     assert breach.level == "P1"
     assert any(BREACH_NOTICE in step and LAW in step for step in breach.steps)
     assert BREACH_NOTICE in breach.notify
 
 
-def test_an_alert_names_its_kind():
+def test_alert_names_its_kind():
     (row,) = find_alerts(Usage.from_tables({"events": [error_event(-1)]}), {}, NOW).to_dict("records")
     assert list(row) == list(ALERT_COLUMNS)
     assert row["tindakan"] == ALERTS[row["jenis"]].first_action
 
 
 def documented_commands():
-    """Every command that the playbook, the alerts and the calendar tell somebody to run."""
-    texts = [one.first_action for one in ALERTS.values()]
-    for known in playbook().values():
-        texts += [*known.steps, known.notify, known.record, known.resolved_when]
+    """Return every command in the playbook, the alerts and the calendar."""
+    texts = [alert.first_action for alert in ALERTS.values()]
+    for incident in playbook().values():
+        texts += [*incident.steps, incident.notify, incident.record, incident.resolved_when]
     quoted = [part for text in texts for part in re.findall(r"`([^`]+)`", text)]
-    return sorted({*quoted, *(one.command for one in reviews().values())})
+    return sorted({*quoted, *(review.command for review in reviews().values())})
 
 
 def parse_command(words):
-    """Find the command and let it read its arguments; click refuses what it does not know."""
+    """Parse a command line; click raises on unknown commands, options and arguments."""
     command = cli
     while isinstance(command, click.Group):
         command = command.commands[words.pop(0)]
@@ -246,7 +250,7 @@ def parse_command(words):
 
 
 @pytest.mark.parametrize("line", documented_commands())
-def test_a_documented_command_exists_with_its_options(line):
+def test_documented_command_exists_with_its_options(line):
     first, *words = shlex.split(line)
     if first == "make":
         assert re.search(rf"^{words[0]}:", (PROJECT / "Makefile").read_text(), re.MULTILINE)
@@ -257,12 +261,12 @@ def test_a_documented_command_exists_with_its_options(line):
         if words[:2] == ["govern", "reviewed"]:
             assert reviews()[words[2]].can_be_ticked
     else:
-        known = ("judul", "git status", "judul.toml", "log.key", "log/log.key", "--force")
-        assert line in known or line.startswith(("JUDUL_", "judul.db.")), line
+        others = ("judul", "git status", "judul.toml", "log.key", "log/log.key", "--force")
+        assert line in others or line.startswith(("JUDUL_", "judul.db.")), line
 
 
 @pytest.mark.parametrize("line", ["hapus", "govern hapus", "monitor --apa", "models rollback light"])
-def test_that_test_would_find_a_wrong_command(line):
+def test_wrong_command_is_not_parsed(line):
     with pytest.raises((KeyError, click.UsageError)):
         parse_command(line.split())
 
@@ -273,7 +277,7 @@ def figure_titles(figure):
     return layout["title"]["text"], axes, layout["yaxis"]["title"]["text"]
 
 
-def test_the_timeline_shows_each_review_once_at_its_day(config, engine):
+def test_timeline_shows_each_review_once_at_its_day(config, engine):
     tick_ago(config, engine, "peringatan", 3)
     tick_ago(config, engine, "pergeseran", 7)
     tick_ago(config, engine, "ambang", 5)
@@ -285,10 +289,10 @@ def test_the_timeline_shows_each_review_once_at_its_day(config, engine):
     }  # fmt: skip
     assert marks[f"paling lambat: {LATE}"].x == (-2,)
     assert marks[f"paling lambat: {LATER}"].x == (85,)
-    assert len({trace.marker.symbol for trace in marks.values()}) == 4  # Told apart in grey, too.
-    title, (across,), up = figure_titles(figure)
-    assert (title, up) == ("Kalender tinjauan", "yang ditinjau")
-    assert "hari dari hari ini" in across
+    assert len({trace.marker.symbol for trace in marks.values()}) == 4  # Distinct in greyscale, too.
+    title, (x_title,), y_title = figure_titles(figure)
+    assert (title, y_title) == ("Kalender tinjauan", "yang ditinjau")
+    assert "hari dari hari ini" in x_title
 
 
 @pytest.fixture
@@ -312,23 +316,22 @@ def test_error_rates_are_drawn_with_their_intervals(rates):
     assert "a&lt;b" in false_alarms.y[0]
     assert false_alarms.marker.symbol != missed.marker.symbol
     assert [line.x0 for line in figure.layout.shapes] == [20, 10]
-    title, across, up = figure_titles(figure)
-    assert (title, across, up) == ("Galat menurut bidang", ["persen pasangan"] * 2, "kelompok judul")
+    assert figure_titles(figure) == ("Galat menurut bidang", ["persen pasangan"] * 2, "kelompok judul")
 
 
-def test_the_reading_tells_chance_from_more(rates):
-    said = governance_plots.describe_disparities(rates)
-    assert "kelompok *a<b*: 50,0 % (40,0 % sampai 60,0 %)" in said
-    assert "lebih dari kebetulan" in said
-    assert said.count("masih dapat kebetulan") == 1
-    nobody = rates.assign(luput=None).astype(float)
-    assert "terlalu sedikit pasangan" in governance_plots.describe_disparities(nobody)
-    shown = governance_plots.rate_table({"bidang": rates})
-    assert shown["luput"].tolist() == ["0,0 % (0,0 % sampai 10,0 %)", "–"]
+def test_description_distinguishes_chance_from_disparity(rates):
+    text = governance_plots.describe_disparities(rates)
+    assert "kelompok *a<b*: 50,0 % (40,0 % sampai 60,0 %)" in text
+    assert "lebih dari kebetulan" in text
+    assert text.count("masih dapat kebetulan") == 1
+    missing = rates.assign(luput=None).astype(float)
+    assert "terlalu sedikit pasangan" in governance_plots.describe_disparities(missing)
+    table = governance_plots.rate_table({"bidang": rates})
+    assert table["luput"].tolist() == ["0,0 % (0,0 % sampai 10,0 %)", "–"]
 
 
 def files_in(folder):
-    """What SQLite keeps beside its file while somebody reads it is left out."""
+    """Return the contents of all files, without those that SQLite keeps while it is read."""
     files = (path for path in folder.rglob("*") if path.is_file())
     return {path: path.read_bytes() for path in files if not path.name.endswith(("-wal", "-shm"))}
 
@@ -338,7 +341,7 @@ def test_work_on_a_restored_copy_leaves_the_original_unchanged(tmp_path):
     shutil.copytree(PROJECT / "outputs" / "light", outputs / "light")
     logs, zip_file = outputs / "logs", outputs / "backups" / "a.zip"
     with opened_database(sqlite_url(logs)) as original:
-        simulate_usage(original, seed=1, end=TODAY_THERE, days=5)
+        simulate_usage(original, seed=1, end=LOCAL_TODAY, days=5)
         backup(outputs, original, logs, zip_file, actor="a", reason="ya")
     before = files_in(outputs)
     copy = Config(models=tmp_path / "copy")
@@ -350,7 +353,7 @@ def test_work_on_a_restored_copy_leaves_the_original_unchanged(tmp_path):
     assert files_in(outputs) == before
 
 
-def test_models_are_told_with_what_their_metadata_lack(tmp_path):
+def test_model_table_shows_missing_metadata(tmp_path):
     shutil.copytree(PROJECT / "outputs" / "light", tmp_path / "light")
     assert governance_plots.model_table(tmp_path)["belum ada"].tolist() == ["–"]
     path = tmp_path / "light" / "metadata.json"
@@ -359,7 +362,7 @@ def test_models_are_told_with_what_their_metadata_lack(tmp_path):
     assert governance_plots.model_table(tmp_path)["belum ada"].tolist() == ["metrics"]
 
 
-def test_the_clock_goes_on_after_a_demonstration():
+def test_frozen_clock_is_released():
     before = utc_now()
     with frozen_clock(NOW):
         assert utc_now() == NOW

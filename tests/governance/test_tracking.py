@@ -24,24 +24,26 @@ from judul_lib.labeling import retraining
 from tests.conftest import PROJECT, judul
 
 WHO = {"reason": "lebih baik pada pasangan emas", "approver": "Koordinator TA"}
+WHO_OPTIONS = [f"--{key}={value}" for key, value in WHO.items()]
 needs_mlflow = pytest.mark.skipif(
     importlib.util.find_spec("mlflow") is None, reason="MLflow is not installed: the extra `mlflow`"
 )
 
 
-def change(folder, **changes):
+def change_metadata(folder, **changes):
     path = folder / "metadata.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
-def made_on(outputs, day):
-    change(outputs / "light", created=f"2026-03-0{day}T08:00:00+00:00")
+def set_created(outputs, day):
+    """Set the day on which the model was made, and return its new version."""
+    change_metadata(outputs / "light", created=f"2026-03-0{day}T08:00:00+00:00")
     return version_of(read_metadata(outputs / "light"))
 
 
 @pytest.fixture(scope="module")
 def empty_store(tmp_path_factory):
-    """An empty store: making its tables takes seconds."""
+    """An empty store, created once because it takes seconds."""
     folder = tmp_path_factory.mktemp("store") / tracking.TRACKING_FOLDER
     with tracking._open_client(folder):
         return folder
@@ -49,7 +51,7 @@ def empty_store(tmp_path_factory):
 
 @pytest.fixture
 def bare(tmp_path):
-    """Folder of the models, its path with a space, with one that was never a version."""
+    """A folder with one model without versions, whose path has a space."""
     outputs = tmp_path / "model model" / "outputs"
     shutil.copytree(PROJECT / "outputs" / "light", outputs / "light")
     return outputs
@@ -63,7 +65,7 @@ def outputs(bare, empty_store):
 
 @pytest.fixture
 def models(monkeypatch):
-    """Run ``judul models`` in this process, whose imports are done already."""
+    """Run ``judul models`` in this process."""
     monkeypatch.setenv("JUDUL_MLFLOW", "true")
 
     def run(*arguments):
@@ -77,7 +79,7 @@ def models(monkeypatch):
 
 
 class Store:
-    """The store of a folder, read by MLflow's own client."""
+    """The store of a folder, read with MLflow's client."""
 
     def __init__(self, outputs):
         from mlflow import MlflowClient
@@ -95,15 +97,14 @@ class Store:
 
     def aliases(self):
         tags = {row.version: version for version, row in self.versions().items()}
-        found = self.client.get_registered_model("light").aliases
-        return {alias: tags[number] for alias, number in found.items()}
+        aliases = self.client.get_registered_model("light").aliases
+        return {alias: tags[number] for alias, number in aliases.items()}
 
 
-def test_switched_off_mlflow_is_not_even_imported(bare, monkeypatch):
+def test_disabled_mlflow_is_not_imported(bare, monkeypatch):
     monkeypatch.setitem(sys.modules, "mlflow", None)  # An import would fail.
     version = add_version(bare, bare / "light")
-    who = [f"--{key}={value}" for key, value in WHO.items()]
-    words = ["models", "promote", "light", version, *who, "--models", str(bare)]
+    words = ["models", "promote", "light", version, *WHO_OPTIONS, "--models", str(bare)]
     result = CliRunner().invoke(cli, words, standalone_mode=False)
     assert result.exception is None
     assert result.stderr == ""
@@ -114,11 +115,10 @@ def test_switched_off_mlflow_is_not_even_imported(bare, monkeypatch):
     assert "JUDUL_MLFLOW=true" in refused.stderr
 
 
-def test_without_the_extra_a_promotion_stands_and_says_what_to_install(bare, models, monkeypatch):
+def test_promotion_without_the_extra_succeeds_with_a_hint(bare, models, monkeypatch):
     monkeypatch.setitem(sys.modules, "mlflow", None)
     version = add_version(bare, bare / "light")
-    who = [f"--{key}={value}" for key, value in WHO.items()]
-    result = models("promote", "light", version, *who, "--models", bare)
+    result = models("promote", "light", version, *WHO_OPTIONS, "--models", bare)
     assert result.return_value in (0, None)
     assert 'pip install "judul-lib[mlflow]"' in result.stderr
     assert current_version(bare, "light") == version
@@ -129,7 +129,7 @@ def test_without_the_extra_a_promotion_stands_and_says_what_to_install(bare, mod
 
 @needs_mlflow
 @pytest.mark.parametrize("name", ["light", "structured"])
-def test_a_run_has_what_the_metadata_say(outputs, name):
+def test_run_has_the_metadata(outputs, name):
     if name != "light":
         shutil.copytree(PROJECT / "outputs" / name, outputs / name)
     metadata = read_metadata(outputs / name)
@@ -158,7 +158,7 @@ def test_a_run_has_what_the_metadata_say(outputs, name):
 
 
 @needs_mlflow
-def test_what_was_copied_checks_titles_as_the_model_does(outputs):
+def test_logged_artifact_is_a_loadable_model(outputs):
     mirror(outputs, "light")
     store = Store(outputs)
     (row,) = store.versions().values()
@@ -168,59 +168,56 @@ def test_what_was_copied_checks_titles_as_the_model_does(outputs):
 
 @needs_mlflow
 def test_aliases_follow_promotions_and_rollbacks(outputs, models):
-    first = made_on(outputs, 1)
-    assert mirror(outputs, "light").aliases == {CURRENT: first}  # It answers, promoted or not.
+    first = set_created(outputs, 1)
+    assert mirror(outputs, "light").aliases == {CURRENT: first}  # In use without a promotion.
     versions = [first]
     add_version(outputs, outputs / "light")
     for day in (2, 3):
-        versions.append(made_on(outputs, day))
+        versions.append(set_created(outputs, day))
         add_version(outputs, outputs / "light")
     store = Store(outputs)
-    who = [f"--{key}={value}" for key, value in WHO.items()]
     for version in versions[:2]:
-        models("promote", "light", version, *who, "--models", outputs)
+        models("promote", "light", version, *WHO_OPTIONS, "--models", outputs)
     assert store.aliases() == {CURRENT: versions[1], CANDIDATE: versions[2]}
-    models("promote", "light", versions[2], *who, "--models", outputs)
+    models("promote", "light", versions[2], *WHO_OPTIONS, "--models", outputs)
     assert store.aliases() == {CURRENT: versions[2]}
-    models("rollback", "light", *who, "--models", outputs)
-    # What was rolled back is decided about, and waits no more.
+    models("rollback", "light", *WHO_OPTIONS, "--models", outputs)
+    # A version that was rolled back is no candidate.
     assert store.aliases() == {CURRENT: versions[1]}
     assert set(store.versions()) == set(versions)
 
 
 @needs_mlflow
-def test_a_newer_model_beside_the_versions_is_the_candidate(outputs):
-    made_on(outputs, 1)
+def test_newer_model_beside_the_versions_is_the_candidate(outputs):
+    set_created(outputs, 1)
     version = add_version(outputs, outputs / "light")
     promote(outputs, "light", version, **WHO)
-    waiting = made_on(outputs, 2)
-    assert mirror(outputs, "light").aliases == {CURRENT: version, CANDIDATE: waiting}
-    assert list_versions(outputs, "light") == [version]  # Nothing changes but in MLflow.
+    candidate = set_created(outputs, 2)
+    assert mirror(outputs, "light").aliases == {CURRENT: version, CANDIDATE: candidate}
+    assert list_versions(outputs, "light") == [version]  # Only MLflow changes.
 
 
 @needs_mlflow
-def test_a_retrained_version_is_recorded_with_how_it_does_beside_the_one_before(
-    outputs, tmp_path, monkeypatch
-):
-    def learned(*_, **__):  # Training itself is tested elsewhere, and takes long.
+def test_retrained_version_is_logged_with_its_comparison(outputs, tmp_path, monkeypatch):
+    def fake_retrain(*_, **__):  # Training is slow, and tested elsewhere.
         old = add_version(outputs, outputs / "light")
         comparison = {metric: dict.fromkeys(("old", "new", "difference", "low", "high"), 0.25)
                       for metric in ("roc_auc", "accuracy")}  # fmt: skip
-        shutil.copytree(outputs / "light", tmp_path / "made" / "light")
-        change(tmp_path / "made" / "light", created="2030-01-01T08:00:00+00:00", previous=old,
-               comparison=comparison, labels={"n_pairs": 1})  # fmt: skip
-        new = add_version(outputs, tmp_path / "made" / "light")
+        folder = shutil.copytree(outputs / "light", tmp_path / "retrained" / "light")
+        change_metadata(folder, created="2030-01-01T08:00:00+00:00", previous=old,
+                        comparison=comparison, labels={"n_pairs": 1})  # fmt: skip
+        new = add_version(outputs, folder)
         return retraining.RetrainingResult("light", new, old, pd.DataFrame(comparison).T, 1, 0, 1, 0, [])
 
     monkeypatch.setenv("JUDUL_MLFLOW", "true")
-    monkeypatch.setattr(retraining, "retrain", learned)
+    monkeypatch.setattr(retraining, "retrain", fake_retrain)
     result = CliRunner().invoke(
         cli, ["retrain", "--no-feedback", "--models", str(outputs)], standalone_mode=False
     )
     assert result.exception is None
     old, new = list_versions(outputs, "light")
     store = Store(outputs)
-    # Nothing is promoted: the model that made the old version answers as before.
+    # Nothing is promoted: the old version stays in use.
     assert store.aliases() == {CURRENT: old, CANDIDATE: new}
     run = store.client.get_run(store.versions()[new].run_id)
     assert run.data.tags[tracking.PREVIOUS_TAG] == old
@@ -229,7 +226,7 @@ def test_a_retrained_version_is_recorded_with_how_it_does_beside_the_one_before(
 
 
 @needs_mlflow
-def test_a_version_is_registered_once(outputs, models):
+def test_version_is_registered_once(outputs, models):
     version = add_version(outputs, outputs / "light")
     assert "1 versi baru" in models("track", "light", "--models", outputs).stdout
     again = models("track", "--models", outputs)
@@ -240,7 +237,7 @@ def test_a_version_is_registered_once(outputs, models):
 
 
 @needs_mlflow
-def test_what_broke_off_is_taken_up_again(outputs, monkeypatch):
+def test_interrupted_mirroring_is_resumed(outputs, monkeypatch):
     from mlflow import MlflowClient
 
     def full_disk(*_):
@@ -258,12 +255,11 @@ def test_what_broke_off_is_taken_up_again(outputs, monkeypatch):
 
 
 @needs_mlflow
-def test_a_broken_store_is_said_and_the_promotion_stands(bare, models):
+def test_promotion_with_a_corrupt_store_succeeds_with_a_warning(bare, models):
     (bare / "mlflow").mkdir()
     (bare / "mlflow" / "mlflow.db").write_bytes(b"no database" * 1000)
     version = add_version(bare, bare / "light")
-    who = [f"--{key}={value}" for key, value in WHO.items()]
-    result = models("promote", "light", version, *who, "--models", bare)
+    result = models("promote", "light", version, *WHO_OPTIONS, "--models", bare)
     assert "kini berlaku" in result.stdout
     assert "Catatan: MLflow di" in result.stderr
     assert "judul models track" in result.stderr
@@ -274,10 +270,10 @@ def test_a_broken_store_is_said_and_the_promotion_stands(bare, models):
 
 
 @needs_mlflow
-def test_a_damaged_version_is_left_out_and_named(outputs, models):
-    good = made_on(outputs, 1)
+def test_damaged_version_is_skipped_and_reported(outputs, models):
+    good = set_created(outputs, 1)
     add_version(outputs, outputs / "light")
-    made_on(outputs, 2)
+    set_created(outputs, 2)
     bad = add_version(outputs, outputs / "light")
     (version_folder(outputs, "light", bad) / "arrays.npz").write_bytes(b"x")
     promote(outputs, "light", good, **WHO)
@@ -290,56 +286,57 @@ def test_a_damaged_version_is_left_out_and_named(outputs, models):
 
 
 @needs_mlflow
-def test_a_version_with_a_file_and_its_hash_replaced_is_refused(outputs):
+def test_version_with_a_replaced_file_and_hash_is_refused(outputs):
     version = add_version(outputs, outputs / "light")
     shutil.rmtree(outputs / "light")
     folder = version_folder(outputs, "light", version)
     files = read_metadata(folder)["files"]
     (folder / "scaler.joblib").write_bytes(b"other")
-    change(folder, files=files | {"scaler.joblib": sha256_of(b"other")})
-    found = mirror(outputs, "light")
-    assert (found.new, found.n_versions) == ([], 0)
-    assert "milik versi lain" in found.notes[0]
+    change_metadata(folder, files=files | {"scaler.joblib": sha256_of(b"other")})
+    result = mirror(outputs, "light")
+    assert (result.new, result.n_versions) == ([], 0)
+    assert "milik versi lain" in result.notes[0]
 
 
-def test_an_unknown_model_is_refused(bare):
+def test_unknown_model_is_refused(bare):
     with pytest.raises(ModelError, match="tidak dikenal"):
         mirror(bare, "berat")
 
 
 @needs_mlflow
-def test_a_folder_that_sqlite_would_misread_is_refused(bare):
+def test_folder_with_a_question_mark_is_refused(bare):
     odd = bare.rename(bare.with_name("apa?"))
     with pytest.raises(TrackingError, match="tanda tanya"):
         mirror(odd, "light")
 
 
-_WATCHED = """
+_MIRROR_WITH_AUDIT_HOOK = """
 import sys
 from judul_lib.governance.tracking import mirror
 
-seen = []
+events = []
 watched = ("socket.connect", "socket.getaddrinfo", "socket.sendto", "subprocess.Popen", "os.system")
-sys.addaudithook(lambda event, details: seen.append((event, str(details))) if event in watched else None)
+sys.addaudithook(lambda name, details: name in watched and events.append((name, str(details))))
 mirror(sys.argv[1], "light")
 from mlflow.telemetry import get_telemetry_client
 
-print([one for one in seen if "uname" not in one[1]], get_telemetry_client(), "git" in sys.modules)
+events = [event for event in events if "uname" not in event[1]]
+print(events, get_telemetry_client(), "git" in sys.modules)
 """
 
 
 @needs_mlflow
-def test_nothing_leaves_the_machine_and_nothing_is_left_where_one_stands(outputs, tmp_path):
-    # MLflow measures nobody where it sees a test or a CI server: here it must not see them.
+def test_mirroring_uses_no_network_and_leaves_the_working_folder_empty(outputs, tmp_path):
+    # MLflow sends no telemetry from tests or CI, so their variables are hidden.
     hidden = "CI GITHUB_ACTIONS PYTEST_CURRENT_TEST MLFLOW_DISABLE_TELEMETRY DO_NOT_TRACK".split()
     environment = {key: value for key, value in os.environ.items() if key not in hidden}
     environment |= {"PYTHONPATH": str(PROJECT), "MLFLOW_TRACKING_URI": "http://192.0.2.1:5000"}
-    stand = tmp_path / "here"
-    stand.mkdir()
+    working_folder = tmp_path / "here"
+    working_folder.mkdir()
     done = subprocess.run(
-        [sys.executable, "-c", _WATCHED, str(outputs)],
-        cwd=stand, env=environment, capture_output=True, text=True, check=False,
+        [sys.executable, "-c", _MIRROR_WITH_AUDIT_HOOK, str(outputs)],
+        cwd=working_folder, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "[] None False"
-    assert list(stand.iterdir()) == []
+    assert list(working_folder.iterdir()) == []
