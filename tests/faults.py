@@ -1,7 +1,7 @@
-"""What `tests/test_faults.py` disturbs: works that write, and what a reader sees of each.
+"""The writers that `tests/test_faults.py` disturbs, and how their results are read.
 
-A work is done in a process of its own, forked from one that has imported all of
-this, so that its time is spent on the work and not on imports.
+Each runs in a process forked from one that has imported this module, so that
+faults hit the writer and not its imports.
 """
 
 import json
@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-# Imported for the processes that are forked: the works need them.
+# Imported for the forked processes.
 import nbconvert  # noqa: F401
 import nbformat
 import papermill
@@ -38,7 +38,6 @@ from judul_lib.search.pair_blocks import StudyPairFinder
 from judul_lib.usage.database import (
     COMMAND_LOCK_WAIT,
     USAGE_TABLES,
-    open_database,
     opened_database,
     predictions,
     read_table,
@@ -52,7 +51,7 @@ from tests.conftest import PROJECT, gold_titles
 
 LIGHT = PROJECT / "outputs" / "light"
 OLD, NEW = "lama", "baru"
-# Files, and one folder that is replaced: all that `judul run` has to put in place.
+# Stages that write files, and one that replaces a folder.
 STAGES = tuple(pipeline.STAGES[number] for number in (0, 1, 4))
 N_ROWS = 40
 CELLS = {
@@ -81,24 +80,24 @@ _ = save_model(Path(OUT) / "light", files, {{**metadata, "extra": EXTRA}})
 
 @dataclass(frozen=True)
 class WriteScenario:
-    """Something that writes to a folder.
+    """Something that writes to a folder; each callable takes the folder.
 
     Attributes
     ----------
     act : callable
-        Does it, and ends the process with the status of a command.
+        Writes, and exits the process like a command.
     seen : callable
-        Reads what is there, fails where that cannot be read, and returns it by name.
+        Returns what a reader sees, by name; raises if it cannot be read.
     result : callable
-        All that is there when the work is done, in a form that can be compared.
+        Returns the final state, in a form that can be compared.
     prepare : callable
-        Makes what is there before.
-    is_elsewhere : bool
-        Part of it is not in the folder, so that a copy of that is not enough.
+        Creates the state before.
     busy : str
-        What a second process is told; empty where both may work.
+        Message to a second process; empty if both may write.
     full : str
-        A pattern of what is told where the disk is full.
+        Pattern of the message on a full disk.
+    is_elsewhere : bool
+        Part of the state is not in the folder, so that copying it is not enough.
     """
 
     act: Callable[[Path], None]
@@ -111,7 +110,7 @@ class WriteScenario:
 
 
 def tree(folder: Path, *, hidden: bool = False) -> dict[str, bytes]:
-    """Return the content of all files, those whose name or folder begins with a point only if told."""
+    """Return the contents of all files by path; hidden files and folders only if asked."""
     names = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     return {
         name.as_posix(): (folder / name).read_bytes()
@@ -128,11 +127,11 @@ def command(*arguments: object) -> None:
 
 
 def save_light(folder: Path, extra: str) -> None:
-    """Save a model of which one file and the metadata tell which one it is."""
+    """Save a model with `extra` in its titles and metadata."""
     exec(CELLS["05_train_light"], {"OUT": folder, "EXTRA": extra})
 
 
-def run_prepare(folder: Path, *, n_skipped: int = 0) -> None:
+def prepare_run(folder: Path, *, n_skipped: int = 0) -> None:
     (folder / "notebooks").mkdir(parents=True)
     for stage in STAGES:
         notebook = nbformat.v4.new_notebook(
@@ -151,7 +150,7 @@ def run_prepare(folder: Path, *, n_skipped: int = 0) -> None:
 
 
 def run(folder: Path, extra: str = NEW, *, kernels: bool = False, n_skipped: int = 0) -> None:
-    """Run the notebooks; without kernels their cells are run here, which takes less."""
+    """Run the notebooks; without kernels, their cells are executed in this process, which is faster."""
 
     def execute(source: Path, target: Path, *, parameters: dict[str, Any], **options: Any) -> None:
         values = {**parameters, "OUT": str(target.parent.parent)}
@@ -159,7 +158,7 @@ def run(folder: Path, extra: str = NEW, *, kernels: bool = False, n_skipped: int
         shutil.copy(source, target)
 
     pipeline.STAGES = STAGES[:: 1 + n_skipped]
-    pipeline.render_report = lambda notebook: notebook.cells[0].source + extra  # Rendering takes long.
+    pipeline.render_report = lambda notebook: notebook.cells[0].source + extra  # Rendering is slow.
     if not kernels:
         papermill.execute_notebook = execute
     command(
@@ -172,13 +171,13 @@ def run_with_kernels(folder: Path) -> None:
     run(folder, kernels=True, n_skipped=1)
 
 
-def prepare_with_kernels(folder: Path) -> None:
-    run_prepare(folder, n_skipped=1)
+def prepare_run_with_kernels(folder: Path) -> None:
+    prepare_run(folder, n_skipped=1)
 
 
-def run_seen(folder: Path) -> dict[str, Any]:
+def read_run(folder: Path) -> dict[str, Any]:
     outputs = folder / "outputs"
-    model = load_model(outputs / "light")  # Refuses what is not whole, and brings back what stood aside.
+    model = load_model(outputs / "light")  # Refuses a damaged model, and recovers one set aside.
     assert model.titles[-1] == f"Judul {model.metadata['extra']}"
     texts = {path.name: path.read_text() for path in outputs.glob("*.csv")}
     reports = {path.name: path.read_text() for path in (folder / "reports").glob("0*.html")}
@@ -186,26 +185,26 @@ def run_seen(folder: Path) -> dict[str, Any]:
 
 
 def run_result(folder: Path) -> Any:
-    """The executed notebooks have the times of their cells; what they made must be the same."""
-    left = [path.name for path in (folder / "outputs").glob(".*")]
+    """Return what is left, without the contents of executed notebooks, which hold times."""
+    leftovers = [path.name for path in (folder / "outputs").glob(".*")]
     files = {
         name: content
         for name, content in tree(folder / "outputs").items()
         if not name.startswith((pipeline.EXECUTED_FOLDER, pipeline.MANIFEST_FILE))
     }
     manifest = json.loads((folder / "outputs" / pipeline.MANIFEST_FILE).read_bytes())
-    return left, files, sorted(manifest), sorted(tree(folder / "reports"))
+    return leftovers, files, sorted(manifest), sorted(tree(folder / "reports"))
 
 
 # A model. ------------------------------------------------------------------------------------------
 
 
-def model_prepare(folder: Path) -> None:
+def prepare_model(folder: Path) -> None:
     save_light(folder, OLD)
     add_version(folder, folder / "light")
 
 
-def model_act(folder: Path) -> None:
+def write_model(folder: Path) -> None:
     try:
         save_light(folder, NEW)
         add_version(folder, folder / "light")
@@ -213,12 +212,12 @@ def model_act(folder: Path) -> None:
         sys.exit(describe_os_error(error))
 
 
-def model_seen(folder: Path) -> dict[str, Any]:
+def read_model(folder: Path) -> dict[str, Any]:
     model = load_model(folder / "light")
     assert model.titles[-1] == f"Judul {model.metadata['extra']}"
     versions = verify(folder)
     assert versions
-    assert [found for found in versions if found.problem] == []
+    assert [version for version in versions if version.problem] == []
     return {"light": model.metadata["extra"]}
 
 
@@ -231,26 +230,26 @@ def catalogue(folder: Path, n: int) -> Path:
     return path
 
 
-def index_nothing(folder: Path) -> None:
+def prepare_catalogue(folder: Path) -> None:
     folder.mkdir(parents=True)
     catalogue(folder, 60)
 
 
-def index_prepare(folder: Path) -> None:
-    index_nothing(folder)
+def prepare_index(folder: Path) -> None:
+    prepare_catalogue(folder)
     TitleIndex.build(gold_titles()[:40], LIGHT).save(folder / "indeks")
 
 
-def index_build(folder: Path) -> None:
+def build_index(folder: Path) -> None:
     source, target = folder / "katalog-60.csv", folder / "indeks"
     command("index", "build", source, target, "--model", "light", "--models", LIGHT.parent)
 
 
-def index_add(folder: Path) -> None:
+def add_to_index(folder: Path) -> None:
     command("index", "add", folder / "indeks", folder / "katalog-60.csv")
 
 
-def index_seen(folder: Path) -> dict[str, Any]:
+def read_index(folder: Path) -> dict[str, Any]:
     if not (folder / "indeks" / INDEX_FILE).exists():
         return {"titles": None}
     return {"titles": list(TitleIndex.load(folder / "indeks").titles)}
@@ -263,7 +262,7 @@ def index_result(folder: Path) -> Any:
 # Near-duplicates. ----------------------------------------------------------------------------------
 
 
-def dedup_prepare(folder: Path) -> None:
+def prepare_dedup(folder: Path) -> None:
     folder.mkdir(parents=True)
     titles = [f"{title} bagian {k}" for k in range(3) for title in gold_titles()[:50]]
     (folder / "katalog.csv").write_text("Judul\n" + "".join(f'"{title}"\n' for title in titles))
@@ -271,7 +270,7 @@ def dedup_prepare(folder: Path) -> None:
         (folder / name).write_text(OLD)
 
 
-def dedup_act(folder: Path) -> None:
+def write_dedup(folder: Path) -> None:
     StudyPairFinder.block_rows = 20
     command(
         "dedup", folder / "katalog.csv", "--model", "light", "--models", LIGHT.parent,
@@ -279,7 +278,7 @@ def dedup_act(folder: Path) -> None:
     )  # fmt: skip
 
 
-def dedup_seen(folder: Path) -> dict[str, Any]:
+def read_dedup(folder: Path) -> dict[str, Any]:
     return {name: (folder / name).read_text() for name in ("pasangan.csv", "kelompok.csv")}
 
 
@@ -296,7 +295,7 @@ def log_url(folder: Path) -> str:
     return address.read_text() if address.exists() else sqlite_url(folder / "logs")
 
 
-def unit_of(log: UsageLog, name: str) -> dict[str, list[dict[str, Any]]]:
+def make_unit(log: UsageLog, name: str) -> dict[str, list[dict[str, Any]]]:
     row = {
         "id": name, "time": utc_now(), "user": log.user, "source": "check", "query_hash": "0" * 16,
         "query_length": 9, "query_words": 2, "query_text": None, "difference": None, "seconds": 0.01,
@@ -310,10 +309,10 @@ def unit_of(log: UsageLog, name: str) -> dict[str, list[dict[str, Any]]]:
 
 
 def write_log(folder: Path, name: str, n: int) -> None:
-    """Write rows, some of them by way of the spool."""
-    log = UsageLog(folder / "logs", url=log_url(folder), warn=lambda told: print(told, file=sys.stderr))
+    """Log rows, some of them through the spool."""
+    log = UsageLog(folder / "logs", url=log_url(folder), warn=partial(print, file=sys.stderr))
     for k in range(n):
-        unit = unit_of(log, f"{name}-{k}")
+        unit = make_unit(log, f"{name}-{k}")
         if k % 4:
             log._write(unit)
         else:
@@ -329,12 +328,12 @@ def write_log(folder: Path, name: str, n: int) -> None:
         log.close()
 
 
-def log_nothing(folder: Path) -> None:
+def prepare_folder(folder: Path) -> None:
     folder.mkdir(parents=True)
 
 
-def log_prepare(folder: Path, address: str = "") -> None:
-    log_nothing(folder)
+def prepare_log(folder: Path, address: str = "") -> None:
+    prepare_folder(folder)
     if address:
         (folder / "address.txt").write_text(address)
         with opened_database(address) as engine, engine.begin() as connection:
@@ -343,32 +342,30 @@ def log_prepare(folder: Path, address: str = "") -> None:
     write_log(folder, OLD, 5)
 
 
-def log_act(folder: Path) -> None:
+def write_new_rows(folder: Path) -> None:
     write_log(folder, NEW, N_ROWS)
 
 
-def log_seen(folder: Path) -> dict[str, Any]:
+def read_log(folder: Path) -> dict[str, Any]:
     path = folder / "logs" / "judul.db"
     if path.exists():
         with closing(sqlite3.connect(path)) as connection:
             assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    told: list[str] = []
-    engine = open_database(log_url(folder), warn=told.append)
-    asked = {row["id"] for row in read_table(engine, predictions)}
-    assert {row["prediction_id"] for row in read_table(engine, scores)} == asked
-    engine.dispose()
-    assert told == []  # Nothing was found broken and set aside.
+    warnings: list[str] = []
+    with opened_database(log_url(folder), warn=warnings.append) as engine:
+        ids = {row["id"] for row in read_table(engine, predictions)}
+        assert {row["prediction_id"] for row in read_table(engine, scores)} == ids
+    assert warnings == []  # No corrupt file was set aside.
     assert not (folder / "logs" / DAMAGED_FILE).exists()
-    return {"before": sorted(name for name in asked if name.startswith(OLD))}
+    return {"before": sorted(name for name in ids if name.startswith(OLD))}
 
 
 def log_result(folder: Path) -> Any:
-    engine = open_database(log_url(folder))
-    kept = [sorted(row[key] for row in read_table(engine, table))
-            for table, key in ((predictions, "id"), (scores, "prediction_id"))]  # fmt: skip
-    engine.dispose()
-    assert len(kept[0]) >= N_ROWS
-    return kept, has_spooled(folder / "logs")
+    with opened_database(log_url(folder)) as engine:
+        ids = sorted(row["id"] for row in read_table(engine, predictions))
+        score_ids = sorted(row["prediction_id"] for row in read_table(engine, scores))
+    assert len(ids) >= N_ROWS
+    return ids, score_ids, has_spooled(folder / "logs")
 
 
 # The audit trail. ----------------------------------------------------------------------------------
@@ -387,23 +384,21 @@ def write_trail(folder: Path, n: int) -> None:
         sys.exit(describe_os_error(error))
 
 
-def trail_prepare(folder: Path) -> None:
+def prepare_trail(folder: Path) -> None:
     write_trail(folder, 3)
 
 
-def trail_act(folder: Path) -> None:
+def extend_trail(folder: Path) -> None:
     write_trail(folder, 20)
 
 
 def trail_rows(folder: Path) -> list[str]:
-    engine = open_database(sqlite_url(folder / "logs"))
-    assert audit.verify(engine, folder / "logs") == []
-    rows = [row["reason"] for row in read_table(engine, audit_table)]
-    engine.dispose()
-    return rows
+    with opened_database(sqlite_url(folder / "logs")) as engine:
+        assert audit.verify(engine, folder / "logs") == []
+        return [row["reason"] for row in read_table(engine, audit_table)]
 
 
-def trail_seen(folder: Path) -> dict[str, Any]:
+def read_trail(folder: Path) -> dict[str, Any]:
     return {"before": trail_rows(folder)[:3]}
 
 
@@ -411,23 +406,29 @@ _INDEX_BUSY = "sedang ditulis oleh proses lain"
 _DATABASE_FULL = "[Rr]uang disk|No space"
 WRITE_SCENARIOS = {
     "judul run": WriteScenario(
-        run, run_seen, run_result, run_prepare, "`judul run` lain sedang menulis"
+        run, read_run, run_result, prepare_run, "`judul run` lain sedang menulis"
     ),
-    "judul run, kernels": WriteScenario(run_with_kernels, run_seen, run_result, prepare_with_kernels),
-    "saving a model": WriteScenario(model_act, model_seen, tree, model_prepare),
+    "judul run, kernels": WriteScenario(
+        run_with_kernels, read_run, run_result, prepare_run_with_kernels
+    ),
+    "saving a model": WriteScenario(write_model, read_model, tree, prepare_model),
     "judul index build, first": WriteScenario(
-        index_build, index_seen, index_result, index_nothing, _INDEX_BUSY
+        build_index, read_index, index_result, prepare_catalogue, _INDEX_BUSY
     ),
     "judul index build": WriteScenario(
-        index_build, index_seen, index_result, index_prepare, _INDEX_BUSY
+        build_index, read_index, index_result, prepare_index, _INDEX_BUSY
     ),
-    "judul index add": WriteScenario(index_add, index_seen, index_result, index_prepare, _INDEX_BUSY),
+    "judul index add": WriteScenario(add_to_index, read_index, index_result, prepare_index, _INDEX_BUSY),
     "judul dedup": WriteScenario(
-        dedup_act, dedup_seen, dedup_result, dedup_prepare, "Perintah lain sedang mengerjakan"
+        write_dedup, read_dedup, dedup_result, prepare_dedup, "Perintah lain sedang mengerjakan"
     ),
-    "log, first": WriteScenario(log_act, log_seen, log_result, log_nothing, full=_DATABASE_FULL),
-    "log": WriteScenario(log_act, log_seen, log_result, log_prepare, full=_DATABASE_FULL),
-    "audit trail": WriteScenario(trail_act, trail_seen, trail_rows, trail_prepare, full=_DATABASE_FULL),
+    "log, first": WriteScenario(
+        write_new_rows, read_log, log_result, prepare_folder, full=_DATABASE_FULL
+    ),
+    "log": WriteScenario(write_new_rows, read_log, log_result, prepare_log, full=_DATABASE_FULL),
+    "audit trail": WriteScenario(
+        extend_trail, read_trail, trail_rows, prepare_trail, full=_DATABASE_FULL
+    ),
 }
 
 
@@ -437,44 +438,35 @@ WRITE_SCENARIOS = {
 def worker(
     act: Callable[[Path], None],
     folder: Path,
-    said: Path,
-    begun: Any,
-    changes: Any,
-    lasted: Any,
+    output: Path,
+    has_started: Any,
+    n_changes: Any,
+    duration: Any,
     stop_at: int = 0,
     with_signal: int = signal.SIGKILL,
 ) -> None:
-    """Do a work, tell how long it took, and count the changes to its folder; get a signal before one."""
-    handle = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    """Run a writer, time it and count its changes; send a signal before change `stop_at`."""
+    handle = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     for stream in (1, 2):
         os.dup2(handle, stream)
-    here = os.getpid()
+    pid = os.getpid()
 
-    def look(event: str, arguments: tuple[Any, ...]) -> None:
-        if event not in _CHANGES or os.getpid() != here or not _is_change(event, arguments, folder):
+    def count_change(event: str, arguments: tuple[Any, ...]) -> None:
+        if event not in _EVENTS or os.getpid() != pid or not _is_change(event, arguments, folder):
             return
-        changes.value += 1
-        if changes.value == stop_at:
-            os.kill(here, with_signal)
+        n_changes.value += 1
+        if n_changes.value == stop_at:
+            os.kill(pid, with_signal)
 
-    sys.addaudithook(look)
-    begun.value, start = 1, time.perf_counter()
+    sys.addaudithook(count_change)
+    has_started.value, start = 1, time.perf_counter()
     try:
         act(folder)
     finally:
-        lasted.value = time.perf_counter() - start
+        duration.value = time.perf_counter() - start
 
 
-_CHANGES = {
-    "open",
-    "os.mkdir",
-    "os.rename",
-    "os.remove",
-    "os.rmdir",
-    "os.chmod",
-    "os.link",
-    "os.truncate",
-}
+_EVENTS = set("open os.mkdir os.rename os.remove os.rmdir os.chmod os.link os.truncate".split())
 
 
 def _is_change(event: str, arguments: tuple[Any, ...], folder: Path) -> bool:
@@ -484,11 +476,11 @@ def _is_change(event: str, arguments: tuple[Any, ...], folder: Path) -> bool:
     if isinstance(path, int):
         return event == "os.truncate"
     path = os.fsdecode(path)
-    # By a removal of a folder, names are given without the folder that is open.
+    # When a folder is removed, its files are named relative to it.
     return path.startswith(str(folder)) or (event in ("os.remove", "os.rmdir") and "/" not in path)
 
 
 def log_in(address: str) -> WriteScenario:
-    """Return the work of the log, in a database of a server."""
-    prepare = partial(log_prepare, address=address)
-    return WriteScenario(log_act, log_seen, log_result, prepare, is_elsewhere=True)
+    """Return the scenario of a log in a database of a server."""
+    prepare = partial(prepare_log, address=address)
+    return WriteScenario(write_new_rows, read_log, log_result, prepare, is_elsewhere=True)

@@ -426,9 +426,9 @@ def test_retention_deletes_only_older_rows(engine, tmp_path, seed):
     assert privacy.retention(engine, tmp_path, days=90, actor="a", force=True) == expected
     assert inserted_rows(engine) == rows_by_table(young)
     assert spooled_rows(tmp_path) == rows_by_table(young_spooled)
-    (noted,) = read_table(engine, audit.audit)
-    assert json.loads(noted["details"])["counts"] == expected
-    assert "UU No. 27 Tahun 2022" in noted["reason"]
+    (row,) = read_table(engine, audit.audit)
+    assert json.loads(row["details"])["counts"] == expected
+    assert "UU No. 27 Tahun 2022" in row["reason"]
     assert set(privacy.retention(engine, tmp_path, days=90, actor="a").values()) == {0}
     assert audit.verify(engine, tmp_path) == []
     with pytest.raises(LogError, match="1 hari"):
@@ -498,9 +498,9 @@ def test_forget_deletes_the_rows_of_one_person_only(engine, url, tmp_path, user)
     assert [line for line in (tmp_path / DAMAGED_FILE).read_text().split("\n") if line] == [
         line for line in torn[:3] if user not in line
     ]
-    (noted,) = read_table(engine, audit.audit)
-    assert user not in str(noted)
-    assert json.loads(noted["details"])["counts"] == expected
+    (row,) = read_table(engine, audit.audit)
+    assert user not in str(row)
+    assert json.loads(row["details"])["counts"] == expected
     if url.startswith("sqlite"):
         files = [path for path in tmp_path.rglob("*") if path.is_file()]
         assert [path for path in files if user.encode() in path.read_bytes()] == []
@@ -521,8 +521,8 @@ def test_export_has_exactly_the_rows_of_one_person(engine, tmp_path):
     assert rows_by_table([content["tables"]]) == plain(theirs)
     assert rows_by_table(content["waiting"]) == plain(their_spooled)
     assert all(other not in json.dumps(content) for other in USERS if other != user)
-    (noted,) = read_table(engine, audit.audit)
-    assert (noted["action"], user in str(noted)) == (audit.EXPORT, False)
+    (row,) = read_table(engine, audit.audit)
+    assert (row["action"], user in str(row)) == (audit.EXPORT, False)
 
 
 @pytest.mark.parametrize("user", ["siti", "", "0" * 15, "0" * 17, "g" * 16, "' OR '1'='1"])
@@ -1177,7 +1177,7 @@ def test_retention_drops_only_our_schemas(engine, url, installation, tmp_path):
         with frozen_clock(utc_now() - timedelta(days=age)):
             done = restore_backup(url, installation, tmp_path / "cadangan.zip", force=True)
         names += [name for name in done.aside if name.startswith("judul_lama_")]
-    ours, with_table, with_column, with_view = names
+    unchanged, with_table, with_column, with_view = names
     execute(
         engine,
         "CREATE SCHEMA arsip_lama_20200101_000000_000000",
@@ -1188,15 +1188,15 @@ def test_retention_drops_only_our_schemas(engine, url, installation, tmp_path):
         f"CREATE VIEW {with_view}.laporan AS SELECT 1 AS satu",
     )
     before = set(sa.inspect(engine).get_schema_names())
-    assert {name for name in log_copies(engine, logs) if "/" not in name} == {ours}
-    execute(engine, f"CREATE VIEW public.laporan AS SELECT id FROM {ours}.predictions")
+    assert {name for name in log_copies(engine, logs) if "/" not in name} == {unchanged}
+    execute(engine, f"CREATE VIEW public.laporan AS SELECT id FROM {unchanged}.predictions")
     rows = inserted_rows(engine), spooled_rows(logs)
-    with pytest.raises(LogError, match=f"{ours} tidak dihapus, karena ada yang bergantung"):
+    with pytest.raises(LogError, match=f"{unchanged} tidak dihapus, karena ada yang bergantung"):
         privacy.retention(engine, logs, days=90, actor="a")
     assert (inserted_rows(engine), spooled_rows(logs)) == rows
     execute(engine, "DROP VIEW public.laporan")
     privacy.retention(engine, logs, days=90, actor="a")
-    assert set(sa.inspect(engine).get_schema_names()) == before - {ours}
+    assert set(sa.inspect(engine).get_schema_names()) == before - {unchanged}
 
 
 def test_govern_commands_report_log_copies(models):
