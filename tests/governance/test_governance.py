@@ -60,12 +60,6 @@ for k in range(25):
 
 
 @pytest.fixture
-def engine(url):
-    with opened_database(url, lock_wait=30) as opened:
-        yield opened
-
-
-@pytest.fixture
 def models(tmp_path):
     """A folder of models with the light one."""
     return shutil.copytree(PROJECT / "outputs" / "light", tmp_path / "outputs" / "light").parent

@@ -46,12 +46,6 @@ LOCAL_TODAY = date(2026, 6, 30)
 
 
 @pytest.fixture
-def engine(url):
-    with opened_database(url, lock_wait=30) as opened:
-        yield opened
-
-
-@pytest.fixture
 def config(tmp_path):
     return Config(models=tmp_path / "outputs")
 

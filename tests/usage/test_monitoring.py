@@ -81,15 +81,6 @@ def engine(url):
         yield opened
 
 
-@pytest.fixture
-def models(tmp_path):
-    """A folder of models with the light one."""
-    folder = tmp_path / "models"
-    folder.mkdir()
-    (folder / "light").symlink_to(PROJECT / "outputs" / "light")
-    return folder
-
-
 def tables(seed=1, **options):
     return simulated_tables(seed=seed, end=END, days=DAYS, baselines=BASELINES, **options)
 

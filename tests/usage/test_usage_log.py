@@ -90,15 +90,6 @@ def matches():
     return load_checker(PROJECT / "outputs" / "light").check(TITLE, top_k=5)
 
 
-@pytest.fixture
-def models(tmp_path):
-    """A folder of models with the light one."""
-    folder = tmp_path / "models"
-    folder.mkdir()
-    (folder / "light").symlink_to(PROJECT / "outputs" / "light")
-    return folder
-
-
 def read_rows(url, table):
     with opened_database(url) as engine:
         return read_table(engine, table)
