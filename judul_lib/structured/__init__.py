@@ -1,1 +1,1 @@
-"""The third model: it reads titles as records and compares them aspect by aspect."""
+"""The third model: titles parsed into records and compared aspect by aspect."""

@@ -1,4 +1,4 @@
-"""Boosted trees as plain arrays: answers and what each feature adds, with numpy alone."""
+"""Boosted trees as plain arrays: log-odds and the contribution of each feature, with numpy alone."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from judul_lib.core.array_types import BoolArray, FloatArray, Rows
 
-# So many rows at once that their numbers stay in a processor's cache.
+# Rows per batch: its arrays fit in the processor's cache.
 _ROWS = 512
+_ARRAY_NAMES = ("feature", "left", "right", "threshold", "value")
 
 
 @dataclass(frozen=True)
@@ -21,13 +22,13 @@ class BoostedTrees:
     Attributes
     ----------
     base : float
-        The log-odds before any tree: the mean over what was learnt from.
+        Log-odds before any tree.
     feature, left, right : ndarray of int, shape (n_trees, n_nodes)
-        Feature on which a node splits, and where its rows go; a leaf leads to itself.
+        Feature on which a node splits, and its children; a leaf is its own child.
     threshold : ndarray of float, shape (n_trees, n_nodes)
-        Rows with at most this go left.
+        Rows up to this value go left.
     value : ndarray of float, shape (n_trees, n_nodes)
-        Mean answer of the training rows that reached a node; at a leaf, its answer.
+        Output of a leaf; at other nodes, the mean output of the training rows that reached it.
 
     Examples
     --------
@@ -55,89 +56,83 @@ class BoostedTrees:
     def log_odds(self, features: FloatArray) -> FloatArray:
         """Return the log-odds of rows, shape (n,).
 
-        The answers of all splits of a tree are the digits of a number, and a
-        table holds the leaf to which each number leads.
+        The outcomes of all splits of a tree are the bits of a number, which is looked up in a
+        table of leaves.
 
         References
         ----------
         Lucchese, C., et al. (2015). *QuickScorer: a fast algorithm to rank documents with additive
         ensembles of regression trees*.
         """
-        parts = [features[at : at + _ROWS] for at in range(0, len(features), _ROWS)]
-        return np.concatenate([np.empty(0), *map(self._log_odds, parts)])
+        starts = range(0, len(features), _ROWS)
+        batches = (self._log_odds(features[start : start + _ROWS]) for start in starts)
+        return np.concatenate([np.empty(0), *batches])
 
     def _log_odds(self, features: FloatArray) -> FloatArray:
         splits, table = self._split_tables
         columns = np.ascontiguousarray(features.T)
         codes = np.zeros((len(table), len(features)), dtype=np.uint16)
-        for digit, (feature, threshold) in enumerate(splits):
-            codes += (columns[feature] <= threshold[:, None]) * np.uint16(1 << digit)
+        for bit, (feature, threshold) in enumerate(splits):
+            codes += (columns[feature] <= threshold[:, None]) * np.uint16(1 << bit)
         leaves = np.ascontiguousarray(np.take_along_axis(table, codes.astype(np.intp), axis=1).T)
-        # Ties must be ties on every processor.
+        # Rounded, so that ties are ties on every processor.
         return np.round(self.base + leaves.sum(axis=1), 9)
 
     @cached_property
     def _split_tables(self) -> tuple[list[tuple[Rows, FloatArray]], FloatArray]:
-        """Feature and threshold of the first split of every tree, of the second ..., and the leaves."""
+        """Features and thresholds of each tree's first split, second split ..., and the leaf outputs."""
         is_split = self.left != np.arange(self.left.shape[1])
-        digit = np.cumsum(is_split, axis=1) - 1
+        bit = np.cumsum(is_split, axis=1) - 1
         n_splits = max(1, int(is_split.sum(axis=1).max(initial=0)))
         feature = np.zeros((n_splits, len(self.left)), dtype=np.intp)
         threshold = np.full(feature.shape, -np.inf)
         tree, node = np.nonzero(is_split)
-        feature[digit[tree, node], tree] = self.feature[tree, node]
-        threshold[digit[tree, node], tree] = self.threshold[tree, node]
+        feature[bit[tree, node], tree] = self.feature[tree, node]
+        threshold[bit[tree, node], tree] = self.threshold[tree, node]
         codes = np.arange(2**n_splits)
-        table = np.zeros((len(self.left), len(codes)))
         trees = np.arange(len(self.left))[:, None]
-        node = np.zeros(table.shape, dtype=np.intp)
+        node = np.zeros((len(self.left), len(codes)), dtype=np.intp)
         for _ in range(self.depth):
-            goes_left = (codes >> np.maximum(digit[trees, node], 0)) & 1 == 1
+            goes_left = (codes >> np.maximum(bit[trees, node], 0)) & 1 == 1
             step = np.where(goes_left, self.left[trees, node], self.right[trees, node])
             node = np.where(is_split[trees, node], step, node)
         return list(zip(feature, threshold, strict=True)), self.value[trees, node]
 
-    def _next(self, tree: int, node: Rows, features: FloatArray) -> Rows:
-        seen = features[np.arange(len(features)), self.feature[tree, node]]
-        goes_left = seen <= self.threshold[tree, node]
-        step: Rows = np.where(goes_left, self.left[tree, node], self.right[tree, node])
-        return step
-
     def contributions(self, features: FloatArray) -> FloatArray:
-        """Return what each feature adds to `base` on the way to each leaf, shape (n, n_features).
+        """Return what each feature adds to `start` on the way to the leaves, shape (n, n_features).
 
         References
         ----------
         Saabas, A. (2014). *Interpreting random forests*.
         """
-        parts = np.zeros(features.shape)
+        added = np.zeros(features.shape)
         rows = np.arange(len(features))
         for tree in range(len(self.value)):
             node: Rows = np.zeros(len(features), dtype=np.intp)
             for _ in range(self.depth):
-                new = self._next(tree, node, features)
-                change = self.value[tree, new] - self.value[tree, node]
-                parts[rows, self.feature[tree, node]] += change
-                node = new
-        return parts
+                feature = self.feature[tree, node]
+                goes_left = features[rows, feature] <= self.threshold[tree, node]
+                child = np.where(goes_left, self.left[tree, node], self.right[tree, node])
+                added[rows, feature] += self.value[tree, child] - self.value[tree, node]
+                node = child
+        return added
 
     @property
     def start(self) -> float:
-        """`base` and the mean answer of every tree: where `contributions` begin."""
+        """`base` plus the mean output of every tree: `contributions` add to this."""
         return float(self.base + self.value[:, 0].sum())
 
     def arrays(self, prefix: str) -> dict[str, NDArray]:
-        """Return what `from_arrays` reads."""
-        names = ("feature", "left", "right", "threshold", "value")
+        """Return the trees as arrays for `from_arrays`."""
         return {f"{prefix}_base": np.array(self.base)} | {
-            f"{prefix}_{name}": getattr(self, name) for name in names
+            f"{prefix}_{name}": getattr(self, name) for name in _ARRAY_NAMES
         }
 
     @classmethod
     def from_arrays(cls, arrays: Any, prefix: str) -> "BoostedTrees":
-        """Read what `arrays` gave."""
-        names = ("feature", "left", "right", "threshold", "value")
-        return cls(float(arrays[f"{prefix}_base"]), *(arrays[f"{prefix}_{name}"] for name in names))
+        """Return the trees that `arrays` stored."""
+        parts = (arrays[f"{prefix}_{name}"] for name in _ARRAY_NAMES)
+        return cls(float(arrays[f"{prefix}_base"]), *parts)
 
 
 def fit_trees(
@@ -162,13 +157,13 @@ def fit_trees(
     features : ndarray, shape (n, n_features)
     labels : ndarray of {0, 1}, shape (n,)
     directions : sequence of {-1, 0, 1}, shape (n_features,)
-        Whether the answer may only fall, move freely, or only rise with a feature.
+        Whether the output may only fall, is free, or may only rise with a feature.
     weights : ndarray of float, shape (n,)
-        How much each row counts.
+        Row weights.
     n_bins : int
-        Number of steps in which a feature is seen: few of them fit no noise, and are fast.
+        Bins of a feature: few are fast and do not fit noise.
     share : float in (0, 1]
-        Of the features, drawn anew for each split.
+        Share of the features that are drawn for each split.
 
     References
     ----------
@@ -182,32 +177,32 @@ def fit_trees(
         l2_regularization=penalty, monotonic_cst=directions, early_stopping=False, max_bins=n_bins,
         max_features=share, random_state=random_state,
     )  # fmt: skip
-    # Trees this small are done before a second thread has begun.
+    # Trees this small are fitted faster than a second thread starts.
     with threadpool_limits(limits=1, user_api="openmp"):
         fitted = learner.fit(features, labels, sample_weight=weights)
     nodes = [predictor.nodes for (predictor,) in fitted._predictors]
     shape = len(nodes), max(len(tree) for tree in nodes)
-    found = {name: np.zeros(shape, dtype=np.int16) for name in ("feature", "left", "right")}
+    structure = {name: np.zeros(shape, dtype=np.int16) for name in ("feature", "left", "right")}
     threshold, value = np.zeros(shape), np.zeros(shape)
     for row, tree in enumerate(nodes):
-        own = np.arange(len(tree))
-        leaf = tree["is_leaf"].astype(bool)
-        found["feature"][row, own] = np.where(leaf, 0, tree["feature_idx"])
+        node = np.arange(len(tree))
+        is_leaf = tree["is_leaf"].astype(bool)
+        structure["feature"][row, node] = np.where(is_leaf, 0, tree["feature_idx"])
         for side in ("left", "right"):
-            found[side][row, own] = np.where(leaf, own, tree[side])
-        threshold[row, own] = np.where(leaf, 0.0, tree["num_threshold"])
-        value[row, own] = _node_values(tree, leaf)
+            structure[side][row, node] = np.where(is_leaf, node, tree[side])
+        threshold[row, node] = np.where(is_leaf, 0.0, tree["num_threshold"])
+        value[row, node] = _node_values(tree, is_leaf)
     base = float(np.ravel(fitted._baseline_prediction)[0])
     return BoostedTrees(
-        round(base, 7), **found, threshold=np.round(threshold, 7), value=np.round(value, 7)
+        round(base, 7), **structure, threshold=np.round(threshold, 7), value=np.round(value, 7)
     )
 
 
-def _node_values(tree: Any, leaf: BoolArray) -> FloatArray:
-    """Return the mean answer of the training rows that reached each node."""
-    total = np.where(leaf, tree["value"] * tree["count"], 0.0)
+def _node_values(tree: Any, is_leaf: BoolArray) -> FloatArray:
+    """Return the mean output of the training rows that reached each node."""
+    total = np.where(is_leaf, tree["value"] * tree["count"], 0.0)
     for node in range(len(tree) - 1, -1, -1):  # Children come after their parents.
-        if not leaf[node]:
+        if not is_leaf[node]:
             total[node] = total[tree["left"][node]] + total[tree["right"][node]]
     means: FloatArray = total / np.maximum(tree["count"], 1)
     return means

@@ -1,7 +1,7 @@
-"""Compare two titles aspect by aspect: what both have, what is left over on both sides, on one.
+"""Compare two titles aspect by aspect: what both have, what differs, what only one names.
 
-Units that are the same are set aside; what is left over on both sides is a
-conflict, what only one title names narrows it or leaves it open. Weights say
+Units that are the same are matched. Units left unmatched on both sides are a
+conflict; those on one side only narrow the study or leave it open. Weights say
 how decisive a unit is (``terms.csv``) and how rare in the archive.
 """
 
@@ -18,23 +18,22 @@ from judul_lib.structured.relations import Relations, find_abbreviations, mark_a
 from judul_lib.structured.units import Role
 
 _CHUNK = 1000
-# A title that meets more others than this meets all of them together.
+# The abbreviations of a title that is compared with more others are looked up for all at once.
 _MAX_SINGLE_LOOKUPS = 20
 _PLACE, _TASK = ASPECT_NAMES.index("place"), ASPECT_NAMES.index("task")
-# Aspects that decide by themselves; the others count in the subject and in the whole.
+# Aspects with features of their own; the others count in the subject and in the text.
 _DECISIVE = ("thing", "variable", "method")
-# Tasks that make it another question when only one title has them.
+# Tasks that change the question when only one title has them.
 _TASK_TERMS = {"compares": ("perbandingan",), "builds": ("rancang bangun", "sistem informasi")}
 _MEASURES = ("weight", "rarity", "both")
 _TEXT_MEASURES = ("share", "far", "worst_far")
 _ROLES = {"cause": Role.CAUSE, "effect": Role.EFFECT, "part": Role.PART}
-# Of these a title speaks; task, method and platform are how it does so.
 _SUBJECT = [ASPECT_NAMES.index(name) for name in ("thing", "variable", "activity", "audience", "medium")]
-# A word that says little elsewhere is all that a short title has: "klasifikasi buku dengan SVM".
-_MIN_WEIGHT = 0.5
+# In a short title even a word of no weight is the subject: "klasifikasi buku dengan SVM".
+_MIN_SUBJECT_WEIGHT = 0.5
 
 
-def _names() -> tuple[str, ...]:
+def _feature_names() -> tuple[str, ...]:
     sides = ("less", "more")
     names = []
     for aspect in _DECISIVE:
@@ -51,29 +50,28 @@ def _names() -> tuple[str, ...]:
     return (*names, "text_inversions", "text_units_less", "text_units_more")
 
 
-RECORD_FEATURES = _names()
-"""Names of the columns of `record_features`, by the aspect of which they speak.
+RECORD_FEATURES = _feature_names()
+"""Names of the columns of `record_features`; each begins with an aspect.
 
-``same``: weight of what both titles have. ``left``: weight of what has no
-counterpart, on the side where it is less and on the other. ``far``: the same,
-less what is near on the other side. ``worst_far``: the weightiest unit of it.
-``share``: what has a counterpart, as a share of the title.
-``named``: how many of the titles name the aspect. The subject is what a title speaks of, apart
-from task, method and place. ``weight`` is `Term.weight`,
-``rarity`` the inverse document frequency, ``both`` a product of the two.
+``same``: weight of the matched units. ``left``: weight of the unmatched units, on the side where
+it is ``less`` and where it is ``more``. ``far``: the same, each unit reduced by its nearness to the
+other side. ``worst_far``: the largest of these. ``share``: matched weight as a share of the title.
+``named``: how many of the titles name the aspect. The subject is the title without task, method,
+platform and place. ``weight`` is `Term.weight`, ``rarity`` the inverse document frequency, ``both``
+a product of the two.
 """
 
 
 @dataclass(frozen=True)
 class AlignedPairs:
-    """Pairs of titles with their units, as padded arrays; the first axis counts pairs.
+    """Pairs of titles with their units, as padded arrays; the first axis is the pair.
 
     Attributes
     ----------
     left, right : _AlignedSide
     same, siblings : ndarray of bool, shape (n, n_left_units, n_right_units)
     near : ndarray of float32, shape (n, n_left_units, n_right_units)
-        Of units that are left over on both sides, else 0.
+        Nearness of units that are unmatched on both sides, else 0.
     """
 
     left: "_AlignedSide"
@@ -85,7 +83,7 @@ class AlignedPairs:
 
 @dataclass(frozen=True)
 class _AlignedSide:
-    """Units of one side of pairs, shape (n, n_units) each; False or 0 beyond a title's units."""
+    """Units of one side of pairs, shape (n, n_units) each; False or 0 in the padding."""
 
     units: UnitTable
     numbers: Rows
@@ -97,11 +95,11 @@ class _AlignedSide:
     def unmatched(self) -> BoolArray:
         return self.used & ~self.matched & (self.roles != Role.IMPLIED)
 
-    def gather(self, values: NDArray, blank: int = 0) -> NDArray:
-        """Return what is known of each unit; blank beyond a title's units."""
-        if not len(values):  # No title of the table has any.
-            return np.full(self.used.shape, blank, dtype=values.dtype)
-        return np.where(self.used, values[self.numbers], values.dtype.type(blank))
+    def gather(self, values: NDArray, padding: int = 0) -> NDArray:
+        """Return the value of each unit, given one for each unit of the table."""
+        if not len(values):  # The table has no unit at all.
+            return np.full(self.used.shape, padding, dtype=values.dtype)
+        return np.where(self.used, values[self.numbers], values.dtype.type(padding))
 
 
 def align(
@@ -110,56 +108,55 @@ def align(
     left_rows: Rows,
     right_rows: Rows,
     relations: Relations,
-    known: Mapping[int, Rows] = MappingProxyType({}),
+    abbreviations: Mapping[int, Rows] = MappingProxyType({}),
 ) -> AlignedPairs:
-    """Find what each unit of a title corresponds to in the other title.
+    """Match the units of each left title with those of its right title.
 
     Parameters
     ----------
     relations : Relations
         Between the units of the two tables.
-    known : mapping of int to ndarray
-        The `find_abbreviations` of some rows of the one table with the other.
+    abbreviations : mapping of int to ndarray
+        `find_abbreviations` of some left rows, where it has been called already.
     """
-    numbers = left.padded(left.numbers, left_rows, -1), right.padded(right.numbers, right_rows, -1)
-    used = numbers[0] >= 0, numbers[1] >= 0
-    a, b = (np.maximum(side, 0) for side in numbers)
-    both = used[0][:, :, None] & used[1][:, None, :]
-    cells = a[:, :, None], b[:, None, :]
-    if not both.any():
-        same, siblings, near = both, both, np.zeros(both.shape, dtype=np.float32)
+    tables, rows = (left, right), (left_rows, right_rows)
+    padded = [t.padded(t.numbers, r, -1) for t, r in zip(tables, rows, strict=True)]
+    used = [numbers >= 0 for numbers in padded]
+    numbers = [np.maximum(side, 0) for side in padded]
+    both_used = used[0][:, :, None] & used[1][:, None, :]
+    if not both_used.any():
+        same, siblings, near = both_used, both_used, np.zeros(both_used.shape, dtype=np.float32)
     else:
-        same, siblings, near = (
-            values[cells] & both if values.dtype == bool else values[cells] * both
-            for values in (relations.same, relations.siblings, relations.near)
-        )
-        _abbreviations(left, right, left_rows, right_rows, same, known)
+        cells = numbers[0][:, :, None], numbers[1][:, None, :]
+        same, siblings = relations.same[cells] & both_used, relations.siblings[cells] & both_used
+        near = relations.near[cells] * both_used
+        _mark_all_abbreviations(left, right, left_rows, right_rows, same, abbreviations)
     sides = [
         _AlignedSide(
-            table.units,
-            side,
+            tables[k].units,
+            numbers[k],
             used[k],
-            table.padded(table.roles, rows, 0),
+            tables[k].padded(tables[k].roles, rows[k], 0),
             np.asarray(same.any(axis=2 - k)),
         )
-        for k, (table, side, rows) in enumerate(((left, a, left_rows), (right, b, right_rows)))
+        for k in (0, 1)
     ]
-    open_cells = sides[0].unmatched[:, :, None] & sides[1].unmatched[:, None, :]
-    return AlignedPairs(sides[0], sides[1], same, siblings & open_cells, near * open_cells)
+    both_unmatched = sides[0].unmatched[:, :, None] & sides[1].unmatched[:, None, :]
+    return AlignedPairs(sides[0], sides[1], same, siblings & both_unmatched, near * both_unmatched)
 
 
-def _abbreviations(
+def _mark_all_abbreviations(
     left: RecordTable,
     right: RecordTable,
     left_rows: Rows,
     right_rows: Rows,
     same: BoolArray,
-    known: Mapping[int, Rows],
+    abbreviations: Mapping[int, Rows],
 ) -> None:
     for pair, (i, j) in enumerate(zip(left_rows.tolist(), right_rows.tolist(), strict=True)):
-        if i not in known:
+        if i not in abbreviations:
             mark_abbreviations(left.parse(i), right.parse(j), same[pair])
-    for row, cells in known.items():
+    for row, cells in abbreviations.items():
         pairs = np.flatnonzero(left_rows == row)
         starts, stops = (
             np.searchsorted(cells[:, 0], right_rows[pairs], side=side) for side in ("left", "right")
@@ -182,9 +179,9 @@ def record_features(
     ----------
     left, right : RecordTable
     left_rows, right_rows : ndarray of int, shape (n,)
-        Row ``left_rows[i]`` of the one is compared with row ``right_rows[i]`` of the other.
+        Row ``left_rows[i]`` of the left table is compared with row ``right_rows[i]`` of the right.
     relations : Relations
-        Between the units of the tables, where they are at hand already.
+        Between the units of the tables; computed if missing.
 
     Returns
     -------
@@ -193,31 +190,33 @@ def record_features(
     """
     relations = relations or Relations.between(left.units, right.units)
     rows, counts = np.unique(left_rows, return_counts=True)
-    known = {
+    abbreviations = {
         row: find_abbreviations(left, row, right) for row in rows[counts > _MAX_SINGLE_LOOKUPS].tolist()
     }
     parts = []
     for start in range(0, len(left_rows), _CHUNK):
         chunk = left_rows[start : start + _CHUNK], right_rows[start : start + _CHUNK]
-        parts.append(_compare(align(left, right, *chunk, relations, known)))
+        parts.append(_compare(align(left, right, *chunk, relations, abbreviations)))
     return np.vstack(parts) if parts else np.empty((0, len(RECORD_FEATURES)))
 
 
-class _Columns:
-    """Columns of features while they are collected; symmetric in the two sides."""
+class _Columns(dict[str, NDArray]):
+    """Columns of features by name; symmetric in the two sides."""
 
-    def __init__(self) -> None:
-        self.found: dict[str, NDArray] = {}
+    def add_both(self, name: str, left: NDArray, right: NDArray) -> None:
+        self[f"{name}_less"] = np.minimum(left, right)
+        self[f"{name}_more"] = np.maximum(left, right)
 
-    def both(self, name: str, left: NDArray, right: NDArray) -> None:
-        self.found[f"{name}_less"] = np.minimum(left, right)
-        self.found[f"{name}_more"] = np.maximum(left, right)
-
-    def shares(self, start: str, found: dict[str, list[NDArray]], end: str = "") -> None:
-        """Enter what was found on either side: of what is the same the lesser, of the rest both."""
-        self.found[f"{start}_same{end}"] = np.minimum(*found.pop("same"))
-        for what, (left, right) in found.items():
-            self.both(f"{start}_{what}{end}", left, right)
+    def add_measures(
+        self, prefix: str, measures: Sequence[Mapping[str, NDArray]], suffix: str = ""
+    ) -> None:
+        """Add the measures of the two sides: the lesser ``same``, and both values of the others."""
+        left, right = measures
+        for name in left:
+            if name == "same":
+                self[f"{prefix}_same{suffix}"] = np.minimum(left[name], right[name])
+            else:
+                self.add_both(f"{prefix}_{name}{suffix}", left[name], right[name])
 
 
 def _compare(pairs: AlignedPairs) -> FloatArray:
@@ -235,10 +234,9 @@ def _compare(pairs: AlignedPairs) -> FloatArray:
         _add_text(columns, measure, sides, content, values, nearest)
     _add_counts(columns, sides, content)
     _add_conflicts(columns, pairs, content, joint)
-    _add_questions(columns, sides)
-    _add_order(columns, pairs, content, aspects)
-    found = columns.found
-    return np.column_stack([np.asarray(found[name], dtype=np.float64) for name in RECORD_FEATURES])
+    _add_tasks(columns, sides)
+    _add_inversions(columns, pairs, content, aspects)
+    return np.column_stack([np.asarray(columns[name], dtype=np.float64) for name in RECORD_FEATURES])
 
 
 def _add_aspects(
@@ -249,15 +247,17 @@ def _add_aspects(
     nearest: Sequence[NDArray],
 ) -> None:
     for name in (*_DECISIVE, "place"):
-        own = [np.asarray(aspect == ASPECT_NAMES.index(name)) for aspect in aspects]
-        same, over = [], []
-        for side, is_own, weight, near in zip(sides, own, joint, nearest, strict=True):
-            left = weight * (is_own & side.unmatched)
-            same.append((weight * (is_own & side.matched)).sum(axis=1))
-            over.append((left * (1 - near) if name in _DECISIVE else left).sum(axis=1))
-        columns.found[f"{name}_same"] = np.minimum(*same)
-        columns.both(f"{name}_far" if name in _DECISIVE else f"{name}_left", *over)
-    columns.found["place_named"] = np.sum([(aspect == _PLACE).any(axis=1) for aspect in aspects], axis=0)
+        rest = "far" if name in _DECISIVE else "left"
+        measures = []
+        for side, aspect, weight, near in zip(sides, aspects, joint, nearest, strict=True):
+            is_aspect = np.asarray(aspect == ASPECT_NAMES.index(name))
+            unmatched = weight * (is_aspect & side.unmatched)
+            if rest == "far":
+                unmatched = unmatched * (1 - near)
+            same = (weight * (is_aspect & side.matched)).sum(axis=1)
+            measures.append({"same": same, rest: unmatched.sum(axis=1)})
+        columns.add_measures(name, measures)
+    columns["place_named"] = np.sum([(aspect == _PLACE).any(axis=1) for aspect in aspects], axis=0)
 
 
 def _add_subject(
@@ -267,22 +267,18 @@ def _add_subject(
     measures: tuple[Sequence[FloatArray], Sequence[FloatArray]],
     nearest: Sequence[NDArray],
 ) -> None:
-    found: dict[str, list[NDArray]] = {}
+    shares = []
     for side, aspect, weight, rarity, near in zip(sides, aspects, *measures, nearest, strict=True):
         is_subject = np.isin(aspect, _SUBJECT) & side.used
-        # Where nothing else is spoken of, the institution is it: "klasifikasi tipe rumah sakit".
-        bare = ~(is_subject & (weight >= 1)).any(axis=1, keepdims=True)
-        is_subject |= bare & (aspect == _PLACE) & side.used
-        value = is_subject * np.maximum(weight, _MIN_WEIGHT) / 3 * (0.4 + 0.6 * rarity)
-        same, left = (value * side.matched).sum(axis=1), value * side.unmatched
-        whole = np.maximum(same + left.sum(axis=1), 1e-9)
-        for what, column in (
-            ("same", same),
-            ("share", same / whole),
-            ("near_share", (same + (left * near).sum(axis=1)) / whole),
-        ):
-            found.setdefault(what, []).append(column)
-    columns.shares("subject", found)
+        # Without any other subject, the institution is the subject: "klasifikasi tipe rumah sakit".
+        has_no_subject = ~(is_subject & (weight >= 1)).any(axis=1, keepdims=True)
+        is_subject |= has_no_subject & (aspect == _PLACE) & side.used
+        value = is_subject * np.maximum(weight, _MIN_SUBJECT_WEIGHT) / 3 * (0.4 + 0.6 * rarity)
+        same, unmatched = (value * side.matched).sum(axis=1), value * side.unmatched
+        total = np.maximum(same + unmatched.sum(axis=1), 1e-9)
+        near_share = (same + (unmatched * near).sum(axis=1)) / total
+        shares.append({"same": same, "share": same / total, "near_share": near_share})
+    columns.add_measures("subject", shares)
 
 
 def _add_text(
@@ -293,29 +289,24 @@ def _add_text(
     values: Sequence[FloatArray],
     nearest: Sequence[NDArray],
 ) -> None:
-    found: dict[str, list[NDArray]] = {}
+    measures = []
     for side, is_content, value, near in zip(sides, content, values, nearest, strict=True):
-        over = value * (is_content & side.unmatched)
-        same, left, far = (
-            (value * (is_content & side.matched)).sum(axis=1),
-            over.sum(axis=1),
-            over * (1 - near),
+        same = (value * (is_content & side.matched)).sum(axis=1)
+        unmatched = value * (is_content & side.unmatched)
+        far = unmatched * (1 - near)
+        share = same / np.maximum(same + unmatched.sum(axis=1), 1e-9)
+        measures.append(
+            {"same": same, "share": share, "far": far.sum(axis=1), "worst_far": far.max(axis=1)}
         )
-        for what, column in (
-            ("same", same),
-            ("share", same / np.maximum(same + left, 1e-9)),
-            ("far", far.sum(axis=1)),
-            ("worst_far", far.max(axis=1)),
-        ):
-            found.setdefault(what, []).append(column)
-    columns.shares("text", found, f"_{measure}")
+    columns.add_measures("text", measures, f"_{measure}")
 
 
 def _add_counts(columns: _Columns, sides: Sequence[_AlignedSide], content: Sequence[BoolArray]) -> None:
     numbers = [side.gather(side.units.is_number) & side.unmatched for side in sides]
-    for name, wanted in (("text_numbers", content), ("place_numbers", [~own for own in content])):
-        columns.both(name, *((n & own).sum(axis=1) for n, own in zip(numbers, wanted, strict=True)))
-    columns.both("text_units", *(side.used.sum(axis=1) for side in sides))
+    is_place = [~is_content for is_content in content]
+    for name, wanted in (("text_numbers", content), ("place_numbers", is_place)):
+        columns.add_both(name, *((n & w).sum(axis=1) for n, w in zip(numbers, wanted, strict=True)))
+    columns.add_both("text_units", *(side.used.sum(axis=1) for side in sides))
 
 
 def _add_conflicts(
@@ -325,45 +316,46 @@ def _add_conflicts(
     cells = content[0][:, :, None] & content[1][:, None, :]
     siblings = pairs.siblings & cells
     counts = siblings.any(axis=2).sum(axis=1), siblings.any(axis=1).sum(axis=1)
-    columns.found["text_siblings"] = np.minimum(*counts)
+    columns["text_siblings"] = np.minimum(*counts)
     lesser = np.minimum(joint[0][:, :, None], joint[1][:, None, :])
-    columns.found["text_sibling_weight"] = (lesser * siblings).max(axis=(1, 2))
+    columns["text_sibling_weight"] = (lesser * siblings).max(axis=(1, 2))
     roles = pairs.left.roles[:, :, None] * pairs.right.roles[:, None, :]
     swapped = pairs.same & (roles == Role.CAUSE * Role.EFFECT) & cells
     swapped_weight = [(swapped.any(axis=2 - k) * joint[k]).sum(axis=1) for k in (0, 1)]
-    columns.found["text_roles_swapped"] = np.minimum(*swapped_weight)
+    columns["text_roles_swapped"] = np.minimum(*swapped_weight)
     for name, role in _ROLES.items():
-        left = [
-            (weight * (side.unmatched & own & (side.roles == role))).sum(axis=1)
-            for weight, side, own in zip(joint, sides, content, strict=True)
+        unmatched = [
+            (weight * (side.unmatched & is_content & (side.roles == role))).sum(axis=1)
+            for weight, side, is_content in zip(joint, sides, content, strict=True)
         ]
-        columns.found[f"text_{name}_left"] = np.maximum(*left)
+        columns[f"text_{name}_left"] = np.maximum(*unmatched)
 
 
-def _add_questions(columns: _Columns, sides: Sequence[_AlignedSide]) -> None:
+def _add_tasks(columns: _Columns, sides: Sequence[_AlignedSide]) -> None:
+    """Add whether only one title has a task of `_TASK_TERMS`."""
     for name, terms in _TASK_TERMS.items():
-        asks = []
+        has_task = []
         for side in sides:
-            units = np.zeros(len(side.units), dtype=bool)
-            units[[number for term in terms for number in side.units.by_name.get(term, [])]] = True
-            asks.append(side.gather(units).any(axis=1))
-        columns.found[f"task_{name}"] = asks[0] != asks[1]
+            is_task = np.zeros(len(side.units), dtype=bool)
+            is_task[[number for term in terms for number in side.units.by_name.get(term, [])]] = True
+            has_task.append(side.gather(is_task).any(axis=1))
+        columns[f"task_{name}"] = has_task[0] != has_task[1]
 
 
-def _add_order(
+def _add_inversions(
     columns: _Columns, pairs: AlignedPairs, content: Sequence[BoolArray], aspects: Sequence[NDArray]
 ) -> None:
-    """Add the share of matched units, two and two, that stand in the other order."""
-    placed = [own & (aspect != _TASK) for own, aspect in zip(content, aspects, strict=True)]
-    cells = pairs.same & placed[0][:, :, None] & placed[1][:, None, :]
-    columns.found["text_inversions"] = (_inverted(cells) + _inverted(cells.swapaxes(1, 2))) / 2
+    """Add the share of pairs of matched units that stand in the other order."""
+    counted = [c & (aspect != _TASK) for c, aspect in zip(content, aspects, strict=True)]
+    same = pairs.same & counted[0][:, :, None] & counted[1][:, None, :]
+    columns["text_inversions"] = (_inverted_share(same) + _inverted_share(same.swapaxes(1, 2))) / 2
 
 
-def _inverted(cells: BoolArray) -> FloatArray:
-    """Return the share of the units of one side, two and two, that have changed their order."""
-    is_placed, position = np.asarray(cells.any(axis=2)), cells.argmax(axis=2)
+def _inverted_share(same: BoolArray) -> FloatArray:
+    """Return the share of pairs of matched left units whose right units stand in the other order."""
+    is_matched, position = np.asarray(same.any(axis=2)), same.argmax(axis=2)
     n = position.shape[1]
-    both = is_placed[:, :, None] & is_placed[:, None, :] & np.triu(np.ones((n, n), dtype=bool), 1)
+    both = is_matched[:, :, None] & is_matched[:, None, :] & np.triu(np.ones((n, n), dtype=bool), 1)
     inverted = (position[:, :, None] > position[:, None, :]) & both
     share: FloatArray = inverted.sum(axis=(1, 2)) / np.maximum(both.sum(axis=(1, 2)), 1)
     return share

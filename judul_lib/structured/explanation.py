@@ -1,6 +1,6 @@
-"""Say in words, field by field, what two titles share, what differs and what only one names.
+"""Describe in words, field by field, what two titles share, what differs and what only one names.
 
-Only what the comparison itself has matched is told as shared.
+Only units that the comparison itself has matched are called shared.
 """
 
 from collections.abc import Sequence
@@ -37,12 +37,12 @@ class FieldComparison:
     field : str
         One of `judul_lib.structured.lexicon.FIELDS`.
     shared : tuple of str
-        What both titles name, as the lexicon calls it.
+        Names of the matched units.
     left, right : tuple of str
-        What only the one or only the other names, as written; without what says nothing of its own,
-        and what another unit of the title says already.
+        Texts of the units that only one title has; those of no weight, and those that another unit
+        implies, are left out.
     alike_left, alike_right : tuple of str
-        What may stand for the other without making another study, as written.
+        Texts of the units that may stand for each other without making another study.
     """
 
     field: str
@@ -91,8 +91,8 @@ def compare_fields(model: StructuredModel, left: str, right: str) -> list[FieldC
     tugas sama: klasifikasi
     tempat berbeda: sleman – bantul
     """
-    one, other = model.records([left]), model.records([right])
-    return compare_rows(one, other, np.array([0]), np.array([0]))[0]
+    row = np.array([0])
+    return compare_rows(model.records([left]), model.records([right]), row, row)[0]
 
 
 def compare_rows(
@@ -102,13 +102,13 @@ def compare_rows(
     right_rows: Rows,
     relations: Relations | None = None,
 ) -> list[list[FieldComparison]]:
-    """Compare rows of one table with rows of another; for each pair see `compare_fields`.
+    """Compare rows of one table with rows of another, each pair as `compare_fields` does.
 
     Parameters
     ----------
     left_rows, right_rows : ndarray of int, shape (n,)
     relations : Relations
-        Between the units of the tables, where they are at hand already.
+        Between the units of the tables; computed if missing.
     """
     if not len(left_rows):
         return []
@@ -116,12 +116,12 @@ def compare_rows(
     pairs = align(left, right, left_rows, right_rows, relations)
     rows = zip(left_rows.tolist(), right_rows.tolist(), strict=True)
     return [
-        _compared(pairs, number, left.parse(one), right.parse(other))
-        for number, (one, other) in enumerate(rows)
+        _compare_pair(pairs, number, left.parse(left_row), right.parse(right_row))
+        for number, (left_row, right_row) in enumerate(rows)
     ]
 
 
-def _compared(
+def _compare_pair(
     pairs: AlignedPairs, number: int, left: Sequence[Unit], right: Sequence[Unit]
 ) -> list[FieldComparison]:
     sides, titles = (pairs.left, pairs.right), (left, right)
@@ -130,30 +130,30 @@ def _compared(
     is_alike = pairs.near[number, :n_left, :n_right] >= LEXICON_NEARNESS
     is_alike &= fields[0][:, None] == fields[1]
     alike = is_alike.any(axis=1), is_alike.any(axis=0)
-    compared = []
-    for place, field in enumerate(_ORDER):
+    comparisons = []
+    for field_number, field in enumerate(_ORDER):
         shared: list[str] = []
         texts: list[tuple[str, ...]] = []
-        for side, units, own, near in zip(sides, titles, fields, alike, strict=True):
-            within, n = own == place, len(units)
+        for side, units, unit_fields, near in zip(sides, titles, fields, alike, strict=True):
+            in_field, n = unit_fields == field_number, len(units)
             matched, unmatched = side.matched[number, :n], side.unmatched[number, :n]
-            counts = side.gather(side.units.weights)[number, :n] > 0
-            shared += [units[k].name for k in np.flatnonzero(within & matched).tolist()]
+            has_weight = side.gather(side.units.weights)[number, :n] > 0
+            shared += [units[k].name for k in np.flatnonzero(in_field & matched).tolist()]
             texts += [
-                tuple(units[k].text for k in np.flatnonzero(within & chosen).tolist())
-                for chosen in (unmatched & ~near & counts, near)
+                tuple(units[k].text for k in np.flatnonzero(in_field & chosen).tolist())
+                for chosen in (unmatched & ~near & has_weight, near)
             ]
-        one, one_alike, other, other_alike = texts
+        left_only, left_alike, right_only, right_alike = texts
         names = tuple(dict.fromkeys(shared))
-        compared.append(FieldComparison(field, names, one, other, one_alike, other_alike))
-    return compared
+        comparisons.append(FieldComparison(field, names, left_only, right_only, left_alike, right_alike))
+    return comparisons
 
 
 def explain(model: StructuredModel, left: str, right: str) -> str:
-    """Return one Indonesian sentence on what two titles share, field by field."""
+    """Return one Indonesian sentence that compares two titles field by field."""
     return describe(compare_fields(model, left, right))
 
 
 def describe(comparisons: Sequence[FieldComparison]) -> str:
-    """Return comparisons as one sentence; what neither title names is left out."""
+    """Join comparisons into one sentence; fields that neither title names are left out."""
     return "; ".join(str(c) for c in comparisons if c.relation != UNNAMED)

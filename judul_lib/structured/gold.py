@@ -1,6 +1,6 @@
-"""The project's own pairs of titles with a known relation, written by hand.
+"""The gold pairs: pairs of titles with a known relation, written by hand.
 
-`data/gold_pairs.csv` and its data card say how they were made. The split is
+The data card of `data/gold_pairs.csv` says how they were made. The split is
 fixed in the file, by base study: models, lexicon and thresholds see only the
 development part.
 """
@@ -43,12 +43,12 @@ SINGLE_CHANGE_GRADE_BY_KIND: Mapping[str, int] = MappingProxyType(
     | dict.fromkeys(_SAME, 3)
     | dict.fromkeys(_OTHER, 1)
 )
-"""Kinds of pairs that differ in one thing, each on a base of its own, and their grades."""
+"""Kinds of pairs that differ in one thing, each with its own base study, and their grades."""
 
 _GRADES = {**GRADE_BY_KIND, **SINGLE_CHANGE_GRADE_BY_KIND}
 
 HARD_KINDS = ("parafrase", "singkatan_inggris", "sulit_negatif_metode", "sulit_negatif_objek")
-"""Rewordings against look-alikes: where comparing words goes wrong."""
+"""Rewordings and look-alikes: kinds on which comparing words fails."""
 
 SPLITS = ("dev", "test")
 SIMILAR_GRADE, ELSEWHERE_GRADE = 3, 2
@@ -67,8 +67,8 @@ def read_gold(path: str | Path) -> pd.DataFrame:
     Raises
     ------
     GoldError
-        A column is missing, a kind, grade or split is unknown, an id stands
-        twice, or a base is on both splits; the message names file and line.
+        A column is missing, a kind, grade or split is unknown, an id is repeated,
+        or a base is in both splits; the message names file and line.
     """
     frame, name = read_table(path), Path(path).name
     _require_columns(frame, COLUMNS, name)
@@ -93,12 +93,13 @@ def read_gold(path: str | Path) -> pd.DataFrame:
 
 
 def _require_columns(frame: pd.DataFrame, columns: Sequence[str], name: str) -> None:
-    """Refuse a table without one of some columns, or with two of the same name."""
+    """Refuse a table in which one of the columns is missing or repeated."""
     header = list(frame.columns)
-    for times, said in ((0, "tidak ada"), (2, "ada lebih dari sekali")):
-        wrong = [column for column in columns if min(header.count(column), 2) == times]
+    missing = [column for column in columns if column not in header]
+    repeated = [column for column in columns if header.count(column) > 1]
+    for wrong, problem in ((missing, "tidak ada"), (repeated, "ada lebih dari sekali")):
         if wrong:
-            raise GoldError(f"{name} baris 1: kolom {', '.join(wrong)} {said}.")
+            raise GoldError(f"{name} baris 1: kolom {', '.join(wrong)} {problem}.")
 
 
 def _refuse_repeats(frame: pd.DataFrame, name: str) -> None:
@@ -106,11 +107,11 @@ def _refuse_repeats(frame: pd.DataFrame, name: str) -> None:
     if len(repeated):
         value = frame["id"][repeated[0]]
         raise GoldError(f"{name} baris {repeated[0]}: id {value!r} sudah dipakai.")
-    for keys in ("base_id", "judul_a"):
-        sides = frame.groupby(frame[keys].str.casefold())["split"].transform("nunique")
-        crossing = frame.index[sides > 1]
+    for column in ("base_id", "judul_a"):
+        n_splits = frame.groupby(frame[column].str.casefold())["split"].transform("nunique")
+        crossing = frame.index[n_splits > 1]
         if len(crossing):
-            value = frame[keys][crossing[-1]]
+            value = frame[column][crossing[-1]]
             raise GoldError(
                 f"{name} baris {crossing[-1]}: {value!r} ada di kedua bagian. "
                 "Satu studi dasar harus seluruhnya dev atau seluruhnya test."
@@ -120,9 +121,9 @@ def _refuse_repeats(frame: pd.DataFrame, name: str) -> None:
 def crossed_pairs(gold: pd.DataFrame) -> pd.DataFrame:
     """Pair the second titles of each study with one another.
 
-    Two ways of saying a study are the same study; a way of saying it and a
-    look-alike of it are not. Nobody wrote these pairs to be hard or easy, so a
-    method that has only learnt how the gold pairs were written fails here.
+    Two rewordings of a study are the same study; a rewording and a look-alike
+    are not. Nobody wrote these pairs to be hard or easy, so a method that has
+    only learnt how the gold pairs were written fails here.
 
     Parameters
     ----------
@@ -145,7 +146,7 @@ def crossed_pairs(gold: pd.DataFrame) -> pd.DataFrame:
 
 
 def read_second_grades(path: str | Path, gold: pd.DataFrame) -> pd.DataFrame:
-    """Read grades that were given a second time, without sight of the first.
+    """Read the grades of a second, blind grading.
 
     Parameters
     ----------
@@ -157,23 +158,23 @@ def read_second_grades(path: str | Path, gold: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The rows of ``gold`` that were graded again, with ``second_grade``.
+        The rows of ``gold`` that have a second grade, with ``second_grade``.
 
     Raises
     ------
     GoldError
-        A column is missing, an id is unknown or stands twice, or a grade is
-        not one of 0 to 4; the message names file and line.
+        A column is missing, an id is unknown or repeated, or a grade is not one
+        of 0 to 4; the message names file and line.
     """
     frame, name = read_table(path), Path(path).name
     _require_columns(frame, ("id", "grade"), name)
-    known, seen = set(gold["id"]), set()
+    ungraded = set(gold["id"])
     for line, pair, grade in zip(frame.index, frame["id"], frame["grade"], strict=True):
-        if pair not in known or pair in seen:
+        if pair not in ungraded:
             raise GoldError(f"{name} baris {line}: id {pair!r} tidak dikenal atau berulang.")
         if grade not in {str(value) for value in GRADE_BY_KIND.values()}:
             raise GoldError(f"{name} baris {line}: derajat {grade!r} bukan 0 sampai 4.")
-        seen.add(pair)
+        ungraded.remove(pair)
     second = frame[["id", "grade"]].rename(columns={"grade": "second_grade"})
     joined = gold.merge(second, on="id", validate="one_to_one")
     return joined.assign(second_grade=joined["second_grade"].astype(int))
@@ -202,19 +203,19 @@ def grade_agreement(second: pd.DataFrame) -> pd.DataFrame:
     from sklearn.metrics import cohen_kappa_score
 
     grades = second[["grade", "second_grade"]].to_numpy()
-    plain = grades[(grades != ELSEWHERE_GRADE).all(axis=1)] >= SIMILAR_GRADE
+    is_same = grades[(grades != ELSEWHERE_GRADE).all(axis=1)] >= SIMILAR_GRADE
     rows = {
         "derajat 0 sampai 4": (grades, None),
         "derajat, bobot kuadrat": (grades, "quadratic"),
-        "studi yang sama atau bukan": (plain, None),
+        "studi yang sama atau bukan": (is_same, None),
     }
     return pd.DataFrame(
         {
             name: {
-                "pasangan": len(pair),
-                "sepakat": float((pair[:, 0] == pair[:, 1]).mean()),
-                "kappa": float(cohen_kappa_score(pair[:, 0], pair[:, 1], weights=weights)),
+                "pasangan": len(pairs),
+                "sepakat": float((pairs[:, 0] == pairs[:, 1]).mean()),
+                "kappa": float(cohen_kappa_score(pairs[:, 0], pairs[:, 1], weights=weights)),
             }
-            for name, (pair, weights) in rows.items()
+            for name, (pairs, weights) in rows.items()
         }
     ).T.astype({"pasangan": int})

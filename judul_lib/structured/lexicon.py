@@ -1,4 +1,4 @@
-"""What words mean: phrases and their canonical terms, what kind of thing a term is, siblings, places."""
+"""The lexicon: phrases and their canonical terms, kinds and weights of terms, siblings, places."""
 
 import csv
 import re
@@ -19,8 +19,8 @@ SIBLINGS_FILE = _RESOURCES / "siblings.csv"
 PLACES_FILE = _RESOURCES / "places.csv"
 RELATIONS_FILE = _RESOURCES / "relations.csv"
 IMPLICATIONS_FILE = _RESOURCES / "implications.csv"
-# Of such a phrase `tokenize` makes nothing else, which saves a second with 47,000 of them.
-_PLAIN = re.compile(r"[a-z]+(?: (?:[a-z]+|[1-9][0-9]*))*")
+# Phrases that `tokenize` leaves as they are; not tokenizing them saves a second for 47,000 phrases.
+_PLAIN_PHRASE = re.compile(r"[a-z]+(?: (?:[a-z]+|[1-9][0-9]*))*")
 _COLUMNS = ["canonical", "variants", "field", "language"]
 
 ASPECTS: Mapping[str, str] = {
@@ -28,19 +28,19 @@ ASPECTS: Mapping[str, str] = {
     "I": "method", "L": "platform", "S": "platform", "P": "audience", "D": "medium", "Q": "medium",
     "K": "task", "N": "place",
 }  # fmt: skip
-"""Kinds of terms, as in ``terms.csv``, and the aspect of a study that each speaks of."""
+"""The aspect of a study that each kind of term in ``terms.csv`` belongs to."""
 
 MAX_WEIGHT = 3
 SAME, NEAR, SIBLING = RELATIONS = ("same", "near", "sibling")
-"""How two terms may relate: one thing; exchanged without another study; two things of one kind."""
+"""Relations of two terms: one thing; exchangeable within a study; two things of one kind."""
 
 
 @dataclass(frozen=True)
 class Term:
-    """What is known of a term: its kind, a key of `ASPECTS`, and how decisive it is, 0 to `MAX_WEIGHT`.
+    """The kind of a term, a key of `ASPECTS`, and how decisive it is, 0 to `MAX_WEIGHT`.
 
-    0 says nothing of its own (*gejala*), 3 is one thing among siblings: with another in its place
-    it is another study (*jagung*).
+    A term of weight 0 says nothing by itself (*gejala*); replacing one of weight 3 by a sibling
+    makes another study (*jagung*).
     """
 
     kind: str
@@ -49,22 +49,23 @@ class Term:
 
 @dataclass(frozen=True)
 class Lexicon:
-    """What is known of words before any title is read.
+    """What is known of words and phrases.
 
     Attributes
     ----------
     variants : mapping of str to (canonical, field)
-        Lower-case words joined by blanks, canonical terms included.
+        By phrase: lower-case words joined by blanks, canonical terms included.
     terms : mapping of str to Term
         By canonical term, or by the stem of a word that has none.
     siblings : mapping of str to frozenset of int
-        Groups of things that exclude each other, by canonical term.
+        Numbers of the groups of mutually exclusive things that a canonical term is in.
     places, ambiguous : frozenset of str
         Names of places; those that are ordinary words as well.
     relations : mapping of str to mapping of str to str
-        What two canonical terms are to each other, one of `RELATIONS`; each pair stands under both.
+        One of `RELATIONS` for two canonical terms; each pair is listed under both.
     implied : mapping of str to frozenset of str
-        What a canonical term says already: *simple additive weighting* is a decision support.
+        Canonical terms that a canonical term implies: *simple additive weighting* implies decision
+        support.
 
     Examples
     --------
@@ -92,8 +93,8 @@ class Lexicon:
         Raises
         ------
         LexiconError
-            A column is missing, a field unknown, or a variant stands under two
-            canonical terms; the message names file and line.
+            A column is missing, a field unknown, or a variant has two canonical terms;
+            the message names file and line.
         """
         places = {row["name"]: row["ambigu"] == "1" for row in _rows(PLACES_FILE)}
         siblings: dict[str, set[int]] = {}
@@ -111,18 +112,18 @@ class Lexicon:
         )
 
     def without(self, field: str) -> "Lexicon":
-        """Return the lexicon without one of `LEXICON_FIELDS`; its words are then unknown."""
+        """Return the lexicon without the terms of one of `LEXICON_FIELDS`."""
         kept = {v: entry for v, entry in self.variants.items() if entry[1] != field}
         if field == "place":
             return replace(self, variants=kept, places=frozenset(), ambiguous=frozenset())
         return replace(self, variants=kept)
 
     def canonical_only(self) -> "Lexicon":
-        """Return the lexicon with one name for each term and no other way to write it."""
+        """Return the lexicon with the canonical terms as the only variants."""
         return replace(self, variants={v: e for v, e in self.variants.items() if v == e[0]})
 
     def stems(self, stem: Callable[[str], str] = corrected_stem) -> dict[str, str]:
-        """Return the words of the variants whose stem is another, with that stem."""
+        """Return the stem of each word of the variants that is not its own stem."""
         words = sorted({word for variant in self.variants for word in variant.split()})
         stems = ((word, stem(word)) for word in words)
         return {word: root for word, root in stems if root != word}
@@ -134,7 +135,7 @@ def read_variants(path: Path) -> dict[str, tuple[str, str]]:
     Raises
     ------
     LexiconError
-        As for `Lexicon.read`.
+        See `Lexicon.read`.
 
     Examples
     --------
@@ -152,16 +153,15 @@ def read_variants(path: Path) -> dict[str, tuple[str, str]]:
                 raise LexiconError(f"{where}: bidang {row['field']!r} tidak dikenal.")
             entry = (row["canonical"], row["field"])
             for variant in (row["canonical"], *filter(None, row["variants"].split("|"))):
-                is_plain = _PLAIN.fullmatch(variant) is not None
-                phrase = variant if is_plain else " ".join(tokenize(variant))
-                known = variants.setdefault(phrase, entry)
-                if known != entry:
-                    raise LexiconError(f"{where}: {variant!r} sudah ada di bawah {known[0]!r}.")
+                phrase = variant if _PLAIN_PHRASE.fullmatch(variant) else " ".join(tokenize(variant))
+                first_entry = variants.setdefault(phrase, entry)
+                if first_entry != entry:
+                    raise LexiconError(f"{where}: {variant!r} sudah ada di bawah {first_entry[0]!r}.")
     return variants
 
 
 def packaged_stems() -> dict[str, str]:
-    """Return what `Lexicon.stems` gives for the own lexicon, kept because it takes a second.
+    """Return the stored `Lexicon.stems` of the package's lexicon; computing them takes a second.
 
     Examples
     --------
@@ -174,9 +174,8 @@ def packaged_stems() -> dict[str, str]:
 def _read_relations() -> dict[str, dict[str, str]]:
     relations: dict[str, dict[str, str]] = {}
     for row in _rows(RELATIONS_FILE):
-        one, other = row["term"], row["other"]
-        relations.setdefault(one, {})[other] = row["relation"]
-        relations.setdefault(other, {})[one] = row["relation"]
+        for term, other in ((row["term"], row["other"]), (row["other"], row["term"])):
+            relations.setdefault(term, {})[other] = row["relation"]
     return relations
 
 

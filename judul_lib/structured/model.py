@@ -1,4 +1,4 @@
-"""The structured model: trees over the comparison of two titles, and the resources it needs."""
+"""The structured model: boosted trees over the comparison of two titles, and the files it needs."""
 
 import io
 import json
@@ -35,30 +35,32 @@ from judul_lib.study.arrays import ArrayTfidf
 from judul_lib.study.features import FEATURES, TitleTable, distinct_titles, pair_features
 from judul_lib.study.preprocessing import preprocess_titles
 
-_FILES = (
+_RESOURCE_FILES = (
     LEXICON_FILE, LEXICON_STEMS_FILE, TERMS_FILE, SIBLINGS_FILE, PLACES_FILE, SPELLINGS_FILE, STEMS_FILE,
     RELATIONS_FILE, IMPLICATIONS_FILE, VECTORS_FILE,
 )  # fmt: skip
+# Pairs whose features are computed at once, unless the relations of their units are given.
+_AT_ONCE = 500
 
 
 def resource_hashes() -> dict[str, str]:
-    """Return the SHA-256 of each of these files by its name, as a packaged model names them.
+    """Return the SHA-256 of the lexicon, spelling and vector files by file name.
 
     Examples
     --------
     >>> list(resource_hashes())[:2]
     ['lexicon.csv', 'lexicon_stems.csv']
     """
-    return {path.name: sha256_of(path.read_bytes()) for path in _FILES}
+    return {path.name: sha256_of(path.read_bytes()) for path in _RESOURCE_FILES}
 
 
 def require_resources(folder: str | Path, metadata: Mapping[str, Any]) -> None:
-    """Refuse a structured model that was packaged with other files than are there now.
+    """Refuse a structured model that was trained with other resource files than the present ones.
 
     Raises
     ------
     ModelError
-        The hash of one is not the one that the metadata tell.
+        A hash differs from the one in the metadata.
 
     Examples
     --------
@@ -66,8 +68,8 @@ def require_resources(folder: str | Path, metadata: Mapping[str, Any]) -> None:
     >>> require_resources("outputs/structured", read_metadata("outputs/structured"))
     """
     recorded = metadata.get("resources")
-    known = recorded if isinstance(recorded, dict) else {}
-    changed = [name for name, digest in resource_hashes().items() if known.get(name) != digest]
+    trained_with = recorded if isinstance(recorded, dict) else {}
+    changed = [name for name, digest in resource_hashes().items() if trained_with.get(name) != digest]
     if changed:
         raise ModelError(
             f"Model di {folder} ditolak: {', '.join(changed)} di program ini berbeda dari yang dicatat "
@@ -77,9 +79,9 @@ def require_resources(folder: str | Path, metadata: Mapping[str, Any]) -> None:
 
 
 STRUCTURED_FEATURES = (*FEATURES, *RECORD_FEATURES)
-"""Those of `FEATURES`, and those of the record."""
+"""Those of `FEATURES`, then those of `RECORD_FEATURES`."""
 
-# What only one title names may narrow the study or leave it open, so that it is left free.
+# The others are free: what only one title names may narrow the study or leave it open.
 _RISES = ("_same", "_share")
 _FALLS = (
     "_left_less", "_far_less", "_worst", "_siblings", "_sibling_weight", "_roles_swapped",
@@ -88,18 +90,18 @@ _FALLS = (
 
 
 def _direction(name: str) -> int:
-    if name in FEATURES or any(part in name for part in _RISES):
-        return 1 if name not in FEATURES else 0
-    if name.endswith("_more"):
+    if name in FEATURES:
         return 0
-    return -1 if any(part in name for part in _FALLS) else 0
+    if any(part in name for part in _RISES):
+        return 1
+    return -1 if any(part in name for part in _FALLS) and not name.endswith("_more") else 0
 
 
 MONOTONE_DIRECTIONS = tuple(_direction(name) for name in STRUCTURED_FEATURES)
-"""1 where the answer may only rise with a feature, -1 where it may only fall, 0 where it is free."""
+"""1 where the probability may only rise with a feature, -1 where it may only fall, 0 where free."""
 
 QUESTIONS = ("same", "asked", "related")
-"""What the model is asked of two titles, the strictest question first."""
+"""The questions that the model answers about two titles, the strictest first."""
 
 PART_NAMES = ("task", "object", "method", "place", "text")
 _PART_BY_ASPECT = {
@@ -116,58 +118,58 @@ PART_COLUMNS: Mapping[str, tuple[int, ...]] = MappingProxyType(
         for part in PART_NAMES
     }
 )
-"""Columns that speak of each field, and of the text as a whole."""
+"""Columns of the features of each field, and of the text as a whole."""
 
 _PLACE_NAMED = STRUCTURED_FEATURES.index("place_named")
 
-
 MIN_ASK_PROBABILITY = 0.15
-"""Probability of the same study from which one asks whether it is that in other words."""
+"""Probability of the same study from which a person is asked: it may be the same in other words."""
 
 
 def ask_score(same: FloatArray, elsewhere: FloatArray) -> FloatArray:
-    """Return how much speaks for asking, in [0, 1], shape (n,); 0.5 is where one asks.
+    """Return the score for asking a person, in [0, 1], shape (n,); a person is asked from 0.5.
 
-    One asks where it is the same study elsewhere, and where it may be the same in other words.
+    A person is asked about the same study elsewhere, and about what may be the same in other words.
 
     Parameters
     ----------
     same : ndarray of float, shape (n,)
-        Probability of the same study; 0.5 is reached at `MIN_ASK_PROBABILITY`.
+        Probability of the same study; `MIN_ASK_PROBABILITY` gives a score of 0.5.
     elsewhere : ndarray of float, shape (n,)
-        That it is the same study in whatever place, 0.5 where one asks.
+        Probability of the same study in any place.
 
     Examples
     --------
     >>> ask_score(np.array([0.15, 0.0]), np.array([0.1, 0.9])).round(2).tolist()
     [0.5, 0.9]
     """
-    perhaps = (
-        same
-        * (1 - MIN_ASK_PROBABILITY)
-        / (same * (1 - MIN_ASK_PROBABILITY) + (1 - same) * MIN_ASK_PROBABILITY)
-    )
-    asked: FloatArray = np.maximum(perhaps, elsewhere)
-    return asked
+    weighted = same * (1 - MIN_ASK_PROBABILITY)
+    in_other_words = weighted / (weighted + (1 - same) * MIN_ASK_PROBABILITY)
+    score: FloatArray = np.maximum(in_other_words, elsewhere)
+    return score
 
 
-def expected_grade(*chances: FloatArray) -> FloatArray:
+def expected_grade(*probabilities: FloatArray) -> FloatArray:
     """Return the sum of the probabilities of `QUESTIONS`, shape (n,).
 
-    None of them counts less than that of a stricter question.
+    Each counts at least as much as that of a stricter question.
 
     Examples
     --------
     >>> expected_grade(np.array([0.5]), np.array([0.25]), np.array([1.0])).tolist()
     [2.0]
     """
-    total: FloatArray = np.maximum.accumulate(chances).sum(axis=0)
+    total: FloatArray = np.maximum.accumulate(probabilities).sum(axis=0)
     return total
+
+
+def _sigmoid(log_odds: FloatArray) -> FloatArray:
+    return 1 / (1 + np.exp(-log_odds))
 
 
 @dataclass(frozen=True)
 class PreparedTitles:
-    """Titles made ready for the structured model, one row a title."""
+    """Titles prepared for the structured model, one row a title."""
 
     table: TitleTable
     records: RecordTable
@@ -176,7 +178,7 @@ class PreparedTitles:
         return len(self.records)
 
     def take(self, rows: NDArray[np.integer]) -> "PreparedTitles":
-        """Return some of the titles, with no unit but theirs."""
+        """Return some of the titles, with only their units."""
         return PreparedTitles(self.table.take(rows), self.records.take(rows))
 
 
@@ -187,12 +189,12 @@ class StructuredModel:
     Attributes
     ----------
     tfidf : ArrayTfidf
-        For the study's cosine.
+        For the cosine of the study.
     counts : UnitCounts
-        How often units occur in real titles, and in the archive where that was given.
+        How often units occur in real titles, and in the archive of `for_archive`.
     same, asked, related : BoostedTrees
-        Log-odds that two titles are the same study; that a committee would at
-        least ask, because it is the same study, if only elsewhere; that they are related at all.
+        Log-odds that two titles are the same study; that they are the same study in any place; that
+        they are related at all.
     boilerplate : tuple of Boilerplate
         What the archive's catalogue adds to its titles.
     """
@@ -207,43 +209,39 @@ class StructuredModel:
     boilerplate: tuple[Boilerplate, ...] = ()
 
     def for_archive(
-        self, titles: Sequence[str], reading: ParsedTitles | None = None
+        self, titles: Sequence[str], parsed: ParsedTitles | None = None
     ) -> "StructuredModel":
-        """Return the same model, made ready for an archive.
-
-        Its titles weigh the units, on top of the general counts, and its boilerplate is left out.
+        """Return the model for an archive: its units are counted too, its boilerplate is left out.
 
         Parameters
         ----------
-        reading : ParsedTitles
-            Of the titles, where they are read already.
+        parsed : ParsedTitles
+            The same titles; parsed if missing.
         """
-        reading = reading or ParsedTitles.from_titles(titles, self.parser)
-        found = find_boilerplate(reading, self.parser.lexicon)
-        counts = UnitCounts.from_parsed(titles, without_boilerplate(reading, found))
-        return replace(self, counts=self.counts + counts, boilerplate=found)
+        parsed = parsed or ParsedTitles.from_titles(titles, self.parser)
+        boilerplate = find_boilerplate(parsed, self.parser.lexicon)
+        counts = UnitCounts.from_parsed(titles, without_boilerplate(parsed, boilerplate))
+        return replace(self, counts=self.counts + counts, boilerplate=boilerplate)
 
     def prepare(self, titles: Sequence[str]) -> PreparedTitles:
-        """Read titles once, for many comparisons."""
-        return self.prepare_parsed(
-            self.study_table(titles), ParsedTitles.from_titles(titles, self.parser)
-        )
+        """Prepare titles once for many comparisons."""
+        return PreparedTitles(self.study_table(titles), self.records(titles))
 
     def study_table(self, titles: Sequence[str]) -> TitleTable:
-        """Return titles made ready for the study's features."""
+        """Prepare titles for the features of the study."""
         return TitleTable.build(titles, preprocess_titles(titles), self.tfidf)
 
-    def prepare_parsed(self, table: TitleTable, reading: ParsedTitles) -> PreparedTitles:
-        """Return titles that are read already, their units weighed."""
-        return PreparedTitles(table, self._records(reading))
+    def prepare_parsed(self, table: TitleTable, parsed: ParsedTitles) -> PreparedTitles:
+        """Prepare titles of which `study_table` and parsing are done."""
+        return PreparedTitles(table, self._weighed(parsed))
 
     def records(self, titles: Sequence[str]) -> RecordTable:
-        """Read titles into their units."""
-        return self._records(ParsedTitles.from_titles(titles, self.parser))
+        """Parse titles into weighed units."""
+        return self._weighed(ParsedTitles.from_titles(titles, self.parser))
 
-    def _records(self, reading: ParsedTitles) -> RecordTable:
-        reading = without_boilerplate(reading, self.boilerplate)
-        return RecordTable.from_parsed(reading, self.parser.lexicon, self.vectors, self.counts)
+    def _weighed(self, parsed: ParsedTitles) -> RecordTable:
+        parsed = without_boilerplate(parsed, self.boilerplate)
+        return RecordTable.from_parsed(parsed, self.parser.lexicon, self.vectors, self.counts)
 
     def features(
         self,
@@ -258,22 +256,22 @@ class StructuredModel:
         Parameters
         ----------
         relations : Relations
-            Between the units of the two, where they are at hand already. Without them some pairs
-            are compared after the other: the relations of all units would fill the memory.
+            Between the units of both tables. Computed for a batch of pairs at a time if missing:
+            the relations of all units would fill the memory.
         """
         if relations is None and len(left_rows) > _AT_ONCE:
-            parts = [slice(at, at + _AT_ONCE) for at in range(0, len(left_rows), _AT_ONCE)]
-            return np.vstack([self.features(left, right, left_rows[p], right_rows[p]) for p in parts])
+            starts = range(0, len(left_rows), _AT_ONCE)
+            batches = [slice(start, start + _AT_ONCE) for start in starts]
+            return np.vstack([self.features(left, right, left_rows[b], right_rows[b]) for b in batches])
         if relations is None:
-            (own, left_rows), (others, right_rows) = (
-                np.unique(rows, return_inverse=True) for rows in (left_rows, right_rows)
-            )
-            left, right = left.take(own), right.take(others)
-        letters = pair_features(left.table.take(left_rows), right.table.take(right_rows))
+            used_left, left_rows = np.unique(left_rows, return_inverse=True)
+            used_right, right_rows = np.unique(right_rows, return_inverse=True)
+            left, right = left.take(used_left), right.take(used_right)
+        study = pair_features(left.table.take(left_rows), right.table.take(right_rows))
         record = record_features(left.records, right.records, left_rows, right_rows, relations)
-        # Processors differ in the last digits of a sum; the fitted model should not.
-        joined: FloatArray = np.column_stack([letters, record])
-        return np.round(joined, 7)
+        features: FloatArray = np.column_stack([study, record])
+        # Rounded, as processors differ in the last digits of a sum.
+        return np.round(features, 7)
 
     def log_odds(self, features: FloatArray) -> FloatArray:
         """Return the log-odds that two titles are the same study, shape (n,)."""
@@ -281,42 +279,40 @@ class StructuredModel:
 
     def probability(self, features: FloatArray) -> FloatArray:
         """Return the probability that two titles are the same study, shape (n,)."""
-        return 1 / (1 + np.exp(-self.log_odds(features)))
+        return _sigmoid(self.log_odds(features))
 
     def asked_probability(self, features: FloatArray, probability: FloatArray) -> FloatArray:
         """Return the `ask_score` of pairs, shape (n,), given the probability of the same study."""
-        elsewhere = 1 / (1 + np.exp(-self.asked.log_odds(features)))
-        return ask_score(probability, elsewhere)
+        return ask_score(probability, _sigmoid(self.asked.log_odds(features)))
 
     def relatedness(
         self, features: FloatArray, probability: FloatArray, asked: FloatArray
     ) -> FloatArray:
-        """Return how related titles are, in [0, 3], shape (n,): the grade that a reader would give.
+        """Return the expected grade of pairs, in [0, 3], shape (n,).
 
         Parameters
         ----------
         probability, asked : ndarray of float, shape (n,)
             As from `probability` and `asked_probability`.
         """
-        related = 1 / (1 + np.exp(-self.related.log_odds(features)))
+        related = _sigmoid(self.related.log_odds(features))
         return np.round(expected_grade(probability, asked, related), 9)
 
     def contributions(self, features: FloatArray) -> tuple[FloatArray, dict[str, FloatArray]]:
-        """Return where the log-odds of pairs begin, and what each of `PART_COLUMNS` adds to it.
+        """Return the starting log-odds of pairs, and what each of `PART_COLUMNS` adds to it.
 
-        Where neither title names a place, the place adds nothing: what the
-        model makes of that belongs to the beginning.
+        Where neither title names a place, the contribution of the place is moved to the start.
         """
-        each = self.same.contributions(features)
-        parts = {name: each[:, list(columns)].sum(axis=1) for name, columns in PART_COLUMNS.items()}
+        by_feature = self.same.contributions(features)
+        parts = {name: by_feature[:, list(cols)].sum(axis=1) for name, cols in PART_COLUMNS.items()}
         start = np.full(len(features), self.same.start)
-        unnamed = features[:, _PLACE_NAMED] == 0
-        start[unnamed] += parts["place"][unnamed]
-        parts["place"][unnamed] = 0.0
+        has_no_place = features[:, _PLACE_NAMED] == 0
+        start[has_no_place] += parts["place"][has_no_place]
+        parts["place"][has_no_place] = 0.0
         return start, parts
 
     def score(self, left: Sequence[str], right: Sequence[str]) -> FloatArray:
-        """Score pairs of titles: row *i* of the one with row *i* of the other.
+        """Return the probability of pairs of titles, ``left[i]`` with ``right[i]``, shape (n,).
 
         Examples
         --------
@@ -332,7 +328,7 @@ class StructuredModel:
         return self.probability(self.pair_features(left, right))
 
     def pair_features(self, left: Sequence[str], right: Sequence[str]) -> FloatArray:
-        """Return the features of pairs of titles; a title that repeats is read once."""
+        """Return the features of pairs of titles; a repeated title is prepared once."""
         titles, left_rows, right_rows = distinct_titles(left, right)
         prepared = self.prepare(titles)
         return self.features(prepared, prepared, left_rows, right_rows)
@@ -349,15 +345,13 @@ class StructuredModel:
         arrays: dict[str, Any] = {}
         for question in QUESTIONS:
             arrays |= getattr(self, question).arrays(question)
-        np.savez_compressed(
-            stream, facts=np.frombuffer(text, dtype=np.uint8), idf=self.tfidf.idf,
-            **arrays,
-        )  # fmt: skip
+        facts_bytes = np.frombuffer(text, dtype=np.uint8)
+        np.savez_compressed(stream, facts=facts_bytes, idf=self.tfidf.idf, **arrays)
         return stream.getvalue()
 
     @classmethod
     def from_bytes(cls, content: bytes) -> "StructuredModel":
-        """Read what `to_bytes` wrote, with the package's own lexicon and vectors."""
+        """Return the model that `to_bytes` stored, with the package's lexicon and vectors."""
         with np.load(io.BytesIO(content), allow_pickle=False) as stored:
             facts: dict[str, Any] = json.loads(stored["facts"].tobytes())
             same, asked, related = (BoostedTrees.from_arrays(stored, name) for name in QUESTIONS)
@@ -370,6 +364,3 @@ class StructuredModel:
                 TitleParser(),
                 WordVectors.read(),
             )
-
-
-_AT_ONCE = 500

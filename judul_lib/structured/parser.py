@@ -1,12 +1,13 @@
-"""Read a title as a record: task, object, method, place, and the part that each plays in a cause.
+"""Parse a title into a record: task, object, method and place, with roles in cause and effect.
 
-The lexicon says which phrases mean one thing. What it does not know is
-content, never lost: such a word takes its field from the part of the title in
-which it stands. The name of a school, firm or village is a place up to where
-the next part begins, whatever words it is made of.
+The lexicon says which phrases mean one thing. Unknown words are kept as
+content: their field is that of the part of the title in which they stand. The
+name of a school, firm or village is a place up to the next part of the title,
+whatever words it is made of.
 """
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from judul_lib.structured.lexicon import Lexicon, packaged_stems
@@ -21,10 +22,10 @@ from judul_lib.structured.words import (
     standard_words,
 )
 
-# A phrase of at least this many letters is known too when its blanks stand elsewhere or nowhere.
-_MIN_GLUED, _MAX_GLUED = 7, 3
+# A phrase of at least so many letters is recognized without its blanks, in up to so many words.
+_MIN_GLUED_LETTERS, _MAX_GLUED_WORDS = 7, 3
 
-# Words after which a part of the title begins, and the field of what is unknown there.
+# Words that open a part of the title in which unknown words are method or object.
 _METHOD_OPENERS = frozenset(
     "menggunakan metode algoritma memakai using arsitektur teknik berbantuan".split()
 )
@@ -70,7 +71,7 @@ _PRODUCTS = frozenset("aplikasi sistem game permainan media website web platform
 
 
 class _Phrase(NamedTuple):
-    """The longest phrase at some word, with its canonical term and field where it is known."""
+    """Some words of a title; if the lexicon has them, with their canonical term and field."""
 
     words: list[str]
     entry: tuple[str, str] | None
@@ -85,14 +86,14 @@ class _Phrase(NamedTuple):
 
 
 class TitleParser:
-    """Reads titles with a lexicon; the longest phrase wins.
+    """Parses titles with a lexicon; the longest phrase wins.
 
     Parameters
     ----------
     lexicon : Lexicon
-        The project's own by default.
+        The package's lexicon by default.
     stem : callable
-        Word to stem; Sastrawi's with its mistakes put right by default.
+        From word to stem; `corrected_stem` by default.
 
     Examples
     --------
@@ -103,69 +104,65 @@ class TitleParser:
     def __init__(
         self, lexicon: Lexicon | None = None, *, stem: Callable[[str], str] = corrected_stem
     ) -> None:
-        is_own = lexicon is None and stem is corrected_stem
+        is_packaged = lexicon is None and stem is corrected_stem
         self.lexicon = lexicon or Lexicon.read()
         self.stem = stem
-        stems = packaged_stems() if is_own else self.lexicon.stems(stem)
+        stems = packaged_stems() if is_packaged else self.lexicon.stems(stem)
         self._stemmed: dict[str, tuple[str, str]] = {}
         self._glued: dict[str, tuple[str, str]] = {}
         for variant, entry in self.lexicon.variants.items():
             stemmed = " ".join(stems.get(word, word) for word in variant.split())
-            # "penilaian" must not make every "nilai" an evaluation.
+            # A single word is matched by its stem only if it is one: not every "nilai" is a "penilaian".
             if " " in variant or stemmed == variant:
                 self._stemmed.setdefault(stemmed, entry)
             glued = variant.replace(" ", "")
-            if len(glued) >= _MIN_GLUED and entry[1] != "template":
+            if len(glued) >= _MIN_GLUED_LETTERS and entry[1] != "template":
                 self._glued.setdefault(glued, entry)
         phrases = *self.lexicon.variants, *self.lexicon.places
         self._spelling = PhraseSpellingCorrector(phrases, is_dictionary_word)
-        # How many words the longest phrase has that begins with a word.
-        self._reach: dict[str, int] = {}
+        # Number of words of the longest phrase by its first word.
+        self._max_length: dict[str, int] = {}
         for phrase in (*phrases, *self._stemmed):
             first, length = phrase.split(" ", 1)[0], phrase.count(" ") + 1
-            self._reach[first] = max(self._reach.get(first, 0), length)
+            self._max_length[first] = max(self._max_length.get(first, 0), length)
 
     def parse(self, title: str) -> list[Unit]:
-        """Return the distinct units of a title in their order.
+        """Return the distinct units of a title, in its order.
 
         Template words and function words are left out; every other word is in
         exactly one unit.
         """
         words = self._spelling.corrected(standard_words(title, self.lexicon.places))
-        reading, at = _TitleReader(self, words), 0
-        while at < len(words):
-            at += reading.read(at)
-        seen: set[tuple[str, bool]] = set()
-        units = []
-        for unit in reading.units:
-            key = unit.name, unit.field == "place"
-            if key not in seen:
-                seen.add(key)
-                units.append(unit)
-        return self._with_implied(units)
+        reader, position = _TitleReader(self, words), 0
+        while position < len(words):
+            position += reader.read(position)
+        distinct: dict[tuple[str, bool], Unit] = {}
+        for unit in reader.units:
+            distinct.setdefault((unit.name, unit.field == "place"), unit)
+        return self._with_implied(list(distinct.values()))
 
     def _with_implied(self, units: list[Unit]) -> list[Unit]:
-        said = {name for unit in units for name in self.lexicon.implied.get(unit.name, ())}
-        said.update(*(phrases_within(unit.name) for unit in units if unit.field != "place"))
+        implied = {name for unit in units for name in self.lexicon.implied.get(unit.name, ())}
+        implied.update(*(phrases_within(unit.name) for unit in units if unit.field != "place"))
         return [
             unit._replace(role=Role.IMPLIED)
-            if unit.name in said and unit.role == Role.NONE and unit.field != "place"
+            if unit.name in implied and unit.role == Role.NONE and unit.field != "place"
             else unit
             for unit in units
         ]
 
     def is_doubtful_place(self, phrase: _Phrase) -> bool:
-        """Tell whether a phrase is a place only after *di*, *pada* or a word such as *kota*."""
+        """Tell whether a phrase is a place only after *di*, *pada* or within a name."""
         return phrase.field == "place" and " ".join(phrase.words) in self.lexicon.ambiguous
 
     def phrase_at(self, words: Sequence[str], stems: Sequence[str], start: int) -> _Phrase:
-        """Return the longest known phrase that begins at a word, else the word."""
+        """Return the longest known phrase from a word on, or the word alone."""
         length, entry = self._longest(words, stems, start)
         if length > 1 and entry is not None and entry[1] == "template":
             # "menggunakan algoritma | semut" must not hide "algoritma semut".
             last = start + length - 1
-            longer, other = self._longest(words, stems, last)
-            if longer > 1 and other is not None and other[1] != "template":
+            next_length, next_entry = self._longest(words, stems, last)
+            if next_length > 1 and next_entry is not None and next_entry[1] != "template":
                 length, entry = last - start, ("", "template")
         return _Phrase(list(words[start : start + length]), entry)
 
@@ -173,8 +170,8 @@ class TitleParser:
         self, words: Sequence[str], stems: Sequence[str], start: int
     ) -> tuple[int, tuple[str, str] | None]:
         lexicon = self.lexicon
-        reach = max(self._reach.get(words[start], 0), self._reach.get(stems[start], 0))
-        for length in range(min(reach, len(words) - start), 0, -1):
+        max_length = max(self._max_length.get(forms[start], 0) for forms in (words, stems))
+        for length in range(min(max_length, len(words) - start), 0, -1):
             phrase = " ".join(words[start : start + length])
             entry = lexicon.variants.get(phrase)
             if entry is None and (length > 1 or words[start] not in FUNCTION_WORDS):
@@ -183,40 +180,39 @@ class TitleParser:
                 entry = phrase, "place"
             if entry is not None:
                 return length, entry
-        for length in range(min(_MAX_GLUED, len(words) - start), 0, -1):
+        for length in range(min(_MAX_GLUED_WORDS, len(words) - start), 0, -1):
             entry = self._glued.get("".join(words[start : start + length]))
             if entry is not None:
                 return length, entry
         return 1, None
 
     def is_place(self, phrase: str) -> bool:
-        """Tell whether a phrase is a place wherever it stands."""
+        """Tell whether a phrase is a place in any context."""
         return phrase in self.lexicon.places and phrase not in self.lexicon.ambiguous
 
     def is_word(self, word: str) -> bool:
-        """Tell whether a word is in a dictionary or the lexicon, so hardly a typing error."""
+        """Tell whether a word is in a dictionary or the lexicon."""
         return not self.is_unknown(word, self.stem(word)) or is_dictionary_word(word)
 
     def is_unknown(self, word: str, stem: str) -> bool:
-        """Tell whether a word may be a name: it is in no phrase of the lexicon by itself."""
+        """Tell whether the lexicon does not have a word as a phrase of its own: it may be a name."""
         return word not in self.lexicon.variants and stem not in self._stemmed
 
 
 class _TitleReader:
-    """A title while it is read from left to right."""
+    """The state of reading one title from left to right."""
 
     def __init__(self, parser: TitleParser, words: Sequence[Word]) -> None:
         self.units: list[Unit] = []
         self._parser, self._words = parser, words
         self._texts = [word.text for word in words]
         self._stems = [parser.stem(text) for text in self._texts]
-        self._default_field = "object"  # Field of what is unknown.
-        self._in_name = self._in_case_study = False
-        self._role, self._is_causal, self._follows_place_preposition = Role.NONE, False, False
-        self._is_exchange = False
+        self._default_field = "object"  # The field of unknown words.
+        self._in_name = self._in_case_study = self._follows_place_preposition = False
+        self._role, self._is_causal, self._is_substitution = Role.NONE, False, False
 
     def read(self, at: int) -> int:
-        """Read the phrase at a word; return how many words it has."""
+        """Read the phrase at a word; return its number of words."""
         phrase = self._parser.phrase_at(self._texts, self._stems, at)
         if self._parser.is_doubtful_place(phrase) and not (
             self._in_name or self._follows_place_preposition
@@ -224,7 +220,7 @@ class _TitleReader:
             phrase = phrase._replace(entry=None)
         length = len(phrase.words)
         self._leave_name(at, phrase)
-        if self._opens_case(at, phrase):
+        if self._opens_case_study(at, phrase):
             self._in_case_study = self._in_name = True
             return length
         self._assign_role(at, phrase)
@@ -238,8 +234,8 @@ class _TitleReader:
             self._read_location(at, phrase)
         else:
             self._read_other(at, phrase)
-        is_kept = self._follows_place_preposition and phrase.field == "template"
-        self._follows_place_preposition = last in _PLACE_PREPOSITIONS or is_kept
+        follows_template = self._follows_place_preposition and phrase.field == "template"
+        self._follows_place_preposition = last in _PLACE_PREPOSITIONS or follows_template
         if last in _METHOD_OPENERS:
             self._default_field = "method"
         return length
@@ -259,9 +255,9 @@ class _TitleReader:
         ):
             self._in_name, self._default_field = False, "object"
 
-    def _opens_case(self, at: int, phrase: _Phrase) -> bool:
-        is_named = phrase.name == "studi kasus" or phrase.words == ["study", "kasus"]
-        return is_named and bool(_CASE & set(phrase.words) or self._words[at].is_after_opening)
+    def _opens_case_study(self, at: int, phrase: _Phrase) -> bool:
+        is_case_study = phrase.name == "studi kasus" or phrase.words == ["study", "kasus"]
+        return is_case_study and bool(_CASE & set(phrase.words) or self._words[at].is_after_opening)
 
     def _is_period(self, at: int) -> bool:
         following = self._text_at(at)
@@ -280,13 +276,13 @@ class _TitleReader:
         elif (self._is_causal and first in _EFFECTS) or _IMPROVES & set(phrase.words):
             self._role = Role.EFFECT
         elif first in _SUBSTITUTION_WORDS:
-            self._is_exchange, self._role = True, Role.CAUSE
+            self._is_substitution, self._role = True, Role.CAUSE
         elif last == "dari" and _TARGET_WORDS & set(self._texts[at:]):
             self._role = Role.CAUSE
-        elif last in _TARGET_WORDS or (self._is_exchange and last == "dengan"):
+        elif last in _TARGET_WORDS or (self._is_substitution and last == "dengan"):
             if self._role == Role.NONE:
                 self._mark_read_units_as_causes()
-            self._role, self._is_exchange = Role.EFFECT, False
+            self._role, self._is_substitution = Role.EFFECT, False
         elif first in _PARTS or (first in _MAKES and at == 0 and self._names_product()):
             self._role = Role.PART
         elif (
@@ -297,16 +293,15 @@ class _TitleReader:
             self._role = Role.NONE
 
     def _names_product(self) -> bool:
-        """Tell whether what is made is part of a product that the title names."""
-        pairs = zip(self._texts, self._texts[1:], strict=False)
-        return any(one in {"pada", "dalam"} and other in _PRODUCTS for one, other in pairs)
+        """Tell whether the title has *pada* or *dalam* before a product, such as *aplikasi*."""
+        pairs = pairwise(self._texts)
+        return any(word in {"pada", "dalam"} and next_word in _PRODUCTS for word, next_word in pairs)
 
     def _mark_read_units_as_causes(self) -> None:
-        """Take what was read so far for the cause of what follows."""
         self.units = [unit._replace(role=Role.CAUSE) for unit in self.units]
 
     def _read_location(self, at: int, phrase: _Phrase) -> None:
-        """Read a kind of place, or a place: it begins a name, or is what the study is about."""
+        """Read a place or a kind of place, which begins a name or is the object of the study."""
         after = at + len(phrase.words)
         following = self._text_at(after)
         is_before_name = (
@@ -339,12 +334,12 @@ class _TitleReader:
         else:
             field = phrase.field
             if self._in_name and not self._in_case_study:
-                # What follows "di" and is known is not where, but what; a method ends a name.
-                is_what = at > 0 and self._texts[at - 1] == "di" and field != "place"
-                if is_what or field in {"task", "method"}:
+                # A known term right after "di" is not part of a name; a task or method ends a name.
+                is_after_di = at > 0 and self._texts[at - 1] == "di" and field != "place"
+                if is_after_di or field in {"task", "method"}:
                     self._in_name = False
             if self._in_name and (self._in_case_study or field == "object") and field != "method":
-                field = "place"  # A firm called after what it sells.
+                field = "place"  # Such as a firm named after what it sells.
             self._add(phrase, at, field)
             self._default_field = "place" if field == "place" else self._default_field
 
@@ -356,10 +351,10 @@ class _TitleReader:
             return
         if self._words[at].is_decimal and self.units:
             last = self.units[-1]
-            if last.text.split()[-1].isdecimal() and not last.known:
+            if last.text.split()[-1].isdecimal() and not last.is_known:
                 # "2.0" and "2.2" are two versions, and neither is "2".
-                longer = f"{last.name} {word}"
-                self.units[-1] = last._replace(name=longer, text=longer)
+                version = f"{last.name} {word}"
+                self.units[-1] = last._replace(name=version, text=version)
                 return
         is_year = word.isdecimal() and len(word) == 4 and word[:2] in {"19", "20"}
         is_place = self._in_name or is_year or self._parser.is_place(word)
@@ -367,7 +362,7 @@ class _TitleReader:
 
     def _add(self, phrase: _Phrase, at: int, field: str, *, is_head: bool = False) -> None:
         text, is_known = " ".join(phrase.words), phrase.entry is not None
-        if phrase.entry is not None and phrase.field != "template":
+        if is_known and phrase.field != "template":
             name = phrase.name
         else:
             name = text if field == "place" else self._stems[at]

@@ -1,4 +1,4 @@
-"""Mend a misspelt word where the words around it leave no doubt: *laporan keuagan*."""
+"""Correct a misspelt word where the words around it leave no doubt: *laporan keuagan*."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -6,22 +6,22 @@ from rapidfuzz.distance import OSA
 
 from judul_lib.structured.words import FUNCTION_WORDS, Word
 
-# In long words two letters may be wrong; in short ones not the last: "salad" is no "salak".
-_LONG, _SHORT = 9, 6
+# A long word may have two typing errors; a short one none in its last letter: "salad" is not "salak".
+_MIN_LONG_WORD, _MAX_SHORT_WORD = 9, 6
 _MIN_LETTERS, _MAX_WORDS = 4, 4
 _NO_MATCH_DISTANCE = 3
 _MASK = ""
 
 
 class PhraseSpellingCorrector:
-    """Knows phrases of several words, and mends the one word by which a title misses such a phrase.
+    """Corrects a word by which a title misses a known phrase of several words.
 
     Parameters
     ----------
     phrases : iterable of str
-        Words joined by blanks; those of one word teach only which words there are.
+        Words joined by blanks; all their words count as spelt right.
     is_word : callable
-        Tells whether a word stands in a dictionary.
+        Tells whether a word is in a dictionary.
 
     Examples
     --------
@@ -39,53 +39,46 @@ class PhraseSpellingCorrector:
             self._words.update(words)
             if len(words) > _MAX_WORDS:
                 continue
-            for place, word in enumerate(words):
+            for position, word in enumerate(words):
                 if len(word) >= _MIN_LETTERS and set(words) - {word} - FUNCTION_WORDS:
-                    self._words_by_context.setdefault(_masked(words, place), set()).add(word)
+                    self._words_by_context.setdefault(_masked(words, position), set()).add(word)
 
     def corrected(self, words: Sequence[Word]) -> list[Word]:
-        """Return the words of a title; one that no dictionary has becomes the word of a phrase.
+        """Return the words of a title, with unknown words replaced by those of known phrases.
 
-        It is changed only if its neighbours stand in such a phrase, if it begins with the same
-        letter (and ends alike, where it is short) and differs by one letter, or two in a long word.
+        The neighbours of the word must be those in the phrase. Both words must begin with the same
+        letter, end alike if they are short, and differ by one letter, or two in a long word.
         """
-        found = list(words)
         texts = [word.text for word in words]
-        for at, text in enumerate(texts):
-            if len(text) < _MIN_LETTERS or not text.isalpha() or text in self._words:
-                continue
-            if self._is_word(text):
-                continue
-            meant = self._correction(texts, at)
-            if meant:
-                texts[at] = meant
-                found[at] = found[at]._replace(text=meant)
-        return found
+        for position, text in enumerate(texts):
+            is_candidate = len(text) >= _MIN_LETTERS and text.isalpha() and text not in self._words
+            if is_candidate and not self._is_word(text):
+                texts[position] = self._correction(texts, position) or text
+        return [word._replace(text=text) for word, text in zip(words, texts, strict=True)]
 
-    def _correction(self, texts: Sequence[str], at: int) -> str:
-        keys = _masked_contexts(texts, at)
-        near = [
-            (_typo_distance(texts[at], word), word)
-            for key in keys
-            for word in self._words_by_context.get(key, ())
+    def _correction(self, texts: Sequence[str], position: int) -> str:
+        candidates = [
+            (_typo_distance(texts[position], word), word)
+            for context in _masked_contexts(texts, position)
+            for word in self._words_by_context.get(context, ())
         ]
-        mistakes, meant = min(near, default=(_NO_MATCH_DISTANCE, ""))
-        return meant if mistakes < _NO_MATCH_DISTANCE else ""
+        distance, word = min(candidates, default=(_NO_MATCH_DISTANCE, ""))
+        return word if distance < _NO_MATCH_DISTANCE else ""
 
 
-def _typo_distance(text: str, meant: str) -> int:
-    length = min(len(text), len(meant))
-    if text[0] != meant[0] or (length <= _SHORT and text[-1] not in meant[-2:]):
+def _typo_distance(text: str, word: str) -> int:
+    length = min(len(text), len(word))
+    if text[0] != word[0] or (length <= _MAX_SHORT_WORD and text[-1] not in word[-2:]):
         return _NO_MATCH_DISTANCE
-    mistakes = OSA.distance(text, meant)
-    return mistakes if mistakes <= (2 if length >= _LONG else 1) else _NO_MATCH_DISTANCE
+    distance = OSA.distance(text, word)
+    return distance if distance <= (2 if length >= _MIN_LONG_WORD else 1) else _NO_MATCH_DISTANCE
 
 
-def _masked_contexts(texts: Sequence[str], at: int) -> Iterator[tuple[str, ...]]:
+def _masked_contexts(texts: Sequence[str], position: int) -> Iterator[tuple[str, ...]]:
     for length in range(_MAX_WORDS, 1, -1):
-        for start in range(max(at - length + 1, 0), min(at, len(texts) - length) + 1):
-            yield _masked(texts[start : start + length], at - start)
+        for start in range(max(position - length + 1, 0), min(position, len(texts) - length) + 1):
+            yield _masked(texts[start : start + length], position - start)
 
 
-def _masked(words: Sequence[str], place: int) -> tuple[str, ...]:
-    return (*words[:place], _MASK, *words[place + 1 :])
+def _masked(words: Sequence[str], position: int) -> tuple[str, ...]:
+    return (*words[:position], _MASK, *words[position + 1 :])

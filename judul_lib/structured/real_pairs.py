@@ -1,11 +1,11 @@
-"""Pairs of real titles as numbers: what the model sees of them, and how readers graded them.
+"""Graded pairs of real titles: their features and grades, without the titles.
 
 The titles are not part of the project. ``data/real_pairs.npz`` holds the
 features of each pair, its grades, and the hashes of its two titles, so that
-the model can be trained and judged without a title; ``data/README.md`` says
+the model can be trained and tested without them; ``data/README.md`` says
 how the pairs were drawn and graded. Pairs that were graded for the project
-itself stand in ``data/real_grades.csv``, by the hashes of their titles.
-``scripts/real_pairs.py`` makes the numbers anew where the titles are.
+itself are in ``data/real_grades.csv``, by the hashes of their titles.
+``scripts/real_pairs.py`` makes the file where the titles are available.
 """
 
 import hashlib
@@ -32,12 +32,11 @@ REAL_PAIRS_FILE = "real_pairs.npz"
 REAL_GRADES_FILE = "real_grades.csv"
 SAME_GRADE, ELSEWHERE_GRADE, RELATED_GRADE = 3, 2, 1
 FACULTY = "kampus"
-"""Source of the pairs of one faculty; the others are campuses, and ``a+b`` is a pair of two of them."""
+"""Source of the pairs of one faculty; other sources are campuses, ``a+b`` for a pair across two."""
 
 N_FACULTY_FOLDS = 8
-_LAST_DRAWN = 20_000
-_SIDES = (("left", "a"), ("right", "b"))
-_MIN_COUNT = 3  # A word that stands in fewer titles could be a name of somebody.
+_LAST_DRAWN_ID = 20_000
+_MIN_COUNT = 3  # A word in fewer titles could be the name of a person.
 
 
 @dataclass(frozen=True)
@@ -49,20 +48,20 @@ class RealPairs:
     features : ndarray of float, shape (n, n_features)
         Columns in the order of `judul_lib.structured.model.STRUCTURED_FEATURES`.
     grade : ndarray of int, shape (n,)
-        0 to 4; from 3 up the same study, 2 the same elsewhere.
+        0 to 4; from 3 up the same study, 2 the same study elsewhere.
     second_grade : ndarray of int, shape (n,)
-        By another reader, -1 where there was none.
+        By another reader; -1 if there was none.
     is_drawn : ndarray of bool, shape (n,)
-        Drawn as an archive meets them; the others were chosen because a model found them alike.
+        Drawn at random from an archive; the others were chosen because a model found them similar.
     is_doubted : ndarray of bool, shape (n,)
-        The reader would not be surprised by a colleague's other answer to *the same study*.
+        The reader was in doubt whether it is the same study.
     differs : ndarray of str, shape (n,)
-        What differs, in the letters of the grading guide.
+        What differs, as letters of the grading guide.
     source : ndarray of str, shape (n,)
     left, right : ndarray of str, shape (n,)
         Hashes of the titles.
     counts : UnitCounts
-        In how many titles of the archives each term stands.
+        Number of titles in the archives by term.
     """
 
     features: FloatArray
@@ -78,7 +77,7 @@ class RealPairs:
 
     @classmethod
     def read(cls, path: str | Path) -> "RealPairs":
-        """Read the file.
+        """Read a file that `to_bytes` wrote.
 
         Raises
         ------
@@ -87,8 +86,8 @@ class RealPairs:
         """
         try:
             with np.load(path, allow_pickle=False) as stored:
-                found: dict[str, Any] = {name: stored[name] for name in stored.files}
-            facts = json.loads(found.pop("facts").tobytes())
+                arrays: dict[str, Any] = {name: stored[name] for name in stored.files}
+            facts = json.loads(arrays.pop("facts").tobytes())
         except (OSError, ValueError, EOFError, KeyError, BadZipFile) as error:
             raise GoldError(f"{path} tidak ada atau rusak. Ambil lagi dari repositori.") from error
         if tuple(facts["features"]) != STRUCTURED_FEATURES:
@@ -96,11 +95,11 @@ class RealPairs:
                 f"{path} dibuat untuk fitur lain. Buat lagi dengan scripts/real_pairs.py, atau ambil "
                 "berkas dari versi yang sama."
             )
-        found["features"] = found["features"].astype(np.float64) / facts["scale"]
-        return cls(**found, counts=UnitCounts(facts["counts"], facts["n_titles"]))
+        arrays["features"] = arrays["features"].astype(np.float64) / facts["scale"]
+        return cls(**arrays, counts=UnitCounts(facts["counts"], facts["n_titles"]))
 
     def to_bytes(self) -> bytes:
-        """Write what `read` reads."""
+        """Return the content of a file for `read`."""
         scale = 10_000_000
         facts = {
             "features": STRUCTURED_FEATURES,
@@ -125,29 +124,28 @@ class RealPairs:
 
     @cached_property
     def is_faculty(self) -> BoolArray:
-        """Which pairs are of the one faculty, shape (n,)."""
+        """Whether each pair is from `FACULTY`, shape (n,)."""
         return self.source == FACULTY
 
     def folds(self) -> Iterator[tuple[BoolArray, BoolArray]]:
-        """Yield which pairs are judged, and which may be learnt from meanwhile.
+        """Yield the test pairs and the training pairs of each fold; every pair is tested once.
 
-        Each campus is left out in turn, with all pairs in which it has a title.
-        Pairs of the one faculty are judged in parts, without any pair that has a title of theirs.
-        Every pair is judged once.
+        A fold tests the pairs of a campus and leaves out all pairs with a title of that campus, or
+        tests a part of the faculty's pairs and leaves out all pairs with one of their titles.
         """
         campuses = [source.split("+") for source in self.source.tolist()]
         for campus in sorted({names[0] for names in campuses} - {FACULTY}):
-            touched = np.array([campus in names for names in campuses])
-            yield np.array([names[0] == campus for names in campuses]), ~touched
-        part = np.array([int(title[:8], 16) % N_FACULTY_FOLDS for title in self.left.tolist()])
+            has_campus = np.array([campus in names for names in campuses])
+            yield np.array([names[0] == campus for names in campuses]), ~has_campus
+        fold = np.array([int(title[:8], 16) % N_FACULTY_FOLDS for title in self.left.tolist()])
         for number in range(N_FACULTY_FOLDS):
-            judged = self.is_faculty & (part == number)
-            titles = np.union1d(self.left[judged], self.right[judged])
-            yield judged, ~(np.isin(self.left, titles) | np.isin(self.right, titles))
+            is_tested = self.is_faculty & (fold == number)
+            titles = np.union1d(self.left[is_tested], self.right[is_tested])
+            yield is_tested, ~(np.isin(self.left, titles) | np.isin(self.right, titles))
 
 
 def title_hash(title: str) -> str:
-    """Return what a title is known by without being told.
+    """Return the hash that stands for a title.
 
     Examples
     --------
@@ -157,30 +155,30 @@ def title_hash(title: str) -> str:
     return hashlib.sha256(title_key(title).encode()).hexdigest()[:16]
 
 
-def published_counts(counts: UnitCounts, known: Collection[str]) -> UnitCounts:
-    """Return the counts of known terms and places, and of single words that stand in several titles."""
-    kept = {
+def published_counts(counts: UnitCounts, terms: Collection[str]) -> UnitCounts:
+    """Return the counts that name nobody: those of some terms, and of single words in several titles."""
+    published = {
         name: count
         for name, count in counts.counts.items()
-        if name in known or (count >= _MIN_COUNT and " " not in name)
+        if name in terms or (count >= _MIN_COUNT and " " not in name)
     }
-    return UnitCounts(kept, counts.n_titles)
+    return UnitCounts(published, counts.n_titles)
 
 
 def attach_titles(grades: pd.DataFrame, titles: Iterable[str]) -> pd.DataFrame:
-    """Give the pairs of ``real_grades.csv`` their titles again.
+    """Replace the title hashes in ``real_grades.csv`` by titles.
 
     Parameters
     ----------
     grades : DataFrame
-        Columns ``left`` and ``right``, hashes, and what `real_pairs_from_columns` asks for.
+        Hashes ``left`` and ``right``, and columns for `real_pairs_from_columns`.
     titles : iterable of str
-        Where the titles of these hashes are among.
+        Titles that include those of the hashes.
 
     Raises
     ------
     GoldError
-        One is not.
+        The title of a hash is missing.
 
     Examples
     --------
@@ -188,23 +186,24 @@ def attach_titles(grades: pd.DataFrame, titles: Iterable[str]) -> pd.DataFrame:
     >>> attach_titles(grades, ["Jagung", "Padi"])[["judul_a", "judul_b"]].to_numpy().tolist()
     [['Padi', 'Jagung']]
     """
-    known = {title_hash(title): title for title in titles}
+    title_of = {title_hash(title): title for title in titles}
     try:
-        found = {f"judul_{end}": [known[key] for key in grades[side]] for side, end in _SIDES}
+        left, right = ([title_of[key] for key in grades[side]] for side in ("left", "right"))
     except KeyError as error:
         raise GoldError(f"Judul dengan sidik {error.args[0]} tidak ada di arsip.") from error
-    return grades.drop(columns=["left", "right"]).assign(**found)
+    return grades.drop(columns=["left", "right"]).assign(judul_a=left, judul_b=right)
 
 
 def real_pairs_from_columns(
     rows: Mapping[str, Sequence[Any]], features: FloatArray, counts: UnitCounts
 ) -> RealPairs:
-    """Return graded pairs from columns ``judul_a``, ``judul_b``, ``grade``, ``grade2``, ``diff``, ...
+    """Return graded pairs from the columns of a grading file.
 
     Parameters
     ----------
     rows : mapping of str to sequence
-        Also ``id`` (from 20001 on not drawn), ``doubt`` and ``sumber``.
+        ``judul_a``, ``judul_b``, ``grade``, ``grade2``, ``diff``, ``doubt``, ``sumber`` and ``id``
+        (up to 20,000 for drawn pairs).
     features : ndarray, shape (n, n_features)
     """
     second = np.array([-1 if value != value else int(value) for value in rows["grade2"]])
@@ -212,7 +211,7 @@ def real_pairs_from_columns(
         features=features,
         grade=np.array(rows["grade"], dtype=np.int8),
         second_grade=second.astype(np.int8),
-        is_drawn=np.array(rows["id"]) <= _LAST_DRAWN,
+        is_drawn=np.array(rows["id"]) <= _LAST_DRAWN_ID,
         is_doubted=np.array(rows["doubt"]) == 1,
         differs=np.array([value if isinstance(value, str) else "" for value in rows["diff"]]),
         source=np.array([str(value) for value in rows["sumber"]]),

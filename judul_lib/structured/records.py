@@ -1,4 +1,4 @@
-"""Titles read into units, one row a title, made ready for comparison."""
+"""Tables of parsed titles and their units, prepared for comparison."""
 
 import json
 from array import array
@@ -21,33 +21,33 @@ from judul_lib.structured.vectors import WordVectors
 Key = TypeVar("Key", str, int)
 
 _MAX_UNITS, _TITLES_PER_CHUNK = 32, 4096
-_MIN_TYPO = 5  # Shorter words have too many neighbours.
+_MIN_TYPO_LENGTH = 5  # Too many words differ from a shorter word by one letter.
 ASPECT_NAMES = tuple(dict.fromkeys(ASPECTS.values()))
 """Aspects of a study, in the order of their numbers in `UnitTable.aspects`."""
 
-# What is taken of a term that nobody graded.
-_DEFAULTS: Mapping[str, Term] = {
+# By field, for units that `Lexicon.terms` does not have.
+_DEFAULT_TERMS: Mapping[str, Term] = {
     "task": Term("K", 1), "object": Term("E", 2), "method": Term("M", 2), "place": Term("N", 2),
 }  # fmt: skip
 
 
 class ParsedTitles(NamedTuple):
-    """Titles as a parser read them, before anything is known of their units.
+    """Titles as a parser read them, before their units are weighed.
 
     Attributes
     ----------
     units : list of Unit
-        The distinct ones; their roles are left out.
+        The distinct units, without their roles.
     ends : ndarray of int, shape (n + 1,)
     numbers : ndarray of int, shape (ends[-1],)
         Title *i* has the units ``numbers[ends[i]:ends[i + 1]]``, in its order.
     roles : ndarray of int, shape (ends[-1],)
-        The `judul_lib.structured.units.Role` of each.
+        Their `judul_lib.structured.units.Role`.
 
     Examples
     --------
-    >>> reading = ParsedTitles.from_titles(["Deteksi Hoaks", "Padi"], TitleParser())
-    >>> [unit.name for unit in reading.units], reading.ends.tolist()
+    >>> parsed = ParsedTitles.from_titles(["Deteksi Hoaks", "Padi"], TitleParser())
+    >>> [unit.name for unit in parsed.units], parsed.ends.tolist()
     (['deteksi', 'berita palsu', 'padi'], [0, 2, 3])
     """
 
@@ -58,18 +58,16 @@ class ParsedTitles(NamedTuple):
 
     @classmethod
     def from_titles(cls, titles: Sequence[str], parser: TitleParser) -> "ParsedTitles":
-        """Read titles."""
-        number: dict[Unit, int] = {}
+        """Parse titles."""
+        number_of: dict[Unit, int] = {}
         numbers, roles, ends = array("i"), array("b"), [0]
         for title in titles:
-            parse = parser.parse(title)[:_MAX_UNITS]
-            numbers.extend(
-                number.setdefault(unit._replace(role=Role.NONE), len(number)) for unit in parse
-            )
-            roles.extend(unit.role for unit in parse)
+            for unit in parser.parse(title)[:_MAX_UNITS]:
+                numbers.append(number_of.setdefault(unit._replace(role=Role.NONE), len(number_of)))
+                roles.append(unit.role)
             ends.append(len(numbers))
-        given = np.array(ends), np.array(numbers, dtype=np.int32), np.array(roles, dtype=np.int8)
-        return cls(list(number), *given)
+        arrays = np.array(ends), np.array(numbers, dtype=np.int32), np.array(roles, dtype=np.int8)
+        return cls(list(number_of), *arrays)
 
     @property
     def n_titles(self) -> int:
@@ -77,50 +75,51 @@ class ParsedTitles(NamedTuple):
         return len(self.ends) - 1
 
     def take(self, rows: Rows) -> "ParsedTitles":
-        """Return some of the titles, in the order given, with no unit but theirs."""
-        ends, places = _select_units(self.ends, rows)
-        used, numbers = np.unique(self.numbers[places], return_inverse=True)
-        units = [self.units[number] for number in used.tolist()]
-        return ParsedTitles(units, ends, numbers.astype(np.int32), self.roles[places])
+        """Return some of the titles, in the given order, with only their units."""
+        used, arrays = _take_rows(self, rows)
+        return ParsedTitles([self.units[number] for number in used.tolist()], *arrays)
 
     @classmethod
-    def concatenate(cls, readings: Sequence["ParsedTitles"]) -> "ParsedTitles":
-        """Put titles one after the other."""
-        number: dict[Unit, int] = {}
+    def concatenate(cls, parts: Sequence["ParsedTitles"]) -> "ParsedTitles":
+        """Return the titles of all parts."""
+        number_of: dict[Unit, int] = {}
         ends: list[Rows] = [np.zeros(1, np.int64)]
         numbers, n_before = [np.empty(0, np.int32)], 0
-        for read in readings:
-            new = [number.setdefault(unit, len(number)) for unit in read.units]
-            numbers.append(np.array(new, dtype=np.int32)[read.numbers])
-            ends.append(read.ends[1:] + n_before)
-            n_before += len(read.numbers)
-        roles = np.concatenate([np.empty(0, np.int8), *(read.roles for read in readings)])
-        return cls(list(number), np.concatenate(ends), np.concatenate(numbers), roles)
+        for part in parts:
+            new_numbers = [number_of.setdefault(unit, len(number_of)) for unit in part.units]
+            numbers.append(np.array(new_numbers, dtype=np.int32)[part.numbers])
+            ends.append(part.ends[1:] + n_before)
+            n_before += len(part.numbers)
+        roles = np.concatenate([np.empty(0, np.int8), *(part.roles for part in parts)])
+        return cls(list(number_of), np.concatenate(ends), np.concatenate(numbers), roles)
 
     def arrays(self) -> dict[str, NDArray]:
-        """Return what `from_arrays` reads."""
-        text = np.frombuffer(json.dumps(self.units).encode(), dtype=np.uint8)
-        given = {"units": text, "ends": self.ends, "numbers": self.numbers, "roles": self.roles}
-        return {f"read.{name}": values for name, values in given.items()}
+        """Return the titles as arrays for `from_arrays`."""
+        units = np.frombuffer(json.dumps(self.units).encode(), dtype=np.uint8)
+        return {
+            f"read.{name}": values for name, values in zip(self._fields, (units, *self[1:]), strict=True)
+        }
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray]) -> "ParsedTitles":
-        """Read what `arrays` gave."""
-        units, *others = (arrays[f"read.{name}"] for name in ("units", "ends", "numbers", "roles"))
-        return cls([Unit(*fact) for fact in json.loads(units.tobytes())], *others)
+        """Return the titles that `arrays` stored."""
+        units, *others = (arrays[f"read.{name}"] for name in cls._fields)
+        return cls([Unit(*values) for values in json.loads(units.tobytes())], *others)
 
 
-def _select_units(ends: Rows, rows: Rows) -> tuple[Rows, Rows]:
-    """Return the ends of some titles by themselves, and where their units are among all."""
-    starts = ends[rows]
-    counts = ends[rows + 1] - starts
-    new = np.concatenate([[0], np.cumsum(counts)])
-    return new, np.repeat(starts - new[:-1], counts) + np.arange(new[-1])
+def _take_rows(titles: "ParsedTitles | RecordTable", rows: Rows) -> tuple[Rows, tuple[Rows, Rows, Rows]]:
+    """Return the numbers of the units that some titles use, and the new ends, numbers and roles."""
+    starts = titles.ends[rows]
+    counts = titles.ends[rows + 1] - starts
+    ends = np.concatenate([[0], np.cumsum(counts)])
+    positions = np.repeat(starts - ends[:-1], counts) + np.arange(ends[-1])
+    used, numbers = np.unique(titles.numbers[positions], return_inverse=True)
+    return used, (ends, numbers.astype(np.int32), titles.roles[positions])
 
 
 @dataclass(frozen=True)
 class UnitCounts:
-    """In how many titles each unit's name occurs; the rarer, the more it says.
+    """The number of titles in which each unit name occurs.
 
     Attributes
     ----------
@@ -139,21 +138,24 @@ class UnitCounts:
 
     @classmethod
     def fit(cls, titles: Sequence[str], parser: TitleParser) -> "UnitCounts":
-        """Count the units of distinct titles."""
+        """Parse titles and count the units of the distinct ones."""
         return cls.from_parsed(titles, ParsedTitles.from_titles(titles, parser))
 
     @classmethod
-    def from_parsed(cls, titles: Sequence[str], reading: ParsedTitles) -> "UnitCounts":
-        """Count the units of distinct titles that are read already."""
-        first = {title: row for row, title in reversed(list(enumerate(titles)))}
-        read = reading.take(np.array(sorted(first.values()), dtype=np.intp))
-        number: dict[str, int] = {}
-        names = np.array([number.setdefault(unit.name, len(number)) for unit in read.units], np.int64)
-        # A name may stand twice in one title: as a place and as what it is about.
-        rows = np.repeat(np.arange(read.n_titles), np.diff(read.ends))
-        once = np.unique(rows * len(number) + names[read.numbers]) % max(1, len(number))
-        counts = np.bincount(once, minlength=len(number)).tolist()
-        return cls(dict(zip(number, counts, strict=True)), read.n_titles)
+    def from_parsed(cls, titles: Sequence[str], parsed: ParsedTitles) -> "UnitCounts":
+        """Count the units of distinct titles."""
+        first_row = {title: row for row, title in reversed(list(enumerate(titles)))}
+        distinct = parsed.take(np.array(sorted(first_row.values()), dtype=np.intp))
+        number_of: dict[str, int] = {}
+        names = np.array(
+            [number_of.setdefault(unit.name, len(number_of)) for unit in distinct.units], np.int64
+        )
+        # A title may have a name twice, as a place and as an object: it counts once.
+        rows = np.repeat(np.arange(distinct.n_titles), np.diff(distinct.ends))
+        n_names = len(number_of)
+        once = np.unique(rows * n_names + names[distinct.numbers]) % max(1, n_names)
+        counts = np.bincount(once, minlength=n_names).tolist()
+        return cls(dict(zip(number_of, counts, strict=True)), distinct.n_titles)
 
     def __add__(self, other: "UnitCounts") -> "UnitCounts":
         return UnitCounts(Counter(self.counts) + Counter(other.counts), self.n_titles + other.n_titles)
@@ -178,23 +180,23 @@ def without_numbers(name: str) -> str:
 
 
 def term_of(unit: Unit, lexicon: Lexicon) -> Term:
-    """Return the kind and weight of a unit; a place is a place whatever its words mean elsewhere."""
+    """Return the kind and weight of a unit; those of a place do not depend on its name."""
     if unit.field == "place":
         return Term("N", 1 if unit.is_head else 2)
     if unit.name.isdecimal():
         return Term("Q", 2)
-    return lexicon.terms.get(unit.name) or _DEFAULTS[unit.field]
+    return lexicon.terms.get(unit.name) or _DEFAULT_TERMS[unit.field]
 
 
 def abbreviation(unit: Unit) -> str:
-    """Return the letters by which a unit may abbreviate or join other words; empty where it cannot."""
+    """Return the letters of a unit that may abbreviate or join other words; else an empty string."""
     text = unit.text.replace(" ", "")
-    # Two letters that the lexicon knows abbreviate nothing else: "pt" is a company.
-    return text if text.isalpha() and len(text) >= 2 + unit.known else ""
+    # Two letters that the lexicon has are no other abbreviation: "pt" is a company.
+    return text if text.isalpha() and len(text) >= 2 + unit.is_known else ""
 
 
 class UnitTable:
-    """The distinct units of many titles, and what is known of each.
+    """The distinct units of many titles, with their properties.
 
     Parameters
     ----------
@@ -208,10 +210,10 @@ class UnitTable:
     aspects : ndarray of int, shape (n_units,)
         Numbers in `ASPECT_NAMES`.
     weights : ndarray of float, shape (n_units,)
-        How decisive each is, 0 to 3.
+        `Term.weight` of each unit.
     rarity : ndarray of float in [0, 1], shape (n_units,)
     vectors : ndarray of float32, shape (n_units, n_dimensions)
-    is_number, is_place, is_known : ndarray of bool, shape (n_units,)
+    is_number, is_place : ndarray of bool, shape (n_units,)
     groups : list of frozenset of int, shape (n_units,)
         As in `Lexicon.siblings`.
     related : list of mapping of str to str, shape (n_units,)
@@ -226,11 +228,10 @@ class UnitTable:
         self.aspects = np.array([ASPECT_NAMES.index(ASPECTS[t.kind]) for t in terms], dtype=np.int8)
         self.weights = np.array([term.weight for term in terms], dtype=np.float64)
         self.rarity = np.array([counts.rarity(unit.name) for unit in units], dtype=np.float64)
-        # An unknown word means what its own form means: "kebijakan" is not "bijak".
-        self.vectors = vectors.embed([unit.name if unit.known else unit.text for unit in units])
+        # An unknown word is embedded unstemmed: "kebijakan" is not "bijak".
+        self.vectors = vectors.embed([unit.name if unit.is_known else unit.text for unit in units])
         self.is_number = np.array([unit.name.isdecimal() for unit in units], dtype=bool)
         self.is_place = np.array([unit.field == "place" for unit in units], dtype=bool)
-        self.is_known = np.array([unit.known for unit in units], dtype=bool)
         self.groups = [lexicon.siblings.get(unit.name, frozenset()) for unit in units]
         self.related = [lexicon.relations.get(unit.name, {}) for unit in units]
 
@@ -245,44 +246,41 @@ class UnitTable:
         return taken
 
     @cached_property
-    def abbreviations(self) -> list[str]:
-        """The `abbreviation` of each, shape (n_units,)."""
-        return list(map(abbreviation, self.units))
-
-    @cached_property
     def by_abbreviation(self) -> Mapping[str, list[int]]:
-        """Numbers of the units that may abbreviate others, by their letters."""
-        return _positions_by_key((text,) if text else () for text in self.abbreviations)
+        """Numbers of the units by their `abbreviation`, if they have one."""
+        return _positions_by_key(filter(None, (abbreviation(unit),)) for unit in self.units)
 
     @cached_property
     def long_words(self) -> tuple[int, ...]:
-        """Numbers of the single words that are long enough for a typing error to be told."""
+        """Numbers of the single words that are long enough to recognize a typing error."""
         texts = [unit.text for unit in self.units]
-        return tuple(k for k, text in enumerate(texts) if len(text) >= _MIN_TYPO and text.isalpha())
+        return tuple(
+            k for k, text in enumerate(texts) if len(text) >= _MIN_TYPO_LENGTH and text.isalpha()
+        )
 
     @cached_property
     def by_name(self) -> Mapping[str, list[int]]:
-        """Numbers of the units of a name."""
+        """Numbers of the units by name."""
         return _positions_by_key((unit.name,) for unit in self.units)
 
     @cached_property
     def by_text(self) -> Mapping[str, list[int]]:
-        """Numbers of the units that are written in one way."""
+        """Numbers of the units by text."""
         return _positions_by_key((unit.text,) for unit in self.units)
 
     @cached_property
     def by_word(self) -> Mapping[str, list[int]]:
-        """Numbers of the units in whose name a word stands."""
+        """Numbers of the units by each word of their names."""
         return _positions_by_key(set(unit.name.split()) for unit in self.units)
 
     @cached_property
     def by_name_without_numbers(self) -> Mapping[str, list[int]]:
-        """Numbers of the units of a name without its numbers: versions of one thing."""
+        """Numbers of the units by name without numbers: versions of one thing."""
         return _positions_by_key((without_numbers(unit.name),) for unit in self.units)
 
     @cached_property
     def by_group(self) -> Mapping[int, list[int]]:
-        """Numbers of the units of a group of siblings."""
+        """Numbers of the units by group of siblings."""
         return _positions_by_key(self.groups)
 
     def __len__(self) -> int:
@@ -290,31 +288,28 @@ class UnitTable:
 
 
 def _positions_by_key(keys: Iterable[Iterable[Key]]) -> dict[Key, list[int]]:
-    """Return at which places each key stands."""
-    places: dict[Key, list[int]] = {}
-    for place, own in enumerate(keys):
-        for key in own:
-            places.setdefault(key, []).append(place)
-    return places
+    """Return the positions at which each key occurs."""
+    positions: dict[Key, list[int]] = {}
+    for position, keys_here in enumerate(keys):
+        for key in keys_here:
+            positions.setdefault(key, []).append(position)
+    return positions
 
 
 class RecordTable:
-    """Titles read into units, one row a title.
+    """Parsed titles with weighed units, one row a title.
 
     Parameters
     ----------
     units : UnitTable
-    ends : ndarray of int, shape (n + 1,)
-    numbers : ndarray of int, shape (ends[-1],)
-        Title *i* has the units ``numbers[ends[i]:ends[i + 1]]``, in its order.
-    roles : ndarray of int, shape (ends[-1],)
-        The `judul_lib.structured.units.Role` of each.
+    ends, numbers, roles : ndarray of int
+        As in `ParsedTitles`.
 
     Examples
     --------
     >>> parser = TitleParser()
-    >>> reading = ParsedTitles.from_titles(["Deteksi Hoaks dengan CNN", "Padi"], parser)
-    >>> table = RecordTable.from_parsed(reading, parser.lexicon, WordVectors.read())
+    >>> parsed = ParsedTitles.from_titles(["Deteksi Hoaks dengan CNN", "Padi"], parser)
+    >>> table = RecordTable.from_parsed(parsed, parser.lexicon, WordVectors.read())
     >>> len(table), [unit.name for unit in table.parse(0)]
     (2, ['deteksi', 'berita palsu', 'cnn'])
     """
@@ -325,51 +320,49 @@ class RecordTable:
     @classmethod
     def from_parsed(
         cls,
-        reading: ParsedTitles,
+        parsed: ParsedTitles,
         lexicon: Lexicon,
         vectors: WordVectors,
         counts: UnitCounts | None = None,
     ) -> "RecordTable":
-        """Weigh the units of titles; without counts every unit counts as rare."""
-        return cls(UnitTable(reading.units, lexicon, vectors, counts or UnitCounts()), *reading[1:])
+        """Weigh the units of titles; without counts every unit has a rarity of 1."""
+        return cls(UnitTable(parsed.units, lexicon, vectors, counts or UnitCounts()), *parsed[1:])
 
     def __len__(self) -> int:
         return len(self.ends) - 1
 
     def take(self, rows: Rows) -> "RecordTable":
-        """Return the table of some rows, in the order given, with no unit but theirs."""
-        ends, places = _select_units(self.ends, rows)
-        used, numbers = np.unique(self.numbers[places], return_inverse=True)
-        units = self.units.take(used)
-        return RecordTable(units, ends, numbers.astype(np.int32), self.roles[places])
+        """Return some of the rows, in the given order, with only their units."""
+        used, arrays = _take_rows(self, rows)
+        return RecordTable(self.units.take(used), *arrays)
 
     def parts(self) -> Iterator["RecordTable"]:
-        """Yield some thousand titles after the other: what is made of them all would fill the memory."""
+        """Yield the table in parts of some thousand titles, to save memory."""
         for start in range(0, len(self), _TITLES_PER_CHUNK):
             yield self.take(np.arange(start, min(start + _TITLES_PER_CHUNK, len(self))))
 
-    def padded(self, values: NDArray, rows: Rows, blank: int) -> NDArray:
-        """Return values of the units of some titles, shape (n_rows, most units of one); else blank.
+    def padded(self, values: NDArray, rows: Rows, padding: int) -> NDArray:
+        """Return the values of the units of some titles, shape (n_rows, max units of a title).
 
         Parameters
         ----------
         values : ndarray, shape (ends[-1],)
-            One a unit of a title, as `numbers` or `roles` are.
+            As `numbers` or `roles`.
         """
         starts, counts = self.ends[rows], self.ends[rows + 1] - self.ends[rows]
         columns = np.arange(max(1, int(counts.max(initial=1))))
-        places = np.minimum(starts[:, None] + columns, max(0, len(values) - 1))
-        found = values[places] if len(values) else np.zeros(places.shape, dtype=values.dtype)
-        return np.where(columns < counts[:, None], found, blank)
+        positions = np.minimum(starts[:, None] + columns, max(0, len(values) - 1))
+        selected = values[positions] if len(values) else np.zeros(positions.shape, dtype=values.dtype)
+        return np.where(columns < counts[:, None], selected, padding)
 
     def parse(self, row: int) -> list[Unit]:
-        """Return the units of one title; their roles are left out."""
+        """Return the units of one title, without their roles."""
         numbers = self.numbers[self.ends[row] : self.ends[row + 1]]
         return [self.units.units[number] for number in numbers.tolist()]
 
     @cached_property
     def words(self) -> TitleWords:
-        """The words of the titles' units in their order."""
+        """The words of the titles."""
         return TitleWords.from_texts([unit.text for unit in self.units.units], self.numbers, self.ends)
 
     @cached_property
@@ -378,16 +371,16 @@ class RecordTable:
         return order, np.searchsorted(self.numbers[order], np.arange(len(self.units) + 1))
 
     def titles_with_unit(self, number: int) -> tuple[Rows, Rows]:
-        """Return the titles that have a unit, and which of their units it is."""
+        """Return the titles that have a unit, and its position in each of them."""
         order, ends = self._by_unit
-        places = order[ends[number] : ends[number + 1]]
-        rows = np.searchsorted(self.ends, places, side="right") - 1
-        return rows, places - self.ends[rows]
+        positions = order[ends[number] : ends[number + 1]]
+        rows = np.searchsorted(self.ends, positions, side="right") - 1
+        return rows, positions - self.ends[rows]
 
     def mean_vectors(self) -> NDArray[np.float32]:
-        """Return the mean vector of each title's units by weight and rarity, length 1 or 0."""
+        """Return the mean unit vector of each title by weight and rarity, scaled to length 1 or 0."""
         weights = (self.units.weights * self.units.rarity)[self.numbers].astype(np.float32)
-        flat = np.zeros((len(self), self.units.vectors.shape[1]), dtype=np.float32)
+        sums = np.zeros((len(self), self.units.vectors.shape[1]), dtype=np.float32)
         rows = np.repeat(np.arange(len(self)), np.diff(self.ends))
-        np.add.at(flat, rows, weights[:, None] * self.units.vectors[self.numbers])
-        return flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-9)
+        np.add.at(sums, rows, weights[:, None] * self.units.vectors[self.numbers])
+        return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-9)

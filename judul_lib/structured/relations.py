@@ -1,8 +1,8 @@
-"""Which units of two titles are the same, near, or siblings.
+"""Relations of the units of two titles: the same, near, or siblings.
 
-The same: one canonical term, one word, a typing error, an abbreviation or the
-same letters joined. Only sameness speaks for the same study; near things are
-mostly siblings.
+Units are the same by canonical term, word, typing error, abbreviation or
+joined words. Only sameness speaks for the same study; near units are mostly
+siblings.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,25 +16,18 @@ from rapidfuzz.process import cdist
 
 from judul_lib.core.array_types import BoolArray, Rows
 from judul_lib.structured.lexicon import NEAR, RELATIONS, SAME, SIBLING
-from judul_lib.structured.records import (
-    RecordTable,
-    UnitTable,
-    abbreviation,
-    without_numbers,
-)
+from judul_lib.structured.records import RecordTable, UnitTable, abbreviation, without_numbers
 from judul_lib.structured.title_words import TitleWords
 from judul_lib.structured.units import Unit
 from judul_lib.structured.words import is_dictionary_word
 
-# In long words two letters may be wrong.
-_LONG = 9
-_MAX_INITIALS, _MAX_JOINED = 7, 4
+# A long word may have two typing errors.
+_MIN_LONG_WORD = 9
+_MAX_INITIALS, _MAX_JOINED_WORDS = 7, 4
 _PART_NEARNESS = 0.8
 LEXICON_NEARNESS = 0.9
-"""Nearness of two terms of which the lexicon says that one may stand for the other."""
-
-# However alike their names: another one makes another study.
-_NEAR_SIBLING = 0.3
+"""Nearness of two terms that are exchangeable by the lexicon."""
+_MAX_SIBLING_NEARNESS = 0.3
 
 
 @dataclass(frozen=True)
@@ -45,7 +38,7 @@ class Relations:
     ----------
     same, siblings : ndarray of bool, shape (n_left_units, n_right_units)
     near : ndarray of float32 in [0, 1], shape (n_left_units, n_right_units)
-        Cosine of their vectors; 0 for two places.
+        Mostly the cosine of their vectors; 0 for two places.
     """
 
     same: BoolArray
@@ -55,19 +48,19 @@ class Relations:
     @classmethod
     def between(cls, left: UnitTable, right: UnitTable) -> "Relations":
         """Compare all units of two tables."""
-        told = _lexicon_relations(left, right)
-        same = _equal(left, right) | told[SAME]
-        if len(left) and len(right):
-            _mark_typos(left, right, same)
-        # The number of a school is no version.
+        by_lexicon = _lexicon_relations(left, right)
+        same = _equal(left, right) | by_lexicon[SAME]
+        _mark_typos(left, right, same)
+        # A number within a place, such as that of a school, is not a version or class.
         numbers = left.is_number[:, None] & right.is_number
         same &= ~(numbers & (left.is_place[:, None] != right.is_place))
         near = np.clip(left.vectors @ right.vectors.T, 0, 1)
         _mark_parts(left, right, near)
         near[left.is_place[:, None] & right.is_place] = 0
-        near[told[NEAR]] = np.maximum(near[told[NEAR]], LEXICON_NEARNESS)
-        siblings = (_siblings(left, right) | told[SIBLING]) & ~same & ~told[NEAR]
-        near[siblings] = np.minimum(near[siblings], _NEAR_SIBLING)
+        is_near = by_lexicon[NEAR]
+        near[is_near] = np.maximum(near[is_near], LEXICON_NEARNESS)
+        siblings = (_siblings(left, right) | by_lexicon[SIBLING]) & ~same & ~is_near
+        near[siblings] = np.minimum(near[siblings], _MAX_SIBLING_NEARNESS)
         return cls(same, siblings, near)
 
 
@@ -80,16 +73,16 @@ def _equal(left: UnitTable, right: UnitTable) -> BoolArray:
 
 
 def _lexicon_relations(left: UnitTable, right: UnitTable) -> dict[str, BoolArray]:
-    """Mark what the lexicon says of two terms."""
-    marks = {relation: np.zeros((len(left), len(right)), dtype=bool) for relation in RELATIONS}
+    """Return where each of `RELATIONS` holds."""
+    holds = {relation: np.zeros((len(left), len(right)), dtype=bool) for relation in RELATIONS}
     for row, related in enumerate(left.related):
         for name in related.keys() & right.by_name.keys():
-            marks[related[name]][row, right.by_name[name]] = True
-    return marks
+            holds[related[name]][row, right.by_name[name]] = True
+    return holds
 
 
 def _mark_typos(left: UnitTable, right: UnitTable, same: BoolArray) -> None:
-    """Mark words of which one is hardly a word and differs from the other in a letter or two."""
+    """Mark unknown words that differ by one letter, or two in long words, unless both are words."""
     rows, columns = left.long_words, right.long_words
     if not rows or not columns:
         return
@@ -98,10 +91,10 @@ def _mark_typos(left: UnitTable, right: UnitTable, same: BoolArray) -> None:
     distances = cdist(words, others, scorer=OSA.distance, score_cutoff=2, dtype=np.uint8)
     for i, j in zip(*np.nonzero((distances == 1) | (distances == 2)), strict=True):
         word, other = words[i], others[j]
-        allowed = 2 if min(len(word), len(other)) >= _LONG else 1
-        are_known = left.units[rows[i]].known and right.units[columns[j]].known
+        max_distance = 2 if min(len(word), len(other)) >= _MIN_LONG_WORD else 1
+        are_known = left.units[rows[i]].is_known and right.units[columns[j]].is_known
         if (
-            distances[i, j] <= allowed
+            distances[i, j] <= max_distance
             and word[0] == other[0]
             and not are_known
             and not (is_dictionary_word(word) and is_dictionary_word(other))
@@ -110,7 +103,7 @@ def _mark_typos(left: UnitTable, right: UnitTable, same: BoolArray) -> None:
 
 
 def _mark_parts(left: UnitTable, right: UnitTable, near: NDArray[np.float32]) -> None:
-    """Raise the nearness of a term and one that holds its words: *motivasi*, *motivasi kerja*."""
+    """Raise the nearness of a term and one that contains its words: *motivasi*, *motivasi kerja*."""
     for row, unit in enumerate(left.units):
         words = set(unit.name.split())
         for column in set().union(*(right.by_word.get(word, []) for word in words)):
@@ -120,24 +113,23 @@ def _mark_parts(left: UnitTable, right: UnitTable, near: NDArray[np.float32]) ->
 
 
 def _siblings(left: UnitTable, right: UnitTable) -> BoolArray:
-    found = np.zeros((len(left), len(right)), dtype=bool)
-    for row, groups in enumerate(left.groups):
+    siblings = np.zeros((len(left), len(right)), dtype=bool)
+    for row, (unit, groups) in enumerate(zip(left.units, left.groups, strict=True)):
         for group in groups:
-            found[row, right.by_group.get(group, [])] = True
-    for row, unit in enumerate(left.units):
-        letters = without_numbers(unit.name)
-        if letters != unit.name:  # "gpt 4" and "gpt 3 5": two versions of one thing.
-            found[row, right.by_name_without_numbers.get(letters, [])] = True
-    return found
+            siblings[row, right.by_group.get(group, [])] = True
+        name = without_numbers(unit.name)
+        if name != unit.name:  # Two versions of one thing, such as "gpt 4" and "gpt 3 5".
+            siblings[row, right.by_name_without_numbers.get(name, [])] = True
+    return siblings
 
 
 def mark_abbreviations(left: Sequence[Unit], right: Sequence[Unit], same: BoolArray) -> None:
-    """Mark a unit that abbreviates consecutive words of the other title, or joins them.
+    """Mark units that abbreviate or join consecutive words of the other title.
 
     Parameters
     ----------
     left, right : sequence of Unit
-        Of two titles.
+        Units of two titles.
     same : ndarray of bool, shape (at least len(left), at least len(right))
         Changed in place.
 
@@ -150,76 +142,71 @@ def mark_abbreviations(left: Sequence[Unit], right: Sequence[Unit], same: BoolAr
     >>> same[:, -1].tolist()
     [True, True, True]
     """
-    for one, other, marks in ((left, right, same), (right, left, same.T)):
-        for row, start, stop in _abbreviation_spans(one, other):
+    for short, long, marks in ((left, right, same), (right, left, same.T)):
+        for row, start, stop in _abbreviation_spans(short, long):
             marks[row, start : stop + 1] = True
 
 
-def _abbreviation_spans(one: Sequence[Unit], other: Sequence[Unit]) -> Iterator[tuple[int, int, int]]:
-    """Yield units of one title, and the first and last unit of the other that each stands for."""
-    words = " ".join([unit.text for unit in other]).split()
+def _abbreviation_spans(short: Sequence[Unit], long: Sequence[Unit]) -> Iterator[tuple[int, int, int]]:
+    """Yield the units of one title that stand for others, and the first and last unit of these."""
+    words = " ".join([unit.text for unit in long]).split()
     initials, letters = "".join([word[0] for word in words]), "".join(words)
     columns: list[int] = []
-    for row, unit in enumerate(one):
+    for row, unit in enumerate(short):
         text = abbreviation(unit)
         if not text or (text not in letters and text not in initials):
             continue
         if not columns:
-            columns = [column for column, unit in enumerate(other) for _ in unit.text.split()]
+            columns = [column for column, unit in enumerate(long) for _ in unit.text.split()]
             ends = [0, *accumulate(map(len, words))]
-            number_of = {end: number for number, end in enumerate(ends)}
+            word_at = {end: number for number, end in enumerate(ends)}
         spans = []
         start = initials.find(text) if len(text) <= _MAX_INITIALS else -1
         if start >= 0:
             spans.append((start, start + len(text), True))
-        begin = letters.find(text)
-        start, stop = number_of.get(begin, -1), number_of.get(begin + len(text), -1)
-        if begin >= 0 and start >= 0 and 2 <= stop - start <= _MAX_JOINED:
+        position = letters.find(text)
+        start, stop = word_at.get(position, -1), word_at.get(position + len(text), -1)
+        if position >= 0 and start >= 0 and 2 <= stop - start <= _MAX_JOINED_WORDS:
             spans.append((start, stop, " " in unit.text))
-        for start, stop, whole in spans:
-            # Part of a term is not the term: "sistem informasi" is no "sistem informasi akademik".
-            begins = start == 0 or columns[start - 1] != columns[start]
-            closes = stop == len(columns) or columns[stop] != columns[stop - 1]
-            if not whole or (begins and closes):
+        for start, stop, whole_units in spans:
+            # Part of a term is not the term: "sistem informasi" is not "sistem informasi akademik".
+            is_start = start == 0 or columns[start - 1] != columns[start]
+            is_end = stop == len(columns) or columns[stop] != columns[stop - 1]
+            if not whole_units or (is_start and is_end):
                 yield row, columns[start], columns[stop - 1]
 
 
 def find_abbreviations(left: RecordTable, left_row: int, right: RecordTable) -> Rows:
-    """Find what `mark_abbreviations` marks when one title meets each title of a table.
+    """Find what `mark_abbreviations` marks for one title and each title of a table.
 
     Returns
     -------
     ndarray of int, shape (n, 5)
-        Row of the other title, in order; first and last unit of the one, and of the other, that
-        are the same.
+        Row of the right title, in order; first and last unit of the left title, and of the right,
+        that are the same.
     """
     found = [np.empty((0, 5), dtype=np.int64)]
     for column, unit in enumerate(left.parse(left_row)):
-        for rows, first, last in _in_words(right.words, unit):
+        for rows, first, last in _find_in_words(right.words, unit):
             here = np.full(len(rows), column)
             found.append(np.column_stack([rows, here, here, first, last]))
-    own = left.take(np.array([left_row])).words
-    spans = [
-        (number, first[0], last[0])
-        for text, numbers in right.units.by_abbreviation.items()
-        if text in own.initials or text in own.letters
-        for number in numbers
-        for rows, first, last in _in_words(own, right.units.units[number], text)
-        if len(rows)
-    ]
-    for number, first_unit, last_unit in spans:
-        rows, here = right.titles_with_unit(number)
-        both = np.full((2, len(rows)), [[first_unit], [last_unit]])
-        found.append(np.column_stack([rows, *both, here, here]))
+    left_words = left.take(np.array([left_row])).words
+    for text, numbers in right.units.by_abbreviation.items():
+        if text not in left_words.initials and text not in left_words.letters:
+            continue
+        for number in numbers:
+            for title, first, last in _find_in_words(left_words, right.units.units[number]):
+                if len(title):
+                    rows, here = right.titles_with_unit(number)
+                    span = np.full((2, len(rows)), [first, last])
+                    found.append(np.column_stack([rows, *span, here, here]))
     cells = np.concatenate(found)
     return cells[np.argsort(cells[:, 0], kind="stable")]
 
 
-def _in_words(
-    words: TitleWords, unit: Unit, text: str | None = None
-) -> Iterator[tuple[Rows, Rows, Rows]]:
-    text = abbreviation(unit) if text is None else text
+def _find_in_words(words: TitleWords, unit: Unit) -> Iterator[tuple[Rows, Rows, Rows]]:
+    text = abbreviation(unit)
     if text and len(text) <= _MAX_INITIALS and text in words.initials:
         yield words.find_initials(text)
     if text and text in words.letters:
-        yield words.find_joined_words(text, _MAX_JOINED, whole=" " in unit.text)
+        yield words.find_joined_words(text, _MAX_JOINED_WORDS, whole_units=" " in unit.text)

@@ -1,14 +1,14 @@
-"""What a title is read into: units, each with its field and the part that it plays in a cause."""
+"""The units of a title, each with its field and its role in cause and effect."""
 
 from enum import IntEnum
 from typing import NamedTuple
 
 
 class Role(IntEnum):
-    """Part in *pengaruh X terhadap Y*, in *X untuk meningkatkan Y*, or in *dari X ke Y*.
+    """Role of a unit in *pengaruh X terhadap Y*, *X untuk meningkatkan Y* or *dari X ke Y*.
 
-    PART is what a title makes of a larger product: *modul X*, *pembuatan X pada aplikasi Y*. What
-    another unit of the title says already is IMPLIED: with *kinerja karyawan*, *karyawan*.
+    PART is a part of a larger product: *modul X*, *pembuatan X pada aplikasi Y*. IMPLIED is a unit
+    that another unit of the title contains or implies: *karyawan* beside *kinerja karyawan*.
     """
 
     NONE = 0
@@ -24,21 +24,21 @@ class Unit(NamedTuple):
     Attributes
     ----------
     name : str
-        Canonical term of the lexicon, or the stem of an unknown word; a name is not stemmed.
+        Canonical term of the lexicon, or the stem of an unknown word; names are not stemmed.
     field : str
         One of `judul_lib.structured.lexicon.FIELDS`.
     text : str
-        The words as they stand in the title, lower case, in standard spelling.
-    known : bool
-        Whether the lexicon has it.
+        The words in the title, lower case, in standard spelling.
+    is_known : bool
+        Whether the lexicon has the unit.
     role : Role
     is_head : bool
-        Whether it only announces a name: *SMK*, *kecamatan*.
+        Whether it only introduces a name: *SMK*, *kecamatan*.
     """
 
     name: str
     field: str
     text: str
-    known: bool
+    is_known: bool
     role: Role = Role.NONE
     is_head: bool = False

@@ -1,10 +1,11 @@
-"""Static vectors of words: what a word means when the lexicon does not know it.
+"""Static word vectors, for the nearness of words that the lexicon does not have.
 
 ``structured/resources/word_vectors.npz`` holds some 20,000 words and phrases with 128
-numbers of one byte each; ``structured/resources/word_vectors.md`` says how they were made
-and under which licence. Reading them needs numpy only.
+dimensions of one byte each; ``word_vectors.md`` beside it says how they were made and under
+which licence.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -26,7 +27,7 @@ class WordVectors:
     words : sequence of str, shape (n_words,)
         Words, and phrases joined by blanks, lower case.
     vectors : ndarray of float, shape (n_words, n_dimensions)
-        Scaled to length 1 here.
+        Scaled to length 1 by the constructor.
 
     References
     ----------
@@ -44,22 +45,22 @@ class WordVectors:
     def __init__(self, words: Sequence[str], vectors: NDArray[np.float32]) -> None:
         self._row = {word: row for row, word in enumerate(words)}
         norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-        self._found: dict[str, list[int]] = {}
         self._vectors = (vectors / np.maximum(norms, 1e-9)).astype(np.float32)
+        self._rows_of_word: dict[str, list[int]] = {}
 
     @classmethod
     def read(cls, path: Path = VECTORS_FILE) -> "WordVectors":
-        """Read a table as ``scripts/distill_vectors.py`` writes it."""
+        """Read a table written by ``scripts/distill_vectors.py``."""
         with np.load(path, allow_pickle=False) as stored:
             words = stored["words"].tobytes().decode().split("\n")
             return cls(words, stored["vectors"].astype(np.float32))
 
     def embed(self, phrases: Sequence[str]) -> NDArray[np.float32]:
-        """Return one vector a phrase, of length 1 to three decimals, or zeros for the unknown.
+        """Return one vector a phrase, of length 1 to three decimals, or zeros if it is unknown.
 
-        A phrase that is not in the table is the mean of its words; a word that
-        is not in it stands for its stem, and failing that for the words that
-        share most of its letter triples.
+        The vector of a phrase that is not in the table is the mean of its words. A word that is
+        not in it is replaced by its stem, or else by up to three words that share most of its
+        trigrams.
 
         Returns
         -------
@@ -67,42 +68,37 @@ class WordVectors:
         """
         result = np.zeros((len(phrases), self._vectors.shape[1]), dtype=np.float32)
         for position, phrase in enumerate(phrases):
-            row = self._row.get(phrase)
-            if row is not None:
-                result[position] = self._vectors[row]
+            if phrase in self._row:
+                result[position] = self._vectors[self._row[phrase]]
                 continue
-            rows = [found for word in phrase.split() for found in self._rows_of(word)]
+            rows = [row for word in phrase.split() for row in self._rows_of(word)]
             if rows:
                 mean = self._vectors[rows].mean(axis=0)
                 result[position] = mean / max(float(np.linalg.norm(mean)), 1e-9)
-        # Multiples of 1/1024: sums of their products are then exact in any order, and so the same
-        # on every processor.
+        # Sums of products of multiples of 1/1024 are exact, so the same on every processor.
         return (np.round(result * 1024) / 1024).astype(np.float32)
 
     def _rows_of(self, word: str) -> list[int]:
-        if word not in self._found:
-            self._found[word] = self._search(word)
-        return self._found[word]
+        if word not in self._rows_of_word:
+            self._rows_of_word[word] = self._find_rows(word)
+        return self._rows_of_word[word]
 
-    def _search(self, word: str) -> list[int]:
+    def _find_rows(self, word: str) -> list[int]:
         for form in (word, stem_word(word) if word.isalpha() else word):
             if form in self._row:
                 return [self._row[form]]
-        triples = _trigrams(word)
-        shared: dict[int, int] = {}
-        for triple in triples:
-            for row in self._rows_by_trigram.get(triple, ()):
-                shared[row] = shared.get(row, 0) + 1
-        least = _MIN_SHARED_TRIGRAMS * len(triples)
-        return sorted(row for row, count in shared.items() if count >= max(least, 3))[:3]
+        trigrams = _trigrams(word)
+        shared = Counter(row for t in trigrams for row in self._rows_by_trigram.get(t, ()))
+        min_shared = max(_MIN_SHARED_TRIGRAMS * len(trigrams), 3)
+        return sorted(row for row, count in shared.items() if count >= min_shared)[:3]
 
     @cached_property
     def _rows_by_trigram(self) -> dict[str, list[int]]:
         index: dict[str, list[int]] = {}
         for word, row in self._row.items():
             if " " not in word:
-                for triple in _trigrams(word):
-                    index.setdefault(triple, []).append(row)
+                for trigram in _trigrams(word):
+                    index.setdefault(trigram, []).append(row)
         return index
 
 

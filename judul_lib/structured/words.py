@@ -1,4 +1,4 @@
-"""The words of a title: markup and punctuation off, one spelling for each word."""
+"""Split a title into words in standard spelling, without markup and punctuation."""
 
 import csv
 import html
@@ -23,7 +23,7 @@ FUNCTION_WORDS = STOP_WORDS | frozenset(
 
 _TAG = re.compile(r"</?[a-zA-Z][^<>]{0,80}>")
 _LABEL = re.compile(r"^\s*(?:judul|usulan judul|title)\s*\d*\s*[:.]\s*", re.IGNORECASE)
-# What catalogues put before and behind a title.
+# What catalogues put before and after a title.
 _NUMBERING = re.compile(r"^\s*\d{1,4}\s*[.)]\s+")
 _DOCUMENT = (
     r"(?:proposal\s+)?(?:skripsi|tugas akhir|laporan akhir|tesis|disertasi|karya tulis ilmiah|kti|"
@@ -41,11 +41,11 @@ _TRAILER = re.compile(
 )
 _STUDENT_NUMBER = re.compile(r"\(?\b(?:[A-Z]?\d{1,2}\.\d{4}\.\d{4,6}|[A-Z]{0,3}\d{8,14})\b\)?")
 _INITIALS = re.compile(r"\b(?:[A-Za-z]\.){2,}(?:[A-Za-z]\b)?")
-# "qur'an" and "sya'ban" are one word, "e-learning" is two.
+# Dropped: "qur'an" is one word, while "e-learning" is two.
 _APOSTROPHE = re.compile(r"(?<=\w)['’`‘´ʼ](?=\w)")
-# "J&T", "R&D": a name of letters.
+# "J&T", "R&D" are one word.
 _AND = re.compile(r"(?<=\b\w)&(?=\w\b)")
-# Accents taken off their letters, and what PDFs leave where a word was broken.
+# Combining accents, soft hyphens and invisible blanks.
 _INVISIBLE = re.compile("[\u0300-\u036f\u00ad\u200b-\u200d\u2060\ufeff]")
 _LETTERS = re.compile(r"[^\W\d_]{3}")
 _PIECE = re.compile(r"[a-z]+|[0-9]+|(?<=[0-9])\.(?=[0-9])|[(),:;/|]| [-–—] ")
@@ -67,9 +67,9 @@ class Word(NamedTuple):
     text : str
         Lower case, in standard spelling; or a number.
     is_after_break, is_after_opening, is_after_closing : bool
-        Whether punctuation, an opening or a closing bracket stands before it.
+        Whether punctuation, an opening or a closing bracket precedes the word.
     is_decimal : bool
-        Whether it goes on a number after a point, as the 5 of *3.5*.
+        Whether it is the decimal part of a number: the 5 of *3.5*.
     """
 
     text: str
@@ -115,19 +115,17 @@ def tokenize(title: str) -> list[str]:
 def _cleaned(title: str) -> str:
     text = html.unescape(_TAG.sub(" ", title))
     for part in (_LABEL, _NUMBERING, _HEADING, _TRAILER, _STUDENT_NUMBER):
-        # A title that is nothing else is left as it is.
-        text = part.sub(" ", text) if _LETTERS.search(part.sub(" ", text)) else text
+        shorter = part.sub(" ", text)
+        text = shorter if _LETTERS.search(shorter) else text  # Never empty a title.
     text = _APOSTROPHE.sub("", text)
     text = _AND.sub("n", text)
-    text = _INITIALS.sub(lambda found: found[0].replace(".", "") + " ", text)
+    text = _INITIALS.sub(lambda match: match[0].replace(".", "") + " ", text)
     return _INVISIBLE.sub("", unicodedata.normalize("NFKD", text.casefold()))
 
 
 @cache
 def spellings() -> Mapping[str, str]:
-    """Return misspellings and spelling variants with the standard spelling.
-
-    Only what is listed is changed: a word that nobody listed may be a name.
+    """Return the standard spelling of each listed misspelling and spelling variant.
 
     Examples
     --------
@@ -140,7 +138,7 @@ def spellings() -> Mapping[str, str]:
 
 @cache
 def stem_exceptions() -> Mapping[str, str]:
-    """Return the words whose Sastrawi stem is wrong, with the right one.
+    """Return the right stem of each word whose Sastrawi stem is wrong.
 
     Examples
     --------
@@ -152,7 +150,7 @@ def stem_exceptions() -> Mapping[str, str]:
 
 
 def corrected_stem(word: str) -> str:
-    """Stem a word, Sastrawi's known mistakes put right.
+    """Stem a word with Sastrawi, with `stem_exceptions`.
 
     Examples
     --------
@@ -163,7 +161,7 @@ def corrected_stem(word: str) -> str:
 
 
 def is_dictionary_word(word: str) -> bool:
-    """Tell whether a word, or its stem, is in a dictionary: then it is hardly a typing error.
+    """Tell whether a word, or its stem, is in a dictionary.
 
     Examples
     --------
@@ -180,12 +178,12 @@ def is_dictionary_word(word: str) -> bool:
 
 
 def standard_words(title: str, places: Container[str] = frozenset()) -> list[Word]:
-    """Return the words of a title in standard spelling: Roman numerals and glued *di* put right.
+    """Return the words of a title in standard spelling, Roman numerals as numbers.
 
     Parameters
     ----------
     places : container of str
-        Names before which a glued *di* is cut off.
+        Names from which a leading *di* is split off.
 
     Examples
     --------
@@ -201,13 +199,13 @@ def standard_words(title: str, places: Container[str] = frozenset()) -> list[Wor
             result.append(word._replace(text="di"))
             word, text = Word(text[2:]), text[2:]
         standard = str(int(text)) if text.isdecimal() else spellings().get(text, text)
-        first, *further = standard.split()
-        result += [word._replace(text=first), *map(Word, further)]
+        first, *others = standard.split()
+        result += [word._replace(text=first), *map(Word, others)]
     return result
 
 
 def phrases_within(name: str) -> set[str]:
-    """Return the words of a name, and its longer parts; a single word has none.
+    """Return all shorter phrases within a phrase; a single word has none.
 
     Examples
     --------

@@ -313,7 +313,7 @@ def test_a_damaged_index_is_whole_again_when_it_is_built_anew(saved, damage):
 
 
 def test_an_index_read_with_another_lexicon_is_refused(saved, monkeypatch):
-    monkeypatch.setattr("judul_lib.structured.model._FILES", ())
+    monkeypatch.setattr("judul_lib.structured.model._RESOURCE_FILES", ())
     with pytest.raises(IndexFileError, match="kamus atau vektor kata versi lain"):
         TitleIndex.load(saved)
 

@@ -125,7 +125,7 @@ def test_a_parser_with_the_lexicon_given_reads_as_the_default_one(parser):
 def test_parts_of_the_lexicon_can_be_left_out():
     lexicon = Lexicon.read()
     without = TitleParser(lexicon.without("method"))
-    assert not any(unit.field == "method" and unit.known for unit in without.parse("Random Forest"))
+    assert not any(unit.field == "method" and unit.is_known for unit in without.parse("Random Forest"))
     assert not lexicon.without("place").places
     assert TitleParser(Lexicon({})).parse("Random Forest")[0].name == "random"
     assert set(lexicon.canonical_only().variants) == {c for c, _ in lexicon.variants.values()}
