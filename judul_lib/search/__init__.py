@@ -1,1 +1,1 @@
-"""Archives of any size: an index that answers exactly, and near-duplicates."""
+"""Archives of any size: an index with exact search, and near-duplicates."""

@@ -10,12 +10,12 @@ from judul_lib.search.index import TitleIndex
 
 
 def is_index(path: Path) -> bool:
-    """Tell whether an archive is to be read as an index: any folder is, so that a wrong one is named.
+    """Tell whether an archive is to be read as an index: any folder is, so that errors name the index.
 
     Raises
     ------
     CorpusError
-        Its name cannot be looked up, such as one that is too long.
+        The path cannot be looked up, such as one that is too long.
     """
     try:
         return path.is_dir()
@@ -31,22 +31,22 @@ def load_index(
     Parameters
     ----------
     say : callable
-        Told of the threshold that is kept with the archive, which then counts where none was asked
-        for; without it that of the configuration counts.
+        Called with a sentence on the threshold that is stored with the archive. That threshold is
+        used if `say` is given and the configuration has none of its own.
 
     Raises
     ------
     IndexFileError
-        It is missing, damaged, not to be read, or holds no titles.
+        It is missing, damaged, unreadable, or has no titles.
     ModelError
         Its copy of the model is damaged.
     """
-    takes_kept = say is not None and not config.has_explicit_threshold
+    uses_stored = say is not None and not config.has_explicit_threshold
+    threshold = None if uses_stored else config.threshold
     try:
         index = TitleIndex.load(
-            folder, threshold=None if takes_kept else config.threshold, elsewhere=config.elsewhere,
-            say=say or warnings.warn,
-        )  # fmt: skip
+            folder, threshold=threshold, elsewhere=config.elsewhere, say=say or warnings.warn
+        )
     except OSError as error:
         raise IndexFileError(describe_os_error(error)) from error
     if not len(index.titles):
@@ -75,6 +75,6 @@ def read_archive(path: Path, config: Config) -> list[str] | TitleIndex:
     if is_index(path):
         return load_index(path, config)
     from judul_lib.core.tables import TITLE_COLUMN
-    from judul_lib.study.corpus import read_corpus  # A check with an index needs no pandas.
+    from judul_lib.study.corpus import read_corpus  # Imports pandas, which an index does not need.
 
     return read_corpus(path, min_titles=1).titles[TITLE_COLUMN].tolist()

@@ -1,7 +1,7 @@
 """All near-duplicates of a catalogue, and the groups that they form.
 
-The catalogue is compared with itself block by block. Each finished block is
-kept in a folder, so that a run that was stopped goes on where it stood.
+The catalogue is compared with itself block by block. Finished blocks are stored
+in a folder, so that an interrupted run can be resumed.
 """
 
 import io
@@ -53,9 +53,9 @@ class Duplicates:
     ----------
     titles : sequence of str, shape (n,)
     found : Pairs
-        By probability, then cosine, then Levenshtein ratio, then their rows.
+        Ordered by probability, then cosine, then Levenshtein ratio, then rows.
     complete : bool
-        Whether nothing can be missing.
+        Whether no pair can be missing.
     """
 
     titles: Sequence[str]
@@ -67,7 +67,7 @@ class Duplicates:
 
     @cached_property
     def pairs(self) -> pd.DataFrame:
-        """One row a pair: ``baris_a``, ``baris_b`` (from 0), the titles, features and probability."""
+        """One row a pair: ``baris_a``, ``baris_b`` (from 0), titles, features and probability."""
         found = self.found
         frame = pd.DataFrame({"baris_a": found.left, "baris_b": found.right})
         for name in ("a", "b"):
@@ -78,7 +78,7 @@ class Duplicates:
 
     @cached_property
     def groups(self) -> pd.DataFrame:
-        """One row a title that has a pair: ``kelompok`` (from 1), ``baris`` (from 0), ``Judul``."""
+        """One row for each title in a pair: ``kelompok`` (from 1), ``baris`` (from 0), ``Judul``."""
         rows = np.unique(np.concatenate([self.found.left, self.found.right]))
         frame = pd.DataFrame({"kelompok": self.clusters[rows], "baris": rows})
         frame["kelompok"] = frame["kelompok"].rank(method="dense").astype(int)
@@ -87,9 +87,9 @@ class Duplicates:
 
     @cached_property
     def clusters(self) -> NDArray[np.int32]:
-        """Group of each title, shape (n,): joined by pairs directly or through others.
+        """Group of each title, shape (n,): the connected components of the pairs.
 
-        Numbered in the order of their first titles; a title without a pair is alone.
+        Groups are numbered in the order of their first titles.
         """
         n = len(self.titles)
         links = (np.ones(len(self)), (self.found.left, self.found.right))
@@ -113,7 +113,7 @@ def find_duplicates(
 ) -> Duplicates:
     """Find all near-duplicates of a catalogue.
 
-    For the models of the study nothing is lost; for the structured model only
+    For models of the study no pair is missed. For the structured model only
     titles that share units are compared, unless `exact`; see `recall`.
 
     Parameters
@@ -122,47 +122,47 @@ def find_duplicates(
     model : path
         Folder of a model.
     threshold : float
-        Least probability of a pair, above 0.
+        Minimum probability of a pair, above 0.
     exact : bool
-        Look up each title in an index: slower, but nothing is lost by any model.
+        Look up each title in an index: slower, but no pair is missed by any model.
     folder : path
-        Where finished blocks are kept. Those of an earlier run with the same
-        titles, model, threshold and `exact` are not computed again.
+        Folder for finished blocks. Those of an earlier run with the same
+        titles, model, threshold and `exact` are used again.
     n_jobs : int
-        Processes that work at the same time.
+        Number of parallel processes.
     scheduler : str
-        Address of a Dask scheduler, that in ``JUDUL_SCHEDULER`` by default;
-        its workers do the work instead.
+        Address of a Dask scheduler whose workers are used instead;
+        ``JUDUL_SCHEDULER`` by default.
     on_progress : callable
-        Called with the number of blocks done and of all.
+        Called with the number of finished blocks and of all blocks.
 
     Raises
     ------
     CorpusError
-        One title occurs more than `MAX_COPIES` times, or there are more than
+        A title occurs more than `MAX_COPIES` times, or there are more than
         `MAX_PAIRS` pairs.
     ModelError
-        The model cannot be loaded, or compares even titles without a common word.
+        The model cannot be loaded, or titles without a common word can be a pair.
     WorkerError
-        A process died, or the scheduler is not there or went away.
+        A process died, or the scheduler cannot be reached.
     """
     _refuse_many_copies(titles)
-    catalogue = _catalogue(titles, Path(model), threshold, exact=exact)
-    starts = range(0, len(titles), catalogue.block_rows)
-    blocks = [(start, min(start + catalogue.block_rows, len(titles))) for start in starts]
-    plan = _plan(titles, Path(model), threshold, catalogue)
-    kept = _KeptBlocks(None if folder is None else Path(folder), plan)
-    todo = [block for block in blocks if block not in kept]
+    finder = _make_finder(titles, Path(model), threshold, exact=exact)
+    starts = range(0, len(titles), finder.block_rows)
+    blocks = [(start, min(start + finder.block_rows, len(titles))) for start in starts]
+    plan = _plan(titles, Path(model), threshold, finder)
+    store = _BlockStore(None if folder is None else Path(folder), plan)
+    todo = [block for block in blocks if block not in store]
     on_progress(len(blocks) - len(todo), len(blocks))
-    found = run_tasks(_block, todo, catalogue, n_jobs=n_jobs, scheduler=resolve_scheduler(scheduler))
-    for done, (place, pairs) in enumerate(found, start=len(blocks) - len(todo) + 1):
-        kept.keep(todo[place], pairs)
-        _refuse_many_pairs(kept.n_pairs, threshold)
-        on_progress(done, len(blocks))
-    pairs = Pairs.joined([kept.pairs(block) for block in blocks])
+    results = run_tasks(_find_pairs, todo, finder, n_jobs=n_jobs, scheduler=resolve_scheduler(scheduler))
+    for n_done, (number, pairs) in enumerate(results, start=len(blocks) - len(todo) + 1):
+        store.add(todo[number], pairs)
+        _refuse_many_pairs(store.n_pairs, threshold)
+        on_progress(n_done, len(blocks))
+    pairs = Pairs.joined([store.pairs(block) for block in blocks])
     cosine, _, ratio, *_ = pairs.features.T
     order = np.lexsort((pairs.right, pairs.left, -ratio, -cosine, -pairs.probability))
-    return Duplicates(titles, pairs.take(order), not isinstance(catalogue, StructuredPairFinder))
+    return Duplicates(titles, pairs.take(order), not isinstance(finder, StructuredPairFinder))
 
 
 def recall(
@@ -173,35 +173,34 @@ def recall(
     n_titles: int = 200,
     seed: int = 0,
 ) -> tuple[int, int]:
-    """Measure on drawn titles how many of their near-duplicates were found.
+    """Measure on a sample of titles how many of their near-duplicates were found.
 
     Returns
     -------
-    found, all : int
-        Pairs of the drawn titles that were found, and all there are by an
-        exact search.
+    n_found, n_pairs : int
+        Pairs of the sampled titles that were found, and that an exact search finds.
     """
     titles = duplicates.titles
-    drawn = np.random.default_rng(seed).permutation(len(titles))[:n_titles]
+    sample = np.random.default_rng(seed).permutation(len(titles))[:n_titles]
     index = TitleIndex.build(titles, model)
-    every = index.rows_above([titles[row] for row in drawn], threshold)
-    known = set(zip(duplicates.found.left.tolist(), duplicates.found.right.tolist(), strict=True))
+    exact = index.rows_above([titles[row] for row in sample], threshold)
     pairs = {
         (min(row, other), max(row, other))
-        for row, others in zip(drawn.tolist(), every, strict=True)
+        for row, others in zip(sample.tolist(), exact, strict=True)
         for other in others.tolist()
         if row != other
     }
-    return len(pairs & known), len(pairs)
+    found = set(zip(duplicates.found.left.tolist(), duplicates.found.right.tolist(), strict=True))
+    return len(pairs & found), len(pairs)
 
 
 def _refuse_many_copies(titles: Sequence[str]) -> None:
-    """Refuse copies of one title that are as many pairs as their number squared."""
-    title, copies = max(Counter(map(title_key, titles)).items(), key=itemgetter(1), default=("", 0))
-    if copies > MAX_COPIES:
-        shown = next(known for known in titles if title_key(known) == title)
+    """Refuse many copies of one title: the number of their pairs grows with the square."""
+    key, n_copies = max(Counter(map(title_key, titles)).items(), key=itemgetter(1), default=("", 0))
+    if n_copies > MAX_COPIES:
+        copy = next(title for title in titles if title_key(title) == key)
         raise CorpusError(
-            f"Katalog itu berisi {copies} salinan dari satu judul ({shown[:60]!r}). Buang dulu "
+            f"Katalog itu berisi {n_copies} salinan dari satu judul ({copy[:60]!r}). Buang dulu "
             "salinannya, misalnya dengan `read_corpus`, lalu ulangi."
         )
 
@@ -210,12 +209,11 @@ def _refuse_many_pairs(n_pairs: int, threshold: float) -> None:
     if n_pairs > MAX_PAIRS:
         raise CorpusError(
             f"Lebih dari {format_number(MAX_PAIRS)} pasangan mencapai ambang "
-            f"{format_number(threshold)}. "
-            "Naikkan --threshold, atau bagi katalognya lalu ulangi."
+            f"{format_number(threshold)}. Naikkan --threshold, atau bagi katalognya lalu ulangi."
         )
 
 
-def _catalogue(titles: Sequence[str], model: Path, threshold: float, *, exact: bool) -> PairFinder:
+def _make_finder(titles: Sequence[str], model: Path, threshold: float, *, exact: bool) -> PairFinder:
     if exact:
         return IndexPairFinder(model, titles, threshold)
     if read_metadata(model).get("name") == STRUCTURED:
@@ -223,26 +221,26 @@ def _catalogue(titles: Sequence[str], model: Path, threshold: float, *, exact: b
     return StudyPairFinder(load_model(model), titles, threshold)
 
 
-def _block(catalogue: PairFinder, block: tuple[int, int]) -> Pairs:
-    return catalogue.pairs(*block)
+def _find_pairs(finder: PairFinder, block: tuple[int, int]) -> Pairs:
+    return finder.pairs(*block)
 
 
-def _plan(titles: Sequence[str], model: Path, threshold: float, catalogue: PairFinder) -> dict[str, Any]:
+def _plan(titles: Sequence[str], model: Path, threshold: float, finder: PairFinder) -> dict[str, Any]:
     """Return what finished blocks depend on."""
     return {
         "titles": sha256_of(json.dumps(list(titles)).encode()),
         "model": read_metadata(model)["files"],
         "threshold": threshold,
-        "way": type(catalogue).__name__,
-        "rows": catalogue.block_rows,
+        "way": type(finder).__name__,
+        "rows": finder.block_rows,
         "version": __version__,
     }
 
 
-class _KeptBlocks:
+class _BlockStore:
     """Finished blocks, in a folder or, without one, in memory.
 
-    The name of a file ends in the hash of what it holds; one that holds something else does not count.
+    The name of a file ends in the hash of its content; files with another content are deleted.
     """
 
     def __init__(self, folder: Path | None, plan: dict[str, Any]) -> None:
@@ -256,21 +254,20 @@ class _KeptBlocks:
             for old in folder.glob("*.npz"):
                 old.unlink()
             write_bytes(path, text)
-        for known in folder.glob("*.npz"):
+        for path in folder.glob("*.npz"):
             try:
-                self.n_pairs += len(_read_block(known))
-                self._blocks[int(known.stem.partition("-")[0])] = known
+                self.n_pairs += len(_read_block(path))
+                self._blocks[int(path.stem.partition("-")[0])] = path
             except ValueError:
-                known.unlink()
+                path.unlink()
 
     def __contains__(self, block: tuple[int, int]) -> bool:
         return block[0] in self._blocks
 
-    def keep(self, block: tuple[int, int], pairs: Pairs) -> None:
+    def add(self, block: tuple[int, int], pairs: Pairs) -> None:
+        start = block[0]
         self.n_pairs += len(pairs)
-        self._blocks[block[0]] = (
-            pairs if self._folder is None else _write_block(self._folder, block[0], pairs)
-        )
+        self._blocks[start] = pairs if self._folder is None else _write_block(self._folder, start, pairs)
 
     def pairs(self, block: tuple[int, int]) -> Pairs:
         stored = self._blocks[block[0]]

@@ -1,4 +1,4 @@
-"""How an index reads titles, and how it searches its parts or compares all of them."""
+"""How an index uses a model: preparing titles, storing parts, and searching them."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,7 +29,7 @@ class StudyEngine:
     Raises
     ------
     ModelError
-        The forest has too many thresholds to be written out as a table.
+        The forest has too many thresholds to be tabulated.
     """
 
     def __init__(self, model: Model) -> None:
@@ -39,25 +39,25 @@ class StudyEngine:
                 "Random forest model ini terlalu besar untuk indeks. Periksa tanpa indeks, atau latih "
                 "yang lebih kecil."
             )
-        self._model, self._tfidf, self._table = model, model.tfidf, table
+        self._model, self._table = model, table
 
     def checker(
         self, parts: Sequence[StoredPart] = (), *, threshold: float, elsewhere: str
     ) -> TitleChecker:
-        """Return the same model without a corpus, to compare pairs with."""
+        """Return a checker without a corpus, to compare pairs."""
         return TitleChecker.from_model(self._model, [], threshold=threshold)
 
     def read(self, titles: Sequence[str]) -> TitleTable:
-        """Return titles made ready to be looked for in every part."""
-        return TitleTable.build(titles, preprocess_titles(titles), self._tfidf)
+        """Prepare queries for `search`."""
+        return TitleTable.build(titles, preprocess_titles(titles), self._model.tfidf)
 
     def arrays(self, titles: Sequence[str]) -> dict[str, NDArray]:
-        """Return a part of a corpus as the arrays that are stored."""
+        """Return the arrays that are stored for a part of a corpus."""
         return {**study_arrays(self.read(titles)), **StringColumn.from_strings(titles).arrays("titles")}
 
     def open(self, arrays: Arrays) -> StudySearch:
-        """Return a part from its arrays, ready to be searched."""
-        return StudySearch(arrays, StringColumn.from_arrays(arrays, "titles"), self._tfidf)
+        """Return a part for `search` from its arrays."""
+        return StudySearch(arrays, StringColumn.from_arrays(arrays, "titles"), self._model.tfidf)
 
     def search(
         self,
@@ -74,16 +74,16 @@ class StudyEngine:
         queries : TitleTable
             As from `read`.
         start : int
-            Number of the part's first row in the corpus.
+            Row of the part's first title in the corpus.
         removed : ndarray of int
-            Rows of the part that do not count.
+            Removed rows of the part.
         """
         for row, top in enumerate(tops):
             search(part, queries.take([row]), self._table, top, start, removed)
 
 
 class StructuredEngine:
-    """The structured model: every title is compared, with nothing but its reading kept in the index."""
+    """The structured model, which compares all titles; their parses are stored in the index."""
 
     def __init__(self, model: StructuredModel) -> None:
         self._model = model
@@ -91,9 +91,9 @@ class StructuredEngine:
     def checker(
         self, parts: Sequence[StoredPart] = (), *, threshold: float, elsewhere: str
     ) -> StructuredChecker:
-        """Return the same model with the titles of parts that count."""
+        """Return a checker with the kept titles of parts."""
         titles = [title for part in parts for title in part.kept_titles()]
-        reading = ParsedTitles.concatenate(
+        parsed = ParsedTitles.concatenate(
             [ParsedTitles.from_arrays(part.arrays).take(part.kept_rows) for part in parts]
         )
         tables = [self._model.study_table([])] + [
@@ -101,14 +101,14 @@ class StructuredEngine:
         ]
         return StructuredChecker(
             self._model, titles, threshold=threshold, elsewhere=elsewhere,
-            read=(TitleTable.joined(tables), reading),
+            read=(TitleTable.joined(tables), parsed),
         )  # fmt: skip
 
     def arrays(self, titles: Sequence[str]) -> dict[str, NDArray]:
-        """Return a part of a corpus as the arrays that are stored."""
-        reading = ParsedTitles.from_titles(titles, self._model.parser)
+        """Return the arrays that are stored for a part of a corpus."""
+        parsed = ParsedTitles.from_titles(titles, self._model.parser)
         return {
-            **study_arrays(self._model.study_table(titles)), **reading.arrays(),
+            **study_arrays(self._model.study_table(titles)), **parsed.arrays(),
             **StringColumn.from_strings(titles).arrays("titles"),
         }  # fmt: skip
 
@@ -123,7 +123,7 @@ def load_engine(folder: str | Path) -> Engine:
     Raises
     ------
     ModelError
-        The folder is missing, incomplete, its hashes do not hold, or its model is not to be indexed.
+        The folder is missing, incomplete or altered, or its model cannot be indexed.
     """
     if read_metadata(folder).get("name") == STRUCTURED:
         return StructuredEngine(load_structured(folder)[0])
@@ -131,5 +131,5 @@ def load_engine(folder: str | Path) -> Engine:
 
 
 def make_part(engine: Engine, titles: Sequence[str]) -> dict[str, NDArray]:
-    """Return the arrays of a part, for a process of its own."""
+    """Return the arrays of a part; a function, so that other processes can call it."""
     return engine.arrays(titles)

@@ -1,10 +1,9 @@
-"""A corpus made ready once: a title is checked against a million without reading them again.
+"""A corpus prepared once, so that titles are checked against a million without preparing it again.
 
-A model of the study does not even compare the title with all of them. The answers are those of the
+A model of the study does not even compare a title with all of them. The results are those of the
 plain check (`judul_lib.checking.checker`): the same titles, scores, order and decision. The index is a
-folder of parts that never change; titles are added as further parts and removed by a note, and
-``index.json`` names what counts. It is replaced in one step, so that a reader sees the old state or
-the new one.
+folder of immutable parts; ``index.json`` names the parts and the removed rows. It is replaced
+atomically, so that a reader sees the old state or the new one.
 """
 
 import os
@@ -37,28 +36,27 @@ from judul_lib.study.features import TitleTable
 from judul_lib.study.preprocessing import require_titles, warn_incomparable_titles
 
 PART_ROWS = 131_072
-"""Titles in a part: so many that the arrays of one query stay in a processor's cache."""
-# Queries that are read at once.
-_BATCH = 16
+"""Titles in a part: the arrays of one query then fit in the processor's cache."""
+_QUERY_BATCH = 16
 Progress = Callable[[int, int], None]
 
 
 class TitleIndex(Checker):
-    """A model with a corpus of any size; it answers as `Checker` does, exactly.
+    """A model with a corpus of any size, which answers exactly as a `Checker` does.
 
     Use `build` or `load`.
 
     Attributes
     ----------
     titles : sequence of str, shape (n,)
-        The corpus as typed, read from the index where it is asked for.
+        The corpus as typed, read from the index on access.
     name : str
         Name of the model.
     n_threads : int
-        Threads that search parts at the same time; as many as there are processors by default.
+        Number of threads that search parts; the number of processors by default.
     n_scored : int
-        How many titles the last check compared in full; with several threads and parts it
-        differs from one time to the next.
+        Number of titles that the last check compared in full; with several threads and parts it
+        varies.
 
     Examples
     --------
@@ -86,11 +84,10 @@ class TitleIndex(Checker):
             threshold=threshold, elsewhere=elsewhere
         ).elsewhere_label
         self.n_threads, self.n_scored = os.cpu_count() or 1, 0
-        # Where it is saved, and what is saved there.
-        self._state: tuple[Path, str] | None = None
-        self._take_over(parts)
+        self._saved: tuple[Path, str] | None = None  # Folder and state of the saved index.
+        self._set_parts(parts)
 
-    def _take_over(self, parts: Iterable[StoredPart]) -> None:
+    def _set_parts(self, parts: Iterable[StoredPart]) -> None:
         self._parts = list(parts)
         vars(self).pop("_reference", None)
         if isinstance(self._engine, StudyEngine):
@@ -110,20 +107,20 @@ class TitleIndex(Checker):
         n_jobs: int = 1,
         on_progress: Progress = lambda done, total: None,
     ) -> "TitleIndex":
-        """Make an index of a corpus.
+        """Build an index of a corpus.
 
         Parameters
         ----------
         titles : sequence of str, shape (n,)
-            The corpus as typed; a title may occur again.
+            The corpus as typed, possibly with repeated titles.
         model : path
             Folder of a model; a copy of it is saved with the index.
         part_rows : int
             Titles in each part.
         n_jobs : int
-            Processes that make parts at the same time.
+            Number of parallel processes.
         on_progress : callable
-            Called with the number of titles done and of all.
+            Called with the number of indexed titles and of all titles.
 
         Raises
         ------
@@ -136,13 +133,13 @@ class TitleIndex(Checker):
 
     @property
     def model(self) -> Path:
-        """Folder of the model; that of its copy where the index was loaded."""
+        """Folder of the model; of its copy, if the index was loaded."""
         return self._model
 
     @property
     def state(self) -> str | None:
-        """Hash of what is saved; None where the index is not."""
-        return self._state[1] if self._state else None
+        """Hash of the saved index; None if it is not saved."""
+        return self._saved[1] if self._saved else None
 
     @classmethod
     def load(
@@ -153,15 +150,15 @@ class TitleIndex(Checker):
         elsewhere: str = ELSEWHERE,
         say: Callable[[str], object] = warnings.warn,
     ) -> "TitleIndex":
-        """Open a saved index; its arrays are mapped, not read into memory.
+        """Open a saved index; its arrays are memory-mapped.
 
         Parameters
         ----------
         threshold : float
-            That of the archive's own gauge by default, where one is kept that still counts (see
+            By default that of the archive's gauge if a valid one is stored (see
             `judul_lib.checking.stored_gauge`), else 0.5.
         say : callable
-            Told of a gauge: that its threshold is used, or why it is not.
+            Called with a sentence: that the threshold of a gauge is used, or why it is not.
 
         Raises
         ------
@@ -170,24 +167,24 @@ class TitleIndex(Checker):
         ModelError
             The copy of the model is damaged.
         """
-        first = DECISION_THRESHOLD if threshold is None else threshold
+        initial = DECISION_THRESHOLD if threshold is None else threshold
         index, parts, state = index_files.read_index(
-            Path(folder), lambda model: cls(model, threshold=first, elsewhere=elsewhere)
+            Path(folder), lambda model: cls(model, threshold=initial, elsewhere=elsewhere)
         )
-        index._take_over(parts)
-        index._state = Path(folder), state
+        index._set_parts(parts)
+        index._saved = Path(folder), state
         if threshold is None:
-            kept = stored_threshold(folder, index.model, state, say=say)
-            index.threshold = first if kept is None else kept
+            stored = stored_threshold(folder, index.model, state, say=say)
+            index.threshold = initial if stored is None else stored
         return index
 
     def save(self, folder: str | Path, *, holds_lock: bool = False) -> None:
-        """Write the index to a folder; parts that are there already are left alone.
+        """Write the index to a folder; parts that are saved there already are not written again.
 
         Parameters
         ----------
         holds_lock : bool
-            The caller keeps other writers out, with `judul_lib.search.index_files.only_writer`.
+            Whether the caller holds `judul_lib.search.index_files.index_writer_lock` of the folder.
 
         Raises
         ------
@@ -197,19 +194,19 @@ class TitleIndex(Checker):
             Disk full, no permission; an earlier index is then as it was.
         """
         folder = Path(folder)
-        known = self._state[1] if self._state and self._state[0] == folder else None
+        expected = self._saved[1] if self._saved and self._saved[0] == folder else None
         parts, state = index_files.write_index(
-            folder, self._model, self._parts, known, holds_lock=holds_lock
+            folder, self._model, self._parts, expected, holds_lock=holds_lock
         )
-        self._state = folder, state
-        self._take_over(parts)
+        self._saved = folder, state
+        self._set_parts(parts)
 
     def add(self, titles: Sequence[str]) -> None:
-        """Add titles behind those that are there."""
+        """Append titles."""
         self._add(titles, PART_ROWS, 1, lambda done, total: None)
 
     def remove(self, title: str) -> int:
-        """Take a title out, as often as it occurs; return how often.
+        """Remove all occurrences of a title; return their number.
 
         Raises
         ------
@@ -224,34 +221,34 @@ class TitleIndex(Checker):
                 self._parts[number] = part.without(rows)
         if not count:
             raise CorpusError("Judul itu tidak ada di indeks. Salin judulnya persis seperti di arsip.")
-        self._take_over(self._parts)
+        self._set_parts(self._parts)
         return count
 
     def _add(self, titles: Sequence[str], part_rows: int, n_jobs: int, on_progress: Progress) -> None:
         require_titles(titles)
         parts, new = list(self._parts), list(titles)
-        # A part that is no larger than what comes is made anew with it, so that parts stay few.
+        # To keep parts few, last parts that are no larger than the new titles are merged with them.
         while parts and parts[-1].n_stored <= min(len(new), part_rows // 2):
             last = parts.pop()
             new = [*last.kept_titles(), *new]
         chunks = [new[at : at + part_rows] for at in range(0, len(new), part_rows)]
-        made: dict[int, StoredPart] = {}
-        for place, arrays in run_tasks(make_part, chunks, self._engine, n_jobs=n_jobs):
-            made[place] = StoredPart(arrays)
-            on_progress(sum(part.n_stored for part in made.values()), len(new))
-        self._take_over([*parts, *(made[place] for place in range(len(chunks)))])
+        new_parts: dict[int, StoredPart] = {}
+        for number, arrays in run_tasks(make_part, chunks, self._engine, n_jobs=n_jobs):
+            new_parts[number] = StoredPart(arrays)
+            on_progress(sum(part.n_stored for part in new_parts.values()), len(new))
+        self._set_parts([*parts, *(new_parts[number] for number in range(len(chunks)))])
 
     @cached_property
     def _reference(self) -> Checker:
-        """The same model, as it compares pairs; made when it is needed."""
+        """A checker of the same model, and for the structured model the same corpus."""
         return self._engine.checker(self._parts, threshold=self.threshold, elsewhere=self._elsewhere)
 
     def with_titles(self, titles: Sequence[str]) -> Checker:
-        """Return the same model with another corpus, which is compared in full."""
+        """Return a plain checker with the same model and another corpus."""
         return self._reference.with_titles(titles)
 
     def compare(self, left: Sequence[str], right: Sequence[str] | None = None) -> Comparison:
-        """Make two lists of titles ready; the second is the corpus by default."""
+        """Prepare two lists of titles for comparison; the second is the corpus by default."""
         if right is None and isinstance(self._engine, StudyEngine):
             right = self.titles
         return self._reference.compare(left, right)
@@ -262,32 +259,32 @@ class TitleIndex(Checker):
         probability: FloatArray,
         asked: FloatArray,
     ) -> Rows:
-        """Return the rows of titles that were compared with one, as a list shows them."""
+        """Return the rows of compared titles in the order of a list."""
         return self._reference.order(features, probability, asked)
 
     def probability(self, features: FloatArray) -> FloatArray:
-        """Return the probability of pairs from what the model sees of them, shape (n,)."""
+        """Return the probability of pairs from their features, shape (n,)."""
         return self._reference.probability(features)
 
     def asked(self, features: FloatArray, probability: FloatArray) -> FloatArray:
-        """Return how much speaks for asking about pairs, as the model itself does."""
+        """Return the score for asking a person about pairs, shape (n,)."""
         return self._reference.asked(features, probability)
 
     def evidence(self, title: str, other: str) -> Evidence:
-        """Take apart the answer for one pair."""
+        """Return the evidence for the answer about one pair."""
         return self._reference.evidence(title, other)
 
     @property
     def notes(self) -> list[str]:
-        """As of the model with the same corpus."""
+        """Notes of a checker with the same model and corpus."""
         return self._reference.notes
 
     def is_known(self, stem: str) -> bool:
-        """Tell whether the model has ever seen a stem."""
+        """Tell whether the model has a stem in its vocabulary."""
         return self._reference.is_known(stem)
 
     def check_many(self, titles: Sequence[str], *, top_k: int | None = None) -> Iterator[Matches]:
-        """Compare titles with the whole corpus one after the other; each as `check` does."""
+        """Check titles one after the other, each as `check` does."""
         if isinstance(self._engine, StructuredEngine):
             self.n_scored = len(self.titles)
             yield from super().check_many(titles, top_k=top_k)
@@ -297,26 +294,25 @@ class TitleIndex(Checker):
         for top in self._searched(self._engine, titles, lambda: TopRows(max(k, 1))):
             yield self._matches(top, top_k)
 
-    def rows_above(self, titles: Sequence[str], least: float) -> list[NDArray[np.int64]]:
-        """Return for each title the rows of the corpus with at least some probability, in order.
+    def rows_above(self, titles: Sequence[str], min_probability: float) -> list[NDArray[np.int64]]:
+        """Return for each title the rows of the corpus that reach a probability, in order.
 
-        Rows are counted as in `titles` of an index from which nothing was removed.
+        Row numbers include removed rows.
         """
-        n = max(1, len(self.titles))
         if isinstance(self._engine, StructuredEngine):
             stored = [part.kept_rows + self._starts[number] for number, part in enumerate(self._parts)]
             rows = np.concatenate([np.empty(0, np.int64), *stored])
-            return [rows[probability >= least] for *_, probability in self._compared(titles)]
-        return [
-            np.sort(top.rows) for top in self._searched(self._engine, titles, lambda: TopRows(n, least))
-        ]
+            return [rows[probability >= min_probability] for *_, probability in self._compared(titles)]
+        n = max(1, len(self.titles))
+        tops = self._searched(self._engine, titles, lambda: TopRows(n, min_probability))
+        return [np.sort(top.rows) for top in tops]
 
     def _searched(
         self, engine: StudyEngine, titles: Sequence[str], make_top: Callable[[], TopRows]
     ) -> Iterator[TopRows]:
         """Yield the best rows of each title."""
-        for at in range(0, len(titles), _BATCH):
-            queries = engine.read(titles[at : at + _BATCH])
+        for start in range(0, len(titles), _QUERY_BATCH):
+            queries = engine.read(titles[start : start + _QUERY_BATCH])
             tops = [make_top() for _ in range(len(queries))]
             self._search(engine, queries, tops)
             yield from tops
@@ -327,8 +323,8 @@ class TitleIndex(Checker):
             engine.search(self._opened[number], queries, tops, start, removed)
 
         numbers = range(len(self._parts))
-        # Products of one query are too small for threads of their own, which only wait for each other.
-        with _libraries().limit(limits=1, user_api="blas"):
+        # The matrix products of one query are too small for several BLAS threads.
+        with _threadpools().limit(limits=1, user_api="blas"):
             if min(self.n_threads, len(numbers)) <= 1:
                 list(map(search, numbers))
             else:
@@ -339,7 +335,7 @@ class TitleIndex(Checker):
     def _matches(self, top: TopRows, top_k: int | None) -> Matches:
         numbers = np.searchsorted(self._starts, top.rows, side="right") - 1
         within = top.rows - self._starts[numbers]
-        titles = [self._parts[n].titles[at] for n, at in np.column_stack([numbers, within]).tolist()]
+        titles = [self._parts[n].titles[row] for n, row in np.column_stack([numbers, within]).tolist()]
         return best_matches(
             titles.__getitem__, top.features, top.probability, np.empty(0), lambda shown: [],
             threshold=self.threshold, elsewhere_label=self.elsewhere_label, top_k=top_k,
@@ -347,13 +343,13 @@ class TitleIndex(Checker):
 
 
 @cache
-def _libraries() -> ThreadpoolController:
-    # Looking for them takes milliseconds, and they cannot be sent to another process.
+def _threadpools() -> ThreadpoolController:
+    # Cached, as it takes milliseconds; not an attribute, as it cannot be pickled.
     return ThreadpoolController()
 
 
 class IndexTitles(Sequence[str]):
-    """The titles of an index in their order, without those removed.
+    """The titles of an index in their order, without removed ones.
 
     Parameters
     ----------
@@ -375,9 +371,9 @@ class IndexTitles(Sequence[str]):
     @overload
     def __getitem__(self, row: slice) -> list[str]: ...
     def __getitem__(self, row: int | slice) -> str | list[str]:
-        places = range(len(self))[row]
-        if isinstance(places, range):
-            return [self[place] for place in places]
-        number = bisect(self._ends, places) - 1
+        rows = range(len(self))[row]
+        if isinstance(rows, range):
+            return [self[k] for k in rows]
+        number = bisect(self._ends, rows) - 1
         part = self._parts[number]
-        return part.titles[part.kept_row(places - self._ends[number])]
+        return part.titles[part.kept_row(rows - self._ends[number])]

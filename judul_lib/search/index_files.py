@@ -1,7 +1,7 @@
 """The folder of an index: parts that never change, a copy of the model, and ``index.json``.
 
-``index.json`` is replaced in one step and names the parts, their SHA-256 and
-the rows removed from each. A part that it does not name does not count.
+``index.json`` is replaced atomically. It names the parts, their SHA-256 and the
+rows removed from each; parts that it does not name are ignored.
 """
 
 import json
@@ -27,24 +27,24 @@ from judul_lib.core.storage import exclusive_lock, remove_unfinished_writes, sha
 from judul_lib.structured.model import resource_hashes
 
 FORMAT = 2
-"""Number of the form of index that this version reads; another one is refused."""
+"""Version of the file format; indexes of another version are refused."""
 INDEX_FILE, PARTS_FOLDER, _LOCK_FILE = "index.json", "parts", ".lock"
-Made = TypeVar("Made")
+Opened = TypeVar("Opened")
 
 
 @dataclass(frozen=True)
 class StoredPart:
-    """A part of a corpus that never changes, but for the rows that no longer count.
+    """A part of a corpus: immutable arrays, and the rows that were removed.
 
     Attributes
     ----------
     arrays : mapping of str to ndarray
     removed : ndarray of int
-        Rows that do not count.
+        Removed rows.
     name, sha256 : str
-        File in the folder of parts and its hash; empty while it is not saved.
+        File in the folder of parts and its hash; empty until the part is saved.
     folder : path
-        Folder of the index in which it is saved.
+        Folder of the index in which the part is saved.
     """
 
     arrays: Arrays
@@ -55,47 +55,47 @@ class StoredPart:
 
     @cached_property
     def titles(self) -> StringColumn:
-        """All titles as typed, those removed too."""
+        """All titles as typed, including removed ones."""
         return StringColumn.from_arrays(self.arrays, "titles")
 
     @property
     def n_stored(self) -> int:
-        """Number of titles, those removed too."""
+        """Number of titles, including removed ones."""
         return len(self.titles)
 
     @property
     def n_kept(self) -> int:
-        """Number of titles that count."""
+        """Number of titles without the removed ones."""
         return self.n_stored - len(self.removed)
 
     @cached_property
     def kept_rows(self) -> Rows:
-        """Rows that count, in order."""
+        """Rows that were not removed, in order."""
         return np.setdiff1d(np.arange(self.n_stored), self.removed)
 
     def kept_row(self, number: int) -> int:
-        """Return the row of a title by its place among those that count."""
+        """Return the row of a title by its position among the kept ones."""
         return int(self.kept_rows[number]) if len(self.removed) else number
 
     def kept_titles(self) -> list[str]:
-        """Return the titles that count."""
+        """Return the titles without the removed ones."""
         return self.titles.take(self.kept_rows)
 
     def without(self, rows: NDArray[np.integer]) -> "StoredPart":
-        """Return the same part with fewer rows that count."""
+        """Return the part with more rows removed."""
         return replace(self, removed=np.union1d(self.removed, rows).astype(np.int32))
 
 
-def read_index(folder: Path, open_model: Callable[[Path], Made]) -> tuple[Made, list[StoredPart], str]:
-    """Return what is made of an index's model, its parts, and its state; every hash is compared.
-
-    The state is the hash of ``index.json``, for `write_index`.
+def read_index(
+    folder: Path, open_model: Callable[[Path], Opened]
+) -> tuple[Opened, list[StoredPart], str]:
+    """Verify an index; return its model, its parts, and its state (the hash of ``index.json``).
 
     Parameters
     ----------
     folder : path
     open_model : callable
-        Called with the folder of the model, whose hash holds, while the parts are hashed.
+        Called with the folder of the verified model, while the parts are hashed.
 
     Raises
     ------
@@ -105,11 +105,11 @@ def read_index(folder: Path, open_model: Callable[[Path], Made]) -> tuple[Made, 
     try:
         return _read(folder, open_model)
     except IndexFileError:
-        # Between reading what counts and opening it, a writer may have replaced both.
+        # A writer may have replaced the files after index.json was read: read once more.
         return _read(folder, open_model)
 
 
-def _read(folder: Path, open_model: Callable[[Path], Made]) -> tuple[Made, list[StoredPart], str]:
+def _read(folder: Path, open_model: Callable[[Path], Opened]) -> tuple[Opened, list[StoredPart], str]:
     facts = _read_facts(folder)
     model = folder / Path(facts["model"]["name"]).name
     if not model.is_dir() or model_hash(model) != facts["model"]["sha256"]:
@@ -119,16 +119,16 @@ def _read(folder: Path, open_model: Callable[[Path], Made]) -> tuple[Made, list[
             f"Indeks {folder} dibangun dengan kamus atau vektor kata versi lain, sehingga jawabannya "
             "bisa berbeda. Bangun lagi dengan `judul index build`."
         )
-    with ThreadPoolExecutor() as pool:  # Hashing leaves the interpreter to the other threads.
-        parts = pool.map(lambda fact: _read_part(folder, fact), facts["parts"])
-        made = open_model(model)
-        return made, list(parts), _facts_hash(facts)
+    with ThreadPoolExecutor() as pool:  # Hashing releases the interpreter lock.
+        parts = pool.map(lambda entry: _read_part(folder, entry), facts["parts"])
+        opened = open_model(model)
+        return opened, list(parts), _facts_hash(facts)
 
 
-def _read_part(folder: Path, fact: dict[str, Any]) -> StoredPart:
-    arrays = map_arrays(folder / PARTS_FOLDER / Path(fact["name"]).name, fact["sha256"])
-    removed = np.array(fact["removed"], dtype=np.int32)
-    return StoredPart(arrays, removed, fact["name"], fact["sha256"], folder)
+def _read_part(folder: Path, entry: dict[str, Any]) -> StoredPart:
+    arrays = map_arrays(folder / PARTS_FOLDER / Path(entry["name"]).name, entry["sha256"])
+    removed = np.array(entry["removed"], dtype=np.int32)
+    return StoredPart(arrays, removed, entry["name"], entry["sha256"], folder)
 
 
 def _read_facts(folder: Path) -> dict[str, Any]:
@@ -158,14 +158,14 @@ def _read_facts(folder: Path) -> dict[str, Any]:
 
 
 def can_hold_index(folder: Path) -> bool:
-    """Tell whether an index may be written to a folder: it is empty, or holds one, finished or not."""
+    """Tell whether a folder is missing, empty, or has a complete or unfinished index."""
     names = {path.name for path in folder.iterdir()} if folder.exists() else set()
-    is_begun = names <= {_LOCK_FILE}
-    return is_begun or (PARTS_FOLDER in names and bool(names & {INDEX_FILE, _LOCK_FILE}))
+    is_empty = names <= {_LOCK_FILE}
+    return is_empty or (PARTS_FOLDER in names and bool(names & {INDEX_FILE, _LOCK_FILE}))
 
 
 def has_outdated_model(folder: Path, model: Path) -> bool:
-    """Tell whether an index answers with a copy of other files than a model's folder holds by now."""
+    """Tell whether the model's files have changed since they were copied into the index."""
     return _read_facts(folder)["model"]["sha256"] != model_hash(model)
 
 
@@ -177,21 +177,21 @@ def write_index(
     *,
     holds_lock: bool = False,
 ) -> tuple[list[StoredPart], str]:
-    """Write an index; what is saved there already is left alone.
+    """Write an index; parts that are saved there already are not written again.
 
     Parameters
     ----------
     state : str
-        What the folder's index must be, as from `read_index`; None overwrites any.
+        State that the index in the folder must have, as from `read_index`; None overwrites any.
     holds_lock : bool
-        The caller is within `index_writer_lock` of this folder.
+        Whether the caller holds `index_writer_lock` of this folder.
 
     Returns
     -------
     parts : list of StoredPart
-        The same parts, as saved.
+        The parts as saved.
     state : str
-        What the folder's index is now.
+        New state of the index.
 
     Raises
     ------
@@ -206,9 +206,9 @@ def write_index(
             raise IndexFileError(
                 f"Indeks {folder} sementara itu diganti oleh proses lain. Buka lagi, lalu ulangi."
             )
-        fresh: list[Path] = []
+        written: list[Path] = []
         try:
-            saved = [_saved(folder, part, fresh) for part in parts]
+            saved = [_save_part(folder, part, written) for part in parts]
             facts: dict[str, Any] = {
                 "format": FORMAT,
                 "n_titles": sum(part.n_kept for part in saved),
@@ -223,15 +223,15 @@ def write_index(
             text = json.dumps({**facts, "sha256": state}, indent=1) + "\n"
             write_bytes(folder / INDEX_FILE, text.encode())
         except BaseException:
-            for path in fresh:
+            for path in written:
                 path.unlink(missing_ok=True)
             raise
-        _clear(folder, {part.name for part in saved}, facts["model"]["name"])
+        _remove_unused(folder, {part.name for part in saved}, facts["model"]["name"])
         return saved, state
 
 
-def _clear(folder: Path, parts: Collection[str], model: str) -> None:
-    """Remove what no longer counts, and what a killed writer left."""
+def _remove_unused(folder: Path, parts: Collection[str], model: str) -> None:
+    """Remove files that the index no longer names, and those that a killed writer left."""
     for path in (folder / PARTS_FOLDER).iterdir():
         if path.name not in parts:
             path.unlink(missing_ok=True)
@@ -241,27 +241,27 @@ def _clear(folder: Path, parts: Collection[str], model: str) -> None:
     remove_unfinished_writes(folder)
 
 
-def _saved(folder: Path, part: StoredPart, fresh: list[Path]) -> StoredPart:
-    """Write a part under the name of its hash, unless it is there already."""
+def _save_part(folder: Path, part: StoredPart, written: list[Path]) -> StoredPart:
+    """Write a part to a file named by its hash, unless it is saved there; add new files to a list."""
     if part.folder == folder:
         return part
     temporary = folder / PARTS_FOLDER / f".{uuid4().hex}"
-    fresh.append(temporary)
+    written.append(temporary)
     sha256 = write_arrays(temporary, part.arrays)
     path = temporary.with_name(f"{sha256[:16]}.bin")
     if not path.exists():
-        fresh.append(path)
+        written.append(path)
     temporary.replace(path)
     return replace(part, arrays=map_arrays(path), name=path.name, sha256=sha256, folder=folder)
 
 
 def index_writer_lock(folder: Path) -> AbstractContextManager[None]:
-    """Make a folder, and keep other writers of an index out; the lock goes when the process goes.
+    """Make a folder and lock it for writing an index; the lock ends with the process.
 
     Raises
     ------
     IndexFileError
-        There is another writer.
+        Another process has the lock.
     OSError
         No permission.
     """
@@ -271,10 +271,10 @@ def index_writer_lock(folder: Path) -> AbstractContextManager[None]:
 
 
 def _copy_model(model: Path, folder: Path) -> dict[str, str]:
-    """Copy a model into an index, unless it is there already; return its name and hash."""
+    """Copy a model into an index, unless an intact copy is there; return its name and hash."""
     sha256 = model_hash(model)
     target = folder / f"model-{sha256[:16]}"
-    if not _is_copy(target, sha256):
+    if not _is_intact_copy(target, sha256):
         metadata, files = verified_files(model)
         shutil.rmtree(target, ignore_errors=True)
         with tempfile.TemporaryDirectory(dir=folder, prefix=".model-") as staging:
@@ -286,8 +286,7 @@ def _copy_model(model: Path, folder: Path) -> dict[str, str]:
     return {"name": target.name, "sha256": sha256}
 
 
-def _is_copy(model: Path, sha256: str) -> bool:
-    """Tell whether a copy is there and whole: a damaged one must not outlast a new build."""
+def _is_intact_copy(model: Path, sha256: str) -> bool:
     try:
         verified_files(model)
         return model_hash(model) == sha256
@@ -296,12 +295,12 @@ def _is_copy(model: Path, sha256: str) -> bool:
 
 
 def model_hash(model: Path) -> str:
-    """Return the hash of what a model answers with: its files, not when it was made."""
+    """Return the hash of a model's files, without other metadata such as its date."""
     return sha256_of(json.dumps(read_metadata(model)["files"], sort_keys=True).encode())
 
 
 def _resources() -> str:
-    """Return the hash of the package's own files that a reading of titles depends on."""
+    """Return the hash of the package's files that parses of titles depend on."""
     return sha256_of("".join(resource_hashes().values()).encode())
 
 

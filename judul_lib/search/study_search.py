@@ -1,12 +1,11 @@
 """Find a query's best titles for a model of the study without comparing it with every title.
 
-For each term the titles that have it are stored (*postings*), so that the
+Each term has a list of the titles that contain it (*postings*), so that the
 cosine and the shared stems of all titles cost only the query's terms. The
-Levenshtein ratio, which costs most, is at first only known not to exceed what
-the lengths of both titles allow; the forest, written out as a table, turns
-that into an upper bound of the answer. Where many titles remain, how often
-each letter occurs in both tightens the bound. Letters are compared where it
-can still reach the best titles found, best bounds first, and nowhere else.
+Levenshtein ratio, which costs most, is first bounded by the lengths of both
+titles; the tabulated forest turns that into an upper bound of the probability.
+If many titles remain, letter counts tighten the bound. The ratio is computed
+only for titles whose bound reaches the best titles so far, best bounds first.
 """
 
 from collections.abc import Sequence
@@ -36,17 +35,17 @@ from judul_lib.study.features import (
 )
 from judul_lib.study.preprocessing import preprocess_titles
 
-# Titles whose letters are compared at a time; with more left, their letters are counted first.
+# Titles that are scored first, and at a time after that; letters are counted for more than so many.
 _FIRST, _NEXT, _MANY = 256, 16_384, 1024
 _BUCKETS, _MAX_LETTER_COUNT = 32, 255
-# Fewer comparisons than this take less time than to start threads for them.
-_THREADED = 4_096
-# A part of which more than one title in so many is wanted at once is decoded as a whole.
-_SHARE = 20
+# More comparisons than this are done in threads.
+_MIN_THREADED = 4_096
+# If more than one title in so many is needed at once, the whole part is decoded.
+_MAX_SPARSITY = 20
 
 
 def study_arrays(table: TitleTable) -> dict[str, NDArray]:
-    """Return what `StudySearch` needs of a part of a corpus, as arrays.
+    """Return the arrays of a part of a corpus for `StudySearch`.
 
     Parameters
     ----------
@@ -69,7 +68,7 @@ def study_arrays(table: TitleTable) -> dict[str, NDArray]:
 
 
 def study_table(arrays: Arrays, titles: Sequence[str]) -> TitleTable:
-    """Return the table of which `study_arrays` made arrays.
+    """Return the table that `study_arrays` stored.
 
     Parameters
     ----------
@@ -93,7 +92,7 @@ def study_table(arrays: Arrays, titles: Sequence[str]) -> TitleTable:
 
 
 def stem_matrix(tokens: NDArray[np.object_]) -> tuple[list[str], csr_matrix]:
-    """Return the stems that titles have, in the order of their bytes, and a 1 where a title has one.
+    """Return the stems of titles, in byte order, and a matrix with a 1 where a title has a stem.
 
     Parameters
     ----------
@@ -111,10 +110,10 @@ def stem_matrix(tokens: NDArray[np.object_]) -> tuple[list[str], csr_matrix]:
     (['daun', 'padi'], [[1, 1], [0, 1]])
     """
     words = sorted(set().union(*tokens), key=str.encode)
-    column = {word: number for number, word in enumerate(words)}
+    column_of = {word: column for column, word in enumerate(words)}
     ends = np.concatenate([[0], np.cumsum(np.fromiter(map(len, tokens), np.int64, len(tokens)))])
-    has = (sorted(column[word] for word in title) for title in tokens)
-    columns = np.fromiter((number for title in has for number in title), np.int32, ends[-1])
+    by_title = (sorted(column_of[word] for word in title) for title in tokens)
+    columns = np.fromiter((column for title in by_title for column in title), np.int32, ends[-1])
     ones = np.ones(len(columns), dtype=np.int8)
     return words, csr_matrix((ones, columns, ends), shape=(len(tokens), max(1, len(words))))
 
@@ -136,7 +135,7 @@ def count_letters(texts: Sequence[str]) -> NDArray[np.uint8]:
 
 
 def length_bound(length: int | NDArray[np.integer], lengths: NDArray[np.integer]) -> FloatArray:
-    """Return what the Levenshtein ratio of texts of some lengths cannot exceed, shape (n,).
+    """Return an upper bound of the Levenshtein ratio from the lengths of texts, shape (n,).
 
     Examples
     --------
@@ -147,12 +146,12 @@ def length_bound(length: int | NDArray[np.integer], lengths: NDArray[np.integer]
 
 
 def letters_bound(text: str, letters: NDArray[np.uint8], lengths: NDArray[np.int32]) -> FloatArray:
-    """Return what the Levenshtein ratio of a text with others cannot exceed, shape (n,).
+    """Return an upper bound of the Levenshtein ratio of a text with others, shape (n,).
 
     Parameters
     ----------
     letters : ndarray, shape (n, 32)
-        Of the others, as from `count_letters`.
+        `count_letters` of the others.
     lengths : ndarray, shape (n,)
 
     Examples
@@ -161,10 +160,10 @@ def letters_bound(text: str, letters: NDArray[np.uint8], lengths: NDArray[np.int
     >>> letters_bound(text, count_letters(others), np.array([4, 3], dtype=np.int32)).tolist()
     [1.0, 0.0]
     """
-    own = count_letters([text])
-    if own.max() == _MAX_LETTER_COUNT:  # Beyond this, the counts are not known.
+    counts = count_letters([text])
+    if counts.max() == _MAX_LETTER_COUNT:  # The true count may be higher.
         return np.ones(len(letters))
-    common = np.minimum(letters, own).sum(axis=1, dtype=np.int32)
+    common = np.minimum(letters, counts).sum(axis=1, dtype=np.int32)
     total = lengths + len(text)
     return 1 - (total - 2 * common) / np.maximum(total, 1)
 
@@ -180,7 +179,7 @@ class StudySearch:
     titles : StringColumn, shape (n,)
         The titles as typed.
     tfidf
-        The model's, to read titles again for the features in `EXTRA_FEATURES`.
+        Vectorizer of the model, to prepare titles for `EXTRA_FEATURES`.
     """
 
     arrays: Arrays
@@ -191,16 +190,16 @@ class StudySearch:
         return len(self.titles)
 
     def cosine(self, query: TitleTable) -> FloatArray:
-        """Return the cosine of one title with each title; digit by digit that of `features.cosine`."""
+        """Return the cosine of the query with each title, bit-identical to `features.cosine`."""
         terms, dots = query.tfidf, np.zeros(len(self))
-        ends, rows, values = (self.arrays[f"terms.{part}"] for part in ("ends", "rows", "values"))
+        ends, rows, values = (self.arrays[f"terms.{name}"] for name in ("ends", "rows", "values"))
         for term, weight in zip(terms.indices.tolist(), terms.data.tolist(), strict=True):
-            part = slice(ends[term], ends[term + 1])
-            dots[rows[part]] += weight * values[part]
+            postings = slice(ends[term], ends[term + 1])
+            dots[rows[postings]] += weight * values[postings]
         return cosine_from_products(dots, self.arrays["squares"] * row_sums(terms.multiply(terms))[0])
 
     def shared_stems(self, query: TitleTable) -> NDArray[np.int32]:
-        """Return how many distinct stems one title shares with each title, shape (n,)."""
+        """Return the number of stems that the query shares with each title, shape (n,)."""
         shared = np.zeros(len(self), dtype=np.int32)
         words = StringColumn.from_arrays(self.arrays, "words")
         ends, rows = self.arrays["stems.ends"], self.arrays["stems.rows"]
@@ -211,38 +210,37 @@ class StudySearch:
         return shared
 
     def jaccard(self, query: TitleTable, shared: NDArray[np.int32]) -> FloatArray:
-        """Return the Jaccard index of one title with each title, shape (n,)."""
+        """Return the Jaccard index of the query with each title, shape (n,)."""
         union = len(query.tokens[0]) + self.arrays["stem_counts"] - shared
         return divide_or_zero(shared, union)
 
     def levenshtein_bound(self, query: TitleTable) -> FloatArray:
-        """Return what the Levenshtein ratio cannot exceed, given the lengths; shape (n,)."""
+        """Return the `length_bound` of the query with each title, shape (n,)."""
         lengths = self.arrays["lengths"]
-        of_length = np.arange(int(lengths.max(initial=0)) + 1)
-        return length_bound(len(query.letters[0]), of_length)[lengths]
+        distinct_lengths = np.arange(int(lengths.max(initial=0)) + 1)
+        return length_bound(len(query.letters[0]), distinct_lengths)[lengths]
 
     def levenshtein(self, query: TitleTable, rows: Rows) -> FloatArray:
-        """Return the Levenshtein ratio of one title with some titles, shape (len(rows),)."""
-        many = len(rows) > len(self) // _SHARE
-        known = self._letters if many or "_letters" in vars(self) else None
-        letters = fold_titles(self.titles.take(rows)) if known is None else known[rows]
+        """Return the Levenshtein ratio of the query with some titles, shape (len(rows),)."""
+        decodes_all = len(rows) > len(self) // _MAX_SPARSITY or "_letters" in vars(self)
+        letters = self._letters[rows] if decodes_all else fold_titles(self.titles.take(rows))
         return cdist(
             [query.letters[0]], letters,
             scorer=Indel.normalized_similarity, dtype=np.float64,
-            workers=-1 if len(rows) > _THREADED else 1,
+            workers=-1 if len(rows) > _MIN_THREADED else 1,
         )[0]  # fmt: skip
 
     def extra_features(self, query: TitleTable, rows: Rows) -> FloatArray:
-        """Return the features in `EXTRA_FEATURES` of one title with some titles, one row each."""
+        """Return the `EXTRA_FEATURES` of the query with some titles, one row each."""
         if not EXTRA_FEATURES:
             return np.empty((len(rows), 0))
         titles = self.titles.take(rows)
-        known = TitleTable.build(titles, preprocess_titles(titles), self.tfidf)
-        return pair_features(query.take(np.zeros(len(rows), dtype=np.intp)), known, EXTRA_FEATURES)
+        table = TitleTable.build(titles, preprocess_titles(titles), self.tfidf)
+        return pair_features(query.take(np.zeros(len(rows), dtype=np.intp)), table, EXTRA_FEATURES)
 
     @cached_property
     def _letters(self) -> NDArray[np.object_]:
-        """The titles as compared; kept in memory once a query needed most of them."""
+        """The folded titles; kept in memory once a query needs many of them."""
         return np.array(fold_titles(self.titles.take(np.arange(len(self)))), dtype=object)
 
 
@@ -254,58 +252,58 @@ def search(
     start: int = 0,
     removed: NDArray[np.int32] | None = None,
 ) -> None:
-    """Offer every title of a part of a corpus that may be among the best.
+    """Add the titles of a part of a corpus that are among the best.
 
     Parameters
     ----------
     query : TitleTable, shape (1,)
     top : TopRows
-        What was found before; those found here are added.
+        The best titles so far, changed in place.
     start : int
-        Number of the part's first row in the corpus.
+        Row of the part's first title in the corpus.
     removed : ndarray of int
-        Rows of this part that do not count.
+        Removed rows of the part.
     """
-    cosine, shared = part.cosine(query), part.shared_stems(query)
-    reach = part.levenshtein_bound(query)
-    jaccard = part.jaccard(query, shared)
+    cosine, jaccard = part.cosine(query), part.jaccard(query, part.shared_stems(query))
+    max_ratio = part.levenshtein_bound(query)
     cells = table.cells(0, cosine), table.cells(1, jaccard)
-    bound = table.bound[(*cells, table.cells(2, reach))]
+    bound = table.bound[(*cells, table.cells(2, max_ratio))]
     if removed is not None:
         bound[removed] = -np.inf
 
     def may_enter(rows: Rows) -> Rows:
-        return rows[top.may_enter(bound[rows], cosine[rows], reach[rows])]
+        return rows[top.may_enter(bound[rows], cosine[rows], max_ratio[rows])]
 
     def score(rows: Rows) -> None:
         ratio, extra_features = part.levenshtein(query, rows), part.extra_features(query, rows)
         last = table.cells(2, ratio), *table.extra_feature_cells(extra_features)
-        answer = table.probability[(cells[0][rows], cells[1][rows], *last)]
-        top.offer(
-            rows + start, answer, np.column_stack([cosine[rows], jaccard[rows], ratio, extra_features])
-        )
+        probability = table.probability[(cells[0][rows], cells[1][rows], *last)]
+        features = np.column_stack([cosine[rows], jaccard[rows], ratio, extra_features])
+        top.offer(rows + start, probability, features)
         bound[rows] = -np.inf
 
-    def hope(rows: Rows) -> FloatArray:
-        # No title has a cosine above 1: the bound comes first, then the cosine.
+    def priority(rows: Rows) -> FloatArray:
+        # By bound, then by cosine, which is at most 1.
         return bound[rows] * 1e3 + cosine[rows]
 
-    left: Rows = np.flatnonzero(top.may_enter(bound, cosine, reach))
-    if len(left):
-        score(np.sort(left[largest_positions(hope(left), _FIRST)]))
-        left = may_enter(left)
-    if len(left) > _MANY:
-        counts = part.arrays["letters"][left], part.arrays["lengths"][left]
-        reach[left] = np.minimum(reach[left], letters_bound(query.letters[0], *counts))
-        bound[left] = table.bound[(cells[0][left], cells[1][left], table.cells(2, reach[left]))]
-        left = may_enter(left)
-    left = left[np.argsort(-hope(left), kind="stable")]
-    for at in range(0, len(left), _NEXT):
-        score(may_enter(np.sort(left[at : at + _NEXT])))
+    candidates: Rows = np.flatnonzero(top.may_enter(bound, cosine, max_ratio))
+    if len(candidates):
+        score(np.sort(candidates[largest_positions(priority(candidates), _FIRST)]))
+        candidates = may_enter(candidates)
+    if len(candidates) > _MANY:
+        counts = part.arrays["letters"][candidates], part.arrays["lengths"][candidates]
+        by_letters = letters_bound(query.letters[0], *counts)
+        max_ratio[candidates] = np.minimum(max_ratio[candidates], by_letters)
+        last_cells = table.cells(2, max_ratio[candidates])
+        bound[candidates] = table.bound[(cells[0][candidates], cells[1][candidates], last_cells)]
+        candidates = may_enter(candidates)
+    candidates = candidates[np.argsort(-priority(candidates), kind="stable")]
+    for at in range(0, len(candidates), _NEXT):
+        score(may_enter(np.sort(candidates[at : at + _NEXT])))
 
 
 def largest_positions(values: NDArray[np.floating], n: int) -> Rows:
-    """Return the places of the *n* largest values, in no order; all where there are fewer.
+    """Return the positions of the *n* largest values, in no order; all if there are fewer.
 
     Examples
     --------

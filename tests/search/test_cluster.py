@@ -1,6 +1,6 @@
-"""Processes and Dask clusters give what one process gives, and what dies loses nothing that is done.
+"""Several processes and Dask clusters give the results of one process, also when some are killed.
 
-Everything runs on real processes, on this machine.
+All tests start real processes on this machine.
 """
 
 import os
@@ -37,7 +37,7 @@ from tests.conftest import DATA, PROJECT, judul
 LIGHT, STRUCTURED = PROJECT / "outputs" / "light", PROJECT / "outputs" / "structured"
 GOLD = pd.read_csv(PROJECT / "data" / "gold_pairs.csv")
 TITLES = pd.unique(GOLD[["judul_a", "judul_b"]].to_numpy().ravel()).tolist()
-SOME = TITLES[:500]
+FIRST_TITLES = TITLES[:500]
 distributed = pytest.importorskip(
     "distributed", reason="no Dask here: pip install 'judul-lib[dask]' for the tests on clusters"
 )
@@ -47,7 +47,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
-    """Many blocks of few titles, so that there is a middle at which something can die."""
+    """Many blocks of few titles, so that processes can be killed between blocks."""
     monkeypatch.delenv(SCHEDULER_VARIABLE, raising=False)
     for kind, rows in ((StudyPairFinder, 110), (StructuredPairFinder, 110), (IndexPairFinder, 25)):
         monkeypatch.setattr(kind, "block_rows", rows)
@@ -60,8 +60,8 @@ def short_waits(monkeypatch):
 
 
 @contextmanager
-def running(*arguments, **environment):
-    """Start a command of Dask; end it with all its processes."""
+def dask_command(*arguments, **environment):
+    """Start a command of Dask, and kill it at the end."""
     command = [sys.executable, "-m", "dask", *map(str, arguments), "--host", "127.0.0.1"]
     process = subprocess.Popen(
         [*command, "--no-dashboard"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -79,16 +79,16 @@ def scheduler_command(**environment):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with running("scheduler", "--port", port, **environment) as process:
+    with dask_command("scheduler", "--port", port, **environment) as process:
         yield process, f"tcp://127.0.0.1:{port}"
 
 
 def worker_command(address):
-    # Without a nanny: what is killed stays dead.
-    return running("worker", address, "--nthreads", 1, "--no-nanny")
+    # Without a nanny, which would restart a killed worker.
+    return dask_command("worker", address, "--nthreads", 1, "--no-nanny")
 
 
-def until(condition, seconds=20):
+def wait_until(condition, seconds=20):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end
@@ -102,7 +102,7 @@ def n_workers(address):
 
 @pytest.fixture(scope="module")
 def cluster():
-    """Two worker processes, brought back by their nannies when they die."""
+    """Two worker processes, restarted by their nannies when they die."""
     with distributed.LocalCluster(
         2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
     ) as cluster:
@@ -111,7 +111,7 @@ def cluster():
 
 @pytest.fixture
 def address(cluster):
-    """Address of the cluster; at the end it must have worked."""
+    """The address of the cluster, which the test must use."""
     before = cluster.scheduler.transition_counter
     yield cluster.scheduler_address
     assert cluster.scheduler.transition_counter > before
@@ -119,26 +119,26 @@ def address(cluster):
 
 @pytest.fixture(scope="module")
 def commands():
-    """A scheduler and two workers, each a command of its own."""
+    """A scheduler and two workers, started as separate commands."""
     with (
         scheduler_command() as (_, address),
         worker_command(address) as first,
         worker_command(address) as second,
     ):
-        until(lambda: n_workers(address) == 2)
+        wait_until(lambda: n_workers(address) == 2)
         yield address, first, second
 
 
 @pytest.fixture(scope="module")
 def bare_scheduler():
-    """A scheduler without workers that gives a task up when a worker dies with it."""
+    """A scheduler without workers that does not repeat a task whose worker died."""
     with scheduler_command(DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES="0") as started:
         yield started
 
 
 @pytest.fixture(scope="module")
 def exact():
-    return find_duplicates(SOME, LIGHT, exact=True)
+    return find_duplicates(FIRST_TITLES, LIGHT, exact=True)
 
 
 def assert_same_pairs(found, expected):
@@ -150,15 +150,15 @@ def assert_same_pairs(found, expected):
 
 def assert_same_matches(found, expected):
     assert len(found) == len(expected) > 50
-    for one, other in zip(found, expected, strict=True):
-        assert one.titles == other.titles
-        assert np.array_equal(one.features, other.features)
-        assert one.rows() == other.rows()
-        assert one.decision.rows() == other.decision.rows()
+    for matches, others in zip(found, expected, strict=True):
+        assert matches.titles == others.titles
+        assert np.array_equal(matches.features, others.features)
+        assert matches.rows() == others.rows()
+        assert matches.decision.rows() == others.decision.rows()
 
 
 @pytest.mark.parametrize("model", [LIGHT, STRUCTURED], ids=["light", "structured"])
-def test_the_same_near_duplicates_wherever_they_are_computed(address, model):
+def test_near_duplicates_are_the_same_on_a_cluster_and_in_processes(address, model):
     titles = TITLES[:310]
     expected = find_duplicates(titles, model)
     assert_same_pairs(find_duplicates(titles, model, scheduler=address), expected)
@@ -167,7 +167,7 @@ def test_the_same_near_duplicates_wherever_they_are_computed(address, model):
 
 
 @pytest.mark.parametrize("is_index", [False, True])
-def test_the_same_answers_wherever_they_are_computed(address, monkeypatch, tmp_path, is_index):
+def test_checks_are_the_same_on_a_cluster_and_in_processes(address, monkeypatch, tmp_path, is_index):
     checker = load_checker(LIGHT, TITLES[200:600])
     expected = list(check_in_batches(TITLES[:180], checker, top_k=5))
     if not is_index:
@@ -175,7 +175,7 @@ def test_the_same_answers_wherever_they_are_computed(address, monkeypatch, tmp_p
         assert_same_matches(list(found), expected)
     monkeypatch.setenv(SCHEDULER_VARIABLE, address)
     if is_index:
-        # Its arrays are mapped from files that a worker elsewhere would not have.
+        # A loaded index maps its arrays from files, which must reach the workers too.
         TitleIndex.build(TITLES[200:600], LIGHT).save(tmp_path)
         checker = TitleIndex.load(tmp_path)
     assert_same_matches(list(check_in_batches(TITLES[:180], checker, top_k=5)), expected)
@@ -187,15 +187,15 @@ def test_the_same_model_is_trained_on_a_cluster(address, monkeypatch):
     pairs = label_pairs(fit_vectorizer(processed, LIGHT_PROFILE).transform(processed)).pairs
     grid = {name: values[:2] for name, values in LIGHT_PROFILE.grid.items()}
     profile = replace(LIGHT_PROFILE, grid={**grid, "n_estimators": (10,), "max_depth": (5,)})
-    with joblib.parallel_config(backend="threading"):  # Started sooner than processes.
+    with joblib.parallel_config(backend="threading"):  # Starts faster than processes.
         expected = train_model(titles, processed, pairs, profile)
     monkeypatch.setenv(SCHEDULER_VARIABLE, address)
     result = train_model(titles, processed, pairs, profile)
     pd.testing.assert_frame_equal(result.search, expected.search, check_exact=True)
     assert result.best_params == expected.best_params
     assert result.metrics == expected.metrics
-    one, other = (arrays.to_bytes(r.tfidf, r.scaler, r.forest) for r in (result, expected))
-    assert one == other
+    stored = [arrays.to_bytes(r.tfidf, r.scaler, r.forest) for r in (result, expected)]
+    assert stored[0] == stored[1]
 
 
 def test_another_version_of_the_package_is_refused(cluster, monkeypatch):
@@ -208,13 +208,13 @@ def _missing_file(shared, task):
     raise FileNotFoundError(2, "missing", task)
 
 
-def test_an_error_of_a_task_is_not_taken_for_one_of_the_cluster(address):
+def test_an_error_of_a_task_is_raised_as_it_is(address):
     with pytest.raises(FileNotFoundError):
         list(run_tasks(_missing_file, ["x"], None, scheduler=address))
 
 
 def test_killing_every_worker_in_the_middle_loses_nothing(address, cluster, exact):
-    """Then what was shared is lost too, and is shared anew with those that come back."""
+    """The shared data is lost too, and is sent again to the restarted workers."""
     killed = []
 
     def kill_all(done, total):
@@ -223,7 +223,7 @@ def test_killing_every_worker_in_the_middle_loses_nothing(address, cluster, exac
             for pid in killed:
                 os.kill(pid, signal.SIGKILL)
 
-    found = find_duplicates(SOME, LIGHT, exact=True, scheduler=address, on_progress=kill_all)
+    found = find_duplicates(FIRST_TITLES, LIGHT, exact=True, scheduler=address, on_progress=kill_all)
     assert len(killed) == 2
     assert_same_pairs(found, exact)
 
@@ -250,13 +250,13 @@ def test_killing_one_of_two_workers_in_the_middle_loses_nothing(commands, exact)
         if done == 3 < total:
             first.kill()
 
-    found = find_duplicates(SOME, LIGHT, exact=True, scheduler=address, on_progress=kill_one)
-    until(lambda: n_workers(address) == 1)
+    found = find_duplicates(FIRST_TITLES, LIGHT, exact=True, scheduler=address, on_progress=kill_one)
+    wait_until(lambda: n_workers(address) == 1)
     assert_same_pairs(found, exact)
 
 
-class Deadly:
-    """A catalogue that kills the process that comes to its third block."""
+class KillingFinder:
+    """A pair finder that kills its process in the third block."""
 
     block_rows = 10
 
@@ -268,18 +268,18 @@ class Deadly:
 
 
 @pytest.fixture
-def deadly(monkeypatch):
-    monkeypatch.setattr(dedup, "_catalogue", lambda *arguments, **options: Deadly())
+def killing_finder(monkeypatch):
+    monkeypatch.setattr(dedup, "_make_finder", lambda *arguments, **options: KillingFinder())
 
 
-def test_a_dying_process_leaves_what_is_done(deadly, tmp_path):
+def test_a_dying_process_leaves_the_finished_blocks(killing_finder, tmp_path):
     with pytest.raises(WorkerError, match="Jalankan lagi dengan lebih sedikit proses"):
         find_duplicates(TITLES[:40], LIGHT, folder=tmp_path, n_jobs=2)
     assert list(tmp_path.glob("000000000-*.npz"))
     assert not list(tmp_path.glob("000000020-*.npz"))
 
 
-def test_no_scheduler_at_the_address(short_waits, capfd, write_csv, tmp_path):
+def test_a_missing_scheduler_is_reported(short_waits, capfd, write_csv, tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
@@ -294,33 +294,33 @@ def test_no_scheduler_at_the_address(short_waits, capfd, write_csv, tmp_path):
     assert not (tmp_path / "pasangan.csv").exists()
 
 
-def test_without_the_extra_the_sentence_names_it(monkeypatch):
+def test_without_dask_the_error_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(WorkerError, match=r"judul-lib\[dask\]"):
         find_duplicates(TITLES[:50], LIGHT, scheduler="tcp://127.0.0.1:1")
 
 
-def test_without_a_certificate_the_sentence_says_where_it_belongs():
+def test_without_a_certificate_the_error_says_so():
     with pytest.raises(WorkerError, match="memerlukan sertifikat TLS"):
         find_duplicates(TITLES[:50], LIGHT, scheduler="tls://127.0.0.1:1")
 
 
-def test_a_scheduler_without_workers(bare_scheduler, monkeypatch):
+def test_a_scheduler_without_workers_is_reported(bare_scheduler, monkeypatch):
     monkeypatch.setattr(parallel, "_FIRST_WORKER", 1)
     address = bare_scheduler[1]
     with pytest.raises(WorkerError, match=f"tidak punya pekerja. Jalankan `dask worker {address}`"):
         find_duplicates(TITLES[:50], LIGHT, scheduler=address)
 
 
-def test_a_task_that_kills_its_worker_is_given_up(bare_scheduler, deadly):
+def test_a_task_that_kills_its_worker_is_given_up(bare_scheduler, killing_finder):
     address = bare_scheduler[1]
     with worker_command(address), worker_command(address):
-        until(lambda: n_workers(address) == 2)
+        wait_until(lambda: n_workers(address) == 2)
         with pytest.raises(WorkerError, match="Beri tiap pekerja lebih banyak memori"):
             find_duplicates(TITLES[:40], LIGHT, scheduler=address)
 
 
-def test_killing_the_scheduler_keeps_what_is_done(
+def test_killing_the_scheduler_keeps_the_finished_blocks(
     bare_scheduler, short_waits, monkeypatch, capfd, tmp_path, exact
 ):
     process, address = bare_scheduler
@@ -331,10 +331,10 @@ def test_killing_the_scheduler_keeps_what_is_done(
             process.kill()
 
     with worker_command(address):
-        until(lambda: n_workers(address) == 1)
+        wait_until(lambda: n_workers(address) == 1)
         capfd.readouterr()
         with pytest.raises(WorkerError, match="Jalankan lagi penjadwalnya"):
-            find_duplicates(SOME, LIGHT, scheduler=address, on_progress=kill, **options)
+            find_duplicates(FIRST_TITLES, LIGHT, scheduler=address, on_progress=kill, **options)
     assert capfd.readouterr().err == ""
     kept = len(list(tmp_path.glob("*.npz")))
     assert 3 <= kept < 20
@@ -343,10 +343,10 @@ def test_killing_the_scheduler_keeps_what_is_done(
     monkeypatch.setattr(
         IndexPairFinder, "pairs", lambda self, *block: computed.append(block) or compute(self, *block)
     )
-    found = find_duplicates(SOME, LIGHT, **options)
+    found = find_duplicates(FIRST_TITLES, LIGHT, **options)
     assert len(computed) == 20 - kept
     assert_same_pairs(found, exact)
-    # What an exact search left is not taken for what another way would have found.
+    # Blocks of an exact search are not used by another search.
     calls = []
-    find_duplicates(SOME, LIGHT, folder=tmp_path, on_progress=lambda *done: calls.append(done))
+    find_duplicates(FIRST_TITLES, LIGHT, folder=tmp_path, on_progress=lambda *done: calls.append(done))
     assert calls[0] == (0, 5)

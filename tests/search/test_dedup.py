@@ -1,4 +1,4 @@
-"""Near-duplicates of a catalogue: all of them, in groups, and not computed twice after a kill."""
+"""All near-duplicates of a catalogue are found and grouped, and an interrupted run is resumed."""
 
 import os
 import signal
@@ -27,8 +27,8 @@ WORDS = "klasifikasi penyakit daun padi CNN menggunakan metode SVM di Medan sist
 TITLES = st.lists(st.lists(st.sampled_from(WORDS), max_size=7).map(" ".join), min_size=1, max_size=30)
 
 
-def brute(titles, model, threshold):
-    """Every pair by the plain check of the same titles."""
+def brute_force(titles, model, threshold):
+    """Return the probability of each pair of rows that reaches a threshold, by the plain check."""
     pairs = list(combinations(range(len(titles)), 2))
     if not pairs:
         return {}
@@ -37,25 +37,25 @@ def brute(titles, model, threshold):
     return {pair: p for pair, p in zip(pairs, probability.tolist(), strict=True) if p >= threshold}
 
 
-def as_dict(found):
-    pairs = zip(found.found.left.tolist(), found.found.right.tolist(), strict=True)
-    return dict(zip(pairs, found.found.probability.tolist(), strict=True))
+def as_dict(duplicates):
+    found = duplicates.found
+    pairs = zip(found.left.tolist(), found.right.tolist(), strict=True)
+    return dict(zip(pairs, found.probability.tolist(), strict=True))
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(titles=TITLES, block_rows=st.integers(1, 9), threshold=st.sampled_from([0.3, 0.6, 0.9]))
-def test_all_pairs_that_comparing_all_with_all_finds(monkeypatch, titles, block_rows, threshold):
+def test_blocking_finds_the_pairs_of_a_brute_force_search(monkeypatch, titles, block_rows, threshold):
     monkeypatch.setattr(StudyPairFinder, "block_rows", block_rows)
     monkeypatch.setattr("judul_lib.search.pair_blocks._TOP_N", 2)
-    assert as_dict(find_duplicates(titles, LIGHT, threshold=threshold)) == brute(
-        titles, LIGHT, threshold
-    )
+    duplicates = find_duplicates(titles, LIGHT, threshold=threshold)
+    assert as_dict(duplicates) == brute_force(titles, LIGHT, threshold)
 
 
 @pytest.mark.parametrize("model", [LIGHT, STRUCTURED], ids=["light", "structured"])
-def test_the_projects_own_titles_by_either_way(model):
+def test_exact_search_and_blocking_on_the_gold_titles(model):
     titles = gold_titles()[:250]
-    expected = brute(titles, model, 0.6)
+    expected = brute_force(titles, model, 0.6)
     exact = find_duplicates(titles, model, exact=True)
     assert as_dict(exact) == expected
     assert exact.complete
@@ -63,11 +63,10 @@ def test_the_projects_own_titles_by_either_way(model):
     assert as_dict(fast).items() <= expected.items()
     assert len(fast) >= 0.95 * len(expected)
     assert fast.complete == (model == LIGHT)
-    found, every = recall(fast, model, n_titles=len(titles))
-    assert (found, every) == (len(fast), len(expected))
+    assert recall(fast, model, n_titles=len(titles)) == (len(fast), len(expected))
 
 
-def test_structured_blocking_keeps_what_it_finds_in_order(monkeypatch):
+def test_the_size_of_structured_blocks_does_not_matter(monkeypatch):
     titles = gold_titles()[:120]
     whole = find_duplicates(titles, STRUCTURED)
     monkeypatch.setattr(StructuredPairFinder, "block_rows", 17)
@@ -77,32 +76,32 @@ def test_structured_blocking_keeps_what_it_finds_in_order(monkeypatch):
     assert (whole.pairs["baris_a"] < whole.pairs["baris_b"]).all()
 
 
-def test_groups_are_connected_pairs():
+def test_groups_are_the_connected_components_of_pairs():
     titles = ["Prediksi Harga Beras di Medan", "Deteksi Hoaks", "Prediksi Harga Beras di Kota Medan",
               "Deteksi Hoaks Berita", "Budidaya Ikan Nila", "prediksi harga beras di medan"]  # fmt: skip
-    found = find_duplicates(titles, LIGHT)
-    clusters = found.clusters.tolist()
+    duplicates = find_duplicates(titles, LIGHT)
+    clusters = duplicates.clusters.tolist()
     assert clusters[0] == clusters[2] == clusters[5] == 0
     assert clusters[4] not in (clusters[0], clusters[1])
-    assert set(found.groups["baris"]) == {row for pair in as_dict(found) for row in pair}
-    assert found.groups["kelompok"].min() == 1
+    assert set(duplicates.groups["baris"]) == {row for pair in as_dict(duplicates) for row in pair}
+    assert duplicates.groups["kelompok"].min() == 1
 
 
-def test_no_titles_and_one_title():
+def test_fewer_than_two_titles_have_no_duplicates():
     for titles in ([], ["Prediksi Harga Beras"]):
-        found = find_duplicates(titles, LIGHT)
-        assert len(found) == 0
-        assert len(found.clusters) == len(titles)
-        assert found.groups.empty
+        duplicates = find_duplicates(titles, LIGHT)
+        assert len(duplicates) == 0
+        assert len(duplicates.clusters) == len(titles)
+        assert duplicates.groups.empty
 
 
-def test_a_catalogue_of_copies():
-    found = find_duplicates(["Prediksi Harga Beras"] * 1500, LIGHT)
-    assert len(found) == 1500 * 1499 // 2
-    assert set(found.clusters.tolist()) == {0}
+def test_all_copies_of_a_title_are_pairs_in_one_group():
+    duplicates = find_duplicates(["Prediksi Harga Beras"] * 1500, LIGHT)
+    assert len(duplicates) == 1500 * 1499 // 2
+    assert set(duplicates.clusters.tolist()) == {0}
 
 
-def test_very_many_copies_are_refused_and_checked_all_the_same(tmp_path):
+def test_too_many_copies_are_refused_but_can_be_indexed():
     copies = ["Prediksi Harga Beras", "prediksi  harga beras!"] * 30_000
     with pytest.raises(CorpusError, match="60000 salinan"):
         find_duplicates(copies, LIGHT)
@@ -110,7 +109,7 @@ def test_very_many_copies_are_refused_and_checked_all_the_same(tmp_path):
     assert index.check("Prediksi Harga Beras", top_k=3).titles == copies[0:6:2]
 
 
-def test_a_threshold_that_unrelated_titles_reach_needs_the_exact_way():
+def test_a_threshold_that_unrelated_titles_reach_needs_exact_search():
     with pytest.raises(ModelError, match="--exact"):
         find_duplicates(["Prediksi", "Deteksi"], LIGHT, threshold=1e-9)
 
@@ -133,52 +132,51 @@ def test_finished_blocks_are_not_computed_again(monkeypatch, tmp_path):
         find_duplicates(titles, LIGHT, folder=tmp_path)
     assert find_duplicates(titles, LIGHT, folder=tmp_path).pairs.equals(expected)
     assert computed == [0, 50, 100, 100, 150, 200, 250]
-    # Another catalogue, model or threshold begins anew.
+    # Blocks of another threshold are not used.
     computed[:] = [0] * 3
     find_duplicates(titles, LIGHT, folder=tmp_path, threshold=0.7)
     assert computed[3:] == [0, 50, 100, 150, 200, 250]
 
 
 @pytest.mark.parametrize("damage", [lambda content: content[:-50], lambda _: b"", lambda _: b"PK"])
-def test_a_block_that_is_not_as_it_was_written_is_computed_anew(monkeypatch, tmp_path, damage):
+def test_a_damaged_block_is_computed_again(monkeypatch, tmp_path, damage):
     titles = gold_titles()[:60]
     monkeypatch.setattr(StudyPairFinder, "block_rows", 20)
     expected = find_duplicates(titles, LIGHT, folder=tmp_path).pairs
     first, second = sorted(tmp_path.glob("*.npz"))[:2]
     first.write_bytes(damage(first.read_bytes()))
-    second.rename(tmp_path / "000000020.npz")  # A name without a hash is not taken on trust.
+    second.rename(tmp_path / "000000020.npz")  # A file without a hash in its name is not trusted.
     assert find_duplicates(titles, LIGHT, folder=tmp_path).pairs.equals(expected)
     assert len(list(tmp_path.glob("*.npz"))) == 3
 
 
-def test_a_killed_command_goes_on_where_it_stood(tmp_path):
+def test_a_killed_command_is_resumed(tmp_path):
     titles = tmp_path / "katalog.csv"
     rows = [f"{title} bagian {k}" for k in range(3) for title in gold_titles()]
     pd.DataFrame({"Judul": rows}).to_csv(titles, index=False)
-    output, kept = tmp_path / "pasangan.csv", tmp_path / ".pasangan.csv.blocks"
+    output, blocks = tmp_path / "pasangan.csv", tmp_path / ".pasangan.csv.blocks"
     command = ["dedup", titles, "--model", "light", "--exact", "--output", output]
     running = subprocess.Popen(
         [sys.executable, "-m", "judul_lib", *map(str, command)],
         cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    while running.poll() is None and len(list(kept.glob("*.npz"))) < 2:
+    while running.poll() is None and len(list(blocks.glob("*.npz"))) < 2:
         time.sleep(0.02)
     os.kill(running.pid, signal.SIGKILL)
     running.wait()
-    before = {path.name: path.stat().st_mtime_ns for path in kept.glob("*.npz")}
-    assert len(before) >= 2
+    assert len(list(blocks.glob("*.npz"))) >= 2
     assert not output.exists()
-    done = judul(*command)
-    assert done.returncode == 0, done.stderr
-    assert "pasangan dalam" in done.stdout
-    assert not kept.exists()
-    found = pd.read_csv(output)
-    assert np.array_equal(found.columns[:2], ["baris_a", "baris_b"])
-    named = dict(enumerate(rows, start=2))  # Rows as a spreadsheet counts them.
-    assert all(named[a] == title for a, title in zip(found["baris_a"], found["judul_a"], strict=True))
+    resumed = judul(*command)
+    assert resumed.returncode == 0, resumed.stderr
+    assert "pasangan dalam" in resumed.stdout
+    assert not blocks.exists()
+    pairs = pd.read_csv(output)
+    assert np.array_equal(pairs.columns[:2], ["baris_a", "baris_b"])
+    title_of = dict(enumerate(rows, start=2))  # Rows of a spreadsheet.
+    assert [title_of[row] for row in pairs["baris_a"]] == pairs["judul_a"].tolist()
 
 
-def test_the_command_says_what_is_wrong(tmp_path):
+def test_the_command_refuses_unusable_files_and_models(tmp_path):
     assert_refused(judul("dedup", tmp_path / "x.csv", "--output", tmp_path / "y.csv"), "tidak ditemukan")
     table = tmp_path / "a.csv"
     table.write_text("Nama\nAni\n")
@@ -190,7 +188,7 @@ def test_the_command_says_what_is_wrong(tmp_path):
     )  # fmt: skip
 
 
-def test_a_command_that_is_refused_before_its_first_block_leaves_nothing(monkeypatch, tmp_path):
+def test_a_command_that_is_refused_before_its_first_block_leaves_no_files(monkeypatch, tmp_path):
     monkeypatch.setattr("judul_lib.search.dedup.MAX_COPIES", 1)
     monkeypatch.setattr(
         "judul_lib.cli.shared.read_corpus", lambda path: read_corpus(path, drop_duplicates=False)
@@ -203,7 +201,7 @@ def test_a_command_that_is_refused_before_its_first_block_leaves_nothing(monkeyp
     assert list(tmp_path.iterdir()) == [table]
 
 
-def test_more_pairs_than_memory_is_planned_for_are_refused_also_when_going_on(monkeypatch, tmp_path):
+def test_too_many_pairs_are_refused_in_resumed_runs_too(monkeypatch, tmp_path):
     titles = [f"Klasifikasi Penyakit Daun Padi {kota}" for kota in ("Medan", "Bogor", "Solo", "Kediri")]
     n_pairs = len(find_duplicates(titles, LIGHT, folder=tmp_path))
     assert n_pairs == 6

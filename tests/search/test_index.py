@@ -1,4 +1,4 @@
-"""An index answers as the plain check does, to the last digit, and is never half written."""
+"""An index answers exactly as the plain check does, and is never left half written."""
 
 import json
 import os
@@ -38,21 +38,21 @@ TITLES = st.lists(
 TOP_K = st.sampled_from([1, 3, 10, None])
 
 
-def brute(checker, titles, top_k):
+def check_all(checker, titles, top_k):
     return [checker.check(title, top_k=top_k) for title in titles]
 
 
 def assert_same(found, expected):
-    for one, other in zip(found, expected, strict=True):
-        assert one.titles == other.titles
-        assert np.array_equal(one.features, other.features)
-        assert np.array_equal(one.probability, other.probability)
-        assert one.rows() == other.rows()
+    for matches, others in zip(found, expected, strict=True):
+        assert matches.titles == others.titles
+        assert np.array_equal(matches.features, others.features)
+        assert np.array_equal(matches.probability, others.probability)
+        assert matches.rows() == others.rows()
 
 
 @pytest.fixture(scope="module", params=[LIGHT, STRUCTURED], ids=["light", "structured"])
 def model(request):
-    # Loaded once: an index and a checker of other titles take it over.
+    # Loaded once, for `with_titles` and `index_of`.
     return request.param, load_checker(request.param, []), TitleIndex.build([], request.param)
 
 
@@ -66,14 +66,10 @@ def index_of(model, titles, part_rows):
 
 @pytest.mark.filterwarnings("ignore:.*tanpa kata Latin")
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    titles=TITLES, queries=TITLES, part_rows=st.integers(1, 12), top_k=st.sampled_from([1, 3, 10, None])
-)
-def test_the_same_titles_scores_and_order_as_comparing_with_all(
-    model, titles, queries, part_rows, top_k
-):
+@given(titles=TITLES, queries=TITLES, part_rows=st.integers(1, 12), top_k=TOP_K)
+def test_titles_scores_and_order_are_those_of_the_plain_check(model, titles, queries, part_rows, top_k):
     index = index_of(model, titles, part_rows)
-    expected = brute(model[1].with_titles(titles), queries[:6], top_k)
+    expected = check_all(model[1].with_titles(titles), queries[:6], top_k)
     assert_same(index.check_many(queries[:6], top_k=top_k), expected)
 
 
@@ -87,24 +83,24 @@ WHERE = ("", " di Sleman", " di Kabupaten Bantul", " di Kota Medan", " di Solo",
 PLACED = st.builds("{}{}".format, st.sampled_from(STUDIES), st.sampled_from(WHERE))
 
 
-def decision_of_all(checker, query):
-    """Return title, probability and label of what decides: each title compared by itself, one by one."""
+def expected_decision(checker, query):
+    """Return title, probability and label of the deciding match, comparing one title at a time."""
     compared = []
     for row, title in enumerate(checker.titles):
         features, (p,), (label,) = checker.score([query], [title])
         cosine, levenshtein = (features[0, list(FEATURES).index(n)] for n in ("cosine", "levenshtein"))
-        first = ()
+        first_keys = ()
         if isinstance(checker, StructuredChecker):
-            one = np.array([0])
-            seen = checker.compare([query], [title]).features(one, one)
-            (asked,) = checker.asked(seen, checker.probability(seen))
+            pair = np.array([0])
+            features = checker.compare([query], [title]).features(pair, pair)
+            (asked,) = checker.asked(features, checker.probability(features))
             level = 2 if p >= 0.5 else 1 if asked >= 0.5 else 0
-            (related,) = checker._model.relatedness(seen, np.array([p]), np.array([asked]))
-            first = (-level, -related)
-        compared.append((*first, -p, -cosine, -levenshtein, row, title, label))
+            (related,) = checker._model.relatedness(features, np.array([p]), np.array([asked]))
+            first_keys = (-level, -related)
+        compared.append((*first_keys, -p, -cosine, -levenshtein, row, title, label))
     compared.sort()
-    wanted = [row for name in ("MIRIP", "TANYAKAN") for row in compared if row[-1] == name]
-    *_, p, _, _, _, title, label = (wanted or compared)[0]
+    deciding = [row for name in ("MIRIP", "TANYAKAN") for row in compared if row[-1] == name]
+    *_, p, _, _, _, title, label = (deciding or compared)[0]
     return title, -p, label
 
 
@@ -117,15 +113,15 @@ def decision_of_all(checker, query):
     part_rows=st.integers(1, 5),
     top_k=st.sampled_from([1, 2, 5, None]),
 )
-def test_the_decision_is_that_of_the_whole_corpus_however_much_is_shown(
+def test_the_decision_does_not_depend_on_the_number_of_shown_matches(
     model, titles, query, threshold, treatment, part_rows, top_k
 ):
     checkers = [model[1].with_titles(titles), index_of(model, titles, part_rows)]
     for checker in checkers:
         checker.elsewhere_label = ELSEWHERE_LABELS[treatment]
-        before = checker.check(query, top_k=top_k)  # As a page that moves the threshold afterwards.
+        before = checker.check(query, top_k=top_k)  # For a later change of the threshold.
         checker.threshold = threshold
-        expected = decision_of_all(checkers[0], query)
+        expected = expected_decision(checkers[0], query)
         shown = checker.check(query, top_k=top_k)
         assert len(shown) == min(top_k or len(titles), len(titles))
         for matches in (
@@ -134,17 +130,17 @@ def test_the_decision_is_that_of_the_whole_corpus_however_much_is_shown(
             before.with_threshold(threshold),
             before.first(1).with_threshold(threshold),
         ):
-            found = matches.decision
-            assert (found.titles[0], found.probability[0], found.labels[0]) == expected
+            decision = matches.decision
+            assert (decision.titles[0], decision.probability[0], decision.labels[0]) == expected
 
 
 @pytest.mark.parametrize("top_k", [1, 10])
-def test_the_projects_own_titles(model, top_k):
+def test_gold_titles_are_found_without_comparing_all(model, top_k):
     titles = gold_titles()[:900]
     queries = [titles[k][:-9] + " di Kota Padang" for k in range(0, 900, 45)]
     index = index_of(model, titles, 250)
     assert_same(
-        index.check_many(queries, top_k=top_k), brute(model[1].with_titles(titles), queries, top_k)
+        index.check_many(queries, top_k=top_k), check_all(model[1].with_titles(titles), queries, top_k)
     )
     if model[0] == STRUCTURED:
         assert index.n_scored == len(titles)
@@ -152,30 +148,27 @@ def test_the_projects_own_titles(model, top_k):
         assert EXTRA_FEATURES or index.n_scored < len(titles)
 
 
-def test_many_copies_of_one_title(model):
+def test_copies_of_a_title_are_found_in_their_order(model):
     titles = ["Klasifikasi Penyakit Daun Padi"] * 300 + ["Sistem Informasi Sekolah"]
     index = index_of(model, titles, 100)
-    found = index.check("Klasifikasi Penyakit Daun Padi", top_k=5)
-    assert found.titles == titles[:5]
-    assert_same([found], brute(model[1].with_titles(titles), titles[:1], 5))
+    matches = index.check("Klasifikasi Penyakit Daun Padi", top_k=5)
+    assert matches.titles == titles[:5]
+    assert_same([matches], check_all(model[1].with_titles(titles), titles[:1], 5))
 
 
-def test_adding_and_removing_is_as_building_anew(model, tmp_path):
-    first, more = (
-        ["Prediksi Harga Beras", "Analisis Sentimen", "Prediksi Harga Beras"],
-        ["Deteksi Hoaks"],
-    )
+def test_adding_and_removing_titles_equals_building_the_index(model, tmp_path):
+    first = ["Prediksi Harga Beras", "Analisis Sentimen", "Prediksi Harga Beras"]
     index = index_of(model, first, 2)
     index.save(tmp_path)
     index = TitleIndex.load(tmp_path)
-    index.add(more)
+    index.add(["Deteksi Hoaks"])
     assert index.remove("Prediksi Harga Beras") == 2
     index.save(tmp_path)
     for opened in (index, TitleIndex.load(tmp_path)):
         assert list(opened.titles) == ["Analisis Sentimen", "Deteksi Hoaks"]
         assert opened.titles[-1] == "Deteksi Hoaks"
         assert opened.titles[:1] == ["Analisis Sentimen"]
-        expected = brute(model[1].with_titles(list(opened.titles)), first, None)
+        expected = check_all(model[1].with_titles(list(opened.titles)), first, None)
         assert_same(opened.check_many(first), expected)
     with pytest.raises(CorpusError, match="tidak ada di indeks"):
         index.remove("Prediksi Harga Beras")
@@ -183,7 +176,7 @@ def test_adding_and_removing_is_as_building_anew(model, tmp_path):
         index.titles[2]
 
 
-def test_parts_stay_few_when_titles_come_one_by_one(tmp_path):
+def test_parts_are_merged_when_titles_are_added_one_by_one():
     index = TitleIndex.build([], LIGHT)
     for k in range(40):
         index.add([f"Judul nomor {'abcdefgh'[k % 8]} tentang padi {k}"])
@@ -192,14 +185,14 @@ def test_parts_stay_few_when_titles_come_one_by_one(tmp_path):
 
 
 @given(st.lists(st.text(max_size=60), min_size=1, max_size=8), st.text(max_size=60))
-def test_counted_letters_bound_the_levenshtein_ratio(texts, query):
+def test_letter_counts_bound_the_levenshtein_ratio(texts, query):
     lengths = np.array([len(text) for text in texts], dtype=np.int32)
     bound = letters_bound(query, count_letters(texts), lengths)
     ratio = [Indel.normalized_similarity(query, text) for text in texts]
     assert (bound >= ratio).all()
 
 
-def test_letters_beyond_what_is_counted_bound_nothing_wrongly():
+def test_letter_counts_above_the_maximum_give_no_bound():
     text = "a" * 300
     bound = letters_bound(text, count_letters([text]), np.array([300], dtype=np.int32))
     assert bound[0] == 1
@@ -207,11 +200,11 @@ def test_letters_beyond_what_is_counted_bound_nothing_wrongly():
 
 @settings(max_examples=200)
 @given(st.lists(st.tuples(*[st.floats(0, 1)] * len(FEATURES)), min_size=1, max_size=20), st.data())
-def test_a_tabulated_forest_is_the_forest(features, data):
+def test_a_tabulated_forest_equals_the_forest(features, data):
     model = load_model(LIGHT)
     table = ForestTable.from_forest(model.scaler, model.forest)
     rows = np.array(features)
-    # At the thresholds themselves, and one step below.
+    # At the thresholds, and just below.
     for k in range(len(FEATURES)):
         cut = data.draw(st.sampled_from(list(table.cuts[k])))
         rows = np.vstack([rows, rows[:1], rows[:1]])
@@ -229,60 +222,66 @@ def test_a_forest_with_too_many_cells_is_not_indexed(monkeypatch):
         TitleIndex.build(["Prediksi"], LIGHT)
 
 
+SAVED_TITLES = ["Prediksi Harga Beras", "Deteksi Hoaks", "Analisis"]
+
+
+def build_saved():
+    return TitleIndex.build(SAVED_TITLES, LIGHT, part_rows=2)
+
+
 @pytest.fixture
 def saved(tmp_path):
-    index = TitleIndex.build(["Prediksi Harga Beras", "Deteksi Hoaks", "Analisis"], LIGHT, part_rows=2)
-    index.save(tmp_path / "index")
+    build_saved().save(tmp_path / "index")
     return tmp_path / "index"
 
 
-def only_part(folder):
-    return sorted((folder / PARTS_FOLDER).iterdir())[0]
+def first_part(folder):
+    return min((folder / PARTS_FOLDER).iterdir())
 
 
-def cut(folder):
-    part = only_part(folder)
+def truncate_part(folder):
+    part = first_part(folder)
     part.write_bytes(part.read_bytes()[:-100])
 
 
-def change_a_byte(folder):
-    part = only_part(folder)
+def flip_bit(folder):
+    part = first_part(folder)
     content = bytearray(part.read_bytes())
     content[-70] ^= 1
     part.write_bytes(content)
 
 
-def lose_a_part(folder):
-    only_part(folder).unlink()
+def delete_part(folder):
+    first_part(folder).unlink()
 
 
-def other_format(folder):
+def change_format(folder):
     facts = json.loads((folder / INDEX_FILE).read_text())
     (folder / INDEX_FILE).write_text(json.dumps({**facts, "format": 99}))
 
 
-def changed_facts(folder):
+def change_removed_rows(folder):
     facts = json.loads((folder / INDEX_FILE).read_text())
     facts["parts"][0]["removed"] = [0]
     (folder / INDEX_FILE).write_text(json.dumps(facts))
 
 
-def half_facts(folder):
+def truncate_index_file(folder):
     (folder / INDEX_FILE).write_text((folder / INDEX_FILE).read_text()[:40])
 
 
-def no_index(folder):
+def delete_index_file(folder):
     (folder / INDEX_FILE).unlink()
 
 
-def other_model(folder):
+def change_model_metadata(folder):
     path = next(folder.glob("model-*")) / "metadata.json"
     facts = json.loads(path.read_text())
     facts["files"]["arrays.npz"] = "0" * 64
     path.write_text(json.dumps(facts))
 
 
-def change_model(folder):
+def truncate_model(folder):
     path = next(folder.glob("model-*")) / "arrays.npz"
     path.write_bytes(path.read_bytes()[:-1])
 
@@ -290,9 +289,9 @@ def change_model(folder):
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
-        (cut, "terpotong"), (change_a_byte, "tidak sama"), (lose_a_part, "hilang"),
-        (other_format, "versi lain"), (changed_facts, "rusak"), (half_facts, "rusak"),
-        (no_index, "judul index build"), (other_model, "rusak"),
+        (truncate_part, "terpotong"), (flip_bit, "tidak sama"), (delete_part, "hilang"),
+        (change_format, "versi lain"), (change_removed_rows, "rusak"), (truncate_index_file, "rusak"),
+        (delete_index_file, "judul index build"), (change_model_metadata, "rusak"),
     ],
 )  # fmt: skip
 def test_a_damaged_index_is_refused(saved, damage, words):
@@ -302,23 +301,25 @@ def test_a_damaged_index_is_refused(saved, damage, words):
 
 
 @pytest.mark.parametrize(
-    "damage", [cut, change_a_byte, lose_a_part, half_facts, other_model, change_model]
-)
-def test_a_damaged_index_is_whole_again_when_it_is_built_anew(saved, damage):
+    "damage",
+    [
+        truncate_part, flip_bit, delete_part, truncate_index_file, change_model_metadata,
+        truncate_model,
+    ],
+)  # fmt: skip
+def test_building_an_index_again_repairs_a_damaged_one(saved, damage):
     damage(saved)
-    TitleIndex.build(["Prediksi Harga Beras", "Deteksi Hoaks", "Analisis"], LIGHT, part_rows=2).save(
-        saved
-    )
-    assert list(TitleIndex.load(saved).titles) == ["Prediksi Harga Beras", "Deteksi Hoaks", "Analisis"]
+    build_saved().save(saved)
+    assert list(TitleIndex.load(saved).titles) == SAVED_TITLES
 
 
-def test_an_index_read_with_another_lexicon_is_refused(saved, monkeypatch):
+def test_an_index_made_with_another_lexicon_is_refused(saved, monkeypatch):
     monkeypatch.setattr("judul_lib.structured.model._RESOURCE_FILES", ())
     with pytest.raises(IndexFileError, match="kamus atau vektor kata versi lain"):
         TitleIndex.load(saved)
 
 
-def test_a_full_disk_leaves_the_earlier_index(saved):
+def test_a_full_disk_leaves_the_earlier_index_intact(saved):
     index = TitleIndex.load(saved)
     before = sorted((saved / PARTS_FOLDER).iterdir()), (saved / INDEX_FILE).read_bytes()
     index.add([f"Judul Penelitian Padi Nomor {k}" for k in range(400)])
@@ -337,22 +338,22 @@ def test_a_full_disk_leaves_the_earlier_index(saved):
     assert len(TitleIndex.load(saved).titles) == 403
 
 
-def test_a_writer_that_saw_an_older_index_is_refused(saved):
-    one, other = TitleIndex.load(saved), TitleIndex.load(saved)
-    one.add(["Judul Satu"])
-    one.save(saved)
-    other.add(["Judul Dua"])
+def test_a_writer_with_an_outdated_index_is_refused(saved):
+    first, second = TitleIndex.load(saved), TitleIndex.load(saved)
+    first.add(["Judul Satu"])
+    first.save(saved)
+    second.add(["Judul Dua"])
     with pytest.raises(IndexFileError, match="diganti oleh proses lain"):
-        other.save(saved)
+        second.save(saved)
     assert "Judul Satu" in list(TitleIndex.load(saved).titles)
 
 
-def test_a_reader_sees_the_old_or_the_new(saved):
-    seen, stop = set(), threading.Event()
+def test_a_reader_sees_the_old_or_the_new_index(saved):
+    sizes, stop = set(), threading.Event()
 
     def read():
         while not stop.is_set():
-            seen.add(len(TitleIndex.load(saved).titles))
+            sizes.add(len(TitleIndex.load(saved).titles))
 
     reader = threading.Thread(target=read)
     reader.start()
@@ -362,7 +363,7 @@ def test_a_reader_sees_the_old_or_the_new(saved):
         index.save(saved)
     stop.set()
     reader.join()
-    assert seen <= {3 + 10 * k for k in range(13)}
+    assert sizes <= {3 + 10 * k for k in range(13)}
     assert len(TitleIndex.load(saved).titles) == 123
 
 
