@@ -1,4 +1,6 @@
-"""What a catalogue adds to the titles of an archive is found, left out of the comparison, and said."""
+"""Catalogue boilerplate is found, left out of the comparison, and reported."""
+
+from itertools import pairwise, permutations
 
 import numpy as np
 import pytest
@@ -25,31 +27,31 @@ TAILS = (
 HEAD = "Laporan Tugas Akhir Diploma III Teknik Elektro Politeknik Sagara: "
 
 
-def read(titles):
+def parse(titles):
     return ParsedTitles.from_titles(titles, PARSER)
 
 
-def names(reading):
+def names(parsed):
     return [
-        [reading.units[n].name for n in reading.numbers[start:stop]]
-        for start, stop in zip(reading.ends, reading.ends[1:], strict=False)
+        [parsed.units[n].name for n in parsed.numbers[start:stop]]
+        for start, stop in pairwise(parsed.ends)
     ]
 
 
 @pytest.mark.parametrize("tail", TAILS)
-def test_what_stands_behind_every_title_is_found(tail):
-    reading = read([title + tail for title in STUDIES])
-    found = find_boilerplate(reading, PARSER.lexicon)
+def test_a_common_tail_is_found(tail):
+    parsed = parse([title + tail for title in STUDIES])
+    found = find_boilerplate(parsed, PARSER.lexicon)
     assert [part.at_end for part in found] == [True]
-    assert names(without_boilerplate(reading, found)) == names(read(STUDIES))
+    assert names(without_boilerplate(parsed, found)) == names(parse(STUDIES))
 
 
-def test_what_stands_before_every_title_is_found():
-    reading = read([HEAD + title for title in STUDIES])
-    (found,) = find_boilerplate(reading, PARSER.lexicon)
+def test_a_common_head_is_found():
+    parsed = parse([HEAD + title for title in STUDIES])
+    (found,) = find_boilerplate(parsed, PARSER.lexicon)
     assert not found.at_end
     assert found.text.endswith("politeknik sagara")
-    assert names(without_boilerplate(reading, [found])) == names(read(STUDIES))
+    assert names(without_boilerplate(parsed, [found])) == names(parse(STUDIES))
 
 
 @pytest.mark.parametrize(
@@ -61,29 +63,29 @@ def test_what_stands_before_every_title_is_found():
         "{} pada Mahasiswa",
     ],
 )
-def test_what_studies_are_about_is_none_however_many_are_about_it(shared):
+def test_a_subject_that_all_titles_share_is_no_boilerplate(shared):
     things = "Parkir Arisan Cabai Ulasan Burung Surat Kopi Batik Gempa Zakat".split()
-    titles = [shared.format(f"{one} {other}") for one in things for other in things if one != other]
-    assert find_boilerplate(read(titles), PARSER.lexicon) == ()
+    titles = [shared.format(f"{a} {b}") for a, b in permutations(things, 2)]
+    assert find_boilerplate(parse(titles), PARSER.lexicon) == ()
 
 
-def test_a_city_before_the_university_stays_the_titles_own():
+def test_a_city_before_the_university_is_kept():
     cities = ["di Kota Medan"] * 5 + ["di Kota Solo", "di Kota Padang"]
     titles = [f"{t} {cities[k % 7]} - Repository IAIN Permata" for k, t in enumerate(STUDIES)]
-    (found,) = find_boilerplate(read(titles), PARSER.lexicon)
+    (found,) = find_boilerplate(parse(titles), PARSER.lexicon)
     assert found.text == "repository iain permata"
 
 
-def test_few_titles_or_a_small_share_are_no_archives_habit():
+def test_few_titles_or_a_small_share_of_them_have_no_boilerplate():
     marked = [title + TAILS[0] for title in STUDIES]
-    assert find_boilerplate(read(marked[:19]), PARSER.lexicon) == ()
-    assert find_boilerplate(read([*marked[:15], *STUDIES[15:]]), PARSER.lexicon) == ()
+    assert find_boilerplate(parse(marked[:19]), PARSER.lexicon) == ()
+    assert find_boilerplate(parse([*marked[:15], *STUDIES[15:]]), PARSER.lexicon) == ()
 
 
-def test_a_title_that_is_little_else_is_left_whole():
-    reading = read([title + TAILS[2] for title in STUDIES])
-    found = find_boilerplate(reading, PARSER.lexicon)
-    short = read(["Zakat" + TAILS[2]])
+def test_a_title_that_is_mostly_boilerplate_is_left_as_it_is():
+    parsed = parse([title + TAILS[2] for title in STUDIES])
+    found = find_boilerplate(parsed, PARSER.lexicon)
+    short = parse(["Zakat" + TAILS[2]])
     assert names(without_boilerplate(short, found)) == names(short)
 
 
@@ -92,19 +94,19 @@ def model():
     return load_structured("outputs/structured")[0]
 
 
-def test_a_title_is_compared_as_if_the_catalogue_had_added_nothing(model):
+def test_boilerplate_does_not_change_the_comparison(model):
     query = "Prediksi Panen Cabai dengan Naive Bayes di Brebes"
     plain = StructuredChecker(model, STUDIES).check(query)
     for tail in TAILS[:3]:
         checker = StructuredChecker(model, [title + tail for title in STUDIES])
         for asked in (query, query + tail):
-            found = checker.check(asked)
-            assert found.titles[0] == plain.titles[0] + tail
-            # The study's three features see the letters; little of the answer is theirs.
-            np.testing.assert_allclose(found.probability[0], plain.probability[0], atol=0.1)
+            matches = checker.check(asked)
+            assert matches.titles[0] == plain.titles[0] + tail
+            # Only the three features of the study still see the tail.
+            np.testing.assert_allclose(matches.probability[0], plain.probability[0], atol=0.1)
 
 
-def test_it_is_said(model):
+def test_boilerplate_is_reported(model):
     checker = StructuredChecker(model, [title + TAILS[0] for title in STUDIES])
     assert checker.notes == [
         'Catatan: "program studi manajemen" di akhir 100 % judul arsip dianggap tambahan katalog dan '

@@ -1,4 +1,4 @@
-"""What two titles share, what differs and what only one names, in words."""
+"""The explanation names what two titles share, what differs and what only one has."""
 
 import pytest
 
@@ -25,43 +25,43 @@ def model():
         ("Peramalan Curah Hujan", "berbeda hanya_di_satu_judul berbeda hanya_di_satu_judul"),
     ],
 )
-def test_the_fields_are_compared_one_by_one(model, other, relations):
+def test_fields_are_compared_separately(model, other, relations):
     expected = [name.replace("_", " ") for name in relations.split()]
     assert [comparison.relation for comparison in compare_fields(model, BASE, other)] == expected
 
 
-def test_what_neither_names_is_not_told(model):
+def test_fields_that_neither_title_names_are_left_out(model):
     assert "metode" not in explain(model, "Penyakit Padi", "Hama Padi")
     assert explain(model, "", "") == ""
     assert [c.relation for c in compare_fields(model, "", "")] == ["tidak disebut"] * 4
 
 
-def test_different_values_stand_side_by_side_as_written(model):
-    told = explain(model, BASE, "Klasifikasi Penyakit Daun Padi dengan SVM di Bantul")
-    assert "metode berbeda: cnn – svm" in told
-    assert "tempat berbeda: sleman – bantul" in told
+def test_different_values_are_shown_as_written(model):
+    text = explain(model, BASE, "Klasifikasi Penyakit Daun Padi dengan SVM di Bantul")
+    assert "metode berbeda: cnn – svm" in text
+    assert "tempat berbeda: sleman – bantul" in text
 
 
-def test_what_only_one_names_is_told_with_its_side(model):
+def test_what_only_one_title_names_is_shown_with_its_side(model):
     longer = f"{BASE} Berbasis Android"
     assert "hanya di arsip: berbasis android" in explain(model, BASE, longer)
     assert "hanya di usulan: berbasis android" in explain(model, longer, BASE)
     assert "tempat hanya di usulan: sleman" in explain(model, BASE, BASE.removesuffix(" di Sleman"))
 
 
-def test_an_abbreviation_is_told_as_shared_and_a_look_alike_is_not(model):
+def test_an_abbreviation_is_shared_and_a_look_alike_is_not(model):
     assert "porta" in explain(model, "Pola PQZ", "Pola Porta Quux Zyx")
-    told = explain(model, "Wisata Kota Bandung", "Wisata Kota Badung")
-    assert "bandung – badung" in told
-    assert "bandung" not in told.split("berbeda")[0]
+    text = explain(model, "Wisata Kota Bandung", "Wisata Kota Badung")
+    assert "bandung – badung" in text
+    assert "bandung" not in text.split("berbeda")[0]
 
 
-def test_a_word_that_says_nothing_of_its_own_is_not_told_as_a_difference(model):
-    told = compare_fields(model, "Gejala Penyakit Padi", "Penyakit Padi")
-    assert all("gejala" not in comparison.left for comparison in told)
+def test_a_word_of_no_weight_is_not_a_difference(model):
+    comparisons = compare_fields(model, "Gejala Penyakit Padi", "Penyakit Padi")
+    assert all("gejala" not in comparison.left for comparison in comparisons)
 
 
-def test_comparing_the_other_way_round_says_the_same(model):
+def test_swapping_the_titles_swaps_the_sides(model):
     other = "Peramalan Harga Beras di Bantul dengan LSTM"
     forward, backward = compare_fields(model, BASE, other), compare_fields(model, other, BASE)
     assert [(c.relation, c.left, c.right) for c in forward] == [
@@ -69,16 +69,16 @@ def test_comparing_the_other_way_round_says_the_same(model):
     ]
 
 
-def test_what_may_stand_for_the_other_is_told_as_alike(model):
-    one = "Pengaruh Motivasi terhadap Kinerja Karyawan"
-    other = "Pengaruh Motivasi Kerja terhadap Kinerja Karyawan"
-    comparison = compare_fields(model, one, other)[0]
+def test_near_terms_are_shown_as_alike(model):
+    left = "Pengaruh Motivasi terhadap Kinerja Karyawan"
+    right = "Pengaruh Motivasi Kerja terhadap Kinerja Karyawan"
+    comparison = compare_fields(model, left, right)[0]
     assert (comparison.alike_left, comparison.alike_right) == (("motivasi",), ("motivasi kerja",))
     assert str(comparison) == "objek sama: kinerja karyawan, serupa: motivasi – motivasi kerja"
 
 
-def test_what_another_unit_says_already_is_not_told(model):
-    told = explain(
-        model, "Sistem Pendukung Keputusan Siswa Teladan dengan SAW", "Siswa Teladan dengan SAW"
+def test_an_implied_unit_is_not_a_difference(model):
+    title = "Siswa Teladan dengan SAW"
+    assert "sistem pendukung keputusan" not in explain(
+        model, f"Sistem Pendukung Keputusan {title}", title
     )
-    assert "sistem pendukung keputusan" not in told

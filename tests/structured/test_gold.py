@@ -25,18 +25,10 @@ def gold():
     return read_gold(GOLD)
 
 
-def test_every_base_has_each_kind_once(gold):
+def test_each_base_has_each_kind_once(gold):
     kinds = gold.groupby("base_id")["kind"].agg(sorted)
     assert (kinds.map(tuple) == tuple(sorted(GRADE_BY_KIND))).all()
     assert gold.groupby("base_id")["judul_a"].nunique().eq(1).all()
-
-
-def test_no_title_stands_on_both_sides_of_the_split(gold):
-    sides = {
-        split: {t.casefold() for t in (*part["judul_a"], *part["judul_b"])}
-        for split, part in gold.groupby("split")
-    }
-    assert not sides["dev"] & sides["test"]
 
 
 def test_pairs_are_pairs_of_different_texts(gold):
@@ -52,8 +44,7 @@ def test_the_set_is_as_large_as_the_data_card_says(gold):
     assert bases["bidang"].nunique() >= 10
 
 
-def test_shared_words_alone_say_little(gold):
-    """Paraphrases and look-alikes overlap as much; otherwise the hard pairs would be easy."""
+def test_word_overlap_does_not_tell_paraphrases_from_look_alikes(gold):
 
     def overlap(row):
         a, b = (set(title.lower().split()) for title in (row.judul_a, row.judul_b))
@@ -67,37 +58,36 @@ def test_shared_words_alone_say_little(gold):
     assert alike.median() > rewordings.median()
 
 
-def written(title):
-    """Tell how a title is typed: in capitals, in title case, or small."""
+def letter_case(title):
+    """Return whether a title is in capitals, in title case, or small."""
     if title.isupper():
         return "capitals"
     words = re.findall(r"[^\W\d_]{4,}", title)
     return "title" if sum(word[0].isupper() for word in words) > len(words) / 2 else "small"
 
 
-def test_letter_case_says_nothing_about_the_kind(gold):
-    """What reads case alone can't tell kinds apart, neither on the whole nor in a part of the split."""
-    typed = gold["judul_a"].map(written) + " – " + gold["judul_b"].map(written)
+def test_letter_case_is_independent_of_the_kind(gold):
+    cases = gold["judul_a"].map(letter_case) + " – " + gold["judul_b"].map(letter_case)
     for split in SPLITS:
         part = gold["split"] == split
-        assert chi2_contingency(pd.crosstab(gold["kind"][part], typed[part])).pvalue > 0.5
+        assert chi2_contingency(pd.crosstab(gold["kind"][part], cases[part])).pvalue > 0.5
     mixed = gold["judul_a"].str.isupper() != gold["judul_b"].str.isupper()
     shares = mixed.groupby(gold["kind"]).mean()
     assert shares.max() - shares.min() < 0.01
     assert 0.2 < shares.mean() < 0.4
 
 
-def test_the_case_of_the_pairs_is_what_its_script_makes_of_it():
+def test_letter_case_is_that_of_the_recase_script():
     recase = runpy.run_path(str(PROJECT / "scripts" / "recase_gold.py"))["recase"]
     with GOLD.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert recase(rows) == rows, "run scripts/recase_gold.py"
-    typed = [row | {"judul_b": row["judul_b"].lower()} for row in rows]
-    again = recase(typed)
-    assert [row["judul_b"].lower() for row in again] == [row["judul_b"] for row in typed]
+    lower = [row | {"judul_b": row["judul_b"].lower()} for row in rows]
+    recased = recase(lower)
+    assert [row["judul_b"].lower() for row in recased] == [row["judul_b"] for row in lower]
 
 
-def test_the_second_grades_are_those_of_a_sample(gold):
+def test_second_grades_cover_a_sample_and_agreement_is_measured(gold):
     second = read_second_grades(PROJECT / "data" / "gold_second.csv", gold)
     assert len(second) == 150
     assert set(second["kind"]) == set(GRADE_BY_KIND)
@@ -120,7 +110,7 @@ def test_the_second_grades_are_those_of_a_sample(gold):
         ("id,grade,id\n001-1,5,x\n", "baris 1: kolom id ada lebih dari sekali"),
     ],
 )
-def test_second_grades_that_do_not_fit_are_refused_with_their_line(tmp_path, gold, text, words):
+def test_invalid_second_grades_are_refused_with_their_line(tmp_path, gold, text, words):
     path = tmp_path / "second.csv"
     path.write_text(text)
     with pytest.raises(GoldError, match=words):
@@ -133,7 +123,7 @@ def test_grade_2_has_no_label(gold):
     assert set(gold.loc[gold["grade"] <= 1, "label"]) == {0}
 
 
-def test_lines_are_those_of_the_file_blank_ones_too(tmp_path):
+def test_line_numbers_include_blank_lines(tmp_path):
     path = tmp_path / "gold.csv"
     header, *rows = GOLD.read_text().splitlines()[:3]
     path.write_text(
@@ -161,14 +151,14 @@ def test_lines_are_those_of_the_file_blank_ones_too(tmp_path):
         (lambda f: f.assign(split=["dev", "test", *f["split"][2:]]), "kedua bagian"),
     ],
 )
-def test_a_file_that_contradicts_itself_is_refused_with_its_line(tmp_path, change, words):
+def test_an_invalid_file_is_refused_with_its_line(tmp_path, change, words):
     path = tmp_path / "gold.csv"
     change(pd.read_csv(GOLD, dtype={"base_id": str}).head(14)).to_csv(path, index=False)
     with pytest.raises(GoldError, match=words):
         read_gold(path)
 
 
-def test_pairs_that_differ_in_one_thing_are_enough_of_each_kind_and_mix_case_alike():
+def test_single_change_pairs_cover_each_kind_and_mix_letter_case_evenly():
     kinds = read_gold(PROJECT / "data" / "gold_kinds.csv")
     counts = pd.crosstab(kinds["kind"], kinds["split"])
     assert set(counts.index) == set(SINGLE_CHANGE_GRADE_BY_KIND)
@@ -179,7 +169,7 @@ def test_pairs_that_differ_in_one_thing_are_enough_of_each_kind_and_mix_case_ali
     assert mixed.between(0.2, 0.5).all(), mixed
 
 
-def test_no_title_of_pairs_that_differ_in_one_thing_is_on_both_sides_of_the_split():
+def test_no_title_is_in_both_splits():
     gold = pd.concat([read_gold(PROJECT / "data" / f"gold_{name}.csv") for name in ("pairs", "kinds")])
     sides = gold.melt(id_vars="split", value_vars=["judul_a", "judul_b"])
     assert sides.groupby(sides["value"].str.casefold())["split"].nunique().max() == 1

@@ -1,4 +1,4 @@
-"""A title read as a record: what each word is, and the part that it plays."""
+"""Titles are parsed into units with the right names, fields and roles."""
 
 import pytest
 from hypothesis import given
@@ -9,9 +9,9 @@ from judul_lib.structured.lexicon import (
     ASPECTS,
     FIELDS,
     LEXICON_FILE,
-    LEXICON_STEMS_FILE,
     MAX_WEIGHT,
     Lexicon,
+    packaged_stems,
 )
 from judul_lib.structured.parser import TitleParser
 from judul_lib.structured.units import Role
@@ -32,10 +32,10 @@ def names(parser, title):
     return [unit.name for unit in parser.parse(title)]
 
 
-def test_a_title_is_read_as_a_record(parser):
-    read = fields(parser, "Klasifikasi Penyakit Daun Padi Menggunakan CNN di SMK Negeri 2 Surakarta")
-    assert (read["klasifikasi"], read["cnn"], read["padi"]) == ("task", "method", "object")
-    assert (read["2"], read["surakarta"]) == ("place", "place")
+def test_units_have_their_fields(parser):
+    field = fields(parser, "Klasifikasi Penyakit Daun Padi Menggunakan CNN di SMK Negeri 2 Surakarta")
+    assert (field["klasifikasi"], field["cnn"], field["padi"]) == ("task", "method", "object")
+    assert (field["2"], field["surakarta"]) == ("place", "place")
 
 
 @pytest.mark.parametrize(
@@ -51,24 +51,24 @@ def test_a_title_is_read_as_a_record(parser):
         ("classification", "klasifikasi"),
     ],
 )
-def test_words_for_one_thing_come_out_equal(parser, first, second):
+def test_variants_have_one_name(parser, first, second):
     assert names(parser, first) == names(parser, second)
 
 
 @pytest.mark.parametrize(("first", "second"), [("padi", "jagung"), ("naive bayes", "svm")])
-def test_words_for_different_things_stay_different(parser, first, second):
+def test_different_terms_have_different_names(parser, first, second):
     assert names(parser, first) != names(parser, second)
 
 
 @given(st.text() | st.lists(st.sampled_from("di pt padi cnn 2 ( ) pengaruh xyz".split())).map(" ".join))
-def test_no_word_is_read_twice_and_every_unit_has_a_field(parser, title):
+def test_no_word_is_in_two_units_and_every_unit_has_a_field(parser, title):
     units = parser.parse(title)
     assert all(unit.field in FIELDS and unit.name and unit.text for unit in units)
     words = standard_words(title, parser.lexicon.places)
     assert sum(len(unit.text.split()) for unit in units) <= len(words)
 
 
-def test_an_unknown_word_is_content_of_the_part_it_stands_in(parser):
+def test_an_unknown_word_has_the_field_of_its_part_of_the_title(parser):
     assert fields(parser, "Zyxwvut Menggunakan Qwertzu di Asdfgh") == {
         "zyxwvut": "object", "qwertzu": "method", "asdfgh": "place",
     }  # fmt: skip
@@ -84,7 +84,7 @@ def test_an_unknown_word_is_content_of_the_part_it_stands_in(parser):
         ("Kinerja Guru SMA Negeri 7 Tanjungbatu", {"7", "tanjungbatu"}),
     ],
 )
-def test_the_name_of_a_firm_or_school_is_a_place_whatever_words_it_is_made_of(parser, title, place):
+def test_all_words_of_the_name_of_a_firm_or_school_are_a_place(parser, title, place):
     units = parser.parse(title)
     words = {word for unit in units if unit.field == "place" for word in unit.text.split()}
     assert place <= words
@@ -92,17 +92,17 @@ def test_the_name_of_a_firm_or_school_is_a_place_whatever_words_it_is_made_of(pa
 
 
 def test_a_name_ends_where_the_next_part_begins(parser):
-    read = fields(parser, "Prediksi Penjualan PT Xolo Menggunakan Regresi Linear untuk Padi")
-    assert (read["xolo"], read["padi"]) == ("place", "object")
-    assert "method" in read.values()
+    field = fields(parser, "Prediksi Penjualan PT Xolo Menggunakan Regresi Linear untuk Padi")
+    assert (field["xolo"], field["padi"]) == ("place", "object")
+    assert "method" in field.values()
 
 
-def test_what_is_about_a_kind_of_place_is_no_name(parser):
+def test_a_kind_of_place_without_a_name_is_an_object(parser):
     assert fields(parser, "Kualitas Air Sungai Menggunakan Sensor")["sungai"] == "object"
     assert fields(parser, "Kualitas Air pada Sungai Xolo")["sungai"] == "place"
 
 
-def test_cause_and_effect_are_told_apart(parser):
+def test_cause_and_effect_are_distinguished(parser):
     roles = {u.name: u.role for u in parser.parse("Pengaruh Pupuk Kandang terhadap Hasil Jagung")}
     assert roles["pupuk kandang" if "pupuk kandang" in roles else "pupuk"] == Role.CAUSE
     assert roles["jagung"] == Role.EFFECT
@@ -111,15 +111,14 @@ def test_cause_and_effect_are_told_apart(parser):
     assert not any(u.role for u in parser.parse("Klasifikasi Jagung terhadap Padi"))
 
 
-def test_the_stems_kept_with_the_lexicon_are_its_stems():
-    kept = dict(line.split(",") for line in LEXICON_STEMS_FILE.read_text().splitlines()[1:])
-    assert kept == Lexicon.read().stems(), "run scripts/stem_lexicon.py"
+def test_the_packaged_stems_are_those_of_the_lexicon():
+    assert packaged_stems() == Lexicon.read().stems(), "run scripts/stem_lexicon.py"
 
 
-def test_a_parser_with_the_lexicon_given_reads_as_the_default_one(parser):
-    given = TitleParser(Lexicon.read())
+def test_a_parser_with_an_explicit_lexicon_parses_like_the_default_one(parser):
+    explicit = TitleParser(Lexicon.read())
     titles = (PROJECT / "data" / "dataset_TA.csv").read_text(encoding="utf-8").splitlines()[1:]
-    assert [given.parse(title) for title in titles] == [parser.parse(title) for title in titles]
+    assert [explicit.parse(title) for title in titles] == [parser.parse(title) for title in titles]
 
 
 def test_parts_of_the_lexicon_can_be_left_out():
@@ -157,7 +156,7 @@ def test_terms_are_of_a_known_kind_and_siblings_have_company():
         ),
     ],
 )
-def test_a_lexicon_that_contradicts_itself_is_refused_with_its_line(tmp_path, text, words):
+def test_an_invalid_lexicon_is_refused_with_its_line(tmp_path, text, words):
     path = tmp_path / "lexicon.csv"
     path.write_text(text)
     with pytest.raises(LexiconError, match=words):

@@ -1,4 +1,4 @@
-"""A misspelt word is mended where its neighbours leave no doubt, and nowhere else."""
+"""A misspelt word is corrected only where its neighbours leave no doubt."""
 
 import string
 
@@ -17,7 +17,7 @@ def names(title):
 
 
 @pytest.mark.parametrize(
-    ("written", "meant"),
+    ("misspelt", "correct"),
     [
         ("Audit Laporan Keuagan PT Dua Roda", "Audit Laporan Keuangan PT Dua Roda"),
         ("Kwalitas Pelayanan Bengkel", "Kualitas Pelayanan Bengkel"),
@@ -27,8 +27,8 @@ def names(title):
         ("Senam untuk Ibu Hamli", "Senam untuk Ibu Hamil"),
     ],
 )
-def test_a_word_in_a_known_phrase_is_mended(written, meant):
-    assert names(written) == names(meant)
+def test_a_misspelt_word_in_a_known_phrase_is_corrected(misspelt, correct):
+    assert names(misspelt) == names(correct)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_a_word_in_a_known_phrase_is_mended(written, meant):
         "Sulawesi Barat",
     ],
 )
-def test_what_may_be_a_word_or_a_name_stays(title):
+def test_a_possible_word_or_name_is_not_corrected(title):
     words = {word for unit in PARSER.parse(title) for word in unit.text.split()}
     assert {"salad", "monev", "kegiatan", "keuagan", "barat"} & set(
         title.lower().replace("-", " ").split()
@@ -49,8 +49,7 @@ def test_what_may_be_a_word_or_a_name_stays(title):
 
 
 @given(st.sampled_from(PHRASES), st.text(string.ascii_lowercase, max_size=8))
-def test_known_phrases_mean_what_the_lexicon_says(phrase, before):
-    """Its words stay, or they become those of its own term, between other words too."""
+def test_the_words_of_a_known_phrase_are_kept_or_parsed_as_its_term(phrase, before):
     units = PARSER.parse(f"{before} {phrase}")
     texts = [word for unit in units for word in unit.text.split() if len(word) > 8]
     canonical, _ = PARSER.lexicon.variants[phrase]

@@ -1,9 +1,10 @@
-"""The structured model: what it makes of kinds of titles, and how it is trained, packaged and used."""
+"""The structured model: its answers, training, packaging and use."""
 
 import json
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -28,8 +29,9 @@ from judul_lib.training.structured import (
 from tests.conftest import PROJECT, judul
 
 FOLDER = PROJECT / "outputs" / "structured"
+GOLD_PAIRS = PROJECT / "data" / "gold_pairs.csv"
 BASE = "Klasifikasi Penyakit Daun Padi Menggunakan Convolutional Neural Network (CNN)"
-words = st.lists(
+TITLES = st.lists(
     st.sampled_from("padi jagung cnn lstm siswa sma medan harga prediksi xyzzy di 2".split()), max_size=8
 ).map(" ".join)
 
@@ -39,9 +41,8 @@ def model():
     return load_structured(FOLDER)[0]
 
 
-def labels(model, left, right):
-    checker = StructuredChecker(model, [])
-    return checker.score([left], [right])[2][0]
+def label_of(model, left, right):
+    return StructuredChecker(model, []).score([left], [right])[2][0]
 
 
 @pytest.mark.parametrize(
@@ -79,13 +80,13 @@ def labels(model, left, right):
          "Perancangan Sistem Informasi Pariwisata Kota Tomohon Berbasis Web", "TIDAK MIRIP"),
     ],
 )  # fmt: skip
-def test_what_differs_decides(model, left, right, label):
-    assert labels(model, left, right) == label
-    assert labels(model, right, left) == label
-    assert labels(model, left.upper(), right) == label
+def test_the_difference_of_two_titles_decides_their_label(model, left, right, label):
+    assert label_of(model, left, right) == label
+    assert label_of(model, right, left) == label
+    assert label_of(model, left.upper(), right) == label
 
 
-def test_same_study_in_other_words_beats_the_same_template(model):
+def test_rewordings_score_higher_than_titles_of_the_same_template(model):
     rewordings = [
         "PENERAPAN CNN UNTUK MENGENALI PENYAKIT PADA DAUN TANAMAN PADI",
         "Rice Leaf Disease Classification Using Convolutional Neural Network",
@@ -99,24 +100,24 @@ def test_same_study_in_other_words_beats_the_same_template(model):
     assert scores[:2].min() > 0.5 > scores[2:].max()
 
 
-def test_a_title_typed_carelessly_is_the_same_title(model):
-    careless = [
+def test_a_title_with_typing_errors_is_the_same_title(model):
+    misspelt = [
         "KLASIFIKASI PENYAKIT DAUN PADI MENGGUNAKAN CONVOLUTIONAL NEURAL NETWORK",
         "klasifkasi penyakit daun padi mengunakan Convolutional Neural Netwrok (CNN)",
         "Klasifikasi Penyakit DaunPadi dgn CNN",
     ]
-    assert model.score([BASE] * 3, careless).min() > 0.5
+    assert model.score([BASE] * 3, misspelt).min() > 0.5
 
 
-def test_a_number_or_a_city_of_similar_name_is_no_typing_error(model):
-    a = "Sistem Informasi Perpustakaan di SMA Negeri 1 Bandung"
-    others = [a.replace("1", "2"), a.replace("Bandung", "Badung")]
-    assert (model.score([a] * 2, others) < 0.5).all()
-    assert model.score([a], [a.upper()])[0] > 0.5
+def test_another_number_or_a_city_of_similar_name_is_no_typing_error(model):
+    title = "Sistem Informasi Perpustakaan di SMA Negeri 1 Bandung"
+    others = [title.replace("1", "2"), title.replace("Bandung", "Badung")]
+    assert (model.score([title] * 2, others) < 0.5).all()
+    assert model.score([title], [title.upper()])[0] > 0.5
 
 
 @settings(max_examples=40)
-@given(st.lists(st.tuples(words, words), min_size=1, max_size=6))
+@given(st.lists(st.tuples(TITLES, TITLES), min_size=1, max_size=6))
 def test_scores_are_bounded_symmetric_and_do_not_depend_on_the_batch(model, pairs):
     left, right = (list(side) for side in zip(*pairs, strict=True))
     forward, backward = model.score(left, right), model.score(right, left)
@@ -128,20 +129,20 @@ def test_scores_are_bounded_symmetric_and_do_not_depend_on_the_batch(model, pair
 
 @settings(max_examples=60)
 @given(
-    words, words, st.sampled_from([k for k, d in enumerate(MONOTONE_DIRECTIONS) if d]), st.floats(0, 3)
+    TITLES, TITLES, st.sampled_from([k for k, d in enumerate(MONOTONE_DIRECTIONS) if d]), st.floats(0, 3)
 )
-def test_the_answer_rises_and_falls_only_where_its_meaning_lets_it(model, left, right, column, more):
+def test_log_odds_are_monotone_in_constrained_features(model, left, right, column, increase):
     features = model.pair_features([left], [right])
     raised = features.copy()
-    raised[:, column] += more
+    raised[:, column] += increase
     for trees in (model.same, model.asked):
         change = float((trees.log_odds(raised) - trees.log_odds(features))[0])
         assert MONOTONE_DIRECTIONS[column] * change >= -1e-5, STRUCTURED_FEATURES[column]
 
 
 @settings(max_examples=40)
-@given(words, words)
-def test_the_parts_of_an_answer_add_up(model, left, right):
+@given(TITLES, TITLES)
+def test_contributions_add_up_to_the_log_odds(model, left, right):
     features = model.pair_features([left], [right])
     start, parts = model.contributions(features)
     np.testing.assert_allclose(start + sum(parts.values()), model.log_odds(features), atol=1e-5)
@@ -155,7 +156,7 @@ def test_each_feature_belongs_to_one_part():
     )
 
 
-def test_a_place_speaks_against_and_the_object_for_it(model):
+def test_another_place_lowers_the_log_odds_and_the_same_object_raises_them(model):
     left = "Klasifikasi Penyakit Daun Padi dengan CNN di Sleman"
     _, elsewhere = model.contributions(model.pair_features([left], [left.replace("Sleman", "Bantul")]))
     _, same = model.contributions(model.pair_features([left], [left]))
@@ -163,7 +164,7 @@ def test_a_place_speaks_against_and_the_object_for_it(model):
     assert elsewhere["place"][0] < same["place"][0]
 
 
-def test_the_studys_cosine_is_shown_but_not_learnt_from(model):
+def test_the_cosine_of_the_study_is_shown_but_not_used(model):
     features = model.pair_features([BASE, BASE], [BASE, "Padi"])
     changed = features.copy()
     changed[:, STRUCTURED_FEATURES.index("cosine")] = 0.123
@@ -171,57 +172,56 @@ def test_the_studys_cosine_is_shown_but_not_learnt_from(model):
     assert not mask_unused_features(features)[:, 0].any()
 
 
-def small(gold_path=PROJECT / "data" / "gold_pairs.csv", bases=24):
-    gold = read_gold(gold_path)
+@pytest.fixture(scope="module")
+def gold():
+    """The gold pairs of 24 bases of the development part."""
+    gold = read_gold(GOLD_PAIRS)
     gold = gold[gold["split"] == "dev"]
-    return gold[gold["base_id"].isin(gold["base_id"].unique()[:bases])].reset_index(drop=True)
+    return gold[gold["base_id"].isin(gold["base_id"].unique()[:24])].reset_index(drop=True)
 
 
 @pytest.fixture(scope="module")
 def some_real():
-    """Every tenth real pair: what is learnt from few pairs is learnt quickly."""
+    """Every tenth real pair, for quick training."""
     real, rows = RealPairs.read(REAL_PAIRS_PATH), slice(None, None, 10)
     parts = {name: getattr(real, name)[rows] for name in RealPairs.__annotations__ if name != "counts"}
     return RealPairs(**parts, counts=real.counts)
 
 
-def test_training_is_deterministic_and_calibration_keeps_the_order(some_real):
-    gold = small()
-    plain, again = (train_structured(gold, some_real, calibrate=False) for _ in range(2))
-    assert plain.to_bytes() == again.to_bytes()
+def test_training_is_deterministic_and_calibration_keeps_the_order(gold, some_real):
+    plain, repeated = (train_structured(gold, some_real, calibrate=False) for _ in range(2))
+    assert plain.to_bytes() == repeated.to_bytes()
     unseen = np.random.default_rng(0).normal(size=(len(some_real), 3))
     unseen += 2 * some_real.labels[:, None]
     calibrated = train_structured(gold, some_real, real_log_odds=unseen)
-    raw, told = plain.log_odds(some_real.features), calibrated.log_odds(some_real.features)
-    slope, shift = np.polyfit(raw, told, 1)
-    np.testing.assert_allclose(told, slope * raw + shift, atol=1e-4)
+    raw, scaled = plain.log_odds(some_real.features), calibrated.log_odds(some_real.features)
+    slope, intercept = np.polyfit(raw, scaled, 1)
+    np.testing.assert_allclose(scaled, slope * raw + intercept, atol=1e-4)
     assert slope > 0
-    assert not np.allclose(raw, told)
+    assert not np.allclose(raw, scaled)
 
 
-def test_calibrated_answers_are_as_often_right_as_they_say(model):
-    """On the pairs as an archive meets them; seen ones, so the model may be a little surer."""
+def test_mean_probabilities_are_the_shares_of_the_grades(model):
+    """On the randomly drawn pairs; these are training pairs, hence the tolerance."""
     real = RealPairs.read(REAL_PAIRS_PATH)
-    drawn = real.features[real.is_drawn]
+    features, grades = real.features[real.is_drawn], real.grade[real.is_drawn]
     questions = (model.same, 3), (model.asked, 2), (model.related, 1)
-    for (trees, least), odds in zip(questions, MIN_ODDS, strict=True):
-        found = 1 / (1 + np.exp(-trees.log_odds(drawn)) / odds)
-        assert found.mean() == pytest.approx((real.grade[real.is_drawn] >= least).mean(), abs=0.02)
+    for (trees, min_grade), odds in zip(questions, MIN_ODDS, strict=True):
+        probability = 1 / (1 + np.exp(-trees.log_odds(features)) / odds)
+        assert probability.mean() == pytest.approx((grades >= min_grade).mean(), abs=0.02)
 
 
-def test_gold_pairs_are_judged_by_models_that_saw_no_pair_of_their_base(some_real):
-    gold = small()
+def test_gold_scores_are_out_of_fold(gold, some_real):
     scores = out_of_fold_gold_scores(gold, some_real)
     assert scores.index.equals(gold.index)
     label = gold["label"].fillna(0).astype(int)
-    seen = train_structured(gold, some_real, calibrate=False)
-    known = seen.score(gold["judul_a"].tolist(), gold["judul_b"].tolist())
+    trained_on_all = train_structured(gold, some_real, calibrate=False)
+    in_sample = trained_on_all.score(gold["judul_a"].tolist(), gold["judul_b"].tolist())
     assert scores[label == 1].mean() > scores[label == 0].mean() + 0.3
-    assert np.abs(known - label).mean() < np.abs(scores - label).mean()
+    assert np.abs(in_sample - label).mean() < np.abs(scores - label).mean()
 
 
-def test_what_is_left_out_is_not_learnt_from(some_real):
-    gold = small()
+def test_left_out_features_are_not_used(gold, some_real):
     model = unfitted_model(some_real.counts)
     data = real_set(some_real) + training_set(gold, model)
     without = [name for name in STRUCTURED_FEATURES if name.startswith("place_")]
@@ -233,40 +233,37 @@ def test_what_is_left_out_is_not_learnt_from(some_real):
         assert not used & {*without, "cosine"}
 
 
-def test_a_persons_label_is_learnt(some_real):
-    import pandas as pd
-
-    gold = small()
+def test_labels_of_persons_are_learnt(gold, some_real):
     left, right = "Peta Xolo Menggunakan Zyxwvut", "Peta Xolo Menggunakan Qwertzu"
-    said = pd.DataFrame({"judul_a": [left] * 30, "judul_b": [right] * 30, "label": [1] * 30})
+    labelled = pd.DataFrame({"judul_a": [left] * 30, "judul_b": [right] * 30, "label": [1] * 30})
     before = train_structured(gold, some_real, calibrate=False).score([left], [right])
-    after = train_structured(gold, some_real, calibrate=False, labelled=said).score([left], [right])
+    after = train_structured(gold, some_real, calibrate=False, labelled=labelled).score([left], [right])
     assert after > before + 0.1
 
 
-def test_the_packaged_model_knows_real_counts_and_only_these(model):
+def test_the_packaged_model_has_the_counts_of_the_real_pairs(model):
     assert model.counts == RealPairs.read(REAL_PAIRS_PATH).counts
 
 
-def test_an_archive_says_how_rare_a_term_is(model):
-    own = model.for_archive(["Harga Padi"] * 3 + ["Harga Kopi", "Harga Padi di Solo"])
-    assert own.counts.n_titles == model.counts.n_titles + 3
-    assert own.counts.counts["harga"] == model.counts.counts["harga"] + 3
-    assert own.same is model.same
+def test_the_titles_of_an_archive_are_counted_too(model):
+    adapted = model.for_archive(["Harga Padi"] * 3 + ["Harga Kopi", "Harga Padi di Solo"])
+    assert adapted.counts.n_titles == model.counts.n_titles + 3
+    assert adapted.counts.counts["harga"] == model.counts.counts["harga"] + 3
+    assert adapted.same is model.same
 
 
 def test_a_saved_model_answers_the_same(model):
-    again = type(model).from_bytes(model.to_bytes())
+    restored = type(model).from_bytes(model.to_bytes())
     sides = [BASE, BASE], ["CNN padi", "Klasifikasi Padi di Solo"]
     features = model.pair_features(*sides)
-    np.testing.assert_array_equal(again.pair_features(*sides), features)
-    chances = model.probability(features)
-    np.testing.assert_array_equal(again.probability(features), chances)
-    asked = model.asked_probability(features, chances)
-    np.testing.assert_array_equal(again.asked_probability(features, chances), asked)
+    np.testing.assert_array_equal(restored.pair_features(*sides), features)
+    probability = model.probability(features)
+    np.testing.assert_array_equal(restored.probability(features), probability)
+    asked = model.asked_probability(features, probability)
+    np.testing.assert_array_equal(restored.asked_probability(features, probability), asked)
 
 
-def test_one_asks_about_the_same_elsewhere_and_about_what_may_be_the_same():
+def test_a_person_is_asked_about_the_same_study_elsewhere_or_in_other_words():
     same, elsewhere = np.array([0.0, 0.15, 0.14, 0.6]), np.array([0.9, 0.0, 0.4, 0.0])
     asked = ask_score(same, elsewhere)
     assert (asked >= 0.5 - 1e-9).tolist() == [True, True, False, True]
@@ -295,25 +292,20 @@ def test_the_checker_ranks_as_single_scores_do(model):
     assert matches.titles[0] == BASE
 
 
-def test_a_list_begins_with_what_counts_and_goes_on_by_relatedness(model):
-    titles = (
-        read_gold(PROJECT / "data" / "gold_pairs.csv")
-        .query("split == 'test'")["judul_a"]
-        .drop_duplicates()
-        .tolist()
-    )
+def test_matches_are_ordered_by_label_then_relatedness(model):
+    titles = read_gold(GOLD_PAIRS).query("split == 'test'")["judul_a"].drop_duplicates().tolist()
     checker = load_checker(FOLDER, [*titles, *PLACES[1:]])
     for query in (PLACES[0], titles[0], titles[0].split(" di ")[0]):
         matches = checker.check(query)
         level = {"MIRIP": 0, "TANYAKAN": 1, "TIDAK MIRIP": 2}
         levels = [level[name] for name in matches.labels]
         assert levels == sorted(levels)
-        own = model.for_archive(checker.titles)
-        features = own.pair_features([query] * len(matches), matches.titles)
-        related = own.relatedness(features, matches.probability, matches.asked)
+        adapted = model.for_archive(checker.titles)
+        features = adapted.pair_features([query] * len(matches), matches.titles)
+        related = adapted.relatedness(features, matches.probability, matches.asked)
         assert ((related >= 0) & (related <= 3)).all()
-        for wanted in set(levels):
-            assert (np.diff(related[np.array(levels) == wanted]) <= 1e-9).all()
+        for number in set(levels):
+            assert (np.diff(related[np.array(levels) == number]) <= 1e-9).all()
 
 
 PLACES = [
@@ -325,7 +317,7 @@ PLACES = [
 @pytest.mark.parametrize(
     ("treatment", "label"), [("mirip", "MIRIP"), ("tidak", "TIDAK MIRIP"), ("tanyakan", "TANYAKAN")]
 )
-def test_the_same_study_elsewhere_is_named_and_counted_as_the_department_says(treatment, label):
+def test_the_same_study_elsewhere_is_labelled_as_configured(treatment, label):
     checker = load_checker(FOLDER, PLACES[1:], elsewhere=treatment)
     row = checker.check(PLACES[0]).rows()[0]
     assert row["rf_label"] == label
@@ -333,29 +325,28 @@ def test_the_same_study_elsewhere_is_named_and_counted_as_the_department_says(tr
     assert checker.score(*([title] for title in PLACES))[2] == [label]
 
 
-def test_what_is_plainly_below_a_threshold_is_not_to_be_asked_about(model):
+def test_labels_follow_the_threshold(model):
     checker = load_checker(FOLDER, PLACES[1:])
     matches = checker.check(PLACES[0])
     p, asked = float(matches.probability[0]), float(matches.asked[0])
     assert p < 0.5 < asked < 1
     assert matches.labels == ["TANYAKAN"]
-    assert matches.with_threshold((1 + asked) / 2).labels == ["TANYAKAN"]  # Who counts less still asks.
+    assert matches.with_threshold((1 + asked) / 2).labels == ["TANYAKAN"]
     other = checker.check("Peramalan Curah Hujan dengan ARIMA")
     assert [other.with_threshold(level).labels for level in (0.5, 0.9)] == [["TIDAK MIRIP"]] * 2
     assert matches.with_threshold(p / 2).labels == ["MIRIP"]
 
 
-def test_another_study_or_the_same_place_is_not_elsewhere():
+def test_another_study_or_the_same_place_is_not_the_same_study_elsewhere():
     checker = load_checker(FOLDER, ["Peramalan Curah Hujan di Bantul", PLACES[0].lower()])
-    found = [row["rf_label"] for row in checker.check(PLACES[0]).rows()]
-    assert found == ["MIRIP", "TIDAK MIRIP"]
+    assert checker.check(PLACES[0]).labels == ["MIRIP", "TIDAK MIRIP"]
 
 
-def test_titles_without_a_word_are_compared_too(model):
+def test_titles_without_content_words_are_compared(model):
     assert np.isfinite(model.score(["", "12", "di"], ["", "di", BASE])).all()
 
 
-def test_the_command_takes_it_by_name(tmp_path):
+def test_the_command_takes_the_model_by_name(tmp_path):
     result = judul("check", BASE, "--model", "structured", "--format", "json", "--top", 1)
     assert result.returncode == 0, result.stderr
     assert '"model": "structured"' in result.stdout
@@ -365,7 +356,7 @@ def test_the_command_takes_it_by_name(tmp_path):
     assert target.read_text().splitlines()[1].endswith(",MIRIP")
 
 
-def test_the_command_takes_what_the_leaderboard_put_first(tmp_path):
+def test_the_command_takes_the_recommended_model_by_default(tmp_path):
     result = judul("check", BASE, "--format", "json", "--top", 2)
     assert '"model": "structured"' in result.stdout
     assert all(row["penjelasan"] for row in json.loads(result.stdout)["hasil"])
@@ -377,7 +368,7 @@ def test_the_command_takes_what_the_leaderboard_put_first(tmp_path):
     assert '"model": "light"' in result.stdout
 
 
-def test_a_file_of_titles_is_explained_too(tmp_path):
+def test_the_matches_of_a_file_of_titles_are_explained(tmp_path):
     source, target = tmp_path / "usul.csv", tmp_path / "hasil.csv"
     source.write_text(f'Judul\n{BASE}\n""\n')
     result = judul("check", "--file", source, "--output", target, "--model", "structured")

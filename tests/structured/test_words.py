@@ -1,4 +1,4 @@
-"""The words of a title, and what is put right in them: only what is listed."""
+"""Titles are split into words, and only listed spellings are corrected."""
 
 import csv
 
@@ -36,7 +36,7 @@ def standard(title, places=frozenset()):
         ("Usulan Judul 3: Prediksi Hujan", ["prediksi", "hujan"]),
     ],
 )
-def test_what_is_a_word(title, words):
+def test_a_title_is_split_into_words(title, words):
     assert tokenize(title) == words
 
 
@@ -46,51 +46,50 @@ def test_words_are_lower_case_letters_or_numbers(title):
     assert all(standard(title))
 
 
-def test_punctuation_is_told_before_the_word_after_it():
+def test_a_word_knows_the_punctuation_before_it():
     words = split_title("Kinerja Guru (Studi di Solo): Teori / Praktik")
     assert [w.text for w in words if w.is_after_opening] == ["studi"]
     assert [w.text for w in words if w.is_after_closing] == ["teori"]
     assert [w.text for w in words if w.is_after_break] == ["studi", "teori"]  # A stroke joins.
 
 
-def test_wrong_stems_are_put_right():
+def test_wrong_stems_are_corrected():
     stems = {word: corrected_stem(word) for word in ("peramalan", "berbasis", "perawat", "bali")}
     assert stems == {"peramalan": "ramal", "berbasis": "basis", "perawat": "perawat", "bali": "bali"}
     assert stem_word("peramalan") == "amal"  # The study's own preprocessing stays as it is.
 
 
-def test_what_is_listed_is_put_right_and_what_may_be_a_name_is_not():
+def test_listed_spellings_are_corrected_and_unknown_words_are_not():
     assert standard("Analisa Klasifkasi Zyxwvuta") == ["analisis", "klasifikasi", "zyxwvuta"]
 
 
-def test_a_preposition_is_cut_off_only_before_a_place():
+def test_a_preposition_is_split_off_only_before_a_place():
     places = {"sleman", "gital"}
     assert standard("disleman digital dikantor", places) == ["di", "sleman", "digital", "dikantor"]
 
 
-def test_roman_numerals_are_numbers_only_where_they_count_something():
+def test_roman_numerals_are_numbers_only_after_a_counted_noun():
     assert standard("Kelas V SD Negeri I") == ["kelas", "5", "sd", "negeri", "1"]
     assert standard("vitamin V kelas 08") == ["vitamin", "v", "kelas", "8"]
 
 
-def test_no_spelling_is_corrected_twice():
+def test_no_standard_spelling_is_corrected_again():
     assert not set(spellings()) & set(spellings().values())
     assert all(word == word.lower() for word in (*spellings(), *stem_exceptions()))
 
 
 @pytest.mark.parametrize("word", ["padi", "mengelompokkan", "dan", "8"])
-def test_a_word_of_a_dictionary_is_no_typing_error(word):
+def test_dictionary_words_are_recognized(word):
     assert is_dictionary_word(word)
     assert not is_dictionary_word("kelompkk")
 
 
-def test_letters_joined_by_an_ampersand_are_a_name():
+def test_letters_joined_by_an_ampersand_are_one_word():
     assert tokenize("Ulasan J&T, R&D; A & B") == ["ulasan", "jnt", "rnd", "a", "b"]
 
 
-def test_a_phrase_of_the_lexicon_is_read_as_a_title_would_be():
-    """Plain ones are not cut into words first; that must make no difference."""
+def test_the_lexicon_tokenizes_its_phrases_as_titles():
     with LEXICON_FILE.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
-    written = [v for row in rows for v in (row["canonical"], *filter(None, row["variants"].split("|")))]
-    assert {" ".join(tokenize(variant)) for variant in written} == set(Lexicon.read().variants)
+    phrases = [p for row in rows for p in (row["canonical"], *filter(None, row["variants"].split("|")))]
+    assert {" ".join(tokenize(phrase)) for phrase in phrases} == set(Lexicon.read().variants)
