@@ -59,6 +59,7 @@ test-slow: $(STAMP) build/mlflow ## Longer tests: a full run, the evaluation, fa
 	PYTHONPATH=. build/mlflow/bin/python -m pytest -q tests/governance/test_tracking.py
 	@$(COPY)
 	$(NBVAL) build/nbval/notebooks/0[1-6]_*.ipynb
+	$(NBVAL) -n 2 --dist loadfile build/nbval/notebooks/0[7-9]_*.ipynb build/nbval/notebooks/1*.ipynb
 
 # MLflow needs other versions than the lock file has, hence a separate environment.
 build/mlflow: pyproject.toml

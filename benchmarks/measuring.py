@@ -156,7 +156,7 @@ def mixed_queries(titles: Sequence[str], n: int, seed: int) -> list[tuple[str, s
     for number in range(n):
         if number % 3 == 0:
             kind, title = "near", titles[int(random.integers(len(titles)))]
-            text = KINDS[names[number // 3 % len(names)]](title, random)
+            text = KINDS[names[number // 3 % len(names)]](title.split(), random)
         elif number % 3 == 1:
             kind, text = "recombined", recombined[number]
         else:

@@ -87,10 +87,11 @@ def assert_refused(result: subprocess.CompletedProcess[str], *words: str) -> Non
 
 @pytest.hookimpl(tryfirst=True)  # Before ``-m`` chooses by the marks.
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as slow what needs a full run or a database server; `make test-slow` has time for it."""
+    """Mark as slow what needs a full run, a browser or a database server: `make test-slow` runs it."""
     for item in items:
         values = getattr(getattr(item, "callspec", None), "params", {}).values()
-        if "finished_run" in getattr(item, "fixturenames", ()) or "postgresql" in values:
+        fixtures = getattr(item, "fixturenames", ())
+        if "finished_run" in fixtures or "browser" in fixtures or "postgresql" in values:
             item.add_marker("slow")
 
 

@@ -800,7 +800,7 @@ def test_an_address_of_a_database_is_used_or_refused(address):
     if address.startswith("sqlite") or "\0" in address:
         return
     with (
-        mock.patch("judul_lib.usage.database._server", side_effect=ImportError),
+        mock.patch("judul_lib.usage.database.sa.create_engine", side_effect=ImportError),
         pytest.raises(LogError),
     ):
         open_database(address)

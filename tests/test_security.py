@@ -155,6 +155,7 @@ def test_no_command_opens_a_pickle(spoiled, tmp_path):
     assert "LULUS  Benih acak tetap" in looked
 
 
+@pytest.mark.slow
 def test_the_page_opens_no_pickle(spoiled, tmp_path):
     outputs, _ = spoiled
     with serving(outputs, log=tmp_path / "log") as url, urllib.request.urlopen(url) as answer:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from judul_lib import TitleIndex, load_checker
 from judul_lib.checking.registry import read_metadata, save_model
@@ -42,6 +43,7 @@ def change(path, old, new):
     path.write_text(text.replace(old, new), encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_a_similarity_feature_is_a_function_and_its_name(tmp_path):
     package = tmp_path / "judul_lib"
     shutil.copytree(PROJECT / "judul_lib", package, ignore=shutil.ignore_patterns("__py*"))

@@ -128,6 +128,8 @@ def extra_with(module: str) -> str | None:
     ('train', 'app', None)
     """
     top = module.partition(".")[0]
+    if top == "judul_lib":
+        return None
     distribution = {"sklearn": "scikit-learn"}.get(top, top.replace("_", "-"))
     try:
         requirements = requires("judul-lib") or []

@@ -82,6 +82,7 @@ def truth(pairs, grade, threshold):
 
 
 @pytest.mark.parametrize(("threshold", "shift"), [(0.5, 0.0), (0.5, 1.5), (0.7, 0.0)])
+@pytest.mark.slow
 def test_estimates_are_unbiased_and_intervals_cover_the_truth(threshold, shift):
     pairs, grade = simulated(1, shift=shift)
     real = truth(pairs, grade, threshold)

@@ -88,6 +88,7 @@ def real():
     return RealPairs(**arrays, counts=pairs.counts)
 
 
+@pytest.mark.slow
 def test_feature_ablation_compares_families(splits, real):
     table = feature_ablation(*splits, real)
     assert table.index[0] == "semuanya"
@@ -97,6 +98,7 @@ def test_feature_ablation_compares_families(splits, real):
     assert table.loc["hanya tiga fitur studi", "average_precision"] < table["average_precision"].max()
 
 
+@pytest.mark.slow
 def test_resource_ablation_shows_the_worth_of_lexicon_and_vectors(splits):
     table = resource_ablation(*splits)
     assert table.index[0] == "semuanya"

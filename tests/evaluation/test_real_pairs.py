@@ -275,6 +275,7 @@ def test_folds_are_calibrated_on_the_others_and_only_drawn_pairs_are_answered(gr
     assert np.allclose(calibrated_answers(graded, log_odds)["probability"][test[graded.is_drawn]], 1)
 
 
+@pytest.mark.slow
 def test_out_of_fold_answers_are_finite_for_drawn_pairs(graded):
     gold = pd.DataFrame(
         [("1", kind, grade, "Harga Padi di Solo", other) for kind, grade, other in (
@@ -311,6 +312,7 @@ def titles():
 
 
 @NO_TITLES
+@pytest.mark.slow
 def test_stored_features_match_the_titles(real):
     project_pairs = attach_titles(pd.read_csv(REAL_PAIRS_PATH.with_name(REAL_GRADES_FILE)), titles())
     shared_pairs = pd.read_csv(SHARED / "pasangan_nyata.csv")
@@ -327,6 +329,7 @@ def test_stored_features_match_the_titles(real):
 
 
 @NO_TITLES
+@pytest.mark.slow
 def test_stored_counts_match_the_titles(real):
     model = unfitted_model(UnitCounts())
     lexicon = model.parser.lexicon
@@ -335,6 +338,7 @@ def test_stored_counts_match_the_titles(real):
 
 
 @NO_TITLES
+@pytest.mark.slow
 def test_shared_units_have_a_counterpart_in_the_other_title(real):
     """Check graded and random pairs."""
     rng = np.random.default_rng(0)

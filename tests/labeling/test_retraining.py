@@ -325,6 +325,7 @@ def structured_outputs(outputs):
     return outputs
 
 
+@pytest.mark.slow
 def test_command_retrains_the_structured_model(command, structured_outputs, gold, tmp_path):
     """Use the whole development part, like the previous model, and some of its pairs as labels."""
     test_bases = gold.loc[gold["split"] == "test", "base_id"].unique()[:30]
@@ -371,6 +372,7 @@ def test_command_retrains_the_structured_model(command, structured_outputs, gold
     assert old["files"]["structured.npz"] != new["files"]["structured.npz"]
 
 
+@pytest.mark.slow
 def test_wrong_labels_make_the_structured_model_possibly_worse(structured_outputs, small_gold):
     path, pairs = small_gold
     result = retrain(structured_outputs, "structured", majority_vote(votes_on(pairs, wrong=True)), path)

@@ -69,6 +69,7 @@ def numbers(stages):
     return [stage.notebook[:2] for stage in stages]
 
 
+@pytest.mark.slow
 def test_only_stages_that_are_out_of_date_run(tiny, monkeypatch):
     monkeypatch.setattr("judul_lib.reports.pipeline.STAGES", STAGES[:6])
     assert numbers(run_notebooks(tiny)) == ["01", "02", "03", "04", "05", "06"]
@@ -107,6 +108,7 @@ def test_parameters_reach_the_notebooks_that_assign_them(tiny):
         run_notebooks(tiny, parameters={"EXTRA": "satu"})
 
 
+@pytest.mark.slow
 def test_a_changed_file_behind_a_parameter_reruns_only_the_notebooks_with_that_parameter(
     tiny, monkeypatch
 ):
@@ -215,6 +217,7 @@ def test_unusable_data_is_refused_and_earlier_results_stay(finished_run, tmp_pat
     assert snapshot(finished_run.outputs) == before
 
 
+@pytest.mark.slow
 def test_titles_without_similar_pairs_are_refused(tmp_path):
     path = tmp_path / "judul.csv"
     words = "padi jagung hoaks saham gempa kopi batik hujan sungai jembatan".split()
@@ -223,6 +226,7 @@ def test_titles_without_similar_pairs_are_refused(tmp_path):
     assert_refused(result, "pasangan mirip", "SIMILAR_MIN")
 
 
+@pytest.mark.slow
 def test_notebook_06_copes_with_a_test_set_without_similar_pairs(tmp_path):
     """The corpus has exactly two similar pairs."""
     bases = read_gold(PROJECT / "data" / "gold_pairs.csv").drop_duplicates("base_id")["judul_a"].head(30)
@@ -262,6 +266,7 @@ def can_mount():
     return os.geteuid() == 0 and shutil.which("mount") is not None
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_reported_and_earlier_results_stay(tiny, tmp_path):
     if not can_mount():
         pytest.skip("only root can mount a small disk to fill")

@@ -53,6 +53,7 @@ def test_blocking_finds_the_pairs_of_a_brute_force_search(monkeypatch, titles, b
 
 
 @pytest.mark.parametrize("model", [LIGHT, STRUCTURED], ids=["light", "structured"])
+@pytest.mark.slow
 def test_exact_search_and_blocking_on_the_gold_titles(model):
     titles = gold_titles()[:250]
     expected = brute_force(titles, model, 0.6)
@@ -150,6 +151,7 @@ def test_a_damaged_block_is_computed_again(monkeypatch, tmp_path, damage):
     assert len(list(tmp_path.glob("*.npz"))) == 3
 
 
+@pytest.mark.slow
 def test_a_killed_command_is_resumed(tmp_path):
     titles = tmp_path / "katalog.csv"
     rows = [f"{title} bagian {k}" for k in range(3) for title in gold_titles()]

@@ -188,6 +188,7 @@ def some_real():
     return RealPairs(**parts, counts=real.counts)
 
 
+@pytest.mark.slow
 def test_training_is_deterministic_and_calibration_keeps_the_order(gold, some_real):
     plain, repeated = (train_structured(gold, some_real, calibrate=False) for _ in range(2))
     assert plain.to_bytes() == repeated.to_bytes()
@@ -211,6 +212,7 @@ def test_mean_probabilities_are_the_shares_of_the_grades(model):
         assert probability.mean() == pytest.approx((grades >= min_grade).mean(), abs=0.02)
 
 
+@pytest.mark.slow
 def test_gold_scores_are_out_of_fold(gold, some_real):
     scores = out_of_fold_gold_scores(gold, some_real)
     assert scores.index.equals(gold.index)
@@ -233,6 +235,7 @@ def test_left_out_features_are_not_used(gold, some_real):
         assert not used & {*without, "cosine"}
 
 
+@pytest.mark.slow
 def test_labels_of_persons_are_learnt(gold, some_real):
     left, right = "Peta Xolo Menggunakan Zyxwvut", "Peta Xolo Menggunakan Qwertzu"
     labelled = pd.DataFrame({"judul_a": [left] * 30, "judul_b": [right] * 30, "label": [1] * 30})

@@ -348,6 +348,7 @@ def test_drift_of_a_day_is_computed_once(usage, monkeypatch):
 # Alerts.
 
 
+@pytest.mark.slow
 def test_normal_usage_raises_no_alert_and_drift_is_dated():
     """No alert for 95 of 100 seeds of normal usage."""
     normal = [find_alerts(Usage.from_tables(tables(seed)), BASELINES, EVENING) for seed in range(100)]
@@ -564,6 +565,7 @@ def test_alert_start_does_not_depend_on_the_days_shown(models, tmp_path):
     assert facts[0]["n_predictions"] < facts[1]["n_predictions"] < facts[2]["n_predictions"]
 
 
+@pytest.mark.slow
 def test_notebook_shows_a_new_log(tmp_path):
     outputs, logs = tmp_path / "outputs", tmp_path / "outputs" / "logs"
     for name in ("light", "structured"):

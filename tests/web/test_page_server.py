@@ -19,6 +19,8 @@ from tests.web.test_page_browser import serving
 
 SECRET = "kata-rahasia-12"
 
+pytestmark = pytest.mark.slow
+
 
 def run(coroutine):
     """Run a coroutine in another thread: the browser tests have an event loop in this one."""
