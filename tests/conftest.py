@@ -1,4 +1,4 @@
-"""What several test files need: a small corpus, a trained model, one full run, a browser."""
+"""Shared fixtures and helpers: running the command, trained models, one full run, a browser."""
 
 import io
 import json
@@ -28,9 +28,9 @@ from judul_lib.study.labeling import LabeledPairs, label_pairs
 from judul_lib.training.forest import TrainingResult, package_model, train_model
 from judul_lib.usage.database import database_url
 
-# No test writes a log unless it asks for one.
+# Tests write no log unless they ask for one.
 os.environ["JUDUL_LOG"] = "false"
-# The first of many examples may have to read a dictionary, on a machine that does other things.
+# No deadline: the first example may load a dictionary, and the machine may be busy.
 hypothesis.settings.register_profile("judul", deadline=None)
 hypothesis.settings.load_profile("judul")
 
@@ -49,26 +49,26 @@ def gold_titles() -> list[str]:
 def judul(
     *arguments: object, cwd: Path = PROJECT, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run the ``judul`` command in this process, which saves its start."""
+    """Run the ``judul`` command in this process, which saves the start-up time."""
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
-    given = list(map(str, arguments))
+    args = list(map(str, arguments))
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
         patch.chdir(cwd)
         for name, value in environment.items():
             patch.setenv(name, value)
-        with pytest.raises(SystemExit) as ended:
-            main(given)
-    said = []
+        with pytest.raises(SystemExit) as exit_info:
+            main(args)
+    outputs = []
     for stream in (out, err):
         stream.flush()
-        said.append(stream.buffer.getvalue().decode("utf-8"))  # type: ignore[attr-defined]
-    return subprocess.CompletedProcess(given, int(ended.value.code or 0), *said)
+        outputs.append(stream.buffer.getvalue().decode("utf-8"))  # type: ignore[attr-defined]
+    return subprocess.CompletedProcess(args, int(exit_info.value.code or 0), *outputs)
 
 
 def judul_process(
     *arguments: object, cwd: Path = PROJECT, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run the ``judul`` command as a user would."""
+    """Run the ``judul`` command in a process of its own, as a user would."""
     return subprocess.run(
         [sys.executable, "-m", "judul_lib", *map(str, arguments)],
         cwd=cwd, env={**os.environ, **environment}, capture_output=True, text=True, check=False,
@@ -76,7 +76,7 @@ def judul_process(
 
 
 def assert_refused(result: subprocess.CompletedProcess[str], *words: str) -> None:
-    """Status not 0, one line on standard error with these words, no traceback."""
+    """Assert a nonzero status, and one line on standard error that has these words."""
     lines = result.stderr.strip().splitlines()
     assert result.returncode != 0, result.stdout
     assert len(lines) == 1, result.stderr
@@ -85,9 +85,9 @@ def assert_refused(result: subprocess.CompletedProcess[str], *words: str) -> Non
         assert word in lines[0], (word, lines[0])
 
 
-@pytest.hookimpl(tryfirst=True)  # Before ``-m`` chooses by the marks.
+@pytest.hookimpl(tryfirst=True)  # Before ``-m`` selects by marks.
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as slow what needs a full run, a browser or a database server: `make test-slow` runs it."""
+    """Mark tests as slow that need a full run, a browser or a database server."""
     for item in items:
         values = getattr(getattr(item, "callspec", None), "params", {}).values()
         fixtures = getattr(item, "fixturenames", ())
@@ -96,15 +96,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def no_waiting_for_the_disk() -> Iterator[None]:
-    """Let nothing wait until the disk has written: no test pulls the plug."""
+def no_fsync() -> Iterator[None]:
+    """Do not wait for the disk: no test simulates a power failure."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda handle: None)
         yield
 
 
 def plant_pickle_bomb(folder: Path, model: str, *, with_hashes: bool = True) -> Path:
-    """Put into a model's place another, each of whose pickles writes a file that is returned."""
+    """Write a model whose pickles create a file when opened; return the path of that file."""
     exploded = folder.parent / "exploded"
 
     class Bomb:
@@ -165,7 +165,7 @@ def trained(
 
 @dataclass(frozen=True)
 class Run:
-    """Results of ``judul run`` on the project's own data."""
+    """Results of ``judul run`` on the data of the project."""
 
     outputs: Path
     reports: Path
@@ -173,7 +173,7 @@ class Run:
     exploded: Path
 
 
-# What the notebooks measure takes longest; their strict comparison measures it at full size.
+# Shortens the longest measurements; nbval compares the notebooks at full size.
 SMALL_RUN = ("-p", "N_TITLES", "500", "-p", "CURVE", "[20]")
 
 
@@ -182,16 +182,16 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("run")
     for name in ("light", "structured"):
         shutil.copytree(PROJECT / "outputs" / name, folder / "outputs" / name)
-    exploded = plant_pickle_bomb(folder / "outputs" / "full", "full")  # It is made again.
-    folders = "--out", folder / "outputs", "--reports", folder / "reports"
-    result = judul_process("run", *folders, *SMALL_RUN)
+    exploded = plant_pickle_bomb(folder / "outputs" / "full", "full")  # The run replaces it.
+    outputs, reports = folder / "outputs", folder / "reports"
+    result = judul_process("run", "--out", outputs, "--reports", reports, *SMALL_RUN)
     assert result.returncode == 0, result.stderr
-    return Run(folder / "outputs", folder / "reports", result.stdout, exploded)
+    return Run(outputs, reports, result.stdout, exploded)
 
 
 @dataclass(frozen=True)
 class Installation:
-    """Models and reports as a run makes them: trained on a small grid, from the stored notebooks."""
+    """Models and reports like those of a run: trained on a small grid, with stored notebooks."""
 
     outputs: Path
     reports: Path
