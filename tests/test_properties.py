@@ -164,11 +164,11 @@ def refusal(read) -> str:
 # Tables.
 
 
-def written(rows, separator, end, encoding) -> bytes:
+def written(rows, separator, line_end, encoding) -> bytes:
     """Write a table as some program would."""
     mark = {"utf-16-le": b"\xff\xfe", "utf-16-be": b"\xfe\xff"}.get(encoding, b"")
     made = nasty_files.csv_text(
-        [["Judul", "Nama"], *rows], separator=separator, end=end, quoting=csv.QUOTE_ALL
+        [["Judul", "Nama"], *rows], separator=separator, line_end=line_end, quoting=csv.QUOTE_ALL
     )
     return mark + made.encode(encoding)
 

@@ -1,6 +1,6 @@
-"""All nasty files go through the reader, and one of each kind through every command and the page.
+"""Every nasty file goes through the reader, and one of each kind through every command and the page.
 
-A file gets an error message, or an answer for each of its rows, and never a traceback.
+A file is refused with an error message or has an answer for each row, and never causes a traceback.
 """
 
 import codecs
@@ -13,7 +13,7 @@ import shutil
 import threading
 import zipfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
@@ -42,9 +42,20 @@ from judul_lib.web.proposals_panel import ProposalsPanel
 from judul_lib.web.session import Session
 from tests import nasty_files
 from tests.conftest import PROJECT
-from tests.nasty_files import ASCII, BLANK, DOUBLE, KEPT, LINE, NASTY, PAIRS, RAGGED, TITLES, Nasty
+from tests.nasty_files import (
+    ASCII,
+    BLANK,
+    DOUBLE,
+    KEPT,
+    LINE,
+    NASTY,
+    PAIR_HEADER,
+    RAGGED,
+    TITLE_HEADER,
+    Nasty,
+)
 
-# openpyxl warns of features that it cannot write; readers must not show it.
+# Readers must not show warnings of openpyxl about features that it cannot write.
 pytestmark = pytest.mark.filterwarnings("error::UserWarning:openpyxl.*")
 
 COMPARED = (KEPT, DOUBLE)
@@ -55,9 +66,9 @@ BY_NAME = {nasty.name: nasty for nasty in NASTY}
 KINDS = {
     "encoding": "windows-1252",  # Guessed with a warning, and a duplicate title.
     "delimiter": "a row too long",
-    "workbook": "cells of other kinds",  # Numbers, dates, errors and empty cells as titles.
+    "workbook": "cells of other types",  # Numbers, dates, errors and empty cells as titles.
     "binary": "picture",
-    "formulas": "formulas and escapes of a terminal",
+    "formulas": "formulas and terminal escapes",
     "huge cell": "a title of a million letters",
     "header": "the column twice",
     "line ends": "line ends in titles and blank lines",
@@ -135,7 +146,7 @@ def panel(session) -> ProposalsPanel:
 
 @pytest.fixture
 def write(tmp_path) -> Callable[..., Path]:
-    def write(nasty: Nasty, header: tuple[str, ...] = TITLES) -> Path:
+    def write(nasty: Nasty, header: tuple[str, ...] = TITLE_HEADER) -> Path:
         path = tmp_path / f"judul{nasty.suffix or '.csv'}"
         path.write_bytes(nasty.content(header))
         return path
@@ -144,11 +155,15 @@ def write(tmp_path) -> Callable[..., Path]:
 
 
 def rows_of(content: bytes) -> list[dict[str, str]]:
-    """Read a result as a spreadsheet does, which needs the BOM for accents."""
+    """Read a result, which needs a BOM for spreadsheets to show accents."""
     csv.field_size_limit(10_000_000)
     assert content.startswith(codecs.BOM_UTF8)
     text = content.decode("utf-8-sig")
     return list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
+
+
+def title_csv(titles: Iterable[str]) -> bytes:
+    return nasty_files.csv_text([["Judul"], *([title] for title in titles)]).encode()
 
 
 def count(pattern: str, text: str) -> int:
@@ -220,21 +235,20 @@ def expected(nasty: Nasty, min_titles: int = 1) -> tuple[str, list[str]]:
 
 
 def assert_noted(nasty: Nasty, result: Result, n_kept: int) -> None:
-    """All rows of a corpus are kept or reported as not used, and guesses are reported."""
+    """Assert that all rows of a corpus are kept or reported as not used, and guesses reported."""
     assert result.status == 0, result
     n_rejected = count(r"(\d+) dari \d+ baris \S+ tidak dipakai", result.err)
     assert n_kept + n_rejected == len(nasty.rows)
     if n_rejected:
         row, fate = next((n, fate) for n, (_, fate) in enumerate(nasty.rows, start=2) if fate != KEPT)
-        assert re.search(rf"baris {row} \([^)]*{BLANK if fate == LINE else fate}", result.err), (
-            result.err
-        )
+        reason = BLANK if fate == LINE else fate
+        assert re.search(rf"baris {row} \([^)]*{reason}", result.err), result.err
     assert nasty.noted in result.err
     assert bool(result.err) == bool(n_rejected or nasty.noted), result.err
 
 
 @every_kind
-def test_check_uses_it_as_corpus(nasty, write, installation):
+def test_check_compares_with_its_kept_rows(nasty, write, installation):
     result = installation.run(
         "check", QUERY, "--corpus", write(nasty), "--format", "json", "--top", 9999
     )
@@ -249,7 +263,7 @@ def test_check_uses_it_as_corpus(nasty, write, installation):
 
 
 @every_kind
-def test_index_is_built_from_it_and_extended_by_it(nasty, write, installation, tmp_path):
+def test_index_is_built_from_and_extended_by_its_kept_rows(nasty, write, installation, tmp_path):
     new_index, extended = tmp_path / "baru", installation.copy(tmp_path).index
     result = installation.run("index", "build", write(nasty), new_index, *LIGHT)
     added = run("index", "add", extended, write(nasty))
@@ -265,13 +279,13 @@ def test_index_is_built_from_it_and_extended_by_it(nasty, write, installation, t
     new = [title for title in kept if title_key(title) != title_key(ASCII[0])]
     assert list(TitleIndex.load(extended).titles) == [ASCII[0], *new]
     n_new = count(r"([\d.]+) judul ditambahkan", added.out)
-    n_known = count(r"([\d.]+) dilewati", added.out)
-    assert (n_new, n_known) == (len(new), len(kept) - len(new))
-    assert_noted(nasty, added, n_new + n_known)
+    n_skipped = count(r"([\d.]+) dilewati", added.out)
+    assert (n_new, n_skipped) == (len(new), len(kept) - len(new))
+    assert_noted(nasty, added, n_new + n_skipped)
 
 
 @every_kind
-def test_dedup_finds_its_near_duplicates(nasty, write, installation, tmp_path):
+def test_dedup_reports_row_numbers_of_the_file(nasty, write, installation, tmp_path):
     pairs, groups = tmp_path / "pasangan.csv", tmp_path / "kelompok.csv"
     result = installation.run(
         "dedup", write(nasty), "--output", pairs, "--groups", groups, "--threshold", 0.3, *LIGHT
@@ -292,7 +306,7 @@ def test_dedup_finds_its_near_duplicates(nasty, write, installation, tmp_path):
 
 
 @every_kind
-def test_run_checks_it_before_any_notebook(nasty, write, monkeypatch):
+def test_run_checks_the_file_before_any_notebook(nasty, write, monkeypatch):
     monkeypatch.setattr(pipeline, "run_notebooks", lambda paths, **_: started.append(paths.data) or [])
     started, path = [], write(nasty)
     result = run("run", "--data", path)
@@ -305,7 +319,7 @@ def test_run_checks_it_before_any_notebook(nasty, write, monkeypatch):
 
 
 @every_kind
-def test_retrain_reads_titles_from_it(nasty, write, installation):
+def test_retrain_reads_titles_from_the_file(nasty, write, installation):
     result = installation.run("retrain", "light", "--titles", write(nasty))
     refused, kept = expected(nasty)
     assert_refused(result, refused or "Belum ada label baru")
@@ -315,7 +329,7 @@ def test_retrain_reads_titles_from_it(nasty, write, installation):
 
 
 @every_kind
-def test_page_reads_it_as_an_archive(nasty, write, session):
+def test_page_reads_the_file_as_an_archive(nasty, write, session):
     path, notes = write(nasty), []
     refused, kept = expected(nasty)
     if refused:
@@ -348,7 +362,7 @@ def assert_answered(
 
 
 def assert_marked(nasty: Nasty, output: str, rows: list[dict[str, str]]) -> None:
-    """Rows with too many or few fields are marked and keep their text; blank rows are counted."""
+    """Assert that ragged rows are marked and keep their text, and that blank rows are counted."""
     for (title, fate), row in zip(nasty.table, rows, strict=True):
         assert (row["rf_label"] == NOT_COMPARED) == (fate == RAGGED)
         assert (RAGGED in (row.get("penjelasan") or "")) == (fate == RAGGED)
@@ -390,7 +404,7 @@ def test_page_answers_each_proposal(nasty, write, panel):
 @every_kind_or_no_rows
 def test_score_pairs_scores_each_pair(nasty, write, installation, tmp_path):
     output = tmp_path / "hasil.csv"
-    result = installation.run("score-pairs", write(nasty, PAIRS), output, *LIGHT)
+    result = installation.run("score-pairs", write(nasty, PAIR_HEADER), output, *LIGHT)
     if nasty.refused:
         assert_refused(result, nasty.refused)
         assert not output.exists()
@@ -403,10 +417,10 @@ def test_score_pairs_scores_each_pair(nasty, write, installation, tmp_path):
 
 
 def test_columns_named_like_those_of_the_result_are_kept(write, installation, tmp_path, panel):
-    nasty, output = BY_NAME["names of our own columns"], tmp_path / "hasil.csv"
+    nasty, output = BY_NAME["names of result columns"], tmp_path / "hasil.csv"
     installation.run("check", "--file", write(nasty), "--output", output, *LIGHT)
     tables = [output.read_bytes()]
-    installation.run("score-pairs", write(nasty, PAIRS), output, *LIGHT)
+    installation.run("score-pairs", write(nasty, PAIR_HEADER), output, *LIGHT)
     tables.append(output.read_bytes())
     panel.start("x.csv", nasty.content()).join()
     tables.append(panel._csv()[1])
@@ -414,7 +428,7 @@ def test_columns_named_like_those_of_the_result_are_kept(write, installation, tm
         header, first, *_ = csv.reader(io.StringIO(table.decode("utf-8-sig"), newline=""))
         assert len(header) == len(set(header))
         # The cells of these columns are their names.
-        assert not Counter(nasty_files.OURS) - Counter(first)
+        assert not Counter(nasty_files.RESULT_COLUMNS) - Counter(first)
 
 
 # Labels.
@@ -426,28 +440,28 @@ def refusal_of_labels(nasty: Nasty) -> str:
 
 @every_kind
 def test_retrain_learns_from_each_row(nasty, write, installation, monkeypatch):
-    def learn(outputs: Path, name: str, labels: object, *_: object, **__: object) -> None:
-        learnt.append(labels)
+    def retrain(outputs: Path, name: str, labels: object, *_: object, **__: object) -> None:
+        received.append(labels)
         raise LabelError("sampai di sini")
 
-    monkeypatch.setattr(retraining, "retrain", learn)
-    learnt: list = []
-    result = installation.run("retrain", "light", "--labels", write(nasty, PAIRS), "--no-feedback")
+    monkeypatch.setattr(retraining, "retrain", retrain)
+    received: list = []
+    result = installation.run("retrain", "light", "--labels", write(nasty, PAIR_HEADER), "--no-feedback")
     bad = [row for row, (_, fate) in enumerate(nasty.rows, start=2) if fate not in (*COMPARED, LINE)]
     wordless = f"baris {bad[0]}: judul_a kosong atau tidak berisi kata" if bad else ""
     if refused := refusal_of_labels(nasty) or wordless:
         assert_refused(result, refused)
-        assert not learnt
+        assert not received
         return
     assert_refused(result, "sampai di sini")
     n_answers = count(r"berlabel dari (\d+) jawaban", result.out)
     assert n_answers + count(r"(\d+) baris kosong", result.err) == len(nasty.rows)
-    assert learnt[0].pairs["judul_a"].tolist() == [title.strip() for title, _ in nasty.table]
+    assert received[0].pairs["judul_a"].tolist() == [title.strip() for title, _ in nasty.table]
     assert nasty.noted in result.err
 
 
 @every_kind
-def test_it_is_refused_as_gold_pairs(nasty, write, installation, tmp_path):
+def test_file_of_titles_is_refused_as_gold_pairs(nasty, write, installation, tmp_path):
     labels = tmp_path / "label.csv"
     labels.write_text("judul_a,judul_b,label\nDeteksi Hoaks,Prediksi Beras,tidak\n")
     result = installation.run(
@@ -457,8 +471,8 @@ def test_it_is_refused_as_gold_pairs(nasty, write, installation, tmp_path):
 
 
 @every_kind
-def test_it_is_read_as_answers_of_a_labeller(nasty, tmp_path):
-    path, content = tmp_path / "label-p1.csv", nasty.content(nasty_files.ANSWERS)
+def test_answers_of_a_labeller_are_read_or_the_file_stays_unchanged(nasty, tmp_path):
+    path, content = tmp_path / "label-p1.csv", nasty.content(nasty_files.ANSWER_HEADER)
     path.write_bytes(content)
     blank = [
         row for row, (title, fate) in enumerate(nasty.rows, 2) if not title.strip() and fate != LINE
@@ -477,11 +491,11 @@ def test_it_is_read_as_answers_of_a_labeller(nasty, tmp_path):
     assert after[-1].pair == ("Kopi Luwak", "Teh Hijau")
 
 
-# Inputs that no table can be: an index, a backup, a folder of models or logs, settings.
+# Inputs that are not tables: an index, a backup, a folder of models or logs, settings.
 
 
 @every_kind
-def test_it_is_refused_as_any_other_input(nasty, write, installation, monkeypatch):
+def test_file_is_refused_as_index_backup_log_models_or_settings(nasty, write, installation, monkeypatch):
     path = write(nasty)
     content, models = path.read_bytes(), ("--models", installation.models)
     for arguments, words in (
@@ -501,7 +515,7 @@ def test_it_is_refused_as_any_other_input(nasty, write, installation, monkeypatc
 
 
 @every_kind
-def test_it_is_set_aside_whole_as_a_spool_of_the_log(nasty, tmp_path):
+def test_damaged_spool_of_the_log_is_set_aside_completely(nasty, tmp_path):
     content = nasty.content()
     (tmp_path / SPOOL_FILE).write_bytes(content)
     assert UsageLog(tmp_path).flush_spool() == 0
@@ -510,19 +524,19 @@ def test_it_is_set_aside_whole_as_a_spool_of_the_log(nasty, tmp_path):
 
 
 INVALID_METADATA = {
-    "nothing": b"", "null": b"null", "list": b"[]", "empty": b"{}", "deep": b"[" * 100_000,
-    "number": b'{"name": 3, "format": 1}', "half": b'{"name": "light", ', "no text": b"\xff\xfe\0",
-    "long": b"9" * 5_000,
-    "no hash": b'{"name": "light", "files": {"arrays.npz": 1}}',
+    "empty file": b"", "null": b"null", "list": b"[]", "empty object": b"{}",
+    "deeply nested": b"[" * 100_000, "number": b'{"name": 3, "format": 1}',
+    "truncated": b'{"name": "light", ', "not utf-8": b"\xff\xfe\0", "long number": b"9" * 5_000,
+    "hash of another type": b'{"name": "light", "files": {"arrays.npz": 1}}',
     "a path": b'{"name": "light", "files": {"../../etc/hostname": "0"}}',
-    "the folder above": b'{"name": "light", "files": {"..": "0"}}',
-    "no letter": b'{"name": "light", "files": {"a\\u0000b": "0"}}',
-    "half a letter": b'{"name": "light", "files": {"\\ud83d": "0"}}',
+    "parent folder": b'{"name": "light", "files": {"..": "0"}}',
+    "null character": b'{"name": "light", "files": {"a\\u0000b": "0"}}',
+    "lone surrogate": b'{"name": "light", "files": {"\\ud83d": "0"}}',
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", INVALID_METADATA)
-def test_invalid_metadata_of_a_model_an_index_or_a_backup_are_refused(name, installation, tmp_path):
+def test_invalid_metadata_of_a_model_an_index_or_a_backup_is_refused(name, installation, tmp_path):
     copy, backup = installation.copy(tmp_path), tmp_path / "x.zip"
     (copy.index / "index.json").write_bytes(INVALID_METADATA[name])
     assert_refused(copy.run("check", QUERY, "--index", copy.index), "judul index build")
@@ -603,20 +617,20 @@ def run_reader(command: str, path: Path, out: Path, installation: Installation) 
 
 
 @pytest.mark.parametrize("command", READERS)
-def test_anything_but_a_file_is_reported(command, installation, tmp_path):
-    folder, loop, nowhere = (tmp_path / f"{name}.csv" for name in ("folder", "putar", "hilang"))
+def test_path_that_is_no_regular_file_is_reported(command, installation, tmp_path):
+    folder, loop, dangling = (tmp_path / f"{name}.csv" for name in ("folder", "putar", "hilang"))
     folder.mkdir()
     loop.symlink_to(loop)
-    nowhere.symlink_to(tmp_path / "tidak-ada.csv")
+    dangling.symlink_to(tmp_path / "tidak-ada.csv")
     (tmp_path / "judul.csv").write_bytes(b"")
     out = tmp_path / "hasil"
     for path, words in {
-        folder: "folder", loop: "link", nowhere: "tidak ditemukan", Path("/dev/null"): "bukan berkas",
+        folder: "folder", loop: "link", dangling: "tidak ditemukan", Path("/dev/null"): "bukan berkas",
         Path("/dev/zero"): "bukan berkas", tmp_path / ("x" * 300): "terlalu panjang", Path(): "",
         tmp_path / "judul.csv" / "x.csv": "berkas", tmp_path / "baru\x1b[2J.csv": "tidak ditemukan",
     }.items():  # fmt: skip
         result = run_reader(command, path, out, installation)
-        assert_refused(result, "")  # With other words if the path may be an index or a backup.
+        assert_refused(result, "")  # Worded differently where the path may be an index or a backup.
         assert command in ("check --corpus", "restore") or words in result.err.lower(), (path, result)
         assert not out.exists()
 
@@ -634,23 +648,15 @@ def test_file_without_permission_is_reported(command, installation, tmp_path):
 @pytest.mark.parametrize(
     "name",
     [
-        "-judul.csv",
-        "judul \x1b[31m\x07.csv",
-        "ju\ndul.csv",
-        "judul\udcff.csv",
-        "%s{0}$(x)`y`'\".csv",
-        "." * 200,
-        "\u202ejudul.csv",
-        "=1+1.csv",
+        "-judul.csv", "judul \x1b[31m\x07.csv", "ju\ndul.csv", "judul\udcff.csv",
+        "%s{0}$(x)`y`'\".csv", "." * 200, "\u202ejudul.csv", "=1+1.csv",
     ],
     ids=ascii,
-)
+)  # fmt: skip
 def test_strange_file_names_are_accepted(name, installation, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     target, wrong = tmp_path / f"hasil{name}", tmp_path / f"salah{name}"
-    (tmp_path / name).write_bytes(
-        nasty_files.csv_text([["Judul"], *([title] for title in ASCII)]).encode()
-    )
+    (tmp_path / name).write_bytes(title_csv(ASCII))
     source = (f"--file={name}",) if name.startswith("-") else ("--file", Path(name))
     result = installation.run("check", *source, "--output", target, *LIGHT)
     assert result.status == 0, result
@@ -676,7 +682,7 @@ def test_every_answered_nasty_title_is_logged(installation, tmp_path, monkeypatc
         title for nasty in NASTY for title in nasty.numbered(*COMPARED).values() if len(title) < 2_000
     ]
     path, copy = tmp_path / "usulan.csv", installation.copy(tmp_path)
-    path.write_text(nasty_files.csv_text([["Judul"], *([title] for title in titles)]), newline="")
+    path.write_bytes(title_csv(titles))
     monkeypatch.setenv("JUDUL_LOG", "true")
     monkeypatch.setenv("JUDUL_LOG_TEXT", "true")
     result = copy.run("check", "--file", path, "--output", tmp_path / "x.csv", *LIGHT)
