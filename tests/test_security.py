@@ -1,4 +1,4 @@
-"""What docs/security.md promises: its tests are there, and nothing that is written holds a secret."""
+"""Tests named in docs/security.md exist, no output has secrets, and nothing opens a pickle."""
 
 import json
 import re
@@ -20,29 +20,26 @@ from judul_lib.usage.database import events, opened_database, read_table, sqlite
 from tests.conftest import PROJECT, judul, plant_pickle_bomb
 from tests.web.test_page_browser import serving
 
-PAGE = (PROJECT / "docs" / "security.md").read_text(encoding="utf-8")
 TITLE = "Deteksi Kantuk Pengemudi Truk Tambang dengan YOLO"
 
 
-def rows():
-    lines = [line for line in PAGE.splitlines() if line.startswith("| ")]
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[1:]]
-
-
-def test_every_threat_has_a_test_that_is_there():
-    assert len(rows()) >= 15
-    for _, threat, answer, tests in rows():
-        named = re.findall(r"`(test_\w+\.py)::(test_\w+)`", tests)
-        assert named, threat
-        assert answer
-        for file, name in named:
+def test_every_threat_has_a_countermeasure_and_existing_tests():
+    page = (PROJECT / "docs" / "security.md").read_text(encoding="utf-8")
+    _, *lines = (line for line in page.splitlines() if line.startswith("| "))
+    assert len(lines) >= 15
+    for line in lines:
+        _, threat, countermeasure, cited = (cell.strip() for cell in line.strip("|").split("|"))
+        tests = re.findall(r"`(test_\w+\.py)::(test_\w+)`", cited)
+        assert tests, threat
+        assert countermeasure
+        for file, name in tests:
             (path,) = (PROJECT / "tests").rglob(file)
             assert f"\ndef {name}(" in path.read_text(), (threat, file, name)
 
 
-def test_no_secret_is_in_what_is_written(tmp_path):
+def test_files_and_errors_of_a_check_have_no_secrets(tmp_path):
     token, user = "kata-rahasia-12", "siti-aminah"
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-m", "judul_lib", "check", TITLE, "--model", "light"],
         cwd=PROJECT, capture_output=True, check=True,
         env={
@@ -54,13 +51,13 @@ def test_no_secret_is_in_what_is_written(tmp_path):
     )  # fmt: skip
     written = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert (tmp_path / "judul.db") in written
-    known = load_model(PROJECT / "outputs" / "light").titles[0]
-    for content in (done.stderr, *(path.read_bytes() for path in written)):
-        for secret in (token, user, TITLE, known, "0f" * 32):
+    archived = load_model(PROJECT / "outputs" / "light").titles[0]
+    for content in (result.stderr, *(path.read_bytes() for path in written)):
+        for secret in (token, user, TITLE, archived, "0f" * 32):
             assert secret.encode() not in content
 
 
-def test_what_git_tracks_holds_no_key_and_no_log():
+def test_no_key_and_no_log_is_tracked_by_git():
     tracked = subprocess.run(
         ["git", "ls-files"], cwd=PROJECT, capture_output=True, text=True, check=True
     ).stdout.splitlines()
@@ -69,10 +66,11 @@ def test_what_git_tracks_holds_no_key_and_no_log():
     assert not [name for name in tracked if name.startswith(("outputs/logs", "outputs/labels"))]
 
 
-# A pickle that writes a file, where every command may find it.
+# Models whose pickles write a file when opened.
 
-WHO = "--reason uji --approver Kaprodi"
-USED = {
+APPROVAL = "--reason uji --approver Kaprodi"
+# In an order in which each has what it needs; other tests cover `run` and `app`.
+COMMAND_LINES = {
     "check": f"check '{TITLE}' --model light --models OUT",
     "score-pairs": "score-pairs pairs.csv scored.csv --model light --models OUT",
     "archive gauge": "archive gauge data/dataset_TA.csv --titles 20 --model light --models OUT",
@@ -83,8 +81,8 @@ USED = {
     "dedup": "dedup titles.csv --output same.csv --model light --models OUT",
     "models list": "models list --models OUT",
     "models show": "models show light --models OUT",
-    "models promote": f"models promote light VERSION {WHO} --models OUT",
-    "models rollback": f"models rollback light {WHO} --models OUT",
+    "models promote": f"models promote light VERSION {APPROVAL} --models OUT",
+    "models rollback": f"models rollback light {APPROVAL} --models OUT",
     "models tag": "models tag light VERSION uji --models OUT",
     "models track": "models track --models OUT",
     "retrain": "retrain light --labels labels.csv --models OUT",
@@ -105,23 +103,23 @@ USED = {
     "govern reviewed": "govern reviewed akses --reason uji --models OUT",
     "govern playbook": "govern playbook model-diubah",
 }
-"""The commands in an order in which each has what it needs; `run` and `app` have tests of their own."""
 
 
-def commands(command, *path):
+def command_names(command, *path):
     if not isinstance(command, click.Group):
         return {" ".join(path)}
-    return {name for word, one in command.commands.items() for name in commands(one, *path, word)}
+    subcommands = command.commands.items()
+    return {name for word, sub in subcommands for name in command_names(sub, *path, word)}
 
 
 @pytest.fixture
-def spoiled(tmp_path):
-    """An installation whose models hold such pickles, with two versions that look whole."""
+def installation_with_bombs(tmp_path):
+    """Models with such pickles and matching hashes, and two versions of one of them."""
     outputs = tmp_path / "outputs"
     exploded = plant_pickle_bomb(outputs / "light", "light")
     plant_pickle_bomb(outputs / "full", "full")
     load_estimators(outputs / "light")
-    assert exploded.exists()  # As they would, if anybody opened them.
+    assert exploded.exists()  # Opening one is noticed.
     exploded.unlink()
     first = add_version(outputs, outputs / "light")
     promote(outputs, "light", first, reason="uji", approver="Kaprodi")
@@ -130,9 +128,9 @@ def spoiled(tmp_path):
     return outputs, add_version(outputs, outputs / "light")
 
 
-def test_no_command_opens_a_pickle(spoiled, tmp_path):
-    assert {*USED, "run", "app"} == commands(cli)
-    outputs, version = spoiled
+def test_no_command_opens_a_pickle(installation_with_bombs, tmp_path):
+    assert {*COMMAND_LINES, "run", "app"} == command_names(cli)
+    outputs, version = installation_with_bombs
     gold = read_gold(PROJECT / "data" / "gold_pairs.csv")
     labels = gold[gold["label"].notna()].head(60)[["judul_a", "judul_b", "label"]]
     labels.astype({"label": int}).to_csv(tmp_path / "labels.csv", index=False)
@@ -140,28 +138,30 @@ def test_no_command_opens_a_pickle(spoiled, tmp_path):
     labels["judul_a"].drop_duplicates().to_frame("Judul").to_csv(tmp_path / "titles.csv", index=False)
     for name in ("notebooks", "data"):
         (tmp_path / name).symlink_to(PROJECT / name)
-    for name, line in USED.items():
-        if name == "models verify":  # From here on there is one, too, that it refuses.
+    for name, line in COMMAND_LINES.items():
+        if name == "models verify":  # From here on, one version has wrong hashes.
             plant_pickle_bomb(
                 outputs / "models" / "light" / "20260101-00000000", "light", with_hashes=False
             )
         words = [{"OUT": outputs, "VERSION": version}.get(word, word) for word in shlex.split(line)]
-        told = judul(*words, cwd=tmp_path, JUDUL_LOG="true", JUDUL_MLFLOW="true")
+        result = judul(*words, cwd=tmp_path, JUDUL_LOG="true", JUDUL_MLFLOW="true")
         assert not list(outputs.rglob("exploded")), name
-        # MLflow may not be installed; the last two tell of the version that is refused.
-        assert told.returncode == 0 or name in ("models track", "models verify", "govern check"), told
-    looked = judul("govern", "check", "--models", outputs).stdout
-    assert "GAGAL  Metadata dan hash model cocok: Tidak cocok: models/light/20260101" in looked
-    assert "LULUS  Benih acak tetap" in looked
+        # MLflow may not be installed, and the other two report the version with wrong hashes.
+        assert result.returncode == 0 or name in ("models track", "models verify", "govern check"), (
+            result
+        )
+    output = judul("govern", "check", "--models", outputs).stdout
+    assert "GAGAL  Metadata dan hash model cocok: Tidak cocok: models/light/20260101" in output
+    assert "LULUS  Benih acak tetap" in output
 
 
 @pytest.mark.slow
-def test_the_page_opens_no_pickle(spoiled, tmp_path):
-    outputs, _ = spoiled
+def test_the_page_opens_no_pickle(installation_with_bombs, tmp_path):
+    outputs, _ = installation_with_bombs
     with serving(outputs, log=tmp_path / "log") as url, urllib.request.urlopen(url) as answer:
         answer.read()
         loaded = set()
-        while loaded != {"light", "full"}:  # As the log of the page has it.
+        while loaded != {"light", "full"}:  # Until the page has logged both.
             time.sleep(0.2)
             with opened_database(sqlite_url(outputs / "logs")) as engine:
                 rows = read_table(engine, events, events.c.kind == "model_loaded")
