@@ -371,19 +371,27 @@ def assert_marked(nasty: Nasty, output: str, rows: list[dict[str, str]]) -> None
     assert count(r"(\d+) baris tidak berisi judul", output) == n_without
 
 
+def assert_refused_or_answered(
+    nasty: Nasty, result: Result, output: Path, column: str
+) -> tuple[int, int]:
+    """Assert that a command refuses the file or answers it; return how many rows and answers it has."""
+    if nasty.refused:
+        assert_refused(result, nasty.refused)
+        assert not output.exists()
+        return 0, 0
+    assert result.status == 0, result
+    rows = rows_of(output.read_bytes())
+    n_answered = assert_answered(nasty, result.err, rows, column, "rf_label")
+    assert_marked(nasty, result.err, rows)
+    return len(rows), n_answered
+
+
 @every_kind_or_no_rows
 def test_check_answers_each_proposal(nasty, write, installation, tmp_path):
     output = tmp_path / "hasil.csv"
     result = installation.run("check", "--file", write(nasty), "--output", output, *LIGHT)
-    if nasty.refused:
-        assert_refused(result, nasty.refused)
-        assert not output.exists()
-        return
-    assert result.status == 0, result
-    rows = rows_of(output.read_bytes())
-    assert_answered(nasty, result.err, rows, "Judul", "rf_label")
-    assert_marked(nasty, result.err, rows)
-    assert count(r"Dari (\d+) baris", result.out) == len(rows)
+    n_rows, _ = assert_refused_or_answered(nasty, result, output, "Judul")
+    assert count(r"Dari (\d+) baris", result.out) == n_rows
 
 
 @every_kind_or_no_rows
@@ -405,14 +413,7 @@ def test_page_answers_each_proposal(nasty, write, panel):
 def test_score_pairs_scores_each_pair(nasty, write, installation, tmp_path):
     output = tmp_path / "hasil.csv"
     result = installation.run("score-pairs", write(nasty, PAIR_HEADER), output, *LIGHT)
-    if nasty.refused:
-        assert_refused(result, nasty.refused)
-        assert not output.exists()
-        return
-    assert result.status == 0, result
-    rows = rows_of(output.read_bytes())
-    n_scored = assert_answered(nasty, result.err, rows, "judul_a", "rf_label")
-    assert_marked(nasty, result.err, rows)
+    _, n_scored = assert_refused_or_answered(nasty, result, output, "judul_a")
     assert count(r"(\d+) pasangan dinilai", result.out) == n_scored
 
 
