@@ -1,6 +1,6 @@
-"""The writers that `tests/test_faults.py` disturbs, and how their results are read.
+"""The writers that `tests/test_faults.py` interrupts, and functions that read what they wrote.
 
-Each runs in a process forked from one that has imported this module, so that
+Each writer runs in a process forked from one that has imported this module, so that
 faults hit the writer and not its imports.
 """
 
@@ -80,37 +80,37 @@ _ = save_model(Path(OUT) / "light", files, {{**metadata, "extra": EXTRA}})
 
 @dataclass(frozen=True)
 class WriteScenario:
-    """Something that writes to a folder; each callable takes the folder.
+    """A writer to a folder and its readers; each callable takes the folder.
 
     Attributes
     ----------
-    act : callable
+    write : callable
         Writes, and exits the process like a command.
-    seen : callable
-        Returns what a reader sees, by name; raises if it cannot be read.
-    result : callable
-        Returns the final state, in a form that can be compared.
+    read : callable
+        Returns what a reader gets, by name; raises if it cannot be read.
+    read_result : callable
+        Returns the complete final state, in a form that can be compared.
     prepare : callable
-        Creates the state before.
-    busy : str
+        Creates the initial state.
+    busy_message : str
         Message to a second process; empty if both may write.
-    full : str
+    disk_full_pattern : str
         Pattern of the message on a full disk.
-    is_elsewhere : bool
-        Part of the state is not in the folder, so that copying it is not enough.
+    has_external_state : bool
+        Part of the state is outside the folder, so that copying the folder is not enough.
     """
 
-    act: Callable[[Path], None]
-    seen: Callable[[Path], dict[str, Any]]
-    result: Callable[[Path], Any]
+    write: Callable[[Path], None]
+    read: Callable[[Path], dict[str, Any]]
+    read_result: Callable[[Path], Any]
     prepare: Callable[[Path], None]
-    busy: str = ""
-    full: str = "Ruang disk habis"
-    is_elsewhere: bool = False
+    busy_message: str = ""
+    disk_full_pattern: str = "Ruang disk habis"
+    has_external_state: bool = False
 
 
-def tree(folder: Path, *, hidden: bool = False) -> dict[str, bytes]:
-    """Return the contents of all files by path; hidden files and folders only if asked."""
+def read_files(folder: Path, *, hidden: bool = False) -> dict[str, bytes]:
+    """Return the contents of all files by relative path."""
     names = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     return {
         name.as_posix(): (folder / name).read_bytes()
@@ -119,7 +119,7 @@ def tree(folder: Path, *, hidden: bool = False) -> dict[str, bytes]:
     }
 
 
-def command(*arguments: object) -> None:
+def run_command(*arguments: object) -> None:
     main([*map(str, arguments)])
 
 
@@ -146,11 +146,13 @@ def prepare_run(folder: Path, *, n_skipped: int = 0) -> None:
         )
         nbformat.write(notebook, folder / "notebooks" / f"{stage.notebook}.ipynb")
     (folder / "judul.csv").write_text("Judul\nDeteksi Hoaks\nPrediksi Beras\n")
-    run(folder, OLD, n_skipped=n_skipped)
+    run_notebooks(folder, OLD, n_skipped=n_skipped)
 
 
-def run(folder: Path, extra: str = NEW, *, kernels: bool = False, n_skipped: int = 0) -> None:
-    """Run the notebooks; without kernels, their cells are executed in this process, which is faster."""
+def run_notebooks(
+    folder: Path, extra: str = NEW, *, use_kernels: bool = False, n_skipped: int = 0
+) -> None:
+    """Run the notebooks, in this process unless kernels are asked for, which take longer."""
 
     def execute(source: Path, target: Path, *, parameters: dict[str, Any], **options: Any) -> None:
         values = {**parameters, "OUT": str(target.parent.parent)}
@@ -159,16 +161,16 @@ def run(folder: Path, extra: str = NEW, *, kernels: bool = False, n_skipped: int
 
     pipeline.STAGES = STAGES[:: 1 + n_skipped]
     pipeline.render_report = lambda notebook: notebook.cells[0].source + extra  # Rendering is slow.
-    if not kernels:
+    if not use_kernels:
         papermill.execute_notebook = execute
-    command(
+    run_command(
         "run", "--data", folder / "judul.csv", "--notebooks", folder / "notebooks", "--out",
         folder / "outputs", "--reports", folder / "reports", "-p", "EXTRA", extra,
     )  # fmt: skip
 
 
 def run_with_kernels(folder: Path) -> None:
-    run(folder, kernels=True, n_skipped=1)
+    run_notebooks(folder, use_kernels=True, n_skipped=1)
 
 
 def prepare_run_with_kernels(folder: Path) -> None:
@@ -177,23 +179,23 @@ def prepare_run_with_kernels(folder: Path) -> None:
 
 def read_run(folder: Path) -> dict[str, Any]:
     outputs = folder / "outputs"
-    model = load_model(outputs / "light")  # Refuses a damaged model, and recovers one set aside.
+    model = load_model(outputs / "light")  # Rejects a damaged model and restores one that was set aside.
     assert model.titles[-1] == f"Judul {model.metadata['extra']}"
     texts = {path.name: path.read_text() for path in outputs.glob("*.csv")}
     reports = {path.name: path.read_text() for path in (folder / "reports").glob("0*.html")}
     return {"light": model.metadata["extra"], **texts, **reports}
 
 
-def run_result(folder: Path) -> Any:
-    """Return what is left, without the contents of executed notebooks, which hold times."""
+def read_run_result(folder: Path) -> Any:
+    """Return leftovers and files, without the executed notebooks, which contain times."""
     leftovers = [path.name for path in (folder / "outputs").glob(".*")]
     files = {
         name: content
-        for name, content in tree(folder / "outputs").items()
+        for name, content in read_files(folder / "outputs").items()
         if not name.startswith((pipeline.EXECUTED_FOLDER, pipeline.MANIFEST_FILE))
     }
     manifest = json.loads((folder / "outputs" / pipeline.MANIFEST_FILE).read_bytes())
-    return leftovers, files, sorted(manifest), sorted(tree(folder / "reports"))
+    return leftovers, files, sorted(manifest), sorted(read_files(folder / "reports"))
 
 
 # A model. ------------------------------------------------------------------------------------------
@@ -224,15 +226,15 @@ def read_model(folder: Path) -> dict[str, Any]:
 # An index. -----------------------------------------------------------------------------------------
 
 
-def catalogue(folder: Path, n: int) -> Path:
-    path = folder / f"katalog-{n}.csv"
-    path.write_text("Judul\n" + "".join(f'"{title}"\n' for title in gold_titles()[:n]))
+def write_catalogue(folder: Path, n_titles: int) -> Path:
+    path = folder / f"katalog-{n_titles}.csv"
+    path.write_text("Judul\n" + "".join(f'"{title}"\n' for title in gold_titles()[:n_titles]))
     return path
 
 
 def prepare_catalogue(folder: Path) -> None:
     folder.mkdir(parents=True)
-    catalogue(folder, 60)
+    write_catalogue(folder, 60)
 
 
 def prepare_index(folder: Path) -> None:
@@ -242,11 +244,11 @@ def prepare_index(folder: Path) -> None:
 
 def build_index(folder: Path) -> None:
     source, target = folder / "katalog-60.csv", folder / "indeks"
-    command("index", "build", source, target, "--model", "light", "--models", LIGHT.parent)
+    run_command("index", "build", source, target, "--model", "light", "--models", LIGHT.parent)
 
 
 def add_to_index(folder: Path) -> None:
-    command("index", "add", folder / "indeks", folder / "katalog-60.csv")
+    run_command("index", "add", folder / "indeks", folder / "katalog-60.csv")
 
 
 def read_index(folder: Path) -> dict[str, Any]:
@@ -255,8 +257,8 @@ def read_index(folder: Path) -> dict[str, Any]:
     return {"titles": list(TitleIndex.load(folder / "indeks").titles)}
 
 
-def index_result(folder: Path) -> Any:
-    return tree(folder / "indeks", hidden=True)
+def read_index_result(folder: Path) -> Any:
+    return read_files(folder / "indeks", hidden=True)
 
 
 # Near-duplicates. ----------------------------------------------------------------------------------
@@ -272,7 +274,7 @@ def prepare_dedup(folder: Path) -> None:
 
 def write_dedup(folder: Path) -> None:
     StudyPairFinder.block_rows = 20
-    command(
+    run_command(
         "dedup", folder / "katalog.csv", "--model", "light", "--models", LIGHT.parent,
         "--output", folder / "pasangan.csv", "--groups", folder / "kelompok.csv",
     )  # fmt: skip
@@ -282,42 +284,42 @@ def read_dedup(folder: Path) -> dict[str, Any]:
     return {name: (folder / name).read_text() for name in ("pasangan.csv", "kelompok.csv")}
 
 
-def dedup_result(folder: Path) -> Any:
+def read_dedup_result(folder: Path) -> Any:
     assert len((folder / "pasangan.csv").read_text().splitlines()) > 10
-    return tree(folder, hidden=True)
+    return read_files(folder, hidden=True)
 
 
 # The log. ------------------------------------------------------------------------------------------
 
 
-def log_url(folder: Path) -> str:
+def read_log_url(folder: Path) -> str:
     address = folder / "address.txt"
     return address.read_text() if address.exists() else sqlite_url(folder / "logs")
 
 
-def make_unit(log: UsageLog, name: str) -> dict[str, list[dict[str, Any]]]:
-    row = {
-        "id": name, "time": utc_now(), "user": log.user, "source": "check", "query_hash": "0" * 16,
-        "query_length": 9, "query_words": 2, "query_text": None, "difference": None, "seconds": 0.01,
-        "n_results": 1, "simulated": False,
+def make_rows(log: UsageLog, prediction_id: str) -> dict[str, list[dict[str, Any]]]:
+    prediction = {
+        "id": prediction_id, "time": utc_now(), "user": log.user, "source": "check",
+        "query_hash": "0" * 16, "query_length": 9, "query_words": 2, "query_text": None,
+        "difference": None, "seconds": 0.01, "n_results": 1, "simulated": False,
     }  # fmt: skip
     score = {
-        "prediction_id": name, "model": "light", "version": None, "probability": 0.5,
+        "prediction_id": prediction_id, "model": "light", "version": None, "probability": 0.5,
         "match_hash": None, "match_text": None, "unknown_share": 0.0,
     }  # fmt: skip
-    return {"predictions": [row], "scores": [score]}
+    return {"predictions": [prediction], "scores": [score]}
 
 
-def write_log(folder: Path, name: str, n: int) -> None:
+def write_log(folder: Path, prefix: str, n_rows: int) -> None:
     """Log rows, some of them through the spool."""
-    log = UsageLog(folder / "logs", url=log_url(folder), warn=partial(print, file=sys.stderr))
-    for k in range(n):
-        unit = make_unit(log, f"{name}-{k}")
+    log = UsageLog(folder / "logs", url=read_log_url(folder), warn=partial(print, file=sys.stderr))
+    for k in range(n_rows):
+        rows = make_rows(log, f"{prefix}-{k}")
         if k % 4:
-            log._write(unit)
+            log._write(rows)
         else:
             try:
-                append_to_spool(folder / "logs", unit)
+                append_to_spool(folder / "logs", rows)
             except OSError as error:
                 print(describe_os_error(error), file=sys.stderr)
     try:
@@ -342,7 +344,7 @@ def prepare_log(folder: Path, address: str = "") -> None:
     write_log(folder, OLD, 5)
 
 
-def write_new_rows(folder: Path) -> None:
+def extend_log(folder: Path) -> None:
     write_log(folder, NEW, N_ROWS)
 
 
@@ -352,16 +354,16 @@ def read_log(folder: Path) -> dict[str, Any]:
         with closing(sqlite3.connect(path)) as connection:
             assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     warnings: list[str] = []
-    with opened_database(log_url(folder), warn=warnings.append) as engine:
+    with opened_database(read_log_url(folder), warn=warnings.append) as engine:
         ids = {row["id"] for row in read_table(engine, predictions)}
         assert {row["prediction_id"] for row in read_table(engine, scores)} == ids
-    assert warnings == []  # No corrupt file was set aside.
+    assert warnings == []  # No corrupt database was set aside.
     assert not (folder / "logs" / DAMAGED_FILE).exists()
     return {"before": sorted(name for name in ids if name.startswith(OLD))}
 
 
-def log_result(folder: Path) -> Any:
-    with opened_database(log_url(folder)) as engine:
+def read_log_result(folder: Path) -> Any:
+    with opened_database(read_log_url(folder)) as engine:
         ids = sorted(row["id"] for row in read_table(engine, predictions))
         score_ids = sorted(row["prediction_id"] for row in read_table(engine, scores))
     assert len(ids) >= N_ROWS
@@ -371,10 +373,10 @@ def log_result(folder: Path) -> Any:
 # The audit trail. ----------------------------------------------------------------------------------
 
 
-def write_trail(folder: Path, n: int) -> None:
+def write_trail(folder: Path, n_rows: int) -> None:
     try:
         with opened_database(sqlite_url(folder / "logs"), lock_wait=COMMAND_LOCK_WAIT) as engine:
-            for k in range(len(read_table(engine, audit_table)), n):
+            for k in range(len(read_table(engine, audit_table)), n_rows):
                 audit.append_row(
                     engine, folder / "logs", actor="a", action=audit.TRAIN, reason=f"uji {k}"
                 )
@@ -392,42 +394,46 @@ def extend_trail(folder: Path) -> None:
     write_trail(folder, 20)
 
 
-def trail_rows(folder: Path) -> list[str]:
+def read_trail_reasons(folder: Path) -> list[str]:
     with opened_database(sqlite_url(folder / "logs")) as engine:
         assert audit.verify(engine, folder / "logs") == []
         return [row["reason"] for row in read_table(engine, audit_table)]
 
 
 def read_trail(folder: Path) -> dict[str, Any]:
-    return {"before": trail_rows(folder)[:3]}
+    return {"before": read_trail_reasons(folder)[:3]}
 
 
-_INDEX_BUSY = "sedang ditulis oleh proses lain"
+_INDEX_BUSY_MESSAGE = "sedang ditulis oleh proses lain"
 _DATABASE_FULL = "[Rr]uang disk|No space"
 WRITE_SCENARIOS = {
     "judul run": WriteScenario(
-        run, read_run, run_result, prepare_run, "`judul run` lain sedang menulis"
+        run_notebooks, read_run, read_run_result, prepare_run, "`judul run` lain sedang menulis"
     ),
     "judul run, kernels": WriteScenario(
-        run_with_kernels, read_run, run_result, prepare_run_with_kernels
+        run_with_kernels, read_run, read_run_result, prepare_run_with_kernels
     ),
-    "saving a model": WriteScenario(write_model, read_model, tree, prepare_model),
+    "saving a model": WriteScenario(write_model, read_model, read_files, prepare_model),
     "judul index build, first": WriteScenario(
-        build_index, read_index, index_result, prepare_catalogue, _INDEX_BUSY
+        build_index, read_index, read_index_result, prepare_catalogue, _INDEX_BUSY_MESSAGE
     ),
     "judul index build": WriteScenario(
-        build_index, read_index, index_result, prepare_index, _INDEX_BUSY
+        build_index, read_index, read_index_result, prepare_index, _INDEX_BUSY_MESSAGE
     ),
-    "judul index add": WriteScenario(add_to_index, read_index, index_result, prepare_index, _INDEX_BUSY),
+    "judul index add": WriteScenario(
+        add_to_index, read_index, read_index_result, prepare_index, _INDEX_BUSY_MESSAGE
+    ),
     "judul dedup": WriteScenario(
-        write_dedup, read_dedup, dedup_result, prepare_dedup, "Perintah lain sedang mengerjakan"
+        write_dedup, read_dedup, read_dedup_result, prepare_dedup, "Perintah lain sedang mengerjakan"
     ),
     "log, first": WriteScenario(
-        write_new_rows, read_log, log_result, prepare_folder, full=_DATABASE_FULL
+        extend_log, read_log, read_log_result, prepare_folder, disk_full_pattern=_DATABASE_FULL
     ),
-    "log": WriteScenario(write_new_rows, read_log, log_result, prepare_log, full=_DATABASE_FULL),
+    "log": WriteScenario(
+        extend_log, read_log, read_log_result, prepare_log, disk_full_pattern=_DATABASE_FULL
+    ),
     "audit trail": WriteScenario(
-        extend_trail, read_trail, trail_rows, prepare_trail, full=_DATABASE_FULL
+        extend_trail, read_trail, read_trail_reasons, prepare_trail, disk_full_pattern=_DATABASE_FULL
     ),
 }
 
@@ -435,17 +441,17 @@ WRITE_SCENARIOS = {
 # The process. --------------------------------------------------------------------------------------
 
 
-def worker(
-    act: Callable[[Path], None],
+def run_writer(
+    write: Callable[[Path], None],
     folder: Path,
     output: Path,
     has_started: Any,
     n_changes: Any,
     duration: Any,
-    stop_at: int = 0,
-    with_signal: int = signal.SIGKILL,
+    stop_before: int = 0,
+    stop_signal: int = signal.SIGKILL,
 ) -> None:
-    """Run a writer, time it and count its changes; send a signal before change `stop_at`."""
+    """Run a writer, time it and count its changes; send itself a signal before change `stop_before`."""
     handle = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     for stream in (1, 2):
         os.dup2(handle, stream)
@@ -455,15 +461,15 @@ def worker(
         if event not in _EVENTS or os.getpid() != pid or not _is_change(event, arguments, folder):
             return
         n_changes.value += 1
-        if n_changes.value == stop_at:
-            os.kill(pid, with_signal)
+        if n_changes.value == stop_before:
+            os.kill(pid, stop_signal)
 
     sys.addaudithook(count_change)
-    has_started.value, start = 1, time.perf_counter()
+    has_started.value, start_time = 1, time.perf_counter()
     try:
-        act(folder)
+        write(folder)
     finally:
-        duration.value = time.perf_counter() - start
+        duration.value = time.perf_counter() - start_time
 
 
 _EVENTS = set("open os.mkdir os.rename os.remove os.rmdir os.chmod os.link os.truncate".split())
@@ -476,11 +482,11 @@ def _is_change(event: str, arguments: tuple[Any, ...], folder: Path) -> bool:
     if isinstance(path, int):
         return event == "os.truncate"
     path = os.fsdecode(path)
-    # When a folder is removed, its files are named relative to it.
+    # rmtree names the files relative to their folder.
     return path.startswith(str(folder)) or (event in ("os.remove", "os.rmdir") and "/" not in path)
 
 
-def log_in(address: str) -> WriteScenario:
-    """Return the scenario of a log in a database of a server."""
+def server_log_scenario(address: str) -> WriteScenario:
+    """Return the scenario of a log in the database at this URL."""
     prepare = partial(prepare_log, address=address)
-    return WriteScenario(write_new_rows, read_log, log_result, prepare, is_elsewhere=True)
+    return WriteScenario(extend_log, read_log, read_log_result, prepare, has_external_state=True)

@@ -1,7 +1,7 @@
-"""Killed at any moment, on a full disk, two at once: what was there is there, and a second run is whole.
+"""Writers that are killed, run out of disk space or meet another writer keep the earlier state intact.
 
-`JUDUL_FAULT_ROUNDS` says how often each work is disturbed, `JUDUL_FAULT_SEED` when;
-`make test-slow` takes twenty rounds; without `-n` a table is shown. The works are in `tests/faults.py`.
+`JUDUL_FAULT_ROUNDS` is the number of faults per writer, `JUDUL_FAULT_SEED` the seed of their moments.
+`make test-slow` takes twenty and prints a table (without `-n`). The writers are in `tests/faults.py`.
 """
 
 import multiprocessing
@@ -30,222 +30,235 @@ from tests.faults import WRITE_SCENARIOS, WriteScenario
 ROUNDS = int(os.environ.get("JUDUL_FAULT_ROUNDS", "2"))
 SEED = int(os.environ.get("JUDUL_FAULT_SEED", "0"))
 TABLE: list[tuple[object, ...]] = []
-# Kernels take a second each, and the same files are written without them.
-QUICK = [name for name in WRITE_SCENARIOS if "kernels" not in name]
+# Without kernels, which take a second each, the same files are written.
+QUICK_SCENARIOS = [name for name in WRITE_SCENARIOS if "kernels" not in name]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def table(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Show what was done, where somebody asked for rounds."""
+def print_table(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Print a table of the faults if the number of rounds was set."""
     yield
     if "JUDUL_FAULT_ROUNDS" not in os.environ:
         return
-    rows = [("work", "fault", "rounds", "met", "all intact"), *TABLE]
+    rows = [("writer", "fault", "rounds", "hits", "all intact"), *TABLE]
     widths = [max(len(str(row[k])) for row in rows) for k in range(len(rows[0]))]
     plugins = request.config.pluginmanager
     with plugins.getplugin("capturemanager").global_and_fixture_disabled():
-        print(f"\n\nseed {SEED}; met: the fault came before the work had ended")
+        print(f"\n\nseed {SEED}; hits: the fault occurred before the writer had finished")
         for row in rows:
             cells = (f"{cell!s:<{width}}" for cell, width in zip(row, widths, strict=True))
             print("  ".join(cells).rstrip())
 
 
-class Started:
-    """A work in a process of its own."""
+class WriterProcess:
+    """A writer in its own process."""
 
     _context = multiprocessing.get_context("forkserver")
     _context.set_forkserver_preload(["tests.faults"])
 
-    def __init__(self, act, folder, said, stop_at=0, with_signal=signal.SIGKILL):
-        self._said = said
-        begun, self._changes, self._lasted = (self._context.Value(t, 0, lock=False) for t in "iid")
+    def __init__(self, write, folder, output_path, stop_before=0, stop_signal=signal.SIGKILL):
+        self._output_path = output_path
+        has_started, self._n_changes, self._duration = (
+            self._context.Value(typecode, 0, lock=False) for typecode in "iid"
+        )
+        shared = has_started, self._n_changes, self._duration
         self._process = self._context.Process(
-            target=faults.worker,
-            args=(act, folder, said, begun, self._changes, self._lasted, stop_at, with_signal),
+            target=faults.run_writer,
+            args=(write, folder, output_path, *shared, stop_before, stop_signal),
         )
         self._process.start()
-        while not begun.value and self._process.exitcode is None:
+        while not has_started.value and self._process.exitcode is None:
             time.sleep(0.0005)
-        self._known = None
+        self._handle = None
         with suppress(psutil.NoSuchProcess):
-            self._known = psutil.Process(self._process.pid)  # Never another one with its number.
+            self._handle = psutil.Process(self._process.pid)  # Detects a reused process id.
 
     @property
     def n_changes(self) -> int:
-        return self._changes.value
+        return self._n_changes.value
 
     @property
     def seconds(self) -> float:
-        return self._lasted.value
+        return self._duration.value
 
     @property
-    def said(self) -> str:
-        return self._said.read_text()
+    def output(self) -> str:
+        return self._output_path.read_text()
 
-    def end(self) -> int:
-        """Wait for the end; return the status, negative for a signal."""
+    def wait(self) -> int:
+        """Return the exit status, negative for a signal."""
         self._process.join(120)
-        assert self._process.exitcode is not None, "it does not end"
+        assert self._process.exitcode is not None, "the process does not end"
         return self._process.exitcode
 
-    def kill(self, *, alone: bool) -> list[psutil.Process]:
-        """Kill it, with all that it started or alone; return what it leaves."""
+    def kill(self, *, with_children: bool) -> list[psutil.Process]:
+        """Kill the process; return the children that are left."""
         with suppress(psutil.NoSuchProcess, AttributeError):
-            started = self._known.children(recursive=True)
-            end([self._known])
-            if alone:
-                return started
-            end(started)
+            children = self._handle.children(recursive=True)
+            kill_processes([self._handle])
+            if not with_children:
+                return children
+            kill_processes(children)
         return []
 
     def wait_until_stopped(self) -> None:
-        give_up = time.monotonic() + 60
-        while self._known.status() != psutil.STATUS_STOPPED:
-            assert time.monotonic() < give_up
+        deadline = time.monotonic() + 60
+        while self._handle.status() != psutil.STATUS_STOPPED:
+            assert time.monotonic() < deadline
             time.sleep(0.01)
 
     def resume(self) -> None:
-        self._known.resume()
+        self._handle.resume()
 
 
-def end(processes: list[psutil.Process]) -> None:
+def kill_processes(processes: list[psutil.Process]) -> None:
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.kill()
 
 
-class Usual:
-    """A work when nothing happens: what is there before and after it, how long it takes."""
+class UndisturbedRun:
+    """States before and after a writer that nothing disturbs, and its duration."""
 
-    def __init__(self, work: WriteScenario, folder: Path) -> None:
-        self.work, self._folder = work, folder
-        self._n_started = 0
-        self._before = self._prepared("before")
-        here = self.begin("undisturbed")
-        self.old, before = work.seen(here), faults.tree(here, hidden=True)
-        process = self.start(here)
-        assert process.end() == 0, process.said
+    def __init__(self, scenario: WriteScenario, folder: Path) -> None:
+        self.scenario, self._folder = scenario, folder
+        self._n_processes = 0
+        self._initial_folder = self._prepare("before")
+        copy = self.copy_initial_state("undisturbed")
+        self.old, files_before = scenario.read(copy), faults.read_files(copy, hidden=True)
+        process = self.run(copy)
         self.seconds, self.n_changes = process.seconds, process.n_changes
-        self.new, self.result = work.seen(here), work.result(here)
-        after = faults.tree(here, hidden=True)
-        self.n_bytes = sum(map(len, after.values()))
-        self.n_written = sum(len(after[name]) for name in after if after[name] != before.get(name))
-        shutil.rmtree(here)
+        self.new, self.result = scenario.read(copy), scenario.read_result(copy)
+        files = faults.read_files(copy, hidden=True)
+        self.n_bytes = sum(map(len, files.values()))
+        self.n_written = sum(len(files[name]) for name in files if files[name] != files_before.get(name))
+        shutil.rmtree(copy)
 
-    def _prepared(self, name: str) -> Path:
-        process = self.start(self._folder / name, self.work.prepare)
-        assert process.end() == 0, process.said
+    def _prepare(self, name: str) -> Path:
+        self.run(self._folder / name, self.scenario.prepare)
         return self._folder / name
 
-    def begin(self, name: str) -> Path:
-        """Return a folder with what is there before."""
-        if self.work.is_elsewhere:
-            return self._prepared(name)
-        return Path(shutil.copytree(self._before, self._folder / name))
+    def copy_initial_state(self, name: str) -> Path:
+        """Return a new folder with the initial state."""
+        if self.scenario.has_external_state:
+            return self._prepare(name)
+        return Path(shutil.copytree(self._initial_folder, self._folder / name))
 
-    def start(self, folder, act=None, **options) -> Started:
-        self._n_started += 1
-        said = self._folder / f"said-{self._n_started}.txt"
-        return Started(act or self.work.act, folder, said, **options)
+    def start(self, folder, write=None, **options) -> WriterProcess:
+        self._n_processes += 1
+        output_path = self._folder / f"output-{self._n_processes}.txt"
+        return WriterProcess(write or self.scenario.write, folder, output_path, **options)
+
+    def run(self, folder, write=None) -> WriterProcess:
+        """Run the writer to its end, which must be a success."""
+        process = self.start(folder, write)
+        assert process.wait() == 0, process.output
+        return process
 
     def assert_intact(self, folder: Path) -> None:
-        """Whatever a reader sees is as it was before, or as it is after."""
-        seen = self.work.seen(folder)
-        assert seen.keys() == self.old.keys()
-        for name, value in seen.items():
+        """Check that everything a reader gets is in its old or in its new state."""
+        values = self.scenario.read(folder)
+        assert values.keys() == self.old.keys()
+        for name, value in values.items():
             assert value in (self.old[name], self.new[name]), name
 
     def assert_completes(self, folder: Path, orphans: Sequence[psutil.Process] = ()) -> None:
-        process = self.start(folder)
-        assert process.end() == 0, process.said
+        self.run(folder)
         if orphans:
-            assert_ended(orphans)  # Until then they write where nobody looks; it goes with the next run.
-            assert self.start(folder).end() == 0
-        assert self.work.result(folder) == self.result
+            assert_ended(orphans)  # Until then they write to folders that only the next run removes.
+            self.run(folder)
+        assert self.scenario.read_result(folder) == self.result
         shutil.rmtree(folder)
 
 
 @contextmanager
-def rounds(name: str, fault: str, told: list[str]) -> Iterator[list[str]]:
-    """Give a list of the rounds that met the fault; make the line of the table, and say which failed."""
-    met: list[str] = []
+def record_rounds(name: str, fault: str, rounds: list[str]) -> Iterator[list[str]]:
+    """Yield a list for the rounds that the fault hit; add a row to the table and name a failed round.
+
+    Parameters
+    ----------
+    rounds : list of str
+        Descriptions of the rounds; the test appends each one when it begins.
+    """
+    hits: list[str] = []
     intact = "NO"
     try:
-        yield met
+        yield hits
         intact = "yes"
     except Exception as error:
-        error.add_note(f"{name}, {fault}, seed {SEED}: {told[-1] if told else 'before the first round'}")
+        error.add_note(f"{name}, {fault}, seed {SEED}: {rounds[-1] if rounds else 'before round 0'}")
         raise
     finally:
-        TABLE.append((name, fault, len(told), len(met), intact))
+        TABLE.append((name, fault, len(rounds), len(hits), intact))
 
 
-def drawn(name: str) -> list[float]:
-    """Return places in [0, 1): one drawn from each of as many stretches as there are rounds."""
-    draw = random.Random(f"{SEED} {name}")
-    return [(k + draw.random()) / ROUNDS for k in range(ROUNDS)]
+def draw_positions(name: str) -> list[float]:
+    """Return positions in [0, 1), one drawn from each of `ROUNDS` equal intervals."""
+    rng = random.Random(f"{SEED} {name}")
+    return [(k + rng.random()) / ROUNDS for k in range(ROUNDS)]
 
 
-def kill_at_moments(name: str, work: WriteScenario, folder: Path) -> None:
-    usual, told = Usual(work, folder), []
-    with rounds(name, "killed at a moment", told) as met:
-        for k, place in enumerate(drawn(name)):
+def kill_at_moments(name: str, scenario: WriteScenario, folder: Path) -> None:
+    baseline, rounds = UndisturbedRun(scenario, folder), []
+    with record_rounds(name, "killed at a moment", rounds) as hits:
+        for k, position in enumerate(draw_positions(name)):
             for attempt in range(3):
-                here = usual.begin(f"round-{k}-{attempt}")
-                told[k:] = [f"round {k}, after {place * usual.seconds:.4f} of {usual.seconds:.4f} s"]
-                process = usual.start(here)
-                time.sleep(place * usual.seconds)
-                orphans = process.kill(alone=k % 2 == 1)
-                if process.end() == -signal.SIGKILL:
-                    met.append(told[-1])
+                copy = baseline.copy_initial_state(f"round-{k}-{attempt}")
+                delay = position * baseline.seconds
+                rounds[k:] = [f"round {k}, after {delay:.4f} of {baseline.seconds:.4f} s"]
+                process = baseline.start(copy)
+                time.sleep(delay)
+                orphans = process.kill(with_children=k % 2 == 0)
+                if process.wait() == -signal.SIGKILL:
+                    hits.append(rounds[-1])
                     break
-                usual.seconds = min(usual.seconds, process.seconds)  # It was faster than the one before.
-            usual.assert_intact(here)
-            usual.assert_completes(here, orphans)
+                baseline.seconds = min(baseline.seconds, process.seconds)  # Faster than the last time.
+            baseline.assert_intact(copy)
+            baseline.assert_completes(copy, orphans)
 
 
 def assert_ended(orphans: Sequence[psutil.Process]) -> None:
-    """What a killed process had started ends by itself: a kernel looks for its parent each second."""
+    """Check that children of a killed process end: a kernel looks for its parent every second."""
     _, alive = psutil.wait_procs(list(orphans), timeout=20)
-    # Where orphans come to another process than 1, a kernel that was just starting does not notice.
-    found = [process for process in alive if process.is_running() and process.ppid() == 1]
-    end(alive)
-    assert found == []
+    # Where orphans get a parent other than process 1, a kernel that was starting does not notice.
+    survivors = [process for process in alive if process.is_running() and process.ppid() == 1]
+    kill_processes(alive)
+    assert survivors == []
 
 
 @pytest.mark.parametrize("name", WRITE_SCENARIOS)
-def test_killed_at_a_random_moment(name, tmp_path):
+def test_writer_killed_at_a_random_moment_leaves_an_intact_state(name, tmp_path):
     kill_at_moments(name, WRITE_SCENARIOS[name], tmp_path)
 
 
-def test_a_log_in_postgresql_killed_at_a_random_moment(tmp_path):
+def test_postgresql_log_killed_at_a_random_moment_stays_intact(tmp_path):
     if not POSTGRES:
         pytest.skip(NO_POSTGRES)
     from benchmarks.writing import new_database
 
     with new_database(POSTGRES) as address:
-        kill_at_moments("log in PostgreSQL", faults.log_in(address), tmp_path)
+        kill_at_moments("log in PostgreSQL", faults.server_log_scenario(address), tmp_path)
 
 
-@pytest.mark.parametrize("name", QUICK)
-def test_killed_before_a_random_change_of_a_file(name, tmp_path):
-    """Most of a work's time is spent before it writes; here each change is as likely."""
-    usual, told = Usual(WRITE_SCENARIOS[name], tmp_path), []
-    numbers = sorted({1 + int(place * usual.n_changes) for place in drawn(name)})
-    with rounds(name, "killed before a change", told) as met:
+@pytest.mark.parametrize("name", QUICK_SCENARIOS)
+def test_writer_killed_before_a_random_file_change_leaves_an_intact_state(name, tmp_path):
+    """Writers spend most of their time before they write; here every change is equally likely."""
+    baseline, rounds = UndisturbedRun(WRITE_SCENARIOS[name], tmp_path), []
+    numbers = sorted({1 + int(position * baseline.n_changes) for position in draw_positions(name)})
+    with record_rounds(name, "killed before a change", rounds) as hits:
         for number in numbers:
-            told.append(f"before change {number} of {usual.n_changes}")
-            here = usual.begin(f"change-{number}")
-            if usual.start(here, stop_at=number).end() == -signal.SIGKILL:
-                met.append(told[-1])
-            usual.assert_intact(here)
-            usual.assert_completes(here)
+            rounds.append(f"before change {number} of {baseline.n_changes}")
+            copy = baseline.copy_initial_state(f"change-{number}")
+            if baseline.start(copy, stop_before=number).wait() == -signal.SIGKILL:
+                hits.append(rounds[-1])
+            baseline.assert_intact(copy)
+            baseline.assert_completes(copy)
 
 
 @contextmanager
 def small_disk(folder: Path, n_bytes: int) -> Iterator[Path]:
     if os.geteuid() != 0 or shutil.which("mount") is None:
-        pytest.skip("only root can mount a small disk to fill")
+        pytest.skip("only root can mount a small disk")
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", f"size={n_bytes}", "tmpfs", folder]
     if subprocess.run(mount, check=False, capture_output=True).returncode:
@@ -257,76 +270,77 @@ def small_disk(folder: Path, n_bytes: int) -> Iterator[Path]:
         folder.rmdir()
 
 
-def fill(path: Path, n_left: int) -> None:
-    free = os.statvfs(path.parent)
+def fill_disk(path: Path, n_left: int) -> None:
+    disk = os.statvfs(path.parent)
     with path.open("wb") as stream:
-        os.posix_fallocate(stream.fileno(), 0, free.f_bavail * free.f_frsize - n_left)
+        os.posix_fallocate(stream.fileno(), 0, disk.f_bavail * disk.f_frsize - n_left)
 
 
-@pytest.mark.parametrize("name", QUICK)
-def test_on_a_full_disk(name, tmp_path):
-    usual, told = Usual(WRITE_SCENARIOS[name], tmp_path), []
-    with rounds(name, "full disk", told) as met:
-        for k, place in enumerate(drawn(name)):
-            with small_disk(tmp_path / "disk", 4 * usual.n_bytes + 2_000_000) as disk:
-                n_left = 4096 * (1 + int(place * usual.n_written / 4096))
-                told.append(f"round {k}, {n_left} bytes left")
-                here = Path(shutil.copytree(usual.begin(f"round-{k}"), disk / "work"))
-                fill(disk / "filler", n_left)
-                process = usual.start(here)
-                assert process.end() in (0, 1), process.said
-                assert "Traceback" not in process.said
-                if re.search(usual.work.full, process.said):
-                    met.append(told[-1])
+@pytest.mark.parametrize("name", QUICK_SCENARIOS)
+def test_full_disk_is_reported_and_leaves_an_intact_state(name, tmp_path):
+    baseline, rounds = UndisturbedRun(WRITE_SCENARIOS[name], tmp_path), []
+    with record_rounds(name, "full disk", rounds) as hits:
+        for k, position in enumerate(draw_positions(name)):
+            with small_disk(tmp_path / "disk", 4 * baseline.n_bytes + 2_000_000) as disk:
+                n_left = 4096 * (1 + int(position * baseline.n_written / 4096))
+                rounds.append(f"round {k}, {n_left} bytes left")
+                copy = Path(shutil.copytree(baseline.copy_initial_state(f"round-{k}"), disk / "work"))
+                fill_disk(disk / "filler", n_left)
+                process = baseline.start(copy)
+                assert process.wait() in (0, 1), process.output
+                assert "Traceback" not in process.output
+                if re.search(baseline.scenario.disk_full_pattern, process.output):
+                    hits.append(rounds[-1])
                 else:
-                    assert process.end() == 0, process.said
+                    assert process.wait() == 0, process.output
                 (disk / "filler").unlink()
-                usual.assert_intact(here)
-                usual.assert_completes(here)
+                baseline.assert_intact(copy)
+                baseline.assert_completes(copy)
 
 
-@pytest.mark.parametrize("name", [name for name in QUICK if WRITE_SCENARIOS[name].busy])
-def test_of_two_at_once_the_second_is_told_and_the_first_goes_on(name, tmp_path):
-    usual, told = Usual(WRITE_SCENARIOS[name], tmp_path), []
-    places = sorted({6 + int(place * (usual.n_changes // 2 - 6)) for place in drawn(name)})
-    with rounds(name, "two at once", told) as met:
-        for place in places:  # The first five make the folder and the lock.
-            told.append(f"the first stands before change {place} of {usual.n_changes}")
-            here = usual.begin(f"both-{place}")
-            first = usual.start(here, stop_at=place, with_signal=signal.SIGSTOP)
+@pytest.mark.parametrize(
+    "name", [name for name in QUICK_SCENARIOS if WRITE_SCENARIOS[name].busy_message]
+)
+def test_second_writer_is_refused_while_the_first_one_completes(name, tmp_path):
+    baseline, rounds = UndisturbedRun(WRITE_SCENARIOS[name], tmp_path), []
+    positions = sorted(
+        {6 + int(position * (baseline.n_changes // 2 - 6)) for position in draw_positions(name)}
+    )
+    with record_rounds(name, "two at once", rounds) as hits:
+        for position in positions:  # The first five changes create folder and lock.
+            rounds.append(f"the first one stopped before change {position} of {baseline.n_changes}")
+            copy = baseline.copy_initial_state(f"both-{position}")
+            first = baseline.start(copy, stop_before=position, stop_signal=signal.SIGSTOP)
             try:
                 first.wait_until_stopped()
-                second = usual.start(here)
-                assert second.end() == 1
-                (line,) = second.said.splitlines()
+                second = baseline.start(copy)
+                assert second.wait() == 1
+                (line,) = second.output.splitlines()
                 assert line.startswith("Galat: ")
-                assert usual.work.busy in line
+                assert baseline.scenario.busy_message in line
                 assert "ulangi" in line
-                met.append(told[-1])
+                hits.append(rounds[-1])
             finally:
                 first.resume()
-            assert first.end() == 0, first.said
-            assert usual.work.result(here) == usual.result
-            shutil.rmtree(here)
+            assert first.wait() == 0, first.output
+            assert baseline.scenario.read_result(copy) == baseline.result
+            shutil.rmtree(copy)
 
 
-def test_what_was_changed_in_the_outputs_is_made_anew(tmp_path):
-    usual = Usual(WRITE_SCENARIOS["judul run"], tmp_path)
-    here = usual.begin("changed")
-    assert usual.start(here).end() == 0
+def test_changed_outputs_are_rebuilt(tmp_path):
+    baseline = UndisturbedRun(WRITE_SCENARIOS["judul run"], tmp_path)
+    copy = baseline.copy_initial_state("changed")
+    baseline.run(copy)
     for name in ("corpus.csv", "pairs.csv", "light/arrays.npz", MANIFEST_FILE):
-        path = here / "outputs" / name
+        path = copy / "outputs" / name
         path.write_bytes(b"[]")
-        process = usual.start(here)
-        assert process.end() == 0, process.said
+        baseline.run(copy)
         assert path.read_bytes() != b"[]"
-        assert usual.work.result(here) == usual.result
-    process = usual.start(here)
-    assert process.end() == 0
-    assert "mutakhir" in process.said
+        assert baseline.scenario.read_result(copy) == baseline.result
+    assert "mutakhir" in baseline.run(copy).output
 
 
-def test_processes_of_a_killed_command_end_by_themselves(tmp_path):
+def test_worker_processes_of_a_killed_command_end(tmp_path):
     script = tmp_path / "tasks.py"
     script.write_text(
         "import time\n"
@@ -341,30 +355,30 @@ def test_processes_of_a_killed_command_end_by_themselves(tmp_path):
         env={**os.environ, "PYTHONPATH": str(PROJECT)},
     )  # fmt: skip
     process.stdout.readline()
-    started = psutil.Process(process.pid).children(recursive=True)
-    assert len(started) >= 2
+    workers = psutil.Process(process.pid).children(recursive=True)
+    assert len(workers) >= 2
     process.kill()
     process.wait()
-    _, alive = psutil.wait_procs(started, timeout=20)
-    end(alive)
+    _, alive = psutil.wait_procs(workers, timeout=20)
+    kill_processes(alive)
     assert alive == []
 
 
-def test_a_lock_whose_file_was_removed_is_taken_anew(tmp_path):
-    """Whoever waited for the removed file would not keep out those who find the new one."""
-    path, taken = tmp_path / "lock", []
+def test_waiting_for_a_removed_lock_file_locks_the_new_one(tmp_path):
+    """A lock on the removed file would not exclude processes that open the new one."""
+    path, results = tmp_path / "lock", []
 
-    def wait():
+    def wait_for_lock():
         with file_lock(path), pytest.raises(TimeoutError), file_lock(path, wait=False):
             pass
-        taken.append(True)
+        results.append("locked")
 
-    waiting = threading.Thread(target=wait)
+    thread = threading.Thread(target=wait_for_lock)
     with file_lock(path):
-        waiting.start()
+        thread.start()
         time.sleep(0.05)
         path.unlink()
         with file_lock(path, wait=False):
             time.sleep(0.05)
-    waiting.join(10)
-    assert taken == [True]
+    thread.join(10)
+    assert results == ["locked"]
