@@ -1,4 +1,4 @@
-"""The benchmarks and their table in docs/benchmarks.md; no test checks a time."""
+"""Benchmarks and their table in docs/benchmarks.md; no test checks a duration."""
 
 import json
 import re
@@ -16,7 +16,8 @@ from judul_lib.figures.benchmark_plots import PEERS, WORK
 from tests.conftest import PROJECT
 
 DOCS = PROJECT / "docs" / "benchmarks.md"
-
+STORED = json.loads((PROJECT / "data" / "benchmarks.json").read_text("utf-8"))
+BUILD_LIGHT = next(benchmark for benchmark in SUITE if benchmark.name == "build_light")
 RESULT = {
     "name": "dedup_light", "what": "dedup", "model": "light", "unit": "s", "size": 100_000, "rounds": 3,
     "median": 0.0123, "p95": 12.3, "peak_mb": 2_048.0, "reached": False, "date": "2026-01-01",
@@ -28,26 +29,26 @@ RESULT = {
 }  # fmt: skip
 
 
-def run(*arguments):
+def run_benchmarks(*arguments):
     command = [sys.executable, str(PROJECT / "benchmarks" / "run.py"), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")
-def quick(tmp_path_factory):
-    """Run one cheap benchmark; return the folder of its results and document, and its output."""
+def quick_run(tmp_path_factory):
+    """Run one fast benchmark; return the folder of its results and document, and its output."""
     folder = tmp_path_factory.mktemp("bench")
     shutil.copy(DOCS, folder)
-    done = run(
+    process = run_benchmarks(
         "--quick", "--only", "light_check", "--out", folder / "results.json",
         "--write-docs", "--docs", folder / DOCS.name,
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return folder, done.stdout
+    assert process.returncode == 0, process.stderr
+    return folder, process.stdout
 
 
-def test_a_run_stores_the_machine_and_its_results(quick):
-    folder, shown = quick
+def test_run_stores_machine_and_results(quick_run):
+    folder, output = quick_run
     results = json.loads((folder / "results.json").read_text("utf-8"))
     assert {"cpu", "cores", "ram_mb", "python", "packages"} <= set(results["machine"])
     assert all(results["machine"]["packages"].values())
@@ -57,42 +58,41 @@ def test_a_run_stores_the_machine_and_its_results(quick):
     assert result["peak_mb"] > 10
     (peer,) = result["peers"]
     assert peer["ratio"] == pytest.approx(peer["median"] / result["median"])
-    assert report.table(results["benchmarks"]) in shown
+    assert report.table(results["benchmarks"]) in output
     assert str(PROJECT) not in json.dumps(results)
 
 
-def test_only_the_text_between_the_markers_changes(quick):
-    folder, shown = quick
-    old, new = ((parent / DOCS.name).read_text("utf-8") for parent in (DOCS.parent, folder))
+def test_only_the_section_between_the_markers_changes(quick_run):
+    folder, output = quick_run
+    old, new = DOCS.read_text("utf-8"), (folder / DOCS.name).read_text("utf-8")
     assert report.replace_section(new, "x") == report.replace_section(old, "x")
-    written = new.split(report.START)[1].split(report.END)[0]
-    assert written.strip() == shown.strip()
-    assert len(re.findall(r"^\|.*\|$", written, re.M)) == 3
+    section = new.split(report.START)[1].split(report.END)[0]
+    assert section.strip() == output.strip()
+    assert len(re.findall(r"^\|.*\|$", section, re.M)) == 3
 
 
 def test_the_document_shows_the_stored_results():
-    results = json.loads((PROJECT / "data" / "benchmarks.json").read_text("utf-8"))
     text = DOCS.read_text("utf-8")
-    assert report.replace_section(text, report.section(results)) == text
+    assert report.replace_section(text, report.section(STORED)) == text
 
 
-def test_an_unknown_name_is_refused():
-    done = run("--only", "nothing")
-    assert done.returncode != 0
-    assert done.stderr.strip() == "No benchmark of that name whose model is in outputs/."
-    assert "light_check" in done.stdout
+def test_unknown_benchmark_is_refused():
+    process = run_benchmarks("--only", "nothing")
+    assert process.returncode != 0
+    assert process.stderr.strip() == "No benchmark of that name whose model is in outputs/."
+    assert "light_check" in process.stdout
 
 
-def test_a_document_without_its_markers_is_refused():
+def test_document_without_markers_is_refused():
     for text in ("", report.START, f"{report.END}{report.START}", 2 * (report.START + report.END)):
         with pytest.raises(ValueError, match="bench:start"):
             report.replace_section(text, "x")
 
 
-def test_a_row_shows_a_missed_goal():
+def test_row_shows_a_missed_goal():
     row = report.table([RESULT]).splitlines()[2]
-    what, *shown, peers = row.strip("| ").split(" | ")
-    assert shown == ["100,000", "12.3 ms", "12.3 s", "2.0 GB", "p95 < 40 ms, < 512 MB", "**missed**"]
+    what, *cells, peers = row.strip("| ").split(" | ")
+    assert cells == ["100,000", "12.3 ms", "12.3 s", "2.0 GB", "p95 < 40 ms, < 512 MB", "**missed**"]
     assert what.endswith(": 1,234 pairs")
     assert peers == words.PEERS["sparse_dot_topn"] + r" 20.0 ms\* (×1.63)"
 
@@ -105,19 +105,17 @@ def test_cells_are_escaped(monkeypatch):
     assert len(re.findall(r"(?<!\\)\|", row)) == len(words.HEADER) + 1
 
 
-def test_a_failed_benchmark_is_in_the_table():
-    light = next(benchmark for benchmark in SUITE if benchmark.name == "build_light")
-    failed = {**light.facts(), **light.judge({"error": "x", "size": 7}, quick=False)}
+def test_failed_benchmark_is_in_the_table():
+    failed = {**BUILD_LIGHT.facts(), **BUILD_LIGHT.judge({"error": "x", "size": 7}, quick=False)}
     assert failed["reached"] is None
     assert words.FAILED in report.table([failed])
 
 
-def test_a_goal_is_reached_only_if_every_limit_holds():
-    light = next(benchmark for benchmark in SUITE if benchmark.name == "build_light")
+def test_goal_is_reached_only_within_all_limits():
     for seconds, memory, reached in ((59, 3_000, True), (61, 3_000, False), (59, 3_100, False)):
         result = {"median": seconds, "p95": None, "peak_mb": memory}
-        assert light.judge(result, quick=False)["reached"] is reached
-    assert light.judge(result, quick=True)["reached"] is None
+        assert BUILD_LIGHT.judge(result, quick=False)["reached"] is reached
+    assert BUILD_LIGHT.judge(result, quick=True)["reached"] is None
 
 
 def test_every_benchmark_has_a_function_and_labels():
@@ -130,8 +128,7 @@ def test_every_benchmark_has_a_function_and_labels():
 
 
 def test_notebook_10_has_labels_for_all_peers_of_a_check():
-    stored = json.loads((PROJECT / "data" / "benchmarks.json").read_text("utf-8"))["benchmarks"]
-    checks = [result for result in stored if result["what"] == "check"]
+    checks = [result for result in STORED["benchmarks"] if result["what"] == "check"]
     assert {peer["name"] for result in checks for peer in result["peers"]} <= set(PEERS)
     assert set(PEERS) <= set(words.PEERS)
     assert set(WORK) <= set(words.BENCHMARKS)
@@ -145,7 +142,7 @@ def test_queries_are_of_three_kinds_and_reproducible():
     assert queries != mixed_queries(titles, 9, 2)
 
 
-def test_the_peak_includes_child_processes():
+def test_peak_memory_includes_child_processes():
     code = "import time; x = bytearray(300 * 1024**2); time.sleep(1)"
     with peak_memory() as peak:
         before = peak()
