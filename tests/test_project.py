@@ -1,4 +1,4 @@
-"""What the project promises about itself: one list of dependencies, two READMEs, a light import."""
+"""Dependencies, installation, README pair, Makefile and the cost of importing the package."""
 
 import ast
 import os
@@ -21,28 +21,32 @@ PYPROJECT = tomllib.loads((PROJECT / "pyproject.toml").read_text())
 LOCK = (PROJECT / "requirements.lock").read_text()
 
 
-def requirements():
-    """What `make install` installs: the dependencies and the extra `dev`, with the extras it names."""
+def normalize(name):
+    return name.lower().replace("_", "-")
+
+
+def development_requirements():
+    """Return what `make install` installs: the dependencies and the extra `dev` with its extras."""
     project = PYPROJECT["project"]
-    found, extras = [Requirement(line) for line in project["dependencies"]], ["dev"]
+    requirements, extras = [Requirement(line) for line in project["dependencies"]], ["dev"]
     for extra in extras:
         for requirement in map(Requirement, project["optional-dependencies"][extra]):
             if requirement.name == project["name"]:
                 extras += requirement.extras
             else:
-                found.append(requirement)
-    return found
+                requirements.append(requirement)
+    return requirements
 
 
-def locked():
+def pinned_versions():
     pins = re.findall(r"^([A-Za-z0-9_.-]+)==([^ ;\\]+)", LOCK, re.MULTILINE)
-    return {name.lower().replace("_", "-"): version for name, version in pins}
+    return {normalize(name): version for name, version in pins}
 
 
 def test_every_dependency_is_pinned_within_its_range():
-    pins = locked()
-    for requirement in requirements():
-        name = requirement.name.lower().replace("_", "-")
+    pins = pinned_versions()
+    for requirement in development_requirements():
+        name = normalize(requirement.name)
         assert name in pins, name
         assert requirement.specifier.contains(pins[name]), requirement
 
@@ -56,55 +60,48 @@ def test_every_pin_has_hashes_and_no_host_is_named():
 
 def test_conda_installs_the_same_project():
     environment = yaml.safe_load((PROJECT / "environment.yml").read_text())
-    plain = [line for line in environment["dependencies"] if isinstance(line, str)]
-    pip = [
-        line for entry in environment["dependencies"] if isinstance(entry, dict) for line in entry["pip"]
-    ]
-    assert f"python{PYPROJECT['project']['requires-python']}" in plain
-    assert pip == ["-e .[dev]"]
-    names = {re.split(r"[<>=]", line)[0] for line in plain}
-    assert names == {"python", "pip", "make"}
+    *packages, pip = environment["dependencies"]
+    assert pip == {"pip": ["-e .[dev]"]}
+    assert f"python{PYPROJECT['project']['requires-python']}" in packages
+    assert {re.split(r"[<>=]", package)[0] for package in packages} == {"python", "pip", "make"}
 
 
-def test_the_old_stemmer_is_nowhere_asked_for():
-    assert "pysastrawi" in locked()
-    assert "sastrawi" not in locked()
+def test_only_the_new_stemmer_package_is_pinned():
+    assert "pysastrawi" in pinned_versions()
+    assert "sastrawi" not in pinned_versions()
 
 
-def command_blocks(name):
+def code_without_comments(name):
     text = (PROJECT / name).read_text(encoding="utf-8")
-    return re.findall(r"^```(?:sh|bash|python)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^```(?:sh|bash|python)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    return [re.sub(r"\s*#.*", "", block) for block in blocks]
 
 
 def test_both_readmes_show_the_same_commands():
-    def without_comments(blocks):
-        return [re.sub(r"\s*#.*", "", block) for block in blocks]
-
-    english, indonesian = command_blocks("README.md"), command_blocks("README.id.md")
+    english, indonesian = code_without_comments("README.md"), code_without_comments("README.id.md")
     assert len(english) >= 3
-    assert without_comments(english) == without_comments(indonesian)
+    assert english == indonesian
 
 
 @pytest.mark.parametrize(
     "path", [*PROJECT.glob("*.md"), *PROJECT.glob("docs/*.md"), *PROJECT.glob("notebooks/*.ipynb")],
     ids=lambda path: path.name,
 )  # fmt: skip
-def test_every_picture_says_what_it_shows(path):
+def test_every_image_has_alternative_text(path):
     text = path.read_text(encoding="utf-8")
     assert all(len(alt) > 10 for alt in re.findall(r"!\[([^]]*)\]\([^)]", text))
     assert not re.search(r"<img(?![^>]*\balt=)", text)
 
 
-def test_every_make_target_is_explained():
+def test_make_help_lists_every_target():
     makefile = (PROJECT / "Makefile").read_text()
     targets = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)[1].split()
-    shown = subprocess.run(
-        ["make", "help"], cwd=PROJECT, capture_output=True, text=True, check=True
-    ).stdout
-    assert all(re.search(rf"^  make {target} ", shown, re.MULTILINE) for target in targets)
+    process = subprocess.run(["make", "help"], cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert all(re.search(rf"^  make {target} ", process.stdout, re.MULTILINE) for target in targets)
 
 
-PIP = """
+# A stand-in for pip, which would download all packages; like flit, it writes a path file.
+FAKE_PIP = """
 import sys, sysconfig
 from pathlib import Path
 if "-e" in sys.argv:
@@ -113,54 +110,52 @@ if "-e" in sys.argv:
 
 
 @pytest.mark.parametrize("name", ["skripsi", "skripsi Ålesund"])
-def test_an_installation_starts_in_every_locale_whatever_its_folder_is_called(name, tmp_path):
-    """With a stand-in for pip, which would fetch all packages; it writes the path file as flit does."""
+def test_installation_starts_in_every_locale_from_any_folder(name, tmp_path):
     clone = tmp_path / name
     venv.create(clone / ".venv", symlinks=True)
     packages = next(clone.glob(".venv/lib/python*/site-packages"))
     (packages / "pip").mkdir()
-    (packages / "pip" / "__main__.py").write_text(PIP)
+    (packages / "pip" / "__main__.py").write_text(FAKE_PIP)
     for file in ("Makefile", "requirements.lock", "pyproject.toml"):
         shutil.copy(PROJECT / file, clone)
     shutil.copytree(PROJECT / "scripts", clone / "scripts")
     (clone / "judul_lib").mkdir()
     (clone / "judul_lib" / "__init__.py").write_text("")
-    kept = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "CONDA_DEFAULT_ENV")}
-    for locale in ("C", "C.UTF-8"):
-        run = {"cwd": clone, "env": kept | {"LC_ALL": locale}, "capture_output": True, "text": True}
-        made = subprocess.run(["make", "-B", "install"], check=False, **run)
-        assert made.returncode == 0, made.stderr
-        for other in ("C", "C.UTF-8"):
-            run["env"] = kept | {"LC_ALL": other}
-            python = [clone / ".venv" / "bin" / "python", "-P", "-c"]
-            code = "import judul_lib; print(ascii(judul_lib.__file__))"
-            shown = subprocess.run([*python, code], check=False, **run | {"cwd": tmp_path})
-            assert shown.stdout.strip() == ascii(str(clone / "judul_lib" / "__init__.py")), shown.stderr
+    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "CONDA_DEFAULT_ENV")}
+
+    def run(command, cwd, locale):
+        return subprocess.run(
+            command, cwd=cwd, env={**environment, "LC_ALL": locale},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    code = "import judul_lib; print(ascii(judul_lib.__file__))"
+    for install_locale in ("C", "C.UTF-8"):
+        installation = run(["make", "-B", "install"], clone, install_locale)
+        assert installation.returncode == 0, installation.stderr
+        for locale in ("C", "C.UTF-8"):
+            process = run([clone / ".venv" / "bin" / "python", "-P", "-c", code], tmp_path, locale)
+            path = clone / "judul_lib" / "__init__.py"
+            assert process.stdout.strip() == ascii(str(path)), process.stderr
 
 
-def test_importing_the_package_imports_nothing_else():
-    code = (
-        "import sys; before = set(sys.modules); import judul_lib; "
-        "print(sorted(m for m in set(sys.modules) - before if not m.startswith('judul_lib')))"
-    )
-    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "numpy" not in shown.stdout
-    assert "Sastrawi" not in shown.stdout
+def test_importing_the_package_imports_no_dependency():
+    code = "import sys, judul_lib; print(*sys.modules)"
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"numpy", "Sastrawi"} & set(process.stdout.split())
 
 
-def test_what_is_imported_is_declared():
+def test_every_imported_package_is_declared():
     project = PYPROJECT["project"]
-    listed = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
-    declared = {Requirement(line).name.lower().replace("_", "-") for line in listed}
+    lines = chain(project["dependencies"], *project["optional-dependencies"].values())
+    declared = {normalize(Requirement(line).name) for line in lines}
     providers = packages_distributions()
     for path in (PROJECT / "judul_lib").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            names = [node.module] if isinstance(node, ast.ImportFrom) and not node.level else []
-            names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            for name in {str(name).split(".")[0] for name in names} - sys.stdlib_module_names:
-                # An extra that is not installed here provides what its name begins with.
-                given = providers.get(
-                    name, [d for d in declared if d.startswith(name.replace("_", "-"))]
-                )
-                known = {found.lower().replace("_", "-") for found in given} & declared
-                assert name == "judul_lib" or known, f"{path.name} imports {name}"
+            modules = [node.module] if isinstance(node, ast.ImportFrom) and not node.level else []
+            modules += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            for name in {str(module).split(".")[0] for module in modules} - sys.stdlib_module_names:
+                # If an extra is not installed, assume that its name starts with that of the module.
+                guesses = [other for other in declared if other.startswith(name.replace("_", "-"))]
+                distributions = {normalize(other) for other in providers.get(name, guesses)}
+                assert name == "judul_lib" or distributions & declared, f"{path.name} imports {name}"
