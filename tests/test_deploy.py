@@ -1,4 +1,4 @@
-"""What can be checked of a deployment without Docker, systemd and a domain."""
+"""Deployment files, as far as they can be checked without Docker, systemd and a domain."""
 
 import json
 import os
@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from pathlib import Path
 
 import pytest
 
@@ -24,64 +25,62 @@ def instructions():
     return [(name, body.replace("\\\n", " ").strip()) for name, body in INSTRUCTION.findall(text)]
 
 
-def assignments(body):
-    return dict(part.split("=", 1) for part in shlex.split(body))
-
-
 @pytest.mark.slow
-def test_the_steps_of_the_image_lead_to_a_healthy_page(tmp_path):
+def test_steps_of_the_image_lead_to_a_healthy_page(tmp_path):
     root, environment, commands = tmp_path / "app", {}, {}
     root.mkdir()
     venv = tmp_path / "venv"
     subprocess.run([sys.executable, "-m", "venv", venv], check=True)
-    plain = {k: v for k, v in os.environ.items() if not k.startswith(("JUDUL_", "PYTHON"))}
-    plain["PIP_NO_COMPILE"] = "1"  # Compiling everything ahead takes most of the time.
+    outside = {k: v for k, v in os.environ.items() if not k.startswith(("JUDUL_", "PYTHON"))}
+    outside["PIP_NO_COMPILE"] = "1"  # Compiling takes most of the time.
 
-    def run(command, **more):
+    def options(command, **variables):
+        """Return the arguments of a process in the image."""
         path = {"PATH": f"{venv / 'bin'}:{os.environ['PATH']}"}
-        return {"args": command, "cwd": root, "env": {**plain, **environment, **path, **more}}
+        return {"args": command, "cwd": root, "env": {**outside, **environment, **path, **variables}}
+
+    def run(command, **variables):
+        return subprocess.run(
+            **options(command, **variables), capture_output=True, text=True, check=False
+        )
 
     for name, body in instructions():
         if name == "ENV":
-            given = assignments(body).items()
-            environment |= {key: value.replace("/app", str(root)) for key, value in given}
-            environment.pop("PIP_NO_CACHE_DIR", None)  # What is here need not come again.
+            assignments = dict(part.split("=", 1) for part in shlex.split(body))
+            environment |= {key: value.replace("/app", str(root)) for key, value in assignments.items()}
+            environment.pop("PIP_NO_CACHE_DIR", None)  # Do not download packages again.
         elif name == "COPY":
             *sources, target = body.split()
             for source in sources:
-                goal = root / target / (source.rsplit("/")[-1] if target.endswith("/") else "")
                 if (PROJECT / source).is_dir():
                     shutil.copytree(
                         PROJECT / source, root / target, ignore=shutil.ignore_patterns("__py*")
                     )
                 else:
-                    goal.parent.mkdir(parents=True, exist_ok=True)
-                    shutil.copy(PROJECT / source, goal)
+                    path = root / target / (Path(source).name if target.endswith("/") else "")
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copy(PROJECT / source, path)
         elif name == "RUN" and "useradd" not in body:
-            result = subprocess.run(
-                **run(["sh", "-ec", body]), capture_output=True, text=True, check=False
-            )
+            result = run(["sh", "-ec", body])
             if "ConnectionError" in result.stderr or "No matching distribution" in result.stderr:
                 pytest.skip("no package index can be reached from here")
             assert result.returncode == 0, result.stderr[-2000:]
         elif name in {"CMD", "HEALTHCHECK"}:
             commands[name] = body
     port = free_port()
-    place = {"JUDUL_HOST": "localhost", "JUDUL_PORT": str(port)}
-    refused = subprocess.run(
-        **run(json.loads(commands["CMD"])), capture_output=True, text=True, check=False
-    )
-    assert "dilindungi token" in refused.stderr
+    address = {"JUDUL_HOST": "localhost", "JUDUL_PORT": str(port)}
+    command = json.loads(commands["CMD"])
+    assert "dilindungi token" in run(command).stderr
     log = (tmp_path / "log").open("w")
     server = subprocess.Popen(
-        **run(json.loads(commands["CMD"]), JUDUL_TOKEN="rahasia", HOME="/dev/null/x", **place),
+        **options(command, JUDUL_TOKEN="rahasia", HOME="/dev/null/x", **address),
         stdout=log,
         stderr=log,
     )
     try:
-        health = ["sh", "-c", commands["HEALTHCHECK"].split(" CMD ")[1]]
+        health_check = ["sh", "-c", commands["HEALTHCHECK"].split(" CMD ")[1]]
         for _ in range(100):
-            if subprocess.run(**run(health, **place), capture_output=True, check=False).returncode == 0:
+            if run(health_check, **address).returncode == 0:
                 break
             assert server.poll() is None, (tmp_path / "log").read_text()
             time.sleep(0.2)
@@ -94,31 +93,31 @@ def test_the_steps_of_the_image_lead_to_a_healthy_page(tmp_path):
         server.wait(timeout=30)
 
 
-def test_the_image_runs_as_nobody_special_and_can_be_asked_for_its_health():
-    names = [name for name, _ in instructions()]
-    assert dict(instructions())["USER"] not in {"root", "0"}
+def test_image_runs_without_root_and_has_a_health_check():
+    names, bodies = [name for name, _ in instructions()], dict(instructions())
+    assert bodies["USER"] not in {"root", "0"}
     assert names.index("USER") < names.index("CMD")
     assert "HEALTHCHECK" in names
     assert ("EXPOSE", "8866") in instructions()
-    assert dict(instructions())["FROM"].endswith("-slim")
+    assert bodies["FROM"].endswith("-slim")
 
 
-def test_the_image_gets_the_versions_that_the_tests_ran_with():
+def test_image_installs_the_tested_versions():
     def pins(name):
         text = (PROJECT / name).read_text()
         return dict(re.findall(r"^([A-Za-z0-9_.-]+)==([^ ;\\]+)", text, re.MULTILINE))
 
-    app, everything = pins("requirements-app.lock"), pins("requirements.lock")
-    assert app.items() <= everything.items()
+    app, development = pins("requirements-app.lock"), pins("requirements.lock")
+    assert app.items() <= development.items()
     assert "voila" in app
     assert not {"pytest", "mypy", "playwright", "uv"} & set(app)
 
 
-def test_what_the_image_copies_is_not_left_out_of_its_context():
-    kept = (PROJECT / ".dockerignore").read_text().split()
+def test_everything_the_image_copies_is_in_its_build_context():
+    included = (PROJECT / ".dockerignore").read_text().split()
     for name, body in instructions():
         if name == "COPY":
-            assert all(f"!{source}" in kept for source in body.split()[:-1]), body
+            assert all(f"!{source}" in included for source in body.split()[:-1]), body
 
 
 def test_nginx_accepts_its_configuration(tmp_path):
@@ -132,8 +131,8 @@ def test_nginx_accepts_its_configuration(tmp_path):
     )  # fmt: skip
     site = (PROJECT / "docs" / "nginx.conf").read_text().replace("/etc/ssl/judul", str(tmp_path))
     (tmp_path / "site.conf").write_text(site)
-    whole = f"pid {tmp_path}/pid; error_log stderr; events {{}} http {{ include site.conf; }}"
-    (tmp_path / "nginx.conf").write_text(whole)
+    config = f"pid {tmp_path}/pid; error_log stderr; events {{}} http {{ include site.conf; }}"
+    (tmp_path / "nginx.conf").write_text(config)
     command = [nginx, "-t", "-p", tmp_path, "-c", tmp_path / "nginx.conf"]
-    checked = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert "syntax is ok" in checked.stderr, checked.stderr
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "syntax is ok" in process.stderr, process.stderr
