@@ -1,4 +1,4 @@
-"""Dependencies, installation, README pair, Makefile and the cost of importing the package."""
+"""Dependencies, installation, Makefile, images and the cost of importing the package."""
 
 import ast
 import os
@@ -69,18 +69,6 @@ def test_conda_installs_the_same_project():
 def test_only_the_new_stemmer_package_is_pinned():
     assert "pysastrawi" in pinned_versions()
     assert "sastrawi" not in pinned_versions()
-
-
-def code_without_comments(name):
-    text = (PROJECT / name).read_text(encoding="utf-8")
-    blocks = re.findall(r"^```(?:sh|bash|python)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    return [re.sub(r"\s*#.*", "", block) for block in blocks]
-
-
-def test_both_readmes_show_the_same_commands():
-    english, indonesian = code_without_comments("README.md"), code_without_comments("README.id.md")
-    assert len(english) >= 3
-    assert english == indonesian
 
 
 @pytest.mark.parametrize(
