@@ -175,10 +175,7 @@ class UndisturbedRun:
 def record_rounds(name: str, fault: str, rounds: list[str]) -> Iterator[list[str]]:
     """Yield a list for the rounds that the fault hit; add a row to the table and name a failed round.
 
-    Parameters
-    ----------
-    rounds : list of str
-        Descriptions of the rounds; the test appends each one when it begins.
+    The test appends a description to *rounds* when a round begins.
     """
     hits: list[str] = []
     intact = "NO"
