@@ -55,7 +55,7 @@ test: $(STAMP) ## Unit tests, and the notebooks against their stored outputs; mi
 
 test-slow: $(STAMP) build/mlflow ## Longer tests: a full run, the evaluation, faults, cluster, servers, MLflow
 	JUDUL_FAULT_ROUNDS=$${JUDUL_FAULT_ROUNDS:-20} $(PYTEST) -rs tests/test_faults.py
-	$(PYTEST) -rs -m slow
+	$(PYTEST) -rs -m slow --ignore tests/test_faults.py
 	PYTHONPATH=. build/mlflow/bin/python -m pytest -q tests/governance/test_tracking.py
 	@$(COPY)
 	$(NBVAL) build/nbval/notebooks/0[1-6]_*.ipynb

@@ -223,6 +223,7 @@ def assert_ended(orphans: Sequence[psutil.Process]) -> None:
     assert survivors == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WRITE_SCENARIOS)
 def test_writer_killed_at_a_random_moment_leaves_an_intact_state(name, tmp_path):
     kill_at_moments(name, WRITE_SCENARIOS[name], tmp_path)
