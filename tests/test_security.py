@@ -167,7 +167,3 @@ def test_the_page_opens_no_pickle(installation_with_bombs, tmp_path):
                 rows = read_table(engine, events, events.c.kind == "model_loaded")
             loaded = {row["model"] for row in rows}
     assert not list(outputs.rglob("exploded"))
-
-
-def test_no_notebook_opens_a_pickle(finished_run):
-    assert not finished_run.exploded.exists()

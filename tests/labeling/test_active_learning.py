@@ -1,7 +1,5 @@
 """Choice of pairs to label, and simulations of what it is worth."""
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -218,18 +216,3 @@ def test_advantage_is_paired_by_seed_and_named_only_if_significant():
     assert (clear["simpulan"], clear["menang"], clear["benih"]) == ("lebih baik", 5, 5)
     assert advantage_of([-0.01, -0.02, -0.01, -0.02, -0.015])["simpulan"] == "lebih buruk"
     assert advantage_of([0.01, -0.02, 0.03, -0.01, 0.0])["simpulan"] == "tidak berbeda nyata"
-
-
-def test_diverse_labels_beat_random_ones_for_the_structured_model(finished_run):
-    """As measured by notebook 11 with 20 seeds, on test studies that are not in the pool."""
-    gains = json.loads((finished_run.outputs / "labeling.json").read_text())["selisih"]
-    for test in ("pasangan emas", "pasangan silang"):
-        assert gains[f"terstruktur, tiap 20 label, {test}"]["low"] > 0
-
-
-def test_diverse_labels_do_not_beat_random_ones_for_the_forest(finished_run):
-    """Three features leave little to learn; if this changes, revise notebook 11."""
-    gains = json.loads((finished_run.outputs / "labeling.json").read_text())["selisih"]
-    for asking in ("ditanya terstruktur", "bertanya sendiri"):
-        names = (f"random forest studi, {asking}, pasangan {test}" for test in ("emas", "silang"))
-        assert min(gains[name]["low"] for name in names) <= 0

@@ -184,6 +184,25 @@ def test_a_second_run_does_nothing(finished_run):
     assert (snapshot(finished_run.outputs), snapshot(finished_run.reports)) == before
 
 
+def test_no_notebook_opens_a_pickle(finished_run):
+    assert not finished_run.exploded.exists()
+
+
+def test_diverse_labels_beat_random_ones_for_the_structured_model(finished_run):
+    """As measured by notebook 11 with 20 seeds, on test studies that are not in the pool."""
+    gains = json.loads((finished_run.outputs / "labeling.json").read_text())["selisih"]
+    for test in ("pasangan emas", "pasangan silang"):
+        assert gains[f"terstruktur, tiap 20 label, {test}"]["low"] > 0
+
+
+def test_diverse_labels_do_not_beat_random_ones_for_the_forest(finished_run):
+    """Three features leave little to learn; if this changes, revise notebook 11."""
+    gains = json.loads((finished_run.outputs / "labeling.json").read_text())["selisih"]
+    for asking in ("ditanya terstruktur", "bertanya sendiri"):
+        names = (f"random forest studi, {asking}, pasangan {test}" for test in ("emas", "silang"))
+        assert min(gains[name]["low"] for name in names) <= 0
+
+
 @pytest.mark.parametrize("name", ["light", "structured"])
 def test_a_run_on_the_projects_data_reproduces_the_committed_models(finished_run, name):
     """The run started with a copy of the committed models; not even a date may change."""
