@@ -83,7 +83,9 @@ def _no_text(config: Config, engine: sa.Engine) -> tuple[bool, str]:
         rows = [row for unit in units for table_rows in unit.values() for row in table_rows]
     for table in (predictions, scores, feedback):
         rows += read_table(engine, table)
-    n_with_text = sum(bool(row.get("query_text") or row.get("match_text")) for row in rows)
+    n_with_text = sum(
+        any(row.get(column) is not None for column in ("query_text", "match_text")) for row in rows
+    )
     counts = f"{format_number(n_with_text)} dari {format_number(len(rows))} baris"
     if config.log_text:
         return True, f"log_text = true: teks disimpan dengan sengaja; {counts} memuatnya."
