@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.conftest import PROJECT
+from tests.conftest import PROJECT, assert_refused, judul_process
 
 pytestmark = pytest.mark.slow
 TITLE = "Deteksi Hoaks Politik Menggunakan Metode LSTM"
@@ -45,10 +45,8 @@ def test_it_answers_as_the_full_install_does(minimal, model):
     arguments = ["check", TITLE, "--model", model, "--format", "json"]
     answer = minimal(*arguments)
     assert answer.returncode == 0, answer.stderr
-    full = subprocess.run(
-        [sys.executable, "-m", "judul_lib", *arguments],
-        cwd=PROJECT, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+    full = judul_process(*arguments)
+    assert full.returncode == 0, full.stderr
     assert json.loads(answer.stdout) == json.loads(full.stdout)
 
 
@@ -76,6 +74,4 @@ def test_the_command_needs_no_extra(minimal, command):
 def test_the_command_names_the_extra_that_it_needs(minimal, command, extra):
     done = minimal(*command)
     assert done.returncode == 1
-    (line,) = done.stderr.splitlines()
-    assert line.startswith("Galat: ")
-    assert f"judul-lib[{extra}]" in line
+    assert_refused(done, f"judul-lib[{extra}]")
