@@ -89,7 +89,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-
 
 lock: $(STAMP) ## Update the pins of all dependencies
 	$(LOCK) --extra dev --upgrade -o requirements.lock
-	$(LOCK) --constraint requirements.lock --no-annotate -o requirements-app.lock
+	$(LOCK) --extra app --constraint requirements.lock --no-annotate -o requirements-app.lock
 
 bench: $(STAMP) ## Measure against peers, up to a million titles (ARGS="--quick", "--only NAME", "--help")
 	$(BIN)/python benchmarks/run.py $(ARGS)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import nbformat
@@ -230,6 +231,13 @@ def browser() -> Iterator[object]:
         chromium = playwright.chromium.launch(executable_path=executable, args=arguments.split())
         yield chromium
         chromium.close()
+
+
+def open_page(browser: Any, **options: object) -> Any:
+    """Return an empty page in a context of its own, with time for a busy machine to answer."""
+    context = browser.new_context(**options)
+    context.set_default_timeout(120_000)
+    return context.new_page()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -44,7 +44,7 @@ from judul_lib.structured.gold import read_gold, read_second_grades
 from judul_lib.study.preprocessing import pair_key
 from judul_lib.web.labeling_panel import LabelingPanel
 from judul_lib.web.widgets import AnswerButtons
-from tests.conftest import PROJECT
+from tests.conftest import PROJECT, open_page
 from tests.web.test_page_browser import HOSTILE, free_port
 
 NOTEBOOK = PROJECT / "notebooks" / "11_labeling_tool.ipynb"
@@ -459,7 +459,7 @@ def test_labelling_in_the_browser_resumes_after_a_reload(browser, tmp_path):
     notebook = tmp_path / "notebooks" / NOTEBOOK.name
     notebook.write_bytes(NOTEBOOK.read_bytes())
     path = answer_file(outputs / "labels", "p1")
-    page = browser.new_context(viewport={"width": 1000, "height": 900}, locale="id-ID").new_page()
+    page = open_page(browser, viewport={"width": 1000, "height": 900}, locale="id-ID")
 
     def start():
         page.get_by_label("Nama atau kode Anda").fill("P1")

@@ -8,7 +8,7 @@ import pytest
 from judul_lib.figures.style import figure_config
 from judul_lib.reports.pipeline import STAGES
 from judul_lib.reports.rendering import render_index, render_report
-from tests.conftest import PROJECT
+from tests.conftest import PROJECT, open_page
 
 NAMES = [stage.notebook for stage in STAGES]
 BUTTON_TITLES = set(figure_config()["locales"]["id"]["dictionary"].values())
@@ -21,9 +21,8 @@ def open_report(browser, installation):
     contexts = []
 
     def open_(name, width=1200):
-        context = browser.new_context(viewport={"width": width, "height": 900}, offline=True)
-        contexts.append(context)
-        page = context.new_page()
+        page = open_page(browser, viewport={"width": width, "height": 900}, offline=True)
+        contexts.append(page.context)
         messages, requests = [], []
         page.on("console", lambda message: messages.append(message.text))
         page.on("pageerror", lambda error: messages.append(str(error)))

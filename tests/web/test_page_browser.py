@@ -19,7 +19,7 @@ import pytest
 
 from judul_lib.figures.style import figure_config
 from judul_lib.usage.database import database_url, feedback, open_database, predictions, read_table
-from tests.conftest import DATA, PROJECT
+from tests.conftest import DATA, PROJECT, open_page
 
 TITLE = "Peramalan Harga Rumah di Bekasi dengan Regresi Ridge"
 OTHER = "Deteksi Penyakit Daun Padi dengan Convolutional Neural Network"
@@ -107,9 +107,9 @@ def visit(browser, app):
     contexts = []
 
     def start(url=app, width=1200):
-        context = browser.new_context(viewport={"width": width, "height": 900}, locale="id-ID")
-        contexts.append(context)
-        visit = Visit(context.new_page())
+        page = open_page(browser, viewport={"width": width, "height": 900}, locale="id-ID")
+        contexts.append(page.context)
+        visit = Visit(page)
         visit.page.on("request", lambda request: visit.requests.append(request.url))
         visit.page.on("pageerror", lambda error: visit.problems.append(str(error)))
         visit.page.on("dialog", lambda dialog: visit.problems.append(dialog.message))
@@ -582,7 +582,7 @@ def test_requests_for_another_host_name_are_refused(app):
 def test_the_page_asks_for_the_token(browser, visit, installation, tmp_path):
     secret = "kata-rahasia-12"
     with serving(installation.outputs, log=tmp_path / "log", JUDUL_TOKEN=secret) as url:
-        page = browser.new_context().new_page()
+        page = open_page(browser)
         page.goto(url)
         assert page.get_by_role("heading", name="Periksa Judul Tugas Akhir").is_visible()
         assert page.get_by_label("Judul yang diusulkan").count() == 0
@@ -604,7 +604,7 @@ def test_the_page_works_with_a_long_temporary_path(browser, installation, tmp_pa
     long = tmp_path / ("x" * 80)
     long.mkdir()
     with serving(installation.outputs, log=tmp_path / "log", TMPDIR=str(long)) as url:
-        page = browser.new_context().new_page()
+        page = open_page(browser)
         page.goto(url)
         page.get_by_label("Judul yang diusulkan").wait_for()
         page.context.close()
@@ -637,19 +637,19 @@ def test_the_page_works_in_jupyterlab(browser, installation, tmp_path):
                 break
             except urllib.error.URLError:
                 time.sleep(0.1)
-        page = browser.new_context(viewport={"width": 1400, "height": 1000}).new_page()
+        page = open_page(browser, viewport={"width": 1400, "height": 1000})
         page.goto(f"http://localhost:{port}/lab/tree/notebooks/{notebook.name}?reset")
-        page.locator(".jp-Notebook").wait_for(timeout=60_000)
-        page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
+        page.locator(".jp-Notebook").wait_for()
+        page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
         title = page.get_by_label("Judul yang diusulkan")
-        title.wait_for(timeout=60_000)
+        title.wait_for()
         title.scroll_into_view_if_needed()
         title.fill(TITLE)
         title.press("Enter")
         verdict = page.locator(".judul-page .judul-vonis").first
-        verdict.wait_for(timeout=30_000)
+        verdict.wait_for()
         assert "PREDIKSI HARGA RUMAH DI KOTA BEKASI" in verdict.text_content()
         page.context.close()
     finally:
