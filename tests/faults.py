@@ -63,7 +63,7 @@ _ = (Path(OUT) / "dataset.json").write_text('{"name": "judul.csv", "extra": "' +
 """,
     "02_labeling": """
 from pathlib import Path
-_ = (Path(OUT) / "pairs.csv").write_text((Path(OUT) / "corpus.csv").read_text() + EXTRA)
+_ = (Path(OUT) / "pairs_full.csv").write_text((Path(OUT) / "corpus.csv").read_text() + EXTRA)
 """,
     "05_train_light": f"""
 import json

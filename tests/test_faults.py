@@ -329,7 +329,7 @@ def test_changed_outputs_are_rebuilt(tmp_path):
     baseline = UndisturbedRun(WRITE_SCENARIOS["judul run"], tmp_path)
     copy = baseline.copy_initial_state("changed")
     baseline.run(copy)
-    for name in ("corpus.csv", "pairs.csv", "light/arrays.npz", MANIFEST_FILE):
+    for name in ("corpus.csv", "pairs_full.csv", "light/arrays.npz", MANIFEST_FILE):
         path = copy / "outputs" / name
         path.write_bytes(b"[]")
         baseline.run(copy)

@@ -5,9 +5,9 @@ results on its own titles are in ``docs/results.md``.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Self
 
 SEED = 42
 """Seed of every random choice."""
@@ -45,16 +45,28 @@ class LabelingSettings:
         Cosine up to which a pair is labelled not similar; the study's range is
         0.20 to 0.25. Pairs between the two are the grey zone and get no label.
     negatives_per_title : int
-        Not-similar partners drawn for each title; 5 gives about ten negatives
-        for each positive pair on the project's titles.
+        Not-similar partners drawn for each title (the study: 5).
     ordered : bool
-        Keep each pair in both orders, as the study did.
+        As the study did: similar pairs in both orders, and every draw of a
+        not-similar pair kept, so that two titles that drew each other count twice.
     """
 
     similar_min: float = 0.60
     different_max: float = 0.20
     negatives_per_title: int = 5
     ordered: bool = False
+
+    @classmethod
+    def from_parameters(cls, parameters: Mapping[str, Any]) -> Self:
+        """Take them from the parameters of notebook 02; other names are ignored.
+
+        Examples
+        --------
+        >>> LabelingSettings.from_parameters({"ORDERED": True, "DROP_DUPLICATES": False}).ordered
+        True
+        """
+        names = (field.name for field in fields(cls))
+        return cls(**{name: parameters[name.upper()] for name in names if name.upper() in parameters})
 
 
 def _frozen(**entries: Any) -> Mapping[str, Any]:
@@ -107,12 +119,24 @@ LIGHT = Profile(
     name="light",
     title="Model Ringan",
     tfidf=_frozen(ngram_range=(1, 2), min_df=2, max_df=0.9, max_features=500),
-    grid=_frozen(n_estimators=(50, 100), max_depth=(10, 15), min_samples_split=(5,)),
+    grid=_frozen(
+        n_estimators=(50, 100), max_depth=(10, 15), min_samples_split=(5,), min_samples_leaf=(2,)
+    ),
     n_splits=3,
     compress=3,
 )
 
 PROFILES: Mapping[str, Profile] = MappingProxyType({p.name: p for p in (FULL, LIGHT)})
+
+STUDY_PARAMETERS: Mapping[str, Any] = _frozen(
+    DROP_DUPLICATES=False, SIMILAR_MIN=0.60, DIFFERENT_MAX=0.25, NEGATIVES_PER_TITLE=5, ORDERED=True
+)
+"""Notebook parameters that repeat the study, with the thresholds of its document."""
+
+RUN_PROFILES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {"bawaan": _frozen(), "studi": STUDY_PARAMETERS}
+)
+"""Values of the run parameter ``PROFILE``, and the notebook parameters that each sets."""
 
 MODEL_TITLES: Mapping[str, str] = MappingProxyType(
     {**{p.name: p.title for p in PROFILES.values()}, "structured": "Model Terstruktur"}

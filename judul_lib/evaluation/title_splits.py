@@ -11,7 +11,7 @@ from scipy.sparse.csgraph import connected_components
 from sklearn.model_selection import GroupKFold
 
 from judul_lib.core.errors import TrainingError
-from judul_lib.core.settings import FULL, SEED, LabelingSettings, Profile
+from judul_lib.core.settings import SEED, LabelingSettings, Profile
 from judul_lib.study.estimators import fit_vectorizer, make_classifier
 from judul_lib.study.features import FEATURES, TitleTable
 from judul_lib.study.labeling import label_pairs
@@ -32,10 +32,10 @@ def title_disjoint_predictions(
 ) -> pd.DataFrame:
     """Predict each fold of titles with a model trained on none of its titles.
 
-    Titles connected by similar pairs form a family and stay in one fold, so that
-    no similar pair is split. Vectorizer, scaler and forest are fitted on the
-    other folds only. Pairs between folds are not used, nor is a fold without
-    which no similar pair is left for training.
+    Pairs are labelled by the profile's own cosine. Titles connected by similar pairs
+    form a family and stay in one fold, so that no similar pair is split. Vectorizer,
+    scaler and forest are fitted on the other folds only. Pairs between folds are not
+    used, nor is a fold without which no similar pair is left for training.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def title_disjoint_predictions(
     TrainingError
         All similar pairs are in one family.
     """
-    rows = fit_vectorizer(processed, FULL).transform(processed)
+    rows = fit_vectorizer(processed, profile).transform(processed)
     truth = label_pairs(rows, settings=settings, random_state=random_state).pairs
     families = title_families(truth, len(titles))
     groups = GroupKFold(

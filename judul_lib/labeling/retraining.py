@@ -21,13 +21,12 @@ from judul_lib.checking.registry import (
 from judul_lib.checking.versions import add_version, model_folder
 from judul_lib.core.array_types import FloatArray
 from judul_lib.core.errors import LabelError, TrainingError
-from judul_lib.core.settings import DECISION_THRESHOLD, FULL, PROFILES, SEED
+from judul_lib.core.settings import DECISION_THRESHOLD, PROFILES, SEED
 from judul_lib.core.storage import sha256_of
 from judul_lib.core.tables import TITLE_COLUMN
 from judul_lib.labeling.labels import LABEL_COLUMNS, MajorityLabels
 from judul_lib.structured.gold import read_gold
 from judul_lib.study.corpus import PROCESSED_COLUMN, REASON_COLUMN, ROW_COLUMN, Corpus
-from judul_lib.study.estimators import fit_vectorizer
 from judul_lib.study.labeling import label_pairs
 from judul_lib.study.metrics import bootstrap_differences
 from judul_lib.study.preprocessing import preprocess_titles, title_key
@@ -124,8 +123,8 @@ def _unknown_titles(corpus_titles: Sequence[str], labelled: pd.DataFrame) -> lis
 
 
 def study_pairs(model: Model, random_state: int = SEED) -> pd.DataFrame:
-    """Return ``left``, ``right``, ``label`` of the corpus pairs labelled by the study's rule."""
-    rows = fit_vectorizer(model.processed, FULL).transform(model.processed)
+    """Return ``left``, ``right``, ``label`` of the corpus pairs labelled by the model's own cosine."""
+    rows = model.tfidf.transform(model.processed)
     return label_pairs(rows, random_state=random_state).pairs[["left", "right", "label"]]
 
 

@@ -20,6 +20,7 @@ import nbformat
 
 import judul_lib
 from judul_lib.core.errors import BusyError, PipelineError
+from judul_lib.core.settings import RUN_PROFILES
 from judul_lib.core.storage import (
     exclusive_lock,
     remove_unfinished_writes,
@@ -55,7 +56,7 @@ class Stage:
 
 STAGES = (
     Stage("01_preprocessing", ("corpus.csv", "rejected.csv", "dataset.json")),
-    Stage("02_labeling", ("pairs.csv",)),
+    Stage("02_labeling", ("pairs_full.csv", "pairs_light.csv")),
     Stage("03_feature_analysis", ("features.csv",)),
     Stage("04_train_full", ("full",)),
     Stage("05_train_light", ("light",)),
@@ -91,7 +92,9 @@ def run_notebooks(
     ----------
     paths : Paths
     parameters : mapping
-        Values by name, for the notebooks whose ``parameters`` cell assigns that name.
+        Values by name, for the notebooks whose ``parameters`` cell assigns that name. ``PROFILE``
+        stands for the values of a profile in `judul_lib.core.settings.RUN_PROFILES`; a value
+        given by its own name goes before it.
     force : bool
         Run every notebook, up to date or not.
     on_stage : callable
@@ -111,7 +114,7 @@ def run_notebooks(
     OSError
         Disk full, no permission.
     """
-    parameters = dict(parameters or {})
+    parameters = _expand_profile(parameters or {})
     fingerprints = _fingerprints(paths, parameters)
     lock = paths.outputs / _LOCK_FILE
     was_killed = lock.exists() or any(paths.outputs.glob(f"{_STAGING_PREFIX}*"))
@@ -141,6 +144,15 @@ def run_notebooks(
     return list(stale)
 
 
+def _expand_profile(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Replace ``PROFILE`` by the parameters it stands for."""
+    expanded = dict(parameters)
+    name = expanded.pop("PROFILE", "bawaan")
+    if name not in RUN_PROFILES:
+        raise PipelineError(f"Tidak ada profil {name!r}. Yang ada: {', '.join(RUN_PROFILES)}.")
+    return {**RUN_PROFILES[name], **expanded}
+
+
 def _fingerprints(paths: Paths, parameters: Mapping[str, Any]) -> dict[str, str]:
     """Hash everything that each stage's results depend on, the earlier stages included."""
     package = Path(judul_lib.__file__).parent
@@ -167,7 +179,7 @@ def _fingerprints(paths: Paths, parameters: Mapping[str, Any]) -> dict[str, str]
     if unknown_names:
         raise PipelineError(
             f"Tidak ada notebook dengan parameter {', '.join(unknown_names)}. "
-            f"Yang ada: {', '.join(sorted(known_names))}."
+            f"Yang ada: {', '.join(sorted({*known_names, 'PROFILE'}))}."
         )
     return result
 

@@ -27,7 +27,8 @@ class LabeledPairs:
     ----------
     pairs : DataFrame
         ``left``, ``right`` (row numbers in the corpus), ``cosine`` and
-        ``label`` (1 similar, 0 not), sorted by row numbers.
+        ``label`` (1 similar, 0 not), sorted by row numbers; ``left < right``
+        unless the pairs are ordered.
     n_similar, n_grey, n_different : int
         Unordered pairs of the whole corpus above, between and below the thresholds.
     """
@@ -79,7 +80,7 @@ def label_pairs(
         )
     rows = csr_matrix(tfidf_rows)
     n = rows.shape[0]
-    similar: list[tuple[int, int, float]] = []
+    similar: dict[tuple[int, int], float] = {}
     different: dict[tuple[int, int], float] = {}
     n_similar = n_different = 0
     step = max(1, _BLOCK_CELLS // max(n, 1))
@@ -88,15 +89,16 @@ def label_pairs(
         for left, cosines in enumerate(block, start=start):
             later = cosines[left + 1 :]
             matches = np.flatnonzero(later >= settings.similar_min) + left + 1
-            similar += [(left, int(right), float(cosines[right])) for right in matches]
+            similar |= {(left, int(right)): float(cosines[right]) for right in matches}
             n_similar += len(matches)
             n_different += int((later <= settings.different_max).sum())
             for right in _draw_negatives(cosines, left, settings, random_state):
-                different[min(left, right), max(left, right)] = float(cosines[right])
-    records = [(*pair, 1) for pair in similar]
-    records += [(left, right, value, 0) for (left, right), value in different.items()]
+                pair = (left, right) if settings.ordered else (min(left, right), max(left, right))
+                different[pair] = float(cosines[right])
     if settings.ordered:
-        records += [(right, left, value, label) for left, right, value, label in records]
+        similar |= {(right, left): value for (left, right), value in similar.items()}
+    records = [(*pair, value, 1) for pair, value in similar.items()]
+    records += [(*pair, value, 0) for pair, value in different.items()]
     pairs = pd.DataFrame(sorted(records), columns=["left", "right", "cosine", "label"])
     n_grey = n * (n - 1) // 2 - n_similar - n_different
     return LabeledPairs(pairs, n_similar, n_grey, n_different)

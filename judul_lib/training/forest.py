@@ -265,7 +265,11 @@ def package_model(
         "tfidf": {**result.profile.tfidf},
         "hyperparameters": result.best_params,
         "seed": result.forest.random_state,
-        "pairs": {"train": result.n_train, "test": len(result.test)},
+        "pairs": {
+            "train": result.n_train,
+            "test": len(result.test),
+            "test_similar": int(result.test["label"].sum()),
+        },
         "metrics": {name: _json_number(value) for name, value in result.metrics.items()},
         "notes": result.notes,
         "packages": recorded_packages(),

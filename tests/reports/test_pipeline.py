@@ -256,8 +256,8 @@ def test_notebook_06_copes_with_a_test_set_without_similar_pairs(tmp_path):
     labeled = label_pairs(fit_vectorizer(processed, FULL).transform(processed))
     assert labeled.n_similar == 2
     save_corpus(corpus, out)
-    write_frame(labeled.pairs, out / "pairs.csv")
     for profile in (FULL, LIGHT):
+        write_frame(labeled.pairs, out / f"pairs_{profile.name}.csv")
         package_model(train_model(titles, processed, labeled.pairs, profile), corpus, out / profile.name)
     notebook = nbformat.read(PROJECT / "notebooks" / "06_evaluation.ipynb", as_version=4)
     sources = [cell.source for cell in notebook.cells]

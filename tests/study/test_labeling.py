@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -48,15 +50,26 @@ def test_sample_depends_on_the_seed_and_not_on_the_block_size(monkeypatch):
     assert not label_pairs(rows, random_state=2).pairs.equals(first.pairs)
 
 
-def test_ordered_pairs_contain_both_orders():
-    rows = normalize(np.random.default_rng(0).random((10, 3)))
-    unordered = label_pairs(rows).pairs
-    ordered = label_pairs(rows, settings=LabelingSettings(ordered=True)).pairs
-    assert len(ordered) == 2 * len(unordered)
-    assert set(zip(ordered["left"], ordered["right"], strict=True)) == {
+@given(matrices, st.integers(0, 3))
+def test_ordered_pairs_are_those_of_the_study(rows, n_max):
+    """Similar pairs in both orders; not-similar ones as each title drew them."""
+    settings = LabelingSettings(negatives_per_title=n_max)
+    once = label_pairs(rows, settings=settings).pairs
+    pairs = label_pairs(rows, settings=replace(settings, ordered=True)).pairs
+    similar, drawn = (pairs[pairs["label"] == label] for label in (1, 0))
+    assert {*zip(similar["left"], similar["right"], strict=True)} == {
         pair
-        for a, b in zip(unordered["left"], unordered["right"], strict=True)
-        for pair in ((a, b), (b, a))
+        for left, right in once[once["label"] == 1][["left", "right"]].itertuples(index=False)
+        for pair in ((left, right), (right, left))
+    }
+    cosines = np.clip(rows @ rows.T, 0, 1)
+    for title, row in enumerate(cosines):
+        available = int((row <= 0.2).sum()) - int(row[title] <= 0.2)
+        assert (drawn["left"] == title).sum() == min(n_max, available)
+    unordered = {frozenset(pair) for pair in zip(drawn["left"], drawn["right"], strict=True)}
+    negatives = once[once["label"] == 0]
+    assert unordered == {
+        frozenset(pair) for pair in zip(negatives["left"], negatives["right"], strict=True)
     }
 
 

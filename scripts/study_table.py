@@ -1,0 +1,39 @@
+"""Run the study on its own titles, and write what we measured into ``data/study.json``.
+
+Usage: ``python scripts/study_table.py FOLDER``, where FOLDER holds ``dataset_TA_asli.csv``.
+"""
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+from judul_lib.core.settings import RUN_PROFILES, LabelingSettings
+from judul_lib.core.storage import write_bytes
+from judul_lib.reports import pipeline
+from judul_lib.reports.study_table import OWN_COLUMNS, measure_run
+
+PROJECT = Path(__file__).parent.parent
+TABLE = PROJECT / "data" / "study.json"
+
+
+def main(titles: Path) -> None:
+    rows = json.loads(TABLE.read_text(encoding="utf-8"))
+    pipeline.STAGES = pipeline.STAGES[:5]
+    for profile in OWN_COLUMNS:
+        with tempfile.TemporaryDirectory() as folder:
+            paths = pipeline.Paths(
+                titles, PROJECT / "notebooks", Path(folder) / "outputs", Path(folder) / "reports"
+            )
+            pipeline.run_notebooks(paths, parameters={"PROFILE": profile})
+            settings = LabelingSettings.from_parameters(RUN_PROFILES[profile])
+            measured = measure_run(paths.outputs, settings)
+        for row in rows:
+            row[profile] = measured.pop(row["key"], row[profile])
+        if measured:
+            raise SystemExit(f"no row in {TABLE.name} for {', '.join(measured)}")
+    write_bytes(TABLE, (json.dumps(rows, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) / "dataset_TA_asli.csv")
