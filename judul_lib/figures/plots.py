@@ -270,6 +270,19 @@ def importance_bars(importances: Mapping[str, Mapping[str, float]]) -> go.Figure
     return figure.update_xaxes(title="fitur").update_yaxes(title="bagian penurunan impuritas")
 
 
+def grouped_bars(counts: pd.DataFrame, title: str, axis: str) -> go.Figure:
+    """Bars of each column of a frame, side by side for each row."""
+    figure = go.Figure()
+    names = [escape(str(name)) for name in counts.index]
+    for column, look in zip(counts, SERIES_STYLES, strict=False):
+        figure.add_bar(
+            x=names, y=rounded(counts[column]), name=escape(str(column)), marker=look.bar,
+            text=list(map(format_number, counts[column])), textposition="outside", cliponaxis=False,
+        )  # fmt: skip
+    style(figure, title, barmode="group")
+    return figure.update_yaxes(title=axis)
+
+
 def agreement_scatter(first: ArrayLike, second: ArrayLike, names: tuple[str, str]) -> go.Figure:
     """Probabilities of two models for the same pairs, up to 600 of them."""
     points = np.column_stack([np.asarray(first, dtype=float), np.asarray(second, dtype=float)])

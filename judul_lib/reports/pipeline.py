@@ -34,7 +34,7 @@ from judul_lib.study.synthetic import SOURCES
 
 MANIFEST_FILE, EXECUTED_FOLDER = "manifest.json", "notebooks"
 _LOCK_FILE, _STAGING_PREFIX = ".lock", ".run."
-_BENCHMARKS_FILE = "benchmarks.json"
+_FIGURES = ("benchmarks.json", "study.json")
 _DECISIVE_PACKAGES = (
     "scikit-learn", "numpy", "scipy", "pandas", "PySastrawi", "RapidFuzz", "sparse-dot-topn", "plotly",
     "nbconvert",
@@ -66,6 +66,7 @@ STAGES = (
     Stage("09_governance", ("governance.json",)),
     Stage("10_large_corpus", ("large_corpus.json",)),
     Stage("11_labeling_tool", ("labeling.json", "gauge_sample.csv")),
+    Stage("12_study", ("study.csv",)),
 )
 
 
@@ -157,7 +158,7 @@ def _fingerprints(paths: Paths, parameters: Mapping[str, Any]) -> dict[str, str]
     """Hash everything that each stage's results depend on, the earlier stages included."""
     package = Path(judul_lib.__file__).parent
     digest = hashlib.sha256(paths.data.read_bytes())
-    for name in (*SOURCES, _BENCHMARKS_FILE):
+    for name in (*SOURCES, *_FIGURES):
         source = paths.notebooks.parent / "data" / name
         if source.is_file():
             digest.update(source.read_bytes())

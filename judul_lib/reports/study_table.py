@@ -18,7 +18,9 @@ from judul_lib.checking.checker import TitleChecker
 from judul_lib.checking.registry import ESTIMATOR_FILES, Model, load_models
 from judul_lib.core.formatting import format_number, format_setting
 from judul_lib.core.settings import DECISION_THRESHOLD, PROFILES, LabelingSettings, Profile
-from judul_lib.training.drift import top_probabilities
+from judul_lib.governance.compliance import KEPT_DAYS
+from judul_lib.training.drift import MEAN_SHIFT_BOUND, top_probabilities
+from judul_lib.usage.alerts import INCIDENT_LEVELS
 
 SOURCE_COLUMNS = {
     "document": "dokumen studi",
@@ -71,10 +73,10 @@ def _measure_model(model: Model, profile: Profile) -> dict[str, str]:
     size = sum(metadata["sizes"][name] for name in ESTIMATOR_FILES)
     return {
         "terms": format_number(metadata["n_terms"]),
-        "split": f"{format_number(pairs['train'])} / {format_number(pairs['test'])} "
-        f"({format_number(pairs['test_similar'])} mirip)",
+        "split": f"{format_number(pairs['train'])} / {format_number(pairs['test'])}",
+        "similar": format_number(pairs["test_similar"]),
         "grid": " / ".join(format_setting(values) for values in profile.grid.values()),
-        "folds": format_number(profile.n_splits),
+        "folds": format_number(metadata["folds"]),
         "best": " / ".join(format_setting(best[name]) for name in profile.grid),
         "accuracy": format_number(metrics["accuracy"], 3),
         "f1": format_number(metrics["f1_weighted"], 3),
@@ -116,3 +118,52 @@ def read_study_table(path: str | Path, live: Mapping[str, str] | None = None) ->
         frame.loc[key, list(OWN_COLUMNS)] = value
     columns = {"name": "bagian", **SOURCE_COLUMNS, **OWN_COLUMNS, "note": "catatan"}
     return frame.reindex(columns=list(columns)).rename(columns=columns).fillna("–")
+
+
+def rule_values() -> dict[str, str]:
+    """Return our rules by key of the study table, as they stand in the code."""
+    return {
+        "drift": f"rata-rata peluang bergeser lebih dari {format_number(MEAN_SHIFT_BOUND, 1)} dari dasar "
+        "arsip sendiri; juga sebarannya (PSI, Kolmogorov–Smirnov)",
+        "agreement": "judul teratas sama; juga sisi ambang yang sama",
+        "retention": f"{KEPT_DAYS} hari",
+        "levels": " / ".join(level.response_deadline for level in INCIDENT_LEVELS.values()),
+    }
+
+
+def compare_with_code(study: pd.DataFrame) -> pd.Series:
+    """Return whether the profile ``studi`` gave what the study's code gives with the document's values.
+
+    Times are left out, and rows that the code has no value for.
+
+    Returns
+    -------
+    Series of bool, by key
+    """
+    ours, theirs = study[OWN_COLUMNS["studi"]], study[SOURCE_COLUMNS["variant"]]
+    compared = (ours != "–") & (theirs != "–") & ~study.index.str.startswith("query")
+    return (ours == theirs)[compared]
+
+
+def render_markdown(study: pd.DataFrame) -> str:
+    """Render the table, and the notes below it, in Markdown.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"bagian": ["judul"], "dokumen studi": ["123"], "catatan": ["Semua."]})
+    >>> print(render_markdown(frame))
+    | bagian | dokumen studi |
+    |---|---|
+    | judul | 123 |
+    <BLANKLINE>
+    - **judul**: Semua.
+    """
+    numbers = study.drop(columns="catatan")
+    rows = [list(numbers.columns), ["---"] * numbers.shape[1], *numbers.to_numpy().tolist()]
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    lines[1] = lines[1].replace(" ", "")
+    noted = study[study["catatan"] != ""]
+    notes = [
+        f"- **{name}**: {note}" for name, note in zip(noted["bagian"], noted["catatan"], strict=True)
+    ]
+    return "\n".join([*lines, "", *notes])

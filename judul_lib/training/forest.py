@@ -58,6 +58,8 @@ class TrainingResult:
         Metrics on ``test``.
     n_train : int
         Pairs the model was fitted on.
+    n_splits : int
+        Folds of the cross-validation: the profile's, or fewer where a class has fewer pairs.
     notes : list of str
         Caveats for readers, in Indonesian; often empty.
     """
@@ -71,6 +73,7 @@ class TrainingResult:
     test: pd.DataFrame
     metrics: dict[str, float]
     n_train: int
+    n_splits: int
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -169,6 +172,7 @@ def train_model(
         test=test,
         metrics=score_predictions(test["label"], probability),
         n_train=len(train),
+        n_splits=n_splits,
         notes=notes,
     )
 
@@ -264,6 +268,7 @@ def package_model(
         "importances": {name: round(value, 6) for name, value in result.importances.items()},
         "tfidf": {**result.profile.tfidf},
         "hyperparameters": result.best_params,
+        "folds": result.n_splits,
         "seed": result.forest.random_state,
         "pairs": {
             "train": result.n_train,

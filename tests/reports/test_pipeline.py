@@ -2,7 +2,6 @@ import json
 import os
 import shutil
 import subprocess
-from pathlib import Path
 
 import nbformat
 import pandas as pd
@@ -320,22 +319,3 @@ def test_a_folder_without_permission_is_refused(tmp_path):
         target = target / "outputs"
     result = judul("run", "--data", DATA, "--out", target, "--reports", tmp_path / "reports")
     assert_refused(result, "Periksa")
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(
-    "JUDUL_ORIGINAL_DATA" not in os.environ,
-    reason="JUDUL_ORIGINAL_DATA does not name the original study's titles",
-)
-def test_the_original_titles_reproduce_the_studys_numbers(tmp_path, monkeypatch):
-    monkeypatch.setattr("judul_lib.reports.pipeline.STAGES", STAGES[:5])
-    paths = Paths(
-        Path(os.environ["JUDUL_ORIGINAL_DATA"]), PROJECT / "notebooks",
-        tmp_path / "outputs", tmp_path / "reports",
-    )  # fmt: skip
-    run_notebooks(paths, parameters={"DROP_DUPLICATES": False})
-    full, light = (read_metadata(tmp_path / "outputs" / name) for name in ("full", "light"))
-    assert full["dataset"]["n_titles"] == light["dataset"]["n_titles"] == 123
-    assert (full["n_terms"], light["n_terms"]) == (1795, 432)
-    pairs = (tmp_path / "outputs" / "pairs.csv").read_text().splitlines()
-    assert sum(line.endswith(",1") for line in pairs) == 5
