@@ -47,13 +47,12 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 NBVAL := $(BIN)/python -m pytest -p no:doctest -o addopts= --nbval
 COPY := rm -rf build/nbval && mkdir -p build/nbval && cp -r notebooks data outputs build/nbval/
 
-test: $(STAMP) ## Unit tests, and the notebooks against their stored outputs; minutes
+test: $(STAMP) ## Unit tests, and the first notebooks against their stored outputs; minutes
 	$(PYTEST) -m "not slow"
 	@$(COPY)
-	$(NBVAL) build/nbval/notebooks/0[1-5]_*.ipynb
-	$(NBVAL) -n 2 --dist loadfile build/nbval/notebooks/0[7-9]_*.ipynb build/nbval/notebooks/1*.ipynb
+	$(NBVAL) build/nbval/notebooks/0[1-3]_*.ipynb
 
-test-slow: $(STAMP) build/mlflow ## Longer tests: a full run, the evaluation, faults, cluster, servers, MLflow
+test-slow: $(STAMP) build/mlflow ## Longer tests: all notebooks, a full run, faults, cluster, servers, MLflow
 	JUDUL_FAULT_ROUNDS=$${JUDUL_FAULT_ROUNDS:-20} $(PYTEST) -rs tests/test_faults.py
 	$(PYTEST) -rs -m slow --ignore tests/test_faults.py
 	PYTHONPATH=. build/mlflow/bin/python -m pytest -q tests/governance/test_tracking.py

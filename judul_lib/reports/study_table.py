@@ -123,8 +123,8 @@ def read_study_table(path: str | Path, live: Mapping[str, str] | None = None) ->
 def rule_values() -> dict[str, str]:
     """Return our rules by key of the study table, as they stand in the code."""
     return {
-        "drift": f"rata-rata peluang bergeser lebih dari {format_number(MEAN_SHIFT_BOUND, 1)} dari dasar "
-        "arsip sendiri; juga sebarannya (PSI, Kolmogorov–Smirnov)",
+        "drift": f"rata-rata peluang bergeser lebih dari {format_number(MEAN_SHIFT_BOUND, 1)} dari "
+        "jawaban pada arsip sendiri; juga sebarannya (PSI, Kolmogorov–Smirnov)",
         "agreement": "judul teratas sama; juga sisi ambang yang sama",
         "retention": f"{KEPT_DAYS} hari",
         "levels": " / ".join(level.response_deadline for level in INCIDENT_LEVELS.values()),
