@@ -20,6 +20,7 @@ from click.testing import CliRunner
 
 from judul_lib.cli.main import cli
 from judul_lib.core.config import load_config
+from judul_lib.reports.pipeline import PROFILE_PARAMETER
 from judul_lib.reports.runner import parameter_names
 from judul_lib.usage.database import opened_database, sqlite_url
 from tests.conftest import DATA, PROJECT
@@ -172,7 +173,7 @@ def test_make_commands_are_valid():
     commands |= {span for name in DOCUMENTS for span in code_spans(name) if re.match("make [a-z]", span)}
     assert len(commands) > 10
     notebooks = [nbformat.read(path, 4) for path in (PROJECT / "notebooks").glob("*.ipynb")]
-    parameters = set().union(*map(parameter_names, notebooks))
+    parameters = {PROFILE_PARAMETER}.union(*map(parameter_names, notebooks))
     runs = [run for command in sorted(commands) if (run := dry_run(command))]
     assert len(runs) > 5
     for _, words in runs:

@@ -32,6 +32,9 @@ from judul_lib.reports.rendering import render_index, render_report
 from judul_lib.reports.runner import parameter_names, read_notebook, run_notebook
 from judul_lib.study.synthetic import SOURCES
 
+PROFILE_PARAMETER = "PROFILE"
+"""Run parameter that stands for the notebook parameters in `RUN_PROFILES`."""
+
 MANIFEST_FILE, EXECUTED_FOLDER = "manifest.json", "notebooks"
 _LOCK_FILE, _STAGING_PREFIX = ".lock", ".run."
 _FIGURES = ("benchmarks.json", "study.json")
@@ -148,7 +151,7 @@ def run_notebooks(
 def _expand_profile(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Replace ``PROFILE`` by the parameters it stands for."""
     expanded = dict(parameters)
-    name = expanded.pop("PROFILE", "bawaan")
+    name = expanded.pop(PROFILE_PARAMETER, "bawaan")
     if name not in RUN_PROFILES:
         raise PipelineError(f"Tidak ada profil {name!r}. Yang ada: {', '.join(RUN_PROFILES)}.")
     return {**RUN_PROFILES[name], **expanded}
@@ -180,7 +183,7 @@ def _fingerprints(paths: Paths, parameters: Mapping[str, Any]) -> dict[str, str]
     if unknown_names:
         raise PipelineError(
             f"Tidak ada notebook dengan parameter {', '.join(unknown_names)}. "
-            f"Yang ada: {', '.join(sorted({*known_names, 'PROFILE'}))}."
+            f"Yang ada: {', '.join(sorted({*known_names, PROFILE_PARAMETER}))}."
         )
     return result
 
