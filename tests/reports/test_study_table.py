@@ -2,11 +2,14 @@ import json
 import os
 from pathlib import Path
 
+import joblib
 import pandas as pd
 import pytest
+from sklearn.feature_extraction.text import TfidfVectorizer
 
-from judul_lib.core.errors import PipelineError
-from judul_lib.core.settings import FULL, RUN_PROFILES, LabelingSettings
+from judul_lib import load_checker
+from judul_lib.core.formatting import format_number, format_setting
+from judul_lib.core.settings import FULL, LIGHT, RUN_PROFILES, LabelingSettings
 from judul_lib.reports.pipeline import STAGES, Paths, run_notebooks
 from judul_lib.reports.study_table import (
     OWN_COLUMNS,
@@ -17,7 +20,6 @@ from judul_lib.reports.study_table import (
     render_markdown,
     rule_values,
 )
-from judul_lib.study.estimators import fit_vectorizer
 from tests.conftest import DATA, PROJECT, assert_refused, judul
 
 TABLE = PROJECT / "data" / "study.json"
@@ -73,23 +75,42 @@ def run_of(data, outputs, monkeypatch, **parameters):
 
 
 @pytest.mark.slow
-def test_profile_studi_labels_the_projects_titles_as_the_study_does(tmp_path, monkeypatch):
-    """Each number of a run, computed anew from the titles."""
+def test_profile_studi_gives_each_number_as_computed_anew_from_the_titles(tmp_path, monkeypatch):
     outputs = tmp_path / "outputs"
     measured = run_of(DATA, outputs, monkeypatch, PROFILE="studi")
     corpus = pd.read_csv(outputs / "corpus.csv")
     n = len(corpus)
     assert measured["titles"] == str(n) == str(len(pd.read_csv(DATA)))
-    rows = fit_vectorizer(corpus["judul_proc"], FULL).transform(corpus["judul_proc"])
-    cosines = (rows @ rows.T).toarray()
-    similar = int((cosines >= 0.6).sum()) - n
-    assert measured["pairs_full"] == f"{similar + 5 * n} ({similar} mirip)"
-    test = -(-(similar + 5 * n) // 5)
-    assert measured["split_full"] == f"{similar + 5 * n - test} / {test}"
-    assert measured["thresholds_light"] == "0,60 / 0,25"
-    assert measured["grid_light"].endswith(" / 5 / 2")
-    with pytest.raises(PipelineError, match="Tidak ada profil"):
-        run_of(DATA, outputs, monkeypatch, PROFILE="kode")
+    for profile in (FULL, LIGHT):
+        ours = {key.removesuffix(f"_{profile.name}"): value for key, value in measured.items()}
+        tfidf = TfidfVectorizer(**profile.tfidf)
+        rows = tfidf.fit_transform(corpus["judul_proc"])
+        assert ours["terms"] == format_number(len(tfidf.vocabulary_))
+        similar = int(((rows @ rows.T).toarray() >= 0.6).sum()) - n
+        n_pairs, n_test = similar + 5 * n, -(-(similar + 5 * n) // 5)
+        assert ours["thresholds"] == "0,60 / 0,25"
+        assert ours["pairs"] == f"{n_pairs} ({similar} mirip)"
+        assert ours["split"] == f"{n_pairs - n_test} / {n_test}"
+        assert abs(int(ours["similar"]) - similar / 5) <= 1
+        assert int(ours["folds"]) == profile.n_splits
+        checker = load_checker(outputs / profile.name)
+        chosen = joblib.load(outputs / profile.name / "best_rf.joblib").get_params()
+        assert ours["best"] == " / ".join(format_setting(chosen[name]) for name in profile.grid)
+        assert all(chosen[name] in values for name, values in profile.grid.items())
+        own = [max(r["rf_probability"] for r in others(checker, title)) for title in corpus["Judul"]]
+        assert int(ours["own"]) == sum(value >= 0.5 for value in own)
+        names = ("tfidf", "scaler", "best_rf")
+        size = sum((outputs / profile.name / f"{name}.joblib").stat().st_size for name in names)
+        assert ours["size"] == f"{format_number(size / 1024, 1)} KB"
+        assert {"accuracy", "f1", "auc", "query", "grid"} <= ours.keys()
+    assert measured["grid_light"] == "50, 100 / 10, 15 / 5 / 2"
+
+
+def others(checker, title):
+    rows = checker.check(title, top_k=len(checker.titles)).rows()
+    assert len(rows) == len(checker.titles)
+    rows.remove(next(row for row in rows if row["judul_ref"] == title))
+    return rows
 
 
 @pytest.mark.slow
