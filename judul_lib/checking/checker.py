@@ -4,6 +4,7 @@ pandas is imported only for tables and scikit-learn not at all, so that the
 ``judul check`` command starts fast.
 """
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -24,7 +25,12 @@ from judul_lib.checking.ranking import ranking
 from judul_lib.core.array_types import FloatArray, Rows
 from judul_lib.core.settings import ASK, DECISION_THRESHOLD
 from judul_lib.study.features import FEATURES, TitleTable, distinct_titles, pair_features
-from judul_lib.study.preprocessing import preprocess_titles, require_titles, warn_incomparable_titles
+from judul_lib.study.preprocessing import (
+    preprocess_cells,
+    preprocess_titles,
+    require_titles,
+    warn_incomparable_titles,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,6 +40,7 @@ if TYPE_CHECKING:
 _TITLES_PER_BATCH = 64
 # Pairs compared in one call: more need memory, fewer need time.
 _PAIRS_PER_CALL = 4_000
+_TEXT_COLUMNS = ("judul_ref", "rf_label")
 
 
 class Comparison(Protocol):
@@ -306,7 +313,13 @@ def compute_similarities(
     Returns
     -------
     DataFrame, shape (n, 3 + n_features)
-        Columns `RESULT_COLUMNS`, best first; ``rf_probability`` is in [0, 1].
+        Columns `RESULT_COLUMNS`, best first; ``rf_probability`` is in [0, 1]. No row if
+        the title has no word that can be compared.
+
+    Warns
+    -----
+    UserWarning
+        The title has no word that can be compared.
 
     Examples
     --------
@@ -318,8 +331,17 @@ def compute_similarities(
     """
     import pandas as pd
 
-    titles = df_corpus["Judul"].tolist()
-    has_stems = "judul_proc" in df_corpus.columns
-    processed = df_corpus["judul_proc"].tolist() if has_stems else preprocess_titles(titles)
-    matches = TitleChecker(tfidf, scaler, rf_model, titles, processed).check(query)
-    return pd.DataFrame(matches.rows(), columns=list(RESULT_COLUMNS))
+    rows: list[dict[str, Any]] = []
+    if preprocess_cells([query]) == [""]:
+        warnings.warn(
+            f"Judul {query!r:.60} kosong, terlalu panjang, atau tanpa kata Latin yang dapat "
+            "dibandingkan; hasilnya tidak berbaris.",
+            stacklevel=2,
+        )
+    else:
+        titles = df_corpus["Judul"].tolist()
+        has_stems = "judul_proc" in df_corpus.columns
+        processed = df_corpus["judul_proc"].tolist() if has_stems else preprocess_titles(titles)
+        rows = TitleChecker(tfidf, scaler, rf_model, titles, processed).check(query).rows()
+    dtypes = {name: str if name in _TEXT_COLUMNS else float for name in RESULT_COLUMNS}
+    return pd.DataFrame(rows, columns=list(RESULT_COLUMNS)).astype(dtypes)

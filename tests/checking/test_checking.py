@@ -76,6 +76,21 @@ def test_corpus_without_stems_is_preprocessed(result, trained):
     pd.testing.assert_frame_equal(from_titles, result)
 
 
+@pytest.mark.parametrize("query", ["", " \n", "yang dan 2024", "🙂", "x " * 5_000])
+def test_a_title_without_words_gets_a_warning_and_an_empty_table(result, trained, query):
+    with pytest.warns(UserWarning, match="tanpa kata Latin") as caught:
+        empty = compute_similarities(query, *load_estimators(trained.folder), trained.corpus.titles)
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+    pd.testing.assert_frame_equal(empty, result.iloc[:0], check_index_type=False)
+
+
+def test_an_empty_corpus_gives_an_empty_table(result, trained):
+    model, corpus = trained.model, trained.corpus.titles.iloc[:0]
+    empty = compute_similarities(QUERY, model.tfidf, model.scaler, model.forest, corpus)
+    pd.testing.assert_frame_equal(empty, result.iloc[:0], check_index_type=False)
+
+
 def test_titles_of_the_corpus_match_themselves_in_any_case(trained):
     checker = TitleChecker.from_model(trained.model)
     for title in trained.titles[::10]:
