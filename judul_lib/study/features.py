@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Self
 
+import Levenshtein
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from rapidfuzz.distance import Indel
@@ -161,9 +162,12 @@ def jaccard(left: TitleTable, right: TitleTable) -> FloatArray:
 def levenshtein(left: TitleTable, right: TitleTable) -> FloatArray:
     """Levenshtein ratio of the titles as typed, in [0, 1], shape (n,).
 
-    As in ``Levenshtein.ratio``: ``1 - d / (len(a) + len(b))``, where *d* counts
-    insertions and deletions, and a substitution as both (RapidFuzz's Indel distance).
+    ``Levenshtein.ratio`` of python-Levenshtein, which the study used: ``1 - d / (len(a) + len(b))``,
+    where *d* counts insertions and deletions, and a substitution as both. RapidFuzz calls this the
+    Indel distance and computes many pairs at once; python-Levenshtein compares one pair.
     """
+    if len(left) == 1:
+        return np.array([Levenshtein.ratio(left.letters[0], right.letters[0])])
     return cpdist(
         left.letters.tolist(),
         right.letters.tolist(),

@@ -77,6 +77,25 @@ def test_single_pairs_equal_batches(first, second):
     np.testing.assert_array_equal(batch, [single, single])
 
 
+@given(st.lists(st.tuples(st.text(), st.text()), min_size=2))
+def test_many_ratios_equal_those_that_python_levenshtein_gives_for_single_pairs(pairs):
+    lefts, rights = (
+        TitleTable.from_tfidf_rows(side, side, np.zeros((len(pairs), 1)), fold_case=False)
+        for side in zip(*pairs, strict=True)
+    )
+    expected = [Levenshtein.ratio(*pair) for pair in pairs]
+    np.testing.assert_array_equal(FEATURES["levenshtein"](lefts, rights), expected)
+
+
+def test_a_single_pair_is_compared_by_python_levenshtein(monkeypatch):
+    calls = []
+    monkeypatch.setattr(Levenshtein, "ratio", lambda *pair: calls.append(pair) or 0.25)
+    row = [[1.0]]
+    features = extract_pair_features(row, row, "padi", "padi", "Padi A", "padi b")
+    assert features[2] == 0.25
+    assert calls == [("padi a", "padi b")]
+
+
 def test_letter_case_counts_only_without_fold_case():
     upper, lower = TITLES[0], TITLES[0].lower()
     text, row = preprocess_titles([upper])[0], [[1.0]]
