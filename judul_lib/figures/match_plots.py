@@ -7,9 +7,10 @@ from itertools import takewhile
 import numpy as np
 import plotly.graph_objects as go
 
+from judul_lib.checking.comparison import RankingComparison
 from judul_lib.checking.matches import Evidence, Matches
 from judul_lib.core.formatting import format_number
-from judul_lib.core.settings import ASK, DIFFERENT, SIMILAR
+from judul_lib.core.settings import ASK, DIFFERENT, MODEL_TITLES, SIMILAR
 from judul_lib.core.texts import page_text
 from judul_lib.figures.result_html import part_title, verdict_title
 from judul_lib.figures.style import (
@@ -21,6 +22,7 @@ from judul_lib.figures.style import (
     GRID,
     PRIMARY,
     RISE,
+    SERIES_STYLES,
     rounded,
     style,
 )
@@ -86,7 +88,42 @@ def match_bars(matches: Matches) -> go.Figure:
             )  # fmt: skip
     height = 150 + 26 * len(matches)
     style(figure, page_text("bars_title", n=len(matches)), height=height, barmode="overlay")
-    figure.add_vline(x=matches.threshold, line={"color": PRIMARY, "dash": "dash"})
+    return _finish_bars(figure, names, matches.threshold)
+
+
+def ranking_bars(compared: RankingComparison, *, threshold: float, max_titles: int = 10) -> go.Figure:
+    """Draw grouped bars of the probability that each model gives to the first titles.
+
+    Parameters
+    ----------
+    compared : RankingComparison
+        Of at most four models.
+    threshold : float
+        Drawn as a dashed line.
+    max_titles : int
+        The first ones are those with the highest mean probability.
+    """
+    titles = compared.titles[:max_titles]
+    names = [f"{k + 1}. {name}" for k, name in enumerate(distinguishing_names(titles))]
+    figure = go.Figure()
+    for column, (name, look) in enumerate(zip(compared.models, SERIES_STYLES, strict=False)):
+        chances = compared.probability[:max_titles, column]
+        figure.add_bar(
+            x=rounded(chances, 3), y=list(range(len(titles))), orientation="h",
+            name=MODEL_TITLES[name], marker=look.bar,
+            text=[format_number(float(p), 2) for p in chances],
+            textposition="outside", cliponaxis=False, textfont=_SMALL,
+            customdata=[short_title(title, 120) for title in titles],
+            hovertemplate="%{customdata}: %{x}<extra>%{fullData.name}</extra>",
+        )  # fmt: skip
+    height = 160 + (18 * len(compared.models) + 10) * len(titles)
+    style(figure, page_text("ranking_title", n=len(titles)), height=height, barmode="group", bargap=0.2)
+    return _finish_bars(figure, names, threshold)
+
+
+def _finish_bars(figure: go.Figure, names: list[str], threshold: float) -> go.Figure:
+    """Add the threshold, the axes and the legend of horizontal bars of probabilities."""
+    figure.add_vline(x=threshold, line={"color": PRIMARY, "dash": "dash"})
     below = {"y": 0, "yref": "container", "yanchor": "bottom", "x": 0, "xref": "container"}
     figure.update_layout(showlegend=True, legend=below, margin={"t": 50, "b": 95})
     # Leaves room for the numbers without a tick above 1.

@@ -11,9 +11,10 @@ from html import escape
 import pandas as pd
 
 from judul_lib.checking import batches as columns
+from judul_lib.checking.comparison import RankingComparison
 from judul_lib.checking.matches import Matches
 from judul_lib.core.formatting import distinguishing_decimals, format_number
-from judul_lib.core.settings import ASK, DECISION_THRESHOLD, DIFFERENT, SIMILAR
+from judul_lib.core.settings import ASK, DECISION_THRESHOLD, DIFFERENT, MODEL_TITLES, SIMILAR
 from judul_lib.core.texts import page_text
 from judul_lib.figures.tables import Display
 from judul_lib.study.features import FEATURES
@@ -183,6 +184,54 @@ def _agreement(deciding: Sequence[Matches]) -> list[str]:
     ]
 
 
+def ranking_comparison(compared: RankingComparison, *, threshold: float = DECISION_THRESHOLD) -> Display:
+    """Show the top titles of several models in one table, and how far the models agree.
+
+    Parameters
+    ----------
+    compared : RankingComparison
+    threshold : float
+        Threshold of the check; numbers close to it get more decimals.
+    """
+    n = int(compared.ranks.max(initial=0))
+    models = [MODEL_TITLES[name] for name in compared.models]
+    means = "; ".join(
+        f"{name} {format_number(float(mean), 2)}"
+        for name, mean in zip(models, compared.mean_of_ranked, strict=True)
+    )
+    key = "shared_same" if compared.has_same_first else "shared_other"
+    sentences = [page_text(key, n=n, shared=compared.n_shared), page_text("mean_top", n=n, means=means)]
+    items = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
+    html = (
+        f"<ul>{items}</ul><div class='judul-gulir judul-utuh' role='region' tabindex='0' "
+        f"aria-label='{escape(page_text('ranking_table'))}'>{_ranking_table(compared, threshold)}</div>"
+        f"<p class='judul-petunjuk'>{escape(page_text('ranking_note', n=n))}</p>"
+    )
+    plain = pd.DataFrame(index=compared.titles)
+    for name, chances, ranks in zip(models, compared.probability.T, compared.ranks.T, strict=True):
+        pairs = zip(chances.tolist(), ranks, strict=True)
+        plain[name] = [f"{format_number(p)} ({_rank(rank)})" for p, rank in pairs]
+    plain[page_text("mean")] = [format_number(p) for p in compared.mean_probability.tolist()]
+    return Display(html, "\n".join([plain.to_string(), *sentences]))
+
+
+def _ranking_table(compared: RankingComparison, threshold: float) -> str:
+    names = [*(MODEL_TITLES[name] for name in compared.models), page_text("mean")]
+    head = "".join(f"<th scope='col' class='angka'>{escape(name)}</th>" for name in names)
+    lines = [f"<tr><th scope='col'>{escape(page_text('ref'))}</th>{head}</tr></thead><tbody>"]
+    columns_by_title = compared.probability, compared.ranks, compared.mean_probability
+    for title, chances, ranks, mean in zip(compared.titles, *columns_by_title, strict=True):
+        pairs = zip(chances.tolist(), ranks, strict=True)
+        cells = "".join(_bar_cell(p, threshold, _rank(rank)) for p, rank in pairs)
+        name = f"<th scope='row' class='judul-teks'>{_text(title)}</th>"
+        lines.append(f"<tr>{name}{cells}{_bar_cell(float(mean), threshold)}</tr>")
+    return f"<table class='judul-tabel judul-hasil'><thead>{''.join(lines)}</tbody></table>"
+
+
+def _rank(rank: int) -> str:
+    return page_text("rank_n", n=int(rank)) if rank else "–"
+
+
 def proposal_table(
     titles: pd.Series,
     result: pd.DataFrame,
@@ -250,13 +299,14 @@ def _value_cell(value: float) -> str:
     return f"<td class='angka' data-value='{value:.6f}'>{format_number(value, 2)}</td>"
 
 
-def _bar_cell(value: object, threshold: float) -> str:
+def _bar_cell(value: object, threshold: float, note: str = "") -> str:
     if not isinstance(value, float) or value != value:
         return "<td class='angka' data-value='-1'>–</td>"
     shown = format_number(value, distinguishing_decimals(value, threshold))
     return (
         f"<td class='angka judul-peluang' data-value='{value:.9f}'>{shown}"
-        f"<span class='judul-batang'><span style='width:{100 * value:.1f}%'></span></span></td>"
+        f"<span class='judul-batang'><span style='width:{100 * value:.1f}%'></span></span>"
+        f"{note and f'<small>{escape(note)}</small>'}</td>"
     )
 
 

@@ -2,18 +2,20 @@
 
 import json
 import re
+from collections.abc import Mapping
 from datetime import date
 from html import escape
 
 import ipywidgets as widgets
 import plotly.graph_objects as go
 
+from judul_lib.checking.comparison import compare_rankings
 from judul_lib.checking.matches import Matches
 from judul_lib.core.settings import MODEL_TITLES
 from judul_lib.core.storage import csv_with_escaped_formulas
 from judul_lib.core.texts import page_text
 from judul_lib.figures import result_html
-from judul_lib.figures.match_plots import evidence_waterfall, match_bars
+from judul_lib.figures.match_plots import evidence_waterfall, match_bars, ranking_bars
 from judul_lib.figures.style import figure_config, figure_label
 from judul_lib.usage.log import Feedback
 from judul_lib.web.session import MAX_RESULTS, MAX_TITLE_LENGTH, Session, TimedMatches, title_problem
@@ -163,6 +165,42 @@ class ModelPanel(widgets.VBox):
         self.thanks.html = f"<p class='judul-petunjuk'>{thanks}</p>" if is_logged else ""
 
 
+class ComparisonPanel(widgets.VBox):
+    """The answers of all models side by side: verdicts, top titles, figure."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._title = ""
+        self._answers: dict[str, Matches] = {}
+        self.summary, self.rankings, self.bars = Notice(), widgets.HTML(), FigureBox()
+        figure = widgets.Box([self.bars]).add_class("judul-gambar")
+        self._result = widgets.VBox([self.rankings, figure])
+        super().__init__([self.summary, self._result])
+
+    def show(self, title: str, answers: dict[str, Matches], seconds: Mapping[str, float]) -> None:
+        """Show the verdicts; `draw` adds the top titles and the figure."""
+        has_models, has_matches = len(self._session.checkers) > 1, all(map(len, answers.values()))
+        self._title, self._answers = title, answers if has_models and has_matches else {}
+        if not has_models:
+            self.summary.html = not_prepared_html(page_text("comparison"), self._session)
+        elif self._answers:
+            named = {MODEL_TITLES[name]: matches for name, matches in answers.items()}
+            times = {MODEL_TITLES[name]: time for name, time in seconds.items()}
+            self.summary.html = result_html.comparison(named, seconds=times).html
+        else:
+            self.summary.html = ""
+        self._result.layout.display = "" if self._answers else "none"
+
+    def draw(self) -> None:
+        """Show the top titles of the models, in a table and a figure."""
+        if self._answers:
+            with self._session.lock:
+                compared = compare_rankings(self._title, self._answers, self._session.checkers)
+            threshold = next(iter(self._answers.values())).threshold
+            self.rankings.value = result_html.ranking_comparison(compared, threshold=threshold).html
+            self.bars.draw(ranking_bars(compared, threshold=threshold))
+
+
 class TitlePanel(widgets.VBox):
     """The title field, and a tab for each model and for their comparison.
 
@@ -193,7 +231,7 @@ class TitlePanel(widgets.VBox):
         self.threshold.observe(lambda _: self._show(), "value")
         self.top_k.observe(lambda _: self._show(), "value")
         self.panels = {name: ModelPanel(name, session) for name in session.models}
-        self.comparison = Notice()
+        self.comparison = ComparisonPanel(session)
         children: list[widgets.Widget] = list(self.panels.values())
         titles = [MODEL_TITLES[name] for name in self.panels]
         if len(self.panels) > 1:
@@ -259,21 +297,14 @@ class TitlePanel(widgets.VBox):
                     panel.show_waiting()
                 else:
                     panel.show_not_prepared()
-            if len(self._session.checkers) < 2:
-                what = page_text("comparison")
-                self.comparison.html = not_prepared_html(what, self._session)
-            elif not visible:
-                self.comparison.html = ""
-            elif all(map(len, visible.values())):
-                seconds = {MODEL_TITLES[name]: a.seconds for name, a in self._answers.items()}
-                named = {MODEL_TITLES[name]: matches for name, matches in visible.items()}
-                self.comparison.html = result_html.comparison(named, seconds=seconds).html
+            seconds = {name: answer.seconds for name, answer in self._answers.items()}
+            self.comparison.show(self._title, visible, seconds)
             self._draw()
 
     def _draw(self) -> None:
         """Draw the figures of the open tab only: a hidden one has no width yet."""
         open_tab = self.tabs.children[self.tabs.selected_index or 0]
-        if isinstance(open_tab, ModelPanel):
+        if isinstance(open_tab, ModelPanel | ComparisonPanel):
             open_tab.draw()
 
     def _answered_title_html(self) -> str:

@@ -8,10 +8,11 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
+from judul_lib.checking.comparison import RankingComparison
 from judul_lib.checking.matches import Matches
 from judul_lib.figures import benchmark_plots, labeling_plots, leaderboard_plots, monitoring_plots, style
 from judul_lib.figures import plots as p
-from judul_lib.figures.match_plots import match_bars
+from judul_lib.figures.match_plots import match_bars, ranking_bars
 from judul_lib.figures.style import FALL, PRIMARY, RISE, SERIES_STYLES, figure_config, figure_label
 from tests.conftest import PROJECT
 
@@ -31,7 +32,12 @@ ALARMS = pd.DataFrame(
     [(t, s, 0.2, 0.1, 0.3) for t in (0.4, 0.6) for s in ("MIRIP", "TANYAKAN")],
     columns=["ambang", "simpulan", "estimate", "low", "high"],
 )
+COMPARED = RankingComparison(
+    ["light", "full", "structured"], [f"Judul {k}" for k in range(12)],
+    np.arange(36).reshape(12, 3), np.linspace(0, 1, 36).reshape(12, 3),
+)  # fmt: skip
 FIGURES = {
+    "rankings": lambda: ranking_bars(COMPARED, threshold=0.5),
     "lengths": lambda: p.length_histogram({"sebelum": [1, 2], "sesudah": [1, 1]}),
     "features": lambda: p.features_by_class(SAMPLES, ["cosine", "jaccard"]),
     "pairs": lambda: p.feature_scatter_matrix(SAMPLES, ["cosine", "jaccard"]),
@@ -153,3 +159,17 @@ def test_axes_use_indonesian_number_format():
     assert axis.separatethousands is True
     assert axis.exponentformat == "none"  # Not 10k.
     assert style.style(go.Figure(), "t").layout.separators == ",."
+
+
+def test_bars_of_several_models_are_grouped_by_title_with_the_first_on_top():
+    figure = ranking_bars(COMPARED, threshold=0.4, max_titles=5)
+    assert [bars.name for bars in figure.data] == ["Model Ringan", "Model Penuh", "Model Terstruktur"]
+    assert all(len(bars.x) == 5 for bars in figure.data)
+    assert figure.data[1].x[2] == pytest.approx(COMPARED.probability[2, 1], abs=5e-4)
+    assert figure.layout.barmode == "group"
+    assert figure.layout.yaxis.ticktext[0] == "1. Judul 0"
+    first, last = figure.layout.yaxis.range
+    assert first > last
+    assert figure.layout.shapes[0].x0 == 0.4
+    assert figure.layout.title.text == "Peluang 5 judul per model"
+    assert figure.layout.xaxis.title.text == "peluang mirip"

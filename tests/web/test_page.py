@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from judul_lib.checking.batches import check_proposals
+from judul_lib.checking.comparison import compare_rankings
 from judul_lib.checking.loading import load_checker
 from judul_lib.checking.structured_checker import StructuredChecker
 from judul_lib.cli.answers import format_answer
@@ -19,7 +20,7 @@ from judul_lib.core.config import Config
 from judul_lib.core.formatting import distinguishing_decimals, format_number
 from judul_lib.core.texts import TEXTS_FILE, page_text
 from judul_lib.figures import result_html
-from judul_lib.figures.match_plots import evidence_waterfall, match_bars
+from judul_lib.figures.match_plots import evidence_waterfall, match_bars, ranking_bars
 from judul_lib.search.index import TitleIndex
 from judul_lib.study.features import FEATURES
 from judul_lib.usage.database import events, feedback, opened_database, read_table, scores, sqlite_url
@@ -107,6 +108,23 @@ def test_another_threshold_needs_no_new_check(page, monkeypatch):
     assert "judul-mirip" in panel.verdict.html
 
 
+def test_the_comparison_shows_the_top_titles_of_all_models(page):
+    page.one.check(TITLE)
+    panel = page.one.comparison
+    assert panel.rankings.value == ""  # Nothing is drawn before the tab is open.
+    page.one.tabs.selected_index = len(page.one.panels)
+    answers = page.session.check(TITLE)
+    tops = {name: set(answer.matches.first(10).titles) for name, answer in answers.items()}
+    table = panel.rankings.value
+    assert all(f"<bdi>{title}</bdi>" in table for title in set.union(*tops.values()))
+    assert table.count("<tr>") == 1 + len(set.union(*tops.values()))
+    shared = len(set.intersection(*tops.values()))
+    assert f"Dari 10 judul teratas setiap model, {shared} disebut oleh semua model" in table
+    assert panel.bars.output.outputs
+    page.one.top_k.value = 5
+    assert "Dari 5 judul teratas" in panel.rankings.value
+
+
 def test_matches_with_another_threshold_equal_a_check_with_it(session):
     for name, checker in session.checkers.items():
         matches = checker.check(TITLE)
@@ -119,7 +137,9 @@ def test_matches_with_another_threshold_equal_a_check_with_it(session):
 def test_everything_typed_is_shown_as_text(session):
     checker = session.checkers["structured"].with_titles([HOSTILE, "Deteksi Hoaks Politik"])
     matches = checker.check(HOSTILE)
+    compared = compare_rankings(HOSTILE, {"structured": matches}, {"structured": checker})
     parts = [
+        result_html.ranking_comparison(compared),
         result_html.verdict(matches),
         result_html.match_table(HOSTILE, matches, interactive=True),
         result_html.comparison({HOSTILE: matches, "b": matches}, seconds={HOSTILE: 1, "b": 2}),
@@ -133,7 +153,8 @@ def test_everything_typed_is_shown_as_text(session):
         assert "&lt;img src=x onerror=alert(1)&gt;" in part.html.replace("<mark>", "").replace(
             "</mark>", ""
         )
-    for figure in (match_bars(matches), evidence_waterfall(checker.evidence(HOSTILE, HOSTILE), HOSTILE)):
+    evidence = evidence_waterfall(checker.evidence(HOSTILE, HOSTILE), HOSTILE)
+    for figure in (match_bars(matches), evidence, ranking_bars(compared, threshold=0.5)):
         drawn = json.dumps(figure.to_plotly_json(), default=str)
         assert "<img" not in drawn
         assert "$" not in drawn
@@ -247,7 +268,7 @@ def test_an_index_is_checked_by_its_own_model_only(index_folder, write_csv, tmp_
     assert [row["model"] for row in read_log(models, feedback)] == ["light"]
     assert note in structured.verdict.html
     assert structured._result.layout.display == "none"
-    assert "Perbandingan tidak tersedia" in one.comparison.html
+    assert "Perbandingan tidak tersedia" in one.comparison.summary.html
     one.threshold.value = 0.9
     assert note in structured.verdict.html
     page.many.start("usul.csv", f"Judul\n{TITLE}\nDeteksi Hoaks Politik\n".encode()).join()
@@ -258,7 +279,7 @@ def test_an_index_is_checked_by_its_own_model_only(index_folder, write_csv, tmp_
     assert "Prediksi Harga Rumah di Bekasi" in structured.verdict.html
     assert structured._result.layout.display == ""
     assert "Bekasi" in light.table.html
-    assert "tidak tersedia" not in one.comparison.html
+    assert "tidak tersedia" not in one.comparison.summary.html
     assert [name for _, name in page.many.model.options] == list(page.session.checkers)
     assert page.many.model.value == "light"
     page.many.model.value = "structured"
@@ -637,7 +658,7 @@ def test_numbers_are_in_indonesian_format(write_csv):
     page.one.check("Prediksi Harga Barang 7")
     page.many.start("usul.csv", f"Judul\n{TITLE}\n".encode()).join()
     panel = page.one.panels["structured"]
-    parts = panel.verdict, panel.table, page.one.comparison, page.many.table, page.many.state
+    parts = panel.verdict, panel.table, page.one.comparison.summary, page.many.table, page.many.state
     shown = [re.sub(r"<[^>]*>", " ", part.html) for part in parts]
     assert all(re.search(r"\d,\d\d\b", text) for text in shown)
     assert not any(re.search(r"\b\d\.\d\d\b", text) for text in shown)

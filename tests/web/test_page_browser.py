@@ -179,9 +179,34 @@ def test_models_are_compared_side_by_side(visit):
     visitor.tab("Perbandingan")
     rows = visitor.page.locator("table.judul-tabel tbody tr").locator("visible=true")
     rows.nth(2).wait_for()
-    assert rows.count() == 3
-    assert all("ms" in text for text in rows.all_text_contents())
+    verdicts = [text for text in rows.all_text_contents() if " ms" in text]
+    assert len(verdicts) == 3
     assert visitor.page.get_by_text("Selisih peluang terbesar").is_visible()
+    rankings = visitor.page.get_by_role("region", name="Judul teratas setiap model berdampingan")
+    assert rankings.get_by_role("columnheader").all_text_contents() == [
+        "Judul dalam arsip", "Model Terstruktur", "Model Penuh", "Model Ringan", "Rata-rata",
+    ]  # fmt: skip
+    assert rankings.locator("tbody tr").count() >= 10
+    figure = visitor.page.locator(".js-plotly-plot").locator("visible=true")
+    figure.wait_for()
+    assert "Peluang 10 judul per model" in figure.text_content()
+
+
+def test_the_button_says_that_a_check_is_running(visit):
+    visitor = visit()
+    visitor.page.evaluate(
+        """() => {
+          window.shown = new Set();
+          new MutationObserver(() => {
+            const button = document.querySelector(".judul-utama");
+            window.shown.add(`${button.textContent} ${button.disabled} ${button.className}`);
+          }).observe(document.body, {subtree: true, childList: true, attributes: true});
+        }"""
+    )
+    visitor.check(TITLE)
+    shown = visitor.page.evaluate("[...window.shown]")
+    assert "Memeriksa… true judul-tombol judul-utama judul-sibuk" in shown
+    assert visitor.page.locator(".judul-utama").text_content() == "Periksa"
 
 
 def test_the_threshold_changes_the_labels(visit):
