@@ -10,9 +10,12 @@ import numpy as np
 from judul_lib.core.array_types import BoolArray, FloatArray, Rows
 from judul_lib.core.errors import ArgumentError
 from judul_lib.core.settings import ASK, DECISION_THRESHOLD, DIFFERENT, SIMILAR
+from judul_lib.core.storage import csv_text, escape_formula
 from judul_lib.study.features import FEATURES
 
 RESULT_COLUMNS = ("judul_ref", *FEATURES, "rf_probability", "rf_label")
+STUDY_COLUMNS = ("judul_ref", "rf_probability", "rf_label")
+"""Columns of the study's download."""
 REMARK_COLUMN = "penjelasan"
 ELSEWHERE_REMARK = "penelitian serupa di tempat lain"
 PERHAPS_REMARK = "mungkin penelitian yang sama dengan kata lain"
@@ -121,6 +124,33 @@ class Matches:
         """Return `rows`, followed by the deciding one if it is not among them."""
         rows, decision = self.rows(), self.decision.rows()
         return rows + [row for row in decision if row not in rows]
+
+
+def study_csv(matches: Matches) -> bytes:
+    """Return matches as the study's download: CSV with `STUDY_COLUMNS`, probabilities to three decimals.
+
+    Parameters
+    ----------
+    matches : Matches
+        Those of the whole corpus, for the whole download.
+
+    Returns
+    -------
+    bytes
+        UTF-8 with a BOM, formulas escaped. A label is that of the exact probability.
+
+    Examples
+    --------
+    >>> matches = Matches(["=Hoaks"], np.array([[0.9, 0.8, 0.7]]), np.array([0.61257]), threshold=0.5)
+    >>> study_csv(matches).decode("utf-8-sig").splitlines()
+    ['judul_ref,rf_probability,rf_label', "'=Hoaks,0.613,MIRIP"]
+    """
+    columns = zip(matches.titles, matches.probability.tolist(), matches.labels, strict=True)
+    rows = [
+        dict(zip(STUDY_COLUMNS, (escape_formula(title), f"{p:.3f}", label), strict=True))
+        for title, p, label in columns
+    ]
+    return csv_text(rows, STUDY_COLUMNS).encode("utf-8-sig")
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,10 @@ if TYPE_CHECKING:
     "--format", "style", type=click.Choice(["table", "json", "csv"]), default="table",
     help="Bentuk keluaran [bawaan: table].",
 )  # fmt: skip
+@option(
+    "--csv", "whole", type=Path, metavar="CSV",
+    help="Tulis juga semua judul arsip ke CSV: judul_ref, rf_probability, rf_label.",
+)  # fmt: skip
 @ELSEWHERE_OPTION
 @option(
     "--threshold", type=click.FloatRange(0, 1),
@@ -61,6 +65,7 @@ def check(
     folder: Path | None,
     top: int,
     style: str,
+    whole: Path | None,
     elsewhere: str | None,
     threshold: float | None,
     outputs: Path | None,
@@ -79,18 +84,23 @@ def check(
         shared.require_comparable_title(title)
     config = shared.read_config(models=outputs, elsewhere=elsewhere, threshold=threshold)
     archive = folder or corpus or next(iter(config.corpora.values()), None)
-    if output is not None:
-        shared.require_writable_output(output, config, file, archive)
+    for target in filter(None, (output, whole)):
+        shared.require_writable_output(target, config, file, archive)
     model, checker = _load_checker(name, archive, folder is not None, config)
     for note in checker.notes:
         print_stderr(note)
     if title is not None:
+        from judul_lib.checking.matches import study_csv
         from judul_lib.cli import answers
+        from judul_lib.core.storage import write_bytes
 
         start = time.perf_counter()
-        matches = checker.check(title, top_k=top)
+        ranked = checker.check(title, top_k=None if whole else top)
+        matches = ranked.first(top)
         seconds = time.perf_counter() - start
         click.echo(answers.format_answer(title, matches, checker, model, style), nl=False)
+        if whole is not None:
+            write_bytes(whole, study_csv(ranked))
         if log := shared.open_log(config):
             from judul_lib.usage.log import AnsweredQuery
 
@@ -108,7 +118,7 @@ def check(
 def _refuse_ineffective_options(is_file: bool) -> None:
     """Refuse options on the command line that have no effect in this mode."""
     ineffective, mode, other_mode = (
-        ({"top", "style"}, "--file", "satu judul")
+        ({"top", "style", "whole"}, "--file", "satu judul")
         if is_file
         else ({"jobs", "scheduler"}, "satu judul", "--file")
     )

@@ -10,7 +10,7 @@ import ipywidgets as widgets
 import plotly.graph_objects as go
 
 from judul_lib.checking.comparison import compare_rankings
-from judul_lib.checking.matches import Matches
+from judul_lib.checking.matches import Matches, study_csv
 from judul_lib.core.settings import MODEL_TITLES
 from judul_lib.core.storage import csv_with_escaped_formulas
 from judul_lib.core.texts import page_text
@@ -81,7 +81,12 @@ class ModelPanel(widgets.VBox):
             [
                 widgets.HTML(f"<p class='judul-petunjuk'>{page_text('legend')}</p>"),
                 self.table,
-                DownloadButton(self._csv, label=page_text("download")),
+                widgets.Box(
+                    [
+                        DownloadButton(self._csv, label=page_text("download")),
+                        DownloadButton(self._whole_csv, label=page_text("download_all")),
+                    ]
+                ).add_class("judul-umpan-balik"),
                 widgets.Box([self.bars, self.evidence]).add_class("judul-gambar"),
                 *([] if session.log is None else [self._feedback_row(), self.thanks]),
             ]
@@ -133,6 +138,15 @@ class ModelPanel(widgets.VBox):
             for row in self._matches.rows_with_decision()
         ]
         return file_name(self._title, date.today()), csv_with_escaped_formulas(rows).encode("utf-8-sig")
+
+    def _whole_csv(self) -> tuple[str, bytes]:
+        """Return every title of the archive; checked again, because the page keeps only the best."""
+        assert self._matches is not None
+        self._session.log_event("download", model=self._name, detail="csv_all")
+        with self._session.lock:
+            matches = self._session.checkers[self._name].check(self._title)
+        name = file_name(f"semua {self._title}", date.today())
+        return name, study_csv(matches.with_threshold(self._matches.threshold))
 
     def _feedback_row(self) -> widgets.Widget:
         right = widgets.Button(description=page_text("right"))

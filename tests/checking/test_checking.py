@@ -1,3 +1,5 @@
+import csv
+import io
 import warnings
 
 import numpy as np
@@ -7,7 +9,7 @@ import pytest
 from judul_lib import TitleIndex, compute_similarities, load_checker, score_pairs
 from judul_lib.checking.batches import check_proposals
 from judul_lib.checking.checker import TitleChecker
-from judul_lib.checking.matches import RESULT_COLUMNS, assign_labels
+from judul_lib.checking.matches import RESULT_COLUMNS, assign_labels, study_csv
 from judul_lib.checking.registry import load_estimators
 from judul_lib.core.errors import ArgumentError, CorpusError
 from judul_lib.study.features import FEATURES, extract_pair_features
@@ -74,6 +76,23 @@ def test_corpus_without_stems_is_preprocessed(result, trained):
     bare = trained.corpus.titles[["Judul"]]
     from_titles = compute_similarities(QUERY, *load_estimators(trained.folder), bare)
     pd.testing.assert_frame_equal(from_titles, result)
+
+
+def test_the_download_of_the_study_has_every_title_in_order(trained):
+    matches = TitleChecker.from_model(trained.model).check(QUERY).with_threshold(0.3)
+    content = study_csv(matches)
+    assert content.startswith(b"\xef\xbb\xbfjudul_ref,rf_probability,rf_label\n")
+    rows = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"))))
+    assert [row["judul_ref"] for row in rows] == matches.titles
+    assert len(rows) == len(trained.titles)
+    assert [row["rf_probability"] for row in rows] == [f"{p:.3f}" for p in matches.probability]
+    assert [row["rf_label"] for row in rows] == matches.labels
+    assert {"MIRIP", "TIDAK MIRIP"} == set(matches.labels)
+
+
+def test_the_download_of_an_empty_archive_has_only_its_header(trained):
+    matches = TitleChecker.from_model(trained.model, []).check(QUERY)
+    assert study_csv(matches).decode("utf-8-sig") == "judul_ref,rf_probability,rf_label\n"
 
 
 @pytest.mark.parametrize("query", ["", " \n", "yang dan 2024", "🙂", "x " * 5_000])

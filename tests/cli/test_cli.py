@@ -48,6 +48,27 @@ def test_json_and_csv_hold_the_same_answer(models, trained):
     assert answer["rf_label"] == rows[0]["rf_label"]
 
 
+def test_every_title_of_the_archive_is_written_on_demand(models, trained, tmp_path):
+    target = tmp_path / "semua.csv"
+    arguments = ["check", QUERY, "--models", models, "--model", "light", "--top", 3]
+    result = judul(*arguments, "--csv", target)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == judul(*arguments).stdout
+    rows = list(csv.DictReader(io.StringIO(target.read_bytes().decode("utf-8-sig"))))
+    assert list(rows[0]) == ["judul_ref", "rf_probability", "rf_label"]
+    assert sorted(row["judul_ref"] for row in rows) == sorted(trained.titles)
+    chances = [float(row["rf_probability"]) for row in rows]
+    assert chances == sorted(chances, reverse=True)
+
+
+def test_the_archive_is_not_overwritten_by_its_own_download(models, write_csv):
+    archive = write_csv(["Deteksi Hoaks Politik"])
+    before = archive.read_bytes()
+    result = judul("check", QUERY, "--models", models, "--corpus", archive, "--csv", archive)
+    assert_refused(result, "menimpa")
+    assert archive.read_bytes() == before
+
+
 def test_the_available_model_answers_by_default_and_missing_ones_are_named(models):
     result = judul("check", QUERY, "--models", models)
     assert result.returncode == 0
@@ -119,6 +140,7 @@ def test_scored_pairs_keep_their_rows_and_columns(models, tmp_path, trained):
             "--top berlaku untuk satu judul",
         ),
         (["check", "--file", "b.csv", "--output", "x.csv", "--format", "csv"], "--format berlaku"),
+        (["check", "--file", "b.csv", "--output", "x.csv", "--csv", "y.csv"], "--csv berlaku"),
         (["check", QUERY, "--apa"], "--apa"),
         (["check", QUERY, "--corpus", "tidak-ada.csv"], "tidak ditemukan"),
         (["check", QUERY, "--corpus", "tests"], "folder"),

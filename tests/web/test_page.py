@@ -36,6 +36,10 @@ MODELS = PROJECT / "outputs"
 TITLE = "Peramalan Harga Rumah di Bekasi dengan Regresi Ridge dan Lasso"
 HOSTILE = "<img src=x onerror=alert(1)> Prediksi $x$ {n} & <b>Harga</b>"
 
+ARCHIVE = [
+    f"Prediksi Harga {crop} di Kudus" for crop in ("Gula", "Padi", "Tebu", "Teh", "Kopi", "Cabai")
+]
+
 
 @pytest.fixture(scope="module")
 def session():
@@ -123,6 +127,20 @@ def test_the_comparison_shows_the_top_titles_of_all_models(page):
     assert panel.bars.output.outputs
     page.one.top_k.value = 5
     assert "Dari 5 judul teratas" in panel.rankings.value
+
+
+def test_the_whole_download_has_every_title_at_the_threshold_of_the_page(page):
+    page.archive.add("arsip.csv", "\n".join(["Judul", "=1+1 Deteksi", TITLE, *ARCHIVE]).encode()).join()
+    page.one.check(TITLE)
+    page.one.top_k.value = 5
+    page.one.threshold.value = 0.0
+    name, content = page.one.panels["light"]._whole_csv()
+    assert name.startswith(f"{date.today():%Y-%m-%d}_semua-peramalan-harga-rumah")
+    rows = pd.read_csv(io.BytesIO(content))
+    assert list(rows.columns) == ["judul_ref", "rf_probability", "rf_label"]
+    assert sorted(rows["judul_ref"]) == sorted(["'=1+1 Deteksi", TITLE, *ARCHIVE])
+    assert rows["judul_ref"][0] == TITLE
+    assert set(rows["rf_label"]) == {"MIRIP"}
 
 
 def test_matches_with_another_threshold_equal_a_check_with_it(session):
