@@ -46,7 +46,7 @@ class Config:
     ready_kernels : int
         Kernels started in advance, so that the page opens at once.
     max_pages : int
-        Pages open at the same time; each has a kernel of about 200 MB.
+        Pages open at the same time; each has a kernel of about 270 MB.
     token : str
         Secret that a visitor needs; required unless the page is on loopback. Read from
         ``JUDUL_TOKEN`` only, because the file may be shared.
