@@ -183,6 +183,7 @@ def test_models_are_compared_side_by_side(visit):
     assert len(verdicts) == 3
     assert visitor.page.get_by_text("Selisih peluang terbesar").is_visible()
     rankings = visitor.page.get_by_role("region", name="Judul teratas setiap model berdampingan")
+    rankings.wait_for()
     assert rankings.get_by_role("columnheader").all_text_contents() == [
         "Judul dalam arsip", "Model Terstruktur", "Model Penuh", "Model Ringan", "Rata-rata",
     ]  # fmt: skip
