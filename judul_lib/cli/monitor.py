@@ -136,9 +136,10 @@ def _summary_lines(usage: "Usage", drift: "pd.DataFrame", days: int, threshold: 
             f"{format_number(int(row['failed']))} kali gagal"
         )
     agreement = monitoring.model_agreement(usage, threshold)
-    for left, right, n, agreed_share, difference in agreement.itertuples(index=False):
+    for left, right, n, same_match, same_side, difference in agreement.itertuples(index=False):
         facts[f"{MODEL_TITLES.get(left, left)} dan {MODEL_TITLES.get(right, right)}"] = (
-            f"sependapat pada {format_percent(agreed_share)} dari {format_number(n)} judul, "
+            f"sependapat pada {format_percent(same_side)} dari {format_number(n)} judul, "
+            f"judul terdekat sama pada {format_percent(same_match)}, "
             f"selisih rata-rata {format_number(difference)}"
         )
     for model, measured, mean_shift, psi, _, p_value, is_drift in drift.itertuples(index=False):

@@ -151,8 +151,8 @@ def availability_table(usage: Usage) -> pd.DataFrame:
 def agreement_table(usage: Usage) -> pd.DataFrame:
     """Return `judul_lib.usage.monitoring.model_agreement` with displayed names."""
     names = {
-        "one": "model", "other": "model lain", "n": "judul", "same_side": "sependapat",
-        "difference": "selisih rata-rata",
+        "one": "model", "other": "model lain", "n": "judul", "same_match": "judul terdekat sama",
+        "same_side": "sependapat", "difference": "selisih rata-rata",
     }  # fmt: skip
     return (
         model_agreement(usage)

@@ -250,19 +250,19 @@ class UsageLog:
         stamp = self._stamp()
         answers = {name: matches.decision for name, matches in query.matches.items()}
         non_empty = {name: matches for name, matches in answers.items() if len(matches)}
-        tops = [float(matches.probability[0]) for matches in non_empty.values()]
+        tops = {name: float(matches.probability[0]) for name, matches in non_empty.items()}
         title = " ".join(query.title.split())
         row = {
             **stamp, "source": source,
             **self._text_columns("query", title), "query_hash": self.hash(title),
             "query_length": len(title), "query_words": len(title.split()),
-            "difference": tops[0] - tops[1] if tops[1:] else None,
+            "difference": _difference(tops),
             "seconds": query.seconds, "n_results": max(map(len, query.matches.values()), default=0),
         }  # fmt: skip
         scores = [
             {
                 "prediction_id": stamp["id"], "model": name, "version": self._versions.get(name),
-                "probability": float(matches.probability[0]) if name in non_empty else None,
+                "probability": tops.get(name),
                 **self._text_columns("match", matches.titles[0] if name in non_empty else None),
                 "unknown_share": query.unknown.get(name),
             }
@@ -327,6 +327,11 @@ class UsageLog:
             if aside := sqlite.quarantine_broken(engine):
                 database.warn_of_quarantine(aside, self._warn)
             self._insert(units, may_reopen=False)
+
+
+def _difference(tops: Mapping[str, float]) -> float | None:
+    """Return the study's measure, the difference of its two models; None where one did not answer."""
+    return abs(tops["full"] - tops["light"]) if {"full", "light"} <= tops.keys() else None
 
 
 def insert_units(engine: "sa.Engine", units: Iterable[TableRows]) -> None:

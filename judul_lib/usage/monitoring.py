@@ -152,18 +152,22 @@ def model_agreement(usage: Usage, threshold: float = DECISION_THRESHOLD) -> pd.D
     Returns
     -------
     DataFrame
-        ``one``, ``other``, ``n`` queries, ``same_side``: share on the same side
-        of the threshold, ``difference``: mean absolute difference.
+        ``one``, ``other``, ``n`` queries, ``same_match``: share with the same
+        closest title (the study's agreement), ``same_side``: share on the same
+        side of the threshold, ``difference``: mean absolute difference.
     """
-    wide = _by_model(usage)
+    wide, matches = _by_model(usage), _by_model(usage, "match_hash")
     rows = []
     for one, other in combinations(wide.columns, 2):
         both = wide[[one, other]].dropna()
         if len(both):
-            same = (both[one] >= threshold) == (both[other] >= threshold)
+            found = matches.reindex(index=both.index, columns=[one, other]).dropna()
+            same_side = (both[one] >= threshold) == (both[other] >= threshold)
             apart = float((both[one] - both[other]).abs().mean())
-            rows.append((one, other, len(both), float(same.mean()), apart))
-    return pd.DataFrame(rows, columns=["one", "other", "n", "same_side", "difference"])
+            same = _share(found[one] == found[other]), _share(same_side)
+            rows.append((one, other, len(both), *same, apart))
+    columns = ["one", "other", "n", "same_match", "same_side", "difference"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def correlations(usage: Usage) -> pd.DataFrame:
@@ -266,10 +270,10 @@ def drift_table(
     return pd.DataFrame(rows, columns=columns)
 
 
-def _by_model(usage: Usage) -> pd.DataFrame:
-    """Return the top probabilities: one row per query, one column per model."""
+def _by_model(usage: Usage, column: str = "probability") -> pd.DataFrame:
+    """Return a column of the scores: one row per query, one column per model."""
     return usage.scores.pivot_table(
-        index="prediction_id", columns="model", values="probability", aggfunc="first"
+        index="prediction_id", columns="model", values=column, aggfunc="first"
     )
 
 

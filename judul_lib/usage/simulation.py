@@ -22,8 +22,9 @@ from judul_lib.usage.log import insert_units
 # Relative traffic of the days (Monday first) and of the hours.
 _WEEKDAYS = np.array([1.1, 1.2, 1.2, 1.1, 0.9, 0.4, 0.3])
 _HOURS = np.array([1, 1, 0, 0, 0, 1, 2, 5, 9, 11, 12, 9, 6, 9, 11, 10, 8, 5, 4, 6, 8, 7, 4, 2])
-# Of the latent normal variables behind the probabilities: correlation of two models, and shift by drift.
-_CORRELATION, _DRIFT = 0.9, 1.2
+# Of the latent normal variables behind the probabilities: correlation of two models, shift by drift,
+# and the largest difference from the first model with which a model finds the same title.
+_CORRELATION, _DRIFT, _SAME_MATCH = 0.9, 1.2, 0.5
 _N_USERS = 60
 # Shares of the queries.
 _FEEDBACK, _DOWNLOADS, _ERRORS, _EMPTY, _FAILED_LOADS = 0.08, 0.06, 0.004, 0.004, 0.01
@@ -98,8 +99,9 @@ def simulated_tables(
     )[list(predictions.c.keys())]  # fmt: skip
     shift = _DRIFT * (day >= drift_from) if drift_from is not None else 0.0
     scores_by_model = _scores(rng, queries, all_baselines, shift)
-    tops = [scores_by_model[name]["probability"].to_numpy() for name in models[:2]]
-    queries["difference"] = tops[0] - tops[1] if tops[1:] else np.nan
+    if {"full", "light"} <= scores_by_model.keys():
+        full, light = (scores_by_model[name]["probability"] for name in ("full", "light"))
+        queries["difference"] = (full - light).abs()
     return {
         "predictions": queries,
         "scores": pd.concat(scores_by_model.values(), ignore_index=True),
@@ -166,15 +168,19 @@ def _scores(
 ) -> Tables:
     n, is_empty = len(queries), (queries["n_results"] == 0).to_numpy()
     common = rng.normal(size=n)
-    scores_by_model = {}
+    scores_by_model: Tables = {}
+    first: tuple[np.ndarray, np.ndarray] | None = None
     for name, baseline in baselines.items():
         latent = np.sqrt(_CORRELATION) * common + np.sqrt(1 - _CORRELATION) * rng.normal(size=n)
         probability = baseline.probability.quantiles(stats.norm.cdf(latent + shift))
+        match = _digits(rng, n, 16)
+        first = first or (latent, match)
+        match = np.where(np.abs(latent - first[0]) < _SAME_MATCH, first[1], match)
         scores_by_model[name] = pd.DataFrame(
             {
                 "prediction_id": queries["id"], "model": name, "version": baseline.version,
                 "probability": np.where(is_empty, np.nan, probability),
-                "match_hash": _mask_values(~is_empty, _digits(rng, n, 16)),
+                "match_hash": _mask_values(~is_empty, match),
                 "match_text": None, "unknown_share": baseline.unknown.quantiles(rng.random(n)),
             }
         )  # fmt: skip

@@ -292,6 +292,11 @@ def test_measures_equal_those_of_plain_loops(usage):
     (row,) = model_agreement(usage).itertuples(index=False)
     assert (row.n, row.same_side) == (len(sides), pytest.approx(np.mean(sides)))
     assert row.difference == pytest.approx(np.nanmean(abs(full - light[full.index])))
+    assert np.nanmean(queries["difference"]) == pytest.approx(row.difference)
+    first, second = (wide[name]["match_hash"].to_dict() for name in ("full", "light"))
+    found = [(first[k], second[k]) for k in first if first[k] is not None]
+    assert row.same_match == pytest.approx(np.mean([one == other for one, other in found]))
+    assert 0.5 < row.same_match < 1
     counts = shares(usage)
     n_errors = sum(usage.events["kind"] == "error")
     assert counts["error_rate"] == pytest.approx(n_errors / (n_errors + len(queries)))
@@ -536,15 +541,17 @@ def test_monitor_shows_agreement_at_the_threshold_and_error_kinds(models):
     with closing(UsageLog(models / "logs", url=sqlite_url(models / "logs"))) as log:
         for kind in ("CorpusError", "CorpusError", "TimeoutError", ""):
             log.log_event("error", detail=kind)
-        for _ in range(4):
+        for k in range(4):
             row = {**log._stamp(), "source": "page", "query_hash": "0" * 16, "query_length": 9,
                    "query_words": 2, "seconds": 0.1, "n_results": 1}  # fmt: skip
-            scores = [{"prediction_id": row["id"], "model": model, "probability": probability}
+            scores = [{"prediction_id": row["id"], "model": model, "probability": probability,
+                       "match_hash": ("a" if k else model[0]) * 16}
                       for model, probability in (("light", 0.6), ("full", 0.8))]  # fmt: skip
             log._write({"predictions": [row], "scores": scores})
     for threshold, share in (("0.5", "100,0 %"), ("0.7", "0,0 %")):
         shown = judul("monitor", "--models", models, JUDUL_THRESHOLD=threshold, JUDUL_DATABASE_URL="")
         assert f"sependapat pada {share} dari 4 judul" in shown.stdout, shown
+        assert "judul terdekat sama pada 75,0 %" in shown.stdout
     assert "CorpusError (2), TimeoutError (1)\n" in shown.stdout
     shown = judul("monitor", "--models", models, "--format", "json", JUDUL_DATABASE_URL="")
     assert json.loads(shown.stdout)["error_kinds"] == {"CorpusError": 2, "TimeoutError": 1}

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
@@ -58,6 +59,7 @@ for start in range(0, n, BATCH_SIZE):
 FINDER = """
 import sys, time
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from judul_lib.core.clock import utc_now
 from judul_lib.usage.log import UsageLog
@@ -128,12 +130,18 @@ def test_text_is_logged_only_with_log_text(url, tmp_path, matches):
     assert (row["query_text"], row["match_text"]) == (TITLE, matches.titles[0])
 
 
-def test_difference_is_between_the_first_two_models(url, tmp_path, matches):
-    query = AnsweredQuery(TITLE, {"full": matches, "light": matches.first(2)}, 0.01)
+def test_difference_is_between_the_two_models_of_the_study(url, tmp_path, matches):
+    best = matches.decision
+    lower = replace(best, probability=best.probability / 2)
     with closing(UsageLog(tmp_path, url=url)) as log:
-        log.log_predictions([query], "page")
-    assert read_rows(url, predictions)[0]["difference"] == 0
-    assert {row["model"] for row in read_rows(url, scores)} == {"full", "light"}
+        for models in (
+            {"structured": best, "full": lower, "light": best},
+            {"structured": best, "light": lower},
+        ):
+            log.log_predictions([AnsweredQuery(TITLE, models, 0.01)], "page")
+    differences = [row["difference"] for row in read_rows(url, predictions)]
+    assert differences == [pytest.approx(best.probability[0] / 2), None]
+    assert {row["model"] for row in read_rows(url, scores)} == {"structured", "full", "light"}
 
 
 def test_hash_depends_on_the_key_and_ignores_case_and_whitespace(tmp_path):
