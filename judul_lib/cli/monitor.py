@@ -49,7 +49,12 @@ def monitor(days: int, once: bool, style: str, logs: Path | None, outputs: Path 
     from judul_lib.core.clock import utc_now
     from judul_lib.usage.alerts import find_alerts
     from judul_lib.usage.frames import local_day, read_usage
-    from judul_lib.usage.monitoring import drift_by_day, drift_table, read_baselines
+    from judul_lib.usage.monitoring import (
+        drift_by_day,
+        drift_table,
+        read_baselines,
+        study_drift_table,
+    )
 
     config = shared.read_config(models=outputs)
     with _open_log_database(logs, config.logs, may_create=False) as engine:
@@ -60,12 +65,14 @@ def monitor(days: int, once: bool, style: str, logs: Path | None, outputs: Path 
     by_day = drift_by_day(past, baselines)
     alerts = find_alerts(usage, baselines, now, by_day)
     drift = drift_table(past, baselines, local_day(now), by_day)
+    study_drift = study_drift_table(past, baselines, local_day(now))
     recent = past.filter_rows(lambda frame: frame["time"] >= now - timedelta(days=days))
     if style == "json":
-        click.echo(_to_json(recent, drift, alerts, days, config.threshold))
+        click.echo(_to_json(recent, drift, study_drift, alerts, days, config.threshold))
     else:
         sections = (
             _summary_lines(recent, drift, days, config.threshold),
+            _study_drift_lines(study_drift),
             _correlation_lines(recent),
             _alert_lines(alerts),
         )
@@ -151,6 +158,22 @@ def _summary_lines(usage: "Usage", drift: "pd.DataFrame", days: int, threshold: 
     return [heading, *(f"  {name:<{width}}  {fact}" for name, fact in facts.items())]
 
 
+def _study_drift_lines(drifts: "pd.DataFrame") -> list[str]:
+    from judul_lib.figures.monitoring_plots import study_drift_rows
+    from judul_lib.figures.tables import table
+    from judul_lib.training.drift import MEAN_SHIFT_BOUND, MIN_VALUES
+    from judul_lib.usage.monitoring import DRIFT_DAYS
+
+    if drifts.empty:
+        return []
+    return [
+        f"Peluang teratas {format_number(DRIFT_DAYS)} hari terakhir dan garis dasar (bergeser bila "
+        f"rata-ratanya berubah lebih dari {format_number(MEAN_SHIFT_BOUND, 1)} pada sedikitnya "
+        f"{format_number(MIN_VALUES)} judul):",
+        table(study_drift_rows(drifts), index=False).text,
+    ]
+
+
 def _correlation_lines(usage: "Usage") -> list[str]:
     from judul_lib.figures.monitoring_plots import correlation_table
     from judul_lib.figures.tables import table
@@ -181,8 +204,9 @@ def _alert_lines(alerts: "pd.DataFrame") -> list[str]:
 
 
 def _to_json(
-    usage: "Usage", drift: "pd.DataFrame", alerts: "pd.DataFrame", days: int, threshold: float
-) -> str:
+    usage: "Usage", drift: "pd.DataFrame", study_drift: "pd.DataFrame", alerts: "pd.DataFrame",
+    days: int, threshold: float,
+) -> str:  # fmt: skip
     from judul_lib.usage import monitoring
 
     per_day = monitoring.queries_per_day(usage)
@@ -201,6 +225,7 @@ def _to_json(
         "common_words": monitoring.common_words(usage).to_dict(),
         "correlations": monitoring.correlations(usage).to_dict(),
         "drift": drift.to_dict("records"),
+        "study_drift": study_drift.to_dict("records"),
         "alerts": alerts.to_dict("records"),
     }
     return json.dumps(_nan_to_none(summary), ensure_ascii=False, indent=2, default=str)

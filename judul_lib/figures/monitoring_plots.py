@@ -178,6 +178,19 @@ def drift_rows(drifts: pd.DataFrame) -> pd.DataFrame:
     return shown.assign(p=[bound if p < _MIN_SHOWN_P else format_number(p) for p in shown["p"]])
 
 
+def study_drift_rows(drifts: pd.DataFrame) -> pd.DataFrame:
+    """Return `judul_lib.usage.monitoring.study_drift_table` with displayed names and values."""
+    names = {
+        "measure": "ukuran", "now": "sekarang", "baseline": "garis dasar", "change": "selisih",
+        "n": "judul", "drift": "bergeser",
+    }  # fmt: skip
+    measures = {"mean": "rata-rata", "deviation": "simpangan baku", "share_high": "bagian di atas 0,8"}
+    shown = drifts.replace({"model": MODEL_TITLES, "measure": measures})
+    too_few = (drifts["measure"] == "mean") & drifts["drift"].isna()
+    verdicts = drifts["drift"].map({True: "ya", False: "tidak"}).fillna("")
+    return shown.assign(drift=verdicts.mask(too_few, "terlalu sedikit")).rename(columns=names)
+
+
 def daily_shifts(
     usage: Usage, baselines: Mapping[str, ModelBaseline]
 ) -> tuple[pd.DataFrame, dict[str, float]]:

@@ -129,6 +129,11 @@ class Drift:
     psi_bound: float
 
     @property
+    def exceeds_study_bound(self) -> bool:
+        """Whether the mean moved by more than the study's bound, even if by chance."""
+        return abs(self.mean_shift) > MEAN_SHIFT_BOUND
+
+    @property
     def exceeded(self) -> dict[str, tuple[float, float]]:
         """The measures that indicate drift: each with its value and its bound."""
         exceeded = {}

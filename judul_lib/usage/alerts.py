@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from judul_lib.core.settings import MODEL_TITLES
-from judul_lib.training.drift import ModelBaseline
+from judul_lib.training.drift import MEAN_SHIFT_BOUND, ModelBaseline
 from judul_lib.usage.frames import Usage, local_day
 from judul_lib.usage.monitoring import DRIFT_DAYS, MEASURED, SLOW_SECONDS, DriftByDay, drift_by_day
 
@@ -240,7 +240,12 @@ def _drifts(
 
 def _exceeded(by_day: DriftByDay, model: str, name: str, day: pd.Timestamp) -> dict[str, ValueAndBound]:
     drift = by_day(model, day)[name]
-    return dict(drift.exceeded) if drift is not None else {}
+    if drift is None:
+        return {}
+    exceeded: dict[str, ValueAndBound] = dict(drift.exceeded)
+    if name == "probability" and drift.exceeds_study_bound:
+        exceeded.setdefault("pergeseran rata-rata", (drift.mean_shift, MEAN_SHIFT_BOUND))
+    return exceeded
 
 
 def _first_exceeded(

@@ -14,6 +14,8 @@ from judul_lib.core.errors import ModelError
 from judul_lib.core.settings import DECISION_THRESHOLD
 from judul_lib.study.preprocessing import preprocess_titles
 from judul_lib.training.drift import (
+    MEAN_SHIFT_BOUND,
+    MIN_VALUES,
     DistributionSummary,
     Drift,
     ModelBaseline,
@@ -222,18 +224,59 @@ def measure_drift(
     >>> list(drift["probability"].exceeded)
     ['pergeseran rata-rata', 'PSI', 'p Kolmogorov-Smirnov']
     """
-    rows = usage.scores
-    first = day - pd.Timedelta(days=DRIFT_DAYS - 1)
-    rows = rows[(rows["model"] == model) & rows["day"].between(first, day)]
-    if baseline.version is not None:
-        rows = rows[rows["version"].isna() | (rows["version"] == baseline.version)]
-    rows = rows.drop_duplicates("query_hash")
+    rows = _recent_scores(usage, model, baseline, day)
     return {
         "probability": compare(
             baseline.probability, DistributionSummary.from_values(rows["probability"])
         ),
         "unknown": compare(baseline.unknown, DistributionSummary.from_values(rows["unknown_share"])),
     }
+
+
+def _recent_scores(usage: Usage, model: str, baseline: ModelBaseline, day: pd.Timestamp) -> pd.DataFrame:
+    rows = usage.scores
+    first = day - pd.Timedelta(days=DRIFT_DAYS - 1)
+    rows = rows[(rows["model"] == model) & rows["day"].between(first, day)]
+    if baseline.version is not None:
+        rows = rows[rows["version"].isna() | (rows["version"] == baseline.version)]
+    return rows.drop_duplicates("query_hash")
+
+
+def study_drift_table(
+    usage: Usage, baselines: Mapping[str, ModelBaseline], day: pd.Timestamp
+) -> pd.DataFrame:
+    """Compare the top probabilities with the baselines as the study does: mean, spread, share above 0.8.
+
+    The same answers as in `measure_drift`, however few they are.
+
+    Returns
+    -------
+    DataFrame
+        One row per model and measure: ``model``, ``measure`` (``mean``, ``deviation``
+        or ``share_high``), ``now``, ``baseline``, ``change``, ``n`` answers, and
+        ``drift``: for the mean, whether it moved by more than 0.1, None with fewer
+        than `judul_lib.training.drift.MIN_VALUES` answers; else None.
+
+    Examples
+    --------
+    >>> from judul_lib.usage.simulation import synthetic_baseline, simulated_tables
+    >>> tables = simulated_tables(seed=0, end=pd.Timestamp(2026, 1, 30).date(), days=30, drift_from=15)
+    >>> baselines = {"light": synthetic_baseline()}
+    >>> table = study_drift_table(Usage.from_tables(tables), baselines, pd.Timestamp(2026, 1, 30))
+    >>> table["measure"].tolist(), table["drift"].tolist()
+    (['mean', 'deviation', 'share_high'], [True, None, None])
+    """
+    rows = []
+    for model, baseline in baselines.items():
+        scores = _recent_scores(usage, model, baseline, day)
+        now = DistributionSummary.from_values(scores["probability"])
+        for measure in ("mean", "deviation", "share_high") if now.n else ():
+            value, usual = getattr(now, measure), getattr(baseline.probability, measure)
+            is_judged = measure == "mean" and now.n >= MIN_VALUES
+            drift = abs(value - usual) > MEAN_SHIFT_BOUND if is_judged else None
+            rows.append((model, measure, value, usual, value - usual, now.n, drift))
+    columns = ["model", "measure", "now", "baseline", "change", "n", "drift"]
+    return pd.DataFrame(rows, columns=columns).astype({"drift": object})
 
 
 def drift_by_day(usage: Usage, baselines: Mapping[str, ModelBaseline]) -> DriftByDay:

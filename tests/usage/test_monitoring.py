@@ -63,6 +63,7 @@ from judul_lib.usage.monitoring import (
     read_baselines,
     response_times,
     shares,
+    study_drift_table,
 )
 from judul_lib.usage.simulation import simulate_usage, simulated_tables, synthetic_baseline
 from tests.conftest import PROJECT, assert_refused, judul
@@ -332,6 +333,49 @@ def test_empty_log_gives_empty_tables_and_no_alert(engine):
     assert query_lengths(empty).loc["count"].sum() == 0
 
 
+def shifted_by(usage, amount):
+    """Return the usage with the baseline's probabilities, all higher by an amount."""
+    n = len(usage.scores)
+    values = BASELINES["light"].probability.quantiles((np.arange(n) * 0.618) % 1) + amount
+    return with_columns(usage, "scores", probability=values, unknown_share=np.nan)
+
+
+def test_study_drift_compares_mean_spread_and_share_with_the_baseline(usage):
+    moved = shifted_by(usage, 0.15)
+    last = pd.Timestamp(END)
+    shown = study_drift_table(moved, BASELINES, last).set_index(["model", "measure"])
+    rows = moved.scores
+    week = rows["day"].between(last - pd.Timedelta(days=6), last) & (rows["model"] == "light")
+    values = rows.loc[week].drop_duplicates("query_hash")["probability"]
+    high = (values > 0.8).mean()
+    expected = {"mean": values.mean(), "deviation": values.std(ddof=0), "share_high": high}
+    for measure, value in expected.items():
+        row = shown.loc[("light", measure)]
+        assert row["now"] == pytest.approx(value)
+        assert row["baseline"] == getattr(BASELINES["light"].probability, measure)
+        assert row["change"] == pytest.approx(value - row["baseline"])
+    assert shown["drift"].tolist() == [True, None, None] * 2
+    assert not study_drift_table(shifted_by(usage, 0), BASELINES, last)["drift"].iloc[0]
+    few = moved.filter_rows(lambda frame: frame.index < 40)
+    day_of_few = few.predictions["day"].max()
+    few_rows = study_drift_table(few, BASELINES, day_of_few)
+    assert few_rows["n"].iloc[0] < MIN_VALUES
+    assert few_rows["drift"].isna().all()
+
+
+def test_study_bound_alerts_where_ours_allows_for_chance(usage, monkeypatch):
+    monkeypatch.setattr("judul_lib.training.drift.PSI_BOUND", 9)
+    monkeypatch.setattr("judul_lib.training.drift.KS_P_VALUE_BOUND", 1e-30)  # A bound far above 0.1.
+    for amount, n_alerts in ((0.09, 0), (0.13, 2)):
+        moved = shifted_by(usage, amount)
+        alerts = find_alerts(moved, BASELINES, EVENING)
+        assert len(alerts) == n_alerts
+        drift = drift_table(moved, BASELINES, pd.Timestamp(END))
+        assert not drift["drift"].any()
+    assert set(alerts["batas"]) == {MEAN_SHIFT_BOUND}
+    assert (alerts["nilai"] > MEAN_SHIFT_BOUND).all()
+
+
 def test_drift_of_a_day_is_computed_once(usage, monkeypatch):
     calls = []
 
@@ -518,6 +562,9 @@ def test_monitor_command_shows_simulated_usage_and_sets_the_exit_status(models, 
     assert facts["alerts"][0]["tingkat"] == "P2"
     assert facts["common_words"] == {}
     assert -1 <= facts["correlations"]["light"]["query_words"] <= 1
+    assert [row["measure"] for row in facts["study_drift"]] == ["mean", "deviation", "share_high"]
+    assert facts["study_drift"][0]["drift"] is True
+    assert "simpangan baku" in alarm.stdout
     assert facts["query_lengths"]["query_words"] > 5
     with opened_database(f"sqlite:///{logs / DATABASE_FILE}") as opened, opened.begin() as connection:
         connection.execute(predictions.update().values(query_text="Prediksi Harga Beras Harga"))
