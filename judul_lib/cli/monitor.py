@@ -38,8 +38,14 @@ _N_COMMON_WORDS = 8  # In the summary; JSON has more.
     metavar="FOLDER",
     help="Folder log lain, misalnya hasil `judul simulate --into`.",
 )
+@option(
+    "--export", "table_file", type=Path, metavar="BERKAS.csv",
+    help="Tulis juga setiap pemeriksaan pada hari-hari itu ke sebuah CSV.",
+)  # fmt: skip
 @MODELS_OPTION
-def monitor(days: int, once: bool, style: str, logs: Path | None, outputs: Path | None) -> int:
+def monitor(
+    days: int, once: bool, style: str, logs: Path | None, table_file: Path | None, outputs: Path | None
+) -> int:
     """Ringkas penggunaan, dan tampilkan peringatan.
 
     Ada peringatan bila jawaban lambat atau gagal, atau bila data bergeser dari garis dasar.
@@ -57,6 +63,8 @@ def monitor(days: int, once: bool, style: str, logs: Path | None, outputs: Path 
     )
 
     config = shared.read_config(models=outputs)
+    if table_file is not None:
+        shared.require_writable_output(table_file, config, logs)
     with _open_log_database(logs, config.logs, may_create=False) as engine:
         usage = read_usage(engine)  # All of it: the start of an alert does not depend on --days.
     now = utc_now()
@@ -67,6 +75,8 @@ def monitor(days: int, once: bool, style: str, logs: Path | None, outputs: Path 
     drift = drift_table(past, baselines, local_day(now), by_day)
     study_drift = study_drift_table(past, baselines, local_day(now))
     recent = past.filter_rows(lambda frame: frame["time"] >= now - timedelta(days=days))
+    if table_file is not None:
+        _export(recent, table_file)
     if style == "json":
         click.echo(_to_json(recent, drift, study_drift, alerts, days, config.threshold))
     else:
@@ -78,6 +88,16 @@ def monitor(days: int, once: bool, style: str, logs: Path | None, outputs: Path 
         )
         click.echo("\n\n".join("\n".join(lines) for lines in sections if lines))
     return int(once and len(alerts) > 0)
+
+
+def _export(usage: "Usage", file: Path) -> None:
+    from judul_lib.core.storage import write_result
+    from judul_lib.usage.export import prediction_rows
+
+    rows = prediction_rows(usage)
+    write_result(rows, file, mode=0o600)
+    simulated = " (data simulasi)" if usage.is_simulated else ""
+    print_stderr(f"{format_number(len(rows))} pemeriksaan{simulated} ditulis ke {file}.")
 
 
 @contextmanager

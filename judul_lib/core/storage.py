@@ -190,9 +190,9 @@ def frame_text(frame: "pd.DataFrame", **options: Any) -> str:
     )
 
 
-def write_result(frame: "pd.DataFrame", path: Path) -> None:
+def write_result(frame: "pd.DataFrame", path: Path, *, mode: int = 0o644) -> None:
     """Write a table as CSV for spreadsheets: formulas escaped, with a BOM, which marks it as UTF-8."""
-    write_bytes(path, frame_text(escape_formulas(frame)).encode("utf-8-sig"))
+    write_bytes(path, frame_text(escape_formulas(frame)).encode("utf-8-sig"), mode=mode)
 
 
 def _quote_if_needed(write: Callable[[_Quoting], str]) -> str:
