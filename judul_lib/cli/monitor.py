@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from judul_lib.usage.frames import Usage
+    from judul_lib.usage.infrastructure import MachineState
 
 
 _N_COMMON_WORDS = 8  # In the summary; JSON has more.
@@ -55,6 +57,7 @@ def monitor(
     from judul_lib.core.clock import utc_now
     from judul_lib.usage.alerts import find_alerts
     from judul_lib.usage.frames import local_day, read_usage
+    from judul_lib.usage.infrastructure import exceeded_limits, measure_machine
     from judul_lib.usage.monitoring import (
         drift_by_day,
         drift_table,
@@ -71,19 +74,23 @@ def monitor(
     baselines = read_baselines(config.models, warn=print_stderr)
     past, _ = usage.prefer_real_rows().split_off_future(now)
     by_day = drift_by_day(past, baselines)
-    alerts = find_alerts(usage, baselines, now, by_day)
+    # Another log may be of another machine.
+    machine = measure_machine(config.logs, now) if logs is None else None
+    limits = exceeded_limits(machine, config) if machine else ()
+    alerts = find_alerts(usage, baselines, now, by_day, limits)
     drift = drift_table(past, baselines, local_day(now), by_day)
     study_drift = study_drift_table(past, baselines, local_day(now))
     recent = past.filter_rows(lambda frame: frame["time"] >= now - timedelta(days=days))
     if table_file is not None:
         _export(recent, table_file)
     if style == "json":
-        click.echo(_to_json(recent, drift, study_drift, alerts, days, config.threshold))
+        click.echo(_to_json(recent, drift, study_drift, alerts, machine, days, config.threshold))
     else:
         sections = (
             _summary_lines(recent, drift, days, config.threshold),
             _study_drift_lines(study_drift),
             _correlation_lines(recent),
+            _machine_lines(machine),
             _alert_lines(alerts),
         )
         click.echo("\n\n".join("\n".join(lines) for lines in sections if lines))
@@ -206,6 +213,28 @@ def _correlation_lines(usage: "Usage") -> list[str]:
     ]
 
 
+def _machine_lines(machine: "MachineState | None") -> list[str]:
+    from judul_lib.usage.frames import local_time
+
+    if machine is None:
+        return []
+    facts = {
+        "CPU": f"{format_number(machine.cpu_percent, 0)} % terpakai",
+        "memori": f"{format_number(machine.memory_percent, 0)} % terpakai",
+        "disk untuk log": f"{format_number(machine.free_disk_mb, 0)} MB tersisa",
+        "folder log": f"{format_number(machine.log_mb, 1)} MB",
+        "halaman": "tidak berjalan di sini",
+    }
+    if page := machine.page:
+        facts["halaman"] = (
+            f"berjalan (proses {page.pid}) sejak {local_time(page.started):%d-%m-%Y %H.%M} WIB; CPU "
+            f"{format_number(page.cpu_percent, 0)} % satu inti, "
+            f"memori {format_number(page.memory_mb, 0)} MB, {format_number(page.n_processes)} proses"
+        )
+    width = max(map(len, facts))
+    return ["Mesin ini", *(f"  {name:<{width}}  {fact}" for name, fact in facts.items())]
+
+
 def _alert_lines(alerts: "pd.DataFrame") -> list[str]:
     from judul_lib.figures.tables import table
 
@@ -225,7 +254,7 @@ def _alert_lines(alerts: "pd.DataFrame") -> list[str]:
 
 def _to_json(
     usage: "Usage", drift: "pd.DataFrame", study_drift: "pd.DataFrame", alerts: "pd.DataFrame",
-    days: int, threshold: float,
+    machine: "MachineState | None", days: int, threshold: float,
 ) -> str:  # fmt: skip
     from judul_lib.usage import monitoring
 
@@ -246,6 +275,7 @@ def _to_json(
         "correlations": monitoring.correlations(usage).to_dict(),
         "drift": drift.to_dict("records"),
         "study_drift": study_drift.to_dict("records"),
+        "machine": None if machine is None else asdict(machine),
         "alerts": alerts.to_dict("records"),
     }
     return json.dumps(_nan_to_none(summary), ensure_ascii=False, indent=2, default=str)

@@ -47,6 +47,10 @@ class Config:
         Kernels started in advance, so that the page opens at once.
     max_pages : int
         Pages open at the same time; each has a kernel of about 270 MB.
+    min_free_disk_mb, max_log_mb : int
+        Space on the disk of the log, and size of its folder, beyond which there is an alert.
+    max_memory_percent : int
+        Used memory of the machine above which there is an alert.
     token : str
         Secret that a visitor needs; required unless the page is on loopback. Read from
         ``JUDUL_TOKEN`` only, because the file may be shared.
@@ -72,6 +76,9 @@ class Config:
     ab_test: Mapping[str, float] = field(default_factory=dict)
     ready_kernels: int = 2
     max_pages: int = 15
+    min_free_disk_mb: int = 1_000
+    max_memory_percent: int = 90
+    max_log_mb: int = 1_000
     token: str = field(default="", repr=False)
     has_explicit_threshold: bool = False
     source: Path | None = None
@@ -254,5 +261,8 @@ _PARSERS: Mapping[str, tuple[Callable[[str], Any], str]] = {
     **dict.fromkeys(_SWITCHES, _SWITCH_PARSER),
     "ready_kernels": _integer_between(0, 32),
     "max_pages": _integer_between(1, 10_000),
+    "min_free_disk_mb": _integer_between(0, 100_000_000),
+    "max_memory_percent": _integer_between(1, 100),
+    "max_log_mb": _integer_between(1, 100_000_000),
     "token": _parser(str, _is_one_word, "Berikan satu kata tanpa spasi."),
 }

@@ -28,7 +28,10 @@ class Level:
 INCIDENT_LEVELS: Mapping[str, Level] = MappingProxyType(
     {
         "P1": Level("model tidak dapat dimuat, atau tidak ada jawaban sama sekali", "1 jam"),
-        "P2": Level("jawaban lambat, atau data bergeser dari garis dasar", "1 hari kerja"),
+        "P2": Level(
+            "jawaban lambat, data bergeser dari garis dasar, atau disk atau memori hampir habis",
+            "1 hari kerja",
+        ),
         "P3": Level("hal lain yang perlu dilihat", "1 minggu"),
     }
 )
@@ -44,6 +47,7 @@ class Alert:
 
 FAILED, NO_ANSWERS, SLOW, DRIFT = "model-gagal", "tanpa-jawaban", "lambat", "bergeser"
 ERRORS, NO_RESULTS, FUTURE_ROWS = "galat", "tanpa-hasil", "jam"
+DISK, MEMORY, LOG_SIZE = "disk-penuh", "memori-penuh", "log-besar"
 ALERTS: Mapping[str, Alert] = MappingProxyType(
     {
         FAILED: Alert(
@@ -70,6 +74,13 @@ ALERTS: Mapping[str, Alert] = MappingProxyType(
         FUTURE_ROWS: Alert(
             "P3", "Periksa jam mesin (NTP). Baris itu tidak ikut dihitung sampai waktunya tiba."
         ),
+        DISK: Alert(
+            "P2", "Kosongkan disk: pindahkan cadangan lama, lalu jalankan `judul govern retention`."
+        ),
+        MEMORY: Alert(
+            "P2", "Hentikan pekerjaan lain di mesin itu, atau kecilkan max_pages di `judul.toml`."
+        ),
+        LOG_SIZE: Alert("P3", "Hapus catatan lama dengan `judul govern retention`."),
     }
 )
 """The kinds of alert; `judul_lib.governance.reviews.playbook` has all the steps."""
@@ -83,6 +94,8 @@ _MIN_ANSWERS_FOR_PERCENTILE, _MIN_ANSWERS_FOR_SHARE = 20, 100
 _RECENT_DAYS = 2
 _MIN_ERRORS_WITHOUT_ANSWER = 3
 ValueAndBound = tuple[Any, Any]
+Measured = tuple[str, str, Any, Any]
+"""Kind of alert, what was measured, its value and its bound."""
 Condition = Callable[[pd.Timestamp], ValueAndBound | None]
 """Takes a day; returns the measured value and its bound if the condition holds, else None."""
 
@@ -92,6 +105,7 @@ def find_alerts(
     baselines: Mapping[str, ModelBaseline],
     now: datetime,
     by_day: DriftByDay | None = None,
+    machine: Iterable[Measured] = (),
 ) -> pd.DataFrame:
     """Find all alerts.
 
@@ -106,6 +120,8 @@ def find_alerts(
     by_day : callable
         From `judul_lib.usage.monitoring.drift_by_day`, without future rows;
         computed by default.
+    machine : iterable of Measured
+        From `judul_lib.usage.infrastructure.exceeded_limits`.
 
     Returns
     -------
@@ -127,6 +143,7 @@ def find_alerts(
     ]
     if n_future:
         rows.append(_row(FUTURE_ROWS, "Baris log bertanggal di masa depan", today, (n_future, 0)))
+    rows += [_row(kind, what, today, (value, bound)) for kind, what, value, bound in machine]
     frame = pd.DataFrame(rows, columns=list(ALERT_COLUMNS)).astype({"nilai": object, "batas": object})
     return frame.sort_values("tingkat", kind="stable", ignore_index=True)
 

@@ -100,6 +100,17 @@ def read_usage(engine: sa.Engine, since: datetime | None = None) -> Usage:
     return Usage.from_tables(rows)
 
 
+def local_time(time: datetime) -> pd.Timestamp:
+    """Return the local time of a time in UTC.
+
+    Examples
+    --------
+    >>> local_time(datetime(2026, 1, 1, 18)).isoformat()
+    '2026-01-02T01:00:00'
+    """
+    return pd.Timestamp(time, tz="UTC").tz_convert(ZONE).tz_localize(None)
+
+
 def local_day(time: datetime) -> pd.Timestamp:
     """Return the local day of a time in UTC.
 
@@ -108,7 +119,7 @@ def local_day(time: datetime) -> pd.Timestamp:
     >>> local_day(datetime(2026, 1, 1, 18)).date().isoformat()
     '2026-01-02'
     """
-    return pd.Timestamp(time, tz="UTC").tz_convert(ZONE).tz_localize(None).normalize()
+    return local_time(time).normalize()
 
 
 def _typed(rows: Any, table: sa.Table) -> pd.DataFrame:

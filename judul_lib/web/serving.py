@@ -8,6 +8,7 @@ import struct
 import tempfile
 from collections import Counter
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -24,6 +25,7 @@ from judul_lib.core.config import CONFIG_VARIABLE, Config
 from judul_lib.core.errors import ServeError
 from judul_lib.reports.rendering import SUMMARY_TAG
 from judul_lib.search.archives import read_archive
+from judul_lib.usage.infrastructure import recorded_page
 
 SUBPROTOCOL = "v1.kernel.websocket.jupyter.org"
 ABANDONED_SECONDS = 60
@@ -250,7 +252,8 @@ def serve(
         _prepare_environment(config, folder)
         server = make_server(config, notebook, folder)
         on_start()
-        server.start()
+        with recorded_page(config.logs) if config.log else nullcontext():
+            server.start()
 
 
 def _short_folder() -> str | None:
