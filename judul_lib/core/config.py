@@ -39,6 +39,8 @@ class Config:
         Whether answers, feedback and errors are logged (`judul_lib.usage.log`).
     log_text : bool
         Whether the log keeps titles as text, and not only as keyed hashes.
+    app_log : bool
+        Whether, with `log`, a line is written to ``app.log`` too (`judul_lib.usage.app_log`).
     mlflow : bool
         Whether model versions are recorded in MLflow too (`judul_lib.governance.tracking`).
     ab_test : mapping of str to float
@@ -72,6 +74,7 @@ class Config:
     port: int = 8866
     log: bool = True
     log_text: bool = False
+    app_log: bool = True
     mlflow: bool = False
     ab_test: Mapping[str, float] = field(default_factory=dict)
     ready_kernels: int = 2
@@ -243,7 +246,7 @@ def _is_one_word(text: str) -> bool:
 
 _MAX_SHARE = 1_000_000
 _BOOLEANS = {"true": True, "false": False}
-_SWITCHES = ("log", "log_text", "mlflow")
+_SWITCHES = ("log", "log_text", "app_log", "mlflow")
 _SWITCH_PARSER = _parser(
     lambda text: _BOOLEANS.get(text.lower()), lambda value: value is not None, "Tulis true atau false."
 )

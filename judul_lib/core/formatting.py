@@ -75,7 +75,8 @@ LABEL_BY_NAME: Mapping[str, str] = MappingProxyType(
         "min_samples_split": "isi cabang (min_samples_split)",
         "min_samples_leaf": "isi daun (min_samples_leaf)",
         "predictions": "pemeriksaan", "scores": "skor", "feedback": "pendapat", "events": "kejadian",
-        "spool": "yang menunggu di berkas", "copies": "salinan yang disisihkan",
+        "spool": "yang menunggu di berkas", "app_log": "baris app.log",
+        "copies": "salinan yang disisihkan",
         "audit": "baris jejak audit",
     }
 )  # fmt: skip

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,6 +21,7 @@ from judul_lib.core.sqlite import truncate_wal
 from judul_lib.core.storage import sha256_of
 from judul_lib.governance import audit as trail
 from judul_lib.governance.log_copies import delete_files, delete_schemas, log_copies
+from judul_lib.usage.app_log import prune_app_log
 from judul_lib.usage.database import (
     audit,
     events,
@@ -33,8 +35,8 @@ from judul_lib.usage.database import (
 from judul_lib.usage.spool import DAMAGED_FILE, SPOOL_FILE, TableRows, edit_spool
 
 LAW = "UU No. 27 Tahun 2022 tentang Pelindungan Data Pribadi"
-SPOOL, COPIES = "spool", "copies"
-"""Keys of the counts of rows in the spool and of copies that were set aside."""
+SPOOL, COPIES, APP_LOG = "spool", "copies", "app_log"
+"""Keys of the counts of rows in the spool, copies that were set aside, and lines of ``app.log``."""
 # A daily job may start a little later than the day before.
 _MAX_LOG_GAP = timedelta(days=1, hours=1)
 _USER_TABLES = (predictions, feedback, events)
@@ -73,7 +75,7 @@ def retention(
     force: bool = False,
     reason: str = "",
 ) -> Counts:
-    """Delete old rows from the tables and the spool, and old copies of the log.
+    """Delete old rows from the tables and the spool, old lines of ``app.log``, old copies of the log.
 
     Parameters
     ----------
@@ -91,8 +93,8 @@ def retention(
     Returns
     -------
     mapping of str to int
-        Rows by table; ``spool`` counts those in files, ``copies``, if there are any,
-        the old copies of the log.
+        Rows by table; ``spool`` counts those in files, ``app_log`` and ``copies``, if
+        there are any, the lines of ``app.log`` and the old copies of the log.
 
     Raises
     ------
@@ -110,13 +112,17 @@ def retention(
         times = _TIME.findall(line)
         return not times or max(times) >= limit.isoformat()
 
+    n_lines = prune_app_log(folder, limit, dry_run=True)
     copies = [name for name, since in log_copies(engine, folder).items() if since < limit]
     counts, _ = _delete(
         engine, folder, lambda table: table.c.time < limit, lambda row: row["time"] < limit,
-        keep_damaged_line, copies=copies, dry_run=dry_run, actor=actor, action=trail.RETENTION,
+        keep_damaged_line, copies=copies, more_counts={APP_LOG: n_lines} if n_lines else {},
+        dry_run=dry_run, actor=actor, action=trail.RETENTION,
         reason=reason or f"Masa simpan {days} hari ({LAW})",
         details={"days": days, "before": limit.isoformat()},
     )  # fmt: skip
+    if not dry_run:
+        prune_app_log(folder, limit)
     return counts
 
 
@@ -232,6 +238,7 @@ def _delete(
     *,
     dry_run: bool,
     copies: Sequence[str] = (),
+    more_counts: Counts = MappingProxyType({}),
     details: Mapping[str, Any],
     **audit_fields: Any,
 ) -> tuple[Counts, list[str]]:
@@ -262,7 +269,7 @@ def _delete(
         ids = list(connection.execute(query).scalars())
         counts = {table.name: _count(connection, table, condition(table)) for table in _USER_TABLES}
         counts[scores.name] = _count(connection, scores, scores.c.prediction_id.in_(query))
-        counts[SPOOL] = n_spooled
+        counts |= {SPOOL: n_spooled, **more_counts}
         if copies:
             counts[COPIES] = len(copies)
         if not dry_run:

@@ -58,6 +58,7 @@ def open_log(config: "Config", warn: Warn, *, user: str | None = None) -> UsageL
         user=user or os.environ.get("JUPYTERHUB_USER"),
         versions=model_versions(config.models),
         warn=warn,
+        app_log=config.app_log,
     )
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from judul_lib.checking.matches import Matches
+    from judul_lib.usage.app_log import AppLog
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,8 @@ class UsageLog:
         Version of each model.
     warn : callable
         Called with a sentence.
+    app_log : bool
+        Write a line to ``app.log`` too; see `judul_lib.usage.app_log`.
 
     Examples
     --------
@@ -130,6 +133,7 @@ class UsageLog:
         user: str | None = None,
         versions: Mapping[str, str] | None = None,
         warn: Warn = lambda sentence: None,
+        app_log: bool = False,
     ) -> None:
         self._folder, self._url, self._log_text = folder, url, log_text
         self._name = secrets.token_hex(16) if user is None else user
@@ -137,6 +141,11 @@ class UsageLog:
         self._engine: sa.Engine | None = None
         self._retry_at, self._lock = 0.0, threading.Lock()
         self._key: bytes | None = None
+        self._app_log: AppLog | None = None
+        if app_log:
+            from judul_lib.usage import app_log as text_log
+
+            self._app_log = text_log.AppLog(folder)
 
     @property
     def user(self) -> str:
@@ -163,12 +172,15 @@ class UsageLog:
         source : {"page", "check", "check_many"}
         """
         unit: TableRows = {"predictions": [], "scores": []}
+        queries = list(queries)
         for query in queries:
             row, scores = self._prediction(query, source)
             unit["predictions"].append(row)
             unit["scores"] += scores
         if unit["predictions"]:
             self._write(unit)
+        if self._app_log is not None and queries:
+            self._app_log.answers((source, query.matches, query.seconds) for query in queries)
 
     def log_feedback(self, feedback: Feedback) -> bool:
         """Log a user's opinion of a verdict; return whether that succeeded."""
@@ -194,6 +206,8 @@ class UsageLog:
         """
         row = {**self._stamp(), "kind": kind, "model": model, "detail": detail[:200], "seconds": seconds}
         self._write({"events": [row]})
+        if self._app_log is not None:
+            self._app_log.event(kind, model=model, detail=detail, seconds=seconds)
 
     def flush_spool(self) -> int:
         """Insert the spooled units; return how many were inserted.
