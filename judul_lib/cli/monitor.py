@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from judul_lib.usage.infrastructure import MachineState
 
 
-_N_COMMON_WORDS = 8  # In the summary; JSON has more.
-
-
 @command()
 @option("--days", type=click.IntRange(min=1), default=30, help="Jumlah hari yang dilihat [bawaan: 30].")
 @option("--once", is_flag=True, help="Status keluar 1 bila ada peringatan (untuk cron).")
@@ -154,11 +151,10 @@ def _summary_lines(usage: "Usage", drift: "pd.DataFrame", days: int, threshold: 
             f"rata-rata {format_number(lengths['query_words'], 1)} kata, "
             f"{format_number(lengths['query_length'], 0)} karakter"
         )
-        words = monitoring.common_words(usage, _N_COMMON_WORDS)
-        if len(words):
-            facts["kata tersering"] = ", ".join(
-                f"{word} ({format_number(n)})" for word, n in words.items()
-            )
+        words = monitoring.common_words(usage)
+        facts["kata tersering"] = (
+            ", ".join(f"{word} ({format_number(n)})" for word, n in words.items()) or monitoring.NO_WORDS
+        )
     if n_checks or counts["error_rate"] > 0:
         facts["galat"] = format_percent(counts["error_rate"])
     if len(kinds := monitoring.error_kinds(usage)):

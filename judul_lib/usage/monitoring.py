@@ -187,6 +187,13 @@ def correlations(usage: Usage) -> pd.DataFrame:
     return lengths.join(wide).corr(method="spearman")
 
 
+NO_WORDS = (
+    "tidak diketahui, sebab isi judul tidak dicatat; log_text = true di `judul.toml` mencatatnya untuk "
+    "pemeriksaan berikutnya"
+)
+"""What readers see where no text is kept."""
+
+
 def common_words(usage: Usage, top: int = 20) -> pd.Series:
     """Count the stems of the queries stored as text, each once per title.
 
