@@ -27,12 +27,15 @@ class Level:
 
 INCIDENT_LEVELS: Mapping[str, Level] = MappingProxyType(
     {
-        "P1": Level("model tidak dapat dimuat, atau tidak ada jawaban sama sekali", "1 jam"),
+        "P1": Level("model tidak dapat dimuat, atau tidak ada jawaban sama sekali", "15 menit"),
         "P2": Level(
-            "jawaban lambat, data bergeser dari garis dasar, atau disk atau memori hampir habis",
-            "1 hari kerja",
+            "ketepatan turun lebih dari 10 poin persen, data bergeser dari garis dasar, atau disk atau "
+            "memori hampir habis",
+            "1 jam",
         ),
-        "P3": Level("hal lain yang perlu dilihat", "1 minggu"),
+        "P3": Level(
+            f"jawaban lebih lama dari {SLOW_SECONDS} detik, atau hal lain yang perlu dilihat", "4 jam"
+        ),
     }
 )
 
@@ -46,7 +49,7 @@ class Alert:
 
 
 FAILED, NO_ANSWERS, SLOW, DRIFT = "model-gagal", "tanpa-jawaban", "lambat", "bergeser"
-ERRORS, NO_RESULTS, FUTURE_ROWS = "galat", "tanpa-hasil", "jam"
+ERRORS, NO_RESULTS, FUTURE_ROWS, ACCURACY = "galat", "tanpa-hasil", "jam", "ketepatan-turun"
 DISK, MEMORY, LOG_SIZE = "disk-penuh", "memori-penuh", "log-besar"
 ALERTS: Mapping[str, Alert] = MappingProxyType(
     {
@@ -60,14 +63,19 @@ ALERTS: Mapping[str, Alert] = MappingProxyType(
             "Buka halaman dan periksa satu judul; mulai ulang layanan, lalu lihat jenis galatnya "
             "dengan `judul monitor`.",
         ),
-        SLOW: Alert(
+        ACCURACY: Alert(
             "P2",
-            "Periksa beban mesin dan ukuran arsip; untuk arsip besar pakai `judul index build`.",
+            "Lihat apakah judul yang masuk bergeser dan apakah berkas model utuh (`judul models "
+            "verify`); bila perlu latih lagi dengan `judul retrain`.",
         ),
         DRIFT: Alert(
             "P2",
             "Lihat judul yang masuk belakangan ini. Bila memang topiknya berubah, perbarui arsip "
             "dan latih model lagi; bila tidak, cari sebabnya di data masukan.",
+        ),
+        SLOW: Alert(
+            "P3",
+            "Periksa beban mesin dan ukuran arsip; untuk arsip besar pakai `judul index build`.",
         ),
         ERRORS: Alert("P3", "Lihat jenis galat yang paling sering, lalu perbaiki sebabnya."),
         NO_RESULTS: Alert("P3", "Periksa apakah arsip yang dipakai halaman masih lengkap."),
@@ -87,12 +95,17 @@ ALERTS: Mapping[str, Alert] = MappingProxyType(
 
 MAX_ERROR_SHARE, MAX_EMPTY_SHARE = 0.05, 0.2
 """Share of the checks that may end in an error, and of the answers that may be empty."""
+MAX_ACCURACY_DROP = 0.1
+"""Decrease, in percentage points / 100, of the share of verdicts that users find right (the study's)."""
 
 # Answers below which a percentile or a share is not judged.
 _MIN_ANSWERS_FOR_PERCENTILE, _MIN_ANSWERS_FOR_SHARE = 20, 100
 # Window for urgent conditions: with yesterday, since a morning has few answers.
 _RECENT_DAYS = 2
 _MIN_ERRORS_WITHOUT_ANSWER = 3
+# Earlier opinions with which those of the last `DRIFT_DAYS` are compared, and how many both need.
+_EARLIER_DAYS, _MIN_OPINIONS = 28, 30
+_NORMAL_QUANTILE = 1.96  # Two-sided, 95 %.
 ValueAndBound = tuple[Any, Any]
 Measured = tuple[str, str, Any, Any]
 """Kind of alert, what was measured, its value and its bound."""
@@ -136,6 +149,7 @@ def find_alerts(
         *_alert_rows(past, today, NO_ANSWERS, "Tidak ada jawaban, hanya galat", _silent(past)),
         *_alert_rows(past, today, SLOW, "Waktu jawab (p95, detik) terlalu lama", _slow(past)),
         *_drifts(past, baselines, by_day or drift_by_day(past, baselines), today),
+        *_accuracy_drops(past, today),
         *_alert_rows(
             past, today, ERRORS, "Bagian pemeriksaan yang berakhir dengan galat", _errors(past)
         ),
@@ -242,6 +256,27 @@ def _empty(usage: Usage) -> Condition:
 
 def _share_above_bound(count: int, n: int, bound: float) -> ValueAndBound | None:
     return (count / n, bound) if n >= _MIN_ANSWERS_FOR_SHARE and count / n > bound else None
+
+
+def _accuracy_drops(usage: Usage, today: pd.Timestamp) -> Iterator[tuple[Any, ...]]:
+    opinions = usage.feedback[usage.feedback["is_right"].notna()]
+    for model, answered in opinions.groupby("model"):
+        what = f"Bagian simpulan {_title(model)} yang dinilai tepat turun"
+        yield from _alert_rows(usage, today, ACCURACY, what, partial(_less_accurate, answered))
+
+
+def _less_accurate(opinions: pd.DataFrame, day: pd.Timestamp) -> ValueAndBound | None:
+    """Compare the last days with the weeks before; a decrease must also exceed chance."""
+    start = day - pd.Timedelta(days=DRIFT_DAYS)
+    windows = _recent(opinions, day, DRIFT_DAYS), _recent(opinions, start, _EARLIER_DAYS)
+    n_recent, n_earlier = map(len, windows)
+    if min(n_recent, n_earlier) < _MIN_OPINIONS:
+        return None
+    recent, earlier = (float(window["is_right"].astype(float).mean()) for window in windows)
+    variance = recent * (1 - recent) / n_recent + earlier * (1 - earlier) / n_earlier
+    drop = earlier - recent
+    is_drop = drop > max(MAX_ACCURACY_DROP, _NORMAL_QUANTILE * variance**0.5)
+    return (recent, earlier - MAX_ACCURACY_DROP) if is_drop else None
 
 
 def _drifts(

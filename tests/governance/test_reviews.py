@@ -219,6 +219,20 @@ def test_data_files_agree_with_the_code():
     assert BREACH_NOTICE in breach.notify
 
 
+def test_levels_and_actions_are_those_of_the_study():
+    deadlines = {level: entry.response_deadline for level, entry in INCIDENT_LEVELS.items()}
+    assert deadlines == {"P1": "15 menit", "P2": "1 jam", "P3": "4 jam"}
+    expected = {
+        "tanpa-jawaban": ("P1", ["judul models rollback", "pengguna", "rapat darurat"]),
+        "ketepatan-turun": ("P2", ["bergeser", "judul models verify", "judul retrain"]),
+        "lambat": ("P3", ["Optimalkan", "Tambah kapasitas", "Simpan hasil antara"]),
+    }
+    for kind, (level, actions) in expected.items():
+        incident = playbook()[kind]
+        assert incident.level == level
+        assert all(any(action in step for step in incident.steps) for action in actions), kind
+
+
 def test_alert_names_its_kind():
     (row,) = find_alerts(Usage.from_tables({"events": [error_event(-1)]}), {}, NOW).to_dict("records")
     assert list(row) == list(ALERT_COLUMNS)

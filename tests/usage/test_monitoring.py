@@ -433,9 +433,43 @@ def test_other_versions_and_repeated_titles_do_not_count_as_drift():
 def test_slow_answers_are_dated(usage):
     seconds = usage.predictions["seconds"].where(usage.predictions["day"] < str(day(55)), 6.5)
     (alert,) = find_alerts(with_columns(usage, "predictions", seconds=seconds), {}, EVENING).itertuples()
-    assert (alert.tingkat, alert.nilai, alert.batas, alert.sejak) == ("P2", 6.5, 5, day(55))
+    assert (alert.tingkat, alert.nilai, alert.batas, alert.sejak) == ("P3", 6.5, 5, day(55))
     seconds = seconds.where(usage.predictions["day"] < str(day(58)), 0.2)
     assert find_alerts(with_columns(usage, "predictions", seconds=seconds), {}, EVENING).empty
+
+
+def opinions(n_right, n, last, model="light"):
+    """Opinions on the verdicts of a model, some of them "right", in the days up to *last*."""
+    return [
+        {
+            "id": f"{model}{last}{k}", "time": last - timedelta(days=k % 7), "simulated": False,
+            "model": model, "label": "MIRIP", "probability": 0.9, "threshold": 0.5,
+            "is_right": k < n_right,
+        }
+        for k in range(n)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("recent", "n", "is_alert"),
+    [
+        (60, 100, True),  # From 90 % to 60 %.
+        (82, 100, False),  # Fewer than ten points.
+        (75, 100, True),
+        (12, 20, False),  # Too few opinions.
+        (23, 30, False),  # From 90 % to 77 % may be chance.
+    ],
+)
+def test_drop_in_accuracy_is_an_alert_of_level_2(recent, n, is_alert):
+    earlier = opinions(90, 100, EVENING - timedelta(days=14))
+    rows = [*earlier, *opinions(recent, n, EVENING), *opinions(90, 100, EVENING, "full")]
+    alerts = find_alerts(Usage.from_tables({"feedback": rows}), {}, EVENING)
+    assert alerts["jenis"].tolist() == ["ketepatan-turun"] * is_alert
+    if is_alert:
+        assert alerts.loc[0, ["tingkat", "tanggapan"]].tolist() == ["P2", "1 jam"]
+        assert "Model Ringan" in alerts.loc[0, "apa"]
+        assert alerts.loc[0, "nilai"] == pytest.approx(recent / n)
+        assert alerts.loc[0, "batas"] == pytest.approx(0.8)
 
 
 def test_failed_load_is_most_urgent_until_the_model_loads():
