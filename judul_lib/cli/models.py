@@ -118,14 +118,20 @@ def verify(outputs: Path | None) -> int:
 @_VERSION
 @_REASON
 @_APPROVER
+@option("--force", is_flag=True, help="Berlakukan juga bila mungkin lebih buruk pada pasangan emas.")
 @MODELS_OPTION
-def promote(name: str, version: str, reason: str, approver: str, outputs: Path | None) -> None:
-    """Berlakukan VERSI: sejak itu versi inilah yang menjawab."""
+def promote(
+    name: str, version: str, reason: str, approver: str, force: bool, outputs: Path | None
+) -> None:
+    """Berlakukan VERSI: sejak itu versi inilah yang menjawab.
+
+    Versi yang mungkin lebih buruk daripada yang berlaku ditolak tanpa --force.
+    """
     from judul_lib.governance import promotions
 
     config = shared.read_config(models=outputs)
     entry = promotions.promote_with_audit(
-        audit_writer(config), config.models, name, version, reason=reason, approver=approver
+        audit_writer(config), config.models, name, version, reason=reason, approver=approver, force=force
     )
     announce_switch(config, name, entry)
 
@@ -379,7 +385,7 @@ def _read_feedback(
 
 
 def _print_comparison(result: "RetrainingResult") -> None:
-    from judul_lib.labeling.retraining import DECISIVE_METRICS, TOLERANCE
+    from judul_lib.checking.version_metrics import DECISIVE_METRICS, TOLERANCE
 
     if result.n_unknown_titles:
         print_stderr(

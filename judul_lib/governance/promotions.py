@@ -1,9 +1,10 @@
 """Promotion and rollback of model versions, with their reasons, in history and audit trail."""
 
+import calendar
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
-from datetime import UTC, timedelta
+from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from judul_lib.checking.registry import GOVERNANCE_KEY, METADATA_FILE, read_metadata
+from judul_lib.checking.version_metrics import VersionComparison, compare_versions
 from judul_lib.checking.versions import (
     CURRENT_FILE,
-    list_versions,
+    add_version,
     read_json,
     stored_current,
     verify_version,
@@ -24,14 +26,15 @@ from judul_lib.checking.versions import (
 )
 from judul_lib.core.clock import utc_now
 from judul_lib.core.errors import LogError, ModelError
+from judul_lib.core.formatting import format_label, format_number
 from judul_lib.core.storage import write_bytes
 from judul_lib.governance import audit
 from judul_lib.usage.database import COMMAND_LOCK_WAIT, opened_database, transaction
 from judul_lib.usage.database import audit as table
 
 HISTORY_FILE = "history.json"
-REVIEW_DAYS = 90
-"""Days until a version in use is reviewed (the study reviews its models quarterly)."""
+FIRST_RUN = "first-run"
+"""Action of the history for the model of `make run` that answered before the first promotion."""
 
 REQUIRED = (
     "name", "version", "type", "created", "dataset.name", "dataset.version", "dataset.sha256",
@@ -93,12 +96,18 @@ def promote(
     *,
     reason: str,
     approver: str,
+    force: bool = False,
     recording: Recorder = nullcontext,
 ) -> dict[str, Any]:
     """Make a version the current one.
 
+    The model of `make run` that answered before the first promotion becomes a version, too, so
+    that a rollback returns to it.
+
     Parameters
     ----------
+    force : bool
+        Promote the version even if it may be worse on the gold pairs.
     recording : callable
         Takes the returned entry, and returns a context manager around the
         switch. If it raises on entry, nothing is switched; if it raises on
@@ -114,9 +123,9 @@ def promote(
     ------
     ModelError
         The version is unknown, current already or damaged, its metadata are
-        incomplete, or reason or approver is blank.
+        incomplete, it may be worse (without ``force``), or reason or approver is blank.
     """
-    return _switch(outputs, name, version, "promote", reason, approver, recording)
+    return _switch(outputs, name, version, "promote", reason, approver, recording, force=force)
 
 
 def rollback(
@@ -133,7 +142,10 @@ def rollback(
 
 
 def history(outputs: str | Path, name: str) -> list[dict[str, Any]]:
-    """Return the completed promotions and rollbacks of a model, oldest first."""
+    """Return the completed promotions and rollbacks of a model, oldest first.
+
+    The first entry may be that of the model of `make run` (`FIRST_RUN`).
+    """
     home = versions_home(outputs, name)
     entries = _entries(home)
     # The history is written before `current`: a switch that was killed in between does not count.
@@ -170,14 +182,23 @@ def _switch(
     reason: str,
     approver: str,
     recording: Recorder,
+    *,
+    force: bool = False,
 ) -> dict[str, Any]:
     if not reason.strip() or not approver.strip():
         raise ModelError("Alasan dan penyetuju harus disebut; keduanya dicatat bersama versi itu.")
     home = versions_home(outputs, name)
     if not home.is_dir():
         raise ModelError(f"Belum ada versi model {name} di {home}. Buat dengan `judul retrain`.")
+    if version is not None:
+        version_folder(outputs, name, version)  # Must exist before anything is written.
+    first_run = _first_run(outputs, name) if stored_current(home) is None else None
     with versions_lock(home):
         past, current = history(outputs, name), stored_current(home)
+        if current is None and first_run and first_run["version"] != version:
+            current = first_run["version"]
+            if not past or past[-1]["version"] != current:  # A killed switch may have added it.
+                past = [*past, first_run]
         version = _previous_version(past, name) if version is None else version
         metadata = verify_version(outputs, name, version)
         if missing := missing_metadata(metadata):
@@ -187,21 +208,74 @@ def _switch(
             )
         if version == current:
             raise ModelError(f"Versi {version} dari model {name} sudah berlaku.")
+        if action == "promote" and not force:
+            _require_not_worse(compare_versions(outputs, name, version, current), version, current)
         time = utc_now().replace(tzinfo=UTC)
-        entry = {
+        entry: dict[str, Any] = {
             "action": action, "version": version, "previous": current,
             "approver": approver.strip(), "reason": reason.strip(),
             "deployed": time.isoformat(timespec="seconds"),
-            "next_review": (time + timedelta(days=REVIEW_DAYS)).date().isoformat(),
+            "next_review": next_month(time.date()).isoformat(),
         }  # fmt: skip
+        if force:
+            entry["forced"] = True
         _undo_interrupted_switch(home, past)
-        files = home / HISTORY_FILE, home / version / METADATA_FILE, home / CURRENT_FILE
+        changed = [version]
+        if past and past[-1]["action"] == FIRST_RUN:
+            changed.append(past[-1]["version"])
+        metadata_files = [home / one / METADATA_FILE for one in changed]
+        files = home / HISTORY_FILE, *metadata_files, home / CURRENT_FILE
         with _restore_files_on_failure(*files), recording(entry):
             # `current` last: a process that is killed before has not switched anything.
             write_json(home / HISTORY_FILE, [*past, entry])
-            _write_governance(home / version, [*past, entry])
+            for one in changed:
+                _write_governance(home / one, [*past, entry])
             write_bytes(home / CURRENT_FILE, f"{version}\n".encode())
     return entry
+
+
+def next_month(day: date) -> date:
+    """Return the same day of the next month, or its last day; the study reviews after a month.
+
+    Examples
+    --------
+    >>> str(next_month(date(2025, 12, 14))), str(next_month(date(2026, 1, 31)))
+    ('2026-01-14', '2026-02-28')
+    """
+    year, month = day.year + day.month // 12, day.month % 12 + 1
+    return date(year, month, min(day.day, calendar.monthrange(year, month)[1]))
+
+
+def first_run_entry(metadata: Mapping[str, Any], version: str) -> dict[str, Any]:
+    """Return the entry of the history for a model of `make run`, in use since it was written."""
+    created = str(metadata.get("created"))
+    return {
+        "action": FIRST_RUN, "version": version, "previous": None, "approver": "tanpa persetujuan",
+        "reason": "Model dari `make run`, yang menjawab sebelum ada pemberlakuan.", "deployed": created,
+        "next_review": next_month(datetime.fromisoformat(created).date()).isoformat(),
+    }  # fmt: skip
+
+
+def _first_run(outputs: str | Path, name: str) -> dict[str, Any] | None:
+    """Store the model of `make run` as a version; return its entry, or None without a whole model."""
+    try:
+        version = add_version(outputs, Path(outputs) / name)
+        return first_run_entry(read_metadata(version_folder(outputs, name, version)), version)
+    except (ModelError, ValueError):  # A damaged model must not prevent the switch to a whole one.
+        return None
+
+
+def _require_not_worse(comparison: VersionComparison, version: str, current: str | None) -> None:
+    if worse := comparison.possibly_worse:
+        figures = ", ".join(
+            f"{format_label(metric)} {format_number(comparison.old[metric])} → "
+            f"{format_number(comparison.new[metric])}"
+            for metric in worse
+        )
+        raise ModelError(
+            f"Versi {version} mungkin lebih buruk daripada {current} pada pasangan emas: {figures}. "
+            "Bila tetap harus berlaku, tambahkan --force, dan sebutkan mengapa di --reason."
+        )
 
 
 @contextmanager
@@ -299,7 +373,14 @@ class AuditWriter:
 
 
 def promote_with_audit(
-    trail: AuditWriter, outputs: Path, name: str, version: str, *, reason: str, approver: str
+    trail: AuditWriter,
+    outputs: Path,
+    name: str,
+    version: str,
+    *,
+    reason: str,
+    approver: str,
+    force: bool = False,
 ) -> dict[str, Any]:
     """Promote a version and record it in the audit trail; see `promote`.
 
@@ -311,7 +392,9 @@ def promote_with_audit(
         As in `promote`; nothing is recorded.
     """
     recording = partial(_recording, trail, outputs, name)
-    return promote(outputs, name, version, reason=reason, approver=approver, recording=recording)
+    return promote(
+        outputs, name, version, reason=reason, approver=approver, force=force, recording=recording
+    )
 
 
 def rollback_with_audit(
@@ -325,7 +408,7 @@ def rollback_with_audit(
 def unaudited_switch(connection: sa.Connection, outputs: Path, name: str) -> dict[str, Any] | None:
     """Return the last switch of a model if the audit trail lacks it, else None."""
     past = history(outputs, name)
-    if not past:
+    if not past or past[-1]["action"] == FIRST_RUN:
         return None
     last = {"model": name} | {key: past[-1][key] for key in ("version", "previous", "deployed")}
     query = sa.select(table.c.details).where(table.c.action == past[-1]["action"])
@@ -343,12 +426,7 @@ def _recording(trail: AuditWriter, outputs: Path, name: str, entry: Mapping[str,
 
 
 def _row(outputs: Path, name: str, entry: Mapping[str, Any]) -> dict[str, Any]:
-    def metrics(version: str | None) -> Any:
-        if version is None or version not in list_versions(outputs, name):
-            return None
-        return metrics_of(read_metadata(version_folder(outputs, name, version))) or None
-
-    details = {"model": name}
-    details |= {key: entry[key] for key in ("version", "previous", "approver", "deployed")}
-    details |= {"old": metrics(entry["previous"]), "new": metrics(entry["version"])}
+    keys = ("version", "previous", "approver", "deployed", "next_review", "forced")
+    details = {"model": name} | {key: entry[key] for key in keys if key in entry}
+    details |= compare_versions(outputs, name, entry["version"], entry["previous"]).details
     return {"action": entry["action"], "reason": entry["reason"], "details": details}

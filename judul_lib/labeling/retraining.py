@@ -18,6 +18,7 @@ from judul_lib.checking.registry import (
     read_metadata,
     version_of,
 )
+from judul_lib.checking.version_metrics import DECISIVE_METRICS, TOLERANCE
 from judul_lib.checking.versions import add_version, model_folder
 from judul_lib.core.array_types import FloatArray
 from judul_lib.core.errors import LabelError, TrainingError
@@ -151,14 +152,6 @@ def _corpus(titles: Sequence[str], processed: Sequence[str], source: Any) -> Cor
     frame = pd.DataFrame({TITLE_COLUMN: titles, PROCESSED_COLUMN: processed})
     rejected = pd.DataFrame(columns=[ROW_COLUMN, REASON_COLUMN, TITLE_COLUMN])
     return Corpus(frame, rejected, str(source["sha256"]), str(source["name"]))
-
-
-TOLERANCE = 0.02
-"""Decrease at the lower end of the interval up to which a new version counts as not worse: about
-half the width of the interval on the gold pairs of a few hundred studies."""
-
-DECISIVE_METRICS = ("roc_auc", "accuracy")
-"""Metrics in which a new version must not be worse: of the order of pairs, and of the verdicts."""
 
 
 @dataclass(frozen=True)

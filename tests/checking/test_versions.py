@@ -1,14 +1,14 @@
 import json
 import pickle
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 
 import pytest
 import sqlalchemy as sa
 
-from judul_lib.checking import registry, versions
+from judul_lib.checking import registry, version_metrics, versions
 from judul_lib.checking.loading import find_models, load_checker
 from judul_lib.checking.versions import (
     add_version,
@@ -112,7 +112,7 @@ def test_promotion_is_recorded_in_the_metadata(outputs, added):
     assert (entry["reason"], entry["approver"]) == (WHO["reason"], WHO["approver"])
     deployed = datetime.fromisoformat(entry["deployed"])
     assert datetime.now(UTC) - deployed < timedelta(minutes=5)
-    assert date.fromisoformat(entry["next_review"]) == deployed.date() + timedelta(days=90)
+    assert date.fromisoformat(entry["next_review"]) == promotions.next_month(deployed.date())
     after = content(folder)
     metadata, earlier = (json.loads(files.pop("metadata.json")) for files in (after, before))
     keys = ("approver", "reason", "deployed", "next_review")
@@ -122,7 +122,109 @@ def test_promotion_is_recorded_in_the_metadata(outputs, added):
     assert [check.problem for check in verify(outputs)] == ["", "", ""]
 
 
+@pytest.mark.parametrize(
+    ("day", "expected"),
+    [("2025-12-14", "2026-01-14"), ("2026-01-31", "2026-02-28"), ("2028-01-30", "2028-02-29")],
+)
+def test_version_is_reviewed_after_a_month(day, expected):
+    assert promotions.next_month(date.fromisoformat(day)).isoformat() == expected
+
+
+def test_first_promotion_keeps_the_model_that_answered_before(outputs):
+    before = content(outputs / "light")
+    standing = registry.version_of(registry.read_metadata(outputs / "light"))
+    change_metadata(outputs / "light", created="2026-03-31T08:00:00+00:00")
+    new = add_version(outputs, outputs / "light")
+    (outputs / "light" / "metadata.json").write_bytes(before["metadata.json"])
+    assert list_versions(outputs, "light") == [new]
+    assert promote(outputs, "light", new, **WHO)["previous"] == standing
+    first, _ = history(outputs, "light")
+    assert (first["action"], first["version"], first["previous"]) == ("first-run", standing, None)
+    stored = registry.read_metadata(outputs / "models" / "light" / standing)
+    assert first["deployed"] == stored["created"]
+    assert stored["governance"]["next_review"] == first["next_review"]
+    assert stored["dataset"]["sha256"]
+    listed = judul("models", "list", "--models", outputs).stdout
+    assert standing in listed
+    assert rollback(outputs, "light", **WHO)["version"] == standing
+    assert model_folder(outputs, "light").name == standing
+    files = content(model_folder(outputs, "light"))
+    assert {name: files[name] for name in registry.FILES} == {n: before[n] for n in registry.FILES}
+    assert load_checker(model_folder(outputs, "light")).check("Prediksi Harga Beras", top_k=1)
+
+
+@pytest.mark.parametrize("step", [0, 1, 2, 3])
+def test_killed_first_promotion_can_be_repeated(outputs, added, step, monkeypatch):
+    calls = []
+
+    def killed(write):
+        def wrapper(*arguments):
+            if len(calls) == step:
+                raise KeyboardInterrupt
+            calls.append(arguments)
+            return write(*arguments)
+
+        return wrapper
+
+    with monkeypatch.context() as patch:
+        for name in ("write_json", "write_bytes"):
+            patch.setattr(promotions, name, killed(getattr(promotions, name)))
+        patch.setattr(promotions, "_restore_files_on_failure", lambda *paths: nullcontext())
+        with pytest.raises(KeyboardInterrupt):
+            promote(outputs, "light", added[0], **WHO)
+    assert current_version(outputs, "light") is None
+    assert promotion(outputs, "light", added[0]) == {}
+    promote(outputs, "light", added[1], **WHO)
+    assert [entry["version"] for entry in history(outputs, "light")] == [added[2], added[1]]
+    assert governance(outputs, added[0]) is None
+    assert governance(outputs, added[2])["next_review"] == "2026-04-03"
+    assert rollback(outputs, "light", **WHO)["version"] == added[2]
+
+
+def test_damaged_model_does_not_prevent_the_first_promotion(outputs, added):
+    (outputs / "light" / "arrays.npz").write_bytes(b"x")
+    assert promote(outputs, "light", added[0], **WHO)["previous"] is None
+    assert len(history(outputs, "light")) == 1
+
+
+def compare_with(outputs, version, previous, old, new, low=None):
+    rows = {
+        metric: {"old": old, "new": new, "difference": new - old, "low": low, "high": low}
+        for metric in ("roc_auc", "accuracy")
+    }
+    folder = versions.version_folder(outputs, "light", version)
+    change_metadata(folder, previous=previous, comparison={"n_pairs": 100, **rows})
+
+
+def test_worse_version_needs_force(outputs, added):
+    compare_with(outputs, added[0], added[2], 0.91, 0.84, -0.09)
+    with pytest.raises(ModelError, match=r"0,910 → 0,840.*--force") as refusal:
+        promote(outputs, "light", added[0], **WHO)
+    assert added[2] in str(refusal.value)
+    assert current_version(outputs, "light") is None
+    with pytest.raises(ModelError, match="Alasan"):
+        promote(outputs, "light", added[0], reason="", approver="a", force=True)
+    assert promote(outputs, "light", added[0], **WHO, force=True)["forced"]
+    assert promote(outputs, "light", added[2], **WHO)["previous"] == added[0]  # It is better.
+    command = ("models", "promote", "light", added[0], "--reason", "uji", "--approver", "Kaprodi")
+    assert_refused(judul(*command, "--models", outputs), "mungkin lebih buruk")
+    forced = judul(*command, "--force", "--models", outputs)
+    assert forced.returncode == 0, forced.stderr
+
+
+def test_versions_without_a_common_comparison_are_compared_by_their_gold_metrics(outputs, added):
+    compare_with(outputs, added[0], "20250101-00000000", 0.9, 0.95, 0.01)
+    compare_with(outputs, added[1], "20250202-00000000", 0.9, 0.8, 0.01)
+    promote(outputs, "light", added[0], **WHO)
+    with pytest.raises(ModelError, match="0,950 → 0,800"):
+        promote(outputs, "light", added[1], **WHO)
+    metrics = version_metrics.gold_metrics(outputs, "light")
+    assert metrics[added[0]] == {"roc_auc": 0.95, "accuracy": 0.95}
+    assert metrics[added[2]] == {}
+
+
 def test_each_rollback_undoes_one_promotion(outputs, added):
+    shutil.rmtree(outputs / "light")
     for version in added:
         promote(outputs, "light", version, **WHO)
     assert rollback(outputs, "light", **WHO)["version"] == added[1]
@@ -142,6 +244,7 @@ def test_each_rollback_undoes_one_promotion(outputs, added):
 def test_switch_killed_between_its_steps_keeps_the_earlier_version(
     outputs, added, switch, step, monkeypatch
 ):
+    shutil.rmtree(outputs / "light")  # No version but those promoted.
     for version in added[:2]:
         promote(outputs, "light", version, **WHO)
     old_history = history(outputs, "light")
@@ -225,7 +328,14 @@ def rows(audit_writer):
     return [(row["action"], row["actor"], json.loads(row["details"])["version"]) for row in entries]
 
 
+def promotion_details(audit_writer):
+    with opened_database(audit_writer.url) as engine:
+        entries = sorted(read_table(engine, audit.audit), key=lambda row: row["seq"])
+    return [json.loads(row["details"]) for row in entries if row["action"] == "promote"]
+
+
 def test_switches_are_audited(outputs, added, audit_writer):
+    compare_with(outputs, added[0], added[2], 0.8, 0.9, 0.05)
     promotions.promote_with_audit(audit_writer, outputs, "light", added[0], **WHO)
     promotions.promote_with_audit(audit_writer, outputs, "light", added[1], **WHO)
     entry = promotions.rollback_with_audit(audit_writer, outputs, "light", **WHO)
@@ -241,7 +351,12 @@ def test_switches_are_audited(outputs, added, audit_writer):
     assert last["reason"] == WHO["reason"]
     assert (details["previous"], details["approver"]) == (added[1], WHO["approver"])
     assert (details["deployed"], details["model"]) == (entry["deployed"], "light")
-    assert details["old"] == details["new"] == registry.read_metadata(outputs / "light")["metrics"]
+    assert (details["old"], details["new"]) == (None, {"roc_auc": 0.9, "accuracy": 0.9})
+    first = promotion_details(audit_writer)[0]
+    assert first["previous"] == added[2]
+    assert first["old"] == {"roc_auc": 0.8, "accuracy": 0.8}
+    assert first["new"] == {"roc_auc": 0.9, "accuracy": 0.9}
+    assert first["difference_low"] == {"roc_auc": 0.05, "accuracy": 0.05}
 
 
 def test_failed_switches_are_not_audited(outputs, added, audit_writer, monkeypatch):

@@ -13,6 +13,7 @@ from judul_lib.checking.registry import (
     read_metadata,
     version_of,
 )
+from judul_lib.checking.version_metrics import TOLERANCE
 from judul_lib.checking.versions import current_version, list_versions, verify
 from judul_lib.cli.main import cli
 from judul_lib.core.errors import CorpusError, LabelError, LogError, ModelError, TrainingError
@@ -23,7 +24,7 @@ from judul_lib.governance import audit
 from judul_lib.governance.promotions import AuditWriter, missing_metadata
 from judul_lib.labeling import retraining
 from judul_lib.labeling.labels import PairVotes, feedback_votes, majority_vote, read_label_file
-from judul_lib.labeling.retraining import TOLERANCE, RetrainingResult, retrain, unseen_gold
+from judul_lib.labeling.retraining import RetrainingResult, retrain, unseen_gold
 from judul_lib.structured.gold import read_gold
 from judul_lib.structured.records import UnitCounts
 from judul_lib.study.metrics import score_predictions
