@@ -177,24 +177,31 @@ def export(user: str, output: Path | None, force: bool, reason: str, outputs: Pa
 
 @govern.command()
 @_ZIP
+@option(
+    "--to", "copy_to", type=Path, metavar="FOLDER",
+    help="Folder lain untuk salinan kedua, misalnya yang disinkronkan ke awan; hash-nya dibandingkan.",
+)  # fmt: skip
 @_REPLACE
 @_REASON
 @MODELS_OPTION
-def backup(path: Path, force: bool, reason: str, outputs: Path | None) -> None:
+def backup(path: Path, copy_to: Path | None, force: bool, reason: str, outputs: Path | None) -> None:
     """Simpan log, kunci, label, dan model dalam satu zip."""
     from judul_lib.governance import backup as backups
 
     with open_log_database(outputs, may_create=True) as (config, engine):
         manifest = backups.backup(
             config.models, engine, config.logs, path, actor=shared.actor(config),
-            reason=reason or "Pencadangan", force=force,
+            reason=reason or "Pencadangan", force=force, copy_to=copy_to,
         )  # fmt: skip
     backups.verify_backup(path)
     folders = ", ".join(manifest.folders) or "tidak ada"
     click.echo(
         f"Cadangan {path} siap dan sudah diperiksa: {_format_counts(manifest.rows)}; folder: {folders}."
     )
-    print_stderr("Simpan di tempat lain yang aman: kunci nama samaran ada di dalamnya.")
+    if copy_to is None:
+        print_stderr("Simpan di tempat lain yang aman: kunci nama samaran ada di dalamnya.")
+    else:
+        click.echo(f"Salinannya ada di {copy_to / path.name}; hash-nya cocok.")
 
 
 @govern.command()
@@ -266,21 +273,28 @@ def fairness(name: str | None, outputs: Path | None) -> None:
     """Tampilkan galat model menurut kelompok judul.
 
     Galat dihitung pada pasangan emas uji, menurut bidang studi, panjang judul, dan bahasanya.
+    Hasilnya disimpan di fairness.json di folder model, untuk `judul govern check`.
     """
     from judul_lib.checking.loading import load_checker
     from judul_lib.evaluation.fairness import GROUPINGS, disparities, error_rates
     from judul_lib.figures.governance_plots import with_interval
+    from judul_lib.governance.bias import save_error_rates
     from judul_lib.structured.gold import read_gold
 
     config = shared.read_config(models=outputs)
-    checker = load_checker(shared.choose_model(name, config.models), [], threshold=config.threshold)
+    folder = shared.choose_model(name, config.models)
+    checker = load_checker(folder, [], threshold=config.threshold)
     gold = read_gold(shared.project_folder() / "data" / "gold_pairs.csv")
     pairs = gold[(gold["split"] == "test") & gold["label"].notna()].reset_index(drop=True)
     _, probability, _ = checker.score(pairs["judul_a"].tolist(), pairs["judul_b"].tolist())
     n_studies = format_number(pairs["base_id"].nunique())
     click.echo(f"{format_number(len(pairs))} pasangan uji dari {n_studies} studi; selang 95 %.")
-    for grouping, group_of in GROUPINGS.items():
-        rates = error_rates(pairs, probability, group_of(pairs), threshold=config.threshold)
+    rates_by_grouping = {
+        grouping: error_rates(pairs, probability, group_of(pairs), threshold=config.threshold)
+        for grouping, group_of in GROUPINGS.items()
+    }
+    save_error_rates(config.models, folder, rates_by_grouping)
+    for grouping, rates in rates_by_grouping.items():
         click.echo(f"\nMenurut {grouping}")
         for label, row in rates.iterrows():
             n_pairs = format_number(int(row["pasangan"]))

@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import tempfile
 import time
 import zipfile
@@ -99,34 +100,96 @@ def backup(
     actor: str,
     reason: str,
     force: bool = False,
+    copy_to: Path | None = None,
 ) -> Manifest:
     """Write a backup atomically, and record it in the audit trail.
 
     Only its owner can read the file: it holds the key of the pseudonyms.
 
+    Parameters
+    ----------
+    copy_to : path
+        Existing folder for a second copy, such as one that is kept in sync with a cloud.
+
     Raises
     ------
     LogError
         The file exists (without ``force``), another process writes it, the
-        database cannot be used, a model does not match its hashes, or a symbolic
-        link is among the files.
+        database cannot be used, a model does not match its hashes, a symbolic
+        link is among the files, or the folder for the copy is missing or the same.
     OSError
         Disk full, no permission.
     """
     folders = [models / name for name in FOLDERS if (models / name).is_dir()]
     if any(target.resolve().is_relative_to(folder.resolve()) for folder in folders):
         raise LogError(f"{target} ada di dalam folder yang dicadangkan. Simpan cadangan di tempat lain.")
+    if copy_to is not None and not copy_to.is_dir():
+        raise LogError(f"Folder salinan {copy_to} tidak ada. Buat atau pasang dahulu.")
+    if copy_to is not None and copy_to.resolve() == target.parent.resolve():
+        raise LogError(f"Salinan cadangan tidak boleh di folder yang sama, {copy_to}.")
     target.parent.mkdir(parents=True, exist_ok=True)
     refusal = LogError(f"Pencadangan lain sedang menulis {target}. Tunggu sampai selesai, lalu ulangi.")
     with exclusive_lock(target.with_name(f".{target.name}.lock"), refusal):
         remove_unfinished_writes(target.parent, escape(target.name))
         refuse_overwrite(target, force=force)
         manifest, digest = _write_zip(target, models, engine, logs)
-    trail.append_row(
-        engine, logs, actor=actor, action=trail.BACKUP, reason=reason,
-        details={"sha256": digest, "rows": manifest.rows, "folders": manifest.folders},
-    )  # fmt: skip
+        details = {"sha256": digest, "rows": manifest.rows, "folders": manifest.folders}
+        if copy_to is not None:
+            details["copy"] = str(_copy(target, copy_to, digest, force=force).resolve())
+    trail.append_row(engine, logs, actor=actor, action=trail.BACKUP, reason=reason, details=details)
     return manifest
+
+
+def _copy(source: Path, folder: Path, digest: str, *, force: bool) -> Path:
+    """Copy a backup to another folder, and compare what can be read back from there."""
+    target = folder / source.name
+    refuse_overwrite(target, force=force)
+    remove_unfinished_writes(folder, escape(target.name))
+    handle, temporary = tempfile.mkstemp(TEMPORARY_SUFFIX, f".{target.name}.", folder)
+    try:
+        with os.fdopen(handle, "wb") as stream, source.open("rb") as original:
+            shutil.copyfileobj(original, stream, _CHUNK)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(temporary).replace(target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    if not BackupCopy(target, digest, utc_now()).is_intact():
+        raise LogError(f"Salinan {target} berbeda dari cadangannya. Periksa folder itu, lalu ulangi.")
+    return target
+
+
+@dataclass(frozen=True)
+class BackupCopy:
+    """A copy of a backup in another folder, as recorded in the audit trail; `time` in UTC."""
+
+    path: Path
+    sha256: str
+    time: datetime
+
+    def is_intact(self) -> bool:
+        """Whether the file is as it was written."""
+        with self.path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest() == self.sha256
+
+
+def newest_copy(engine: sa.Engine) -> BackupCopy | None:
+    """Return the newest copy of a backup in another folder, or None if there was none.
+
+    Raises
+    ------
+    LogError
+        The database cannot be used.
+    """
+    query = sa.select(audit.c.details, audit.c.time).where(audit.c.action == trail.BACKUP)
+    with transaction(engine, reads_only=True) as connection:
+        rows = connection.execute(query.order_by(audit.c.seq.desc())).all()
+    for row in rows:
+        details = trail.read_details(row.details)
+        if path := details.get("copy"):
+            return BackupCopy(Path(str(path)), str(details.get("sha256")), row.time)
+    return None
 
 
 def _write_zip(target: Path, models: Path, engine: sa.Engine, logs: Path) -> tuple[Manifest, str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from judul_lib.checking.loading import find_models
-from judul_lib.checking.registry import METADATA_FILE, STRUCTURED, read_metadata
+from judul_lib.checking.registry import METADATA_FILE, STRUCTURED, read_metadata, version_of
 from judul_lib.core.clock import utc_now
 from judul_lib.core.config import Config
 from judul_lib.core.errors import JudulError, LogError, describe_os_error
@@ -20,14 +20,16 @@ from judul_lib.core.settings import MODEL_TITLES, SEED
 from judul_lib.core.storage import sha256_of
 from judul_lib.governance import audit as trail
 from judul_lib.governance import privacy
-from judul_lib.governance.backup import verify_backup
+from judul_lib.governance.backup import newest_copy, verify_backup
+from judul_lib.governance.bias import read_error_rates
 from judul_lib.governance.promotions import missing_metadata, unaudited_switch
+from judul_lib.governance.security import failed_barriers
 from judul_lib.structured.model import STRUCTURED_FEATURES
 from judul_lib.usage.database import audit, feedback, predictions, read_table, scores, transaction
 from judul_lib.usage.spool import locked_spool
 
-KEPT_DAYS, BACKUP_DAYS = 90, 7
-"""Retention period (the study's) and maximal age of the newest backup (ours)."""
+KEPT_DAYS, BACKUP_DAYS, FAIRNESS_DAYS = 90, 7, 31
+"""Retention period (the study's), maximal age of the newest backup and of the error rates (ours)."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,11 @@ def run_checklist(
         "Kode di bawah kendali versi dan bersih": lambda: _version_control(project),
         "Benih acak tetap": lambda: _seeds(config.models),
         "Bobot fitur tersedia": lambda: _importances(config.models),
+        "Galat menurut kelompok dipantau": lambda: _fairness(config.models),
+        "Masukan, model, dan kunci terlindung": lambda: _security(config),
         "Jejak audit utuh": lambda: _trail(config, engine),
         "Cadangan baru dan dapat dipulihkan": lambda: _backup(backups, backup_days),
+        "Salinan cadangan di tempat lain": lambda: _copy(engine, backup_days),
     }
     return [_run_check(name, check) for name, check in checks.items()]
 
@@ -210,6 +215,32 @@ def _importances(outputs: Path) -> tuple[bool, str]:
     return passed, f"{', '.join(sentences)}."
 
 
+def _fairness(outputs: Path) -> tuple[bool, str]:
+    record = read_error_rates(outputs)
+    if record is None:
+        return False, "Belum pernah dihitung. Jalankan `judul govern fairness`."
+    used = find_models(outputs, warn=lambda sentence: None)
+    is_used = record.model in used and record.version == version_of(read_metadata(used[record.model]))
+    days = _age_in_days(record.time)
+    measured = (
+        f"{format_number(record.n_groups)} kelompok, model {record.model} versi {record.version}, "
+        f"{days:.0f} hari"
+    )
+    if not is_used:
+        return False, f"{measured}; versi itu tidak berlaku lagi. Jalankan `judul govern fairness`."
+    return record.n_groups > 0 and days <= FAIRNESS_DAYS, f"{measured} (batas {FAIRNESS_DAYS} hari)."
+
+
+def _security(config: Config) -> tuple[bool, str]:
+    used = find_models(config.models, warn=lambda sentence: None)
+    if failed := failed_barriers(used, config.logs):
+        return False, " ".join(failed)
+    return True, (
+        "Berkas yang salah dan model yang diubah ditolak, rumus dinonaktifkan, kunci hanya terbaca "
+        f"pemiliknya; dicoba pada {format_number(len(used))} model."
+    )
+
+
 def _trail(config: Config, engine: sa.Engine) -> tuple[bool, str]:
     problems = trail.verify(engine, config.logs)
     with transaction(engine, reads_only=True) as connection:
@@ -237,6 +268,22 @@ def _backup(backups: Path, days: int) -> tuple[bool, str]:
     if newest is None:
         return False, f"Tidak ada cadangan di {backups}. Buat dengan `judul govern backup`."
     manifest = verify_backup(newest)
-    age = (utc_now() - datetime.fromisoformat(manifest.time)).total_seconds() / 86_400
+    age = _age_in_days(datetime.fromisoformat(manifest.time))
     content = ", ".join(f"{format_number(n)} {format_label(name)}" for name, n in manifest.rows.items())
-    return age <= days, f"{newest.name}, {max(age, 0):.0f} hari, semua hash cocok ({content})."
+    return age <= days, f"{newest.name}, {age:.0f} hari, semua hash cocok ({content})."
+
+
+def _copy(engine: sa.Engine, days: int) -> tuple[bool, str]:
+    copy = newest_copy(engine)
+    if copy is None:
+        return False, "Belum ada. Buat dengan `judul govern backup CADANGAN.zip --to FOLDER`."
+    age = _age_in_days(copy.time)
+    if not copy.path.is_file():
+        return False, f"{copy.path} tidak ada lagi, atau foldernya tidak terpasang."
+    if not copy.is_intact():
+        return False, f"{copy.path} berbeda dari hash yang tercatat. Buat cadangan baru."
+    return age <= days, f"{copy.path}, {age:.0f} hari, hash cocok."
+
+
+def _age_in_days(time: datetime) -> float:
+    return max((utc_now() - time).total_seconds() / 86_400, 0)

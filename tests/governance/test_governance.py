@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import sqlalchemy as sa
 
@@ -25,9 +26,11 @@ from judul_lib.core.config import Config
 from judul_lib.core.errors import LogError
 from judul_lib.core.pseudonyms import log_key
 from judul_lib.core.storage import file_lock, sha256_of
-from judul_lib.governance import audit, privacy, promotions
+from judul_lib.governance import audit, privacy, promotions, security
+from judul_lib.governance import backup as backup_module
 from judul_lib.governance import compliance as compliance_module
-from judul_lib.governance.backup import FORMAT, backup, verify_backup
+from judul_lib.governance.backup import FORMAT, backup, newest_copy, verify_backup
+from judul_lib.governance.bias import FAIRNESS_FILE, read_error_rates, save_error_rates
 from judul_lib.governance.compliance import run_checklist
 from judul_lib.governance.log_copies import log_copies
 from judul_lib.governance.promotions import AuditWriter
@@ -963,11 +966,16 @@ def compliant(tmp_path):
     append_rows(engine, config.logs)
     insert_units(engine, [{"events": [event()]}])
     backups = tmp_path / "backups"
-    make_backup(engine, models, backups / "a.zip")
+    other = tmp_path / "elsewhere"
+    other.mkdir()
+    make_backup(engine, models, backups / "a.zip", copy_to=other)
+    rates = pd.DataFrame({"luput": [0.1, 0.2]}, index=["semua", "hukum"])
+    save_error_rates(models, models / "structured", {"bidang": rates})
+    commit(project)
 
     def failing(**options):
         checks = run_checklist(config, engine, project, backups, **options)
-        assert len(checks) == 8
+        assert len(checks) == 11
         assert all(check.evidence for check in checks)
         return [check.name for check in checks if not check.passed]
 
@@ -1032,6 +1040,17 @@ def promote_silently(config, engine):
     commit(config.models.parent)
 
 
+def forget_error_rates(config, engine):
+    (config.models / FAIRNESS_FILE).unlink()
+    commit(config.models.parent)
+
+
+def measure_another_version(config, engine):
+    path = config.models / FAIRNESS_FILE
+    path.write_text(json.dumps({**json.loads(path.read_text()), "version": "20250101-00000000"}))
+    commit(config.models.parent)
+
+
 PROBLEMS = {
     "a promotion": (promote_and_commit, []),
     "an approver": (forget_approver, ["Metadata dan hash model cocok"]),
@@ -1063,6 +1082,23 @@ PROBLEMS = {
         lambda c, e: shorten(c.models.parent.parent / "backups" / "a.zip"),
         ["Cadangan baru dan dapat dipulihkan"],
     ),
+    "a copy": (
+        lambda c, e: shorten(c.models.parent.parent / "elsewhere" / "a.zip"),
+        ["Salinan cadangan di tempat lain"],
+    ),
+    "no copy": (
+        lambda c, e: shutil.rmtree(c.models.parent.parent / "elsewhere"),
+        ["Salinan cadangan di tempat lain"],
+    ),
+    "no error rates": (
+        forget_error_rates, ["Galat menurut kelompok dipantau"],
+    ),
+    "error rates of another version": (
+        measure_another_version, ["Galat menurut kelompok dipantau"],
+    ),
+    "a key that others can read": (
+        lambda c, e: (c.logs / "audit.key").chmod(0o644), ["Masukan, model, dan kunci terlindung"],
+    ),
     "no backup": (
         lambda c, e: shutil.rmtree(c.models.parent.parent / "backups"),
         ["Cadangan baru dan dapat dipulihkan"],
@@ -1081,8 +1117,59 @@ def test_checklist_finds_each_problem(compliant, name):
 def test_checklist_refuses_an_old_backup(compliant, monkeypatch):
     _, _, failing = compliant
     monkeypatch.setattr(compliance_module, "utc_now", lambda: utc_now() + timedelta(days=8))
-    assert failing() == ["Cadangan baru dan dapat dipulihkan"]
+    assert failing() == ["Cadangan baru dan dapat dipulihkan", "Salinan cadangan di tempat lain"]
     assert failing(backup_days=9) == []
+    monkeypatch.setattr(compliance_module, "utc_now", lambda: utc_now() + timedelta(days=32))
+    assert failing(backup_days=99) == ["Galat menurut kelompok dipantau"]
+
+
+@pytest.mark.parametrize(
+    ("name", "broken", "sentence"),
+    [
+        ("parse_corpus", lambda *_, **__: None, "terlalu panjang"),
+        ("write_result", lambda frame, path: frame.to_csv(path, index=False), "Rumus"),
+        ("verified_files", lambda folder: None, "Model light"),
+    ],
+)
+def test_barrier_that_does_not_hold_is_named(models, monkeypatch, name, broken, sentence):
+    used = {"light": models / "light"}
+    assert security.failed_barriers(used, models / "logs") == []
+    monkeypatch.setattr(security, name, broken)
+    (found,) = security.failed_barriers(used, models / "logs")
+    assert sentence in found
+
+
+def test_copy_of_a_backup_is_verified_and_recorded(engine, installation, tmp_path, monkeypatch):
+    other = tmp_path / "elsewhere"
+    with pytest.raises(LogError, match="tidak ada"):
+        make_backup(engine, installation, tmp_path / "a" / "a.zip", copy_to=other)
+    other.mkdir()
+    with pytest.raises(LogError, match="folder yang sama"):
+        make_backup(engine, installation, other / "a.zip", copy_to=other)
+    assert newest_copy(engine) is None
+    make_backup(engine, installation, tmp_path / "a" / "a.zip", copy_to=other)
+    assert (other / "a.zip").read_bytes() == (tmp_path / "a" / "a.zip").read_bytes()
+    assert (other / "a.zip").stat().st_mode & 0o077 == 0
+    copy = newest_copy(engine)
+    assert copy.path == (other / "a.zip").resolve()
+    assert copy.is_intact()
+    assert verify_backup(copy.path)
+    (other / "a.zip").write_bytes(b"x")
+    assert not copy.is_intact()
+    monkeypatch.setattr(backup_module.shutil, "copyfileobj", lambda source, target, size: None)
+    with pytest.raises(LogError, match="berbeda dari cadangannya"):
+        make_backup(engine, installation, tmp_path / "a" / "b.zip", copy_to=other)
+
+
+def test_fairness_command_stores_its_table(models):
+    done = judul("govern", "fairness", "--model", "light", "--models", models)
+    assert done.returncode == 0, done.stderr
+    record = read_error_rates(models)
+    assert record.model == "light"
+    assert record.n_groups > 3
+    (models / FAIRNESS_FILE).write_text("{}")
+    with pytest.raises(LogError, match="govern fairness"):
+        read_error_rates(models)
 
 
 def test_check_command_fails_if_an_item_does(models):
@@ -1091,7 +1178,7 @@ def test_check_command_fails_if_an_item_does(models):
     done = judul("govern", "check", "--models", models)
     assert done.returncode == 1
     lines = done.stdout.splitlines()
-    assert len(lines) == 8
+    assert len(lines) == 11
     assert any(line.startswith("GAGAL  Jejak audit utuh: Jejak audit kosong") for line in lines)
     assert any(line.startswith("GAGAL  Cadangan baru") for line in lines)
 
@@ -1107,7 +1194,7 @@ def test_metadata_of_another_type_are_reported(changes, models):
     path = models / "light" / METADATA_FILE
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
     done = judul("govern", "check", "--models", models)
-    assert (done.returncode, len(done.stdout.splitlines())) == (1, 8)
+    assert (done.returncode, len(done.stdout.splitlines())) == (1, 11)
     wrong = "Metadata dan hash model cocok" if "dataset" in changes else "Bobot fitur tersedia"
     assert f"GAGAL  {wrong}: " in done.stdout
     assert judul("models", "show", "light", "--models", models).returncode == 0
