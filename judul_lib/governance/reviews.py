@@ -1,8 +1,8 @@
 """Calendar of reviews and incident playbook, from ``calendar.toml`` and ``playbook.toml``.
 
-Whether a review was done is derived from the audit trail, the newest backup and the
-promotion of the versions in use. Reviews that leave no such trace are recorded in the
-audit trail by `mark_reviewed`.
+Whether a review was done is derived from the audit trail, the newest backup, the stored error
+rates by group and the promotion of the versions in use. Reviews that leave no such trace are
+recorded in the audit trail by `mark_reviewed`.
 """
 
 import json
@@ -23,13 +23,14 @@ from judul_lib.core.errors import JudulError, LogError
 from judul_lib.core.settings import MODEL_TITLES
 from judul_lib.governance import audit as trail
 from judul_lib.governance.backup import verify_backup
+from judul_lib.governance.bias import FAIRNESS_FILE, read_error_rates
 from judul_lib.governance.compliance import newest_backup
 from judul_lib.governance.promotions import promotion
 from judul_lib.usage.alerts import ALERTS, INCIDENT_LEVELS
 from judul_lib.usage.database import USAGE_TABLES, audit, read_table, transaction
 from judul_lib.usage.frames import local_day
 
-BACKUP, MODEL = "cadangan", "model"
+BACKUP, MODEL, FAIRNESS = "cadangan", "model", "galat-kelompok"
 NEVER, LATE, TODAY, LATER = "belum pernah", "terlambat", "hari ini", "nanti"
 BREACH = "data-pribadi"
 BREACH_NOTICE = "3 × 24 jam"
@@ -227,6 +228,9 @@ def _completions(
             traces.append((day, day + period, f"{path.name}, semua hash cocok."))
         if name == MODEL:
             traces += _promotions(config.models)
+        if name == FAIRNESS and (measured := read_error_rates(config.models)) is not None:
+            day = _day(measured.time)
+            traces.append((day, day + period, f"{FAIRNESS_FILE}, model {measured.model}."))
     except JudulError as error:
         notes.append(str(error))
         traces = [] if name == BACKUP else traces  # A backup that cannot be restored is none.

@@ -19,6 +19,7 @@ from judul_lib.core.errors import LogError
 from judul_lib.figures import governance_plots
 from judul_lib.governance import audit
 from judul_lib.governance.backup import backup
+from judul_lib.governance.bias import save_error_rates
 from judul_lib.governance.privacy import LAW, retention
 from judul_lib.governance.promotions import promote
 from judul_lib.governance.restoring import restore
@@ -132,6 +133,30 @@ def test_backup_in_its_folder_counts_unless_it_is_damaged(config, engine):
     assert "rusak" in status.evidence
 
 
+def test_calendar_has_the_schedule_of_the_study():
+    scheduled = {
+        1: ["peringatan", "waktu-jawab"],
+        7: ["pergeseran", "kesepakatan", "pendapat"],
+        30: ["latih-ulang", "uji-ab", "dokumentasi", "masa-simpan"],
+        90: ["model", "keamanan", "daftar-periksa", "presentasi"],
+    }
+    for days, names in scheduled.items():
+        assert {reviews()[name].days for name in names} == {days}
+    periods = [review.days for review in reviews().values()]
+    assert periods == sorted(periods)
+
+
+def test_training_and_error_rates_count_as_reviews(config, engine):
+    audit_ago(config, engine, audit.TRAIN, 4)
+    assert review_status(config, engine, "latih-ulang").last == LOCAL_TODAY - timedelta(days=4)
+    model = config.models / "light"
+    shutil.copytree(PROJECT / "outputs" / "light", model)
+    assert review_status(config, engine, "galat-kelompok").last is None
+    with frozen_clock(NOW - timedelta(days=2)):
+        save_error_rates(config.models, model, {"bidang": pd.DataFrame({"luput": [0.1]}, index=["a"])})
+    assert review_status(config, engine, "galat-kelompok").last == LOCAL_TODAY - timedelta(days=2)
+
+
 def test_model_review_is_due_as_its_promotion_says(config, engine):
     version = add_version(config.models, PROJECT / "outputs" / "light")
     with frozen_clock(NOW - timedelta(days=100)):
@@ -182,10 +207,11 @@ def test_calendar_and_playbook_commands(tmp_path):
         mark_reviewed(engine, logs, "peringatan", actor="a", reason="ya")
     calendar = judul("govern", "calendar", "--models", models)
     assert calendar.returncode == 1
-    assert "1 tinjauan terlambat." in calendar.stdout
+    assert "2 tinjauan terlambat." in calendar.stdout
     assert "terlambat 2 hari" in calendar.stdout
     options = ["--reason", "tenang", "--models", models]
-    assert judul("govern", "reviewed", "peringatan", *options).returncode == 0
+    for name in ("peringatan", "waktu-jawab"):
+        assert judul("govern", "reviewed", name, *options).returncode == 0
     calendar = judul("govern", "calendar", "--models", models)
     assert calendar.returncode == 0
     assert "Tidak ada tinjauan yang terlambat." in calendar.stdout
@@ -288,14 +314,15 @@ def test_timeline_shows_each_review_once_at_its_day(config, engine):
     tick_ago(config, engine, "peringatan", 3)
     tick_ago(config, engine, "pergeseran", 7)
     tick_ago(config, engine, "ambang", 5)
+    tick_ago(config, engine, "waktu-jawab", 0)
     figure = governance_plots.review_timeline(review_statuses(config, engine, NOW))
     marks = {trace.name: trace for trace in figure.data if (trace.name or "").startswith("paling")}
     assert {name: len(trace.x) for name, trace in marks.items()} == {
-        f"paling lambat: {LATE}": 1, f"paling lambat: {TODAY}": 1, f"paling lambat: {LATER}": 1,
-        f"paling lambat: {NEVER}": len(reviews()) - 3,
+        f"paling lambat: {LATE}": 1, f"paling lambat: {TODAY}": 1, f"paling lambat: {LATER}": 2,
+        f"paling lambat: {NEVER}": len(reviews()) - 4,
     }  # fmt: skip
     assert marks[f"paling lambat: {LATE}"].x == (-2,)
-    assert marks[f"paling lambat: {LATER}"].x == (85,)
+    assert marks[f"paling lambat: {LATER}"].x == (1, 85)
     assert len({trace.marker.symbol for trace in marks.values()}) == 4  # Distinct in greyscale, too.
     title, (x_title,), y_title = figure_titles(figure)
     assert (title, y_title) == ("Kalender tinjauan", "yang ditinjau")
