@@ -78,6 +78,7 @@ def save_model(folder: Path, files: Mapping[str, bytes], metadata: Mapping[str, 
     recover_folder(folder)
     complete = {
         **metadata,
+        "size": sum(map(len, files.values())),
         "sizes": {name: len(content) for name, content in files.items()},
         "files": {name: sha256_of(content) for name, content in files.items()},
     }
@@ -302,6 +303,31 @@ def version_of(metadata: Mapping[str, Any]) -> str:
     content = json.dumps(sorted(metadata["files"].items())).encode()
     day = str(metadata.get("created", ""))[:10].replace("-", "")
     return "-".join(part for part in (day, sha256_of(content)[:8]) if part)
+
+
+def model_type(metadata: Mapping[str, Any]) -> str:
+    """Return ``full``, ``light`` or ``structured``, also for a model from before `type` said so.
+
+    Examples
+    --------
+    >>> model_type({"name": "light", "type": "RandomForestClassifier"})
+    'light'
+    """
+    kind = metadata.get("type")
+    return str(kind if kind in list(MODEL_TITLES) else metadata.get("name"))
+
+
+def total_size(metadata: Mapping[str, Any]) -> int:
+    """Return the bytes of all files of a model, but for ``metadata.json``.
+
+    Examples
+    --------
+    >>> total_size({"sizes": {"arrays.npz": 20, "scaler.joblib": 3}})
+    23
+    """
+    sizes = metadata.get("sizes")
+    values = sizes.values() if isinstance(sizes, Mapping) else ()
+    return sum(value for value in values if isinstance(value, int))
 
 
 def is_recommended(folder: str | Path) -> bool:

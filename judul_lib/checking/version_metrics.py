@@ -12,6 +12,7 @@ from typing import Any
 from judul_lib.checking.registry import read_metadata
 from judul_lib.checking.versions import list_versions, versions_home
 from judul_lib.core.errors import ModelError
+from judul_lib.core.formatting import format_number
 
 TOLERANCE = 0.02
 """Decrease at the lower end of the interval up to which a new version counts as not worse: about
@@ -102,6 +103,20 @@ def measured_on_gold(metadata: Mapping[str, Any]) -> dict[str, float]:
     evaluation = _mapping(metadata.get("evaluation"))
     comparison = _mapping(metadata.get("comparison"))
     return _numbers(evaluation) or _column(comparison, "new")
+
+
+def describe_metrics(metrics: Mapping[str, float]) -> str:
+    """Return ``roc_auc`` with its interval, if stored, as text for readers.
+
+    Examples
+    --------
+    >>> describe_metrics({"roc_auc": 0.988, "low": 0.981, "high": 0.994}), describe_metrics({})
+    ('0,988 (0,981 sampai 0,994)', '–')
+    """
+    text = format_number(metrics.get("roc_auc"))
+    if {"roc_auc", "low", "high"} <= set(metrics):
+        text += f" ({format_number(metrics['low'])} sampai {format_number(metrics['high'])})"
+    return text
 
 
 def _gold_metrics(metadata: Mapping[str, Mapping[str, Any]], version: str) -> dict[str, float]:

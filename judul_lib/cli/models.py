@@ -47,11 +47,13 @@ def models() -> None:
 def list_models(outputs: Path | None) -> None:
     """Tampilkan semua versi, dan mana yang berlaku.
 
+    Mutunya menurut pasangan emas, dengan selang 95 % bila tersimpan; "–" bila belum diukur di sana.
     Model baru yang belum diberlakukan tampil sebagai kandidat.
     """
     config = shared.read_config(models=outputs)
     rows = [row for name in MODEL_TITLES for row in _version_rows(config, name)]
-    _print_columns([("model", "versi", "status", "dibuat", "tinjau lagi", "tag atau kesamaan"), *rows])
+    headings = ("model", "versi", "status", "dibuat", "tinjau lagi", "ROC-AUC pasangan emas")
+    _print_columns([(*headings, "tag atau kesamaan"), *rows])
 
 
 @models.command()
@@ -64,7 +66,7 @@ def show(name: str, version: str | None, outputs: Path | None) -> None:
     Isinya: data, hasil uji, siapa yang menyetujui, dan mengapa.
     """
     from judul_lib.checking import versions
-    from judul_lib.checking.registry import read_metadata, version_of
+    from judul_lib.checking.registry import model_type, read_metadata, total_size, version_of
     from judul_lib.governance import promotions
 
     folder = shared.read_config(models=outputs).models
@@ -74,6 +76,8 @@ def show(name: str, version: str | None, outputs: Path | None) -> None:
     dataset = promotions.as_mapping(metadata.get("dataset"))
     facts = {
         "model": f"{name} ({MODEL_TITLES[name]})",
+        "jenis": model_type(metadata),
+        "ukuran": f"{format_number(total_size(metadata))} byte",
         "versi": version or version_of(metadata),
         "folder": model,
         "dibuat": _format_day(metadata.get("created")),
@@ -209,7 +213,7 @@ def announce_switch(config: "Config", name: str, entry: Mapping[str, Any]) -> No
 
 
 def _version_rows(config: "Config", name: str) -> list[tuple[str, ...]]:
-    from judul_lib.checking import versions
+    from judul_lib.checking import version_metrics, versions
     from judul_lib.checking.registry import read_metadata, version_of
     from judul_lib.core.errors import ModelError
     from judul_lib.governance import promotions
@@ -220,6 +224,7 @@ def _version_rows(config: "Config", name: str) -> list[tuple[str, ...]]:
     except ModelError as error:
         print_stderr(f"Catatan: {error}")
         current = ""
+    metrics = version_metrics.gold_metrics(config.models, name)
     for version in versions.list_versions(config.models, name):
         try:
             metadata = read_metadata(versions.version_folder(config.models, name, version))
@@ -228,16 +233,19 @@ def _version_rows(config: "Config", name: str) -> list[tuple[str, ...]]:
             review = _format_day(promotion.get("next_review", "–"))
             tags = ", ".join(versions.tags(config.models, name, version))
         except (ModelError, KeyError):
-            rows.append((name, version, "rusak", "–", "–", "–"))
+            rows.append((name, version, "rusak", "–", "–", "–", "–"))
             continue
         status = "berlaku" if version == current else "–"
-        rows.append((name, version, status, created, review if version == current else "–", tags or "–"))
+        quality = version_metrics.describe_metrics(metrics[version])
+        review = review if version == current else "–"
+        rows.append((name, version, status, created, review, quality, tags or "–"))
     candidate = versions.candidate_metadata(config.models, name)
     if candidate is not None:
         status = "berlaku" if current is None else "kandidat"
         folder = f"{config.models.name}/{name}"
         created = _format_day(candidate.get("created", "–"))
-        rows.append((name, folder, status, created, "–", f"= {version_of(candidate)}"))
+        quality = version_metrics.describe_metrics(version_metrics.measured_on_gold(candidate))
+        rows.append((name, folder, status, created, "–", quality, f"= {version_of(candidate)}"))
     return rows
 
 

@@ -11,7 +11,14 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from judul_lib.checking.loading import find_models
-from judul_lib.checking.registry import read_metadata
+from judul_lib.checking.registry import model_type, read_metadata, total_size, version_of
+from judul_lib.checking.version_metrics import gold_metrics, measured_on_gold
+from judul_lib.checking.versions import (
+    candidate_metadata,
+    current_version,
+    list_versions,
+    version_folder,
+)
 from judul_lib.core.formatting import format_number, format_percent
 from judul_lib.core.settings import MODEL_TITLES
 from judul_lib.evaluation.fairness import disparities
@@ -21,6 +28,7 @@ from judul_lib.governance.promotions import metrics_of, missing_metadata
 from judul_lib.governance.reviews import LATE, LATER, NEVER, TODAY, ReviewStatus, playbook
 
 _KINDS = ("alarm palsu", "luput")
+_GOLD_COLUMNS = {"roc_auc": "ROC-AUC", "low": "dari", "high": "sampai", "accuracy": "akurasi"}
 # The symbols differ in shape and fill, for prints in grey.
 _MARKS = {
     LATE: (ACCENT, "x"),
@@ -158,7 +166,8 @@ def model_table(outputs: Path) -> pd.DataFrame:
         metadata = read_metadata(folder)
         dataset = metadata.get("dataset") or {}
         rows[MODEL_TITLES[name]] = {
-            "jenis": str(metadata.get("type")),
+            "jenis": model_type(metadata),
+            "byte": total_size(metadata),
             "versi": str(metadata.get("version")),
             "data": str(dataset.get("name")),
             "judul": int(dataset.get("n_titles") or 0),
@@ -167,6 +176,73 @@ def model_table(outputs: Path) -> pd.DataFrame:
             "belum ada": ", ".join(missing_metadata(metadata)) or "–",
         }
     return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def version_table(outputs: Path) -> pd.DataFrame:
+    """Return the versions of all models by date, with what they are worth on the gold pairs.
+
+    Returns
+    -------
+    DataFrame
+        ``model``, ``versi``, ``dibuat`` (date), ``berlaku`` (bool), ``ROC-AUC``, ``dari``,
+        ``sampai`` (its 95 % interval), ``akurasi``; NaN where nothing is stored.
+
+    Examples
+    --------
+    >>> version_table(Path("outputs"))["berlaku"].all()
+    np.True_
+    """
+    rows = []
+    for name, title in MODEL_TITLES.items():
+        current = current_version(outputs, name)
+        metrics = gold_metrics(outputs, name)
+        stored = [
+            (version, read_metadata(version_folder(outputs, name, version)), version == current)
+            for version in list_versions(outputs, name)
+        ]
+        if candidate := candidate_metadata(outputs, name):
+            version = version_of(candidate)
+            metrics[version] = metrics.get(version) or measured_on_gold(candidate)
+            stored = [row for row in stored if row[0] != version]
+            stored.append((version, candidate, current is None))
+        for version, metadata, is_current in stored:
+            values = {label: metrics[version].get(key) for key, label in _GOLD_COLUMNS.items()}
+            created = pd.Timestamp(str(metadata.get("created"))[:10])
+            row = {"model": title, "versi": version, "dibuat": created, "berlaku": is_current}
+            rows.append(row | values)
+    columns = ["model", "versi", "dibuat", "berlaku", *_GOLD_COLUMNS.values()]
+    frame = pd.DataFrame(rows, columns=columns)
+    frame = frame.astype(dict.fromkeys(_GOLD_COLUMNS.values(), float))
+    return frame.sort_values(["model", "dibuat", "versi"], ignore_index=True)
+
+
+def quality_over_versions(versions: pd.DataFrame) -> go.Figure:
+    """ROC-AUC of each version on the gold pairs by date; a large marker for the one that answers.
+
+    Parameters
+    ----------
+    versions : DataFrame
+        From `version_table`.
+    """
+    figure = go.Figure()
+    measured = versions[versions["ROC-AUC"].notna()]
+    looks = dict(zip(MODEL_TITLES.values(), SERIES_STYLES, strict=False))
+    for model, frame in measured.groupby("model", sort=False):
+        look = looks[str(model)]
+        value = frame["ROC-AUC"]
+        figure.add_scatter(
+            x=frame["dibuat"], y=rounded(value), name=escape(str(model)), mode="lines+markers",
+            line=look.line, marker=look.marker([16 if one else 8 for one in frame["berlaku"]]),
+            error_y={
+                "type": "data", "symmetric": False, "color": look.color,
+                "array": rounded((frame["sampai"] - value).fillna(0)),
+                "arrayminus": rounded((value - frame["dari"]).fillna(0)),
+            },
+            text=frame["versi"], hovertemplate="%{text}: %{y}<extra></extra>",
+        )  # fmt: skip
+    style(figure, "Mutu versi-versi model pada pasangan emas, selang 95 %", height=380)
+    figure.update_xaxes(title="tanggal dibuat", tickformat="%d-%m-%Y")
+    return figure.update_yaxes(title="ROC-AUC pada pasangan emas")
 
 
 def check_table(checks: Iterable[ChecklistItem]) -> pd.DataFrame:

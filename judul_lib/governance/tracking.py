@@ -39,7 +39,7 @@ TRACKING_FOLDER, STORE_FILE, ARTIFACTS_FOLDER = "mlflow", "mlflow.db", "artifact
 MODEL_ARTIFACT = "model"
 VERSION_TAG, PACKAGE_TAG, PREVIOUS_TAG = "judul_version", "judul_package", "judul_previous"
 CURRENT, CANDIDATE = "current", "candidate"
-_PARAMS = "type features n_terms hyperparameters tfidf dataset corpus pairs labels".split()
+_PARAMS = "type estimator features n_terms hyperparameters tfidf dataset corpus pairs labels".split()
 
 
 @dataclass(frozen=True)

@@ -253,7 +253,8 @@ def package_model(
     metadata = {
         "name": result.profile.name,
         "version": judul_lib.__version__,
-        "type": "RandomForestClassifier",
+        "type": result.profile.name,
+        "estimator": "RandomForestClassifier",
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "dataset": {
             "name": corpus.name,

@@ -338,7 +338,8 @@ def package_structured(
     metadata = {
         "name": registry.STRUCTURED,
         "version": judul_lib.__version__,
-        "type": "GradientBoosting",
+        "type": registry.STRUCTURED,
+        "estimator": "GradientBoosting",
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "dataset": {
             "name": Path(gold_path).name,

@@ -22,6 +22,7 @@ from judul_lib.checking.versions import (
 )
 from judul_lib.core.config import Config
 from judul_lib.core.errors import LogError, ModelError
+from judul_lib.core.formatting import format_number
 from judul_lib.governance import audit, promotions
 from judul_lib.governance.promotions import AuditWriter, history, promote, promotion, rollback
 from judul_lib.usage.database import open_database, opened_database, read_table
@@ -591,8 +592,12 @@ def test_command_lists_shows_switches_and_verifies(outputs, added):
         ["light", added[2], "–"],
         ["light", "outputs/light", "kandidat"],
     ]
+    assert "ROC-AUC pasangan emas" in listed
     shown = models("show", "light").stdout
     assert added[1] in shown
+    size = sum((outputs / "light" / name).stat().st_size for name in registry.FILES)
+    assert "jenis          light" in shown
+    assert f"{format_number(size)} byte" in shown
     assert "Kaprodi" in shown
     assert models("promote", "light", added[2], *who).returncode == 0
     assert models("rollback", "light", *who).returncode == 0

@@ -387,6 +387,34 @@ def test_work_on_a_restored_copy_leaves_the_original_unchanged(tmp_path):
     assert files_in(outputs) == before
 
 
+def test_quality_of_versions_is_shown_over_time(tmp_path):
+    outputs = tmp_path / "outputs"
+    for name in ("light", "structured"):
+        shutil.copytree(PROJECT / "outputs" / name, outputs / name)
+    path = outputs / "light" / "metadata.json"
+    metadata = json.loads(path.read_text())
+    first = add_version(outputs, outputs / "light")
+    comparison = {"roc_auc": {"old": 0.7, "new": 0.8}, "accuracy": {"old": 0.6, "new": 0.65}}
+    changes = {"created": "2026-12-24T00:00:00+00:00", "previous": first, "comparison": comparison}
+    path.write_text(json.dumps(metadata | changes))
+    second = add_version(outputs, outputs / "light")
+    promote(outputs, "light", second, reason="uji", approver="a")
+    frame = governance_plots.version_table(outputs)
+    light = frame[frame["model"] == "Model Ringan"].set_index("versi")
+    assert light["ROC-AUC"].to_dict() == {first: 0.7, second: 0.8}
+    assert light["berlaku"].to_dict() == {first: False, second: True}
+    structured = frame[frame["model"] == "Model Terstruktur"].iloc[0]
+    assert structured["dari"] < structured["ROC-AUC"] < structured["sampai"]
+    figure = governance_plots.quality_over_versions(frame)
+    traces = {trace.name: trace for trace in figure.data}
+    assert list(traces["Model Ringan"].y) == [0.7, 0.8]
+    small, large = traces["Model Ringan"].marker.size
+    assert large > small
+    title, (x_title,), y_title = figure_titles(figure)
+    assert "pasangan emas" in title
+    assert (x_title, y_title) == ("tanggal dibuat", "ROC-AUC pada pasangan emas")
+
+
 def test_model_table_shows_missing_metadata(tmp_path):
     shutil.copytree(PROJECT / "outputs" / "light", tmp_path / "light")
     assert governance_plots.model_table(tmp_path)["belum ada"].tolist() == ["–"]
