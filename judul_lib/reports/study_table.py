@@ -7,6 +7,7 @@ what a run on the study's own titles measured here. Those titles may not be publ
 
 import json
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -15,10 +16,12 @@ from typing import Any
 import pandas as pd
 
 from judul_lib.checking.checker import TitleChecker
+from judul_lib.checking.matches import STUDY_COLUMNS
 from judul_lib.checking.registry import ESTIMATOR_FILES, Model, load_models
 from judul_lib.core.formatting import format_number, format_setting
 from judul_lib.core.settings import DECISION_THRESHOLD, PROFILES, LabelingSettings, Profile
 from judul_lib.governance.compliance import KEPT_DAYS
+from judul_lib.governance.promotions import next_month
 from judul_lib.training.drift import MEAN_SHIFT_BOUND, top_probabilities
 from judul_lib.usage.alerts import INCIDENT_LEVELS
 
@@ -34,6 +37,7 @@ OWN_COLUMNS = {"studi": "di sini, profil studi", "bawaan": "di sini, bawaan"}
 """What was measured here on the study's titles, by run profile."""
 
 _N_QUERIES = 20
+_DEPLOYED = date(2025, 12, 14)  # The example of the study's document.
 
 
 def measure_run(outputs: str | Path, settings: LabelingSettings) -> dict[str, str]:
@@ -123,6 +127,8 @@ def read_study_table(path: str | Path, live: Mapping[str, str] | None = None) ->
 def rule_values() -> dict[str, str]:
     """Return our rules by key of the study table, as they stand in the code."""
     return {
+        "columns": ", ".join(STUDY_COLUMNS),
+        "review": f"{_DEPLOYED} → {next_month(_DEPLOYED)}",
         "drift": f"rata-rata peluang bergeser lebih dari {format_number(MEAN_SHIFT_BOUND, 1)} dari "
         "jawaban pada arsip sendiri; juga sebarannya (PSI, Kolmogorov–Smirnov)",
         "agreement": "judul teratas sama; juga sisi ambang yang sama",
