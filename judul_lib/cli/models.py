@@ -87,12 +87,16 @@ def show(name: str, version: str | None, outputs: Path | None) -> None:
         ),
         "hasil uji": _format_metrics(promotions.metrics_of(metadata)),
     }
+    promotion = (
+        promotions.promotion(folder, name, version)
+        if version
+        else promotions.first_run_entry(metadata, version_of(metadata))
+    )
+    texts = {"approver": "penyetuju", "reason": "alasan"}
+    dates = {"deployed": "berlaku sejak", "next_review": "tinjau lagi"}
+    facts |= {label: promotion[key] for key, label in texts.items() if key in promotion}
+    facts |= {label: _format_day(promotion[key]) for key, label in dates.items() if key in promotion}
     if version:
-        promotion = promotions.promotion(folder, name, version)
-        texts = {"approver": "penyetuju", "reason": "alasan"}
-        dates = {"deployed": "berlaku sejak", "next_review": "tinjau lagi"}
-        facts |= {label: promotion[key] for key, label in texts.items() if key in promotion}
-        facts |= {label: _format_day(promotion[key]) for key, label in dates.items() if key in promotion}
         facts["tag"] = ", ".join(versions.tags(folder, name, version))
     if missing := promotions.missing_metadata(metadata):
         facts["belum ada"] = ", ".join(missing)
@@ -245,7 +249,11 @@ def _version_rows(config: "Config", name: str) -> list[tuple[str, ...]]:
         folder = f"{config.models.name}/{name}"
         created = _format_day(candidate.get("created", "–"))
         quality = version_metrics.describe_metrics(version_metrics.measured_on_gold(candidate))
-        rows.append((name, folder, status, created, "–", quality, f"= {version_of(candidate)}"))
+        review = "–"
+        if current is None:
+            entry = promotions.first_run_entry(candidate, version_of(candidate))
+            review = _format_day(entry.get("next_review", "–"))
+        rows.append((name, folder, status, created, review, quality, f"= {version_of(candidate)}"))
     return rows
 
 

@@ -248,21 +248,25 @@ def next_month(day: date) -> date:
 
 def first_run_entry(metadata: Mapping[str, Any], version: str) -> dict[str, Any]:
     """Return the entry of the history for a model of `make run`, in use since it was written."""
-    created = str(metadata.get("created"))
-    return {
+    entry: dict[str, Any] = {
         "action": FIRST_RUN, "version": version, "previous": None, "approver": "tanpa persetujuan",
-        "reason": "Model dari `make run`, yang menjawab sebelum ada pemberlakuan.", "deployed": created,
-        "next_review": next_month(datetime.fromisoformat(created).date()).isoformat(),
+        "reason": "Model dari `make run`, yang menjawab sebelum ada pemberlakuan.",
     }  # fmt: skip
+    with suppress(ValueError):  # A damaged date does not prevent a switch, nor a look at the model.
+        created = datetime.fromisoformat(str(metadata.get("created")))
+        entry["deployed"] = created.isoformat(timespec="seconds")
+        entry["next_review"] = next_month(created.date()).isoformat()
+    return entry
 
 
 def _first_run(outputs: str | Path, name: str) -> dict[str, Any] | None:
     """Store the model of `make run` as a version; return its entry, or None without a whole model."""
     try:
         version = add_version(outputs, Path(outputs) / name)
-        return first_run_entry(read_metadata(version_folder(outputs, name, version)), version)
-    except (ModelError, ValueError):  # A damaged model must not prevent the switch to a whole one.
+        entry = first_run_entry(read_metadata(version_folder(outputs, name, version)), version)
+    except ModelError:  # A damaged model must not prevent the switch to a whole one.
         return None
+    return entry if "deployed" in entry else None
 
 
 def _require_not_worse(comparison: VersionComparison, version: str, current: str | None) -> None:

@@ -131,6 +131,27 @@ def test_version_is_reviewed_after_a_month(day, expected):
     assert promotions.next_month(date.fromisoformat(day)).isoformat() == expected
 
 
+@pytest.mark.parametrize(
+    ("created", "review"), [("2026-01-31T08:00:00+00:00", "28-02-2026"), ("kemarin", None)]
+)
+def test_model_of_a_run_is_shown_with_its_review(outputs, created, review):
+    change_metadata(outputs / "light", created=created)
+    shown = judul("models", "show", "light", "--models", outputs)
+    assert shown.returncode == 0
+    assert "tanpa persetujuan" in shown.stdout
+    lines = [line.split(maxsplit=2)[-1] for line in shown.stdout.splitlines() if "tinjau lagi" in line]
+    assert lines == ([review] if review else [])
+    listed = judul("models", "list", "--models", outputs)
+    assert listed.returncode == 0
+    assert review is None or review in listed.stdout
+
+
+def test_a_damaged_date_does_not_prevent_the_first_promotion(outputs, added):
+    change_metadata(outputs / "light", created="kemarin")
+    assert promote(outputs, "light", added[0], **WHO)["previous"] is None
+    assert current_version(outputs, "light") == added[0]
+
+
 def test_first_promotion_keeps_the_model_that_answered_before(outputs):
     before = content(outputs / "light")
     standing = registry.version_of(registry.read_metadata(outputs / "light"))
