@@ -147,17 +147,18 @@ def train_on(corpus: Corpus, labeled: LabeledPairs, profile: Profile) -> Trainin
 
 
 @pytest.fixture(scope="session")
-def labeled_corpus() -> tuple[Corpus, LabeledPairs]:
-    corpus = read_corpus(DATA)
+def project_corpus() -> Corpus:
+    return read_corpus(DATA)
+
+
+def label_by_own_cosine(corpus: Corpus, profile: Profile) -> LabeledPairs:
     processed = corpus.titles["judul_proc"].tolist()
-    return corpus, label_pairs(fit_vectorizer(processed, FULL).transform(processed))
+    return label_pairs(fit_vectorizer(processed, profile).transform(processed))
 
 
 @pytest.fixture(scope="session")
-def trained(
-    tmp_path_factory: pytest.TempPathFactory, labeled_corpus: tuple[Corpus, LabeledPairs]
-) -> Trained:
-    corpus, labeled = labeled_corpus
+def trained(tmp_path_factory: pytest.TempPathFactory, project_corpus: Corpus) -> Trained:
+    corpus, labeled = project_corpus, label_by_own_cosine(project_corpus, LIGHT)
     result = train_on(corpus, labeled, LIGHT)
     folder = tmp_path_factory.mktemp("models") / "light"
     package_model(result, corpus, folder)
@@ -199,14 +200,12 @@ class Installation:
 
 
 @pytest.fixture(scope="session")
-def installation(
-    tmp_path_factory: pytest.TempPathFactory, labeled_corpus: tuple[Corpus, LabeledPairs]
-) -> Installation:
+def installation(tmp_path_factory: pytest.TempPathFactory, project_corpus: Corpus) -> Installation:
     folder = tmp_path_factory.mktemp("installation")
     outputs, reports = folder / "outputs", folder / "reports"
     for name in ("light", "structured"):
         shutil.copytree(PROJECT / "outputs" / name, outputs / name)
-    corpus, labeled = labeled_corpus
+    corpus, labeled = project_corpus, label_by_own_cosine(project_corpus, FULL)
     profile = replace(FULL, grid={name: values[:1] for name, values in FULL.grid.items()})
     package_model(train_on(corpus, labeled, profile), corpus, outputs / "full")
     reports.mkdir()

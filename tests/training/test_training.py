@@ -22,7 +22,8 @@ def test_grids_and_vocabularies_match_the_study():
         "min_samples_split": (2, 5), "min_samples_leaf": (1, 2),
     }  # fmt: skip
     assert dict(LIGHT.grid) == {
-        "n_estimators": (50, 100), "max_depth": (10, 15), "min_samples_split": (5,)
+        "n_estimators": (50, 100), "max_depth": (10, 15), "min_samples_split": (5,),
+        "min_samples_leaf": (2,),
     }  # fmt: skip
     assert (FULL.n_splits, LIGHT.n_splits) == (5, 3)
     assert LIGHT.tfidf["max_features"] == 500
