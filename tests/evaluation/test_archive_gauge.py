@@ -560,7 +560,7 @@ def test_uncertain_suggestion_names_a_surer_threshold(archive, tmp_path):
     sample, labels = tmp_path / "s.csv", tmp_path / "isi.csv"
     gauge(archive, "--model", "light", "--output", sample)
     frame = fill_by_model(sample, labels)
-    frame.loc[frame.index[frame["nilai"] == "sama"][0], "nilai"] = "beda"
+    frame.loc[frame.index[frame["nilai"] == "sama"][3], "nilai"] = "beda"
     frame.assign(nilai=frame["nilai"].where(frame.index < 30, "")).to_csv(labels, index=False)
     result = gauge(archive, "--model", "light", "--labels", labels)
     assert "30 nilai belum cukup untuk memastikannya" in result.stdout
