@@ -110,10 +110,36 @@ def write_bytes(path: Path, content: bytes, *, mode: int = 0o644) -> bool:
     if path.is_file() and path.read_bytes() == content:
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_file(path, mode=mode) as stream:
+        stream.write(content)
+    return True
+
+
+@contextmanager
+def atomic_file(path: Path, *, mode: int = 0o600) -> Iterator[io.BufferedRandom]:
+    """Open a file for writing and reading back; it replaces ``path`` when the block ends without error.
+
+    Parameters
+    ----------
+    path : path
+        In an existing folder.
+    mode : int
+        Permissions; nobody else can read the file before it is complete.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "judul.txt"
+    ...     with atomic_file(path) as stream:
+    ...         _ = stream.write(b"Deteksi")
+    ...     path.read_bytes()
+    b'Deteksi'
+    """
     handle, temporary = tempfile.mkstemp(TEMPORARY_SUFFIX, f".{path.name}.", path.parent)
     try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
+        with os.fdopen(handle, "w+b") as stream:
+            yield stream
             stream.flush()
             os.fsync(stream.fileno())
         Path(temporary).chmod(mode)
@@ -121,7 +147,6 @@ def write_bytes(path: Path, content: bytes, *, mode: int = 0o644) -> bool:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-    return True
 
 
 def escape_formula(value: Any) -> Any:

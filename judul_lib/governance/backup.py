@@ -7,9 +7,7 @@ PostgreSQL and vice versa. ``manifest.json`` has the hash of each member.
 import hashlib
 import io
 import json
-import os
 import shutil
-import tempfile
 import time
 import zipfile
 import zlib
@@ -28,7 +26,7 @@ from judul_lib.core.errors import LogError
 from judul_lib.core.pseudonyms import KEY_FILE
 from judul_lib.core.settings import MODEL_TITLES
 from judul_lib.core.storage import (
-    TEMPORARY_SUFFIX,
+    atomic_file,
     exclusive_lock,
     files_in,
     recover_folder,
@@ -145,16 +143,8 @@ def _copy(source: Path, folder: Path, digest: str, *, force: bool) -> Path:
     target = folder / source.name
     refuse_overwrite(target, force=force)
     remove_unfinished_writes(folder, escape(target.name))
-    handle, temporary = tempfile.mkstemp(TEMPORARY_SUFFIX, f".{target.name}.", folder)
-    try:
-        with os.fdopen(handle, "wb") as stream, source.open("rb") as original:
-            shutil.copyfileobj(original, stream, _CHUNK)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(temporary).replace(target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with atomic_file(target) as stream, source.open("rb") as original:
+        shutil.copyfileobj(original, stream, _CHUNK)
     if not BackupCopy(target, digest, utc_now()).is_intact():
         raise LogError(f"Salinan {target} berbeda dari cadangannya. Periksa folder itu, lalu ulangi.")
     return target
@@ -193,19 +183,11 @@ def newest_copy(engine: sa.Engine) -> BackupCopy | None:
 
 
 def _write_zip(target: Path, models: Path, engine: sa.Engine, logs: Path) -> tuple[Manifest, str]:
-    handle, temporary = tempfile.mkstemp(TEMPORARY_SUFFIX, f".{target.name}.", target.parent)
-    try:
-        with os.fdopen(handle, "w+b") as stream:
-            with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-                manifest = _write(archive, models, engine, logs)
-            stream.flush()
-            os.fsync(stream.fileno())
-            stream.seek(0)
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        Path(temporary).replace(target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with atomic_file(target) as stream:
+        with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+            manifest = _write(archive, models, engine, logs)
+        stream.seek(0)
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
     return manifest, digest
 
 
