@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from judul_lib.usage.frames import ZONE, Usage
+from judul_lib.usage.frames import Usage, local_times
 
 EXPORT_COLUMNS = (
     "timestamp", "query", "full_model_top_prob", "light_model_top_prob", "probability_diff",
@@ -30,10 +30,9 @@ def prediction_rows(usage: Usage) -> pd.DataFrame:
     True
     """
     asked = usage.predictions.set_index("id")
-    local = asked["time"].dt.tz_localize("UTC").dt.tz_convert(ZONE)
     rows = pd.DataFrame(
         {
-            "timestamp": local.dt.tz_localize(None).dt.strftime("%Y-%m-%d %H:%M:%S").to_numpy(),
+            "timestamp": local_times(asked["time"]).dt.strftime("%Y-%m-%d %H:%M:%S").to_numpy(),
             "query": asked["query_text"].fillna(asked["query_hash"]),
         },
         index=asked.index,

@@ -111,6 +111,17 @@ def local_time(time: datetime) -> pd.Timestamp:
     return pd.Timestamp(time, tz="UTC").tz_convert(ZONE).tz_localize(None)
 
 
+def local_times(times: pd.Series) -> pd.Series:
+    """Return the local times of times in UTC.
+
+    Examples
+    --------
+    >>> local_times(pd.Series([pd.Timestamp(2026, 1, 1, 18)]))[0].isoformat()
+    '2026-01-02T01:00:00'
+    """
+    return times.dt.tz_localize("UTC").dt.tz_convert(ZONE).dt.tz_localize(None)
+
+
 def local_day(time: datetime) -> pd.Timestamp:
     """Return the local day of a time in UTC.
 
@@ -139,5 +150,5 @@ def _typed(rows: Any, table: sa.Table) -> pd.DataFrame:
 
 
 def _with_local_time(frame: pd.DataFrame) -> pd.DataFrame:
-    local = frame["time"].dt.tz_localize("UTC").dt.tz_convert(ZONE).dt.tz_localize(None)
+    local = local_times(frame["time"])
     return frame.assign(day=local.dt.normalize(), hour=local.dt.hour).sort_values("time", kind="stable")
