@@ -175,22 +175,28 @@ def test_first_promotion_keeps_the_model_that_answered_before(outputs):
     assert load_checker(model_folder(outputs, "light")).check("Prediksi Harga Beras", top_k=1)
 
 
-@pytest.mark.parametrize("step", [0, 1, 2, 3])
-def test_killed_first_promotion_can_be_repeated(outputs, added, step, monkeypatch):
+def kill_after(n_writes, patch):
+    """Interrupt a switch at its next write after so many; return the list of the writes done."""
     calls = []
 
     def killed(write):
         def wrapper(*arguments):
-            if len(calls) == step:
+            if len(calls) == n_writes:
                 raise KeyboardInterrupt
             calls.append(arguments)
             return write(*arguments)
 
         return wrapper
 
+    for name in ("write_json", "write_bytes"):
+        patch.setattr(promotions, name, killed(getattr(promotions, name)))
+    return calls
+
+
+@pytest.mark.parametrize("step", [0, 1, 2, 3])
+def test_killed_first_promotion_can_be_repeated(outputs, added, step, monkeypatch):
     with monkeypatch.context() as patch:
-        for name in ("write_json", "write_bytes"):
-            patch.setattr(promotions, name, killed(getattr(promotions, name)))
+        kill_after(step, patch)
         patch.setattr(promotions, "_restore_files_on_failure", lambda *paths: nullcontext())
         with pytest.raises(KeyboardInterrupt):
             promote(outputs, "light", added[0], **WHO)
@@ -270,20 +276,8 @@ def test_switch_killed_between_its_steps_keeps_the_earlier_version(
     for version in added[:2]:
         promote(outputs, "light", version, **WHO)
     old_history = history(outputs, "light")
-    calls = []
-
-    def killed(write):
-        def wrapper(*arguments):
-            if len(calls) == step:
-                raise KeyboardInterrupt
-            calls.append(arguments)
-            return write(*arguments)
-
-        return wrapper
-
     with monkeypatch.context() as patch:
-        for name in ("write_json", "write_bytes"):
-            patch.setattr(promotions, name, killed(getattr(promotions, name)))
+        calls = kill_after(step, patch)
         run_switch = {"promote": partial(promote, version=added[2]), "rollback": rollback}[switch]
         with pytest.raises(KeyboardInterrupt):
             run_switch(outputs, "light", **WHO)
