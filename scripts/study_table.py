@@ -53,4 +53,7 @@ def write_page() -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) / "dataset_TA_asli.csv") if sys.argv[1:] else write_page()
+    if sys.argv[1:]:
+        main(Path(sys.argv[1]) / "dataset_TA_asli.csv")
+    else:
+        write_page()

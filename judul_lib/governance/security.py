@@ -69,7 +69,8 @@ def _escapes_formulas() -> bool:
 
 def _refuses_altered_model(folder: Path) -> bool:
     """Verify a copy of which one byte of one file is changed."""
-    metadata, files = read_metadata(folder), sorted(read_metadata(folder)["files"])
+    metadata = read_metadata(folder)
+    files = sorted(metadata["files"])
     with tempfile.TemporaryDirectory() as name:
         copy = Path(name) / str(metadata["name"])
         for file in (METADATA_FILE, *files):

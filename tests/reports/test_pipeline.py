@@ -14,10 +14,8 @@ from judul_lib.reports.pipeline import STAGES, Paths, run_notebooks
 from judul_lib.reports.runner import parameter_names, run_notebook
 from judul_lib.structured.gold import read_gold
 from judul_lib.study.corpus import read_corpus, save_corpus, write_frame
-from judul_lib.study.estimators import fit_vectorizer
-from judul_lib.study.labeling import label_pairs
 from judul_lib.training.forest import package_model, train_model
-from tests.conftest import DATA, PROJECT, SMALL_RUN, assert_refused, judul
+from tests.conftest import DATA, PROJECT, SMALL_RUN, assert_refused, judul, label_by_own_cosine
 
 KERNEL = {"name": "python3", "language": "python", "display_name": "Python 3"}
 
@@ -252,7 +250,7 @@ def test_notebook_06_copes_with_a_test_set_without_similar_pairs(tmp_path):
     pd.DataFrame({"Judul": [*bases, *(f"{title} Semarang" for title in bases[:2])]}).to_csv(data)
     corpus, out = read_corpus(data), tmp_path / "outputs"
     titles, processed = corpus.titles["Judul"].tolist(), corpus.titles["judul_proc"].tolist()
-    labeled = label_pairs(fit_vectorizer(processed, FULL).transform(processed))
+    labeled = label_by_own_cosine(corpus, FULL)
     assert labeled.n_similar == 2
     save_corpus(corpus, out)
     for profile in (FULL, LIGHT):
