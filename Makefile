@@ -53,9 +53,9 @@ test: $(STAMP) ## Unit tests, and the first notebooks against their stored outpu
 	$(NBVAL) build/nbval/notebooks/0[1-3]_*.ipynb
 
 test-slow: $(STAMP) build/mlflow ## Longer tests: all notebooks, a full run, faults, cluster, servers, MLflow
+	PYTHONPATH=. build/mlflow/bin/python -m pytest -q tests/governance/test_tracking.py
 	JUDUL_FAULT_ROUNDS=$${JUDUL_FAULT_ROUNDS:-20} $(PYTEST) -rs tests/test_faults.py
 	$(PYTEST) -rs -m slow --ignore tests/test_faults.py
-	PYTHONPATH=. build/mlflow/bin/python -m pytest -q tests/governance/test_tracking.py
 	@$(COPY)
 	$(NBVAL) build/nbval/notebooks/0[1-6]_*.ipynb
 	$(NBVAL) -n 2 --dist loadfile build/nbval/notebooks/0[7-9]_*.ipynb build/nbval/notebooks/1*.ipynb

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import hypothesis
-import nbformat
 import pandas as pd
 import pytest
 
@@ -201,6 +200,8 @@ class Installation:
 
 @pytest.fixture(scope="session")
 def installation(tmp_path_factory: pytest.TempPathFactory, project_corpus: Corpus) -> Installation:
+    import nbformat  # not at the top: the environment of the MLflow tests has no notebooks
+
     folder = tmp_path_factory.mktemp("installation")
     outputs, reports = folder / "outputs", folder / "reports"
     for name in ("light", "structured"):
