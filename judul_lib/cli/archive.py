@@ -106,7 +106,7 @@ def _open_archive(source: Path, name: str | None, config: "Config") -> tuple[Pat
         index = shared.open_index(source, name, config)
         return index.model, index, index.state or ""
     from judul_lib.checking.loading import load_checker
-    from judul_lib.core.tables import TITLE_COLUMN
+    from judul_lib.core.columns import TITLE_COLUMN
 
     model = shared.choose_model(name, config.models)
     corpus = shared.read_corpus(source)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +12,13 @@ from click.core import ParameterSource
 from judul_lib.cli import shared
 from judul_lib.cli.indonesian import argument, command, option
 from judul_lib.cli.shared import (
+    COLUMN_OPTION,
     ELSEWHERE_OPTION,
     JOBS_OPTION,
     MODEL_OPTION,
     MODELS_OPTION,
     SCHEDULER_OPTION,
+    SHEET_OPTION,
     print_stderr,
 )
 from judul_lib.core.formatting import format_number
@@ -31,13 +34,15 @@ if TYPE_CHECKING:
 
 @command()
 @argument("title", required=False, metavar="[JUDUL]", help="Judul yang diperiksa, dalam tanda kutip.")
-@option("--file", "file", type=Path, help="CSV atau XLSX berkolom Judul: periksa semua barisnya.")
-@option("--output", type=Path, help="CSV hasil untuk --file.")
+@option("--file", "file", type=Path, help="CSV atau buku kerja berisi judul: periksa semua barisnya.")
+@option("--output", type=Path, help="Hasil untuk --file: CSV, atau XLSX menurut namanya.")
 @MODEL_OPTION
 @option(
     "--corpus", type=Path, metavar="ARSIP",
-    help="Arsip pembanding: CSV, XLSX, atau folder indeks [bawaan: arsip bawaan model itu].",
+    help="Arsip pembanding: CSV, buku kerja, atau folder indeks [bawaan: arsip bawaan model itu].",
 )  # fmt: skip
+@COLUMN_OPTION
+@SHEET_OPTION
 @option("--index", "folder", type=Path, metavar="INDEKS", help="Folder indeks sebagai arsip pembanding.")
 @option("--top", type=click.IntRange(min=1), default=10, help="Jumlah hasil [bawaan: 10].")
 @option(
@@ -86,7 +91,9 @@ def check(
     archive = folder or corpus or next(iter(config.corpora.values()), None)
     for target in filter(None, (output, whole)):
         shared.require_writable_output(target, config, file, archive)
-    model, checker = _load_checker(name, archive, folder is not None, config)
+    model, checker = _load_checker(
+        name, archive, folder is not None, config, reads_file=file is not None
+    )
     for note in checker.notes:
         print_stderr(note)
     if title is not None:
@@ -111,7 +118,9 @@ def check(
         from judul_lib.usage.installation import AnswerLogBuffer
 
         log_buffer = AnswerLogBuffer(shared.open_log(config), checker, model)
-        _check_file(file, output, checker, log_buffer, jobs, scheduler)
+        _check_file(
+            file, output, checker, log_buffer, jobs, scheduler, has_archive_file=archive is not None
+        )
         log_buffer.close()
 
 
@@ -132,7 +141,7 @@ def _refuse_ineffective_options(is_file: bool) -> None:
 
 
 def _load_checker(
-    name: str | None, archive: Path | None, is_index: bool, config: "Config"
+    name: str | None, archive: Path | None, is_index: bool, config: "Config", *, reads_file: bool
 ) -> tuple[str, "Checker"]:
     """Return the name of the model, and a checker for it and the archive."""
     if archive is not None:
@@ -147,9 +156,9 @@ def _load_checker(
     threshold = config.threshold
     if archive is not None:
         from judul_lib.checking.stored_gauge import stored_threshold
-        from judul_lib.core.tables import TITLE_COLUMN
+        from judul_lib.core.columns import TITLE_COLUMN
 
-        corpus = shared.read_corpus(archive)
+        corpus = shared.read_corpus(archive, is_only_file=not reads_file)
         titles = corpus.titles[TITLE_COLUMN].tolist()
         if not config.has_explicit_threshold:
             stored = stored_threshold(archive, model, corpus.sha256, say=print_stderr)
@@ -165,27 +174,30 @@ def _check_file(
     log_buffer: "AnswerLogBuffer",
     jobs: int,
     scheduler: str | None,
+    *,
+    has_archive_file: bool,
 ) -> None:
     from judul_lib.checking.batches import check_comparable_titles
     from judul_lib.checking.matches import RESULT_COLUMNS
     from judul_lib.core.storage import write_result
-    from judul_lib.core.tables import TITLE_COLUMN
+    from judul_lib.study.corpus import read_proposals
 
-    proposals, (titles,), mismatched_rows = _read_columns(file, TITLE_COLUMN)
+    read = partial(read_proposals, file, warn=print_stderr)
+    proposals, titles, faults = shared.read_as_chosen(read, is_only_file=not has_archive_file)
     comparable, answers = check_comparable_titles(titles, checker, n_jobs=jobs, scheduler=scheduler)
     blank: dict[str, Any] = dict.fromkeys(RESULT_COLUMNS)
     rows = [blank] * len(titles)
     for position, matches in zip(comparable, shared.progress_bar(answers, len(comparable)), strict=True):
         rows[position] = matches.decision.rows()[0]
         log_buffer.add(titles[position], matches)
-    write_result(_add_results(proposals, RESULT_COLUMNS, rows, mismatched_rows), output)
+    write_result(_add_results(proposals, RESULT_COLUMNS, rows, faults), output)
     labels = [row["rf_label"] for row in rows]
     n_similar, n_ask = labels.count(SIMILAR), labels.count(ASK)
     click.echo(
         f"Dari {format_number(len(rows))} baris: {format_number(n_similar)} MIRIP, "
         f"{format_number(n_ask)} TANYAKAN. Hasil: {output}"
     )
-    _note_blank_rows(sum(row is blank for row in rows) - len(mismatched_rows))
+    _note_blank_rows(sum(row is blank for row in rows) - len(faults))
 
 
 @command("score-pairs")
@@ -219,45 +231,46 @@ def score_pairs(
     model = shared.choose_model(name, config.models)
     archive = [] if corpus is None else shared.read_titles(corpus)
     checker = load_checker(model, archive, threshold=config.threshold, elsewhere=config.elsewhere)
-    pairs, (left, right), mismatched_rows = _read_columns(source, "judul_a", "judul_b")
+    pairs, (left, right), faults = _read_columns(source, "judul_a", "judul_b")
     rows = batches.score_pairs(left, right, checker)
-    write_result(_add_results(pairs, RESULT_COLUMNS[1:], rows, mismatched_rows), target)
+    write_result(_add_results(pairs, RESULT_COLUMNS[1:], rows, faults), target)
     n_blank = sum(row["rf_label"] is None for row in rows)
     click.echo(f"{format_number(len(rows) - n_blank)} pasangan dinilai: {target}")
-    _note_blank_rows(n_blank - len(mismatched_rows))
+    _note_blank_rows(n_blank - len(faults))
 
 
-def _read_columns(file: Path, *names: str) -> tuple["pd.DataFrame", list[list[str]], set[int]]:
-    """Read a table; return it, the titles in the named columns, and the positions of mismatched rows.
+def _read_columns(file: Path, *names: str) -> tuple["pd.DataFrame", list[list[str]], dict[int, str]]:
+    """Read a table; return it, the titles in the named columns, and why rows cannot be used.
 
-    A mismatched row has more or fewer fields than the header; its title is unknown, hence blank.
+    The titles of such a row are unknown, hence blank.
     """
     from judul_lib.core.tables import find_column
     from judul_lib.study.corpus import read_table
 
-    mismatched_rows = set[int]()
-    table = read_table(file, warn=print_stderr, mismatched_rows=mismatched_rows)
+    faults = dict[int, str]()
+    table = read_table(file, warn=print_stderr, faults=faults)
     titles = []
     for name in names:
         column = table.iloc[:, find_column(list(table.columns), name, file.name)].tolist()
-        titles.append(["" if row in mismatched_rows else cell for row, cell in enumerate(column)])
-    return table, titles, mismatched_rows
+        titles.append(["" if row in faults else cell for row, cell in enumerate(column)])
+    return table, titles, faults
 
 
 def _add_results(
-    frame: "pd.DataFrame", columns: Iterable[str], rows: list[dict[str, Any]], mismatched_rows: set[int]
+    frame: "pd.DataFrame", columns: Iterable[str], rows: list[dict[str, Any]], faults: dict[int, str]
 ) -> "pd.DataFrame":
     """Append result columns to a table; an input column with the same name gets a number.
 
-    Mismatched rows get a remark instead of a result.
+    Rows that cannot be used get a remark instead of a result.
     """
     from judul_lib.checking.batches import NOT_COMPARED
     from judul_lib.checking.matches import REMARK_COLUMN
     from judul_lib.core.tables import unique_names
-    from judul_lib.study.corpus import COLUMN_COUNT_MISMATCH
 
-    remark = {"rf_label": NOT_COMPARED, REMARK_COLUMN: COLUMN_COUNT_MISMATCH}
-    rows = [row | remark if n in mismatched_rows else row for n, row in enumerate(rows)]
+    rows = [
+        row | {"rf_label": NOT_COMPARED, REMARK_COLUMN: faults[n]} if n in faults else row
+        for n, row in enumerate(rows)
+    ]
     if any(REMARK_COLUMN in row for row in rows):
         columns = (*columns, REMARK_COLUMN)
     results: dict[str, Any] = {name: [row.get(name) for row in rows] for name in columns}

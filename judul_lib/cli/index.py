@@ -171,8 +171,8 @@ def dedup(
     import numpy as np
     from tqdm import tqdm
 
+    from judul_lib.core.columns import TITLE_COLUMN
     from judul_lib.core.storage import write_result
-    from judul_lib.core.tables import TITLE_COLUMN
     from judul_lib.search.dedup import find_duplicates, recall
 
     config = shared.read_config(models=outputs)

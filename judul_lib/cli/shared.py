@@ -1,14 +1,15 @@
 """Options and steps shared by several commands: configuration, model, log, input and output."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from judul_lib.cli.indonesian import option
-from judul_lib.core.errors import CorpusError, LogError, OutputError
+from judul_lib.core.errors import CorpusError, LogError, MissingChoiceError, OutputError
 from judul_lib.core.formatting import escape_control_characters, format_number
 from judul_lib.core.settings import ELSEWHERE_LABELS, MODEL_TITLES
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from judul_lib.study.corpus import Corpus
     from judul_lib.usage.log import UsageLog
 
+T = TypeVar("T")
 MODEL_OPTION = option(
     "--model", "name", type=click.Choice(list(MODEL_TITLES)),
     help="Model [bawaan: structured bila papan peringkat menganjurkannya, lalu full, lalu light].",
@@ -32,6 +34,22 @@ MODELS_OPTION = option(
 ELSEWHERE_OPTION = option(
     "--elsewhere", type=click.Choice(list(ELSEWHERE_LABELS)),
     help="Penelitian serupa di tempat lain (hanya model structured) [bawaan: tanyakan].",
+)  # fmt: skip
+
+
+def _remember_choice(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    """Keep a chosen column or sheet for the files that the command reads."""
+    if value is not None:
+        context.meta[f"{__name__}.{parameter.name}"] = value
+
+
+COLUMN_OPTION = option(
+    "--column", metavar="KOLOM", expose_value=False, callback=_remember_choice,
+    help="Kolom judul: nama atau nomornya, bila lebih dari satu yang mungkin.",
+)  # fmt: skip
+SHEET_OPTION = option(
+    "--sheet", metavar="LEMBAR", expose_value=False, callback=_remember_choice,
+    help="Lembar buku kerja yang dibaca, bila judul kolomnya berbeda-beda.",
 )  # fmt: skip
 JOBS_OPTION = option("--jobs", type=click.IntRange(min=1), default=1, help="Jumlah proses [bawaan: 1].")
 SCHEDULER_OPTION = option(
@@ -168,11 +186,35 @@ def require_comparable_title(title: str) -> None:
         )
 
 
-def read_corpus(path: Path, *, min_titles: int = 1) -> "Corpus":
+def read_as_chosen(read: Callable[..., T], *, is_only_file: bool) -> T:
+    """Read a file with the column and sheet that the user has chosen.
+
+    Parameters
+    ----------
+    read : callable
+        Called with ``column`` and ``sheet``.
+    is_only_file : bool
+        Whether the command reads no other file; one of two may be without the choice.
+    """
+    meta = click.get_current_context().meta
+    choice = {name: meta.get(f"{__name__}.{name}") for name in ("column", "sheet")}
+    try:
+        return read(**choice)
+    except MissingChoiceError as error:
+        if is_only_file:
+            raise
+        print_stderr(f"Catatan: {error}")
+        return read(column=None, sheet=None)
+
+
+def read_corpus(path: Path, *, min_titles: int = 1, is_only_file: bool = True) -> "Corpus":
     """Read a file of titles, and note on standard error how many rows are not used."""
     from judul_lib.study import corpus
 
-    read = corpus.read_corpus(path, min_titles=min_titles, warn=print_stderr)
+    read = read_as_chosen(
+        partial(corpus.read_corpus, path, min_titles=min_titles, warn=print_stderr),
+        is_only_file=is_only_file,
+    )
     if len(read.rejected):
         n_rejected, n_rows = format_number(len(read.rejected)), format_number(read.n_rows)
         reasons = read.describe_rejected()
@@ -182,7 +224,7 @@ def read_corpus(path: Path, *, min_titles: int = 1) -> "Corpus":
 
 def read_titles(path: Path) -> list[str]:
     """Return the usable titles of a file; see `read_corpus`."""
-    from judul_lib.core.tables import TITLE_COLUMN
+    from judul_lib.core.columns import TITLE_COLUMN
 
     return list(read_corpus(path).titles[TITLE_COLUMN])
 

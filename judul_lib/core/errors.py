@@ -16,6 +16,52 @@ class CorpusError(JudulError):
     """A file of titles cannot be used."""
 
 
+class MissingChoiceError(CorpusError):
+    """A file has no column or no sheet of the name that the user has chosen."""
+
+
+class ColumnChoiceError(CorpusError):
+    """Several columns could hold the titles.
+
+    Parameters
+    ----------
+    file_name : str
+    columns : list of str
+        Their names, in the order of the file.
+    samples : list of str
+        The first cells of each, as text.
+    """
+
+    def __init__(self, file_name: str, columns: list[str], samples: list[str] | None = None) -> None:
+        self.file_name, self.columns, self.samples = file_name, columns, samples or []
+        shown = [f"'{name}'" for name in columns]
+        if samples:
+            shown = [f"{name} ({sample})" for name, sample in zip(shown, samples, strict=True)]
+        super().__init__(
+            f"{file_name} berisi beberapa kolom judul: {'; '.join(shown)}. "
+            f'Pilih salah satu dengan --column, misalnya --column "{columns[0]}", '
+            "atau namai kolomnya 'Judul'."
+        )
+
+
+class SheetChoiceError(CorpusError):
+    """Several sheets with different headers hold titles.
+
+    Parameters
+    ----------
+    file_name : str
+    sheets : list of str
+    """
+
+    def __init__(self, file_name: str, sheets: list[str]) -> None:
+        self.file_name, self.sheets = file_name, sheets
+        shown = ", ".join(f"'{name}'" for name in sheets)
+        super().__init__(
+            f"{file_name} berisi beberapa lembar judul dengan kolom yang berbeda: {shown}. "
+            f'Pilih salah satu dengan --sheet, misalnya --sheet "{sheets[0]}".'
+        )
+
+
 class TrainingError(JudulError):
     """There are too few labelled pairs to train or evaluate a model."""
 

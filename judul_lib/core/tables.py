@@ -1,39 +1,74 @@
-"""Read the rows of a CSV or XLSX file of any program and locale."""
+"""Read a table in any form that programs and campuses save: the one way from a file to its rows."""
 
-import codecs
-import csv
-import io
 import re
-import warnings
-import zipfile
-import zlib
-from collections.abc import Callable, Collection, Iterable, Iterator
-from itertools import islice
-from typing import Any, TypeVar
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 
-from judul_lib.core.errors import CorpusError
+from judul_lib.core.columns import (
+    TITLE_COLUMN,
+    continues_header,
+    find_titles,
+    header_score,
+    normalize_name,
+)
+from judul_lib.core.delimited import Row, Warn
+from judul_lib.core.errors import ColumnChoiceError, CorpusError, MissingChoiceError, SheetChoiceError
+from judul_lib.core.sheets import (
+    MAX_HEADER_ROW,
+    MIN_TITLE_SHARE,
+    looks_like_title,
+    read_sheets,
+    too_many_rows,
+)
+from judul_lib.core.workbooks import Sheet
 
-TITLE_COLUMN = "Judul"
-SEPARATORS = ",;\t"
-_BOMS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
+COLUMN_COUNT_MISMATCH = "jumlah kolom tidak sama dengan judul kolom"
+"""Reason for rejecting a row with more or fewer fields than the header."""
+SHEET_COLUMN = "Lembar"
+"""Column that is added where sheets are read together: the name of the row's sheet."""
+_FOOTER_ROWS, _FOOTER_CELLS = 20, 2
+_FOOTER = re.compile(
+    r"(jumlah|total|sub ?total|grand total)( (judul|data|skripsi|mahasiswa|baris|keseluruhan|semua))*"
+    r"\s*[:=]?\s*[\d.,]*( (judul|data|skripsi|mahasiswa|baris))?"
+    r"|(dicetak|diunduh|diekspor|dihasilkan|dibuat|generated|printed|exported)"
+    r"(\s*:.*| (dari|pada|oleh|tanggal|from|on|by|at)\b.*)|(sumber|keterangan|catatan|source)\s*:.*"
+    r"|(halaman|page|hal)\.? \d+.*|(tahun|angkatan|periode|semester) [\d/ -]+|mengetahui[,:]?.*",
+    re.IGNORECASE,
 )
-_UTF8_MULTIBYTE = re.compile(
-    rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
-)
-_NON_ASCII = bytes(range(128, 256))
-_ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
-_MAX_UNPACKED_BYTES = 500_000_000
-_XLSX_ESCAPE = re.compile("_x00(09|0A|0D|5F)_", re.IGNORECASE)
-# For these two, `zipfile` unpacks no more than the declared size.
-_BOUNDED_COMPRESSION = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_MAX_LEADING_BLANK_LINES = 100
-_MAX_COLUMNS = 1000
-Row = TypeVar("Row")
-Warn = Callable[[str], None]
-"""Called with one Indonesian sentence on what was guessed or not read."""
+_NO_TITLE, _REPEATED_HEADER = "bukan judul: ", "pengulangan judul kolom"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A header and the rows below it.
+
+    Attributes
+    ----------
+    header : list of str
+    rows : list of Row
+        Those with a fault have any number of cells, the others as many as the header.
+    first_row : int
+        Number of the first row in the file, that of its first row being 1.
+    titles : tuple of int
+        Columns that give a row's title, the preferred one first; empty if none was looked for.
+    sheets : tuple of (str, int)
+        Where sheets were read together: their names, and the row (from 0) at which each begins.
+    n_above : int
+        Number of rows with text above the header.
+    """
+
+    header: list[str]
+    rows: list[Row]
+    first_row: int = 2
+    titles: tuple[int, ...] = ()
+    sheets: tuple[tuple[str, int], ...] = ()
+    n_above: int = 0
+
+    def title(self, row: Row) -> str:
+        """Return the title of a row as typed; of a row with a fault, what is known of it."""
+        cells = (row.cells[column].strip() for column in self.titles if column < len(row.cells))
+        title = next(filter(None, cells), "")
+        return title or (row.cells[0] if row.fault and len(row.cells) == 1 else "")
 
 
 def find_column(header: list[str], name: str, file_name: str) -> int:
@@ -81,11 +116,16 @@ def unique_names(names: Iterable[str], taken: Collection[str] = ()) -> list[str]
 
 
 def parse_table(
-    content: bytes, file_name: str, *, max_rows: int | None = None, warn: Warn = lambda text: None
-) -> tuple[list[str], list[tuple[list[str], bool]]]:
-    r"""Split the bytes of a CSV or XLSX into its header and its records.
+    content: bytes,
+    file_name: str,
+    *,
+    max_rows: int | None = None,
+    warn: Warn = lambda text: None,
+    sheet: str | None = None,
+) -> Table:
+    r"""Split the bytes of a table into its header, the first row that is not empty, and the rows below.
 
-    In a CSV of one column, unquoted separators are part of the title. Of a
+    In a CSV of one column, unquoted separators are part of the field. Of a
     workbook, the first sheet that is not empty is read, hidden ones last.
 
     Parameters
@@ -93,15 +133,15 @@ def parse_table(
     file_name : str
         For error messages.
     max_rows : int
-        More records than this are an error.
+        More rows than this are an error.
     warn : callable
-        See `Warn`: a guessed encoding, sheets not read, cells of several lines.
+        See `judul_lib.core.delimited.Warn`: a guessed encoding, sheets not read, cells of several lines.
+    sheet : str
+        Name of the sheet to read.
 
     Returns
     -------
-    header : list of str
-    records : list of (fields, fits)
-        ``fits`` is False if the header has another number of fields.
+    Table
 
     Raises
     ------
@@ -110,189 +150,221 @@ def parse_table(
 
     Examples
     --------
-    >>> parse_table(b"No;Judul\n1;Deteksi Hoaks\n", "a.csv")
-    (['No', 'Judul'], [(['1', 'Deteksi Hoaks'], True)])
+    >>> table = parse_table(b"No;Judul\n1;Deteksi Hoaks\n", "a.csv")
+    >>> table.header, table.rows[0].cells
+    (['No', 'Judul'], ['1', 'Deteksi Hoaks'])
     """
-    if content.startswith(_ZIP):
-        lines, separator = _sheet_lines(content, file_name, max_rows, warn), ""
-    else:
-        lines, separator = _csv_lines(content, file_name, max_rows, warn)
-    start = next((i for i, fields in enumerate(lines) if any(cell.strip() for cell in fields)), None)
-    if start is None:
-        raise CorpusError(f"{file_name} kosong. Isi dengan kolom '{TITLE_COLUMN}' dan judul-judulnya.")
-    if max_rows is not None and len(lines) - start - 1 > max_rows:
-        raise _too_many_rows(file_name, max_rows)
-    header = [cell.strip() for cell in lines[start]]
-    return header, [_fit_to_width(fields, len(header), separator) for fields in lines[start + 1 :]]
-
-
-def _csv_lines(
-    content: bytes, file_name: str, max_rows: int | None, warn: Warn
-) -> tuple[list[list[str]], str]:
-    text = _decode(content, file_name, warn)
-    first_line = next((line for line in text.splitlines() if line.strip()), "")
-    separator = max(SEPARATORS, key=first_line.count)
-    # The limit is global and other threads may be reading too, so it is never lowered.
-    csv.field_size_limit(max(len(text), csv.field_size_limit()))
-    try:
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-        rows = _limit_rows(reader, file_name, max_rows)
-        lines = [_require_max_columns(line, file_name) for line in rows]
-    except csv.Error as error:
-        raise CorpusError(
-            f"{file_name} tidak dapat dibaca sebagai CSV ({error}). "
-            "Periksa tanda kutip yang tidak ditutup, lalu simpan ulang sebagai CSV."
-        ) from error
-    n_multiline = sum("\n" in cell or "\r" in cell for line in lines for cell in map(str.strip, line))
-    if n_multiline:
+    sheets = read_sheets(content, file_name, max_rows, warn)
+    chosen = _chosen_sheets(sheets, file_name, sheet)[0]
+    if others := [f"'{other.name}'" for other in sheets if other is not chosen and other.has_content]:
         warn(
-            f"Catatan: {n_multiline} sel di {file_name} berisi pergantian baris. Bila itu tidak "
-            "disengaja, periksa tanda kutip: baris-baris itu terbaca sebagai satu."
+            f"Catatan: dari {file_name} hanya lembar '{chosen.name}' yang dibaca; "
+            f"lembar {', '.join(others)} tidak."
         )
-    return lines, separator
+    start = next(i for i, row in enumerate(chosen.rows) if any(map(str.strip, row.cells)))
+    return _table(chosen, chosen.rows[start].cells, start + 1, file_name, max_rows)
 
 
-def _sheet_lines(content: bytes, file_name: str, max_rows: int | None, warn: Warn) -> list[list[str]]:
-    from openpyxl import load_workbook
+def parse_titles(
+    content: bytes,
+    file_name: str,
+    *,
+    max_rows: int | None = None,
+    warn: Warn = lambda text: None,
+    sheet: str | None = None,
+    column: str | None = None,
+) -> Table:
+    r"""Split the bytes of a file of titles into header and rows; see `parse_table`.
 
-    unreadable = CorpusError(
-        f"{file_name} tidak dapat dibaca sebagai XLSX. Buka di Excel atau LibreOffice, "
-        "simpan ulang sebagai .xlsx atau 'CSV UTF-8', lalu ulangi."
-    )
+    The header is looked for in the first 20 rows by the names of its columns,
+    also in two rows that belong together. A file without one is read if
+    exactly one of its columns holds titles. Sheets with one header are read
+    together. Captions below the table are rows with a fault.
+
+    Parameters
+    ----------
+    sheet, column : str
+        What the user has chosen: the name of a sheet; the name or number (from 1) of the
+        column of titles.
+
+    Raises
+    ------
+    ColumnChoiceError, SheetChoiceError
+        Several columns or sheets could be meant.
+    CorpusError
+        As `parse_table` does, or no column holds titles.
+
+    Examples
+    --------
+    >>> table = parse_titles(b"DAFTAR\n\nNo;Judul Skripsi*\n1;Deteksi Hoaks\nJumlah: 1\n", "a.csv")
+    >>> table.header, table.titles, table.first_row, [row.fault for row in table.rows]
+    (['No', 'Judul Skripsi*'], (1,), 4, ['', 'bukan judul: Jumlah: 1'])
+    """
+    sheets = read_sheets(content, file_name, max_rows, warn)
+    chosen = _chosen_sheets(sheets, file_name, sheet)
+    tables = {s.name: _find_table(s, file_name, column, max_rows) for s in chosen}
+    found = {name: table for name, table in tables.items() if table is not None}
+    if not found:
+        found = {chosen[0].name: _table_without_header(chosen[0], file_name, column, max_rows)}
+        warn(f"Catatan: {file_name} tidak mempunyai baris judul kolom; "
+             f"kolom {found[chosen[0].name].titles[0] + 1} dibaca sebagai judul.")  # fmt: skip
+    if len({tuple(map(normalize_name, table.header)) for table in found.values()}) > 1:
+        raise SheetChoiceError(file_name, list(found))
+    if unread := [f"'{s.name}'" for s in sheets if s.name not in found and s.has_content]:
+        warn(f"Catatan: lembar {', '.join(unread)} di {file_name} tidak dibaca.")
+    table = next(iter(found.values()))
+    _note_choice(table, file_name, warn)
+    if len(found) > 1:
+        table = _join(found)
+        warn(f"Catatan: {len(found)} lembar {file_name} dibaca bersama: {', '.join(found)}.")
+    if max_rows is not None and len(table.rows) > max_rows:
+        raise too_many_rows(file_name, max_rows)
+    return table
+
+
+def _chosen_sheets(sheets: list[Sheet], file_name: str, name: str | None) -> list[Sheet]:
+    if name is None:
+        return sheets
+    chosen = [sheet for sheet in sheets if sheet.name.strip().casefold() == name.strip().casefold()]
+    if not chosen:
+        existing = ", ".join(f"'{sheet.name}'" for sheet in sheets if sheet.name) or "tidak ada"
+        raise MissingChoiceError(
+            f"Lembar '{name}' tidak ada di {file_name}. Lembar yang berisi: {existing}."
+        )
+    return chosen
+
+
+def _find_table(sheet: Sheet, file_name: str, column: str | None, max_rows: int | None) -> Table | None:
+    """Return the table below the best header in the first rows; None if there is no header."""
+    rows = sheet.rows[:MAX_HEADER_ROW]
+    if column is None:
+        start = max(range(len(rows)), key=lambda i: header_score(rows[i].cells))
+        if not header_score(rows[start].cells):
+            return None
+    else:
+        start = _row_of_chosen_column(rows, column)
+    header, end = rows[start].cells, start + 1
+    if start and any(not cell.strip() for cell in header):
+        header = _take_from_above(header, rows[start - 1].cells)
+    if end < len(sheet.rows) and (joined := continues_header(header, sheet.rows[end].cells)):
+        header, end = joined, end + 1
+    table = _table(sheet, header, end, file_name, max_rows)
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            if any(part.compress_type not in _BOUNDED_COMPRESSION for part in archive.infolist()):
-                raise unreadable
-            if sum(part.file_size for part in archive.infolist()) > _MAX_UNPACKED_BYTES:
-                raise CorpusError(
-                    f"{file_name} terlalu besar setelah dibuka. Simpan hanya lembar yang berisi judul."
-                )
-        with warnings.catch_warnings(action="ignore"):  # openpyxl warns of features it cannot write.
-            workbook = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
-            sheets = iter(sorted(workbook.worksheets, key=lambda sheet: sheet.sheet_state != "visible"))
-            for sheet in sheets:
-                sheet.reset_dimensions()  # The declared size may be too large.
-                rows = _limit_rows(sheet.iter_rows(values_only=True), file_name, max_rows)
-                texts = (_strip_trailing_blanks(map(_cell_text, row)) for row in rows)
-                lines = [_require_max_columns(line, file_name) for line in texts]
-                if any(map(any, lines)):
-                    others = [f"'{other.title}'" for other in sheets if _has_content(other)]
-                    if others:
-                        warn(
-                            f"Catatan: dari {file_name} hanya lembar '{sheet.title}' yang dibaca; "
-                            f"lembar {', '.join(others)} tidak."
-                        )
-                    return _pad_rows(lines)
-    except CorpusError:
-        raise
-    # openpyxl has no base class for its errors: a damaged workbook raises any of these.
-    except (zipfile.BadZipFile, KeyError, ValueError, TypeError, AttributeError, OSError, SyntaxError,
-            IndexError, EOFError, zlib.error, NotImplementedError, RuntimeError) as error:  # fmt: skip
-        raise unreadable from error
-    return []
+        titles = find_titles(table.header, file_name, column)
+    except ColumnChoiceError as error:
+        raise _with_samples(error, table) from error
+    n_above = sum(any(map(str.strip, row.cells)) for row in rows[:start])
+    return _mark_captions(replace(table, titles=titles, n_above=n_above))
 
 
-def _has_content(sheet: Any) -> bool:
-    """Tell whether the first rows of a sheet contain text."""
-    sheet.reset_dimensions()
-    rows = islice(sheet.iter_rows(values_only=True), _MAX_LEADING_BLANK_LINES)
-    return any(_cell_text(value).strip() for row in rows for value in row)
+def _row_of_chosen_column(rows: list[Row], column: str) -> int:
+    names = [[normalize_name(cell) for cell in row.cells] for row in rows]
+    matches = [i for i, cells in enumerate(names) if normalize_name(column) in cells]
+    filled = (i for i, cells in enumerate(names) if any(cells))
+    best = max(range(len(rows)), key=lambda i: header_score(rows[i].cells))
+    return matches[0] if matches else best if header_score(rows[best].cells) else next(filled)
 
 
-def _limit_rows(rows: Iterable[Row], file_name: str, max_rows: int | None) -> Iterator[Row]:
-    """Yield the rows; fail at the first one too many, before the rest fills the memory."""
-    for number, row in enumerate(rows):
-        if max_rows is not None and number > max_rows + _MAX_LEADING_BLANK_LINES:
-            raise _too_many_rows(file_name, max_rows)
-        yield row
+def _take_from_above(header: list[str], above: list[str]) -> list[str]:
+    """Name blank cells after a header row that begins one row higher; a caption is no header."""
+    if sum(bool(cell.strip()) for cell in above) < 2:
+        return header
+    padded = [*above, *[""] * len(header)]
+    return [cell if cell.strip() else padded[i] for i, cell in enumerate(header)]
 
 
-def _require_max_columns(line: list[str], file_name: str) -> list[str]:
-    if len(line) > _MAX_COLUMNS and len(_strip_trailing_blanks(line)) > _MAX_COLUMNS:
+def _table(sheet: Sheet, header: list[str], start: int, file_name: str, max_rows: int | None) -> Table:
+    rows, separator = sheet.rows[start:], sheet.separator
+    if max_rows is not None and len(rows) > max_rows:
+        raise too_many_rows(file_name, max_rows)
+    names = [" ".join(cell.split()) for cell in header]
+    return Table(names, [_fit_to_width(row, len(names), separator) for row in rows], start + 1)
+
+
+def _table_without_header(
+    sheet: Sheet, file_name: str, column: str | None, max_rows: int | None
+) -> Table:
+    """Read a sheet whose every row is data, if exactly one column holds titles."""
+    filled = [row.cells for row in sheet.rows if any(map(str.strip, row.cells)) and not row.fault]
+    width = max(map(len, filled), default=0)
+    columns = [[cells[i] if i < len(cells) else "" for cells in filled] for i in range(width)]
+    titles = [
+        i
+        for i, cells in enumerate(columns)
+        if sum(map(looks_like_title, cells)) >= MIN_TITLE_SHARE * len(cells)
+        and looks_like_title(cells[0])
+    ]
+    if len(titles) != 1:
+        header = next(iter(filled), [])
+        existing = ", ".join(f"'{cell[:40]}'" for cell in header[:8])
         raise CorpusError(
-            f"{file_name} berisi lebih dari {_MAX_COLUMNS} kolom. Sisakan kolom yang diperlukan saja."
+            f"Kolom '{TITLE_COLUMN}' tidak ada di {file_name} (yang ada: {existing}). "
+            f"Beri nama '{TITLE_COLUMN}' pada kolom yang berisi judul, "
+            "atau pilih kolomnya dengan --column."
         )
-    return line
+    header = [TITLE_COLUMN if i in titles else "" for i in range(width)]
+    table = _table(sheet, header, 0, file_name, max_rows)
+    return _mark_captions(replace(table, titles=tuple(titles)))
 
 
-def _cell_text(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return _XLSX_ESCAPE.sub(lambda match: chr(int(match[1], 16)), str(value))
-
-
-def _strip_trailing_blanks(cells: Iterable[str], min_width: int = 0) -> list[str]:
-    row = list(cells)
-    while len(row) > min_width and not row[-1].strip():
-        row.pop()
-    return row
-
-
-def _pad_rows(lines: list[list[str]]) -> list[list[str]]:
-    """Return the rows padded to one width, without empty rows at the end."""
-    while lines and not lines[-1]:
-        lines.pop()
-    width = max(map(len, lines), default=0)
-    return [row + [""] * (width - len(row)) for row in lines]
-
-
-def _too_many_rows(file_name: str, max_rows: int) -> CorpusError:
-    limit = f"{max_rows:,}".replace(",", ".")
-    return CorpusError(
-        f"{file_name} berisi lebih dari {limit} baris. "
-        "Kurangi barisnya, atau minta pengelola menaikkan max_rows di judul.toml."
-    )
-
-
-def _fit_to_width(fields: list[str], width: int, separator: str) -> tuple[list[str], bool]:
-    if not fields:  # A blank line.
-        return [""] * width, True
-    if width == 1 and len(fields) > 1:
-        return [separator.join(fields)], True
-    fields = _strip_trailing_blanks(fields, width)
-    return fields, len(fields) == width
-
-
-def _decode(content: bytes, file_name: str, warn: Warn) -> str:
-    if content.startswith(_OLE):
-        raise CorpusError(
-            f"{file_name} berformat Excel lama (.xls) atau dikunci kata sandi. "
-            "Buka di Excel, simpan sebagai .xlsx tanpa kata sandi, lalu ulangi."
+def _note_choice(table: Table, file_name: str, warn: Warn) -> None:
+    names = [table.header[column] for column in table.titles]
+    if any(names) and [normalize_name(name) for name in names] != [TITLE_COLUMN.casefold()]:
+        shown = ", lalu ".join(f"'{name}'" for name in names)
+        warn(f"Catatan: judul di {file_name} dibaca dari kolom {shown}.")
+    if table.n_above:
+        warn(
+            f"Catatan: judul-judul di {file_name} dimulai di baris {table.first_row}; "
+            f"{table.n_above} baris di atas judul kolomnya tidak dibaca."
         )
-    encodings = [name for bom, name in _BOMS if content.startswith(bom)] or ["utf-8", "cp1252"]
-    for encoding in encodings:
-        try:
-            text = content.decode(encoding)
-        except UnicodeDecodeError as error:
-            if encoding != "utf-16" and _is_damaged_utf8(content):
-                raise CorpusError(
-                    f"{file_name} adalah teks UTF-8 yang rusak di bita {error.start + 1}. "
-                    "Salin atau unduh lagi berkas itu, lalu ulangi."
-                ) from error
-            continue
-        if "\0" in text:
-            continue
-        if encoding == "cp1252":
-            warn(
-                f"Catatan: {file_name} bukan UTF-8 dan dibaca sebagai Windows-1252. Bila huruf beraksen "
-                "keliru, simpan sebagai 'CSV UTF-8'."
-            )
-        return text
-    raise CorpusError(
-        f"{file_name} bukan berkas teks CSV (mungkin PDF atau gambar). "
-        "Simpan sebagai 'CSV UTF-8' dari Excel atau LibreOffice, lalu ulangi."
-    )
 
 
-def _is_damaged_utf8(content: bytes) -> bool:
-    """Tell whether bytes that are not UTF-8 are damaged UTF-8, and not another encoding."""
-    if b"\0" in content:
-        return False
-    rest, n_letters = _UTF8_MULTIBYTE.subn(b"", content)
-    n_invalid = len(rest) - len(rest.translate(None, _NON_ASCII))
-    is_truncated = re.search(rb"[\xc2-\xf4][\x80-\xbf]{0,2}\Z", rest) is not None
-    return (
-        n_letters > n_invalid or (n_letters > 0 and is_truncated) or content.startswith(codecs.BOM_UTF8)
-    )
+def _with_samples(error: ColumnChoiceError, table: Table) -> ColumnChoiceError:
+    samples = []
+    for name in error.columns:
+        column = table.header.index(name)
+        cells = (row.cells[column].strip() for row in table.rows if column < len(row.cells))
+        samples.append(next((cell[:60] for cell in cells if cell), "kosong"))
+    return ColumnChoiceError(error.file_name, error.columns, samples)
+
+
+def _mark_captions(table: Table) -> Table:
+    """Set aside what is no row of the table: captions, sums, the header repeated on a new page."""
+    names, n_rows = [normalize_name(cell) for cell in table.header], len(table.rows)
+    rows = []
+    for position, row in enumerate(table.rows):
+        filled = [" ".join(cell.split()) for cell in row.cells if cell.strip()]
+        fault = row.fault
+        is_last = position >= n_rows - _FOOTER_ROWS or len(table.header) > 1
+        if len(filled) > 1 and [normalize_name(cell) for cell in row.cells] == names:
+            fault = _REPEATED_HEADER
+        elif filled and len(filled) <= _FOOTER_CELLS and is_last and _FOOTER.fullmatch(" ".join(filled)):
+            fault = _NO_TITLE + " ".join(filled)[:60]
+        rows.append(Row(row.cells, fault))
+    return replace(table, rows=rows)
+
+
+def _join(tables: dict[str, Table]) -> Table:
+    """Put the tables of several sheets below each other, with the sheet as a last column."""
+    first = next(iter(tables.values()))
+    rows, starts = list[Row](), list[tuple[str, int]]()
+    for name, table in tables.items():
+        starts.append((name, len(rows)))
+        rows += [Row([*row.cells, name], row.fault) for row in table.rows]
+    return replace(first, header=[*first.header, SHEET_COLUMN], rows=rows, sheets=tuple(starts))
+
+
+def _fit_to_width(row: Row, width: int, separator: str) -> Row:
+    cells = row.cells
+    if row.fault:
+        return row
+    if width == 1 and len(cells) > 1 and separator:
+        return Row([separator.join(cells)])
+    if not cells:  # A blank line.
+        return Row([""] * width)
+    if len(cells) > width:
+        n = len(cells)
+        while n > width and not cells[n - 1].strip():
+            n -= 1
+        cells = cells[:n]
+    return Row(cells, "" if len(cells) == width else COLUMN_COUNT_MISMATCH)

@@ -13,10 +13,11 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
+from judul_lib.core.delimited import Warn
 from judul_lib.core.errors import CorpusError, GaugeError
 from judul_lib.core.formatting import format_number
 from judul_lib.core.storage import sha256_of
-from judul_lib.core.tables import Warn, find_column
+from judul_lib.core.tables import find_column
 from judul_lib.labeling.session import LabelRecord
 from judul_lib.study.corpus import read_table
 from judul_lib.study.preprocessing import pair_key, title_key

@@ -8,10 +8,11 @@ from typing import Any
 
 import pandas as pd
 
+from judul_lib.core.delimited import Warn
 from judul_lib.core.errors import LabelError
 from judul_lib.core.pseudonyms import keyed_hash
 from judul_lib.core.settings import DIFFERENT, SIMILAR
-from judul_lib.core.tables import Warn, find_column
+from judul_lib.core.tables import find_column
 from judul_lib.study.corpus import read_table
 from judul_lib.study.preprocessing import pair_key, preprocess_cells, preprocess_titles
 

@@ -21,10 +21,10 @@ from judul_lib.checking.registry import (
 from judul_lib.checking.version_metrics import DECISIVE_METRICS, TOLERANCE
 from judul_lib.checking.versions import add_version, model_folder
 from judul_lib.core.array_types import FloatArray
+from judul_lib.core.columns import TITLE_COLUMN
 from judul_lib.core.errors import LabelError, TrainingError
 from judul_lib.core.settings import DECISION_THRESHOLD, PROFILES, SEED
 from judul_lib.core.storage import sha256_of
-from judul_lib.core.tables import TITLE_COLUMN
 from judul_lib.labeling.labels import LABEL_COLUMNS, MajorityLabels
 from judul_lib.structured.gold import read_gold
 from judul_lib.study.corpus import PROCESSED_COLUMN, REASON_COLUMN, ROW_COLUMN, Corpus

@@ -74,7 +74,7 @@ def read_archive(path: Path, config: Config) -> list[str] | TitleIndex:
     """
     if is_index(path):
         return load_index(path, config)
-    from judul_lib.core.tables import TITLE_COLUMN
+    from judul_lib.core.columns import TITLE_COLUMN
     from judul_lib.study.corpus import read_corpus  # Imports pandas, which an index does not need.
 
     return read_corpus(path, min_titles=1).titles[TITLE_COLUMN].tolist()

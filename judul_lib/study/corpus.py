@@ -9,17 +9,18 @@ from typing import Any
 
 import pandas as pd
 
+from judul_lib.core.columns import STUDENT_NUMBER, TITLE_COLUMN, metadata_column
+from judul_lib.core.delimited import Warn
 from judul_lib.core.errors import CorpusError, describe_os_error
 from judul_lib.core.formatting import format_number
 from judul_lib.core.storage import content_version, frame_text, sha256_of, write_bytes
-from judul_lib.core.tables import TITLE_COLUMN, Warn, find_column, parse_table, unique_names
+from judul_lib.core.tables import COLUMN_COUNT_MISMATCH, Table, parse_table, parse_titles, unique_names
 from judul_lib.study.preprocessing import preprocess_cells, title_fault, title_key
+from judul_lib.study.title_text import clean_title
 
 CORPUS_FILE, REJECTED_FILE, DATASET_FILE = "corpus.csv", "rejected.csv", "dataset.json"
 PROCESSED_COLUMN = "judul_proc"
 ROW_COLUMN, REASON_COLUMN = "baris", "alasan"
-COLUMN_COUNT_MISMATCH = "jumlah kolom tidak sama dengan judul kolom"
-"""Reason for rejecting a row with more or fewer fields than the header."""
 
 
 @dataclass(frozen=True)
@@ -32,23 +33,28 @@ class Corpus:
         ``Judul`` (as typed, outer blanks removed), ``judul_proc`` and the
         file's other columns.
     rejected : DataFrame
-        ``baris`` (row number as in a spreadsheet, the header being 1), ``alasan`` and ``Judul``.
+        ``baris`` (row number as in a spreadsheet), ``alasan`` and ``Judul``.
     sha256 : str
         Hash of the file's bytes.
     name : str
         Name of the file, without its folder.
+    first_row : int
+        Number of the first row below the header, the first row of the file being 1.
+        Where sheets are read together, the numbers go on from sheet to sheet.
     """
 
     titles: pd.DataFrame
     rejected: pd.DataFrame
     sha256: str
     name: str
+    first_row: int = 2
 
     @property
     def rows(self) -> list[int]:
-        """Row number of each title as in a spreadsheet, the header being 1; shape (n,)."""
+        """Row number of each title as in a spreadsheet; shape (n,)."""
         rejected = set(self.rejected[ROW_COLUMN].astype(int))
-        return [row for row in range(2, self.n_rows + 2) if row not in rejected]
+        last = self.first_row + self.n_rows
+        return [row for row in range(self.first_row, last) if row not in rejected]
 
     @property
     def version(self) -> str:
@@ -83,20 +89,24 @@ def read_corpus(
     drop_duplicates: bool = True,
     min_titles: int = 2,
     warn: Warn = lambda text: None,
+    sheet: str | None = None,
+    column: str | None = None,
 ) -> Corpus:
     """Read and validate a file of titles.
 
     Parameters
     ----------
     path : path
-        CSV with a column ``Judul``, separated by comma, semicolon or tab, in
-        UTF-8, UTF-16 (with byte-order mark) or Windows-1252; or XLSX.
+        A table with a column of titles, in any form of `judul_lib.core.tables.parse_titles`:
+        CSV in UTF-8, UTF-16 or Windows-1252, XLSX, XLS, ODS, a saved web page, JSON.
     drop_duplicates : bool
         Reject titles that equal an earlier one up to case, blanks and punctuation.
     min_titles : int
         Fewer usable titles than this are an error.
     warn : callable
-        See `judul_lib.core.tables.parse_table`.
+        See `judul_lib.core.delimited.Warn`.
+    sheet, column : str
+        Which sheet and which column of titles to read, where several could be meant.
 
     Returns
     -------
@@ -116,7 +126,13 @@ def read_corpus(
     """
     path = Path(path)
     return parse_corpus(
-        _read_bytes(path), path.name, drop_duplicates=drop_duplicates, min_titles=min_titles, warn=warn
+        _read_bytes(path),
+        path.name,
+        drop_duplicates=drop_duplicates,
+        min_titles=min_titles,
+        warn=warn,
+        sheet=sheet,
+        column=column,
     )
 
 
@@ -128,6 +144,8 @@ def parse_corpus(
     min_titles: int = 2,
     max_rows: int | None = None,
     warn: Warn = lambda text: None,
+    sheet: str | None = None,
+    column: str | None = None,
 ) -> Corpus:
     r"""Validate the bytes of a file of titles; see `read_corpus`.
 
@@ -149,16 +167,20 @@ def parse_corpus(
     >>> corpus.titles["judul_proc"].tolist(), corpus.rejected["alasan"].tolist()
     (['deteksi hoaks', 'prediksi beras'], ['duplikat baris 2'])
     """
-    header, records = parse_table(content, name, max_rows=max_rows, warn=warn)
-    column = find_column(header, TITLE_COLUMN, name)
-    titles, rejected = _validate(header, records, column, drop_duplicates=drop_duplicates)
+    table = parse_titles(content, name, max_rows=max_rows, warn=warn, sheet=sheet, column=column)
+    titles, rejected = _validate(table, drop_duplicates=drop_duplicates)
     if len(titles) < min_titles:
-        usable, rows = format_number(len(titles)), format_number(len(records))
+        usable, rows = format_number(len(titles)), format_number(len(table.rows))
         raise CorpusError(
             f"{name} hanya berisi {usable} judul yang dapat dipakai (dari {rows} baris); "
             f"perlu sedikitnya {min_titles} judul yang berbeda. Tambahkan judul ke berkas itu."
         )
-    return Corpus(titles, rejected, sha256_of(content), name)
+    corpus = Corpus(titles, rejected, sha256_of(content), name, table.first_row)
+    if len(titles) + len(rejected) != len(table.rows):
+        raise AssertionError(
+            f"{len(table.rows)} rows, but {len(titles)} used and {len(rejected)} set aside"
+        )
+    return corpus
 
 
 def save_corpus(corpus: Corpus, folder: str | Path) -> None:
@@ -167,7 +189,9 @@ def save_corpus(corpus: Corpus, folder: str | Path) -> None:
     write_frame(corpus.titles, folder / CORPUS_FILE)
     write_frame(corpus.rejected, folder / REJECTED_FILE)
     hashes = {name: sha256_of((folder / name).read_bytes()) for name in (CORPUS_FILE, REJECTED_FILE)}
-    metadata = {"name": corpus.name, "sha256": corpus.sha256, "files": hashes}
+    metadata: dict[str, Any] = {"name": corpus.name, "sha256": corpus.sha256, "files": hashes}
+    if corpus.first_row != 2:
+        metadata["first_row"] = corpus.first_row
     write_bytes(folder / DATASET_FILE, (json.dumps(metadata, indent=2) + "\n").encode())
 
 
@@ -183,6 +207,7 @@ def load_corpus(folder: str | Path) -> Corpus:
     try:
         metadata = json.loads((folder / DATASET_FILE).read_bytes())
         name, sha256, hashes = metadata["name"], metadata["sha256"], metadata["files"]
+        first_row = int(metadata.get("first_row", 2))
         contents = [(folder / file).read_bytes() for file in (CORPUS_FILE, REJECTED_FILE)]
         if [sha256_of(content) for content in contents] != [hashes[CORPUS_FILE], hashes[REJECTED_FILE]]:
             raise ValueError(folder)
@@ -198,11 +223,11 @@ def load_corpus(folder: str | Path) -> Corpus:
     titles, rejected = (
         pd.read_csv(io.BytesIO(content), dtype=object, keep_default_na=False) for content in contents
     )
-    return Corpus(titles, rejected, sha256, name)
+    return Corpus(titles, rejected, sha256, name, first_row)
 
 
 def read_table(
-    path: str | Path, *, warn: Warn = lambda text: None, mismatched_rows: set[int] | None = None
+    path: str | Path, *, warn: Warn = lambda text: None, faults: dict[int, str] | None = None
 ) -> pd.DataFrame:
     """Read a table in any format of `read_corpus`, all columns as text; only blank lines are dropped.
 
@@ -210,9 +235,9 @@ def read_table(
     ----------
     warn : callable
         See `judul_lib.core.tables.parse_table`; called for blank lines too.
-    mismatched_rows : set of int
-        Filled with the positions (from 0) of the rows that have more or fewer fields than the
-        header; surplus fields go into the last column. Without it such a row is an error.
+    faults : dict of int to str
+        Filled with the positions (from 0) of the rows that cannot be used, and why; surplus
+        fields go into the last column. Without it such a row is an error.
 
     Returns
     -------
@@ -225,7 +250,7 @@ def read_table(
         The file is missing or not a table.
     """
     path = Path(path)
-    return table_frame(_read_bytes(path), path.name, warn=warn, mismatched_rows=mismatched_rows)
+    return table_frame(_read_bytes(path), path.name, warn=warn, faults=faults)
 
 
 def table_frame(
@@ -234,7 +259,7 @@ def table_frame(
     *,
     max_rows: int | None = None,
     warn: Warn = lambda text: None,
-    mismatched_rows: set[int] | None = None,
+    faults: dict[int, str] | None = None,
 ) -> pd.DataFrame:
     r"""Parse the bytes of a table; see `read_table`.
 
@@ -248,24 +273,91 @@ def table_frame(
     >>> table_frame(b"judul_a;judul_b\nx;y\n", "pasangan.csv").columns.tolist()
     ['judul_a', 'judul_b']
     """
-    header, records = parse_table(content, name, max_rows=max_rows, warn=warn)
-    numbered = [(n, *record) for n, record in enumerate(records, start=2) if any(record[0])]
-    if n_blank := len(records) - len(numbered):
+    table = parse_table(content, name, max_rows=max_rows, warn=warn)
+    return rows_frame(table, name, warn=warn, faults=faults)
+
+
+def rows_frame(
+    table: Table,
+    name: str,
+    *,
+    warn: Warn = lambda text: None,
+    faults: dict[int, str] | None = None,
+) -> pd.DataFrame:
+    """Return the rows of a table that are not blank, as `read_table` does."""
+    numbered = [(n, row) for n, row in enumerate(table.rows, start=table.first_row) if any(row.cells)]
+    if n_blank := len(table.rows) - len(numbered):
         warn(f"Catatan: {n_blank} baris kosong di {name} dilewati.")
-    if mismatched := [position for position, (_, _, fits) in enumerate(numbered) if not fits]:
-        more = f" dan {format_number(len(mismatched) - 1)} lainnya" if len(mismatched) > 1 else ""
-        hint = f"{COLUMN_COUNT_MISMATCH}nya. Apit isi yang mengandung pemisah dengan tanda kutip ganda."
-        where = f"{name} baris {numbered[mismatched[0]][0]}{more}"
-        if mismatched_rows is None:
+    if faulty := [position for position, (_, row) in enumerate(numbered) if row.fault]:
+        more = f" dan {format_number(len(faulty) - 1)} lainnya" if len(faulty) > 1 else ""
+        first_row, first = numbered[faulty[0]]
+        hint = first.fault
+        if hint == COLUMN_COUNT_MISMATCH:
+            hint += "nya. Apit isi yang mengandung pemisah dengan tanda kutip ganda."
+        where = f"{name} baris {first_row}{more}"
+        if faults is None:
             raise CorpusError(f"{where}: {hint}")
         warn(f"Catatan: {where} tidak diperiksa: {hint}")
-        mismatched_rows.update(mismatched)
-    last = len(header) - 1
+        faults.update({position: numbered[position][1].fault for position in faulty})
+    last = len(table.header) - 1
     rows = [
-        fields if fits else [*(fields + [""] * last)[:last], ", ".join(map(str.strip, fields[last:]))]
-        for _, fields, fits in numbered
+        row.cells
+        if len(row.cells) == last + 1
+        else [*(row.cells + [""] * last)[:last], ", ".join(map(str.strip, row.cells[last:]))]
+        for _, row in numbered
     ]
-    return pd.DataFrame(rows, index=[n for n, *_ in numbered], columns=header, dtype=object)
+    return pd.DataFrame(rows, index=[n for n, _ in numbered], columns=table.header, dtype=object)
+
+
+def read_proposals(
+    path: str | Path,
+    *,
+    warn: Warn = lambda text: None,
+    sheet: str | None = None,
+    column: str | None = None,
+) -> tuple[pd.DataFrame, list[str], dict[int, str]]:
+    """Read a file of titles to check, of which every row gets an answer; see `parse_proposals`."""
+    path = Path(path)
+    return parse_proposals(_read_bytes(path), path.name, warn=warn, sheet=sheet, column=column)
+
+
+def parse_proposals(
+    content: bytes,
+    name: str,
+    *,
+    max_rows: int | None = None,
+    warn: Warn = lambda text: None,
+    sheet: str | None = None,
+    column: str | None = None,
+) -> tuple[pd.DataFrame, list[str], dict[int, str]]:
+    r"""Parse a file of titles to check, in any form of `parse_corpus`.
+
+    Returns
+    -------
+    table : DataFrame, shape (n, n_columns)
+        All columns as text, without blank lines; its index is the row number in the file.
+    titles : list of str, shape (n,)
+        Blank for the rows that cannot be used.
+    faults : dict of int to str
+        Positions (from 0) of these rows, and why, in Indonesian.
+
+    Raises
+    ------
+    CorpusError
+        As `parse_corpus` does; but any number of titles will do.
+
+    Examples
+    --------
+    >>> _, titles, faults = parse_proposals(b"Nama,Judul\nA,Hoaks\nB,Padi, Jagung\n", "a.csv")
+    >>> titles, faults
+    (['Hoaks', ''], {1: 'jumlah kolom tidak sama dengan judul kolom'})
+    """
+    table = parse_titles(content, name, max_rows=max_rows, warn=warn, sheet=sheet, column=column)
+    faults = dict[int, str]()
+    frame = rows_frame(table, name, warn=warn, faults=faults)
+    filled = [row for row in table.rows if any(row.cells)]
+    titles = ["" if row.fault else clean_title(table.title(row)) for row in filled]
+    return frame, titles, faults
 
 
 def write_frame(frame: pd.DataFrame, path: str | Path, **options: Any) -> None:
@@ -289,20 +381,23 @@ def _read_bytes(path: Path) -> bytes:
         raise CorpusError(describe_os_error(error)) from error
 
 
-def _validate(
-    header: list[str], records: list[tuple[list[str], bool]], column: int, *, drop_duplicates: bool
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _validate(table: Table, *, drop_duplicates: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
     first_row: dict[str, int] = {}
     kept: list[list[str]] = []
     rejected: list[tuple[int, str, str]] = []
-    titles = [fields[column].strip() if column < len(fields) else "" for fields, _ in records]
+    titles = [clean_title(table.title(row)) for row in table.rows]
     processed = preprocess_cells(titles)
-    for row, ((fields, fits), title, stems) in enumerate(
-        zip(records, titles, processed, strict=True), start=2
+    others = [
+        i
+        for i, name in enumerate(table.header)
+        if i not in table.titles and metadata_column(name) != STUDENT_NUMBER
+    ]
+    for row, (record, title, stems) in enumerate(
+        zip(table.rows, titles, processed, strict=True), start=table.first_row
     ):
         key = title_key(title)
-        if not fits:
-            rejected.append((row, COLUMN_COUNT_MISMATCH, title))
+        if record.fault:
+            rejected.append((row, record.fault, title))
         elif fault := title_fault(title):
             rejected.append((row, fault, title))
         elif not stems:
@@ -311,10 +406,9 @@ def _validate(
             rejected.append((row, f"duplikat baris {first_row[key]}", title))
         else:
             first_row.setdefault(key, row)
-            kept.append([title, stems, *fields[:column], *fields[column + 1 :]])
-    other_names = (name or "kolom" for name in header[:column] + header[column + 1 :])
+            kept.append([title, stems, *(record.cells[i] for i in others)])
     names = [TITLE_COLUMN, PROCESSED_COLUMN]
-    names += unique_names(other_names, names)
+    names += unique_names((table.header[i] or "kolom" for i in others), names)
     return (
         pd.DataFrame(kept, columns=names, dtype=object),
         pd.DataFrame(rejected, columns=[ROW_COLUMN, REASON_COLUMN, TITLE_COLUMN]),

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from judul_lib.core.columns import TITLE_COLUMN
 from judul_lib.core.errors import CorpusError
-from judul_lib.core.tables import TITLE_COLUMN
 from judul_lib.study.corpus import read_table
 
 SOURCES: Mapping[str, tuple[str, ...]] = {

@@ -22,11 +22,11 @@ import judul_lib
 from judul_lib.checking import registry
 from judul_lib.checking.checker import TitleChecker
 from judul_lib.checking.registry import Model
+from judul_lib.core.columns import TITLE_COLUMN
 from judul_lib.core.errors import TrainingError
 from judul_lib.core.parallel import parallel_backend, resolve_scheduler
 from judul_lib.core.settings import SEED, TEST_SIZE, Profile
 from judul_lib.core.storage import frame_text
-from judul_lib.core.tables import TITLE_COLUMN
 from judul_lib.study import arrays
 from judul_lib.study.corpus import PROCESSED_COLUMN, Corpus
 from judul_lib.study.estimators import fit_vectorizer, make_classifier

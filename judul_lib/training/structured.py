@@ -18,9 +18,9 @@ import judul_lib
 from judul_lib.checking import registry
 from judul_lib.checking.structured_checker import StructuredChecker
 from judul_lib.core.array_types import BoolArray, FloatArray
+from judul_lib.core.columns import TITLE_COLUMN
 from judul_lib.core.settings import FULL, SEED
 from judul_lib.core.storage import content_version, frame_text, sha256_of
-from judul_lib.core.tables import TITLE_COLUMN
 from judul_lib.structured.boosting import BoostedTrees, fit_trees
 from judul_lib.structured.gold import read_gold
 from judul_lib.structured.model import (

@@ -7,10 +7,10 @@ from typing import Any
 
 import ipywidgets as widgets
 
+from judul_lib.core.columns import TITLE_COLUMN
 from judul_lib.core.config import Config, load_config
 from judul_lib.core.errors import JudulError
 from judul_lib.core.formatting import format_number
-from judul_lib.core.tables import TITLE_COLUMN
 from judul_lib.core.texts import page_text
 from judul_lib.figures.style import STYLE_FILE
 from judul_lib.study.corpus import Corpus

@@ -14,10 +14,10 @@ from judul_lib.core.errors import JudulError
 from judul_lib.core.formatting import format_number
 from judul_lib.core.settings import MODEL_TITLES
 from judul_lib.core.storage import escape_formulas, frame_text
-from judul_lib.core.tables import TITLE_COLUMN, find_column, unique_names
+from judul_lib.core.tables import unique_names
 from judul_lib.core.texts import page_text
 from judul_lib.figures import result_html
-from judul_lib.study.corpus import table_frame
+from judul_lib.study.corpus import parse_proposals
 from judul_lib.usage.installation import AnswerLogBuffer
 from judul_lib.web.session import Session
 from judul_lib.web.title_panel import file_name
@@ -109,15 +109,8 @@ class ProposalsPanel(widgets.VBox):
 
     def _check(self, name: str, content: bytes, stopped: threading.Event) -> str:
         notes: list[str] = []
-        mismatched_rows = set[int]()
-        frame = table_frame(
-            content,
-            name,
-            max_rows=self._session.config.max_rows,
-            warn=notes.append,
-            mismatched_rows=mismatched_rows,
-        )
-        titles = frame.iloc[:, find_column(list(frame.columns), TITLE_COLUMN, name)]
+        max_rows = self._session.config.max_rows
+        frame, titles, _ = parse_proposals(content, name, max_rows=max_rows, warn=notes.append)
         start = time.perf_counter()
         with self._session.lock:
             checkers, corpus = self._session.checkers, self._session.corpus
@@ -126,7 +119,7 @@ class ProposalsPanel(widgets.VBox):
         checker = checkers[model]
         log_buffer = AnswerLogBuffer(self._session.log, checker, model)
         result = batches.check_proposals(
-            ["" if row in mismatched_rows else title for row, title in enumerate(titles)],
+            titles,
             checker,
             on_progress=partial(self._show_progress, stopped),
             on_answer=log_buffer.add,
@@ -140,7 +133,7 @@ class ProposalsPanel(widgets.VBox):
         constants = {"model": model, "arsip": corpus, "ambang": checker.threshold}
         order = _rows_by_probability(result)[:MAX_SHOWN_ROWS]
         table = result_html.proposal_table(
-            titles.loc[order], result.loc[order], interactive=True,
+            pd.Series(titles, frame.index).loc[order], result.loc[order], interactive=True,
             threshold=checker.threshold,
         )  # fmt: skip
         with self._session.lock:

@@ -11,10 +11,10 @@ from judul_lib.checking.checker import Checker
 from judul_lib.checking.loading import find_models, load_checker, missing_models
 from judul_lib.checking.matches import Matches
 from judul_lib.core.config import Config
+from judul_lib.core.delimited import Warn
 from judul_lib.core.errors import ModelError
 from judul_lib.core.formatting import format_number
 from judul_lib.core.pseudonyms import assigned_model
-from judul_lib.core.tables import Warn
 from judul_lib.core.texts import page_text
 from judul_lib.search.archives import read_archive
 from judul_lib.search.index import TitleIndex

@@ -1,0 +1,351 @@
+"""Read the sheets of a workbook (XLSX, XLS, ODS), of a saved web page, and of JSON."""
+
+import io
+import json
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from typing import Any
+from xml.etree import ElementTree
+
+from judul_lib.core.delimited import Row
+from judul_lib.core.errors import CorpusError
+
+ZIP, OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
+_MAX_UNPACKED_BYTES = 500_000_000
+_MAX_RATIO, _MIN_BYTES_FOR_RATIO = 200, 5_000_000
+_MAX_AREA, _MAX_CELLS_PER_FILLED = 20_000_000, 50
+# For these two, `zipfile` unpacks no more than the declared size.
+_BOUNDED_COMPRESSION = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_ESCAPE = re.compile("_x00(09|0A|0D|5F)_", re.IGNORECASE)
+_MAX_XLS_SHEETS = 20
+_XLS_SHEET = b"\x09\x08\x10\x00\x00\x06\x10\x00"
+_SPREADSHEET_ML = "{urn:schemas-microsoft-com:office:spreadsheet}"
+
+
+@dataclass
+class Sheet:
+    """A sheet; of a file without sheets, its one table, whose name is empty.
+
+    Attributes
+    ----------
+    name : str
+    rows : list of Row
+        From the first row of the sheet on, empty ones at the end left out.
+    is_visible : bool
+    separator : str
+        Of a text.
+    """
+
+    name: str
+    rows: list[Row]
+    is_visible: bool = True
+    separator: str = ""
+
+    @property
+    def has_content(self) -> bool:
+        """Whether a cell is not blank."""
+        return any(cell.strip() for row in self.rows for cell in row.cells)
+
+
+def read_workbook(content: bytes, file_name: str) -> Iterator[Sheet]:
+    """Yield the sheets of an XLSX, ODS or XLS, visible ones first.
+
+    Merged cells give their value to each of their rows.
+
+    Raises
+    ------
+    CorpusError
+        Damaged, encrypted, or much larger than it seems.
+    """
+    from python_calamine import CalamineError, CalamineWorkbook, PasswordError, SheetVisibleEnum
+
+    unreadable = CorpusError(
+        f"{file_name} tidak dapat dibaca sebagai buku kerja. Buka di Excel atau LibreOffice, "
+        "simpan ulang sebagai .xlsx tanpa kata sandi atau 'CSV UTF-8', lalu ulangi."
+    )
+    try:
+        if content.startswith(ZIP):
+            _check_package(content, file_name, unreadable)
+        elif content.count(_XLS_SHEET) > _MAX_XLS_SHEETS:
+            raise _too_large(file_name)
+        workbook = CalamineWorkbook.from_filelike(io.BytesIO(content))
+        sheets = sorted(
+            workbook.sheets_metadata, key=lambda sheet: sheet.visible != SheetVisibleEnum.Visible
+        )
+        for metadata in sheets:
+            sheet = workbook.get_sheet_by_name(metadata.name)
+            lines = [[_cell_text(value) for value in row] for row in sheet.iter_rows()]
+            lines = [[] for _ in range(sheet.start[0])] + lines if sheet.start else lines
+            left = sheet.start[1] if sheet.start else 0
+            _fill_merged(lines, left, sheet.merged_cell_ranges or ())
+            rows = [Row(line) for line in _without_margin(lines)]
+            yield Sheet(metadata.name, rows, metadata.visible == SheetVisibleEnum.Visible)
+    except PasswordError as error:
+        raise CorpusError(
+            f"{file_name} dikunci kata sandi. Buka di Excel, simpan tanpa kata sandi, lalu ulangi."
+        ) from error
+    except (CalamineError, zipfile.BadZipFile, zlib.error, ValueError, OSError, EOFError,
+            NotImplementedError, RuntimeError, KeyError) as error:  # fmt: skip
+        raise unreadable from error
+
+
+def _too_large(file_name: str) -> CorpusError:
+    return CorpusError(
+        f"{file_name} terlalu besar setelah dibuka. Simpan hanya lembar yang berisi judul."
+    )
+
+
+def _check_package(content: bytes, file_name: str, unreadable: CorpusError) -> None:
+    """Refuse a package that would fill the memory: the reader allocates whatever the file asks for."""
+    with zipfile.ZipFile(io.BytesIO(content)) as package:
+        parts = package.infolist()
+        names = {part.filename for part in parts}
+        if "word/document.xml" in names:
+            raise CorpusError(
+                f"{file_name} adalah dokumen Word. "
+                "Salin tabelnya ke Excel, simpan sebagai .xlsx, lalu ulangi."
+            )
+        is_bounded = all(part.compress_type in _BOUNDED_COMPRESSION for part in parts)
+        if "xl/workbook.bin" in names or not is_bounded:
+            raise unreadable
+        if sum(part.file_size for part in parts) > _MAX_UNPACKED_BYTES:
+            raise _too_large(file_name)
+        for part in parts:
+            is_dense = part.file_size > _MIN_BYTES_FOR_RATIO
+            if is_dense and part.file_size > _MAX_RATIO * max(part.compress_size, 1):
+                raise _too_large(file_name)
+            if not part.filename.endswith(".xml"):
+                continue
+            xml = package.read(part)  # Also compares the checksum, and so the declared size.
+            if b"<!ENTITY" in xml:
+                raise unreadable
+            if part.filename.startswith("xl/worksheets/") and _has_far_cells(xml):
+                raise _too_large(file_name)
+            if part.filename == "content.xml" and _repeats_too_often(xml):
+                raise _too_large(file_name)
+
+
+def _has_far_cells(xml: bytes) -> bool:
+    """Tell whether a sheet's rectangle is far larger than its cells are many."""
+    rows = re.findall(rb"<(?:\w+:)?row\s[^>]*?\br=[\"'](\d{1,9})", xml)
+    far_cells = re.findall(rb"\br=[\"'][A-Za-z]{1,3}(\d{7})[\"']", xml)
+    last_row = max(map(int, [*rows, *far_cells]), default=0)
+    widths = (1, 26, 702, 16_384)
+    letters = next((n for n in (3, 2) if re.search(rb"\br=[\"'][A-Za-z]{%d}\d" % n, xml)), 1)
+    area, n_cells = last_row * widths[letters], xml.count(b"<v>") + xml.count(b"<t")
+    return area > _MAX_AREA and area > _MAX_CELLS_PER_FILLED * n_cells
+
+
+def _repeats_too_often(xml: bytes) -> bool:
+    """Tell whether cells with content are repeated to more than a sheet of titles can hold."""
+    area = 0
+    for row in re.finditer(rb"<table:table-row\b([^>]*)>(.*?)</table:table-row>", xml, re.DOTALL):
+        rows = re.search(rb"number-rows-repeated=[\"'](\d{1,9})", row[1])
+        width, filled = 0, False
+        for cell in re.finditer(rb"<table:(?:covered-)?table-cell\b([^>]*?)(/?)>", row[2]):
+            columns = re.search(rb"number-columns-repeated=[\"'](\d{1,9})", cell[1])
+            has_content = not cell[2] or b"value" in cell[1]
+            filled |= has_content
+            width += int(columns[1]) if columns and has_content else 1
+        area += (int(rows[1]) if rows else 1) * width if filled else 0
+    return area > _MAX_AREA
+
+
+def _cell_text(value: object) -> str:
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    text = str(value)
+    return _ESCAPE.sub(lambda match: chr(int(match[1], 16)), text) if "_x" in text else text
+
+
+def _fill_merged(lines: list[list[str]], left: int, ranges: Any) -> None:
+    for (top, first), (bottom, _) in ranges:
+        column = first - left
+        if top >= len(lines) or not 0 <= column < len(lines[top]):
+            continue
+        for line in lines[top + 1 : bottom + 1]:
+            if column < len(line) and not line[column]:
+                line[column] = lines[top][column]
+
+
+def _without_margin(lines: list[list[str]]) -> list[list[str]]:
+    """Return the lines without empty rows at the end and empty columns on the right, of one width."""
+    while lines and not any(map(str.strip, lines[-1])):
+        lines.pop()
+    width = max((len(line) for line in lines), default=0)
+    while width and not any(line[width - 1].strip() for line in lines if len(line) >= width):
+        width -= 1
+    return [line[:width] + [""] * (width - len(line)) for line in lines]
+
+
+class _TableParser(HTMLParser):
+    """Collect the tables of a web page; a table within a cell is a table of its own."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tables: list[list[list[str]]] = []
+        self._open: list[tuple[list[list[str]], dict[int, tuple[int, str]]]] = []
+        self._cells: list[tuple[list[str], int] | None] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "table":
+            self._open.append(([], {}))
+            self._cells.append(None)
+            self.tables.append(self._open[-1][0])
+        elif not self._open:
+            return
+        elif tag == "tr":
+            self._end_cell()
+            self._open[-1][0].append([])
+        elif tag in ("td", "th"):
+            self._end_cell()
+            span = next((value for name, value in attrs if name == "rowspan"), None) or "1"
+            self._cells[-1] = ([], int(span) if span.isdecimal() and len(span) < 5 else 1)
+        elif tag == "br" and self._cells[-1] is not None:
+            self._cells[-1][0].append("\n")
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self._open:
+            return
+        if tag in ("td", "th", "tr", "table"):
+            self._end_cell()
+        if tag == "table":
+            self._open.pop()
+            self._cells.pop()
+
+    def handle_data(self, data: str) -> None:
+        if self._cells and self._cells[-1] is not None:
+            self._cells[-1][0].append(data)
+
+    def _end_cell(self) -> None:
+        cell, self._cells[-1] = self._cells[-1], None
+        if cell is None:
+            return
+        rows, spans = self._open[-1]
+        if not rows:
+            rows.append([])
+        while (column := len(rows[-1])) in spans:
+            left, text = spans.pop(column)
+            rows[-1].append(text)
+            if left > 1:
+                spans[column] = (left - 1, text)
+        text = " ".join("".join(cell[0]).split())
+        if cell[1] > 1:
+            spans[len(rows[-1])] = (cell[1] - 1, text)
+        rows[-1].append(text)
+
+
+def read_html(text: str) -> Iterator[Sheet]:
+    """Yield the tables of a web page, in order.
+
+    Examples
+    --------
+    >>> [sheet.rows[0].cells for sheet in read_html("<table><tr><th>No<th>Judul</table>")]
+    [['No', 'Judul']]
+    """
+    parser = _TableParser()
+    parser.feed(text)
+    parser.close()
+    for number, lines in enumerate(parser.tables, start=1):
+        name = f"Tabel {number}" if len(parser.tables) > 1 else ""
+        yield Sheet(name, [Row(line) for line in _without_margin(lines)])
+
+
+def read_spreadsheet_ml(content: bytes, file_name: str) -> Iterator[Sheet]:
+    """Yield the sheets of an Excel 2003 workbook in XML.
+
+    Raises
+    ------
+    CorpusError
+        It is damaged, or defines entities.
+    """
+    unreadable = CorpusError(
+        f"{file_name} tidak dapat dibaca sebagai XML Excel. "
+        "Buka di Excel, simpan sebagai .xlsx, lalu ulangi."
+    )
+    if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
+        raise unreadable
+    try:
+        root = ElementTree.fromstring(content)  # noqa: S314 - without entities it is harmless
+    except ElementTree.ParseError as error:
+        raise unreadable from error
+    for sheet in root.iter(f"{_SPREADSHEET_ML}Worksheet"):
+        lines: list[list[str]] = []
+        merged: list[tuple[tuple[int, int], tuple[int, int]]] = []
+        for row in sheet.iter(f"{_SPREADSHEET_ML}Row"):
+            _skip(lines, row, [])
+            lines.append([])
+            for cell in row.iter(f"{_SPREADSHEET_ML}Cell"):
+                _skip(lines[-1], cell, "")
+                data = cell.find(f"{_SPREADSHEET_ML}Data")
+                down = cell.get(f"{_SPREADSHEET_ML}MergeDown", "0")
+                if down.isdecimal() and int(down):
+                    at = len(lines) - 1, len(lines[-1])
+                    merged.append((at, (at[0] + min(int(down), 10_000), at[1])))
+                lines[-1].append("" if data is None else "".join(data.itertext()))
+                across = cell.get(f"{_SPREADSHEET_ML}MergeAcross", "0")
+                lines[-1].extend([""] * min(int(across) if across.isdecimal() else 0, 1000))
+        lines = _without_margin(lines)
+        _fill_merged(lines, 0, merged)
+        yield Sheet(sheet.get(f"{_SPREADSHEET_ML}Name", ""), [Row(line) for line in lines])
+
+
+def _skip(items: list[Any], element: ElementTree.Element, blank: Any) -> None:
+    """Fill up to the place that an element gives; places far off are ignored."""
+    index = element.get(f"{_SPREADSHEET_ML}Index", "")
+    if index.isdecimal() and len(items) < int(index) - 1 < len(items) + 1000:
+        items.extend(type(blank)() for _ in range(int(index) - 1 - len(items)))
+
+
+def read_json(text: str) -> list[Sheet] | None:
+    """Return each list of objects, or of texts, as a sheet; None if the text is not JSON.
+
+    Examples
+    --------
+    >>> (sheet,) = read_json('{"data": [{"judul": "Padi", "tahun": 2020}]}')
+    >>> sheet.name, [row.cells for row in sheet.rows]
+    ('data', [['judul', 'tahun'], ['Padi', '2020']])
+    """
+    try:
+        value = json.loads(text)
+    except RecursionError:
+        return None
+    except ValueError:
+        try:  # One object on each line.
+            value = [json.loads(line) for line in text.splitlines() if line.strip()]
+        except (ValueError, RecursionError):
+            return None
+    try:
+        return list(_json_sheets(value, ""))
+    except RecursionError:
+        return None
+
+
+def _json_sheets(value: Any, name: str) -> Iterator[Sheet]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _json_sheets(item, key)
+    elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        objects = [item for item in value if isinstance(item, dict)]
+        is_container = all(any(isinstance(v, list) for v in o.values()) or "type" in o for o in objects)
+        nested = [sheet for o in objects for sheet in _json_sheets(o, name)] if is_container else []
+        if any(sheet.has_content and len(sheet.rows[0].cells) > 1 for sheet in nested):
+            yield from nested
+            return
+        header = list(dict.fromkeys(key for item in objects for key in item))
+        rows = [Row([_json_text(item.get(key)) for key in header]) for item in objects]
+        yield Sheet(name, [Row(header), *rows])
+    elif isinstance(value, list) and value and all(isinstance(item, str) for item in value):
+        yield Sheet(name, [Row([item]) for item in value])
+
+
+def _json_text(value: Any) -> str:
+    if isinstance(value, list):
+        return "; ".join(map(_json_text, value))
+    if isinstance(value, dict):
+        return next((item for item in map(_json_text, value.values()) if item), "")
+    return "" if value is None else _cell_text(value)
