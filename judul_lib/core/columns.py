@@ -81,7 +81,7 @@ def normalize_name(cell: str) -> str:
     ('judul skripsi', 'program studi')
     """
     text = unicodedata.normalize("NFKC", cell).replace("_", " ").replace("(*)", " ")
-    text = re.sub(r"\*(?!\])", " ", text)
+    text = re.sub("[\u200b-\u200d\ufeff]", "", re.sub(r"\*(?!\])", " ", text))
     return " ".join(text.casefold().split()).strip(" .:#;'\"\ufeff")
 
 
@@ -145,7 +145,7 @@ def continues_header(header: Sequence[str], below: Sequence[str]) -> list[str] |
     cells = [*below, *[""] * len(header)][: max(len(header), len(below))]
     names = [*header, *[""] * len(cells)][: len(cells)]
     filled = [i for i, cell in enumerate(cells) if cell.strip()]
-    if not filled:
+    if not filled or len(names) < 2:
         return None
     if all(normalize_name(cells[i]) == normalize_name(names[i]) for i in filled):
         return names
@@ -161,7 +161,7 @@ def continues_header(header: Sequence[str], below: Sequence[str]) -> list[str] |
     is_header = all(
         _QUALIFIERS.fullmatch(normalize_name(cells[i])) or is_known_name(cells[i]) for i in filled
     )
-    has_word = any(re.search("[^0-9 .]", cells[i]) for i in filled)
+    has_word = any(re.search(r"[^\W\d_]", cells[i]) for i in filled)
     return joined if is_header and has_word else None
 
 

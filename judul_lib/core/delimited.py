@@ -53,8 +53,8 @@ def decode(content: bytes, file_name: str, warn: Warn) -> str:
     """
     if not content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         n_bytes = len(content)
-        content = content.rstrip(b"\0")
-        if 0 < len(content) < n_bytes:
+        content = content.rstrip(b"\0") if b"\n" in content else content
+        if len(content) < n_bytes:
             warn(
                 f"Catatan: {n_bytes - len(content)} bita kosong di akhir {file_name} dibuang; "
                 "berkas itu mungkin tidak tersalin utuh. Periksa baris terakhirnya."
@@ -163,7 +163,7 @@ def _rows(lines: list[str], separator: str) -> Iterator[Row]:
     start = 0
     while start < len(lines):
         feeder = _LineFeeder(lines, start)
-        reader = csv.reader(feeder, delimiter=separator, strict=True, skipinitialspace=True)
+        reader = csv.reader(feeder, delimiter=separator, strict=True)
         try:
             for cells in reader:
                 yield Row(cells)
@@ -173,9 +173,7 @@ def _rows(lines: list[str], separator: str) -> Iterator[Row]:
             start = feeder.row_start
         feeder = _LineFeeder(lines, start)
         try:
-            escaped = csv.reader(
-                feeder, delimiter=separator, strict=True, skipinitialspace=True, escapechar="\\"
-            )
+            escaped = csv.reader(feeder, delimiter=separator, strict=True, escapechar="\\")
             yield Row(next(escaped))
             start = feeder.position
         except csv.Error:

@@ -20,7 +20,6 @@ _MAX_RATIO, _MIN_BYTES_FOR_RATIO = 200, 5_000_000
 _MAX_AREA, _MAX_CELLS_PER_FILLED = 20_000_000, 50
 # For these two, `zipfile` unpacks no more than the declared size.
 _BOUNDED_COMPRESSION = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_ESCAPE = re.compile("_x00(09|0A|0D|5F)_", re.IGNORECASE)
 _MAX_XLS_SHEETS = 20
 _XLS_SHEET = b"\x09\x08\x10\x00\x00\x06\x10\x00"
 _SPREADSHEET_ML = "{urn:schemas-microsoft-com:office:spreadsheet}"
@@ -79,9 +78,7 @@ def read_workbook(content: bytes, file_name: str) -> Iterator[Sheet]:
         for metadata in sheets:
             sheet = workbook.get_sheet_by_name(metadata.name)
             lines = [[_cell_text(value) for value in row] for row in sheet.iter_rows()]
-            lines = [[] for _ in range(sheet.start[0])] + lines if sheet.start else lines
-            left = sheet.start[1] if sheet.start else 0
-            _fill_merged(lines, left, sheet.merged_cell_ranges or ())
+            _fill_merged(lines, sheet.merged_cell_ranges or ())
             rows = [Row(line) for line in _without_margin(lines)]
             yield Sheet(metadata.name, rows, metadata.visible == SheetVisibleEnum.Visible)
     except PasswordError as error:
@@ -158,13 +155,11 @@ def _repeats_too_often(xml: bytes) -> bool:
 def _cell_text(value: object) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    text = str(value)
-    return _ESCAPE.sub(lambda match: chr(int(match[1], 16)), text) if "_x" in text else text
+    return str(value)
 
 
-def _fill_merged(lines: list[list[str]], left: int, ranges: Any) -> None:
-    for (top, first), (bottom, _) in ranges:
-        column = first - left
+def _fill_merged(lines: list[list[str]], ranges: Any) -> None:
+    for (top, column), (bottom, _) in ranges:
         if top >= len(lines) or not 0 <= column < len(lines[top]):
             continue
         for line in lines[top + 1 : bottom + 1]:
@@ -290,7 +285,7 @@ def read_spreadsheet_ml(content: bytes, file_name: str) -> Iterator[Sheet]:
                 across = cell.get(f"{_SPREADSHEET_ML}MergeAcross", "0")
                 lines[-1].extend([""] * min(int(across) if across.isdecimal() else 0, 1000))
         lines = _without_margin(lines)
-        _fill_merged(lines, 0, merged)
+        _fill_merged(lines, merged)
         yield Sheet(sheet.get(f"{_SPREADSHEET_ML}Name", ""), [Row(line) for line in lines])
 
 

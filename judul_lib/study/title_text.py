@@ -13,7 +13,7 @@ _LATEX_COMMAND = re.compile(
 )
 _LATEX_MATH = re.compile(r"\$([^$\d\s][^$]{0,40}|[\d^_][^$]{0,40})\$")
 _LATEX_SIGN = re.compile(r"\\([&%$#_{}])")
-_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
+_INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 
 
 def clean_title(cell: str) -> str:

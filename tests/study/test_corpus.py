@@ -151,7 +151,9 @@ def test_workbook_is_read_like_a_csv():
     content = workbook([], [*rows, [1.5, "Beras, Gula"]])
     corpus = parse_corpus(content, "judul.xlsx")
     assert corpus.titles["Judul"].tolist() == ["Deteksi Hoaks", "Beras, Gula"]
-    assert corpus.titles["NIM"].tolist() == ["123", "1.5"]
+    assert corpus.titles["Nilai"].tolist() == ["1", ""]
+    assert "NIM" not in corpus.titles
+    assert corpus.rows == [3, 6]
     assert corpus.rejected["alasan"].tolist() == ["judul kosong", "judul kosong"]
 
 
@@ -165,7 +167,7 @@ def test_too_many_rows_are_refused():
 
 
 def test_workbook_of_excessive_size_is_refused(monkeypatch):
-    monkeypatch.setattr("judul_lib.core.tables._MAX_UNPACKED_BYTES", 1_000)
+    monkeypatch.setattr("judul_lib.core.workbooks._MAX_UNPACKED_BYTES", 1_000)
     with pytest.raises(CorpusError, match="terlalu besar"):
         parse_corpus(workbook([["Judul"], ["Deteksi Hoaks"]]), "x.xlsx")
 
