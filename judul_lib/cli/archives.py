@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["archive"]
 INDEX_MIN_TITLES = 2_000
+"""With fewer titles, opening an index takes a check as long as preparing the titles themselves."""
 _NAME = argument("name", metavar="NAMA", help="Nama arsip: huruf, angka, - dan _.")
 _FORCE = option("--force", is_flag=True, help="Terima sumber yang kini berisi lebih sedikit judul.")
 
