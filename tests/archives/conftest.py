@@ -24,11 +24,8 @@ def thesis(title, *elements, datestamp="2024-05-01T00:00:00Z", **values):
 
 def theses(n):
     """Return n records with distinct titles, made of the project's own."""
-    titles = gold_titles()
-    return {
-        f"oai:uji:{k}": thesis(titles[k % len(titles)] + (f" Studi {k}" if k >= len(titles) else ""))
-        for k in range(n)
-    }
+    titles = gold_titles()  # Some differ in capitals only.
+    return {f"oai:uji:{k}": thesis(f"{titles[k % len(titles)]} Studi {k}") for k in range(n)}
 
 
 class OaiServer:

@@ -7,6 +7,7 @@ whenever that changes, and appends each request to ``requests.jsonl``.
 import json
 import sys
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -105,8 +106,9 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in {"Content-Length": str(len(body)), **headers}.items():
             self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
+        with suppress(ConnectionError):  # The client was killed.
+            self.end_headers()
+            self.wfile.write(body)
 
     def log_message(self, *arguments):
         pass
