@@ -3,7 +3,7 @@
 import json
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 
 from judul_lib.checking.stored_gauge import gauge_file
 from judul_lib.core.config import Config
-from judul_lib.core.errors import ArchiveError, BusyError
+from judul_lib.core.errors import ArchiveError, BusyError, ModelError
 from judul_lib.core.storage import exclusive_lock, recover_folder, sha256_of
 
 CORPUS_FILE, INFO_FILE, INDEX_FOLDER, STORE_SUFFIX = (
@@ -149,15 +149,17 @@ class NamedArchive:
                 f"`judul archive remove {self.name}`, lalu buat lagi."
             ) from error
 
-    def best_path(self, model: str | None, say: Any) -> Path:
+    def best_path(self, model: str | None, models: Path, say: Callable[[str], object]) -> Path:
         """Return the index where it answers for the model as the titles do, else the file of titles.
 
         Parameters
         ----------
         model : str or None
             Name of the requested model; None accepts any.
+        models : path
+            Folder of the models; an index with another copy of its model is not used.
         say : callable
-            Called with a sentence if the file of titles was changed by hand.
+            Called with a sentence if there is an index that is out of date.
 
         Raises
         ------
@@ -175,6 +177,9 @@ class NamedArchive:
             return self.corpus
         if sha256_of(self.corpus.read_bytes()) != info.sha256:
             say(f"Catatan: {self.corpus} diubah sesudah indeksnya dibangun; indeks itu tidak dipakai.")
+            return self.corpus
+        if _has_outdated_model(self.index, models, str(info.index_model)):
+            say(f"Catatan: modelnya berubah sesudah {self.index} dibangun; indeks itu tidak dipakai.")
             return self.corpus
         return self.index
 
@@ -241,6 +246,16 @@ def list_archives(home: Path) -> list[NamedArchive]:
     folders = {path.name for path in paths if path.is_dir()}
     stores = {path.name.removesuffix(STORE_SUFFIX) for path in paths if path.name.endswith(STORE_SUFFIX)}
     return [NamedArchive(home, name) for name in sorted(filter(_NAME.fullmatch, folders | stores))]
+
+
+def _has_outdated_model(index: Path, models: Path, name: str) -> bool:
+    from judul_lib.checking.versions import model_folder
+    from judul_lib.search.index_files import has_outdated_model
+
+    try:
+        return has_outdated_model(index, model_folder(models, name))
+    except ModelError:  # The model is missing: the index has its own copy.
+        return False
 
 
 def _parse_info(values: dict[str, Any]) -> ArchiveInfo:

@@ -88,7 +88,7 @@ def check(
     if archive_name is not None:
         from judul_lib.archives.named import named_archive
 
-        corpus = named_archive(config, archive_name).best_path(name, print_stderr)
+        corpus = named_archive(config, archive_name).best_path(name, config.models, print_stderr)
     archive = folder or corpus or next(iter(config.corpora.values()), None)
     for target in filter(None, (output, whole)):
         shared.require_writable_output(target, config, file, archive)

@@ -92,22 +92,27 @@ def build_light(titles, folder):
     return index.name
 
 
-def test_index_is_used_while_it_has_the_titles_of_the_archive(write, tmp_path):
-    archive, notes = NamedArchive(tmp_path / "archives", "ta"), []
+def test_index_is_used_while_it_has_the_titles_of_the_archive(write, tmp_path, monkeypatch):
+    archive, notes = NamedArchive(tmp_path / "archives", "ta"), list[str]()
+    models = PROJECT / "outputs"
     replace_source(
         archive, read_source(write("ti.csv", "Judul", "Hama Padi", "Mutu Jagung")), force=False,
         build_index=build_light,
     )  # fmt: skip
-    assert archive.best_path(None, notes.append) == archive.index
+    assert archive.best_path(None, models, notes.append) == archive.index
     assert list(TitleIndex.load(archive.index).titles) == ["Hama Padi", "Mutu Jagung"]
-    assert archive.best_path("structured", notes.append) == archive.corpus
+    assert archive.best_path("structured", models, notes.append) == archive.corpus
     gauge_file(archive.corpus).write_text("{}")  # A threshold measured for the titles.
-    assert archive.best_path(None, notes.append) == archive.corpus
+    assert archive.best_path(None, models, notes.append) == archive.corpus
     gauge_file(archive.corpus).unlink()
     assert notes == []
+    with monkeypatch.context() as patch:
+        patch.setattr("judul_lib.search.index_files.model_hash", lambda model: "another model")
+        assert archive.best_path(None, models, notes.append) == archive.corpus
+    assert "model" in notes.pop()
     with archive.corpus.open("a") as stream:
         stream.write("Harga Cabai,,,,,,tangan\n")
-    assert archive.best_path(None, notes.append) == archive.corpus
+    assert archive.best_path(None, models, notes.append) == archive.corpus
     assert len(notes) == 1
 
 
