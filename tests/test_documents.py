@@ -43,6 +43,7 @@ NOT_RUN = {
     r"python klaster\.py &|sleep 60|export JUDUL_SCHEDULER=.*|kill %1": "needs SLURM",
     r"docker .*": "needs Docker; test_deploy.py follows the steps of the image",
     r"gh attestation verify .*": "needs GitHub and a published image",
+    r"judul archive harvest .*": "needs a repository; test_harvest.py has one",
     r"export JUDUL_DATABASE_URL=.*": "needs that server; test_usage_log.py has one",
 }
 # Exit status 1 is a finding here: code that is not committed yet, or no audit trail.

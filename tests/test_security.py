@@ -69,11 +69,15 @@ def test_no_key_and_no_log_is_tracked_by_git():
 # Models whose pickles write a file when opened.
 
 APPROVAL = "--reason uji --approver Kaprodi"
-# In an order in which each has what it needs; other tests cover `run` and `app`.
+# In an order in which each has what it needs; other tests cover `run`, `app` and `archive harvest`.
 COMMAND_LINES = {
     "check": f"check '{TITLE}' --model light --models OUT",
     "score-pairs": "score-pairs pairs.csv scored.csv --model light --models OUT",
     "archive gauge": "archive gauge data/dataset_TA.csv --titles 20 --model light --models OUT",
+    "archive add": "archive add ta titles.csv --models OUT",
+    "archive list": "archive list",
+    "archive info": "archive info ta",
+    "archive remove": "archive remove ta --yes",
     "index build": "index build titles.csv indeks --model light --models OUT",
     "index info": "index info indeks --models OUT",
     "index add": f"index add indeks --title '{TITLE}'",
@@ -129,7 +133,7 @@ def installation_with_bombs(tmp_path):
 
 
 def test_no_command_opens_a_pickle(installation_with_bombs, tmp_path):
-    assert {*COMMAND_LINES, "run", "app"} == command_names(cli)
+    assert {*COMMAND_LINES, "run", "app", "archive harvest"} == command_names(cli)
     outputs, version = installation_with_bombs
     gold = read_gold(PROJECT / "data" / "gold_pairs.csv")
     labels = gold[gold["label"].notna()].head(60)[["judul_a", "judul_b", "label"]]

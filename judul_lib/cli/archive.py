@@ -1,4 +1,4 @@
-"""``judul archive``: how precise MIRIP is in one archive, and the threshold that suits it."""
+"""``judul archive gauge``: how precise MIRIP is in one archive, and the threshold that suits it."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @group()
 def archive() -> None:
-    """Ukur seberapa berharga sebuah MIRIP di arsip Anda sendiri."""
+    """Simpan arsip judul dengan nama, panen repositori, dan ukur seberapa berharga sebuah MIRIP."""
 
 
 @archive.command()

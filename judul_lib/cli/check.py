@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @COLUMN_OPTION
 @SHEET_OPTION
+@option("--archive", "archive_name", metavar="NAMA", help="Arsip bernama; lihat `judul archive list`.")
 @option("--index", "folder", type=Path, metavar="INDEKS", help="Folder indeks sebagai arsip pembanding.")
 @option("--top", type=click.IntRange(min=1), default=10, help="Jumlah hasil [bawaan: 10].")
 @option(
@@ -67,6 +68,7 @@ def check(
     output: Path | None,
     name: str | None,
     corpus: Path | None,
+    archive_name: str | None,
     folder: Path | None,
     top: int,
     style: str,
@@ -82,12 +84,16 @@ def check(
         raise click.UsageError("Berikan satu judul dalam tanda kutip, atau --file berkas.csv.")
     if (file is None) != (output is None):
         raise click.UsageError("--file dan --output harus dipakai bersama.")
-    if corpus is not None and folder is not None:
-        raise click.UsageError("Pilih salah satu: --corpus atau --index.")
+    if sum(choice is not None for choice in (corpus, folder, archive_name)) > 1:
+        raise click.UsageError("Pilih salah satu: --corpus, --index, atau --archive.")
     _refuse_ineffective_options(is_file=file is not None)
     if title is not None:
         shared.require_comparable_title(title)
     config = shared.read_config(models=outputs, elsewhere=elsewhere, threshold=threshold)
+    if archive_name is not None:
+        from judul_lib.archives.named import named_archive
+
+        corpus = named_archive(config, archive_name).best_path(name, config.models, print_stderr)
     archive = folder or corpus or next(iter(config.corpora.values()), None)
     for target in filter(None, (output, whole)):
         shared.require_writable_output(target, config, file, archive)

@@ -12,7 +12,7 @@ import click
 
 from judul_lib import __version__
 from judul_lib.cli import shared
-from judul_lib.cli.archive import archive
+from judul_lib.cli.archives import archive
 from judul_lib.cli.check import check, score_pairs
 from judul_lib.cli.govern import govern
 from judul_lib.cli.index import dedup, index

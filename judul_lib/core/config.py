@@ -41,6 +41,8 @@ class Config:
         Whether the log keeps titles as text, and not only as keyed hashes.
     app_log : bool
         Whether, with `log`, a line is written to ``app.log`` too (`judul_lib.usage.app_log`).
+    contact : str
+        Mail or web address that harvested repositories are told (`judul archive harvest`).
     mlflow : bool
         Whether model versions are recorded in MLflow too (`judul_lib.governance.tracking`).
     ab_test : mapping of str to float
@@ -75,6 +77,7 @@ class Config:
     log: bool = True
     log_text: bool = False
     app_log: bool = True
+    contact: str = ""
     mlflow: bool = False
     ab_test: Mapping[str, float] = field(default_factory=dict)
     ready_kernels: int = 2
@@ -259,6 +262,9 @@ _PARSERS: Mapping[str, tuple[Callable[[str], Any], str]] = {
     "top_k": _integer_between(5, 50),
     "max_upload_mb": _integer_between(1, 1_000),
     "max_rows": _integer_between(1, 10_000_000),
+    "contact": _parser(
+        str, lambda text: not text or _is_one_word(text), "Berikan surel atau alamat web."
+    ),
     "host": _parser(str, _is_one_word, "Berikan nama atau alamat, misalnya localhost."),
     "port": _integer_between(1, 65_535),
     **dict.fromkeys(_SWITCHES, _SWITCH_PARSER),

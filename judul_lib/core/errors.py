@@ -94,6 +94,10 @@ class IndexFileError(JudulError):
     """An index is missing, damaged, or made by another version or model."""
 
 
+class ArchiveError(JudulError):
+    """A named archive is missing or damaged, or a repository cannot be harvested."""
+
+
 class OutputError(JudulError):
     """A result may not be written to the requested path."""
 

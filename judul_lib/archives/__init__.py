@@ -1,0 +1,1 @@
+"""Named archives: titles from files and from repositories, kept beside ``judul.toml``."""
