@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from judul_lib.checking.checker import Checker
     from judul_lib.core.config import Config
+    from judul_lib.governance.decisions import Decisions
     from judul_lib.usage.installation import AnswerLogBuffer
 
 
@@ -89,13 +90,17 @@ def check(
     model, checker = _load_checker(name, archive, folder is not None, config)
     for note in checker.notes:
         print_stderr(note)
+    decisions = shared.read_decisions(config)
     if title is not None:
         from judul_lib.checking.matches import study_csv
         from judul_lib.cli import answers
         from judul_lib.core.storage import write_bytes
 
         start = time.perf_counter()
-        ranked = checker.check(title, top_k=None if whole else top)
+        is_decided = decisions is not None and decisions.concern(title)
+        ranked = checker.check(title, top_k=None if whole or is_decided else top)
+        if decisions is not None:
+            ranked = decisions.apply(title, ranked)
         matches = ranked.first(top)
         seconds = time.perf_counter() - start
         click.echo(answers.format_answer(title, matches, checker, model, style), nl=False)
@@ -111,7 +116,7 @@ def check(
         from judul_lib.usage.installation import AnswerLogBuffer
 
         log_buffer = AnswerLogBuffer(shared.open_log(config), checker, model)
-        _check_file(file, output, checker, log_buffer, jobs, scheduler)
+        _check_file(file, output, checker, log_buffer, decisions, jobs, scheduler)
         log_buffer.close()
 
 
@@ -163,6 +168,7 @@ def _check_file(
     output: Path,
     checker: "Checker",
     log_buffer: "AnswerLogBuffer",
+    decisions: "Decisions | None",
     jobs: int,
     scheduler: str | None,
 ) -> None:
@@ -176,6 +182,9 @@ def _check_file(
     blank: dict[str, Any] = dict.fromkeys(RESULT_COLUMNS)
     rows = [blank] * len(titles)
     for position, matches in zip(comparable, shared.progress_bar(answers, len(comparable)), strict=True):
+        if decisions is not None and decisions.concern(titles[position]):
+            title = titles[position]
+            matches = decisions.apply(title, checker.check(title)).first(1)
         rows[position] = matches.decision.rows()[0]
         log_buffer.add(titles[position], matches)
     write_result(_add_results(proposals, RESULT_COLUMNS, rows, mismatched_rows), output)
