@@ -22,6 +22,14 @@ PERHAPS_REMARK = "mungkin penelitian yang sama dengan kata lain"
 
 
 @dataclass(frozen=True)
+class DecidedPair:
+    """What people decided of the query and a title: it replaces the model's label."""
+
+    label: str
+    remark: str
+
+
+@dataclass(frozen=True)
 class Matches:
     """Corpus titles compared with one query, best first.
 
@@ -44,6 +52,8 @@ class Matches:
     deciding : Matches
         The titles of the whole corpus that decide at any threshold, best first, also
         those not in ``titles``; see `decision`. By default these matches are the whole corpus.
+    decided : mapping of str to DecidedPair
+        By corpus title, where people have decided.
 
     Examples
     --------
@@ -60,6 +70,7 @@ class Matches:
     asked: FloatArray = field(default_factory=lambda: np.empty(0))
     elsewhere_label: str = ASK
     deciding: "Matches | None" = None
+    decided: Mapping[str, DecidedPair] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.titles)
@@ -67,17 +78,29 @@ class Matches:
     @property
     def labels(self) -> list[str]:
         """``rf_label`` of each title, shape (n,)."""
-        return assign_labels(
+        labels = assign_labels(
             self.probability, self.asked, self.threshold, elsewhere_label=self.elsewhere_label
         )
+        if not self.decided:
+            return labels
+        pairs = map(self.decided.get, self.titles)
+        return [pair.label if pair else label for pair, label in zip(pairs, labels, strict=True)]
 
     @property
     def remarks(self) -> list[str]:
-        """`shared` of each title, with the reason to ask in front; shape (n,) or (0,)."""
+        """`shared` of each title, with a decision or the reason to ask in front; shape (n,) or (0,)."""
         must_ask = is_to_ask(self.probability, self.asked, self.threshold).tolist()
-        return [
+        remarks = [
             f"{_reason_to_ask(shared)}; {shared}" if ask else shared
             for shared, ask in zip(self.shared, must_ask, strict=False)
+        ]
+        if not self.decided:
+            return remarks
+        all_shared = self.shared or [""] * len(self)
+        pairs = map(self.decided.get, self.titles)
+        return [
+            "; ".join(filter(None, (pair.remark, shared))) if pair else remark
+            for pair, shared, remark in zip(pairs, all_shared, remarks or all_shared, strict=True)
         ]
 
     @property

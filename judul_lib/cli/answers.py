@@ -49,11 +49,17 @@ def format_answer(title: str, matches: Matches, checker: Checker, model: str, st
         return json.dumps(answer, indent=2, ensure_ascii=False) + "\n"
     if style == "csv":
         return csv_with_escaped_formulas(rows)
-    return _text_table(rows, best, len(matches), checker, model)
+    decided = matches.decided.get(best["judul_ref"])
+    return _text_table(rows, best, len(matches), checker, model, decided.remark if decided else "")
 
 
 def _text_table(
-    rows: list[dict[str, Any]], best: dict[str, Any], n_ranked: int, checker: Checker, model: str
+    rows: list[dict[str, Any]],
+    best: dict[str, Any],
+    n_ranked: int,
+    checker: Checker,
+    model: str,
+    decided: str,
 ) -> str:
     threshold, probability = checker.threshold, best["rf_probability"]
     decimals = distinguishing_decimals(probability, threshold)
@@ -62,6 +68,8 @@ def _text_table(
         if threshold
         else ALL_SIMILAR
     )
+    if decided:
+        basis = escape_control_characters(decided)
     n_titles = format_number(len(checker.titles))
     summary = f"{best['rf_label']} ({basis}; {MODEL_TITLES[model]}, {n_titles} judul)"
     headings = {name: FEATURE_TITLES.get(name, name) for name in FEATURES}

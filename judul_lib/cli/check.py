@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from judul_lib.checking.checker import Checker
     from judul_lib.core.config import Config
+    from judul_lib.governance.decisions import Decisions
     from judul_lib.usage.installation import AnswerLogBuffer
 
 
@@ -102,13 +103,17 @@ def check(
     )
     for note in checker.notes:
         print_stderr(note)
+    decisions = shared.read_decisions(config)
     if title is not None:
         from judul_lib.checking.matches import study_csv
         from judul_lib.cli import answers
         from judul_lib.core.storage import write_bytes
 
         start = time.perf_counter()
-        ranked = checker.check(title, top_k=None if whole else top)
+        is_decided = decisions is not None and decisions.concern(title)
+        ranked = checker.check(title, top_k=None if whole or is_decided else top)
+        if decisions is not None:
+            ranked = decisions.apply(title, ranked)
         matches = ranked.first(top)
         seconds = time.perf_counter() - start
         click.echo(answers.format_answer(title, matches, checker, model, style), nl=False)
@@ -125,7 +130,14 @@ def check(
 
         log_buffer = AnswerLogBuffer(shared.open_log(config), checker, model)
         _check_file(
-            file, output, checker, log_buffer, jobs, scheduler, has_archive_file=archive is not None
+            file,
+            output,
+            checker,
+            log_buffer,
+            decisions,
+            jobs,
+            scheduler,
+            has_archive_file=archive is not None,
         )
         log_buffer.close()
 
@@ -178,6 +190,7 @@ def _check_file(
     output: Path,
     checker: "Checker",
     log_buffer: "AnswerLogBuffer",
+    decisions: "Decisions | None",
     jobs: int,
     scheduler: str | None,
     *,
@@ -194,6 +207,9 @@ def _check_file(
     blank: dict[str, Any] = dict.fromkeys(RESULT_COLUMNS)
     rows = [blank] * len(titles)
     for position, matches in zip(comparable, shared.progress_bar(answers, len(comparable)), strict=True):
+        if decisions is not None and decisions.concern(titles[position]):
+            title = titles[position]
+            matches = decisions.apply(title, checker.check(title)).first(1)
         rows[position] = matches.decision.rows()[0]
         log_buffer.add(titles[position], matches)
     write_result(_add_results(proposals, RESULT_COLUMNS, rows, faults), output)

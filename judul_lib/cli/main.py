@@ -14,6 +14,7 @@ from judul_lib import __version__
 from judul_lib.cli import shared
 from judul_lib.cli.archives import archive
 from judul_lib.cli.check import check, score_pairs
+from judul_lib.cli.decisions import decisions
 from judul_lib.cli.govern import govern
 from judul_lib.cli.index import dedup, index
 from judul_lib.cli.indonesian import describe_usage_error, group, option
@@ -95,7 +96,9 @@ def _parse_value(text: str) -> Any:
         return text
 
 
-for _command in (check, score_pairs, archive, index, dedup, models, retrain, monitor, simulate, govern):
+for _command in (
+    check, score_pairs, archive, index, dedup, decisions, models, retrain, monitor, simulate, govern,
+):  # fmt: skip
     cli.add_command(_command)
 
 

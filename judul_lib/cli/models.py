@@ -290,6 +290,10 @@ def _print_columns(rows: Iterable[tuple[str, ...]]) -> None:
     help="Pakai pendapat pengguna (tepat atau keliru) dari log, atau tidak [bawaan: pakai].",
 )  # fmt: skip
 @option(
+    "--decisions/--no-decisions", default=True,
+    help="Pakai keputusan yang dicatat dengan --consent, atau tidak [bawaan: pakai].",
+)  # fmt: skip
+@option(
     "--titles", type=Path,
     help="CSV berkolom Judul untuk mengenali judul yang di log hanya tersimpan sebagai hash.",
 )  # fmt: skip
@@ -304,6 +308,7 @@ def retrain(
     name: str | None,
     file: Path | None,
     feedback: bool,
+    decisions: bool,
     titles: Path | None,
     gold: Path | None,
     should_promote: bool,
@@ -313,7 +318,7 @@ def retrain(
 ) -> int:
     """Latih ulang MODEL dengan label baru, lalu bandingkan.
 
-    Labelnya berasal dari pendapat pengguna dan dari CSV; pembandingnya versi yang berlaku.
+    Labelnya berasal dari pendapat pengguna, keputusan, dan CSV; pembandingnya versi yang berlaku.
     Model structured belajar dari label itu bersama pasangan nyata dan pasangan emas bagian dev;
     pembandingnya bagian test. Full dan light belajar dari korpusnya, dan dibandingkan pada semua
     pasangan emas. Studi emas yang judulnya ada di label tidak ikut dibandingkan.
@@ -330,9 +335,11 @@ def retrain(
     name = name or shared.model_name(shared.choose_model(None, config.models))
     gold = gold or shared.project_folder() / "data" / "gold_pairs.csv"
     answers = PairVotes() if file is None else read_label_file(file, warn=print_stderr)
-    if feedback:
-        labeled_titles = [title for left, right, _ in answers.rows for title in (left, right)]
-        answers += _read_feedback(config, name, labeled_titles, titles)
+    if feedback or decisions:
+        known_titles = [title for left, right, _ in answers.rows for title in (left, right)]
+        if titles is not None:
+            known_titles += shared.read_titles(titles)
+        answers += _read_votes(config, name, known_titles, feedback=feedback, decisions=decisions)
     labels = majority_vote(answers)
     click.echo(
         f"{format_number(len(labels.pairs))} pasangan berlabel dari {format_number(labels.n_answers)} "
@@ -375,14 +382,14 @@ def retrain(
     return int(should_promote)
 
 
-def _read_feedback(
-    config: "Config", name: str, labeled_titles: list[str], titles: Path | None
+def _read_votes(
+    config: "Config", name: str, titles: list[str], *, feedback: bool, decisions: bool
 ) -> "PairVotes":
-    """Read the feedback in the log; a missing log is not created."""
+    """Read feedback and decisions in the log; a missing log is not created."""
     from judul_lib.checking.registry import load_titles
     from judul_lib.checking.versions import model_folder
     from judul_lib.core.pseudonyms import log_key
-    from judul_lib.labeling.labels import PairVotes, feedback_votes
+    from judul_lib.labeling.labels import PairVotes, decision_votes, feedback_votes
     from judul_lib.usage import database
     from judul_lib.usage.installation import has_log
     from judul_lib.usage.log import UsageLog
@@ -392,12 +399,14 @@ def _read_feedback(
         return PairVotes()
     with closing(UsageLog(config.logs, warn=print_stderr)) as log:
         log.flush_spool()
-    known_titles = [*load_titles(model_folder(config.models, name)), *labeled_titles]
-    if titles is not None:
-        known_titles += shared.read_titles(titles)
+    titles = [*load_titles(model_folder(config.models, name)), *titles]
+    key, votes = log_key(config.logs), PairVotes()
     with database.opened_database(url, warn=print_stderr) as engine:
-        rows = database.read_table(engine, database.feedback)
-    return feedback_votes(rows, known_titles, log_key(config.logs))
+        if feedback:
+            votes += feedback_votes(database.read_table(engine, database.feedback), titles, key)
+        if decisions:
+            votes += decision_votes(database.read_table(engine, database.decisions), titles, key)
+    return votes
 
 
 def _print_comparison(result: "RetrainingResult") -> None:

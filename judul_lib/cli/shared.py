@@ -15,6 +15,7 @@ from judul_lib.core.settings import ELSEWHERE_LABELS, MODEL_TITLES
 
 if TYPE_CHECKING:
     from judul_lib.core.config import Config
+    from judul_lib.governance.decisions import Decisions
     from judul_lib.search.index import TitleIndex
     from judul_lib.study.corpus import Corpus
     from judul_lib.usage.log import UsageLog
@@ -87,6 +88,25 @@ def open_log(config: "Config") -> "UsageLog | None":
     from judul_lib.usage import installation
 
     return installation.open_log(config, print_stderr, user=_login())
+
+
+def read_decisions(config: "Config") -> "Decisions | None":
+    """Return the decisions in force, or None without any; where they cannot be read, that is noted."""
+    from judul_lib.usage.installation import may_have_decisions
+
+    if not may_have_decisions(config.logs):
+        return None
+    from judul_lib.governance import decisions
+    from judul_lib.usage.database import database_url, opened_database
+
+    try:
+        with opened_database(database_url(config.logs), warn=print_stderr) as engine:
+            return decisions.read_decisions(engine, config.logs)
+    except (LogError, OSError) as error:
+        print_stderr(
+            f"Catatan: keputusan tentang pasangan judul tidak terbaca, jadi tidak dipakai. {error}"
+        )
+        return None
 
 
 def actor(config: "Config") -> str:

@@ -32,6 +32,12 @@ ELSEWHERE_LABELS: Mapping[str, str] = MappingProxyType(
 )
 """The label of each treatment."""
 
+DECISIONS: Mapping[str, str] = MappingProxyType({"bukan-duplikat": DIFFERENT, "sama": SIMILAR})
+"""What a committee can decide of a pair of titles, with the label that the pair then gets."""
+
+DATABASE_FILE, DATABASE_VARIABLE = "judul.db", "JUDUL_DATABASE_URL"
+"""The SQLite file in the folder of the log, and the variable that names another database."""
+
 
 @dataclass(frozen=True)
 class LabelingSettings:

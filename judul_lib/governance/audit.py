@@ -31,16 +31,18 @@ from judul_lib.governance.audit_chain import (
     row_hash,
     signed_head,
 )
-from judul_lib.usage.database import audit, audit_head, transaction
+from judul_lib.usage.database import audit, audit_head, storable_text, transaction
 
 TRAIN, PROMOTE, ROLLBACK = "train", "promote", "rollback"
 RETENTION, FORGET, EXPORT, BACKUP, RESTORE = "retention", "forget", "export", "backup", "restore"
 REVIEW = "review"
+DECIDE, UNDO = "decide", "undo"
 ACTION_NAMES: Mapping[str, str] = MappingProxyType(
     {
         TRAIN: "pelatihan", PROMOTE: "pemberlakuan", ROLLBACK: "pengembalian",
         RETENTION: "masa simpan", FORGET: "penghapusan data", EXPORT: "penyalinan",
         BACKUP: "pencadangan", RESTORE: "pemulihan", REVIEW: "tinjauan",
+        DECIDE: "keputusan", UNDO: "pencabutan",
     }
 )  # fmt: skip
 """Names of the actions for readers."""
@@ -140,8 +142,7 @@ def add_row(
     LogError
         No reason, an unknown action, or the key of the existing rows is missing.
     """
-    # Neither NUL (PostgreSQL) nor lone surrogates can be stored.
-    reason = " ".join(reason.replace("\0", " ").encode("utf-8", "replace").decode().split())
+    reason = storable_text(reason)
     if not reason:
         raise LogError("Jejak audit memerlukan alasan. Tuliskan mengapa hal ini dilakukan.")
     if action not in ACTIONS:

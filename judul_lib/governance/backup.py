@@ -34,11 +34,19 @@ from judul_lib.core.storage import (
     remove_unfinished_writes,
 )
 from judul_lib.governance import audit as trail
-from judul_lib.usage.database import SCHEMA_VERSION, USAGE_TABLES, audit, iter_row_dicts, transaction
+from judul_lib.usage.database import (
+    LOG_TABLES,
+    SCHEMA_VERSION,
+    audit,
+    decisions,
+    iter_row_dicts,
+    transaction,
+)
 from judul_lib.usage.spool import DAMAGED_FILE, SPOOL_FILE
 
 MANIFEST, FORMAT = "manifest.json", 2
-TABLES: tuple[sa.Table, ...] = (*USAGE_TABLES.values(), audit)
+TABLES: tuple[sa.Table, ...] = tuple(LOG_TABLES.values())
+_DECISIONS_SCHEMA = 4  # Backups of older schemas have no decisions.
 LOG_FILES = (KEY_FILE, SPOOL_FILE, DAMAGED_FILE, trail.HEAD_FILE, trail.KEY_FILE)
 LABELS_FOLDER = "labels"
 FOLDERS = (*MODEL_TITLES, "models", LABELS_FOLDER)
@@ -219,6 +227,8 @@ def verify_backup(path: Path) -> Manifest:
                 if _digest(archive, name) != digest:
                     raise ValueError(name)
             for table in TABLES:
+                if table is decisions and manifest.schema < _DECISIONS_SCHEMA:
+                    continue
                 if sum(1 for _ in read_rows(archive, table)) != manifest.rows[table.name]:
                     raise ValueError(table.name)
     except _DAMAGE_ERRORS as error:
@@ -287,11 +297,15 @@ def require_safe_name(name: str) -> None:
 def read_rows(archive: zipfile.ZipFile, table: sa.Table) -> Iterator[dict[str, Any]]:
     """Yield the rows of a table in a backup, with all columns of the table.
 
+    A backup of an older version has no decisions: none are yielded.
+
     Raises
     ------
     ValueError
         A row is no JSON, is too long, or has an unknown column.
     """
+    if table is decisions and _member(table) not in archive.namelist():
+        return
     empty = dict.fromkeys(table.c.keys())
     with archive.open(_member(table)) as member:
         stream = io.BufferedReader(member)  # type: ignore[type-var]

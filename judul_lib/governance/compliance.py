@@ -25,11 +25,20 @@ from judul_lib.governance.bias import read_error_rates
 from judul_lib.governance.promotions import missing_metadata, unaudited_switch
 from judul_lib.governance.security import failed_barriers
 from judul_lib.structured.model import STRUCTURED_FEATURES
-from judul_lib.usage.database import audit, feedback, predictions, read_table, scores, transaction
+from judul_lib.usage.database import (
+    audit,
+    decisions,
+    feedback,
+    predictions,
+    read_table,
+    scores,
+    transaction,
+)
 from judul_lib.usage.spool import locked_spool
 
 KEPT_DAYS, BACKUP_DAYS, FAIRNESS_DAYS = 90, 7, 31
 """Retention period (the study's), maximal age of the newest backup and of the error rates (ours)."""
+_TEXT_COLUMNS = ("query_text", "match_text", "first_text", "second_text")
 
 
 @dataclass(frozen=True)
@@ -86,11 +95,9 @@ def _run_check(name: str, check: Callable[[], tuple[bool, str]]) -> ChecklistIte
 def _no_text(config: Config, engine: sa.Engine) -> tuple[bool, str]:
     with locked_spool(config.logs) as (units, _, _):
         rows = [row for unit in units for table_rows in unit.values() for row in table_rows]
-    for table in (predictions, scores, feedback):
+    for table in (predictions, scores, feedback, decisions):
         rows += read_table(engine, table)
-    n_with_text = sum(
-        any(row.get(column) is not None for column in ("query_text", "match_text")) for row in rows
-    )
+    n_with_text = sum(any(row.get(column) is not None for column in _TEXT_COLUMNS) for row in rows)
     counts = f"{format_number(n_with_text)} dari {format_number(len(rows))} baris"
     if config.log_text:
         return True, f"log_text = true: teks disimpan dengan sengaja; {counts} memuatnya."

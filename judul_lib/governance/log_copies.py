@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from judul_lib.core.errors import LogError
 from judul_lib.usage.database import (
     DATABASE_FILE,
+    LOG_TABLES,
     QUARANTINE_TIME_FORMAT,
-    USAGE_TABLES,
-    audit,
+    decisions,
     transaction,
 )
 from judul_lib.usage.spool import DAMAGED_FILE, SPOOL_FILE
@@ -21,7 +21,6 @@ _STAMP = r"(?P<stamp>\d{8}_\d{6}_\d{6})"
 _SCHEMA_NAME = re.compile(rf"judul_lama_{_STAMP}")
 _FILE_NAME = re.compile(rf"(?P<original>.+)\.(?:lama|rusak)-{_STAMP}(?:-wal|-shm)?")
 _DEPENDENT_OBJECTS_EXIST = "2BP01"  # Error code of PostgreSQL.
-_TABLES: Mapping[str, sa.Table] = {**USAGE_TABLES, audit.name: audit}
 
 
 def log_copies(engine: sa.Engine, folder: Path) -> Mapping[str, datetime]:
@@ -59,8 +58,8 @@ def delete_schemas(connection: sa.Connection, names: Iterable[str]) -> None:
     for name in names:
         if not Path(name).is_absolute():
             try:
-                for table in _TABLES:
-                    connection.execute(sa.text(f"DROP TABLE {name}.{table}"))
+                for table in LOG_TABLES:
+                    connection.execute(sa.text(f"DROP TABLE IF EXISTS {name}.{table}"))
                 connection.execute(sa.schema.DropSchema(name))
             except sa.exc.DBAPIError as error:
                 if getattr(error.orig, "sqlstate", "") != _DEPENDENT_OBJECTS_EXIST:
@@ -98,12 +97,14 @@ def _schema_copies(schemas: sa.Inspector) -> dict[str, datetime]:
 
 def _has_only_our_tables(schemas: sa.Inspector, schema: str) -> bool:
     """Return whether a schema is as a restore creates it: our tables and columns, nothing else."""
+    tables = set(schemas.get_table_names(schema))
     return (
-        set(schemas.get_table_names(schema)) == set(_TABLES)
+        tables | {decisions.name} == set(LOG_TABLES)  # Older versions had no decisions.
         and not schemas.get_view_names(schema)
         and not schemas.get_materialized_view_names(schema)
         and all(
             {column["name"] for column in schemas.get_columns(name, schema)} <= set(table.c.keys())
-            for name, table in _TABLES.items()
+            for name, table in LOG_TABLES.items()
+            if name in tables
         )
     )

@@ -24,6 +24,7 @@ from judul_lib.governance.log_copies import delete_files, delete_schemas, log_co
 from judul_lib.usage.app_log import prune_app_log
 from judul_lib.usage.database import (
     audit,
+    decisions,
     events,
     feedback,
     iter_row_dicts,
@@ -35,8 +36,9 @@ from judul_lib.usage.database import (
 from judul_lib.usage.spool import DAMAGED_FILE, SPOOL_FILE, TableRows, edit_spool
 
 LAW = "UU No. 27 Tahun 2022 tentang Pelindungan Data Pribadi"
-SPOOL, COPIES, APP_LOG = "spool", "copies", "app_log"
-"""Keys of the counts of rows in the spool, copies that were set aside, and lines of ``app.log``."""
+SPOOL, COPIES, APP_LOG, DECIDERS = "spool", "copies", "app_log", "deciders"
+"""Keys of the counts of rows in the spool, copies that were set aside, lines of ``app.log``, and names
+in decisions."""
 # A daily job may start a little later than the day before.
 _MAX_LOG_GAP = timedelta(days=1, hours=1)
 _USER_TABLES = (predictions, feedback, events)
@@ -142,9 +144,10 @@ def _require_clock(engine: sa.Engine) -> None:
 
 
 def forget(engine: sa.Engine, folder: Path, user: str, *, actor: str, reason: str = "") -> ErasureResult:
-    """Delete all rows of a person from the tables and the spool.
+    """Delete all rows of a person from the tables and the spool, and the name in their decisions.
 
-    The audit trail keeps only the counts and a short hash of the pseudonym.
+    A decision itself is the committee's, and stays. The audit trail keeps only the counts and a
+    short hash of the pseudonym.
 
     Raises
     ------
@@ -156,7 +159,7 @@ def forget(engine: sa.Engine, folder: Path, user: str, *, actor: str, reason: st
         engine, folder, lambda table: table.c.user == user, lambda row: row.get("user") == user,
         lambda line: not _mentions(line, user), dry_run=False, actor=actor, action=trail.FORGET,
         reason=reason or f"Permintaan subjek data pribadi ({LAW})",
-        details={"user": short_hash(user)},
+        details={"user": short_hash(user)}, decider=user,
     )  # fmt: skip
     return ErasureResult(counts, remaining(engine, folder, user, ids), tuple(log_copies(engine, folder)))
 
@@ -172,6 +175,7 @@ def remaining(engine: sa.Engine, folder: Path, user: str, ids: list[str] | None 
         for start in range(0, len(ids or []), _IDS_PER_QUERY):
             orphans = scores.c.prediction_id.in_((ids or [])[start : start + _IDS_PER_QUERY])
             counts[scores.name] += _count(connection, scores, orphans)
+        counts |= _count_deciders(connection, user)
     units, damaged = _spooled_rows(folder, user)
     return {**counts, SPOOL: sum(map(_n_rows, units)) + len(damaged)}
 
@@ -187,7 +191,10 @@ def export(engine: sa.Engine, folder: Path, user: str, *, actor: str, reason: st
     user = user_id(user)
     # Files first: a unit inserted meanwhile is then exported twice, and not missed.
     units, damaged = _spooled_rows(folder, user)
-    tables = {table.name: read_table(engine, table, table.c.user == user) for table in _USER_TABLES}
+    tables = {
+        table.name: read_table(engine, table, table.c.user == user)
+        for table in (*_USER_TABLES, decisions)
+    }
     theirs = sa.select(predictions.c.id).where(predictions.c.user == user)
     tables[scores.name] = read_table(engine, scores, scores.c.prediction_id.in_(theirs))
     counts = {name: len(rows) for name, rows in tables.items()}
@@ -208,7 +215,7 @@ def users(engine: sa.Engine, folder: Path) -> list[str]:
     """Return the pseudonyms that have rows in the tables or the spool."""
     pseudonyms: set[str] = set()
     with transaction(engine, reads_only=True) as connection:
-        for table in _USER_TABLES:
+        for table in (*_USER_TABLES, decisions):
             query = sa.select(table.c.user).where(table.c.user.is_not(None)).distinct()
             pseudonyms |= set(connection.execute(query).scalars())
     for name in (SPOOL_FILE, DAMAGED_FILE):
@@ -239,6 +246,7 @@ def _delete(
     dry_run: bool,
     copies: Sequence[str] = (),
     more_counts: Counts = MappingProxyType({}),
+    decider: str | None = None,
     details: Mapping[str, Any],
     **audit_fields: Any,
 ) -> tuple[Counts, list[str]]:
@@ -272,16 +280,28 @@ def _delete(
         counts |= {SPOOL: n_spooled, **more_counts}
         if copies:
             counts[COPIES] = len(copies)
+        if decider is not None:
+            counts |= _count_deciders(connection, decider)
         if not dry_run:
             connection.execute(scores.delete().where(scores.c.prediction_id.in_(query)))
             for table in _USER_TABLES:
                 connection.execute(table.delete().where(condition(table)))
+            if decider is not None:
+                nobody = {"user": None, "decided_by": None, "reason": ""}
+                theirs = decisions.c.user == decider
+                connection.execute(decisions.update().where(theirs).values(nobody))
             trail.add_row(connection, folder, details={**details, "counts": counts}, **audit_fields)
     if not dry_run:
         delete_files(copies)
         trail.advance_head(engine, folder)
         truncate_wal(engine)
     return counts, ids
+
+
+def _count_deciders(connection: sa.Connection, user: str) -> dict[str, int]:
+    """Count the decisions with a person's name, if there are any."""
+    count = _count(connection, decisions, decisions.c.user == user)
+    return {DECIDERS: count} if count else {}
 
 
 def _remove_rows(unit: TableRows, should_delete: Callable[[Mapping[str, Any]], bool]) -> TableRows:

@@ -11,10 +11,10 @@ import pandas as pd
 from judul_lib.core.delimited import Warn
 from judul_lib.core.errors import LabelError
 from judul_lib.core.pseudonyms import keyed_hash
-from judul_lib.core.settings import DIFFERENT, SIMILAR
+from judul_lib.core.settings import DECISIONS, DIFFERENT, SIMILAR
 from judul_lib.core.tables import find_column
 from judul_lib.study.corpus import read_table
-from judul_lib.study.preprocessing import pair_key, preprocess_cells, preprocess_titles
+from judul_lib.study.preprocessing import pair_key, preprocess_cells, preprocess_titles, title_key
 
 LABEL_COLUMNS = ("judul_a", "judul_b", "label")
 _LABELS: Mapping[str, int | None] = {
@@ -102,6 +102,33 @@ def feedback_votes(rows: Iterable[Mapping[str, Any]], titles: Sequence[str], key
             user = row["user"] or number  # Rows without a user cannot be matched to earlier ones.
             last[user, pair_key(left, right)] = left, right, label
     return PairVotes(list(last.values()), n_unsure, n_unreadable)
+
+
+def decision_votes(rows: Iterable[Mapping[str, Any]], titles: Iterable[str], key: bytes) -> PairVotes:
+    """Convert decisions on pairs to votes: those that may be learnt from, one each.
+
+    Parameters
+    ----------
+    rows : iterable of mapping
+        Of the table ``decisions``.
+    titles : iterable of str
+        Titles whose hashes can be resolved, whatever their case, blanks and punctuation.
+    key : bytes
+        Of the hashes, as from `judul_lib.core.pseudonyms.log_key`.
+    """
+    title_of = {keyed_hash(key, title_key(title)): title for title in titles}
+    votes, n_unreadable = [], 0
+    for row in rows:
+        if not row["consent"]:
+            continue
+        left, right = (
+            row[f"{side}_text"] or title_of.get(row[f"{side}_hash"]) for side in ("first", "second")
+        )
+        if left and right and all(preprocess_titles([left, right])):
+            votes.append((left, right, int(DECISIONS[row["decision"]] == SIMILAR)))
+        else:
+            n_unreadable += 1
+    return PairVotes(votes, n_unreadable=n_unreadable)
 
 
 def read_label_file(path: str | Path, *, warn: Warn = lambda text: None) -> PairVotes:

@@ -1,4 +1,4 @@
-"""The tables of the log in SQLite or PostgreSQL, created and migrated.
+"""The tables of the log and of decisions in SQLite or PostgreSQL, created and migrated.
 
 SQLite needs no set-up and suits one machine; PostgreSQL suits a server with
 several users. Times are UTC. Titles are stored as keyed hashes.
@@ -13,6 +13,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from judul_lib.core.errors import LogError
+from judul_lib.core.settings import DATABASE_FILE as DATABASE_FILE
+from judul_lib.core.settings import DATABASE_VARIABLE as DATABASE_VARIABLE
 from judul_lib.core.sqlite import QUARANTINE_TIME_FORMAT as QUARANTINE_TIME_FORMAT
 from judul_lib.core.sqlite import (
     begin_transaction,
@@ -23,9 +25,7 @@ from judul_lib.core.sqlite import (
     quarantine,
 )
 
-SCHEMA_VERSION = 3
-DATABASE_VARIABLE = "JUDUL_DATABASE_URL"
-DATABASE_FILE = "judul.db"
+SCHEMA_VERSION = 4
 # Seconds to wait for another transaction, and for a connection to a server.
 _LOCK_WAIT, _CONNECT_WAIT = 0.25, 3
 COMMAND_LOCK_WAIT = 10.0
@@ -88,6 +88,19 @@ events = _usage_table(
     sa.Column("detail", sa.String(200)),
     sa.Column("seconds", sa.Float),
 )
+decisions = sa.Table(
+    "decisions", metadata,
+    sa.Column("first_hash", sa.String(16), primary_key=True),
+    sa.Column("second_hash", sa.String(16), primary_key=True),
+    sa.Column("time", sa.DateTime, nullable=False),
+    sa.Column("user", sa.String(16)),
+    sa.Column("decided_by", sa.Text),
+    sa.Column("decision", sa.String(16), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("consent", sa.Boolean, nullable=False),
+    sa.Column("first_text", sa.Text),
+    sa.Column("second_text", sa.Text),
+)  # fmt: skip
 audit = sa.Table(
     "audit", metadata,
     sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),
@@ -106,7 +119,9 @@ audit_head = sa.Table(
     sa.Column("mac", sa.String(64), nullable=False),
 )  # fmt: skip
 USAGE_TABLES: Mapping[str, sa.Table] = {t.name: t for t in (predictions, scores, feedback, events)}
-"""The tables of user actions, without the audit trail."""
+"""The tables of user actions, without decisions and the audit trail."""
+LOG_TABLES: Mapping[str, sa.Table] = {**USAGE_TABLES, decisions.name: decisions, audit.name: audit}
+"""The tables that are backed up, restored and set aside."""
 
 
 def database_url(folder: Path) -> str:
@@ -246,6 +261,13 @@ MIGRATIONS: Mapping[int, tuple[str, ...]] = {
         "CREATE TABLE IF NOT EXISTS audit_head (seq INTEGER NOT NULL PRIMARY KEY, "
         "hash VARCHAR(64) NOT NULL, mac VARCHAR(64) NOT NULL)",
     ),
+    3: (
+        "CREATE TABLE IF NOT EXISTS decisions (first_hash VARCHAR(16) NOT NULL, "
+        'second_hash VARCHAR(16) NOT NULL, time TIMESTAMP NOT NULL, "user" VARCHAR(16), '
+        "decided_by TEXT, decision VARCHAR(16) NOT NULL, reason TEXT NOT NULL, "
+        "consent BOOLEAN NOT NULL, first_text TEXT, second_text TEXT, "
+        "PRIMARY KEY (first_hash, second_hash))",
+    ),
 }
 """Statements that migrate from each version of the schema to the next."""
 
@@ -285,6 +307,17 @@ def transaction(engine: sa.Engine, **options: Any) -> Iterator[sa.Connection]:
             yield connection
     except sa.exc.DatabaseError as error:
         raise database_error(error) from error
+
+
+def storable_text(text: str) -> str:
+    r"""Return a text on one line, without what PostgreSQL cannot store: NUL and lone surrogates.
+
+    Examples
+    --------
+    >>> storable_text(" sudah\ndibahas\0")
+    'sudah dibahas'
+    """
+    return " ".join(text.replace("\0", " ").encode("utf-8", "replace").decode().split())
 
 
 def read_table(

@@ -1,14 +1,17 @@
 """The log of an installation, opened as `judul.toml` and the environment say."""
 
 import os
+import sqlite3
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from judul_lib.checking.loading import find_models
 from judul_lib.checking.registry import read_metadata, version_of
 from judul_lib.core.errors import LogError, ModelError
+from judul_lib.core.pseudonyms import has_key
+from judul_lib.core.settings import DATABASE_FILE, DATABASE_VARIABLE
 from judul_lib.usage.log import AnsweredQuery, UsageLog, Warn
 
 if TYPE_CHECKING:
@@ -92,6 +95,31 @@ def require_log(folder: Path, url: str) -> None:
             f"Belum ada log di {folder}. Periksa foldernya, atau catat dulu satu pemeriksaan dengan "
             "`judul check` atau `judul app`."
         )
+
+
+def may_have_decisions(folder: Path) -> bool:
+    """Return whether decisions may be stored, without creating anything or importing SQLAlchemy.
+
+    Parameters
+    ----------
+    folder : path
+        Folder of the log.
+
+    Examples
+    --------
+    >>> may_have_decisions(Path("docs"))
+    False
+    """
+    url = os.environ.get(DATABASE_VARIABLE) or f"sqlite:///{folder.resolve() / DATABASE_FILE}"
+    if not has_key(folder) or not url.startswith("sqlite:///"):
+        return has_key(folder)
+    file = Path(url.removeprefix("sqlite:///")).absolute()
+    try:
+        with closing(sqlite3.connect(f"{file.as_uri()}?mode=rw", uri=True)) as connection:
+            return connection.execute("SELECT 1 FROM decisions LIMIT 1").fetchone() is not None
+    except sqlite3.Error as error:
+        # A missing file or table has no decisions; other errors are reported when it is opened.
+        return error.sqlite_errorcode not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_ERROR)
 
 
 def model_versions(models: Path) -> dict[str, str]:
