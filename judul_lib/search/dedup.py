@@ -57,6 +57,17 @@ class Duplicates:
         Whether no pair can be missing.
     threshold : float
         Minimum probability of a pair.
+
+    Examples
+    --------
+    >>> titles = ["Deteksi Hoaks", "Deteksi HOAKS", "Prediksi Beras", "Prediksi Harga Beras"]
+    >>> duplicates = find_duplicates(titles, "outputs/light")
+    >>> duplicates.groups["kelompok"].tolist()
+    [1, 1, 2, 2]
+    >>> duplicates.least_similar(1)[["judul_a", "judul_b"]].values.tolist()
+    [['Prediksi Beras', 'Prediksi Harga Beras']]
+    >>> duplicates.rethreshold(1).groups["Judul"].tolist()
+    ['Deteksi Hoaks', 'Deteksi HOAKS']
     """
 
     titles: Sequence[str]

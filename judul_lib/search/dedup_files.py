@@ -28,6 +28,13 @@ def pairs_table(duplicates: Duplicates, rows: NDArray[np.int64]) -> pd.DataFrame
     duplicates : Duplicates
     rows : ndarray of int, shape (n,)
         Row of each title in its file.
+
+    Examples
+    --------
+    >>> from judul_lib.search.dedup import find_duplicates
+    >>> duplicates = find_duplicates(["Deteksi Hoaks", "Deteksi HOAKS"], "outputs/light")
+    >>> pairs_table(duplicates, np.array([2, 3]))[["baris_a", "baris_b", "ambang"]].values.tolist()
+    [[2.0, 3.0, 0.6]]
     """
     pairs = duplicates.pairs
     return pairs.round(dict.fromkeys(FEATURES, 3)).assign(
@@ -51,6 +58,18 @@ def read_pairs(path: Path) -> tuple[Duplicates, NDArray[np.int64]]:
     ------
     CorpusError
         The file is missing, has no pairs, or is not such a file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from judul_lib.core.storage import write_result
+    >>> from judul_lib.search.dedup import find_duplicates
+    >>> duplicates = find_duplicates(["Deteksi Hoaks", "Deteksi HOAKS"], "outputs/light")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "pasangan.csv"
+    ...     write_result(pairs_table(duplicates, np.array([2, 3])), path)
+    ...     len(read_pairs(path)[0])
+    1
     """
     table = read_table(path)
     if table.empty:
@@ -69,12 +88,21 @@ def read_pairs(path: Path) -> tuple[Duplicates, NDArray[np.int64]]:
 
 
 def read_groups(path: Path) -> pd.DataFrame:
-    """Read a file of groups, for `judul_lib.search.groups.continue_groups`.
+    r"""Read a file of groups, for `judul_lib.search.groups.continue_groups`.
 
     Raises
     ------
     CorpusError
         The file is missing or is not such a file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "kelompok.csv"
+    ...     _ = path.write_text("kelompok,Judul\n4,Padi\n")
+    ...     read_groups(path).values.tolist()
+    [[4, 'Padi']]
     """
     table = read_table(path)
     groups = pd.DataFrame(
