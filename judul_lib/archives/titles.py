@@ -20,10 +20,11 @@ from judul_lib.archives.named import (
 )
 from judul_lib.checking.stored_gauge import gauge_file
 from judul_lib.core.clock import utc_now
+from judul_lib.core.columns import TITLE_COLUMN
+from judul_lib.core.delimited import Warn
 from judul_lib.core.errors import ArchiveError
 from judul_lib.core.formatting import format_number
 from judul_lib.core.storage import frame_text, replace_folder, sha256_of, write_bytes, write_result
-from judul_lib.core.tables import TITLE_COLUMN, Warn
 from judul_lib.study.corpus import REASON_COLUMN, Corpus, parse_corpus, read_corpus
 from judul_lib.study.preprocessing import title_key
 

@@ -1,22 +1,17 @@
-"""``judul index`` and ``judul dedup``."""
+"""``judul index``."""
 
-import shutil
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from glob import escape
 from pathlib import Path
 
 import click
 
 from judul_lib.cli import shared
-from judul_lib.cli.indonesian import argument, command, group, option
-from judul_lib.cli.shared import JOBS_OPTION, MODEL_OPTION, MODELS_OPTION, SCHEDULER_OPTION, print_stderr
-from judul_lib.core.errors import BusyError, IndexFileError
+from judul_lib.cli.indonesian import argument, group, option
+from judul_lib.cli.shared import JOBS_OPTION, MODEL_OPTION, MODELS_OPTION
+from judul_lib.core.errors import IndexFileError
 from judul_lib.core.formatting import format_number
-from judul_lib.core.settings import DECISION_THRESHOLD, MODEL_TITLES, PAIR_THRESHOLD
-from judul_lib.core.storage import exclusive_lock, remove_unfinished_writes
+from judul_lib.core.settings import DECISION_THRESHOLD, MODEL_TITLES
 
 _FOLDER = argument("folder", type=Path, metavar="INDEKS", help="Folder indeks.")
 
@@ -138,91 +133,3 @@ def _format_size(folder: Path) -> str:
     if size >= 1_000_000:
         return f"{format_number(size / 1_000_000, 1)} MB"
     return f"{format_number(size / 1_000, 0)} KB"
-
-
-@command()
-@argument("source", type=Path, metavar="KATALOG.csv", help="CSV atau XLSX berkolom Judul.")
-@option("--output", type=Path, required=True, help="CSV untuk pasangan yang ditemukan.")
-@option(
-    "--threshold", type=click.FloatRange(0, 1, min_open=True), default=PAIR_THRESHOLD,
-    help=f"Peluang terkecil sebuah pasangan, dengan titik desimal [bawaan: {PAIR_THRESHOLD}].",
-)  # fmt: skip
-@MODEL_OPTION
-@MODELS_OPTION
-@option("--groups", type=Path, help="CSV untuk kelompok tiap judul yang punya pasangan.")
-@option("--exact", is_flag=True, help="Cari tiap judul lewat indeks: lebih lama, tidak ada yang luput.")
-@JOBS_OPTION
-@SCHEDULER_OPTION
-def dedup(
-    source: Path,
-    output: Path,
-    threshold: float,
-    name: str | None,
-    outputs: Path | None,
-    groups: Path | None,
-    exact: bool,
-    jobs: int,
-    scheduler: str | None,
-) -> None:
-    """Temukan semua pasangan judul yang hampir sama dalam katalog.
-
-    Bila dihentikan, perintah yang sama melanjutkan dari bagian yang sudah selesai.
-    """
-    import numpy as np
-    from tqdm import tqdm
-
-    from judul_lib.core.columns import TITLE_COLUMN
-    from judul_lib.core.storage import write_result
-    from judul_lib.search.dedup import find_duplicates, recall
-
-    config = shared.read_config(models=outputs)
-    shared.require_writable_output(output, config, source)
-    if groups is not None:
-        shared.require_writable_output(groups, config, source, output)
-    model = shared.choose_model(name, config.models)
-    corpus = shared.read_corpus(source)
-    titles, rows = corpus.titles[TITLE_COLUMN].tolist(), np.array(corpus.rows)
-    with tqdm(unit="blok", leave=False, disable=None) as bar, _checkpoint_folder(output) as checkpoints:
-
-        def show_progress(done: int, total: int) -> None:
-            bar.total, bar.n = total, done
-            bar.refresh()
-
-        duplicates = find_duplicates(
-            titles, model, threshold=threshold, exact=exact, folder=checkpoints, n_jobs=jobs,
-            scheduler=scheduler, on_progress=show_progress,
-        )  # fmt: skip
-        # Rows are numbered as a spreadsheet numbers them.
-        pairs, members = duplicates.pairs, duplicates.groups
-        pairs = pairs.assign(baris_a=rows[pairs["baris_a"]], baris_b=rows[pairs["baris_b"]])
-        write_result(pairs, output)
-        if groups is not None:
-            write_result(members.assign(baris=rows[members["baris"]]), groups)
-        for path in filter(None, (output, groups)):
-            remove_unfinished_writes(path.parent, escape(path.name))
-        shutil.rmtree(checkpoints, ignore_errors=True)
-    click.echo(
-        f"Dari {format_number(len(titles))} judul: {format_number(len(duplicates))} pasangan "
-        f"dalam {format_number(members['kelompok'].nunique())} kelompok. Hasil: {output}"
-    )
-    if not duplicates.complete:
-        n_found, n_sampled = recall(duplicates, model, threshold=threshold)
-        print_stderr(
-            "Catatan: hanya judul yang berbagi istilah yang dibandingkan. Dari sampel judul, "
-            f"{format_number(n_found)} dari {format_number(n_sampled)} pasangan ditemukan; "
-            "--exact menemukan semuanya."
-        )
-
-
-@contextmanager
-def _checkpoint_folder(output: Path) -> Iterator[Path]:
-    """Yield the folder of finished blocks, locked; remove it at the end if it is empty."""
-    folder = output.with_name(f".{output.name}.blocks")
-    folder.mkdir(exist_ok=True)
-    refusal = f"Perintah lain sedang mengerjakan {output}. Tunggu sampai selesai, lalu ulangi."
-    try:
-        with exclusive_lock(folder / ".lock", BusyError(refusal)):
-            yield folder
-    finally:
-        with suppress(OSError):  # Not empty: finished blocks stay.
-            folder.rmdir()

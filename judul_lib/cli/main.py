@@ -15,8 +15,9 @@ from judul_lib.cli import shared
 from judul_lib.cli.archives import archive
 from judul_lib.cli.check import check, score_pairs
 from judul_lib.cli.decisions import decisions
+from judul_lib.cli.dedup import dedup
 from judul_lib.cli.govern import govern
-from judul_lib.cli.index import dedup, index
+from judul_lib.cli.index import index
 from judul_lib.cli.indonesian import describe_usage_error, group, option
 from judul_lib.cli.models import models, retrain
 from judul_lib.cli.monitor import monitor, simulate

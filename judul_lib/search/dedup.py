@@ -8,7 +8,7 @@ import io
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from operator import itemgetter
 from pathlib import Path
@@ -17,16 +17,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
-from scipy.sparse.csgraph import connected_components
 
 from judul_lib import __version__
 from judul_lib.checking.registry import STRUCTURED, load_model, load_structured, read_metadata
-from judul_lib.core.errors import CorpusError
+from judul_lib.core.errors import ArgumentError, CorpusError
 from judul_lib.core.formatting import format_number
 from judul_lib.core.parallel import resolve_scheduler, run_tasks
 from judul_lib.core.settings import PAIR_THRESHOLD
 from judul_lib.core.storage import sha256_of, write_bytes
+from judul_lib.search.groups import star_groups
 from judul_lib.search.index import Progress, TitleIndex
 from judul_lib.search.pair_blocks import (
     IndexPairFinder,
@@ -56,11 +55,25 @@ class Duplicates:
         Ordered by probability, then cosine, then Levenshtein ratio, then rows.
     complete : bool
         Whether no pair can be missing.
+    threshold : float
+        Minimum probability of a pair.
+
+    Examples
+    --------
+    >>> titles = ["Deteksi Hoaks", "Deteksi HOAKS", "Prediksi Beras", "Prediksi Harga Beras"]
+    >>> duplicates = find_duplicates(titles, "outputs/light")
+    >>> duplicates.groups["kelompok"].tolist()
+    [1, 1, 2, 2]
+    >>> duplicates.least_similar(1)[["judul_a", "judul_b"]].values.tolist()
+    [['Prediksi Beras', 'Prediksi Harga Beras']]
+    >>> duplicates.rethreshold(1).groups["Judul"].tolist()
+    ['Deteksi Hoaks', 'Deteksi HOAKS']
     """
 
     titles: Sequence[str]
     found: Pairs
     complete: bool
+    threshold: float
 
     def __len__(self) -> int:
         return len(self.found)
@@ -68,12 +81,42 @@ class Duplicates:
     @cached_property
     def pairs(self) -> pd.DataFrame:
         """One row a pair: ``baris_a``, ``baris_b`` (from 0), titles, features and probability."""
-        found = self.found
-        frame = pd.DataFrame({"baris_a": found.left, "baris_b": found.right})
+        return self._frame(self.found)
+
+    def least_similar(self, n: int) -> pd.DataFrame:
+        """Return the `n` pairs of lowest probability, lowest first, like `pairs`.
+
+        If they are no duplicates, the threshold is too low; see `rethreshold`.
+        """
+        return self._frame(self.found.take(np.arange(len(self))[::-1][:n]))
+
+    def rethreshold(self, threshold: float) -> "Duplicates":
+        """Return the result at another threshold without comparing again.
+
+        Parameters
+        ----------
+        threshold : float
+            Minimum probability of a pair, not below that of this result.
+
+        Raises
+        ------
+        ArgumentError
+            Pairs below the threshold of this result are unknown.
+        """
+        if not threshold >= self.threshold:
+            raise ArgumentError(
+                f"Katalog itu dibandingkan dengan ambang {format_number(self.threshold)}; pasangan di "
+                "bawahnya tidak diketahui. Naikkan ambangnya, atau bandingkan lagi katalognya."
+            )
+        n_pairs = np.count_nonzero(self.found.probability >= threshold)
+        return replace(self, found=self.found.take(np.arange(n_pairs)), threshold=threshold)
+
+    def _frame(self, pairs: Pairs) -> pd.DataFrame:
+        frame = pd.DataFrame({"baris_a": pairs.left, "baris_b": pairs.right})
         for name in ("a", "b"):
             frame[f"judul_{name}"] = [self.titles[row] for row in frame[f"baris_{name}"].tolist()]
-        frame[list(FEATURES)] = found.features
-        frame["rf_probability"] = found.probability
+        frame[list(FEATURES)] = pairs.features
+        frame["rf_probability"] = pairs.probability
         return frame
 
     @cached_property
@@ -87,17 +130,8 @@ class Duplicates:
 
     @cached_property
     def clusters(self) -> NDArray[np.int32]:
-        """Group of each title, shape (n,): the connected components of the pairs.
-
-        Groups are numbered in the order of their first titles.
-        """
-        n = len(self.titles)
-        links = (np.ones(len(self)), (self.found.left, self.found.right))
-        labels = connected_components(csr_matrix(links, shape=(n, n)), directed=False)[1]
-        first = np.unique(labels, return_index=True)[1]
-        order = np.empty(len(first), dtype=np.int32)
-        order[np.argsort(first)] = np.arange(len(first))
-        return order[labels]
+        """Group of each title, shape (n,), from 0; see `judul_lib.search.groups.star_groups`."""
+        return star_groups(self.titles, self.found)
 
 
 def find_duplicates(
@@ -162,7 +196,8 @@ def find_duplicates(
     pairs = Pairs.joined([store.pairs(block) for block in blocks])
     cosine, _, ratio, *_ = pairs.features.T
     order = np.lexsort((pairs.right, pairs.left, -ratio, -cosine, -pairs.probability))
-    return Duplicates(titles, pairs.take(order), not isinstance(finder, StructuredPairFinder))
+    complete = not isinstance(finder, StructuredPairFinder)
+    return Duplicates(titles, pairs.take(order), complete, threshold)
 
 
 def recall(

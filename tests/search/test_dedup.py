@@ -77,7 +77,7 @@ def test_the_size_of_structured_blocks_does_not_matter(monkeypatch):
     assert (whole.pairs["baris_a"] < whole.pairs["baris_b"]).all()
 
 
-def test_groups_are_the_connected_components_of_pairs():
+def test_groups_hold_all_titles_that_are_in_a_pair():
     titles = ["Prediksi Harga Beras di Medan", "Deteksi Hoaks", "Prediksi Harga Beras di Kota Medan",
               "Deteksi Hoaks Berita", "Budidaya Ikan Nila", "prediksi harga beras di medan"]  # fmt: skip
     duplicates = find_duplicates(titles, LIGHT)
