@@ -20,7 +20,7 @@ from judul_lib.archives.named import (
 )
 from judul_lib.checking.stored_gauge import gauge_file
 from judul_lib.core.clock import utc_now
-from judul_lib.core.columns import TITLE_COLUMN
+from judul_lib.core.columns import METADATA_COLUMNS, TITLE_COLUMN, metadata_column
 from judul_lib.core.delimited import Warn
 from judul_lib.core.errors import ArchiveError
 from judul_lib.core.formatting import format_number
@@ -28,17 +28,9 @@ from judul_lib.core.storage import frame_text, replace_folder, sha256_of, write_
 from judul_lib.study.corpus import REASON_COLUMN, Corpus, parse_corpus, read_corpus
 from judul_lib.study.preprocessing import title_key
 
-METADATA_COLUMNS = ("Penulis", "Tahun", "Pembimbing", "Program Studi", "Tautan")
 SOURCE_COLUMN = "Sumber"
 COLUMNS = (TITLE_COLUMN, *METADATA_COLUMNS, SOURCE_COLUMN)
 _SOURCE_SEPARATOR = " | "
-_ALIASES = {
-    "Penulis": ("penulis", "nama", "nama mahasiswa", "mahasiswa", "pengarang", "author", "creator"),
-    "Tahun": ("tahun", "tahun lulus", "tanggal", "year", "date"),
-    "Pembimbing": ("pembimbing", "dosen pembimbing", "pembimbing 1", "supervisor", "contributor"),
-    "Program Studi": ("program studi", "prodi", "jurusan", "study program", "programme"),
-    "Tautan": ("tautan", "link", "url", "uri"),
-}
 _ROW_NUMBER = re.compile(r" baris \d[\d.]*")
 
 
@@ -81,7 +73,7 @@ def archive_columns(frame: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     frame : DataFrame, shape (n, any)
-        Has ``Judul``; the others are recognised by their names in lower case.
+        Has ``Judul``; the others are recognised by `metadata_column`.
 
     Examples
     --------
@@ -89,26 +81,31 @@ def archive_columns(frame: pd.DataFrame) -> pd.DataFrame:
     >>> archive_columns(frame).iloc[0].tolist()
     ['Hama Padi', 'Siti', '', '', '', '']
     """
-    by_name: dict[str, str] = {}
-    for column in frame.columns:
-        by_name.setdefault(str(column).strip().lower(), column)
     columns = {TITLE_COLUMN: frame[TITLE_COLUMN]}
-    for name, aliases in _ALIASES.items():
-        found = next((by_name[alias] for alias in aliases if alias in by_name), None)
-        columns[name] = pd.Series("", frame.index) if found is None else frame[found].str.strip()
+    for name in METADATA_COLUMNS:
+        found = [column for column in frame.columns if metadata_column(str(column)) == name]
+        cells = zip(*(frame[column].str.strip() for column in found), strict=True)
+        joined = ["; ".join(filter(None, row)) for row in cells] if found else ""
+        columns[name] = pd.Series(joined, frame.index)
     for name in ("Penulis", "Pembimbing"):
         columns[name] = columns[name].map(lambda text: person_names([text]))
     columns["Tahun"] = columns["Tahun"].map(lambda text: earliest_year([text]))
     return pd.DataFrame(columns, dtype=object)
 
 
-def read_source(path: Path, *, warn: Warn = lambda text: None) -> SourceTitles:
+def read_source(
+    path: Path,
+    *,
+    warn: Warn = lambda text: None,
+    sheet: str | None = None,
+    column: str | None = None,
+) -> SourceTitles:
     """Read a file of titles for an archive.
 
     Parameters
     ----------
-    warn : callable
-        See `judul_lib.core.tables.parse_table`.
+    warn, sheet, column
+        See `judul_lib.study.corpus.read_corpus`.
 
     Raises
     ------
@@ -121,7 +118,7 @@ def read_source(path: Path, *, warn: Warn = lambda text: None) -> SourceTitles:
     >>> titles.source.name, titles.source.n_titles == len(titles.frame)
     ('dataset_TA.csv', True)
     """
-    corpus = read_corpus(path, min_titles=1, warn=warn)
+    corpus = read_corpus(path, min_titles=1, warn=warn, sheet=sheet, column=column)
     return _source_titles(corpus, path.name, corpus.sha256, Counter())
 
 

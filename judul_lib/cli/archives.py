@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import click
 from judul_lib.cli import shared
 from judul_lib.cli.archive import archive
 from judul_lib.cli.indonesian import argument, option
-from judul_lib.cli.shared import MODELS_OPTION, print_stderr
+from judul_lib.cli.shared import COLUMN_OPTION, MODELS_OPTION, SHEET_OPTION, print_stderr
 from judul_lib.core.errors import ArchiveError
 from judul_lib.core.formatting import format_number
 from judul_lib.core.settings import MODEL_TITLES
@@ -113,7 +114,9 @@ def _describe_harvest(result: "HarvestResult") -> str:
 
 @archive.command()
 @_NAME
-@argument("source", metavar="BERKAS", type=Path, help="CSV atau XLSX berkolom Judul.")
+@argument("source", metavar="BERKAS", type=Path, help="CSV atau buku kerja.")
+@COLUMN_OPTION
+@SHEET_OPTION
 @_FORCE
 @MODELS_OPTION
 def add(name: str, source: Path, force: bool, outputs: Path | None) -> None:
@@ -125,7 +128,7 @@ def add(name: str, source: Path, force: bool, outputs: Path | None) -> None:
     from judul_lib.archives.titles import read_source
 
     target = named_archive(shared.read_config(models=outputs), name)
-    titles = read_source(source, warn=print_stderr)
+    titles = shared.read_as_chosen(partial(read_source, source, warn=print_stderr), is_only_file=True)
     with target.lock():
         _put(target, titles, outputs, force=force)
 

@@ -12,7 +12,15 @@ from click.core import ParameterSource
 
 from judul_lib.cli import shared
 from judul_lib.cli.indonesian import argument, command, option
-from judul_lib.cli.shared import JOBS_OPTION, MODEL_OPTION, MODELS_OPTION, SCHEDULER_OPTION, print_stderr
+from judul_lib.cli.shared import (
+    COLUMN_OPTION,
+    JOBS_OPTION,
+    MODEL_OPTION,
+    MODELS_OPTION,
+    SCHEDULER_OPTION,
+    SHEET_OPTION,
+    print_stderr,
+)
 from judul_lib.core.errors import BusyError
 from judul_lib.core.formatting import escape_control_characters, format_number
 from judul_lib.core.settings import PAIR_THRESHOLD
@@ -33,8 +41,14 @@ _COMPARING = {"name", "exact", "jobs", "scheduler"}
 
 @command()
 @argument(
-    "source", type=Path, required=False, metavar="[KATALOG.csv]", help="CSV atau XLSX berkolom Judul."
+    "source",
+    type=Path,
+    required=False,
+    metavar="[KATALOG.csv]",
+    help="CSV atau buku kerja.",
 )
+@COLUMN_OPTION
+@SHEET_OPTION
 @option("--output", type=Path, required=True, help="CSV untuk pasangan yang ditemukan.")
 @option(
     "--threshold", type=click.FloatRange(0, 1, min_open=True), default=PAIR_THRESHOLD,
