@@ -11,7 +11,7 @@ TITLE_COLUMN = "Judul"
 YEAR, AUTHOR, SUPERVISOR, PROGRAMME, LINK = "Tahun", "Penulis", "Pembimbing", "Program Studi", "Tautan"
 STUDENT_NUMBER = "NIM"
 """Left out of archives: nobody needs it to compare titles."""
-METADATA_COLUMNS = (YEAR, AUTHOR, SUPERVISOR, PROGRAMME, LINK)
+METADATA_COLUMNS = (AUTHOR, YEAR, SUPERVISOR, PROGRAMME, LINK)
 
 _METADATA_NAMES = {
     YEAR: r"tahun( (lulus|terbit|akademik|ajaran|masuk|yudisium|wisuda|skripsi|publikasi))?|thn|year"
