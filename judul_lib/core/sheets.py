@@ -101,11 +101,11 @@ def _read_text(text: str, file_name: str, max_rows: int | None, warn: Warn) -> l
         )
     if text.lstrip("\ufeff \t\r\n")[:1] in ("[", "{") and (json_sheets := read_json(text)) is not None:
         return json_sheets
-    if file_name.lower().endswith((".json", ".jsonl")):
-        raise CorpusError(f"{file_name} bukan JSON yang utuh. Unduh lagi berkas itu, lalu ulangi.")
     for pattern, form, advice in _FORMS:
         if pattern.match(text[:20_000]):
             raise CorpusError(f"{file_name} berbentuk {form}, yang tidak dibaca. {advice}, lalu ulangi.")
+    if file_name.lower().endswith((".json", ".jsonl")):
+        raise CorpusError(f"{file_name} bukan JSON yang utuh. Unduh lagi berkas itu, lalu ulangi.")
     rows, separator = split_rows(text, header_score)
     kept = list(_limit_rows(rows, file_name, max_rows))
     n_multiline = sum("\n" in cell or "\r" in cell for row in kept for cell in map(str.strip, row.cells))
