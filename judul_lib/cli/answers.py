@@ -3,10 +3,14 @@
 import json
 import shutil
 import textwrap
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
+from judul_lib.archives.details import Details, describe
 from judul_lib.checking.checker import Checker
 from judul_lib.checking.matches import REMARK_COLUMN, Matches
+from judul_lib.core.columns import METADATA_COLUMNS
 from judul_lib.core.formatting import distinguishing_decimals, escape_control_characters, format_number
 from judul_lib.core.settings import FEATURE_TITLES, MODEL_TITLES
 from judul_lib.core.storage import csv_with_escaped_formulas
@@ -15,7 +19,14 @@ from judul_lib.study.features import FEATURES
 ALL_SIMILAR = "ambang 0: setiap judul dihitung MIRIP"
 
 
-def format_answer(title: str, matches: Matches, checker: Checker, model: str, style: str) -> str:
+def format_answer(
+    title: str,
+    matches: Matches,
+    checker: Checker,
+    model: str,
+    style: str,
+    details: Mapping[str, Details] = MappingProxyType({}),
+) -> str:
     """Format the matches of a title.
 
     Parameters
@@ -28,6 +39,8 @@ def format_answer(title: str, matches: Matches, checker: Checker, model: str, st
     model : str
         Name of the model's folder.
     style : {"table", "json", "csv"}
+    details : mapping of str to mapping
+        What is known of corpus titles; see `title_details`.
 
     Examples
     --------
@@ -38,6 +51,10 @@ def format_answer(title: str, matches: Matches, checker: Checker, model: str, st
     'judul_ref,cosine,jaccard,levenshtein'
     """
     rows, best = matches.rows_with_decision(), matches.decision.rows()[0]
+    known = {name for row in rows for name in details.get(row["judul_ref"], {})}
+    names = [name for name in METADATA_COLUMNS if name in known]
+    if style in ("json", "csv"):
+        rows = [row | {n: details.get(row["judul_ref"], {}).get(n, "") for n in names} for row in rows]
     if style == "json":
         answer = {
             "judul": title,
@@ -50,7 +67,10 @@ def format_answer(title: str, matches: Matches, checker: Checker, model: str, st
     if style == "csv":
         return csv_with_escaped_formulas(rows)
     decided = matches.decided.get(best["judul_ref"])
-    return _text_table(rows, best, len(matches), checker, model, decided.remark if decided else "")
+    about = {title: describe(row) for title, row in details.items()} if names else {}
+    return _text_table(
+        rows, best, len(matches), checker, model, decided.remark if decided else "", about
+    )
 
 
 def _text_table(
@@ -60,6 +80,7 @@ def _text_table(
     checker: Checker,
     model: str,
     decided: str,
+    about: Mapping[str, str],
 ) -> str:
     threshold, probability = checker.threshold, best["rf_probability"]
     decimals = distinguishing_decimals(probability, threshold)
@@ -86,6 +107,8 @@ def _text_table(
         shown = format_number(row["rf_probability"], decimals)
         values = f"{rank:>3}  {shown:>7}  {features}  {row['rf_label']:<11}  "
         wrapped = textwrap.wrap(escape_control_characters(row["judul_ref"]), title_width) or [""]
+        if known := about.get(row["judul_ref"]):
+            wrapped += textwrap.wrap(f"[{escape_control_characters(known)}]", title_width)
         if remark := row.get(REMARK_COLUMN):
             wrapped += textwrap.wrap(f"({escape_control_characters(remark)})", title_width)
         lines.append(values + f"\n{indent}".join(wrapped))

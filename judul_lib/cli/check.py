@@ -27,10 +27,28 @@ from judul_lib.core.settings import ASK, SIMILAR
 if TYPE_CHECKING:
     import pandas as pd
 
+    from judul_lib.archives.details import Details
     from judul_lib.checking.checker import Checker
     from judul_lib.core.config import Config
     from judul_lib.governance.decisions import Decisions
     from judul_lib.usage.installation import AnswerLogBuffer
+
+
+_DECIMALS = 4
+"""Of the numbers in files for people."""
+
+
+def _years_of(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> tuple[int, int] | None:
+    if value is None:
+        return None
+    from judul_lib.archives.details import parse_years
+
+    try:
+        return parse_years(value)
+    except ValueError as error:
+        raise click.UsageError("--year: tulis 2020, 2019.., ..2021, atau 2019..2021.") from error
 
 
 @command()
@@ -46,6 +64,10 @@ if TYPE_CHECKING:
 @SHEET_OPTION
 @option("--archive", "archive_name", metavar="NAMA", help="Arsip bernama; lihat `judul archive list`.")
 @option("--index", "folder", type=Path, metavar="INDEKS", help="Folder indeks sebagai arsip pembanding.")
+@option(
+    "--year", "years", metavar="TAHUN", callback=_years_of,
+    help="Bandingkan hanya dengan tahun ini: 2020, 2019.., atau 2019..2021.",
+)  # fmt: skip
 @option("--top", type=click.IntRange(min=1), default=10, help="Jumlah hasil [bawaan: 10].")
 @option(
     "--format", "style", type=click.Choice(["table", "json", "csv"]), default="table",
@@ -71,6 +93,7 @@ def check(
     corpus: Path | None,
     archive_name: str | None,
     folder: Path | None,
+    years: tuple[int, int] | None,
     top: int,
     style: str,
     whole: Path | None,
@@ -91,16 +114,23 @@ def check(
     if title is not None:
         shared.require_comparable_title(title)
     config = shared.read_config(models=outputs, elsewhere=elsewhere, threshold=threshold)
+    details: dict[str, Details] = {}
     if archive_name is not None:
+        from judul_lib.archives.details import read_details
         from judul_lib.archives.named import named_archive
 
-        corpus = named_archive(config, archive_name).best_path(name, config.models, print_stderr)
+        named = named_archive(config, archive_name)
+        corpus = named.best_path(name, config.models, print_stderr)
+        if years is not None:
+            corpus = named.corpus
+        details = read_details(named.corpus)
     archive = folder or corpus or next(iter(config.corpora.values()), None)
     for target in filter(None, (output, whole)):
         shared.require_writable_output(target, config, file, archive)
-    model, checker = _load_checker(
-        name, archive, folder is not None, config, reads_file=file is not None
+    model, checker, read = _load_checker(
+        name, archive, folder is not None, config, reads_file=file is not None, years=years
     )
+    details = details or read
     for note in checker.notes:
         print_stderr(note)
     decisions = shared.read_decisions(config)
@@ -116,7 +146,7 @@ def check(
             ranked = decisions.apply(title, ranked)
         matches = ranked.first(top)
         seconds = time.perf_counter() - start
-        click.echo(answers.format_answer(title, matches, checker, model, style), nl=False)
+        click.echo(answers.format_answer(title, matches, checker, model, style, details), nl=False)
         if whole is not None:
             write_bytes(whole, study_csv(ranked))
         if log := shared.open_log(config):
@@ -159,30 +189,45 @@ def _refuse_ineffective_options(is_file: bool) -> None:
 
 
 def _load_checker(
-    name: str | None, archive: Path | None, is_index: bool, config: "Config", *, reads_file: bool
-) -> tuple[str, "Checker"]:
-    """Return the name of the model, and a checker for it and the archive."""
+    name: str | None,
+    archive: Path | None,
+    is_index: bool,
+    config: "Config",
+    *,
+    reads_file: bool,
+    years: tuple[int, int] | None,
+) -> tuple[str, "Checker", dict[str, "Details"]]:
+    """Return the name of the model, its checker for the archive, and what is known of the titles."""
     if archive is not None:
         from judul_lib.search import archives
 
         if is_index or archives.is_index(archive):
+            if years is not None:
+                raise click.UsageError(
+                    "--year memerlukan arsip berupa berkas (--corpus) atau --archive."
+                )
             index = shared.open_index(archive, name, config, use_stored_threshold=True)
-            return index.name, index
+            return index.name, index, {}
     from judul_lib.checking.loading import load_checker
 
-    model, titles = shared.choose_model(name, config.models), None
+    model, titles, details = shared.choose_model(name, config.models), None, dict[str, "Details"]()
     threshold = config.threshold
     if archive is not None:
+        from judul_lib.archives.details import title_details, titles_of_years
         from judul_lib.checking.stored_gauge import stored_threshold
         from judul_lib.core.columns import TITLE_COLUMN
 
         corpus = shared.read_corpus(archive, is_only_file=not reads_file)
-        titles = corpus.titles[TITLE_COLUMN].tolist()
+        titles, details = corpus.titles[TITLE_COLUMN].tolist(), title_details(corpus.titles)
+        if years is not None:
+            titles, n_undated = titles_of_years(details, years)
+            undated = f"; {format_number(n_undated)} tanpa tahun tidak dibandingkan" if n_undated else ""
+            print_stderr(f"Catatan: {format_number(len(titles))} judul dari tahun itu{undated}.")
         if not config.has_explicit_threshold:
             stored = stored_threshold(archive, model, corpus.sha256, say=print_stderr)
             threshold = threshold if stored is None else stored
     checker = load_checker(model, titles, threshold=threshold, elsewhere=config.elsewhere)
-    return shared.model_name(model), checker
+    return shared.model_name(model), checker, details
 
 
 def _check_file(
@@ -298,7 +343,7 @@ def _add_results(
     results: dict[str, Any] = {name: [row.get(name) for row in rows] for name in columns}
     renamed = iter(unique_names(filter(results.__contains__, frame.columns), [*results, *frame.columns]))
     names = [next(renamed) if name in results else name for name in frame.columns]
-    return frame.set_axis(names, axis="columns").assign(**results)
+    return frame.set_axis(names, axis="columns").assign(**results).round(_DECIMALS)
 
 
 def _note_blank_rows(n_blank: int) -> None:

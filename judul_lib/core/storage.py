@@ -216,8 +216,42 @@ def frame_text(frame: "pd.DataFrame", **options: Any) -> str:
 
 
 def write_result(frame: "pd.DataFrame", path: Path, *, mode: int = 0o644) -> None:
-    """Write a table as CSV for spreadsheets: formulas escaped, with a BOM, which marks it as UTF-8."""
+    """Write a table for people, its formulas escaped.
+
+    As XLSX if the name ends so, else as CSV with a BOM, by which spreadsheets know UTF-8.
+    """
+    if path.suffix.lower() == ".xlsx":
+        write_bytes(path, _workbook_bytes(escape_formulas(frame)), mode=mode)
+        return
     write_bytes(path, frame_text(escape_formulas(frame)).encode("utf-8-sig"), mode=mode)
+
+
+def _workbook_bytes(frame: "pd.DataFrame") -> bytes:
+    """Return a table as a workbook of one sheet, its header fixed and bold."""
+    from openpyxl import Workbook
+    from openpyxl.cell import WriteOnlyCell
+    from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+    from openpyxl.styles import Font
+    from openpyxl.utils import get_column_letter
+
+    workbook = Workbook(write_only=True)
+    sheet = workbook.create_sheet("Hasil")
+    sheet.freeze_panes = "A2"
+    names = [ILLEGAL_CHARACTERS_RE.sub("", name) for name in frame.columns]
+    for position, name in enumerate(names):
+        longest = int(frame.iloc[:, position].astype(str).str.len().max()) if len(frame) else 0
+        width = min(60, max(8, longest, len(name)) + 2)
+        sheet.column_dimensions[get_column_letter(position + 1)].width = width
+    header = [WriteOnlyCell(sheet, name) for name in names]
+    for cell in header:
+        cell.font = Font(bold=True)
+    sheet.append(header)
+    for row in frame.astype(object).where(frame.notna(), None).itertuples(index=False):
+        cells = (ILLEGAL_CHARACTERS_RE.sub("", v)[:32_767] if isinstance(v, str) else v for v in row)
+        sheet.append(list(cells))
+    stream = io.BytesIO()
+    workbook.save(stream)
+    return stream.getvalue()
 
 
 def _quote_if_needed(write: Callable[[_Quoting], str]) -> str:
