@@ -93,6 +93,7 @@ from judul_lib.study.preprocessing import (
     title_key,
 )
 from judul_lib.study.synthetic import cut_titles
+from judul_lib.study.title_text import clean_title
 from judul_lib.usage.database import (
     events,
     feedback,
@@ -172,7 +173,7 @@ def test_every_row_of_a_corpus_is_kept_or_rejected(rows, csv_format):
     corpus = parse_corpus(csv_bytes(rows, *csv_format), "x.csv", min_titles=0)
     rejected = dict(zip(corpus.rejected["baris"], corpus.rejected["Judul"], strict=True))
     titles = rejected | dict(zip(corpus.rows, corpus.titles["Judul"], strict=True))
-    assert [titles[row] for row in sorted(titles)] == [row[0].strip() for row in rows]
+    assert [titles[row] for row in sorted(titles)] == [clean_title(row[0]) for row in rows]
     assert corpus.n_rows == len(rows) == len(corpus.titles) + len(corpus.rejected)
     assert sorted(titles) == list(range(2, len(rows) + 2))
     keys = corpus.titles["Judul"].map(title_key)

@@ -92,6 +92,11 @@ COMMAND_LINES = {
     "retrain": "retrain light --labels labels.csv --models OUT",
     "monitor": "monitor --once --models OUT",
     "simulate": "simulate --days 2 --per-day 3 --into simulasi --models OUT",
+    "decisions add": "decisions add --a 'Hama Padi' --b 'Hama Jagung' --decision sama --by A "
+    "--reason x --models OUT",
+    "decisions list": "decisions list --models OUT",
+    "decisions export": "decisions export keputusan.csv --models OUT",
+    "decisions undo": "decisions undo --a 'Hama Padi' --b 'Hama Jagung' --by A --reason x --models OUT",
     "govern verify": "govern verify --models OUT",
     "govern audit": "govern audit --models OUT",
     "govern retention": "govern retention --models OUT",

@@ -7,10 +7,9 @@ from pathlib import Path
 import pandas as pd
 
 from judul_lib.archives.titles import archive_columns
-from judul_lib.core.columns import AUTHOR, METADATA_COLUMNS, PROGRAMME, TITLE_COLUMN, YEAR
+from judul_lib.core.columns import METADATA_COLUMNS, TITLE_COLUMN, YEAR, Details
 from judul_lib.core.errors import ArchiveError
 
-Details = Mapping[str, str]
 _YEARS = re.compile(r"(\d{4})?(\.\.)?(\d{4})?")
 
 
@@ -43,17 +42,6 @@ def title_details(frame: pd.DataFrame) -> dict[str, Details]:
     rows = columns[names].to_dict("records")
     details = ({str(name): text for name, text in row.items() if text} for row in rows)
     return dict(zip(columns[TITLE_COLUMN], details, strict=True))
-
-
-def describe(details: Details) -> str:
-    """Return author, year and study programme in one line.
-
-    Examples
-    --------
-    >>> describe({"Penulis": "Siti", "Tahun": "2021", "Tautan": "https://x.test"})
-    'Siti, 2021'
-    """
-    return ", ".join(details[name] for name in (AUTHOR, YEAR, PROGRAMME) if name in details)
 
 
 def parse_years(text: str) -> tuple[int, int]:

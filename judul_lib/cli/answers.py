@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from judul_lib.archives.details import Details, describe
 from judul_lib.checking.checker import Checker
 from judul_lib.checking.matches import REMARK_COLUMN, Matches
-from judul_lib.core.columns import METADATA_COLUMNS
+from judul_lib.core.columns import METADATA_COLUMNS, Details, describe_thesis
 from judul_lib.core.formatting import distinguishing_decimals, escape_control_characters, format_number
 from judul_lib.core.settings import FEATURE_TITLES, MODEL_TITLES
 from judul_lib.core.storage import csv_with_escaped_formulas
@@ -67,7 +66,7 @@ def format_answer(
     if style == "csv":
         return csv_with_escaped_formulas(rows)
     decided = matches.decided.get(best["judul_ref"])
-    about = {title: describe(row) for title, row in details.items()} if names else {}
+    about = {title: describe_thesis(row) for title, row in details.items()} if names else {}
     return _text_table(
         rows, best, len(matches), checker, model, decided.remark if decided else "", about
     )

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @group()
 def archive() -> None:
-    """Simpan arsip judul dengan nama, panen repositori, dan ukur seberapa berharga sebuah MIRIP."""
+    """Simpan arsip bernama, panen repositori, dan ukur MIRIP."""
 
 
 @archive.command()

@@ -27,8 +27,8 @@ from judul_lib.core.settings import ASK, SIMILAR
 if TYPE_CHECKING:
     import pandas as pd
 
-    from judul_lib.archives.details import Details
     from judul_lib.checking.checker import Checker
+    from judul_lib.core.columns import Details
     from judul_lib.core.config import Config
     from judul_lib.governance.decisions import Decisions
     from judul_lib.usage.installation import AnswerLogBuffer

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from judul_lib.core.errors import ColumnChoiceError, CorpusError, MissingChoiceError
@@ -11,6 +11,8 @@ TITLE_COLUMN = "Judul"
 YEAR, AUTHOR, SUPERVISOR, PROGRAMME, LINK = "Tahun", "Penulis", "Pembimbing", "Program Studi", "Tautan"
 STUDENT_NUMBER = "NIM"
 """Left out of archives: nobody needs it to compare titles."""
+Details = Mapping[str, str]
+"""What is known of a thesis: those of `METADATA_COLUMNS` that are not empty."""
 METADATA_COLUMNS = (AUTHOR, YEAR, SUPERVISOR, PROGRAMME, LINK)
 
 _METADATA_NAMES = {
@@ -233,3 +235,14 @@ def _chosen_column(header: Sequence[str], file_name: str, column: str) -> int:
         f"Kolom '{column}' tidak ada di {file_name}. Pilih salah satu: {existing}; "
         f"atau nomor kolom 1–{len(header)}."
     )
+
+
+def describe_thesis(details: Details) -> str:
+    """Return author, year and study programme in one line.
+
+    Examples
+    --------
+    >>> describe_thesis({"Penulis": "Siti", "Tahun": "2021", "Tautan": "https://x.test"})
+    'Siti, 2021'
+    """
+    return ", ".join(details[name] for name in (AUTHOR, YEAR, PROGRAMME) if name in details)

@@ -330,17 +330,26 @@ def _with_samples(error: ColumnChoiceError, table: Table) -> ColumnChoiceError:
 
 def _mark_captions(table: Table) -> Table:
     """Set aside what is no row of the table: captions, sums, the header repeated on a new page."""
-    names, n_rows = [normalize_name(cell) for cell in table.header], len(table.rows)
+    names, n_rows, column = (
+        [normalize_name(cell) for cell in table.header],
+        len(table.rows),
+        table.titles[0],
+    )
     rows = []
     for position, row in enumerate(table.rows):
-        filled = [" ".join(cell.split()) for cell in row.cells if cell.strip()]
-        fault = row.fault
-        is_last = position >= n_rows - _FOOTER_ROWS or len(table.header) > 1
-        if len(filled) > 1 and [normalize_name(cell) for cell in row.cells] == names:
+        cells, fault = row.cells, row.fault
+        # Few rows need a closer look, and there may be a million.
+        repeats = (
+            len(cells) > max(column, 1) and cells[column].casefold() == table.header[column].casefold()
+        )
+        if repeats and [normalize_name(cell) for cell in cells] == names:
             fault = _REPEATED_HEADER
-        elif filled and len(filled) <= _FOOTER_CELLS and is_last and _FOOTER.fullmatch(" ".join(filled)):
-            fault = _NO_TITLE + " ".join(filled)[:60]
-        rows.append(Row(row.cells, fault))
+        elif len(cells) - cells.count("") <= _FOOTER_CELLS:
+            text = " ".join(" ".join(cells).split())
+            is_caption = position >= n_rows - _FOOTER_ROWS or len(names) > 1
+            if is_caption and _FOOTER.fullmatch(text):
+                fault = _NO_TITLE + text[:60]
+        rows.append(row if fault == row.fault else Row(cells, fault))
     return replace(table, rows=rows)
 
 

@@ -128,11 +128,11 @@ def _check_package(content: bytes, file_name: str, unreadable: CorpusError) -> N
 
 def _has_far_cells(xml: bytes) -> bool:
     """Tell whether a sheet's rectangle is far larger than its cells are many."""
-    rows = re.findall(rb"<(?:\w+:)?row\s[^>]*?\br=[\"'](\d{1,9})", xml)
-    far_cells = re.findall(rb"\br=[\"'][A-Za-z]{1,3}(\d{7})[\"']", xml)
+    rows = re.findall(rb"row\s[^>]*?\br=[\"'](\d{1,9})", xml)
+    far_cells = re.findall(rb"r=[\"'][A-Za-z]{1,3}(\d{7})[\"']", xml)
     last_row = max(map(int, [*rows, *far_cells]), default=0)
     widths = (1, 26, 702, 16_384)
-    letters = next((n for n in (3, 2) if re.search(rb"\br=[\"'][A-Za-z]{%d}\d" % n, xml)), 1)
+    letters = next((n for n in (3, 2) if re.search(rb"r=[\"'][A-Za-z]{%d}\d" % n, xml)), 1)
     area, n_cells = last_row * widths[letters], xml.count(b"<v>") + xml.count(b"<t")
     return area > _MAX_AREA and area > _MAX_CELLS_PER_FILLED * n_cells
 

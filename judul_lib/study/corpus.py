@@ -284,16 +284,22 @@ def rows_frame(
     warn: Warn = lambda text: None,
     faults: dict[int, str] | None = None,
 ) -> pd.DataFrame:
-    """Return the rows of a table that are not blank, as `read_table` does."""
+    """Return the rows of a table that are not blank; see `read_table`.
+
+    Raises
+    ------
+    CorpusError
+        A row cannot be used, and ``faults`` is not given.
+    """
     numbered = [(n, row) for n, row in enumerate(table.rows, start=table.first_row) if any(row.cells)]
     if n_blank := len(table.rows) - len(numbered):
         warn(f"Catatan: {n_blank} baris kosong di {name} dilewati.")
     if faulty := [position for position, (_, row) in enumerate(numbered) if row.fault]:
         more = f" dan {format_number(len(faulty) - 1)} lainnya" if len(faulty) > 1 else ""
         first_row, first = numbered[faulty[0]]
-        hint = first.fault
-        if hint == COLUMN_COUNT_MISMATCH:
-            hint += "nya. Apit isi yang mengandung pemisah dengan tanda kutip ganda."
+        hint = f"{first.fault}."
+        if first.fault == COLUMN_COUNT_MISMATCH:
+            hint = f"{first.fault}nya. Apit isi yang mengandung pemisah dengan tanda kutip ganda."
         where = f"{name} baris {first_row}{more}"
         if faults is None:
             raise CorpusError(f"{where}: {hint}")

@@ -299,10 +299,10 @@ def test_a_result_starts_with_a_byte_order_mark(models, tmp_path):
 def test_unusual_whitespace_is_shown_as_spaces(models, write_csv):
     path = write_csv(["Deteksi\xa0Hoaks\u202fPolitik\r\ndi\u3000Kudus", "Prediksi Beras"])
     result = judul("check", "Deteksi Hoaks", "--models", models, "--model", "light", "--corpus", path)
-    assert "Deteksi Hoaks Politik  di Kudus" in result.stdout
-    write_csv(["Padi"], "tanpa.csv").write_text("Judul\xa0Skripsi\nPadi\n")
+    assert "Deteksi Hoaks Politik di Kudus" in result.stdout
+    write_csv(["Padi"], "tanpa.csv").write_text("Nama\xa0Topik\nPadi\n")
     arguments = ("check", QUERY, "--corpus", path.with_name("tanpa.csv"))
-    assert_refused(judul(*arguments, "--models", models, "--model", "light"), "'Judul Skripsi'")
+    assert_refused(judul(*arguments, "--models", models, "--model", "light"), "'Nama Topik'")
 
 
 def test_control_characters_do_not_reach_the_terminal(models, write_csv):

@@ -135,7 +135,7 @@ def test_an_empty_index_is_refused(index):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["check", QUERY, "--index", "I", "--corpus", "K"], "--corpus atau --index"),
+        (["check", QUERY, "--index", "I", "--corpus", "K"], "--corpus, --index, atau --archive"),
         (["check", QUERY, "--index", "I", "--model", "structured"], "dibangun dengan model light"),
         (["check", QUERY, "--index", "K"], "bukan folder indeks"),
         (["check", QUERY, "--index", "tidak-ada"], "Tidak ada indeks di folder tidak-ada"),

@@ -371,13 +371,13 @@ def test_a_second_file_replaces_the_first(page):
 
 
 def test_a_late_error_does_not_replace_the_result_of_a_later_file(page, monkeypatch):
-    original = proposals_panel.table_frame
+    original = proposals_panel.parse_proposals
 
     def slow(content, name, **limits):
         time.sleep(0.5 if name == "salah.csv" else 0)
         return original(content, name, **limits)
 
-    monkeypatch.setattr(proposals_panel, "table_frame", slow)
+    monkeypatch.setattr(proposals_panel, "parse_proposals", slow)
     wrong = page.many.start("salah.csv", b"Nama\nA\n")
     page.many.start("baik.csv", b"Judul\nDeteksi Hoaks Politik\n").join()
     wrong.join()
