@@ -117,6 +117,24 @@ class Case:
             )
             path.write_text("\n".join(synthetic.titles), "utf-8")
 
+    @property
+    def workbook_file(self) -> Path:
+        """File that `prepare_workbook` writes."""
+        return self.work / f"titles-{self.size}.xlsx"
+
+    def prepare_workbook(self) -> None:
+        """Write the titles as a campus keeps them, with five columns, unless they exist."""
+        from openpyxl import Workbook
+
+        if self.workbook_file.exists():
+            return
+        workbook = Workbook(write_only=True)
+        sheet = workbook.create_sheet("Data")
+        sheet.append(["No", "NIM", "Nama", "Judul Skripsi", "Tahun"])
+        for number, title in enumerate(self.titles(), start=1):
+            sheet.append([number, f"A{number:06}", f"Mahasiswa {number}", title, 2010 + number % 14])
+        workbook.save(self.workbook_file)
+
     def prepare_index(self) -> None:
         """Build and save the index unless it exists."""
         from judul_lib.search.index import TitleIndex

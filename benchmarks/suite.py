@@ -100,6 +100,10 @@ class Benchmark:
 _WITH_INDEX = ("titles", "index", "bm25")
 
 SUITE: tuple[Benchmark, ...] = (
+    Benchmark(
+        "read_workbook", "read_workbook", "files.read_workbook",
+        full=100_000, needs=("titles", "workbook"), below=1, peak_mb=300,
+    ),
     Benchmark("preprocess", "preprocess", "large.preprocess", below=15, peak_mb=1_536),
     Benchmark("build_light", "build", "large.build_in_one_process", below=60, peak_mb=3 * 1024),
     # The structured model compares all titles; an index only saves parsing them.

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 BENCHMARKS: Mapping[str, str] = {
+    "read_workbook": "read an XLSX of five columns",
     "preprocess": "preprocess all titles",
     "build": "build and save an index, {model}",
     "build_two": "build and save an index, {model}, 2 processes",
@@ -22,6 +23,7 @@ BENCHMARKS: Mapping[str, str] = {
 }
 
 PEERS: Mapping[str, str] = {
+    "openpyxl": "openpyxl, its rows only",
     "sastrawi_cold": "Sastrawi, 2,000 titles title by title",
     "sastrawi_warm": "the same, its memory filled by 2,000 others",
     "bm25s_index": "bm25s, stems given, with saving",
