@@ -51,8 +51,6 @@ class Table:
         Number of the first row in the file, that of its first row being 1.
     titles : tuple of int
         Columns that give a row's title, the preferred one first; empty if none was looked for.
-    sheets : tuple of (str, int)
-        Where sheets were read together: their names, and the row (from 0) at which each begins.
     n_above : int
         Number of rows with text above the header.
     """
@@ -61,7 +59,6 @@ class Table:
     rows: list[Row]
     first_row: int = 2
     titles: tuple[int, ...] = ()
-    sheets: tuple[tuple[str, int], ...] = ()
     n_above: int = 0
 
     def title(self, row: Row) -> str:
@@ -89,12 +86,16 @@ def find_column(header: list[str], name: str, file_name: str) -> int:
         return columns[0]
     if columns:
         raise CorpusError(f"Kolom '{name}' ada {len(columns)} kali di {file_name}. Sisakan satu saja.")
-    existing = ", ".join(f"'{cell[:40]}'" for cell in header[:8])
+    existing = _quoted(cell[:40] for cell in header[:8])
     content = "judul" if name.startswith(TITLE_COLUMN.lower()) else name
     raise CorpusError(
         f"Kolom '{name}' tidak ada di {file_name} (yang ada: {existing}). "
         f"Beri nama '{name}' pada kolom yang berisi {content.lower()}."
     )
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)
 
 
 def unique_names(names: Iterable[str], taken: Collection[str] = ()) -> list[str]:
@@ -121,7 +122,6 @@ def parse_table(
     *,
     max_rows: int | None = None,
     warn: Warn = lambda text: None,
-    sheet: str | None = None,
 ) -> Table:
     r"""Split the bytes of a table into its header, the first row that is not empty, and the rows below.
 
@@ -136,8 +136,6 @@ def parse_table(
         More rows than this are an error.
     warn : callable
         See `judul_lib.core.delimited.Warn`: a guessed encoding, sheets not read, cells of several lines.
-    sheet : str
-        Name of the sheet to read.
 
     Returns
     -------
@@ -154,12 +152,11 @@ def parse_table(
     >>> table.header, table.rows[0].cells
     (['No', 'Judul'], ['1', 'Deteksi Hoaks'])
     """
-    sheets = read_sheets(content, file_name, max_rows, warn)
-    chosen = _chosen_sheets(sheets, file_name, sheet)[0]
-    if others := [f"'{other.name}'" for other in sheets if other is not chosen and other.has_content]:
+    chosen, *others = read_sheets(content, file_name, max_rows, warn)
+    if others:
         warn(
             f"Catatan: dari {file_name} hanya lembar '{chosen.name}' yang dibaca; "
-            f"lembar {', '.join(others)} tidak."
+            f"lembar {_quoted(other.name for other in others)} tidak."
         )
     start = next(i for i, row in enumerate(chosen.rows) if any(map(str.strip, row.cells)))
     return _table(chosen, chosen.rows[start].cells, start + 1, file_name, max_rows)
@@ -210,8 +207,8 @@ def parse_titles(
              f"kolom {found[chosen[0].name].titles[0] + 1} dibaca sebagai judul.")  # fmt: skip
     if len({tuple(map(normalize_name, table.header)) for table in found.values()}) > 1:
         raise SheetChoiceError(file_name, list(found))
-    if unread := [f"'{s.name}'" for s in sheets if s.name not in found and s.has_content]:
-        warn(f"Catatan: lembar {', '.join(unread)} di {file_name} tidak dibaca.")
+    if unread := [s.name for s in sheets if s.name not in found]:
+        warn(f"Catatan: lembar {_quoted(unread)} di {file_name} tidak dibaca.")
     table = next(iter(found.values()))
     _note_choice(table, file_name, warn)
     if len(found) > 1:
@@ -227,7 +224,7 @@ def _chosen_sheets(sheets: list[Sheet], file_name: str, name: str | None) -> lis
         return sheets
     chosen = [sheet for sheet in sheets if sheet.name.strip().casefold() == name.strip().casefold()]
     if not chosen:
-        existing = ", ".join(f"'{sheet.name}'" for sheet in sheets if sheet.name) or "tidak ada"
+        existing = _quoted(sheet.name for sheet in sheets if sheet.name) or "tidak ada"
         raise MissingChoiceError(
             f"Lembar '{name}' tidak ada di {file_name}. Lembar yang berisi: {existing}."
         )
@@ -296,7 +293,7 @@ def _table_without_header(
     ]
     if len(titles) != 1:
         header = next(iter(filled), [])
-        existing = ", ".join(f"'{cell[:40]}'" for cell in header[:8])
+        existing = _quoted(cell[:40] for cell in header[:8])
         raise CorpusError(
             f"Kolom '{TITLE_COLUMN}' tidak ada di {file_name} (yang ada: {existing}). "
             f"Beri nama '{TITLE_COLUMN}' pada kolom yang berisi judul, "
@@ -330,11 +327,8 @@ def _with_samples(error: ColumnChoiceError, table: Table) -> ColumnChoiceError:
 
 def _mark_captions(table: Table) -> Table:
     """Set aside what is no row of the table: captions, sums, the header repeated on a new page."""
-    names, n_rows, column = (
-        [normalize_name(cell) for cell in table.header],
-        len(table.rows),
-        table.titles[0],
-    )
+    names = [normalize_name(cell) for cell in table.header]
+    n_rows, column = len(table.rows), table.titles[0]
     rows = []
     for position, row in enumerate(table.rows):
         cells, fault = row.cells, row.fault
@@ -356,11 +350,8 @@ def _mark_captions(table: Table) -> Table:
 def _join(tables: dict[str, Table]) -> Table:
     """Put the tables of several sheets below each other, with the sheet as a last column."""
     first = next(iter(tables.values()))
-    rows, starts = list[Row](), list[tuple[str, int]]()
-    for name, table in tables.items():
-        starts.append((name, len(rows)))
-        rows += [Row([*row.cells, name], row.fault) for row in table.rows]
-    return replace(first, header=[*first.header, SHEET_COLUMN], rows=rows, sheets=tuple(starts))
+    rows = [Row([*row.cells, name], row.fault) for name, table in tables.items() for row in table.rows]
+    return replace(first, header=[*first.header, SHEET_COLUMN], rows=rows)
 
 
 def _fit_to_width(row: Row, width: int, separator: str) -> Row:
