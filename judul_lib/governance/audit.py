@@ -9,7 +9,8 @@ keyed one: their author is unknown, but they have not changed since.
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -98,10 +99,28 @@ def append_row(
     ...     head.seq, read_head(folder) == head, verify(engine, folder)
     (1, True, [])
     """
+    with row_added(engine, folder, actor=actor, action=action, reason=reason, details=details) as (
+        _,
+        added,
+    ):
+        return added
+
+
+@contextmanager
+def row_added(engine: sa.Engine, folder: Path, **row: Any) -> Iterator[tuple[sa.Connection, ChainHead]]:
+    """Yield a transaction with a new row of the trail, for the action itself; see `append_row`.
+
+    The row comes first: others who write meanwhile then wait, in PostgreSQL too. If the
+    action fails, there is no row.
+
+    Raises
+    ------
+    LogError
+        No reason, or the database cannot be used.
+    """
     with transaction(engine) as connection:
-        added = add_row(connection, folder, actor=actor, action=action, reason=reason, details=details)
+        yield connection, add_row(connection, folder, **row)
     advance_head(engine, folder)
-    return added
 
 
 def audit_key(folder: Path, backup_key: bytes | None = None) -> bytes:

@@ -22,7 +22,7 @@ from judul_lib.core.settings import DECISIONS
 from judul_lib.governance import audit as trail
 from judul_lib.governance.privacy import short_hash
 from judul_lib.study.preprocessing import title_key
-from judul_lib.usage.database import decisions, read_table, storable_text, transaction
+from judul_lib.usage.database import decisions, read_table, storable_text
 
 Row = Mapping[str, Any]
 
@@ -92,14 +92,10 @@ def decide(
         "first_text": text_of.get(pair["first_hash"]), "second_text": text_of.get(pair["second_hash"]),
     }  # fmt: skip
     details = {**pair, "decision": decision, "by": short_hash(user)}
-    with transaction(engine) as connection:
-        # First: others who decide meanwhile then wait, in PostgreSQL too.
-        trail.add_row(
-            connection, folder, actor=actor, action=trail.DECIDE, reason=reason, details=details
-        )
+    audit_row = {"actor": actor, "action": trail.DECIDE, "reason": reason, "details": details}
+    with trail.row_added(engine, folder, **audit_row) as (connection, _):
         connection.execute(decisions.delete().where(*_is_pair(pair)))
         connection.execute(decisions.insert().values(row))
-    trail.advance_head(engine, folder)
 
 
 def undo(
@@ -119,14 +115,13 @@ def undo(
     by, key = _require_name(by), log_key(folder)
     pair = _hash_pair(key, left, right)
     details = {**pair, "by": short_hash(keyed_hash(key, by))}
-    with transaction(engine) as connection:
-        trail.add_row(connection, folder, actor=actor, action=trail.UNDO, reason=reason, details=details)
+    audit_row = {"actor": actor, "action": trail.UNDO, "reason": reason, "details": details}
+    with trail.row_added(engine, folder, **audit_row) as (connection, _):
         if not connection.execute(decisions.delete().where(*_is_pair(pair))).rowcount:
             raise LogError(
                 "Belum ada keputusan tentang pasangan judul itu. Lihat yang ada dengan "
                 "`judul decisions list`."
             )
-    trail.advance_head(engine, folder)
 
 
 def read_decisions(engine: sa.Engine, folder: Path) -> "Decisions":
