@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 
 import pandas as pd
 
@@ -11,11 +10,6 @@ from judul_lib.core.columns import METADATA_COLUMNS, TITLE_COLUMN, YEAR, Details
 from judul_lib.core.errors import ArchiveError
 
 _YEARS = re.compile(r"(\d{4})?(\.\.)?(\d{4})?")
-
-
-def read_details(path: Path) -> dict[str, Details]:
-    """Return what the file of a named archive says of each title; see `title_details`."""
-    return title_details(pd.read_csv(path, dtype=str, keep_default_na=False))
 
 
 def title_details(frame: pd.DataFrame) -> dict[str, Details]:

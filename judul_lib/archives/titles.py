@@ -234,8 +234,13 @@ def replace_source(
     return Change(len(merged) - (len(old) - n_lost), n_lost, len(merged))
 
 
+def read_archive_file(path: Path) -> pd.DataFrame:
+    """Return the table of titles of a named archive, all text."""
+    return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+
+
 def _read_rows(path: Path) -> list[dict[str, str]]:
-    frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    frame = read_archive_file(path)
     if missing := set(COLUMNS) - set(frame.columns):
         raise ArchiveError(
             f"Kolom {', '.join(sorted(missing))} tidak ada lagi di {path}. Kembalikan kolom itu, "

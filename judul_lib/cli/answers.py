@@ -66,7 +66,7 @@ def format_answer(
     if style == "csv":
         return csv_with_escaped_formulas(rows)
     decided = matches.decided.get(best["judul_ref"])
-    about = {title: describe_thesis(row) for title, row in details.items()} if names else {}
+    about = {title: describe_thesis(row) for title, row in details.items()}
     return _text_table(
         rows, best, len(matches), checker, model, decided.remark if decided else "", about
     )

@@ -8,7 +8,7 @@ from click.core import ParameterSource
 
 from judul_lib.cli import shared
 from judul_lib.cli.indonesian import argument, group, option
-from judul_lib.cli.shared import COLUMN_OPTION, MODEL_OPTION, MODELS_OPTION, SHEET_OPTION, print_stderr
+from judul_lib.cli.shared import MODEL_OPTION, MODELS_OPTION, print_stderr, title_choice_options
 from judul_lib.core.errors import OutputError
 from judul_lib.core.formatting import format_number, format_percent
 from judul_lib.core.settings import ASK, MODEL_TITLES, SEED, SIMILAR
@@ -28,8 +28,7 @@ def archive() -> None:
 
 @archive.command()
 @argument("source", type=Path, metavar="ARSIP", help="CSV atau buku kerja, atau folder indeks.")
-@COLUMN_OPTION
-@SHEET_OPTION
+@title_choice_options
 @MODEL_OPTION
 @MODELS_OPTION
 @option("--titles", type=click.IntRange(min=20), default=300, help="Judul yang diundi [bawaan: 300].")

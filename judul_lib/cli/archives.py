@@ -11,7 +11,7 @@ import click
 from judul_lib.cli import shared
 from judul_lib.cli.archive import archive
 from judul_lib.cli.indonesian import argument, option
-from judul_lib.cli.shared import COLUMN_OPTION, MODELS_OPTION, SHEET_OPTION, print_stderr
+from judul_lib.cli.shared import MODELS_OPTION, print_stderr, title_choice_options
 from judul_lib.core.errors import ArchiveError
 from judul_lib.core.formatting import format_number
 from judul_lib.core.settings import MODEL_TITLES
@@ -115,8 +115,7 @@ def _describe_harvest(result: "HarvestResult") -> str:
 @archive.command()
 @_NAME
 @argument("source", metavar="BERKAS", type=Path, help="CSV atau buku kerja.")
-@COLUMN_OPTION
-@SHEET_OPTION
+@title_choice_options
 @_FORCE
 @MODELS_OPTION
 def add(name: str, source: Path, force: bool, outputs: Path | None) -> None:

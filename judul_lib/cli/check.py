@@ -12,14 +12,13 @@ from click.core import ParameterSource
 from judul_lib.cli import shared
 from judul_lib.cli.indonesian import argument, command, option
 from judul_lib.cli.shared import (
-    COLUMN_OPTION,
     ELSEWHERE_OPTION,
     JOBS_OPTION,
     MODEL_OPTION,
     MODELS_OPTION,
     SCHEDULER_OPTION,
-    SHEET_OPTION,
     print_stderr,
+    title_choice_options,
 )
 from judul_lib.core.formatting import format_number
 from judul_lib.core.settings import ASK, SIMILAR
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from judul_lib.checking.checker import Checker
+    from judul_lib.checking.matches import Matches
     from judul_lib.core.columns import Details
     from judul_lib.core.config import Config
     from judul_lib.governance.decisions import Decisions
@@ -60,8 +60,7 @@ def _years_of(
     "--corpus", type=Path, metavar="ARSIP",
     help="Arsip pembanding: CSV, buku kerja, atau folder indeks [bawaan: arsip bawaan model itu].",
 )  # fmt: skip
-@COLUMN_OPTION
-@SHEET_OPTION
+@title_choice_options
 @option("--archive", "archive_name", metavar="NAMA", help="Arsip bernama; lihat `judul archive list`.")
 @option("--index", "folder", type=Path, metavar="INDEKS", help="Folder indeks sebagai arsip pembanding.")
 @option(
@@ -114,23 +113,24 @@ def check(
     if title is not None:
         shared.require_comparable_title(title)
     config = shared.read_config(models=outputs, elsewhere=elsewhere, threshold=threshold)
-    details: dict[str, Details] = {}
+    catalogue: pd.DataFrame | None = None
     if archive_name is not None:
-        from judul_lib.archives.details import read_details
         from judul_lib.archives.named import named_archive
+        from judul_lib.archives.titles import read_archive_file
 
         named = named_archive(config, archive_name)
         corpus = named.best_path(name, config.models, print_stderr)
         if years is not None:
             corpus = named.corpus
-        details = read_details(named.corpus)
+        if title is not None:
+            catalogue = read_archive_file(named.corpus)
     archive = folder or corpus or next(iter(config.corpora.values()), None)
     for target in filter(None, (output, whole)):
         shared.require_writable_output(target, config, file, archive)
     model, checker, read = _load_checker(
         name, archive, folder is not None, config, reads_file=file is not None, years=years
     )
-    details = details or read
+    catalogue = read if catalogue is None else catalogue
     for note in checker.notes:
         print_stderr(note)
     decisions = shared.read_decisions(config)
@@ -146,6 +146,7 @@ def check(
             ranked = decisions.apply(title, ranked)
         matches = ranked.first(top)
         seconds = time.perf_counter() - start
+        details = _details_of(matches, catalogue)
         click.echo(answers.format_answer(title, matches, checker, model, style, details), nl=False)
         if whole is not None:
             write_bytes(whole, study_csv(ranked))
@@ -172,6 +173,17 @@ def check(
         log_buffer.close()
 
 
+def _details_of(matches: "Matches", catalogue: "pd.DataFrame | None") -> dict[str, "Details"]:
+    """Return what the archive knows of the titles that are shown; it may have a million others."""
+    if catalogue is None:
+        return {}
+    from judul_lib.archives.details import title_details
+    from judul_lib.core.columns import TITLE_COLUMN
+
+    shown = {row["judul_ref"] for row in matches.rows_with_decision()}
+    return title_details(catalogue[catalogue[TITLE_COLUMN].isin(shown)])
+
+
 def _refuse_ineffective_options(is_file: bool) -> None:
     """Refuse options on the command line that have no effect in this mode."""
     ineffective, mode, other_mode = (
@@ -196,8 +208,8 @@ def _load_checker(
     *,
     reads_file: bool,
     years: tuple[int, int] | None,
-) -> tuple[str, "Checker", dict[str, "Details"]]:
-    """Return the name of the model, its checker for the archive, and what is known of the titles."""
+) -> tuple[str, "Checker", "pd.DataFrame | None"]:
+    """Return the name of the model, its checker for the archive, and the archive as a table."""
     if archive is not None:
         from judul_lib.search import archives
 
@@ -207,10 +219,10 @@ def _load_checker(
                     "--year memerlukan arsip berupa berkas (--corpus) atau --archive."
                 )
             index = shared.open_index(archive, name, config, use_stored_threshold=True)
-            return index.name, index, {}
+            return index.name, index, None
     from judul_lib.checking.loading import load_checker
 
-    model, titles, details = shared.choose_model(name, config.models), None, dict[str, "Details"]()
+    model, titles, catalogue = shared.choose_model(name, config.models), None, None
     threshold = config.threshold
     if archive is not None:
         from judul_lib.archives.details import title_details, titles_of_years
@@ -218,16 +230,17 @@ def _load_checker(
         from judul_lib.core.columns import TITLE_COLUMN
 
         corpus = shared.read_corpus(archive, is_only_file=not reads_file)
-        titles, details = corpus.titles[TITLE_COLUMN].tolist(), title_details(corpus.titles)
+        catalogue = corpus.titles
+        titles = catalogue[TITLE_COLUMN].tolist()
         if years is not None:
-            titles, n_undated = titles_of_years(details, years)
+            titles, n_undated = titles_of_years(title_details(catalogue), years)
             undated = f"; {format_number(n_undated)} tanpa tahun tidak dibandingkan" if n_undated else ""
             print_stderr(f"Catatan: {format_number(len(titles))} judul dari tahun itu{undated}.")
         if not config.has_explicit_threshold:
             stored = stored_threshold(archive, model, corpus.sha256, say=print_stderr)
             threshold = threshold if stored is None else stored
     checker = load_checker(model, titles, threshold=threshold, elsewhere=config.elsewhere)
-    return shared.model_name(model), checker, details
+    return shared.model_name(model), checker, catalogue
 
 
 def _check_file(

@@ -13,13 +13,12 @@ from click.core import ParameterSource
 from judul_lib.cli import shared
 from judul_lib.cli.indonesian import argument, command, option
 from judul_lib.cli.shared import (
-    COLUMN_OPTION,
     JOBS_OPTION,
     MODEL_OPTION,
     MODELS_OPTION,
     SCHEDULER_OPTION,
-    SHEET_OPTION,
     print_stderr,
+    title_choice_options,
 )
 from judul_lib.core.errors import BusyError
 from judul_lib.core.formatting import escape_control_characters, format_number
@@ -47,8 +46,7 @@ _COMPARING = {"name", "exact", "jobs", "scheduler"}
     metavar="[KATALOG.csv]",
     help="CSV atau buku kerja.",
 )
-@COLUMN_OPTION
-@SHEET_OPTION
+@title_choice_options
 @option("--output", type=Path, required=True, help="CSV untuk pasangan yang ditemukan.")
 @option(
     "--threshold", type=click.FloatRange(0, 1, min_open=True), default=PAIR_THRESHOLD,

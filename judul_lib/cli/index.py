@@ -8,7 +8,7 @@ import click
 
 from judul_lib.cli import shared
 from judul_lib.cli.indonesian import argument, group, option
-from judul_lib.cli.shared import COLUMN_OPTION, JOBS_OPTION, MODEL_OPTION, MODELS_OPTION, SHEET_OPTION
+from judul_lib.cli.shared import JOBS_OPTION, MODEL_OPTION, MODELS_OPTION, title_choice_options
 from judul_lib.core.errors import IndexFileError
 from judul_lib.core.formatting import format_number
 from judul_lib.core.settings import DECISION_THRESHOLD, MODEL_TITLES
@@ -27,8 +27,7 @@ def index() -> None:
 @index.command()
 @argument("catalogue", type=Path, metavar="KATALOG.csv", help="CSV atau buku kerja.")
 @_FOLDER
-@COLUMN_OPTION
-@SHEET_OPTION
+@title_choice_options
 @MODEL_OPTION
 @MODELS_OPTION
 @JOBS_OPTION
@@ -71,8 +70,7 @@ def build(catalogue: Path, folder: Path, name: str | None, outputs: Path | None,
     metavar="[KATALOG.csv]",
     help="CSV atau buku kerja.",
 )
-@COLUMN_OPTION
-@SHEET_OPTION
+@title_choice_options
 @option("--title", help="Satu judul, sebagai ganti KATALOG.csv.")
 def add(folder: Path, catalogue: Path | None, title: str | None) -> None:
     """Tambahkan judul yang belum ada di indeks."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from judul_lib.usage.log import UsageLog
 
 T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
 MODEL_OPTION = option(
     "--model", "name", type=click.Choice(list(MODEL_TITLES)),
     help="Model [bawaan: structured bila papan peringkat menganjurkannya, lalu full, lalu light].",
@@ -44,14 +45,21 @@ def _remember_choice(context: click.Context, parameter: click.Parameter, value: 
         context.meta[f"{__name__}.{parameter.name}"] = value
 
 
-COLUMN_OPTION = option(
+_COLUMN_OPTION = option(
     "--column", metavar="KOLOM", expose_value=False, callback=_remember_choice,
     help="Kolom judul: nama atau nomornya, bila lebih dari satu yang mungkin.",
 )  # fmt: skip
-SHEET_OPTION = option(
+_SHEET_OPTION = option(
     "--sheet", metavar="LEMBAR", expose_value=False, callback=_remember_choice,
     help="Lembar buku kerja yang dibaca, bila judul kolomnya berbeda-beda.",
 )  # fmt: skip
+
+
+def title_choice_options(function: F) -> F:
+    """Add ``--column`` and ``--sheet``, which `read_as_chosen` reads, to a command."""
+    return _COLUMN_OPTION(_SHEET_OPTION(function))
+
+
 JOBS_OPTION = option("--jobs", type=click.IntRange(min=1), default=1, help="Jumlah proses [bawaan: 1].")
 SCHEDULER_OPTION = option(
     "--scheduler", metavar="ALAMAT",
