@@ -21,7 +21,6 @@ from judul_lib.checking.registry import Model, load_model
 from judul_lib.cli.main import main
 from judul_lib.core.settings import FULL, LIGHT, Profile
 from judul_lib.core.storage import sha256_of
-from judul_lib.reports.pipeline import STAGES, render_stages
 from judul_lib.study.corpus import Corpus, read_corpus
 from judul_lib.study.estimators import fit_vectorizer
 from judul_lib.study.labeling import LabeledPairs, label_pairs
@@ -200,7 +199,10 @@ class Installation:
 
 @pytest.fixture(scope="session")
 def installation(tmp_path_factory: pytest.TempPathFactory, project_corpus: Corpus) -> Installation:
-    import nbformat  # not at the top: the environment of the MLflow tests has no notebooks
+    # Not at the top: the environment of the MLflow tests has no notebooks.
+    import nbformat
+
+    from judul_lib.reports.pipeline import STAGES, render_stages
 
     folder = tmp_path_factory.mktemp("installation")
     outputs, reports = folder / "outputs", folder / "reports"
