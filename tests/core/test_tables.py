@@ -325,3 +325,9 @@ def test_command_takes_the_chosen_column_and_sheet(tmp_path):
     assert "--column" in refused.stderr
     found = judul(*words, "--sheet", "A", "--column", "Judul Skripsi")
     assert json.loads(found.stdout)["hasil"][0]["judul_ref"] == TITLES[1]
+
+
+@pytest.mark.parametrize("start", [b"\x89PNG\r\n\x1a\n\0\0", b"%PDF-1.7\n1", b"\xff\xd8\xff\xe0\n"])
+def test_image_or_pdf_named_csv_is_refused_as_such(start):
+    with pytest.raises(CorpusError, match="bukan berkas teks CSV"):
+        parse_corpus(start, "arsip.csv")
