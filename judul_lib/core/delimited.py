@@ -13,7 +13,7 @@ SEPARATORS = ",;\t|"
 BAD_QUOTES = "tanda kutip tidak berpasangan"
 """Why a row is set aside that has a quotation mark too many or too few."""
 # Without a NUL inside, the start of one of these would be read as a column name.
-_NO_TEXT = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"%PDF")
+_IMAGES = b"\x89PNG", b"\xff\xd8\xff", b"GIF8"
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
@@ -62,7 +62,7 @@ def decode(content: bytes, file_name: str, warn: Warn) -> str:
                 "berkas itu mungkin tidak tersalin utuh. Periksa baris terakhirnya."
             )
     encodings = [name for bom, name in _BOMS if content.startswith(bom)] or ["utf-8", "cp1252"]
-    if content.startswith(_NO_TEXT):
+    if content.startswith(_IMAGES):
         encodings = []
     for encoding in encodings:
         try:

@@ -327,7 +327,14 @@ def test_command_takes_the_chosen_column_and_sheet(tmp_path):
     assert json.loads(found.stdout)["hasil"][0]["judul_ref"] == TITLES[1]
 
 
-@pytest.mark.parametrize("start", [b"\x89PNG\r\n\x1a\n\0\0", b"%PDF-1.7\n1", b"\xff\xd8\xff\xe0\n"])
-def test_image_or_pdf_named_csv_is_refused_as_such(start):
-    with pytest.raises(CorpusError, match="bukan berkas teks CSV"):
+@pytest.mark.parametrize(
+    ("start", "refusal"),
+    [
+        (b"\x89PNG\r\n\x1a\n\0\0", "bukan berkas teks CSV"),
+        (b"\xff\xd8\xff\xe0\n", "bukan berkas teks CSV"),
+        (b"%PDF-1.7\n1", "PDF.*Minta berkas Excel atau CSV dari pembuatnya"),
+    ],
+)
+def test_image_or_pdf_named_csv_is_refused_as_such(start, refusal):
+    with pytest.raises(CorpusError, match=refusal):
         parse_corpus(start, "arsip.csv")
