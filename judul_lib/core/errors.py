@@ -12,6 +12,10 @@ class ArgumentError(JudulError, ValueError):
     """An argument of a Python call is invalid."""
 
 
+class TitleError(JudulError):
+    """A title cannot be checked: it is empty, too long, or has too few words."""
+
+
 class CorpusError(JudulError):
     """A file of titles cannot be used."""
 

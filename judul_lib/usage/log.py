@@ -48,6 +48,8 @@ class Feedback:
     title, match : str
         The title checked and the match that decided. The log stores a hash of
         each, and the text only with ``log_text``.
+    user : str
+        Name of the user, where the log serves several.
     """
 
     model: str
@@ -58,6 +60,7 @@ class Feedback:
     rating: int | None = None
     title: str = field(default="", repr=False)
     match: str = field(default="", repr=False)
+    user: str = field(default="", repr=False)
 
 
 # Seconds before a database that failed is tried again.
@@ -83,12 +86,15 @@ class AnsweredQuery:
         Time that all models took together.
     unknown : mapping of str to float
         By model, the share of the title's words that it has never seen.
+    user : str
+        Name of the user, where the log serves several.
     """
 
     title: str
     matches: Mapping[str, "Matches"]
     seconds: float
     unknown: Mapping[str, float] = field(default_factory=dict)
+    user: str = field(default="", repr=False)
 
 
 class UsageLog:
@@ -169,7 +175,7 @@ class UsageLog:
         Parameters
         ----------
         queries : iterable of AnsweredQuery
-        source : {"page", "check", "check_many"}
+        source : {"page", "api", "check", "check_many"}
         """
         unit: TableRows = {"predictions": [], "scores": []}
         queries = list(queries)
@@ -185,7 +191,7 @@ class UsageLog:
     def log_feedback(self, feedback: Feedback) -> bool:
         """Log a user's opinion of a verdict; return whether that succeeded."""
         row = {
-            **self._stamp(), "model": feedback.model, "label": feedback.label,
+            **self._stamp(feedback.user), "model": feedback.model, "label": feedback.label,
             "probability": feedback.probability, "threshold": feedback.threshold,
             "is_right": feedback.is_right, "rating": feedback.rating,
             **self._text_columns("query", feedback.title),
@@ -194,7 +200,13 @@ class UsageLog:
         return self._write({"feedback": [row]})
 
     def log_event(
-        self, kind: str, *, model: str | None = None, detail: str = "", seconds: float | None = None
+        self,
+        kind: str,
+        *,
+        model: str | None = None,
+        detail: str = "",
+        seconds: float | None = None,
+        user: str = "",
     ) -> None:
         """Log an event.
 
@@ -203,9 +215,17 @@ class UsageLog:
         kind : {"model_loaded", "model_failed", "download", "error"}
         detail : str
             The kind of error or file, never user input.
+        user : str
+            Name of the user, where the log serves several.
         """
-        row = {**self._stamp(), "kind": kind, "model": model, "detail": detail[:200], "seconds": seconds}
-        self._write({"events": [row]})
+        row = {
+            **self._stamp(user),
+            "kind": kind,
+            "model": model,
+            "detail": detail[:200],
+            "seconds": seconds,
+        }
+        self._write({"events": [{**self._stamp(user), **facts}]})
         if self._app_log is not None:
             self._app_log.event(kind, model=model, detail=detail, seconds=seconds)
 
@@ -246,10 +266,11 @@ class UsageLog:
             self._engine.dispose()
             self._engine = None
 
-    def _stamp(self) -> dict[str, Any]:
+    def _stamp(self, user: str = "") -> dict[str, Any]:
         from judul_lib.core.clock import utc_now
 
-        return {"id": uuid4().hex, "time": utc_now(), "user": self.user, "simulated": False}
+        pseudonym = self.hash(user) if user else self.user
+        return {"id": uuid4().hex, "time": utc_now(), "user": pseudonym, "simulated": False}
 
     def _text_columns(self, name: str, text: str | None) -> dict[str, Any]:
         if not text:
@@ -261,7 +282,7 @@ class UsageLog:
     def _prediction(
         self, query: AnsweredQuery, source: str
     ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-        stamp = self._stamp()
+        stamp = self._stamp(query.user)
         answers = {name: matches.decision for name, matches in query.matches.items()}
         non_empty = {name: matches for name, matches in answers.items() if len(matches)}
         tops = {name: float(matches.probability[0]) for name, matches in non_empty.items()}
