@@ -218,13 +218,7 @@ class UsageLog:
         user : str
             Name of the user, where the log serves several.
         """
-        row = {
-            **self._stamp(user),
-            "kind": kind,
-            "model": model,
-            "detail": detail[:200],
-            "seconds": seconds,
-        }
+        facts = {"kind": kind, "model": model, "detail": detail[:200], "seconds": seconds}
         self._write({"events": [{**self._stamp(user), **facts}]})
         if self._app_log is not None:
             self._app_log.event(kind, model=model, detail=detail, seconds=seconds)
