@@ -109,7 +109,7 @@ def add_user(
 
 
 def set_password(engine: sa.Engine, folder: Path, name: str, password: str, *, actor: str) -> None:
-    """Change a user's password, which ends the user's sessions; parameters and errors as in `add_user`."""
+    """Change a user's password, which ends all sessions; parameters and errors as in `add_user`."""
     values = {"password_hash": _hash(name, password), "session": secrets.token_hex(16)}
     _change(engine, folder, "password", name, values, actor=actor)
 

@@ -81,8 +81,8 @@ def restore(
 ) -> RestoreResult:
     """Restore the log, its keys, the labels and the models of a backup.
 
-    An audit trail that continues the backup's is kept, and so are users and API keys. People who were forgotten
-    after the backup are forgotten again.
+    An audit trail that continues the backup's is kept, and so are users and API keys then.
+    People who were forgotten after the backup are forgotten again.
 
     Parameters
     ----------

@@ -6,6 +6,7 @@ Addresses and names are stored as keyed hashes only, and expire an hour after th
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from ipaddress import IPv6Network, ip_address
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -121,9 +122,20 @@ class Throttle:
 
     def _subjects(self, address: str, name: str) -> dict[str, int]:
         """Return the hash of the address, then of the name if there is one, with their free failures."""
-        of = {"alamat": address, "nama": name}
+        of = {"alamat": _network(address), "nama": name}
         return {
             keyed_hash(self.key, f"{kind} {text}"): FREE_FAILURES[kind]
             for kind, text in of.items()
             if text or kind == "alamat"
         }
+
+
+def _network(address: str) -> str:
+    """Return an address, or the first half of an IPv6 address: one visitor has all the others."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:  # Such as "testclient".
+        return address
+    if parsed.version == 4:
+        return str(parsed)
+    return str(parsed.ipv4_mapped or IPv6Network((int(parsed), 64), strict=False))
