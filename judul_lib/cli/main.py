@@ -12,6 +12,7 @@ import click
 
 from judul_lib import __version__
 from judul_lib.cli import shared
+from judul_lib.cli.accounts import keys, users
 from judul_lib.cli.archives import archive
 from judul_lib.cli.check import check, score_pairs
 from judul_lib.cli.decisions import decisions
@@ -98,7 +99,8 @@ def _parse_value(text: str) -> Any:
 
 
 for _command in (
-    check, score_pairs, archive, index, dedup, decisions, models, retrain, monitor, simulate, govern,
+    check, score_pairs, archive, index, dedup, decisions, users, keys, models, retrain, monitor, simulate,
+    govern,
 ):  # fmt: skip
     cli.add_command(_command)
 
@@ -134,7 +136,7 @@ def extra_with(module: str) -> str | None:
     top = module.partition(".")[0]
     if top == "judul_lib":
         return None
-    distribution = {"sklearn": "scikit-learn"}.get(top, top.replace("_", "-"))
+    distribution = {"sklearn": "scikit-learn", "argon2": "argon2-cffi"}.get(top, top.replace("_", "-"))
     try:
         requirements = requires("judul-lib") or []
     except PackageNotFoundError:  # It runs from its folder.

@@ -38,12 +38,14 @@ TRAIN, PROMOTE, ROLLBACK = "train", "promote", "rollback"
 RETENTION, FORGET, EXPORT, BACKUP, RESTORE = "retention", "forget", "export", "backup", "restore"
 REVIEW = "review"
 DECIDE, UNDO = "decide", "undo"
+ACCOUNT, API_KEY = "account", "api-key"
 ACTION_NAMES: Mapping[str, str] = MappingProxyType(
     {
         TRAIN: "pelatihan", PROMOTE: "pemberlakuan", ROLLBACK: "pengembalian",
         RETENTION: "masa simpan", FORGET: "penghapusan data", EXPORT: "penyalinan",
         BACKUP: "pencadangan", RESTORE: "pemulihan", REVIEW: "tinjauan",
         DECIDE: "keputusan", UNDO: "pencabutan",
+        ACCOUNT: "pengguna", API_KEY: "kunci API",
     }
 )  # fmt: skip
 """Names of the actions for readers."""

@@ -35,10 +35,10 @@ from judul_lib.core.storage import (
 )
 from judul_lib.governance import audit as trail
 from judul_lib.usage.database import (
+    FIRST_SCHEMAS,
     LOG_TABLES,
     SCHEMA_VERSION,
     audit,
-    decisions,
     iter_row_dicts,
     transaction,
 )
@@ -46,7 +46,6 @@ from judul_lib.usage.spool import DAMAGED_FILE, SPOOL_FILE
 
 MANIFEST, FORMAT = "manifest.json", 2
 TABLES: tuple[sa.Table, ...] = tuple(LOG_TABLES.values())
-_DECISIONS_SCHEMA = 4  # Backups of older schemas have no decisions.
 LOG_FILES = (KEY_FILE, SPOOL_FILE, DAMAGED_FILE, trail.HEAD_FILE, trail.KEY_FILE)
 LABELS_FOLDER = "labels"
 FOLDERS = (*MODEL_TITLES, "models", LABELS_FOLDER)
@@ -227,7 +226,7 @@ def verify_backup(path: Path) -> Manifest:
                 if _digest(archive, name) != digest:
                     raise ValueError(name)
             for table in TABLES:
-                if table is decisions and manifest.schema < _DECISIONS_SCHEMA:
+                if manifest.schema < FIRST_SCHEMAS.get(table.name, 0):
                     continue
                 if sum(1 for _ in read_rows(archive, table)) != manifest.rows[table.name]:
                     raise ValueError(table.name)
@@ -297,22 +296,24 @@ def require_safe_name(name: str) -> None:
 def read_rows(archive: zipfile.ZipFile, table: sa.Table) -> Iterator[dict[str, Any]]:
     """Yield the rows of a table in a backup, with all columns of the table.
 
-    A backup of an older version has no decisions: none are yielded.
+    A backup of an older version may lack the table: nothing is yielded.
 
     Raises
     ------
     ValueError
         A row is no JSON, is too long, or has an unknown column.
     """
-    if table is decisions and _member(table) not in archive.namelist():
+    if table.name in FIRST_SCHEMAS and _member(table) not in archive.namelist():
         return
     empty = dict.fromkeys(table.c.keys())
+    times = [c.name for c in table.c if isinstance(c.type, sa.DateTime)]
     with archive.open(_member(table)) as member:
         stream = io.BufferedReader(member)  # type: ignore[type-var]
         while line := stream.readline(_MAX_ROW_BYTES):
             row = json.loads(line)
-            if "time" in row:
-                row["time"] = datetime.fromisoformat(row["time"])
+            for name in times:
+                if name == "time" or row.get(name) is not None:
+                    row[name] = datetime.fromisoformat(row[name])
             if not set(row) <= set(empty):
                 raise ValueError(line)
             yield empty | row

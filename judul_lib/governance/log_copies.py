@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from judul_lib.core.errors import LogError
 from judul_lib.usage.database import (
     DATABASE_FILE,
+    FIRST_SCHEMAS,
     LOG_TABLES,
     QUARANTINE_TIME_FORMAT,
-    decisions,
     transaction,
 )
 from judul_lib.usage.spool import DAMAGED_FILE, SPOOL_FILE
@@ -99,7 +99,7 @@ def _has_only_our_tables(schemas: sa.Inspector, schema: str) -> bool:
     """Return whether a schema is as a restore creates it: our tables and columns, nothing else."""
     tables = set(schemas.get_table_names(schema))
     return (
-        tables | {decisions.name} == set(LOG_TABLES)  # Older versions had no decisions.
+        tables | set(FIRST_SCHEMAS) == set(LOG_TABLES)  # Older versions had fewer.
         and not schemas.get_view_names(schema)
         and not schemas.get_materialized_view_names(schema)
         and all(

@@ -22,17 +22,22 @@ from judul_lib.core.pseudonyms import KEY_FILE
 from judul_lib.core.storage import files_in, recover_folder, replace_folder
 from judul_lib.governance import audit as trail
 from judul_lib.governance.backup import LOG_FILES, TABLES, Manifest, read_rows, verify_backup
-from judul_lib.governance.privacy import forget, short_hash, users
+from judul_lib.governance.privacy import forget, short_hash
+from judul_lib.governance.privacy import users as known_users
 from judul_lib.usage.database import (
     COMMAND_LOCK_WAIT,
     QUARANTINE_TIME_FORMAT,
+    api_keys,
     audit,
     opened_database,
     read_table,
     transaction,
+    users,
 )
 from judul_lib.usage.spool import has_spooled
 
+_KEPT_TABLES = (audit, users, api_keys)
+"""Kept where the trail continues the backup's: a removed user or a revoked key does not come back."""
 _AGAIN = "Sudah dihapus setelah cadangan dibuat, jadi dihapus lagi setelah pemulihan"
 
 
@@ -76,8 +81,8 @@ def restore(
 ) -> RestoreResult:
     """Restore the log, its keys, the labels and the models of a backup.
 
-    An audit trail that continues the backup's is kept. People who were forgotten
-    after the backup are forgotten again.
+    An audit trail that continues the backup's is kept, and so are users and API keys then.
+    People who were forgotten after the backup are forgotten again.
 
     Parameters
     ----------
@@ -150,7 +155,7 @@ def _users_to_forget_again(engine: sa.Engine, logs: Path) -> list[str]:
         trail.read_details(row["details"]).get("user")
         for row in rows if row["action"] == trail.FORGET and row["seq"] > end_of_backup
     }  # fmt: skip
-    return [user for user in users(engine, logs) if short_hash(user) in forgotten]
+    return [user for user in known_users(engine, logs) if short_hash(user) in forgotten]
 
 
 def _unpack(archive: zipfile.ZipFile, manifest: Manifest, folder: str, staging: Path) -> None:
@@ -224,7 +229,7 @@ def _replace_rows(
             last_seq == 0 or trail.hash_at(connection, last_seq) == last_hash
         )
         for table in TABLES:
-            if table is audit and keeps_audit_rows:
+            if keeps_audit_rows and table in _KEPT_TABLES:
                 continue
             connection.execute(table.delete())
             rows = read_rows(archive, table)

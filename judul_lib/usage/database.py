@@ -1,4 +1,4 @@
-"""The tables of the log and of decisions in SQLite or PostgreSQL, created and migrated.
+"""The tables of the log, of decisions and of accounts in SQLite or PostgreSQL, created and migrated.
 
 SQLite needs no set-up and suits one machine; PostgreSQL suits a server with
 several users. Times are UTC. Titles are stored as keyed hashes.
@@ -25,7 +25,7 @@ from judul_lib.core.sqlite import (
     quarantine,
 )
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 # Seconds to wait for another transaction, and for a connection to a server.
 _LOCK_WAIT, _CONNECT_WAIT = 0.25, 3
 COMMAND_LOCK_WAIT = 10.0
@@ -101,6 +101,31 @@ decisions = sa.Table(
     sa.Column("first_text", sa.Text),
     sa.Column("second_text", sa.Text),
 )  # fmt: skip
+users = sa.Table(
+    "users", metadata,
+    sa.Column("name", sa.String(40), primary_key=True),
+    sa.Column("role", sa.String(16), nullable=False),
+    sa.Column("password_hash", sa.Text, nullable=False),
+    sa.Column("session", sa.String(32), nullable=False),
+    sa.Column("created", sa.DateTime, nullable=False),
+    sa.Column("changed", sa.DateTime, nullable=False),
+)  # fmt: skip
+api_keys = sa.Table(
+    "api_keys", metadata,
+    sa.Column("name", sa.String(40), primary_key=True),
+    sa.Column("prefix", sa.String(16), nullable=False),
+    sa.Column("key_hash", sa.String(64), nullable=False, unique=True),
+    sa.Column("scopes", sa.String(64), nullable=False),
+    sa.Column("created", sa.DateTime, nullable=False),
+    sa.Column("last_used", sa.DateTime),
+    sa.Column("revoked", sa.DateTime),
+)  # fmt: skip
+login_failures = sa.Table(
+    "login_failures", metadata,
+    sa.Column("subject", sa.String(16), primary_key=True),
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("time", sa.DateTime, nullable=False),
+)  # fmt: skip
 audit = sa.Table(
     "audit", metadata,
     sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),
@@ -119,9 +144,13 @@ audit_head = sa.Table(
     sa.Column("mac", sa.String(64), nullable=False),
 )  # fmt: skip
 USAGE_TABLES: Mapping[str, sa.Table] = {t.name: t for t in (predictions, scores, feedback, events)}
-"""The tables of user actions, without decisions and the audit trail."""
-LOG_TABLES: Mapping[str, sa.Table] = {**USAGE_TABLES, decisions.name: decisions, audit.name: audit}
+"""The tables of user actions, without decisions, accounts and the audit trail."""
+LOG_TABLES: Mapping[str, sa.Table] = {
+    **USAGE_TABLES, **{t.name: t for t in (decisions, users, api_keys, audit)},
+}  # fmt: skip
 """The tables that are backed up, restored and set aside."""
+FIRST_SCHEMAS: Mapping[str, int] = {decisions.name: 4, users.name: 5, api_keys.name: 5}
+"""Versions of the schema from which on there are the tables that older logs lack."""
 
 
 def database_url(folder: Path) -> str:
@@ -267,6 +296,17 @@ MIGRATIONS: Mapping[int, tuple[str, ...]] = {
         "decided_by TEXT, decision VARCHAR(16) NOT NULL, reason TEXT NOT NULL, "
         "consent BOOLEAN NOT NULL, first_text TEXT, second_text TEXT, "
         "PRIMARY KEY (first_hash, second_hash))",
+    ),
+    4: (
+        "CREATE TABLE IF NOT EXISTS users (name VARCHAR(40) NOT NULL PRIMARY KEY, "
+        "role VARCHAR(16) NOT NULL, password_hash TEXT NOT NULL, session VARCHAR(32) NOT NULL, "
+        "created TIMESTAMP NOT NULL, changed TIMESTAMP NOT NULL)",
+        "CREATE TABLE IF NOT EXISTS api_keys (name VARCHAR(40) NOT NULL PRIMARY KEY, "
+        "prefix VARCHAR(16) NOT NULL, key_hash VARCHAR(64) NOT NULL UNIQUE, "
+        "scopes VARCHAR(64) NOT NULL, created TIMESTAMP NOT NULL, last_used TIMESTAMP, "
+        "revoked TIMESTAMP)",
+        "CREATE TABLE IF NOT EXISTS login_failures (subject VARCHAR(16) NOT NULL PRIMARY KEY, "
+        "failures INTEGER NOT NULL, time TIMESTAMP NOT NULL)",
     ),
 }
 """Statements that migrate from each version of the schema to the next."""
