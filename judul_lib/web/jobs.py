@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 import pandas as pd
 
@@ -117,7 +117,7 @@ class JobStore:
         *,
         user: str,
         archive: str | None = None,
-        upload: Path | None = None,
+        upload: IO[bytes] | None = None,
         facts: Mapping[str, Any] | None = None,
     ) -> Job:
         """Add a job, which starts when its turn comes.
@@ -126,8 +126,8 @@ class JobStore:
         ----------
         titles : sequence of str
             For the kind ``titles``.
-        upload : path
-            For the kind ``file``; it is moved away.
+        upload : binary file
+            For the kind ``file``; it is copied.
         facts : mapping
             Anything that JSON holds.
 
@@ -142,7 +142,8 @@ class JobStore:
         new = self.folder / f".{job_id}"
         new.mkdir(mode=0o700)
         if upload is not None:
-            shutil.move(upload, new / UPLOAD_FILE)
+            with (new / UPLOAD_FILE).open("xb") as file:
+                shutil.copyfileobj(upload, file)
         _write(new / _JOB, _described(job) | {"titles": list(titles)})
         new.rename(self.folder / job_id)  # From now on it is a job.
         return job
