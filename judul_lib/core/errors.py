@@ -114,6 +114,10 @@ class BusyError(JudulError):
     """Another process is using the same files."""
 
 
+class JobError(JudulError):
+    """There is no such job (any more), or it has no result."""
+
+
 class ConfigError(JudulError):
     """``judul.toml`` or an environment variable has an invalid key or value."""
 

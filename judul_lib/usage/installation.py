@@ -25,8 +25,8 @@ _BATCH_SIZE = 1_000
 class AnswerLogBuffer:
     """Logs the answers of one model in batches; with None for the log, it does nothing."""
 
-    def __init__(self, log: UsageLog | None, checker: "Checker", model: str) -> None:
-        self._log, self._checker, self._model = log, checker, model
+    def __init__(self, log: UsageLog | None, checker: "Checker", model: str, *, user: str = "") -> None:
+        self._log, self._checker, self._model, self._user = log, checker, model, user
         self._waiting: list[AnsweredQuery] = []
         self._last_answer_time = time.perf_counter()
 
@@ -36,7 +36,7 @@ class AnswerLogBuffer:
             return
         seconds = time.perf_counter() - self._last_answer_time
         unknown = {self._model: self._checker.unknown_share(title)}
-        self._waiting.append(AnsweredQuery(title, {self._model: matches}, seconds, unknown))
+        self._waiting.append(AnsweredQuery(title, {self._model: matches}, seconds, unknown, self._user))
         if len(self._waiting) >= _BATCH_SIZE:
             self.close()
         self._last_answer_time = time.perf_counter()  # Logging does not count.

@@ -20,6 +20,7 @@ from judul_lib.study.preprocessing import preprocess_text
 from judul_lib.usage.database import COMMAND_LOCK_WAIT, database_url, open_database
 from judul_lib.usage.installation import may_have_decisions, open_log
 from judul_lib.usage.log import AnsweredQuery, UsageLog
+from judul_lib.web.jobs import JobStore
 from judul_lib.web.offered_archives import OfferedArchives, OpenedArchive
 
 MAX_TITLE_LENGTH = 500
@@ -128,6 +129,8 @@ class Service:
     log : UsageLog or None
     engine : Engine or None
         Database of the log.
+    jobs : JobStore or None
+        Checks of many titles; set by who runs them (`judul_lib.web.job_runner.RunningJobs`).
 
     Raises
     ------
@@ -139,6 +142,7 @@ class Service:
         self.config = config
         self.log: UsageLog | None = None
         self.engine: sa.Engine | None = None
+        self.jobs: JobStore | None = None
         self.damaged: list[str] = []
         self.warnings: list[str] = []
         self._decisions: Decisions | None = None
