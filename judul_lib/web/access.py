@@ -106,7 +106,7 @@ class Access:
     def __init__(self, config: Config, session_key: bytes, users: UserStore | None = None) -> None:
         self.config, self.users = config, users
         self._sessions = URLSafeTimedSerializer(session_key, salt="judul-sesi")
-        self._has_users = _Cached(lambda: users is not None and users.has_users())
+        self._has_users = CachedFact(lambda: users is not None and users.has_users())
         self._known: dict[str, tuple[float, User | None]] = {}
 
     def has_users(self) -> bool:
@@ -215,7 +215,7 @@ class Access:
         return user
 
 
-class _Cached:
+class CachedFact:
     """A fact that is looked up at most every few seconds."""
 
     def __init__(self, read: Callable[[], bool]) -> None:

@@ -12,13 +12,15 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from judul_lib.core.errors import JudulError
 from judul_lib.core.texts import page_text
-from judul_lib.web import login, title_pages
+from judul_lib.web import api_docs, login, title_pages
 from judul_lib.web.access import Access, ForbiddenError, LoginRequiredError
+from judul_lib.web.api import API_PATH, create_api
+from judul_lib.web.problems import is_api, problem_of_status
 from judul_lib.web.protection import Peer, Protection
 from judul_lib.web.rendering import WEB_FOLDER, render
 from judul_lib.web.service import Service
 
-_ROUTERS = (title_pages.router, login.router)
+_ROUTERS = (title_pages.router, login.router, api_docs.router)
 # A form with its file is a little larger than the file.
 _FORM_BYTES = 100_000
 
@@ -48,6 +50,9 @@ def create_app(
     app.state.service, app.state.access, app.state.accounts = service, access, accounts
     app.state.throttle = throttle or login.LocalThrottle()
     app.mount("/static", StaticFiles(directory=WEB_FOLDER / "static"), name="static")
+    api = create_api(app.state)
+    app.state.api_schema = api.openapi
+    app.mount(API_PATH, api, name="api")
     for router in _ROUTERS:
         app.include_router(router)
     app.add_exception_handler(LoginRequiredError, _ask_to_log_in)
@@ -72,6 +77,8 @@ def _ask_to_log_in(request: Request, error: Exception) -> Response:
 def _refuse(request: Request, error: Exception) -> Response:
     """Show why a request cannot be answered."""
     if isinstance(error, HTTPException):
+        if is_api(request.url.path):
+            return problem_of_status(error.status_code)
         status, message = error.status_code, _STATUS_TEXTS.get(error.status_code, "bad_request")
         return render(request, "error.html", status=status, message=page_text(message))
     if isinstance(error, RequestValidationError):

@@ -5,9 +5,10 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 
 from judul_lib.core.texts import page_text
+from judul_lib.web.problems import is_api, problem_of_status
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -87,7 +88,10 @@ class Protection:
 
         if (refusal := self._refusal(scope, headers)) is not None:
             status, sentence = refusal
-            await PlainTextResponse(sentence, status)(scope, receive, send_protected)
+            answer: Response = PlainTextResponse(sentence, status)
+            if is_api(scope["path"]):
+                answer = problem_of_status(status, sentence)
+            await answer(scope, receive, send_protected)
             return
         await self._app(scope, self._limited(scope, receive), send_protected)
 

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from judul_lib.checking.checker import Checker
 from judul_lib.checking.loading import find_models, load_checker, missing_models
 from judul_lib.checking.matches import Matches
+from judul_lib.checking.registry import read_metadata, version_of
 from judul_lib.core.config import Config
 from judul_lib.core.errors import ModelError, TitleError
 from judul_lib.core.formatting import format_number
@@ -121,6 +122,8 @@ class Service:
     config : Config
     models : mapping of str to Checker
         By name, the preferred one first; each with its own corpus.
+    versions : mapping of str to str
+        Of the models, by name.
     damaged : list of str
         One sentence for each refused model.
     missing : list of str
@@ -148,6 +151,7 @@ class Service:
         self._decisions: Decisions | None = None
         self._decisions_read = -_SECONDS_BETWEEN_READS
         self.models: dict[str, Checker] = {}
+        self.versions: dict[str, str] = {}
         folders = find_models(config.models, warn=self.damaged.append)
         for name, folder in folders.items():
             self._load(name, folder)
@@ -162,6 +166,7 @@ class Service:
             self.models[name] = load_checker(
                 folder, threshold=config.threshold, elsewhere=config.elsewhere
             )
+            self.versions[name] = version_of(read_metadata(folder))
         except ModelError as error:
             self.damaged.append(str(error))
 
