@@ -222,6 +222,7 @@ class CachedFact:
         self._read, self._value, self._read_at = read, False, -_FRESH_SECONDS
 
     def __call__(self) -> bool:
+        """Return the fact."""
         now = time.monotonic()
         if now - self._read_at >= _FRESH_SECONDS:
             self._value, self._read_at = self._read(), now
