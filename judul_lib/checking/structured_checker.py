@@ -118,6 +118,11 @@ class StructuredChecker(Checker):
         return self._model.probability(features)
 
     @property
+    def model(self) -> StructuredModel:
+        """The model with the counts and the boilerplate of the corpus."""
+        return self._model
+
+    @property
     def notes(self) -> list[str]:
         """Sentences on boilerplate of the catalogue that is not compared."""
         return list(map(_boilerplate_note, self._model.boilerplate))

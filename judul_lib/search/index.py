@@ -243,6 +243,11 @@ class TitleIndex(Checker):
         """A checker of the same model, and for the structured model the same corpus."""
         return self._engine.checker(self._parts, threshold=self.threshold, elsewhere=self._elsewhere)
 
+    @property
+    def reference(self) -> Checker:
+        """A checker without a corpus that compares pairs as this index does."""
+        return self._reference
+
     def with_titles(self, titles: Sequence[str]) -> Checker:
         """Return a plain checker with the same model and another corpus."""
         return self._reference.with_titles(titles)
