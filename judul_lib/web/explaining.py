@@ -169,7 +169,7 @@ def _shared_words(left: str, right: str) -> tuple[list[Piece], list[Piece]]:
 
 
 def field_rows(comparisons: Sequence[FieldComparison]) -> list[FieldRow]:
-    """Return the lines of a comparison, in the order of a title; fields that neither names are left out."""
+    """Return the lines of a comparison, in the order of a title, of what either names."""
     by_field = {comparison.field: comparison for comparison in comparisons}
     rows = []
     for name in _TABLE_ORDER:
