@@ -11,6 +11,7 @@ import numpy as np
 
 from judul_lib.structured.comparison import align
 from judul_lib.structured.model import StructuredModel
+from judul_lib.structured.records import RecordTable
 from judul_lib.structured.relations import Relations
 from judul_lib.structured.units import Unit
 from judul_lib.structured.words import split_title
@@ -28,7 +29,10 @@ class Piece(NamedTuple):
 
 
 def mark_pairs(
-    model: StructuredModel, title: str, others: Sequence[str]
+    model: StructuredModel,
+    title: str,
+    others: Sequence[str],
+    records: tuple[RecordTable, RecordTable] | None = None,
 ) -> list[tuple[list[Piece], list[Piece]]]:
     """Divide a title, and each other one, into pieces that the comparison has matched and others.
 
@@ -36,6 +40,8 @@ def mark_pairs(
     ----------
     model : StructuredModel
         For the archive of the others.
+    records : tuple of RecordTable
+        The model's records of the title and of the others; parsed if missing.
 
     Returns
     -------
@@ -52,7 +58,7 @@ def mark_pairs(
     """
     if not others:
         return []
-    left, right = model.records([title]), model.records(others)
+    left, right = records or (model.records([title]), model.records(others))
     rows = np.zeros(len(others), dtype=np.intp), np.arange(len(others))
     pairs = align(left, right, *rows, Relations.between(left.units, right.units))
     units, written = left.parse(0), _Written(model, title)
@@ -110,9 +116,7 @@ def _pieces(title: str, marks: np.ndarray) -> list[Piece]:
             marks[start:stop] = True
     borders = [0, *(np.flatnonzero(np.diff(marks)) + 1).tolist(), len(title)]
     return [
-        Piece(title[start:stop], bool(marks[start]))
-        for start, stop in pairwise(borders)
-        if stop > start
+        Piece(title[start:stop], bool(marks[start])) for start, stop in pairwise(borders) if stop > start
     ]
 
 

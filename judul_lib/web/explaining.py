@@ -125,13 +125,12 @@ def explain_matches(
     [('objek', 'sebagian sama'), ('tempat', 'sama')]
     """
     model = structured_model(checker)
-    if model is None:
+    if model is None or not len(matches):
         marked, compared = [_shared_words(title, other) for other in matches.titles], None
     else:
-        marked, compared = (
-            mark_pairs(model, title, matches.titles),
-            _compare(model, title, matches.titles),
-        )
+        records = model.records([title]), model.records(matches.titles)
+        marked = mark_pairs(model, title, matches.titles, records)
+        compared = compare_rows(*records, np.zeros(len(matches), np.intp), np.arange(len(matches)))
     remarks = matches.remarks or [""] * len(matches)
     explained = []
     for row, other in enumerate(matches.titles):
@@ -147,11 +146,6 @@ def explain_matches(
             )
         )  # fmt: skip
     return explained
-
-
-def _compare(model: StructuredModel, title: str, others: Sequence[str]) -> list[list[FieldComparison]]:
-    rows = np.zeros(len(others), dtype=np.intp), np.arange(len(others))
-    return compare_rows(model.records([title]), model.records(others), *rows)
 
 
 def _shared_words(left: str, right: str) -> tuple[list[Piece], list[Piece]]:

@@ -119,7 +119,8 @@ def show_result(result: TitleResult, asked: Asked) -> ShownResult:
         kept = years_filter(matches, details, years)
         n_left_out, matches = len(matches) - len(kept), kept[: asked.count]
     decision = result.matches.decision
-    deciding = explain_matches(result.title, decision, result.checker, details)
+    deciding = [match for match in matches if match.title in decision.titles]
+    deciding = deciding or explain_matches(result.title, decision, result.checker, details)
     top = {name: answer.matches.first(asked.count) for name, answer in result.answers.items()}
     is_comparable = len(top) > 1 and all(map(len, top.values()))
     compared = compare_rankings(result.title, top, result.archive.checkers) if is_comparable else None
