@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from difflib import SequenceMatcher
+from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from judul_lib.structured.comparison import align
 from judul_lib.structured.model import StructuredModel
+from judul_lib.structured.parser import TitleParser
 from judul_lib.structured.records import RecordTable
 from judul_lib.structured.relations import Relations
 from judul_lib.structured.units import Unit
@@ -61,17 +63,14 @@ def mark_pairs(
     left, right = records or (model.records([title]), model.records(others))
     rows = np.zeros(len(others), dtype=np.intp), np.arange(len(others))
     pairs = align(left, right, *rows, Relations.between(left.units, right.units))
-    units, written = left.parse(0), _Written(model, title)
+    units, places = left.parse(0), _places(model.parser, title)
     marked = []
     for number, other in enumerate(others):
         other_units = right.parse(number)
         matched = pairs.left.matched[number, : len(units)], pairs.right.matched[number]
-        marked.append(
-            (
-                written.pieces(_chosen(units, matched[0])),
-                _Written(model, other).pieces(_chosen(other_units, matched[1][: len(other_units)])),
-            )
-        )
+        sides = _chosen(units, matched[0]), _chosen(other_units, matched[1][: len(other_units)])
+        known = _known_places(model.parser, other)
+        marked.append((_marked(title, places, sides[0]), _marked(other, known, sides[1])))
     return marked
 
 
@@ -86,26 +85,31 @@ def _chosen(units: Sequence[Unit], is_matched: np.ndarray) -> set[_Key]:
     return {_key(unit) for unit, matched in zip(units, is_matched.tolist(), strict=True) if matched}
 
 
-class _Written:
-    """A title with the characters at which each of its units is written."""
+_Places = list[tuple[_Key, list[tuple[int, int]]]]
 
-    def __init__(self, model: StructuredModel, title: str) -> None:
-        self._title = title
-        spans = word_spans(title)
-        self._places = [
-            (_key(unit), [spans[word] for word in words if word >= 0 and spans[word]])
-            for unit, words in model.parser.locate(title)
-        ]
 
-    def pieces(self, chosen: set[_Key]) -> list[Piece]:
-        """Return the title with the units of these keys marked."""
-        marks = np.zeros(len(self._title), dtype=bool)
-        for key, spans in self._places:
-            if key in chosen:
-                for span in spans:
-                    if span is not None:
-                        marks[span[0] : span[1]] = True
-        return _pieces(self._title, marks)
+def _places(parser: TitleParser, title: str) -> _Places:
+    """Return the units of a title, each with the characters at which it is written."""
+    spans = word_spans(title)
+    found = []
+    for unit, words in parser.locate(title):
+        written = (spans[word] for word in words if word >= 0)
+        found.append((_key(unit), [span for span in written if span is not None]))
+    return found
+
+
+# The titles of an archive come again and again.
+_known_places = lru_cache(maxsize=4096)(_places)
+
+
+def _marked(title: str, places: _Places, chosen: set[_Key]) -> list[Piece]:
+    """Return a title with the units of these keys marked."""
+    marks = np.zeros(len(title), dtype=bool)
+    for key, spans in places:
+        if key in chosen:
+            for start, stop in spans:
+                marks[start:stop] = True
+    return _pieces(title, marks)
 
 
 def _pieces(title: str, marks: np.ndarray) -> list[Piece]:
