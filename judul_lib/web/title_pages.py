@@ -112,23 +112,27 @@ def note_opinion(
     """Log a visitor's opinion of a verdict, which is computed again and not taken from the form."""
     service = _service(request)
     try:
-        is_right = {"ya": True, "tidak": False}.get(tepat)
-        rating = int(nilai) if nilai in ("1", "2", "3", "4", "5") else None
-        if service.log is None or (is_right is None and rating is None):
-            raise ArgumentError(page_text("opinion_wrong"))
-        shown = _check(service, visitor, typed)
-        decision = shown.result.matches.decision
-        if not len(decision):
-            raise ArgumentError(page_text("no_titles"))
-        verdict = decision.labels[0], float(decision.probability[0]), decision.threshold
-        pair = shown.result.title, decision.titles[0]
-        feedback = Feedback(shown.result.model, *verdict, is_right, rating, *pair, visitor.user)
-        if not service.log.log_feedback(feedback):
-            raise ArgumentError(page_text("opinion_failed"))
+        _log_opinion(service, visitor, typed, tepat, nilai)
     except JudulError as error:
         return _said(request, visitor, typed, problem=str(error))
     thanks = page_text("thanks_text" if service.config.log_text else "thanks")
     return _said(request, visitor, typed, notice=thanks)
+
+
+def _log_opinion(service: Service, visitor: Visitor, typed: TypedForm, right: str, rated: str) -> None:
+    is_right = {"ya": True, "tidak": False}.get(right)
+    rating = int(rated) if rated in ("1", "2", "3", "4", "5") else None
+    if service.log is None or (is_right is None and rating is None):
+        raise ArgumentError(page_text("opinion_wrong"))
+    shown = _check(service, visitor, typed)
+    decision = shown.result.matches.decision
+    if not len(decision):
+        raise ArgumentError(page_text("no_titles"))
+    verdict = decision.labels[0], float(decision.probability[0]), decision.threshold
+    pair = shown.result.title, decision.titles[0]
+    feedback = Feedback(shown.result.model, *verdict, is_right, rating, *pair, visitor.user)
+    if not service.log.log_feedback(feedback):
+        raise ArgumentError(page_text("opinion_failed"))
 
 
 @router.post("/keputusan", response_class=HTMLResponse)
@@ -164,7 +168,13 @@ def download(
     typed: Typed,
     isi: Annotated[str, Form()] = "",
 ) -> Response:
-    """Return the shown titles, or with ``isi=semua:MODEL`` all titles of the archive, as CSV."""
+    """Return the shown titles, or with ``isi=semua:MODEL`` all titles of the archive, as CSV.
+
+    Raises
+    ------
+    ArgumentError
+        There is no title to download.
+    """
     service = _service(request)
     shown = _check(service, visitor, typed)
     title = sheets.file_stem(shown.result.title)
