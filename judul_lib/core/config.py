@@ -1,6 +1,8 @@
 """The settings of an installation: ``judul.toml``, overridden by environment variables."""
 
+import ipaddress
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -55,6 +57,12 @@ class Config:
         Space on the disk of the log, and size of its folder, beyond which there is an alert.
     max_memory_percent : int
         Used memory of the machine above which there is an alert.
+    sso_header : str
+        Header in which a trusted proxy names the user who is logged in at the campus; empty: none.
+    trusted_proxies : tuple of str
+        Addresses of the proxies whose headers are believed.
+    managers : tuple of str
+        Names from `sso_header` of those who may manage archives and decide.
     token : str
         Secret that a visitor needs; required unless the page is on loopback. Read from
         ``JUDUL_TOKEN`` only, because the file may be shared.
@@ -85,6 +93,9 @@ class Config:
     min_free_disk_mb: int = 1_000
     max_memory_percent: int = 90
     max_log_mb: int = 1_000
+    sso_header: str = ""
+    trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")
+    managers: tuple[str, ...] = ()
     token: str = field(default="", repr=False)
     has_explicit_threshold: bool = False
     source: Path | None = None
@@ -247,6 +258,15 @@ def _is_one_word(text: str) -> bool:
     return text.split() == [text]
 
 
+def _split_words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+def _are_addresses(texts: tuple[str, ...]) -> bool:
+    """Whether all are IP addresses; raises ValueError where one is not."""
+    return all(ipaddress.ip_address(text) for text in texts)
+
+
 _MAX_SHARE = 1_000_000
 _BOOLEANS = {"true": True, "false": False}
 _SWITCHES = ("log", "log_text", "app_log", "mlflow")
@@ -273,5 +293,12 @@ _PARSERS: Mapping[str, tuple[Callable[[str], Any], str]] = {
     "min_free_disk_mb": _integer_between(0, 100_000_000),
     "max_memory_percent": _integer_between(1, 100),
     "max_log_mb": _integer_between(1, 100_000_000),
+    "sso_header": _parser(
+        str,
+        lambda text: not text or re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*", text) is not None,
+        "Berikan nama kepala HTTP, misalnya X-Remote-User.",
+    ),
+    "trusted_proxies": _parser(_split_words, _are_addresses, "Berikan alamat IP, dipisahkan spasi."),
+    "managers": _parser(_split_words, lambda names: True, "Berikan nama, dipisahkan spasi."),
     "token": _parser(str, _is_one_word, "Berikan satu kata tanpa spasi."),
 }

@@ -246,6 +246,11 @@ class Service:
         query = AnsweredQuery(result.title, matches, result.seconds, unknown, user=user)
         self.log.log_predictions([query], source)
 
+    def log_event(self, kind: str, *, detail: str = "", user: str = "") -> None:
+        """Log an event if there is a log; see `judul_lib.usage.log.UsageLog.log_event`."""
+        if self.log is not None:
+            self.log.log_event(kind, detail=detail, user=user)
+
     def _assigned(self, checkers: Mapping[str, Checker], user: str) -> Mapping[str, Checker]:
         """Return only the model assigned to this user if an A/B test is running."""
         shares = {name: share for name, share in self.config.ab_test.items() if name in checkers}
