@@ -14,7 +14,9 @@ import pytest
 from judul_lib.checking.registry import load_estimators, load_model
 from judul_lib.checking.versions import add_version
 from judul_lib.cli.main import cli
+from judul_lib.core.pseudonyms import log_key
 from judul_lib.governance.promotions import promote
+from judul_lib.governance.seal import SEAL_MARK, seal
 from judul_lib.structured.gold import read_gold
 from judul_lib.usage.database import events, opened_database, read_table, sqlite_url
 from tests.conftest import PROJECT, judul, plant_pickle_bomb
@@ -111,6 +113,7 @@ COMMAND_LINES = {
     "govern calendar": "govern calendar --models OUT",
     "govern reviewed": "govern reviewed akses --reason uji --models OUT",
     "govern playbook": "govern playbook model-diubah",
+    "verify-sheet": "verify-sheet lembar.html --models OUT",
 }
 
 
@@ -145,6 +148,8 @@ def test_no_command_opens_a_pickle(installation_with_bombs, tmp_path):
     labels.astype({"label": int}).to_csv(tmp_path / "labels.csv", index=False)
     labels[["judul_a", "judul_b"]].to_csv(tmp_path / "pairs.csv", index=False)
     labels["judul_a"].drop_duplicates().to_frame("Judul").to_csv(tmp_path / "titles.csv", index=False)
+    key = log_key(outputs / "logs")
+    (tmp_path / "lembar.html").write_text(seal(f'<code id="sidik">{SEAL_MARK}</code>', key))
     for name in ("notebooks", "data"):
         (tmp_path / name).symlink_to(PROJECT / name)
     for name, line in COMMAND_LINES.items():

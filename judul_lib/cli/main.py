@@ -23,6 +23,7 @@ from judul_lib.cli.indonesian import describe_usage_error, group, option
 from judul_lib.cli.models import models, retrain
 from judul_lib.cli.monitor import monitor, simulate
 from judul_lib.cli.shared import print_stderr
+from judul_lib.cli.verify_sheet import verify_sheet
 from judul_lib.core.errors import JudulError, PipelineError, describe_os_error
 
 
@@ -99,8 +100,8 @@ def _parse_value(text: str) -> Any:
 
 
 for _command in (
-    check, score_pairs, archive, index, dedup, decisions, users, keys, models, retrain, monitor, simulate,
-    govern,
+    check, score_pairs, archive, index, dedup, decisions, users, keys, models, retrain, monitor,
+    simulate, govern, verify_sheet,
 ):  # fmt: skip
     cli.add_command(_command)
 

@@ -141,6 +141,32 @@ class TitleParser:
             distinct.setdefault((unit.name, unit.field == "place"), unit)
         return self._with_implied(list(distinct.values()))
 
+    def locate(self, title: str) -> list[tuple[Unit, list[int]]]:
+        """Return where each unit of a title is written, also those that are written again.
+
+        Returns
+        -------
+        list of (Unit, list of int)
+            The unit, and the numbers of its words in `judul_lib.structured.words.split_title`.
+
+        Examples
+        --------
+        >>> [(unit.name, words) for unit, words in TitleParser().locate("Deteksi Berita Bohong")]
+        [('deteksi', [0]), ('berita palsu', [1, 2])]
+        """
+        words = self._spelling.corrected(standard_words(title, self.lexicon.places))
+        reader, position = _TitleReader(self, words), 0
+        places: list[list[int]] = []
+        while position < len(words):
+            length = reader.read(position)
+            sources = [word.source for word in words[position : position + length]]
+            if len(reader.units) > len(places):
+                places.append(sources)
+            elif places and words[position].is_decimal:  # It went on the number before it.
+                places[-1] += sources
+            position += length
+        return list(zip(reader.units, places, strict=True))
+
     def _with_implied(self, units: list[Unit]) -> list[Unit]:
         implied = {name for unit in units for name in self.lexicon.implied.get(unit.name, ())}
         implied.update(*(phrases_within(unit.name) for unit in units if unit.field != "place"))

@@ -70,6 +70,8 @@ class Word(NamedTuple):
         Whether punctuation, an opening or a closing bracket precedes the word.
     is_decimal : bool
         Whether it is the decimal part of a number: the 5 of *3.5*.
+    source : int
+        Which word of `split_title` it was written as; -1 where that is not known.
     """
 
     text: str
@@ -77,6 +79,7 @@ class Word(NamedTuple):
     is_after_opening: bool = False
     is_after_closing: bool = False
     is_decimal: bool = False
+    source: int = -1
 
 
 def split_title(title: str) -> list[Word]:
@@ -94,7 +97,8 @@ def split_title(title: str) -> list[Word]:
     for piece in _PIECE.findall(_cleaned(title)):
         if piece[0].isalnum():
             is_broken = bool(breaks - {"/", "."})
-            words.append(Word(piece, is_broken, "(" in breaks, ")" in breaks, breaks == {"."}))
+            brackets = "(" in breaks, ")" in breaks
+            words.append(Word(piece, is_broken, *brackets, breaks == {"."}, len(words)))
             breaks = set()
         else:
             breaks.add(piece)
@@ -197,10 +201,11 @@ def standard_words(title: str, places: Container[str] = frozenset()) -> list[Wor
             text = _ROMAN[text]
         elif text.startswith("di") and text[2:] in places and not is_dictionary_word(text):
             result.append(word._replace(text="di"))
-            word, text = Word(text[2:]), text[2:]
+            word, text = Word(text[2:], source=word.source), text[2:]
         standard = str(int(text)) if text.isdecimal() else spellings().get(text, text)
         first, *others = standard.split()
-        result += [word._replace(text=first), *map(Word, others)]
+        result.append(word._replace(text=first))
+        result += [Word(other, source=word.source) for other in others]
     return result
 
 
