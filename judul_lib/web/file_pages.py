@@ -70,7 +70,7 @@ class View:
             is_wanted = (rows[batches.VERDICT] == verdict) | (rows[batches.OTHER_VERDICT] == verdict)
             rows = rows[is_wanted]
         if words := self.search.casefold().split():
-            texts = rows.astype(str).agg(" ".join, axis=1).str.casefold()
+            texts = [" ".join(map(str, row)).casefold() for row in rows.itertuples(index=False)]
             rows = rows[[all(word in text for word in words) for text in texts]]
         if self.order == "dekat":
             columns = [batches.PROBABILITY, batches.OTHER_PROBABILITY]
