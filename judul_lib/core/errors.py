@@ -114,6 +114,10 @@ class BusyError(JudulError):
     """Another process is using the same files."""
 
 
+class UploadSizeError(CorpusError):
+    """An uploaded file is larger than allowed."""
+
+
 class JobError(JudulError):
     """There is no such job (any more), or it has no result."""
 

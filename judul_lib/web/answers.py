@@ -27,7 +27,6 @@ class Question(BaseModel):
     title: Annotated[
         str,
         Field(
-            min_length=1,
             max_length=MAX_TITLE_LENGTH,
             description="Judul yang diusulkan, sedikitnya dua kata yang dapat dibandingkan.",
             examples=[_TITLE],
@@ -116,7 +115,11 @@ class Answer(BaseModel):
 
     title: Annotated[str, Field(description="Judul yang diperiksa, spasinya dirapikan.")]
     verdict: Verdict
-    sentence: Annotated[str, Field(description="Simpulan dan sarannya dalam kalimat.")]
+    sentence: Annotated[str, Field(description="Simpulannya dalam satu kalimat.")]
+    advice: Annotated[
+        list[str],
+        Field(description="Yang sama, yang berbeda, yang dapat diubah, dan yang perlu ditanyakan."),
+    ]
     probability: Annotated[
         Probability | None,
         Field(description="Milik judul arsip yang menentukan; null bila arsip kosong."),
@@ -148,7 +151,14 @@ class SentTitles(BaseModel):
         extra="forbid", json_schema_extra={"examples": [{"titles": [{"id": "A11", "title": _TITLE}]}]}
     )
 
-    titles: Annotated[list[SentTitle], Field(min_length=1, max_length=MAX_TITLES_SENT)]
+    titles: Annotated[
+        list[SentTitle],
+        Field(
+            min_length=1,
+            max_length=MAX_TITLES_SENT,
+            description="Judul (title), masing-masing dengan tanda pengenal Anda (id) bila perlu.",
+        ),
+    ]
     archive: Annotated[
         str | None, Field(max_length=200, description="Nama arsip; yang pertama bila tidak disebut.")
     ] = None

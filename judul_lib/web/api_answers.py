@@ -1,42 +1,24 @@
 """Results of checks, put into the words of the interface."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from judul_lib.checking import batches
-from judul_lib.checking.checker import Checker
 from judul_lib.checking.matches import Matches
 from judul_lib.checking.registry import read_metadata, version_of
-from judul_lib.checking.structured_checker import StructuredChecker
-from judul_lib.core.columns import AUTHOR, LINK, YEAR
-from judul_lib.core.settings import ASK, DIFFERENT, SIMILAR
+from judul_lib.core.columns import AUTHOR, LINK, YEAR, Details
+from judul_lib.core.settings import DIFFERENT
 from judul_lib.core.texts import page_text
 from judul_lib.search.index import TitleIndex
-from judul_lib.structured.explanation import ONE_SIDED, FieldComparison, compare_rows
-from judul_lib.web.answers import (
-    AmongProposals,
-    Answer,
-    CheckedTitle,
-    FieldRelation,
-    Fields,
-    JobStatus,
-    ListAnswer,
-    UsedArchive,
-    UsedModel,
-)
+from judul_lib.structured.explanation import FieldComparison
+from judul_lib.web.answers import AmongProposals, Answer, CheckedTitle, JobStatus, ListAnswer
+from judul_lib.web.explaining import ExplainedMatch, advice, explain_matches, relation_of
 from judul_lib.web.file_checks import CHECKED_TITLE
 from judul_lib.web.jobs import Job
 from judul_lib.web.service import Service, TitleResult
-
-_SENTENCES = {
-    SIMILAR: ("api_similar", "advice_similar"),
-    ASK: ("api_ask", "advice_ask"),
-    DIFFERENT: ("api_different", "advice_different"),
-}
+from judul_lib.web.title_results import verdict_sentence
 
 
 def title_answer(service: Service, result: TitleResult, top: int) -> Answer:
@@ -49,35 +31,35 @@ def title_answer(service: Service, result: TitleResult, top: int) -> Answer:
     top : int
         Number of near titles.
     """
-    decision, archive = result.matches.decision, result.archive
-    verdict = decision.labels[0] if len(decision) else DIFFERENT
+    archive, matches = result.archive, result.matches.first(top)
+    near = explain_matches(result.title, matches, result.checker, archive.details)
+    deciding = _deciding(result, near)
     return Answer.model_validate(
         {
             "title": result.title,
-            "verdict": verdict,
-            "sentence": verdict_sentence(verdict) if len(decision) else page_text("api_no_titles"),
-            "probability": float(decision.probability[0]) if len(decision) else None,
+            "verdict": deciding.label if deciding else DIFFERENT,
+            "sentence": verdict_sentence(deciding),
+            "advice": advice(deciding.label, deciding.comparisons) if deciding else [],
+            "probability": deciding.probability if deciding else None,
             "threshold": result.matches.threshold,
-            "model": UsedModel(name=result.model, version=_version(service, result)),
-            "archive": UsedArchive(
-                name=archive.name, date=archive.choice.date, n_titles=archive.n_titles
-            ),
-            "matches": _near_titles(result, result.matches.first(top)),
+            "model": {"name": result.model, "version": _version(service, result)},
+            "archive": {
+                "name": archive.name,
+                "date": archive.choice.date,
+                "n_titles": archive.n_titles,
+            },
+            "matches": [_near_title(m, matches, archive.details.get(m.title, {})) for m in near],
             "notes": list(archive.notes),
         }
     )
 
 
-def verdict_sentence(verdict: str) -> str:
-    """Return a verdict with its advice.
-
-    Examples
-    --------
-    >>> verdict_sentence("MIRIP")[:47]
-    'MIRIP: penelitian ini tampaknya sudah ada. Baca'
-    """
-    sentence, advice = _SENTENCES[verdict]
-    return page_text(sentence, advice=page_text(advice))
+def _deciding(result: TitleResult, near: list[ExplainedMatch]) -> ExplainedMatch | None:
+    """Return the title that decides, which need not be among the near ones; None without titles."""
+    decision = result.matches.decision
+    found = [match for match in near if match.title in decision.titles]
+    found = found or explain_matches(result.title, decision, result.checker, result.archive.details)
+    return found[0] if found else None
 
 
 def job_status(job: Job, path: str) -> JobStatus:
@@ -144,49 +126,25 @@ def _version(service: Service, result: TitleResult) -> str:
     return service.versions[result.model]
 
 
-def _near_titles(result: TitleResult, matches: Matches) -> list[dict[str, Any]]:
-    remarks = matches.remarks or [""] * len(matches)
-    fields = compared_fields(result.checker, result.title, matches.titles)
-    near = []
-    columns = zip(matches.titles, matches.probability, matches.labels, remarks, fields, strict=True)
-    for title, probability, label, remark, parts in columns:
-        details, decided = result.archive.details.get(title, {}), matches.decided.get(title)
-        link = details.get(LINK, "")
-        near.append(
-            {
-                "title": title,
-                "probability": float(probability),
-                "label": label,
-                "remark": remark,
-                "fields": parts,
-                "year": details.get(YEAR),
-                "author": details.get(AUTHOR),
-                "link": link if link.startswith(("https://", "http://")) else None,
-                "decided": decided.remark if decided else None,
-            }
-        )
-    return near
+def _near_title(match: ExplainedMatch, matches: Matches, details: Details) -> dict[str, Any]:
+    link, decided = details.get(LINK, ""), matches.decided.get(match.title)
+    return {
+        "title": match.title,
+        "probability": match.probability,
+        "label": match.label,
+        "remark": match.remark,
+        "fields": {c.field: _relation(c) for c in match.comparisons} or None,
+        "year": details.get(YEAR),
+        "author": details.get(AUTHOR),
+        "link": link if link.startswith(("https://", "http://")) else None,
+        "decided": decided.remark if decided else None,
+    }
 
 
-def compared_fields(checker: Checker, title: str, others: Sequence[str]) -> list[Fields | None]:
-    """Compare a title with others field by field, shape (n,); None if the model reads no fields."""
-    reader = checker.reference if isinstance(checker, TitleIndex) else checker
-    if not isinstance(reader, StructuredChecker):
-        return [None] * len(others)
-    left, right = reader.model.records([title]), reader.model.records(others)
-    pairs = compare_rows(left, right, np.zeros(len(others), dtype=int), np.arange(len(others)))
-    return [Fields.model_validate({c.field: _relation(c) for c in pair}) for pair in pairs]
-
-
-def _relation(comparison: FieldComparison) -> FieldRelation:
-    relation = comparison.relation
-    if relation == ONE_SIDED:
-        relation = "hanya di usulan" if comparison.left else "hanya di arsip"
-    return FieldRelation.model_validate(
-        {
-            "relation": relation,
-            "shared": list(comparison.shared),
-            "proposal": [*comparison.alike_left, *comparison.left],
-            "archive": [*comparison.alike_right, *comparison.right],
-        }
-    )
+def _relation(comparison: FieldComparison) -> dict[str, Any]:
+    return {
+        "relation": relation_of(comparison),
+        "shared": list(comparison.shared),
+        "proposal": [*comparison.alike_left, *comparison.left],
+        "archive": [*comparison.alike_right, *comparison.right],
+    }

@@ -97,7 +97,7 @@ def _describe(
     ]
     return Operation(
         operation["operationId"], method.upper(), path, operation["summary"], parameters,
-        _field_rows(body), list(bodies), list(operation["responses"]),
+        _field_rows(body), list(bodies), sorted(operation["responses"]),
         _curl(base + path, method.upper(), _example(body), has_key=path != _NO_KEY),
         _shown(_example(answer)),
     )  # fmt: skip

@@ -10,9 +10,9 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from judul_lib.core.errors import JudulError
+from judul_lib.core.errors import BusyError, JobError, JudulError, UploadSizeError
 from judul_lib.core.texts import page_text
-from judul_lib.web import api_docs, login, title_pages
+from judul_lib.web import api_docs, file_pages, login, title_pages
 from judul_lib.web.access import Access, ForbiddenError, LoginRequiredError
 from judul_lib.web.api import API_PATH, create_api
 from judul_lib.web.problems import is_api, problem_of_status
@@ -20,7 +20,8 @@ from judul_lib.web.protection import Peer, Protection
 from judul_lib.web.rendering import WEB_FOLDER, render
 from judul_lib.web.service import Service
 
-_ROUTERS = (title_pages.router, login.router, api_docs.router)
+_STATUS = {ForbiddenError: 403, JobError: 404, UploadSizeError: 413, BusyError: 503}
+_ROUTERS = (title_pages.router, file_pages.router, login.router, api_docs.router)
 # A form with its file is a little larger than the file.
 _FORM_BYTES = 100_000
 
@@ -85,7 +86,7 @@ def _refuse(request: Request, error: Exception) -> Response:
         names = sorted({str(problem["loc"][-1]) for problem in error.errors()})
         message = page_text("form_invalid", fields=", ".join(names))
         return render(request, "error.html", status=422, message=message)
-    status = 403 if isinstance(error, ForbiddenError) else 422
+    status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 422)
     return render(request, "error.html", status=status, message=str(error))
 
 

@@ -63,13 +63,15 @@ class JobRunner:
             if os.waitpid(pid, os.WNOHANG)[0]:
                 del self._running[job_id]
                 job = self._store.read(job_id)
-                if job is not None and job.is_active:
+                if job is not None and job.state == "berjalan":
                     self._store.report(job_id, state="gagal", message=DIED)
         if time.monotonic() - self._cleaned > _CLEANING_SECONDS:
             self._cleaned = time.monotonic()
             self._store.remove_old()
         if len(self._running) < MAX_RUNNING:
             waiting = [job for job in self._store.all() if job.state == "menunggu"]
+            # One whose question was answered at once may still have its old process.
+            waiting = [job for job in waiting if job.id not in self._running]
             for job in waiting[: MAX_RUNNING - len(self._running)]:
                 self._start(job)
 

@@ -22,6 +22,8 @@ from judul_lib.core.errors import (
 from judul_lib.core.texts import page_text
 
 PROBLEM_TYPE = "application/problem+json"
+TOO_LARGE_STATE = "too_large"
+"""Set in the state of a request whose body was cut off because it is too large."""
 RETRY_SECONDS = 10
 """After which it makes sense to ask again where nothing better is known."""
 
@@ -174,7 +176,8 @@ def _answer_judul_error(request: Request, error: Exception) -> Response:
 
 def _answer_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    answer = problem_of_status(error.status_code)
+    is_cut_off = getattr(request.state, TOO_LARGE_STATE, False)  # FastAPI cannot read the body then.
+    answer = problem_of_status(413 if is_cut_off else error.status_code)
     answer.headers.update(error.headers or {})
     return answer
 
@@ -214,7 +217,6 @@ _SENTENCES = {
     "missing": "api_missing",
     "extra_forbidden": "api_extra",
     "string_too_long": "api_long",
-    "string_too_short": "api_short",
     "too_long": "api_many",
     "too_short": "api_few",
     "greater_than_equal": "api_low",

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from starlette.responses import PlainTextResponse, Response
 
 from judul_lib.core.texts import page_text
-from judul_lib.web.problems import is_api, problem_of_status
+from judul_lib.web.problems import TOO_LARGE_STATE, is_api, problem_of_status
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -120,6 +120,7 @@ class Protection:
             message = await receive()
             left -= len(message.get("body", b""))
             if left < 0:
+                scope["state"][TOO_LARGE_STATE] = True
                 return {"type": "http.disconnect"}
             return message
 
