@@ -99,8 +99,8 @@ def _parse_value(text: str) -> Any:
 
 
 for _command in (
-    check, score_pairs, archive, index, dedup, decisions, users, keys, models, retrain, monitor, simulate,
-    govern,
+    check, score_pairs, archive, index, dedup, decisions, users, keys, models, retrain, monitor,
+    simulate, govern,
 ):  # fmt: skip
     cli.add_command(_command)
 
