@@ -38,9 +38,9 @@ def test_wrong_keys_are_refused(engine, folder):
     plain = add_key(engine, folder, "siakad", actor="0f")
     (row,) = read_table(engine, api_keys)
     for wrong in (
-        "", "judul_", plain[:-1], plain + "a", plain.swapcase(), plain.removeprefix("judul_"), f" {plain}",
-        row["key_hash"], f"judul_{row['key_hash']}", row["prefix"], "judul_%", "judul_\0", "judul_\ud83d",
-        "judul_" + "a" * 1_000_000,
+        "", "judul_", plain[:-1], plain + "a", plain.swapcase(), plain.removeprefix("judul_"),
+        f" {plain}", row["key_hash"], f"judul_{row['key_hash']}", row["prefix"], "judul_%", "judul_\0",
+        "judul_\ud83d", "judul_" + "a" * 1_000_000,
     ):  # fmt: skip
         assert verify_key(engine, wrong) is None, wrong[:50]
     assert list_keys(engine)[0].last_used is None
