@@ -11,13 +11,12 @@ from judul_lib.cli.govern import open_log_database
 from judul_lib.cli.indonesian import argument, group, option
 from judul_lib.cli.shared import MODELS_OPTION, print_stderr
 from judul_lib.core.errors import ArgumentError
+from judul_lib.core.settings import ROLES, SCOPES
 
-_ROLES = ("pemeriksa", "pengelola")
-_SCOPES = ("periksa", "arsip", "keputusan")
 _MAX_LINE = 10_000
 _NAME = argument("name", metavar="NAMA", help="Huruf kecil, angka, titik, garis bawah, tanda hubung.")
 _ROLE = option(
-    "--role", required=True, type=click.Choice(_ROLES),
+    "--role", required=True, type=click.Choice(ROLES),
     help="pemeriksa memeriksa judul; pengelola juga mengurus arsip dan keputusan.",
 )  # fmt: skip
 _PASSWORD_STDIN = option(
@@ -125,7 +124,7 @@ def keys() -> None:
 @keys.command("add")
 @_NAME
 @option(
-    "--scope", "scopes", multiple=True, type=click.Choice(_SCOPES), default=("periksa",),
+    "--scope", "scopes", multiple=True, type=click.Choice(SCOPES), default=("periksa",),
     help="Yang boleh dilakukan; boleh berulang [bawaan: periksa].",
 )  # fmt: skip
 @MODELS_OPTION

@@ -32,6 +32,10 @@ ELSEWHERE_LABELS: Mapping[str, str] = MappingProxyType(
 )
 """The label of each treatment."""
 
+ROLES = ("pemeriksa", "pengelola")
+"""Roles of the users of the page."""
+SCOPES = ("periksa", "arsip", "keputusan")
+"""What an API key may allow: checks, archives, decisions."""
 DECISIONS: Mapping[str, str] = MappingProxyType({"bukan-duplikat": DIFFERENT, "sama": SIMILAR})
 """What a committee can decide of a pair of titles, with the label that the pair then gets."""
 

@@ -22,12 +22,11 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from judul_lib.core.clock import utc_now
 from judul_lib.core.errors import ArgumentError, LogError
 from judul_lib.core.pseudonyms import keyed_hash, log_key
+from judul_lib.core.settings import ROLES
 from judul_lib.governance import audit as trail
 from judul_lib.governance.privacy import short_hash
 from judul_lib.usage.database import transaction, users
 
-CHECKER, MANAGER = "pemeriksa", "pengelola"
-ROLES = (CHECKER, MANAGER)
 MIN_PASSWORD, MAX_PASSWORD = 10, 1_000
 _NAME = re.compile(r"[a-z0-9._-]{2,40}")
 # As OWASP advises for argon2id; with 64 MiB, many logins at once would fill a small server.

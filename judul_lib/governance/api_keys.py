@@ -12,12 +12,11 @@ import sqlalchemy as sa
 
 from judul_lib.core.clock import utc_now
 from judul_lib.core.errors import ArgumentError, LogError
+from judul_lib.core.settings import SCOPES
 from judul_lib.governance import audit as trail
 from judul_lib.governance.accounts import require_name
 from judul_lib.usage.database import api_keys, transaction
 
-SCOPES = ("periksa", "arsip", "keputusan")
-"""What a key may allow: checks, archives, decisions."""
 KEY_START = "judul_"
 _KEY_BYTES, _PREFIX_LENGTH, _MAX_LENGTH = 32, len(KEY_START) + 6, 100
 

@@ -105,7 +105,9 @@ class Throttle:
                 row = {"subject": subject, "failures": 1, "time": now}
                 once_more = {"failures": login_failures.c.failures + 1, "time": now}
                 insert = dialect.insert(login_failures).values(row)
-                connection.execute(insert.on_conflict_do_update(["subject"], set_=once_more))
+                connection.execute(
+                    insert.on_conflict_do_update(index_elements=["subject"], set_=once_more)
+                )
 
     def succeeded(self, address: str, name: str) -> None:
         """Forget the failures of a name; parameters and errors as in `wait_for`.
