@@ -134,7 +134,7 @@ def problem_response(
 def add_problem_handlers(app: FastAPI) -> None:
     """Let an application answer every error with a problem document."""
     app.add_exception_handler(ProblemError, _answer_problem)
-    app.add_exception_handler(JudulError, _answer_judul_error)
+    app.add_exception_handler(JudulError, answer_judul_error)
     app.add_exception_handler(HTTPException, _answer_http_error)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
     app.add_exception_handler(Exception, _answer_failure)
@@ -168,7 +168,8 @@ def _answer_problem(request: Request, error: Exception) -> Response:
     return problem_response(error.kind, error.detail, errors=error.errors, headers=error.headers)
 
 
-def _answer_judul_error(request: Request, error: Exception) -> Response:
+def answer_judul_error(request: Request | None, error: Exception) -> Response:
+    """Answer an error whose sentence a reader can act on."""
     kind = next((k for cause, k in _BY_ERROR.items() if isinstance(error, cause)), UNUSABLE)
     headers = {"Retry-After": str(RETRY_SECONDS)} if kind is UNAVAILABLE else None
     return problem_response(kind, str(error), headers=headers)
@@ -207,13 +208,13 @@ def _field(location: Sequence[Any]) -> str:
 def _describe(problem: Mapping[str, Any]) -> str:
     """Say in Indonesian what is wrong with a field."""
     limits = problem.get("ctx", {})
-    key = _SENTENCES.get(problem["type"])
+    key = SENTENCES.get(problem["type"])
     if key is None:
         key = "api_wrong_type" if problem["type"].endswith(("_type", "_parsing")) else "api_wrong_value"
     return page_text(key, **{name: value for name, value in limits.items() if name != "error"})
 
 
-_SENTENCES = {
+SENTENCES = {
     "missing": "api_missing",
     "extra_forbidden": "api_extra",
     "string_too_long": "api_long",
@@ -222,3 +223,4 @@ _SENTENCES = {
     "greater_than_equal": "api_low",
     "less_than_equal": "api_high",
 }
+"""Texts by type of the problem that pydantic reports."""
