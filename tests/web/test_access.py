@@ -62,7 +62,9 @@ def test_on_loopback_nothing_is_asked(client):
     assert page.get("/masuk").headers["location"] == "/"
 
 
-@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", ""])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", ""]
+)
 def test_another_name_of_this_machine_is_refused_while_nothing_is_asked(client, host):
     assert client().get("/", headers={"host": host}).status_code == 400
 

@@ -275,7 +275,9 @@ def test_list_is_refused_before_it_becomes_a_job(client, service):
     problem(post("/api/v1/batch", content=b"{", headers=json_type), 400, "permintaan-tidak-terbaca")
     chunks = (b"x" * 100_000 for _ in range(20))
     problem(post("/api/v1/batch", content=chunks, headers=csv_type), 413, "terlalu-besar")
-    problem(post("/api/v1/batch", content=b"x", headers={"Content-Type": "a/b"}), 415, "jenis-isi-keliru")
+    problem(
+        post("/api/v1/batch", content=b"x", headers={"Content-Type": "a/b"}), 415, "jenis-isi-keliru"
+    )
     assert len(service.jobs.all()) == n_jobs
 
 

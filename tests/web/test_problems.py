@@ -59,5 +59,3 @@ def test_every_text_of_an_invalid_field_can_be_filled_in():
     limits = {"max_length": 5, "min_length": 1, "ge": 0, "le": 1}
     for key in problems.SENTENCES.values():
         assert "{" not in page_text(key, **limits)
-
-

@@ -53,7 +53,9 @@ def test_another_site_cannot_send_a_form(page, headers):
     assert page.post("/periksa", data={"judul": TITLE}, headers=headers).status_code == 403
 
 
-@pytest.mark.parametrize("headers", [{}, {"Origin": "http://localhost"}, {"Sec-Fetch-Site": "same-origin"}])
+@pytest.mark.parametrize(
+    "headers", [{}, {"Origin": "http://localhost"}, {"Sec-Fetch-Site": "same-origin"}]
+)
 def test_the_page_itself_can(page, headers):
     assert page.post("/periksa", data={"judul": TITLE}, headers=headers).status_code == 200
 
