@@ -1,5 +1,6 @@
 """Documents are correct: their commands run, their links work, and every name in them exists."""
 
+import json
 import os
 import re
 import shlex
@@ -43,6 +44,7 @@ NOT_RUN = {
     r"python klaster\.py &|sleep 60|export JUDUL_SCHEDULER=.*|kill %1": "needs SLURM",
     r"docker .*": "needs Docker; test_deploy.py follows the steps of the image",
     r"gh attestation verify .*": "needs GitHub and a published image",
+    r"curl .*": "needs a server; test_interface_examples.py has one",
     r"judul archive harvest .*": "needs a repository; test_harvest.py has one",
     r"export JUDUL_DATABASE_URL=.*": "needs that server; test_usage_log.py has one",
 }
@@ -135,6 +137,8 @@ def test_code_of_documents_runs(name, project_copy):
             assert set(tomllib.loads(block)) == {"corpora"}
             (project_copy / "judul.toml").write_text(block)
             assert load_config().corpora
+        elif language == "json":
+            json.loads(block)
         elif language == "yaml":
             assert set(yaml.safe_load(block)) == {"distributed"}
         else:

@@ -11,8 +11,9 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.datastructures import State
 
 from judul_lib.core.formatting import format_number
+from judul_lib.core.settings import SCOPES
 from judul_lib.core.texts import page_text
-from judul_lib.governance.api_keys import SCOPES, ApiKey, has_keys, verify_key
+from judul_lib.governance.api_keys import ApiKey, has_keys, verify_key
 from judul_lib.usage.database import database_url
 from judul_lib.usage.installation import has_log
 from judul_lib.web.problems import KEY_NEEDED, NOT_ALLOWED, TOO_OFTEN, ProblemError
@@ -84,7 +85,12 @@ def api_user(*scopes: str) -> Callable[..., ApiUser]:
     Parameters
     ----------
     *scopes : str
-        Some of `judul_lib.governance.api_keys.SCOPES`; all by default.
+        Some of `judul_lib.core.settings.SCOPES`; all by default.
+
+    Raises
+    ------
+    ProblemError
+        By the dependency: there is no valid key, it has none of the scopes, or it asks too often.
     """
     allowed = scopes or SCOPES
 
