@@ -112,7 +112,13 @@ async def start_batch(
         str | None, Query(max_length=200, description="Lembar kerja, bila ada beberapa.")
     ] = None,
 ) -> JobStatus:
-    """Start the check of a list of titles or of a file; the answer says where it is followed."""
+    """Start the check of a list of titles or of a file; the answer says where it is followed.
+
+    Raises
+    ------
+    ProblemError
+        The media type is none of those accepted.
+    """
     kind = _content_type(request)
     if kind == JSON_TYPE:
         sent = await _sent_titles(request)
