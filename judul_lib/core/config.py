@@ -53,6 +53,8 @@ class Config:
         Kernels started in advance, so that the page opens at once.
     max_pages : int
         Pages open at the same time; each has a kernel of about 270 MB.
+    workers : int
+        Processes that answer; as many as processors by default, at most 4.
     min_free_disk_mb, max_log_mb : int
         Space on the disk of the log, and size of its folder, beyond which there is an alert.
     max_memory_percent : int
@@ -90,6 +92,7 @@ class Config:
     ab_test: Mapping[str, float] = field(default_factory=dict)
     ready_kernels: int = 2
     max_pages: int = 15
+    workers: int = field(default_factory=lambda: min(4, os.cpu_count() or 1))
     min_free_disk_mb: int = 1_000
     max_memory_percent: int = 90
     max_log_mb: int = 1_000
@@ -290,6 +293,7 @@ _PARSERS: Mapping[str, tuple[Callable[[str], Any], str]] = {
     **dict.fromkeys(_SWITCHES, _SWITCH_PARSER),
     "ready_kernels": _integer_between(0, 32),
     "max_pages": _integer_between(1, 10_000),
+    "workers": _integer_between(1, 32),
     "min_free_disk_mb": _integer_between(0, 100_000_000),
     "max_memory_percent": _integer_between(1, 100),
     "max_log_mb": _integer_between(1, 100_000_000),

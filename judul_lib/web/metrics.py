@@ -40,8 +40,11 @@ class Metrics:
         own = CollectorRegistry()
         self._folder = folder
         self._requests = Counter(
-            "judul_requests", "Requests by route and status.", ["method", "route", "status"], registry=own
-        )
+            "judul_requests",
+            "Requests by route and status.",
+            ["method", "route", "status"],
+            registry=own,
+        )  # fmt: skip
         self._seconds = Histogram(
             "judul_request_seconds", "Response time by route.", ["route"], buckets=_BUCKETS, registry=own
         )

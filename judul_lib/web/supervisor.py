@@ -128,7 +128,7 @@ class Supervisor:
         slot.n_failures = slot.n_failures + 1 if now - slot.started < _SHORT_LIFE else 0
         wait = min(2.0 ** (slot.n_failures - 1), _LONGEST_WAIT) if slot.n_failures else 0.0
         slot.start_at = now + wait
-        sentence = page_text("worker_replaced", pid=str(pid), seconds=format_number(wait))
+        sentence = page_text("worker_replaced", pid=str(pid), seconds=format_number(int(wait)))
         print(sentence, file=sys.stderr, flush=True)
 
     def _end_workers(self) -> None:
