@@ -79,7 +79,7 @@ class Metrics:
         from prometheus_client.multiprocess import MultiProcessCollector
 
         registry = CollectorRegistry()
-        MultiProcessCollector(registry, path=str(self._folder))  # type: ignore[no-untyped-call]
+        MultiProcessCollector(registry, path=str(self._folder))
         return generate_latest(registry)
 
 

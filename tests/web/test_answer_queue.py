@@ -51,9 +51,7 @@ def test_put_does_not_wait_for_a_log_that_hangs_and_refuses_what_is_too_much(mon
     assert sum(len(titles) for _, titles in log.batches) == sum(accepted)
 
 
-def test_an_answer_that_cannot_be_logged_ends_neither_the_thread_nor_shows_its_title(
-    capsys, monkeypatch
-):
+def test_an_answer_that_cannot_be_logged_neither_ends_the_thread_nor_is_shown(capsys, monkeypatch):
     monkeypatch.setattr(answer_queue, "_SECONDS", 0.0)
     log = Recorder()
     log.fails = True
