@@ -33,8 +33,8 @@ class Load:
             return f"no answers, errors {dict(self.errors)}"
         p50, p95, p99 = (times[min(len(times) - 1, int(len(times) * q))] for q in (0.5, 0.95, 0.99))
         return (
-            f"{len(times)} answers, p50 {p50 * 1e3:.0f} ms, p95 {p95 * 1e3:.0f} ms, p99 {p99 * 1e3:.0f} ms, "
-            f"errors {dict(self.errors)}"
+            f"{len(times)} answers, p50 {p50 * 1e3:.0f} ms, p95 {p95 * 1e3:.0f} ms, "
+            f"p99 {p99 * 1e3:.0f} ms, errors {dict(self.errors)}"
         )
 
 

@@ -159,3 +159,13 @@ def test_beyond_loopback_the_page_needs_protection():
 def test_the_number_of_workers_is_checked(workers):
     with pytest.raises(ConfigError, match="1 sampai 32"):
         load_config(environment={"JUDUL_WORKERS": workers})
+
+
+def test_keys_of_the_old_page_are_named_and_ignored(tmp_path):
+    file = tmp_path / "judul.toml"
+    file.write_text("max_pages = 15\nworkers = 3\n")
+    told = []
+    assert load_config(file, {}, warn=told.append).workers == 3
+    assert len(told) == 1
+    assert "max_pages" in told[0]
+    assert "hapus baris itu" in told[0]
