@@ -83,7 +83,7 @@ def read_config(**overrides: Any) -> "Config":
     file = find_config() or find_config(project)
     if file is None and not os.environ.get("JUDUL_MODELS"):
         overrides["models"] = overrides.get("models") or project / "outputs"
-    return load_config(file, **overrides)
+    return load_config(file, warn=print_stderr, **overrides)
 
 
 def print_stderr(text: str) -> None:

@@ -49,10 +49,8 @@ class Config:
         Whether model versions are recorded in MLflow too (`judul_lib.governance.tracking`).
     ab_test : mapping of str to float
         Share of the users that each model answers alone; if empty, all models answer all users.
-    ready_kernels : int
-        Kernels started in advance, so that the page opens at once.
-    max_pages : int
-        Pages open at the same time; each has a kernel of about 270 MB.
+    workers : int
+        Processes that answer; as many as processors by default, at most 4.
     min_free_disk_mb, max_log_mb : int
         Space on the disk of the log, and size of its folder, beyond which there is an alert.
     max_memory_percent : int
@@ -88,8 +86,7 @@ class Config:
     contact: str = ""
     mlflow: bool = False
     ab_test: Mapping[str, float] = field(default_factory=dict)
-    ready_kernels: int = 2
-    max_pages: int = 15
+    workers: int = field(default_factory=lambda: min(4, os.cpu_count() or 1))
     min_free_disk_mb: int = 1_000
     max_memory_percent: int = 90
     max_log_mb: int = 1_000
@@ -132,7 +129,11 @@ def find_config(start: Path | None = None) -> Path | None:
 
 
 def load_config(
-    path: Path | None = None, environment: Mapping[str, str] | None = None, **overrides: Any
+    path: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    *,
+    warn: Callable[[str], None] = lambda sentence: None,
+    **overrides: Any,
 ) -> Config:
     """Read the configuration.
 
@@ -143,6 +144,8 @@ def load_config(
     environment : mapping
         ``os.environ`` by default. ``JUDUL_PORT`` overrides ``port``, and so on;
         ``JUDUL_CORPUS`` names one file or index.
+    warn : callable
+        Called with a sentence for each key that is no longer used.
     **overrides
         Values that override both, unless None.
 
@@ -163,7 +166,7 @@ def load_config(
     """
     environment = os.environ if environment is None else environment
     path = find_config() if path is None else path
-    values = {} if path is None else _read_file(path)
+    values = {} if path is None else _read_file(path, warn)
     folder = Path.cwd() if path is None else path.resolve().parent
     for name in _PARSERS:
         if text := environment.get(f"JUDUL_{name.upper()}"):
@@ -178,7 +181,7 @@ def load_config(
     return replace(config, models=folder / config.models, corpora=corpora, source=path)
 
 
-def _read_file(path: Path) -> dict[str, Any]:
+def _read_file(path: Path, warn: Callable[[str], None]) -> dict[str, Any]:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Notepad writes a BOM.
     except FileNotFoundError as error:
@@ -193,6 +196,9 @@ def _read_file(path: Path) -> dict[str, Any]:
     ]
     if "token" in content:
         raise ConfigError(f"{path}: token tidak disimpan di berkas. Berikan lewat JUDUL_TOKEN.")
+    for name in _UNUSED_KEYS & content.keys():
+        del content[name]
+        warn(f"{path}: kunci '{name}' tidak dipakai lagi; hapus baris itu.")
     if unknown := sorted(set(content) - set(keys)):
         raise ConfigError(f"{path}: kunci '{unknown[0]}' tidak dikenal. Yang ada: {', '.join(keys)}.")
     values: dict[str, Any] = {}
@@ -268,6 +274,8 @@ def _are_addresses(texts: tuple[str, ...]) -> bool:
 
 
 _MAX_SHARE = 1_000_000
+_UNUSED_KEYS = {"ready_kernels", "max_pages"}
+"""Keys of earlier versions."""
 _BOOLEANS = {"true": True, "false": False}
 _SWITCHES = ("log", "log_text", "app_log", "mlflow")
 _SWITCH_PARSER = _parser(
@@ -288,8 +296,7 @@ _PARSERS: Mapping[str, tuple[Callable[[str], Any], str]] = {
     "host": _parser(str, _is_one_word, "Berikan nama atau alamat, misalnya localhost."),
     "port": _integer_between(1, 65_535),
     **dict.fromkeys(_SWITCHES, _SWITCH_PARSER),
-    "ready_kernels": _integer_between(0, 32),
-    "max_pages": _integer_between(1, 10_000),
+    "workers": _integer_between(1, 32),
     "min_free_disk_mb": _integer_between(0, 100_000_000),
     "max_memory_percent": _integer_between(1, 100),
     "max_log_mb": _integer_between(1, 100_000_000),

@@ -86,7 +86,7 @@ ALERTS: Mapping[str, Alert] = MappingProxyType(
             "P2", "Kosongkan disk: pindahkan cadangan lama, lalu jalankan `judul govern retention`."
         ),
         MEMORY: Alert(
-            "P2", "Hentikan pekerjaan lain di mesin itu, atau kecilkan max_pages di `judul.toml`."
+            "P2", "Hentikan pekerjaan lain di mesin itu, atau kecilkan workers di `judul.toml`."
         ),
         LOG_SIZE: Alert("P3", "Hapus catatan lama dengan `judul govern retention`."),
     }

@@ -21,7 +21,9 @@ from judul_lib.study.preprocessing import preprocess_text
 from judul_lib.usage.database import COMMAND_LOCK_WAIT, database_url, open_database
 from judul_lib.usage.installation import may_have_decisions, open_log
 from judul_lib.usage.log import AnsweredQuery, UsageLog
+from judul_lib.web.answer_queue import AnswerQueue
 from judul_lib.web.jobs import JobStore
+from judul_lib.web.metrics import Metrics
 from judul_lib.web.offered_archives import OfferedArchives, OpenedArchive
 
 MAX_TITLE_LENGTH = 500
@@ -146,6 +148,8 @@ class Service:
         self.log: UsageLog | None = None
         self.engine: sa.Engine | None = None
         self.jobs: JobStore | None = None
+        self.metrics: Metrics | None = None
+        self._answers: AnswerQueue | None = None
         self.damaged: list[str] = []
         self.warnings: list[str] = []
         self._decisions: Decisions | None = None
@@ -173,14 +177,17 @@ class Service:
     def start_worker(self) -> None:
         """Open the log and its database in this process."""
         self.log = open_log(self.config, self.warnings.append)
+        self._answers = None if self.log is None else AnswerQueue(self.log)
 
     def close(self) -> None:
-        """Close the log and its database."""
+        """Write the answers that wait, and close the log and its database."""
+        if self._answers is not None:
+            self._answers.close()
         if self.log is not None:
             self.log.close()
         if self.engine is not None:
             self.engine.dispose()
-        self.log = self.engine = None
+        self.log = self.engine = self._answers = None
 
     def database(self) -> sa.Engine:
         """Return the database of the log, opened once in a process.
@@ -246,14 +253,17 @@ class Service:
         return TitleResult(title, opened, answers)
 
     def log_result(self, result: TitleResult, source: str, *, user: str = "") -> None:
-        """Log the answers; called after they are sent, so that nobody waits."""
-        if self.log is None:
+        """Count the answers and let them be logged; called after they are sent."""
+        if self.metrics is not None:
+            labels = result.matches.decision.labels
+            self.metrics.count_check(source, labels[0] if labels else "")
+        if self._answers is None:
             return
         matches = {name: answer.matches for name, answer in result.answers.items()}
         checkers = result.archive.checkers
         unknown = {name: checkers[name].unknown_share(result.title) for name in matches}
         query = AnsweredQuery(result.title, matches, result.seconds, unknown, user=user)
-        self.log.log_predictions([query], source)
+        self._answers.put(query, source)
 
     def log_event(self, kind: str, *, detail: str = "", user: str = "") -> None:
         """Log an event if there is a log; see `judul_lib.usage.log.UsageLog.log_event`."""

@@ -189,6 +189,7 @@ _EXTENSIONS = (
 # Messages that a browser may send to a kernel: those of widgets, not to execute code or shut down.
 _ALLOWED_MESSAGES = ("comm_open", "comm_close", "comm_msg", "comm_info_request", "kernel_info_request")
 _IDLE_SECONDS = 1_800
+_READY_KERNELS, _MAX_PAGES = 2, 15
 # Socket paths are limited to about 100 characters: this folder, Voilà's inside it, the kernel's name.
 _MAX_FOLDER_LENGTH = 25
 
@@ -313,7 +314,7 @@ def make_server(config: Config, notebook: Path, folder: str) -> Any:
             # Without a token, requests under another host name (DNS rebinding) are refused.
             settings["allow_remote_access"] = bool(config.token)
             settings["headers"] = dict(_HEADERS)
-            settings["max_pages"] = config.max_pages
+            settings["max_pages"] = _MAX_PAGES
             self.kernel_manager.allowed_message_types = list(_ALLOWED_MESSAGES)
             self.identity_provider.login_handler_class = Login
             settings["ws_ping_timeout"] = (
@@ -335,8 +336,8 @@ def make_server(config: Config, notebook: Path, folder: str) -> Any:
     traits.VoilaConfiguration.allow_template_override = "NO"
     traits.VoilaConfiguration.allow_theme_override = "NO"
     traits.VoilaConfiguration.extension_allowlist = list(_EXTENSIONS)
-    traits.VoilaConfiguration.preheat_kernel = config.ready_kernels > 0
-    traits.VoilaConfiguration.default_pool_size = config.ready_kernels
+    traits.VoilaConfiguration.preheat_kernel = _READY_KERNELS > 0
+    traits.VoilaConfiguration.default_pool_size = _READY_KERNELS
     # Preheat the next kernel after the visitor's page has loaded, not while it loads.
     traits.VoilaKernelManager.fill_delay = 3.0
     traits.VoilaExporter.language_code = "id"
