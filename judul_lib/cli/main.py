@@ -117,11 +117,10 @@ def app(port: int | None, host: str | None, outputs: Path | None) -> None:
     """
     from judul_lib.web.serving import PAGE_NOTEBOOK, serve
 
-    project = shared.project_folder()
     config = shared.read_config(port=port, host=host, models=outputs)
     address = f"http://{config.host}:{config.port}/" + (" (dengan token)" if config.token else "")
     serve(
-        config, project / "notebooks" / PAGE_NOTEBOOK,
+        config, PAGE_NOTEBOOK,
         on_start=lambda: print_stderr(f"Halaman: {address}. Tekan Ctrl+C untuk menghentikannya."),
     )  # fmt: skip
 

@@ -21,7 +21,8 @@ from judul_lib.study.corpus import parse_proposals
 from judul_lib.usage.installation import AnswerLogBuffer
 from judul_lib.web.session import Session
 from judul_lib.web.title_panel import file_name
-from judul_lib.web.widgets import DownloadButton, FileInput, Notice, SortableTable
+from judul_lib.web.widgets import DownloadButton, FileInput, SortableTable
+from judul_lib.widgets.notice import Notice
 
 MAX_SHOWN_ROWS = 200
 

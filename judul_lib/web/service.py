@@ -11,13 +11,11 @@ from judul_lib.checking.checker import Checker
 from judul_lib.checking.loading import find_models, load_checker, missing_models
 from judul_lib.checking.matches import Matches
 from judul_lib.checking.registry import read_metadata, version_of
+from judul_lib.checking.typed_title import require_title
 from judul_lib.core.config import Config
-from judul_lib.core.errors import ModelError, TitleError
-from judul_lib.core.formatting import format_number
+from judul_lib.core.errors import ModelError
 from judul_lib.core.pseudonyms import assigned_model
-from judul_lib.core.texts import page_text
 from judul_lib.governance.decisions import Decisions, read_decisions
-from judul_lib.study.preprocessing import preprocess_text
 from judul_lib.usage.database import COMMAND_LOCK_WAIT, database_url, open_database
 from judul_lib.usage.installation import may_have_decisions, open_log
 from judul_lib.usage.log import AnsweredQuery, UsageLog
@@ -26,7 +24,6 @@ from judul_lib.web.jobs import JobStore
 from judul_lib.web.metrics import Metrics
 from judul_lib.web.offered_archives import OfferedArchives, OpenedArchive
 
-MAX_TITLE_LENGTH = 500
 MAX_RESULTS = 50
 _SECONDS_BETWEEN_READS = 2.0
 
@@ -83,30 +80,6 @@ class TitleResult:
             for name, answer in self.answers.items()
         }
         return replace(self, answers=answers)
-
-
-def require_title(title: str) -> str:
-    """Return a title with its blanks joined.
-
-    Raises
-    ------
-    TitleError
-        It is empty, too long, or has fewer than two words that can be compared.
-
-    Examples
-    --------
-    >>> require_title(" Deteksi  Hoaks Politik ")
-    'Deteksi Hoaks Politik'
-    """
-    if not title.strip():
-        raise TitleError(page_text("empty"))
-    if len(title) > MAX_TITLE_LENGTH:
-        length, most = format_number(len(title)), format_number(MAX_TITLE_LENGTH)
-        raise TitleError(page_text("long", length=length, most=most))
-    words = preprocess_text(title).split()
-    if len(words) < 2:
-        raise TitleError(page_text("short" if words else "nothing_left"))
-    return " ".join(title.split())
 
 
 class Service:

@@ -165,7 +165,7 @@ def replace_handlers(handlers: list[tuple]) -> list[tuple]:
     ]
 
 
-PAGE_NOTEBOOK = "07_check_titles.ipynb"
+PAGE_NOTEBOOK = Path(__file__).parent / "resources" / "page.ipynb"
 REPORT_TAGS = frozenset({"contoh", SUMMARY_TAG})
 """Tags of notebook cells that belong to the report and are left out of the page."""
 

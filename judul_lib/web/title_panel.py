@@ -22,11 +22,11 @@ from judul_lib.web.session import MAX_RESULTS, MAX_TITLE_LENGTH, Session, TimedM
 from judul_lib.web.widgets import (
     DownloadButton,
     FigureName,
-    Notice,
     RangeInput,
     SortableTable,
     TitleForm,
 )
+from judul_lib.widgets.notice import Notice
 
 
 class FigureBox(widgets.VBox):

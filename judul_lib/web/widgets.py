@@ -1,7 +1,7 @@
 """Widgets of the page that ipywidgets lacks, usable by keyboard and screen reader.
 
-A title field, a native slider, a sortable table, answer buttons with keys, a file upload in pieces,
-and a download button. They take titles as plain text.
+A title field, a native slider, a sortable table, a file upload in pieces, and a
+download button. They take titles as plain text.
 """
 
 from collections.abc import Callable
@@ -69,13 +69,6 @@ class RangeInput(anywidget.AnyWidget):
     decimals = traitlets.Int(2).tag(sync=True)
 
 
-class Notice(anywidget.AnyWidget):
-    """Escaped HTML in a live region, whose changes a screen reader announces."""
-
-    _esm = _SCRIPTS / "notice.js"
-    html = traitlets.Unicode().tag(sync=True)
-
-
 class SortableTable(anywidget.AnyWidget):
     """A table of `judul_lib.figures.result_html` with sortable columns and a selectable row."""
 
@@ -90,43 +83,6 @@ class FigureName(anywidget.AnyWidget):
 
     _esm = _SCRIPTS / "figure_name.js"
     text = traitlets.Unicode().tag(sync=True)
-
-
-class AnswerButtons(anywidget.AnyWidget):
-    """Buttons that answer a question, also by keys.
-
-    Parameters
-    ----------
-    on_press : callable
-        Called with the name of an enabled button.
-    choices : list of dict
-        Name, text and keys of each button: ``name``, ``text``, ``keys`` (the first is shown).
-    enabled : list of str
-        Names of the enabled buttons.
-    question : int
-        Number of the question; a press for an earlier one is ignored, as when a key is pressed twice.
-    """
-
-    _esm = _SCRIPTS / "answer_buttons.js"
-    label = traitlets.Unicode().tag(sync=True)
-    hint = traitlets.Unicode().tag(sync=True)
-    choices: traitlets.List = traitlets.List().tag(sync=True)
-    enabled: traitlets.List = traitlets.List().tag(sync=True)
-    question = traitlets.Int(0).tag(sync=True)
-
-    def __init__(self, on_press: Callable[[str], None], **traits: Any) -> None:
-        super().__init__(**traits)
-        self._on_press = on_press
-        self.on_msg(self._received)
-
-    def take_focus(self) -> None:
-        """Focus the buttons, so that the keys work."""
-        self.send({"kind": "focus"})
-
-    def _received(self, _: Any, content: Any, __: Any) -> None:
-        is_current = content.get("question") == self.question
-        if content.get("kind") == "press" and is_current and content.get("name") in self.enabled:
-            self._on_press(content["name"])
 
 
 class FileInput(anywidget.AnyWidget):

@@ -34,7 +34,7 @@ from judul_lib.labeling.session import LabelingSession, read_answers
 from judul_lib.search.index import TitleIndex
 from judul_lib.search.index_files import can_hold_index
 from judul_lib.study.corpus import read_corpus
-from judul_lib.web.labeling_panel import LabelingPanel
+from judul_lib.widgets.labeling_panel import LabelingPanel
 from tests.conftest import DATA, PROJECT, assert_refused, judul
 
 MODELS = PROJECT / "outputs"

@@ -42,8 +42,8 @@ from judul_lib.labeling.session import (
 )
 from judul_lib.structured.gold import read_gold, read_second_grades
 from judul_lib.study.preprocessing import pair_key
-from judul_lib.web.labeling_panel import LabelingPanel
-from judul_lib.web.widgets import AnswerButtons
+from judul_lib.widgets.answer_buttons import AnswerButtons
+from judul_lib.widgets.labeling_panel import LabelingPanel
 from tests.conftest import PROJECT, open_page
 from tests.web.test_page_browser import HOSTILE, free_port
 

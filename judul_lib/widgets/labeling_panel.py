@@ -18,7 +18,8 @@ from judul_lib.figures import result_html
 from judul_lib.figures.style import STYLE_FILE
 from judul_lib.labeling.active_learning import select_pairs
 from judul_lib.labeling.session import ANSWERS, LabelingSession, Pair
-from judul_lib.web.widgets import AnswerButtons, Notice
+from judul_lib.widgets.answer_buttons import AnswerButtons
+from judul_lib.widgets.notice import Notice
 
 _TEXTS = {"mirip": "label_mirip", "tidak": "label_tidak", "ragu": "label_ragu", "batal": "label_undo"}
 _KEYS = {"mirip": ["1", "m"], "tidak": ["2", "t"], "ragu": ["3", "r"], "batal": ["u"]}

@@ -1,0 +1,1 @@
+"""Panels for JupyterLab: checking titles, and labelling pairs of them."""
