@@ -95,6 +95,11 @@ class _AlignedSide:
     def unmatched(self) -> BoolArray:
         return self.used & ~self.matched & (self.roles != Role.IMPLIED)
 
+    def row(self, pair: int) -> "_AlignedSide":
+        """Return the units of one pair, shape (n_units,)."""
+        values = self.numbers, self.used, self.roles, self.matched
+        return _AlignedSide(self.units, *(value[pair] for value in values))
+
     def gather(self, values: NDArray, padding: int = 0) -> NDArray:
         """Return the value of each unit, given one for each unit of the table."""
         if not len(values):  # The table has no unit at all.

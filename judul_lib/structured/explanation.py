@@ -124,7 +124,7 @@ def compare_rows(
 def _compare_pair(
     pairs: AlignedPairs, number: int, left: Sequence[Unit], right: Sequence[Unit]
 ) -> list[FieldComparison]:
-    sides, titles = (pairs.left, pairs.right), (left, right)
+    sides, titles = [side.row(number) for side in (pairs.left, pairs.right)], (left, right)
     fields = [np.array([_ORDER.index(unit.field) for unit in units], dtype=int) for units in titles]
     n_left, n_right = map(len, titles)
     is_alike = pairs.near[number, :n_left, :n_right] >= LEXICON_NEARNESS
@@ -136,8 +136,8 @@ def _compare_pair(
         texts: list[tuple[str, ...]] = []
         for side, units, unit_fields, near in zip(sides, titles, fields, alike, strict=True):
             in_field, n = unit_fields == field_number, len(units)
-            matched, unmatched = side.matched[number, :n], side.unmatched[number, :n]
-            has_weight = side.gather(side.units.weights)[number, :n] > 0
+            matched, unmatched = side.matched[:n], side.unmatched[:n]
+            has_weight = side.gather(side.units.weights)[:n] > 0
             shared += [units[k].name for k in np.flatnonzero(in_field & matched).tolist()]
             texts += [
                 tuple(units[k].text for k in np.flatnonzero(in_field & chosen).tolist())

@@ -259,6 +259,14 @@ class UnitTable:
         )
 
     @cached_property
+    def long_words_by_initial(self) -> Mapping[str, list[int]]:
+        """Numbers of the `long_words` by their first letter."""
+        by_initial: dict[str, list[int]] = {}
+        for number in self.long_words:
+            by_initial.setdefault(self.units[number].text[0], []).append(number)
+        return by_initial
+
+    @cached_property
     def by_name(self) -> Mapping[str, list[int]]:
         """Numbers of the units by name."""
         return _positions_by_key((unit.name,) for unit in self.units)

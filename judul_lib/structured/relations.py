@@ -82,10 +82,19 @@ def _lexicon_relations(left: UnitTable, right: UnitTable) -> dict[str, BoolArray
 
 
 def _mark_typos(left: UnitTable, right: UnitTable, same: BoolArray) -> None:
-    """Mark unknown words that differ by one letter, or two in long words, unless both are words."""
-    rows, columns = left.long_words, right.long_words
-    if not rows or not columns:
-        return
+    """Mark unknown words that differ by one letter, or two in long words, unless both are words.
+
+    The first letter must be the same.
+    """
+    for initial, rows in left.long_words_by_initial.items():
+        columns = right.long_words_by_initial.get(initial, [])
+        if columns:
+            _mark_typos_among(left, right, rows, columns, same)
+
+
+def _mark_typos_among(
+    left: UnitTable, right: UnitTable, rows: Sequence[int], columns: Sequence[int], same: BoolArray
+) -> None:
     words = [left.units[row].text for row in rows]
     others = [right.units[column].text for column in columns]
     distances = cdist(words, others, scorer=OSA.distance, score_cutoff=2, dtype=np.uint8)
@@ -95,7 +104,6 @@ def _mark_typos(left: UnitTable, right: UnitTable, same: BoolArray) -> None:
         are_known = left.units[rows[i]].is_known and right.units[columns[j]].is_known
         if (
             distances[i, j] <= max_distance
-            and word[0] == other[0]
             and not are_known
             and not (is_dictionary_word(word) and is_dictionary_word(other))
         ):
@@ -191,10 +199,8 @@ def find_abbreviations(left: RecordTable, left_row: int, right: RecordTable) -> 
             here = np.full(len(rows), column)
             found.append(np.column_stack([rows, here, here, first, last]))
     left_words = left.take(np.array([left_row])).words
-    for text, numbers in right.units.by_abbreviation.items():
-        if text not in left_words.initials and text not in left_words.letters:
-            continue
-        for number in numbers:
+    for text in left_words.possible_abbreviations(_MAX_INITIALS, _MAX_JOINED_WORDS):
+        for number in right.units.by_abbreviation.get(text, []):
             for title, first, last in _find_in_words(left_words, right.units.units[number]):
                 if len(title):
                     rows, here = right.titles_with_unit(number)
@@ -208,5 +214,5 @@ def _find_in_words(words: TitleWords, unit: Unit) -> Iterator[tuple[Rows, Rows, 
     text = abbreviation(unit)
     if text and len(text) <= _MAX_INITIALS and text in words.initials:
         yield words.find_initials(text)
-    if text and text in words.letters:
+    if text and words.may_join(text, _MAX_JOINED_WORDS) and text in words.letters:
         yield words.find_joined_words(text, _MAX_JOINED_WORDS, whole_units=" " in unit.text)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import numpy as np
 
@@ -24,6 +24,8 @@ class TitleWords:
         Title *i* has the words from ``ends[i]`` to ``ends[i + 1]``.
     units : ndarray of int, shape (n_words,)
         Number of the unit, within its title, that each word belongs to.
+    vocabulary : frozenset of str
+        The distinct words.
     """
 
     letters: str
@@ -32,6 +34,7 @@ class TitleWords:
     stops: Rows
     ends: Rows
     units: Rows
+    vocabulary: frozenset[str]
 
     @classmethod
     def from_texts(cls, texts: Sequence[str], numbers: Rows, ends: Rows) -> "TitleWords":
@@ -48,7 +51,34 @@ class TitleWords:
             for parts in (words, [word[0] for word in words])
         )
         units = np.repeat(np.arange(len(numbers)) - np.repeat(ends[:-1], np.diff(ends)), counts)
-        return cls(letters, initials, stops - lengths, stops, word_ends, units)
+        vocabulary = frozenset(word for words in words_of for word in words)
+        return cls(letters, initials, stops - lengths, stops, word_ends, units, vocabulary)
+
+    def may_join(self, text: str, max_words: int) -> bool:
+        """Tell whether a text is two to `max_words` words of the titles, joined."""
+        return any(
+            text[:at] in self.vocabulary
+            and (text[at:] in self.vocabulary or (max_words > 2 and self.may_join(text[at:], max_words - 1)))
+            for at in range(1, len(text))
+        )
+
+    def possible_abbreviations(self, max_initials: int, max_words: int) -> set[str]:
+        """Return the initials of two or more consecutive words, and two or more words joined.
+
+        Parameters
+        ----------
+        max_initials, max_words : int
+            Maximum number of words of which the initials are taken, and that are joined.
+        """
+        texts = set()
+        for title, initials in zip(pairwise(self.ends.tolist()), self.initials.split("\n"), strict=True):
+            for first, last in combinations(range(*title), 2):
+                at, n_words = first - title[0], last + 1 - first
+                if n_words <= max_initials:
+                    texts.add(initials[at : at + n_words])
+                if n_words <= max_words:
+                    texts.add(self.letters[self.starts[first] : self.stops[last]])
+        return texts
 
     @cached_property
     def _is_unit_start(self) -> BoolArray:
