@@ -8,11 +8,9 @@ from judul_lib.core.delimited import Row, Warn, decode, split_rows
 from judul_lib.core.errors import CorpusError
 from judul_lib.core.formatting import format_number
 from judul_lib.core.workbooks import (
-    ERROR_CELLS,
     OLE,
     ZIP,
     Sheet,
-    describe_error_cells,
     read_html,
     read_json,
     read_spreadsheet_ml,
@@ -47,8 +45,6 @@ _SPREADSHEET_ML = b"urn:schemas-microsoft-com:office:spreadsheet"
 
 def read_sheets(content: bytes, file_name: str, max_rows: int | None, warn: Warn) -> list[Sheet]:
     """Return the sheets of a file that have content, visible ones first.
-
-    Cells with the error of a formula, such as ``#N/A``, are blank.
 
     Parameters
     ----------
@@ -91,19 +87,7 @@ def read_sheets(content: bytes, file_name: str, max_rows: int | None, warn: Warn
     sheets = [sheet for sheet in sheets if sheet.has_content]
     if not sheets:
         raise CorpusError(f"{file_name} kosong. Isi dengan kolom '{TITLE_COLUMN}' dan judul-judulnya.")
-    if n_errors := sum(map(_blank_errors, sheets)):
-        warn(describe_error_cells(n_errors, file_name))
     return sheets
-
-
-def _blank_errors(sheet: Sheet) -> int:
-    """Blank the cells that hold the text of a formula's error; return their number."""
-    n_errors = 0
-    for position, row in enumerate(sheet.rows):
-        if not row.fault and not ERROR_CELLS.isdisjoint(row.cells):
-            sheet.rows[position] = Row(["" if cell in ERROR_CELLS else cell for cell in row.cells])
-            n_errors += sum(cell in ERROR_CELLS for cell in row.cells)
-    return n_errors
 
 
 def _read_text(text: str, file_name: str, max_rows: int | None, warn: Warn) -> list[Sheet]:

@@ -16,10 +16,6 @@ from judul_lib.core.errors import CorpusError
 from judul_lib.core.formatting import format_number
 
 ZIP, OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
-ERROR_CELLS = frozenset(
-    ("#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#SPILL!", "#CALC!")
-)
-"""What spreadsheets show where a formula fails."""
 _ERROR_CELL = re.compile(rb"<c\s[^>]*\bt=[\"']e[\"']")
 _MAX_UNPACKED_BYTES = 500_000_000
 _MAX_RATIO, _MIN_BYTES_FOR_RATIO = 200, 5_000_000
@@ -56,19 +52,11 @@ class Sheet:
         return any(cell.strip() for row in self.rows for cell in row.cells)
 
 
-def describe_error_cells(n_errors: int, file_name: str) -> str:
-    """Return the note that cells with the error of a formula are blank."""
-    return (
-        f"Catatan: {format_number(n_errors)} sel di {file_name} berisi galat rumus (seperti #N/A) dan "
-        "dianggap kosong."
-    )
-
-
 def read_workbook(content: bytes, file_name: str, warn: Warn = lambda text: None) -> Iterator[Sheet]:
     """Yield the sheets of an XLSX, ODS or XLS, visible ones first.
 
-    Merged cells give their value to each of their rows. Cells with an error are blank; of an XLSX,
-    their number is noted.
+    Merged cells give their value to each of their rows. Those with an error, such as
+    ``#N/A``, are blank; how many there are in an XLSX is said.
 
     Raises
     ------
@@ -84,7 +72,10 @@ def read_workbook(content: bytes, file_name: str, warn: Warn = lambda text: None
     try:
         if content.startswith(ZIP):
             if n_errors := _check_package(content, file_name, unreadable):
-                warn(describe_error_cells(n_errors, file_name))
+                warn(
+                    f"Catatan: {format_number(n_errors)} sel di {file_name} berisi galat rumus "
+                    "(seperti #N/A) dan dianggap kosong."
+                )
         elif content.count(_XLS_SHEET) > _MAX_XLS_SHEETS:
             raise _too_large(file_name)
         workbook = CalamineWorkbook.from_filelike(io.BytesIO(content))
