@@ -31,7 +31,7 @@ from judul_lib.study.preprocessing import title_key
 SOURCE_COLUMN = "Sumber"
 COLUMNS = (TITLE_COLUMN, *METADATA_COLUMNS, SOURCE_COLUMN)
 _SOURCE_SEPARATOR = " | "
-_ROW_NUMBER = re.compile(r" baris \d[\d.]*")
+_ROW_NUMBER = re.compile(r"( lembar '.*')? baris \d[\d.]*")
 
 
 @dataclass(frozen=True)

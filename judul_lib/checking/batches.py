@@ -157,6 +157,7 @@ def check_proposals(
     titles: Sequence[str],
     checker: Checker,
     *,
+    first_rows: Sequence[int] | None = None,
     on_progress: Progress = lambda done, total: None,
     on_answer: Callable[[str, Matches], None] = lambda title, matches: None,
 ) -> pd.DataFrame:
@@ -168,6 +169,9 @@ def check_proposals(
         As typed; those without a word that can be compared are not compared.
     checker : Checker
         A model with the corpus.
+    first_rows : sequence of int, shape (n,)
+        See `judul_lib.study.group_theses.group_proposals`: rows of a group are one proposal,
+        so they are not compared with each other.
     on_progress : callable
         Called with the number of finished comparisons of a title with a list, and their
         total; an exception that it raises stops the work.
@@ -182,10 +186,12 @@ def check_proposals(
         with more than `MAX_PROPOSALS_COMPARED` proposals.
     """
     comparable, answers = check_comparable_titles(titles, checker)
-    proposals = [titles[row] for row in comparable]
-    n = len(proposals)
-    has_others = 1 < n <= MAX_PROPOSALS_COMPARED
-    total = n * (1 + has_others)
+    firsts = range(len(titles)) if first_rows is None else first_rows
+    compared = [row for row in comparable if firsts[row] == row]
+    proposals = [titles[row] for row in compared]
+    n = len(comparable)
+    has_others = 1 < len(proposals) <= MAX_PROPOSALS_COMPARED
+    total = n + has_others * len(proposals)
     rows: list[dict[str, Any]] = [{VERDICT: NOT_COMPARED} for _ in titles]
     for n_done, (row, matches) in enumerate(zip(comparable, answers, strict=True), start=1):
         on_answer(titles[row], matches)
@@ -201,13 +207,17 @@ def check_proposals(
             proposals, checker, on_progress=lambda n_done, _: on_progress(n + n_done, total)
         )
         _, probability, labels = checker.score(proposals, [proposals[other] for other in nearest])
-        for row, other, p, label in zip(comparable, nearest, probability, labels, strict=True):
-            rows[row] |= {
+        found = {
+            row: {
                 OTHER_VERDICT: label,
                 OTHER_PROBABILITY: float(p),
                 OTHER_CLOSEST: proposals[other],
-                OTHER_ROW: comparable[other] + 1,
+                OTHER_ROW: compared[other] + 1,
             }
+            for row, other, p, label in zip(compared, nearest, probability, labels, strict=True)
+        }
+        for row in comparable:
+            rows[row] |= found[firsts[row]]
     columns = [VERDICT, PROBABILITY, CLOSEST]
     columns += [OTHER_VERDICT, OTHER_PROBABILITY, OTHER_CLOSEST, OTHER_ROW]
     return pd.DataFrame(rows, columns=columns).astype({OTHER_ROW: "Int64"})

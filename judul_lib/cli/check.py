@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 _DECIMALS = 4
 """Of the numbers in files for people."""
+_NAMES_COLUMN = "pengusul"
+"""Of a result: all who share a proposal."""
 
 
 def _years_of(
@@ -270,7 +272,8 @@ def _check_file(
             matches = decisions.apply(title, checker.check(title)).first(1)
         rows[position] = matches.decision.rows()[0]
         log_buffer.add(titles[position], matches)
-    write_result(_add_results(proposals, RESULT_COLUMNS, rows, faults), output)
+    result = _add_results(proposals, RESULT_COLUMNS, rows, faults)
+    write_result(_add_groups(result, proposals, titles), output)
     labels = [row["rf_label"] for row in rows]
     n_similar, n_ask = labels.count(SIMILAR), labels.count(ASK)
     click.echo(
@@ -289,6 +292,7 @@ def _check_file(
     metavar="ARSIP.csv",
     help="Arsip yang menentukan seberapa langka sebuah istilah (model structured).",
 )
+@title_choice_options
 @MODEL_OPTION
 @ELSEWHERE_OPTION
 @MODELS_OPTION
@@ -309,9 +313,11 @@ def score_pairs(
     config = shared.read_config(models=outputs, elsewhere=elsewhere)
     shared.require_writable_output(target, config, source, corpus)
     model = shared.choose_model(name, config.models)
-    archive = [] if corpus is None else shared.read_titles(corpus)
+    archive = [] if corpus is None else shared.read_titles(corpus, is_only_file=False)
     checker = load_checker(model, archive, threshold=config.threshold, elsewhere=config.elsewhere)
-    pairs, (left, right), faults = _read_columns(source, "judul_a", "judul_b")
+    pairs, (left, right), faults = shared.read_as_chosen(
+        partial(_read_columns, source, ("judul_a", "judul_b")), is_only_file=corpus is None
+    )
     rows = batches.score_pairs(left, right, checker)
     write_result(_add_results(pairs, RESULT_COLUMNS[1:], rows, faults), target)
     n_blank = sum(row["rf_label"] is None for row in rows)
@@ -319,8 +325,12 @@ def score_pairs(
     _note_blank_rows(n_blank - len(faults))
 
 
-def _read_columns(file: Path, *names: str) -> tuple["pd.DataFrame", list[list[str]], dict[int, str]]:
+def _read_columns(
+    file: Path, names: Iterable[str], *, sheet: str | None, column: str | None
+) -> tuple["pd.DataFrame", list[list[str]], dict[int, str]]:
     """Read a table; return it, the titles in the named columns, and why rows cannot be used.
+
+    The column that was chosen is the archive's: pairs have two.
 
     The titles of such a row are unknown, hence blank.
     """
@@ -328,11 +338,11 @@ def _read_columns(file: Path, *names: str) -> tuple["pd.DataFrame", list[list[st
     from judul_lib.study.corpus import read_table
 
     faults = dict[int, str]()
-    table = read_table(file, warn=print_stderr, faults=faults)
+    table = read_table(file, warn=print_stderr, faults=faults, sheet=sheet)
     titles = []
     for name in names:
-        column = table.iloc[:, find_column(list(table.columns), name, file.name)].tolist()
-        titles.append(["" if row in faults else cell for row, cell in enumerate(column)])
+        cells = table.iloc[:, find_column(list(table.columns), name, file.name)].tolist()
+        titles.append(["" if row in faults else cell for row, cell in enumerate(cells)])
     return table, titles, faults
 
 
@@ -357,6 +367,23 @@ def _add_results(
     renamed = iter(unique_names(filter(results.__contains__, frame.columns), [*results, *frame.columns]))
     names = [next(renamed) if name in results else name for name in frame.columns]
     return frame.set_axis(names, axis="columns").assign(**results).round(_DECIMALS)
+
+
+def _add_groups(result: "pd.DataFrame", proposals: "pd.DataFrame", titles: list[str]) -> "pd.DataFrame":
+    """Append all names of each proposal that several people share, if there is one."""
+    from judul_lib.core.tables import unique_names
+    from judul_lib.study.group_theses import group_proposals
+
+    first_rows, names = group_proposals(proposals, titles)
+    groups = {first for row, first in enumerate(first_rows) if row != first}
+    if not groups:
+        return result
+    (column,) = unique_names([_NAMES_COLUMN], list(result.columns))
+    print_stderr(
+        f"Catatan: {format_number(len(groups))} judul diusulkan bersama oleh beberapa orang; "
+        f"namanya di kolom {column}."
+    )
+    return result.assign(**{column: names})
 
 
 def _note_blank_rows(n_blank: int) -> None:

@@ -303,6 +303,7 @@ def _print_columns(rows: Iterable[tuple[str, ...]]) -> None:
 )
 @option("--reason", default="", help="Alasan; wajib dengan --promote.")
 @option("--approver", default="", help="Penyetuju; wajib dengan --promote.")
+@shared.title_choice_options
 @MODELS_OPTION
 def retrain(
     name: str | None,
@@ -334,11 +335,16 @@ def retrain(
     config = shared.read_config(models=outputs)
     name = name or shared.model_name(shared.choose_model(None, config.models))
     gold = gold or shared.project_folder() / "data" / "gold_pairs.csv"
-    answers = PairVotes() if file is None else read_label_file(file, warn=print_stderr)
+    answers = PairVotes()
+    if file is not None:
+        answers = shared.read_as_chosen(
+            lambda sheet, column: read_label_file(file, warn=print_stderr, sheet=sheet),
+            is_only_file=titles is None,
+        )
     if feedback or decisions:
         known_titles = [title for left, right, _ in answers.rows for title in (left, right)]
         if titles is not None:
-            known_titles += shared.read_titles(titles)
+            known_titles += shared.read_titles(titles, is_only_file=file is None)
         answers += _read_votes(config, name, known_titles, feedback=feedback, decisions=decisions)
     labels = majority_vote(answers)
     click.echo(

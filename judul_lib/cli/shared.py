@@ -250,11 +250,11 @@ def read_corpus(path: Path, *, min_titles: int = 1, is_only_file: bool = True) -
     return read
 
 
-def read_titles(path: Path) -> list[str]:
+def read_titles(path: Path, *, is_only_file: bool = True) -> list[str]:
     """Return the usable titles of a file; see `read_corpus`."""
     from judul_lib.core.columns import TITLE_COLUMN
 
-    return list(read_corpus(path).titles[TITLE_COLUMN])
+    return list(read_corpus(path, is_only_file=is_only_file).titles[TITLE_COLUMN])
 
 
 def model_name(folder: Path) -> str:

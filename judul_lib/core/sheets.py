@@ -44,7 +44,7 @@ _SPREADSHEET_ML = b"urn:schemas-microsoft-com:office:spreadsheet"
 
 
 def read_sheets(content: bytes, file_name: str, max_rows: int | None, warn: Warn) -> list[Sheet]:
-    """Return the sheets of a file that have content: visible ones, or hidden ones if there is no other.
+    """Return the sheets of a file that have content, visible ones first.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def read_sheets(content: bytes, file_name: str, max_rows: int | None, warn: Warn
     [['No', 'Judul']]
     """
     if content.startswith((ZIP, OLE)):
-        sheets = list(read_workbook(content, file_name))
+        sheets = list(read_workbook(content, file_name, warn))
     elif _SPREADSHEET_ML in content[:4000]:
         sheets = list(read_spreadsheet_ml(content, file_name))
     else:
@@ -87,7 +87,7 @@ def read_sheets(content: bytes, file_name: str, max_rows: int | None, warn: Warn
     sheets = [sheet for sheet in sheets if sheet.has_content]
     if not sheets:
         raise CorpusError(f"{file_name} kosong. Isi dengan kolom '{TITLE_COLUMN}' dan judul-judulnya.")
-    return [sheet for sheet in sheets if sheet.is_visible] or sheets
+    return sheets
 
 
 def _read_text(text: str, file_name: str, max_rows: int | None, warn: Warn) -> list[Sheet]:

@@ -53,6 +53,8 @@ class Table:
         Columns that give a row's title, the preferred one first; empty if none was looked for.
     n_above : int
         Number of rows with text above the header.
+    sheets : tuple of (str, int, int)
+        Of sheets read together: name, number of the first row below the header, number of rows.
     """
 
     header: list[str]
@@ -60,6 +62,22 @@ class Table:
     first_row: int = 2
     titles: tuple[int, ...] = ()
     n_above: int = 0
+    sheets: tuple[tuple[str, int, int], ...] = ()
+
+    def row_name(self, position: int) -> str:
+        """Return how people find the row at a position (from 0): its number, and its sheet.
+
+        Examples
+        --------
+        >>> Table([], [], 2).row_name(3), Table([], [], 2, sheets=(("A", 2, 3), ("B", 4, 9))).row_name(3)
+        ('baris 5', "lembar 'B' baris 4")
+        """
+        rest = position
+        for name, first_row, n_rows in self.sheets:
+            if rest < n_rows:
+                return f"lembar '{name}' baris {first_row + rest}"
+            rest -= n_rows
+        return f"baris {self.first_row + position}"
 
     def title(self, row: Row) -> str:
         """Return the title of a row as typed; of a row with a fault, what is known of it."""
@@ -122,11 +140,12 @@ def parse_table(
     *,
     max_rows: int | None = None,
     warn: Warn = lambda text: None,
+    sheet: str | None = None,
 ) -> Table:
     r"""Split the bytes of a table into its header, the first row that is not empty, and the rows below.
 
     In a CSV of one column, unquoted separators are part of the field. Of a
-    workbook, the first sheet that is not empty is read, hidden ones last.
+    workbook, the first sheet that is not empty is read; a hidden one only if it is named or alone.
 
     Parameters
     ----------
@@ -136,6 +155,8 @@ def parse_table(
         More rows than this are an error.
     warn : callable
         See `judul_lib.core.delimited.Warn`: a guessed encoding, sheets not read, cells of several lines.
+    sheet : str
+        Name of the sheet that the user has chosen.
 
     Returns
     -------
@@ -143,6 +164,8 @@ def parse_table(
 
     Raises
     ------
+    MissingChoiceError
+        The chosen sheet does not exist.
     CorpusError
         Empty, binary, too long, or not a table.
 
@@ -152,11 +175,12 @@ def parse_table(
     >>> table.header, table.rows[0].cells
     (['No', 'Judul'], ['1', 'Deteksi Hoaks'])
     """
-    chosen, *others = read_sheets(content, file_name, max_rows, warn)
-    if others:
+    sheets = read_sheets(content, file_name, max_rows, warn)
+    chosen = _chosen_sheets(sheets, file_name, sheet)[0]
+    if others := [other for other in sheets if other is not chosen]:
         warn(
-            f"Catatan: dari {file_name} hanya lembar '{chosen.name}' yang dibaca; "
-            f"lembar {_quoted(other.name for other in others)} tidak."
+            f"Catatan: dari {file_name} hanya {_describe_sheets([chosen])} yang dibaca; "
+            f"{_describe_sheets(others)} tidak."
         )
     start = next(i for i, row in enumerate(chosen.rows) if any(map(str.strip, row.cells)))
     return _table(chosen, chosen.rows[start].cells, start + 1, file_name, max_rows)
@@ -176,7 +200,7 @@ def parse_titles(
     The header is looked for in the first 20 rows by the names of its columns,
     also in two rows that belong together. A file without one is read if
     exactly one of its columns holds titles. Sheets with one header are read
-    together. Captions below the table are rows with a fault.
+    together, hidden ones only if named or alone. Captions below the table are rows with a fault.
 
     Parameters
     ----------
@@ -207,8 +231,8 @@ def parse_titles(
              f"kolom {found[chosen[0].name].titles[0] + 1} dibaca sebagai judul.")  # fmt: skip
     if len({tuple(map(normalize_name, table.header)) for table in found.values()}) > 1:
         raise SheetChoiceError(file_name, list(found))
-    if unread := [s.name for s in sheets if s.name not in found]:
-        warn(f"Catatan: lembar {_quoted(unread)} di {file_name} tidak dibaca.")
+    if unread := [s for s in sheets if s.name not in found]:
+        warn(f"Catatan: {_describe_sheets(unread)} di {file_name} tidak dibaca.")
     table = next(iter(found.values()))
     _note_choice(table, file_name, warn)
     if len(found) > 1:
@@ -220,8 +244,9 @@ def parse_titles(
 
 
 def _chosen_sheets(sheets: list[Sheet], file_name: str, name: str | None) -> list[Sheet]:
+    """Return the sheet that was named; else those that are visible, if any is."""
     if name is None:
-        return sheets
+        return [sheet for sheet in sheets if sheet.is_visible] or sheets
     chosen = [sheet for sheet in sheets if sheet.name.strip().casefold() == name.strip().casefold()]
     if not chosen:
         existing = _quoted(sheet.name for sheet in sheets if sheet.name) or "tidak ada"
@@ -229,6 +254,11 @@ def _chosen_sheets(sheets: list[Sheet], file_name: str, name: str | None) -> lis
             f"Lembar '{name}' tidak ada di {file_name}. Lembar yang berisi: {existing}."
         )
     return chosen
+
+
+def _describe_sheets(sheets: list[Sheet]) -> str:
+    hidden = {True: "", False: " (tersembunyi)"}
+    return "lembar " + ", ".join(f"'{sheet.name}'{hidden[sheet.is_visible]}" for sheet in sheets)
 
 
 def _find_table(sheet: Sheet, file_name: str, column: str | None, max_rows: int | None) -> Table | None:
@@ -351,7 +381,8 @@ def _join(tables: dict[str, Table]) -> Table:
     """Put the tables of several sheets below each other, with the sheet as a last column."""
     first = next(iter(tables.values()))
     rows = [Row([*row.cells, name], row.fault) for name, table in tables.items() for row in table.rows]
-    return replace(first, header=[*first.header, SHEET_COLUMN], rows=rows)
+    sheets = tuple((name, table.first_row, len(table.rows)) for name, table in tables.items())
+    return replace(first, header=[*first.header, SHEET_COLUMN], rows=rows, sheets=sheets)
 
 
 def _fit_to_width(row: Row, width: int, separator: str) -> Row:

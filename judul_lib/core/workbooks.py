@@ -11,10 +11,12 @@ from html.parser import HTMLParser
 from typing import Any
 from xml.etree import ElementTree
 
-from judul_lib.core.delimited import Row
+from judul_lib.core.delimited import Row, Warn
 from judul_lib.core.errors import CorpusError
+from judul_lib.core.formatting import format_number
 
 ZIP, OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
+_ERROR_CELL = re.compile(rb"<c\s[^>]*\bt=[\"']e[\"']")
 _MAX_UNPACKED_BYTES = 500_000_000
 _MAX_RATIO, _MIN_BYTES_FOR_RATIO = 200, 5_000_000
 _MAX_AREA, _MAX_CELLS_PER_FILLED = 20_000_000, 50
@@ -50,10 +52,11 @@ class Sheet:
         return any(cell.strip() for row in self.rows for cell in row.cells)
 
 
-def read_workbook(content: bytes, file_name: str) -> Iterator[Sheet]:
+def read_workbook(content: bytes, file_name: str, warn: Warn = lambda text: None) -> Iterator[Sheet]:
     """Yield the sheets of an XLSX, ODS or XLS, visible ones first.
 
-    Merged cells give their value to each of their rows.
+    Merged cells give their value to each of their rows. Those with an error, such as
+    ``#N/A``, are blank; how many there are in an XLSX is said.
 
     Raises
     ------
@@ -68,7 +71,11 @@ def read_workbook(content: bytes, file_name: str) -> Iterator[Sheet]:
     )
     try:
         if content.startswith(ZIP):
-            _check_package(content, file_name, unreadable)
+            if n_errors := _check_package(content, file_name, unreadable):
+                warn(
+                    f"Catatan: {format_number(n_errors)} sel di {file_name} berisi galat rumus "
+                    "(seperti #N/A) dan dianggap kosong."
+                )
         elif content.count(_XLS_SHEET) > _MAX_XLS_SHEETS:
             raise _too_large(file_name)
         workbook = CalamineWorkbook.from_filelike(io.BytesIO(content))
@@ -96,8 +103,12 @@ def _too_large(file_name: str) -> CorpusError:
     )
 
 
-def _check_package(content: bytes, file_name: str, unreadable: CorpusError) -> None:
-    """Refuse a package that would fill the memory: the reader allocates whatever the file asks for."""
+def _check_package(content: bytes, file_name: str, unreadable: CorpusError) -> int:
+    """Refuse a package that would fill the memory: the reader allocates whatever the file asks for.
+
+    Return the number of cells with an error: the reader gives them as blank ones.
+    """
+    n_errors = 0
     with zipfile.ZipFile(io.BytesIO(content)) as package:
         parts = package.infolist()
         names = {part.filename for part in parts}
@@ -124,6 +135,9 @@ def _check_package(content: bytes, file_name: str, unreadable: CorpusError) -> N
                 raise _too_large(file_name)
             if part.filename == "content.xml" and _repeats_too_often(xml):
                 raise _too_large(file_name)
+            if b't="e"' in xml or b"t='e'" in xml:
+                n_errors += len(_ERROR_CELL.findall(xml))
+    return n_errors
 
 
 def _has_far_cells(xml: bytes) -> bool:

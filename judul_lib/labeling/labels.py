@@ -131,12 +131,14 @@ def decision_votes(rows: Iterable[Mapping[str, Any]], titles: Iterable[str], key
     return PairVotes(votes, n_unreadable=n_unreadable)
 
 
-def read_label_file(path: str | Path, *, warn: Warn = lambda text: None) -> PairVotes:
+def read_label_file(
+    path: str | Path, *, warn: Warn = lambda text: None, sheet: str | None = None
+) -> PairVotes:
     r"""Read a CSV or XLSX with ``judul_a``, ``judul_b`` and ``label`` (mirip, tidak, ragu; 1, 0).
 
     Parameters
     ----------
-    warn : callable
+    warn, sheet
         See `judul_lib.study.corpus.read_table`.
 
     Raises
@@ -156,7 +158,7 @@ def read_label_file(path: str | Path, *, warn: Warn = lambda text: None) -> Pair
     PairVotes(rows=[('Hoaks', 'Berita Bohong', 1)], n_unsure=1, n_unreadable=0)
     """
     path = Path(path)
-    frame = read_table(path, warn=warn)
+    frame = read_table(path, warn=warn, sheet=sheet)
     positions = [find_column(list(frame.columns), name, path.name) for name in LABEL_COLUMNS]
     lefts, rights, words = (frame.iloc[:, position].str.strip().tolist() for position in positions)
     stems = preprocess_cells([*lefts, *rights])

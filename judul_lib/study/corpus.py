@@ -15,12 +15,13 @@ from judul_lib.core.errors import CorpusError, describe_os_error
 from judul_lib.core.formatting import format_number
 from judul_lib.core.storage import content_version, frame_text, sha256_of, write_bytes
 from judul_lib.core.tables import COLUMN_COUNT_MISMATCH, Table, parse_table, parse_titles, unique_names
+from judul_lib.study.group_theses import AuthorColumns
 from judul_lib.study.preprocessing import preprocess_cells, title_fault, title_key
 from judul_lib.study.title_text import clean_title
 
 CORPUS_FILE, REJECTED_FILE, DATASET_FILE = "corpus.csv", "rejected.csv", "dataset.json"
 PROCESSED_COLUMN = "judul_proc"
-ROW_COLUMN, REASON_COLUMN = "baris", "alasan"
+ROW_COLUMN, REASON_COLUMN, PLACE_COLUMN = "baris", "alasan", "letak"
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,8 @@ class Corpus:
         ``Judul`` (as typed, outer blanks removed), ``judul_proc`` and the
         file's other columns.
     rejected : DataFrame
-        ``baris`` (row number as in a spreadsheet), ``alasan`` and ``Judul``.
+        ``baris`` (row number as in a spreadsheet), ``alasan`` and ``Judul``; where sheets are
+        read together, also ``letak`` (sheet and row).
     sha256 : str
         Hash of the file's bytes.
     name : str
@@ -76,8 +78,10 @@ class Corpus:
         'baris 3 (tidak ada kata yang tersisa setelah prapemrosesan), dan 1 lainnya'
         """
         shown = self.rejected[:max_shown]
-        rows = zip(shown[ROW_COLUMN], shown[REASON_COLUMN], strict=True)
-        parts = [f"baris {format_number(int(row))} ({reason})" for row, reason in rows]
+        numbers = [f"baris {format_number(int(row))}" for row in shown[ROW_COLUMN]]
+        places = shown.get(PLACE_COLUMN, numbers)
+        reasons = zip(places, shown[REASON_COLUMN], strict=True)
+        parts = [f"{place} ({reason})" for place, reason in reasons]
         if n_more := len(self.rejected) - len(shown):
             parts.append(f"dan {format_number(n_more)} lainnya")
         return ", ".join(parts)
@@ -100,7 +104,8 @@ def read_corpus(
         A table with a column of titles, in any form of `judul_lib.core.tables.parse_titles`:
         CSV in UTF-8, UTF-16 or Windows-1252, XLSX, XLS, ODS, a saved web page, JSON.
     drop_duplicates : bool
-        Reject titles that equal an earlier one up to case, blanks and punctuation.
+        Reject titles that equal an earlier one up to case, blanks and punctuation. Authors of
+        such rows are added to the first row, unless they are of another year.
     min_titles : int
         Fewer usable titles than this are an error.
     warn : callable
@@ -227,7 +232,11 @@ def load_corpus(folder: str | Path) -> Corpus:
 
 
 def read_table(
-    path: str | Path, *, warn: Warn = lambda text: None, faults: dict[int, str] | None = None
+    path: str | Path,
+    *,
+    warn: Warn = lambda text: None,
+    faults: dict[int, str] | None = None,
+    sheet: str | None = None,
 ) -> pd.DataFrame:
     """Read a table in any format of `read_corpus`, all columns as text; only blank lines are dropped.
 
@@ -238,6 +247,8 @@ def read_table(
     faults : dict of int to str
         Filled with the positions (from 0) of the rows that cannot be used, and why; surplus
         fields go into the last column. Without it such a row is an error.
+    sheet : str
+        Which sheet to read [the first one].
 
     Returns
     -------
@@ -250,7 +261,7 @@ def read_table(
         The file is missing or not a table.
     """
     path = Path(path)
-    return table_frame(_read_bytes(path), path.name, warn=warn, faults=faults)
+    return table_frame(_read_bytes(path), path.name, warn=warn, faults=faults, sheet=sheet)
 
 
 def table_frame(
@@ -260,6 +271,7 @@ def table_frame(
     max_rows: int | None = None,
     warn: Warn = lambda text: None,
     faults: dict[int, str] | None = None,
+    sheet: str | None = None,
 ) -> pd.DataFrame:
     r"""Parse the bytes of a table; see `read_table`.
 
@@ -273,7 +285,7 @@ def table_frame(
     >>> table_frame(b"judul_a;judul_b\nx;y\n", "pasangan.csv").columns.tolist()
     ['judul_a', 'judul_b']
     """
-    table = parse_table(content, name, max_rows=max_rows, warn=warn)
+    table = parse_table(content, name, max_rows=max_rows, warn=warn, sheet=sheet)
     return rows_frame(table, name, warn=warn, faults=faults)
 
 
@@ -296,11 +308,11 @@ def rows_frame(
         warn(f"Catatan: {n_blank} baris kosong di {name} dilewati.")
     if faulty := [position for position, (_, row) in enumerate(numbered) if row.fault]:
         more = f" dan {format_number(len(faulty) - 1)} lainnya" if len(faulty) > 1 else ""
-        first_row, first = numbered[faulty[0]]
+        number, first = numbered[faulty[0]]
         hint = f"{first.fault}."
         if first.fault == COLUMN_COUNT_MISMATCH:
             hint = f"{first.fault}nya. Apit isi yang mengandung pemisah dengan tanda kutip ganda."
-        where = f"{name} baris {first_row}{more}"
+        where = f"{name} {table.row_name(number - table.first_row)}{more}"
         if faults is None:
             raise CorpusError(f"{where}: {hint}")
         warn(f"Catatan: {where} tidak diperiksa: {hint}")
@@ -388,8 +400,8 @@ def _read_bytes(path: Path) -> bytes:
 
 
 def _validate(table: Table, *, drop_duplicates: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
-    first_row: dict[str, int] = {}
-    kept: list[list[str]] = []
+    first_of_key: dict[str, tuple[int, list[str]]] = {}
+    kept: list[tuple[str, str, list[str]]] = []
     rejected: list[tuple[int, str, str]] = []
     titles = [clean_title(table.title(row)) for row in table.rows]
     processed = preprocess_cells(titles)
@@ -398,24 +410,33 @@ def _validate(table: Table, *, drop_duplicates: bool) -> tuple[pd.DataFrame, pd.
         for i, name in enumerate(table.header)
         if i not in table.titles and metadata_column(name) != STUDENT_NUMBER
     ]
-    for row, (record, title, stems) in enumerate(
-        zip(table.rows, titles, processed, strict=True), start=table.first_row
-    ):
+    columns = AuthorColumns([table.header[i] for i in others])
+    for position, (record, title, stems) in enumerate(zip(table.rows, titles, processed, strict=True)):
         key = title_key(title)
         if record.fault:
-            rejected.append((row, record.fault, title))
-        elif fault := title_fault(title):
-            rejected.append((row, fault, title))
+            rejected.append((position, record.fault, title))
+            continue
+        cells = [record.cells[i] for i in others]
+        if fault := title_fault(title):
+            rejected.append((position, fault, title))
         elif not stems:
-            rejected.append((row, "tidak ada kata yang tersisa setelah prapemrosesan", title))
-        elif drop_duplicates and key in first_row:
-            rejected.append((row, f"duplikat baris {first_row[key]}", title))
+            rejected.append((position, "tidak ada kata yang tersisa setelah prapemrosesan", title))
+        elif drop_duplicates and key in first_of_key:
+            first, thesis = first_of_key[key]
+            joined = ", penulisnya digabung" if columns.add_authors(thesis, cells) else ""
+            rejected.append((position, f"duplikat {table.row_name(first)}{joined}", title))
         else:
-            first_row.setdefault(key, row)
-            kept.append([title, stems, *(record.cells[i] for i in others)])
+            first_of_key.setdefault(key, (position, cells))
+            kept.append((title, stems, cells))
     names = [TITLE_COLUMN, PROCESSED_COLUMN]
     names += unique_names((table.header[i] or "kolom" for i in others), names)
-    return (
-        pd.DataFrame(kept, columns=names, dtype=object),
-        pd.DataFrame(rejected, columns=[ROW_COLUMN, REASON_COLUMN, TITLE_COLUMN]),
-    )
+    rows = [[title, stems, *cells] for title, stems, cells in kept]
+    return pd.DataFrame(rows, columns=names, dtype=object), _rejected_frame(table, rejected)
+
+
+def _rejected_frame(table: Table, rejected: list[tuple[int, str, str]]) -> pd.DataFrame:
+    rows = [(table.first_row + position, reason, title) for position, reason, title in rejected]
+    frame = pd.DataFrame(rows, columns=[ROW_COLUMN, REASON_COLUMN, TITLE_COLUMN])
+    if table.sheets:
+        frame[PLACE_COLUMN] = [table.row_name(position) for position, _, _ in rejected]
+    return frame

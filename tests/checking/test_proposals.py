@@ -80,3 +80,23 @@ def test_too_many_proposals_are_compared_with_the_corpus_only(checker, monkeypat
     result = check_proposals(PROPOSALS[:4], checker)
     assert result[CLOSEST].notna().all()
     assert result[OTHER_ROW].isna().all()
+
+
+def test_rows_of_a_group_are_one_proposal(checker):
+    titles = ["Prediksi Harga Rumah", "prediksi harga rumah", "Deteksi Hoaks", "Prediksi Harga Sewa"]
+    alone = check_proposals([titles[0], *titles[2:]], checker)
+    calls = []
+    result = check_proposals(
+        titles, checker, first_rows=[0, 0, 2, 3], on_progress=lambda *call: calls.append(call)
+    )
+    assert result[OTHER_ROW].tolist() == [4, 4, *result[OTHER_ROW].tolist()[2:]]
+    assert result.iloc[0].equals(result.iloc[1])
+    columns = [VERDICT, CLOSEST, "simpulan_antarusulan", "usulan_terdekat"]
+    assert result.iloc[[0, 2, 3]][columns].to_numpy().tolist() == alone[columns].to_numpy().tolist()
+    assert calls[-1] == (7, 7)
+
+
+def test_a_single_group_has_no_other_proposal(checker):
+    result = check_proposals(["Prediksi Harga Rumah"] * 3, checker, first_rows=[0, 0, 0])
+    assert result[OTHER_ROW].isna().all()
+    assert result[VERDICT].nunique() == 1

@@ -433,3 +433,16 @@ def test_a_title_is_checked_without_the_modules_of_unix(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     assert (tmp_path / "logs" / "judul.db").is_file()
+
+
+def test_proposal_of_several_students_is_shown_with_all_names(models, tmp_path):
+    source, target = tmp_path / "usulan.csv", tmp_path / "hasil.csv"
+    lines = [f"Ani,{QUERY}", "Budi,Deteksi Hoaks Politik", f"Cici,{QUERY.upper()}"]
+    source.write_text("\n".join(["Nama,Judul", *lines]))
+    words = ("check", "--file", source, "--output", target, "--models", models, "--model", "light")
+    result = judul(*words)
+    assert "1 judul diusulkan bersama" in result.stderr
+    assert read_table(target)["pengusul"].tolist() == ["Ani; Cici", "", "Ani; Cici"]
+    source.write_text("\n".join(["Nama,Judul", *lines[:2]]))
+    assert "diusulkan bersama" not in judul(*words).stderr
+    assert "pengusul" not in read_table(target)

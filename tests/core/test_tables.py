@@ -13,7 +13,7 @@ from openpyxl import Workbook
 
 from judul_lib.core.delimited import BAD_QUOTES
 from judul_lib.core.errors import ColumnChoiceError, CorpusError, MissingChoiceError, SheetChoiceError
-from judul_lib.core.tables import SHEET_COLUMN, parse_titles
+from judul_lib.core.tables import SHEET_COLUMN, parse_table, parse_titles
 from judul_lib.study.corpus import parse_corpus, parse_proposals
 from judul_lib.study.title_text import clean_title
 from tests.conftest import PROJECT, judul
@@ -338,3 +338,50 @@ def test_command_takes_the_chosen_column_and_sheet(tmp_path):
 def test_image_or_pdf_named_csv_is_refused_as_such(start, refusal):
     with pytest.raises(CorpusError, match=refusal):
         parse_corpus(start, "arsip.csv")
+
+
+def test_row_of_joined_sheets_is_named_with_its_sheet():
+    header = ["No", "Judul"]
+    old = [["Arsip lama"], header, [1, TITLES[0]], [2, None]]
+    content = saved(book(A=old, B=[header, [1, TITLES[1]], [2, TITLES[0]]]))
+    corpus = parse_corpus(content, "a.xlsx")
+    assert corpus.describe_rejected() == (
+        "lembar 'A' baris 4 (judul kosong), lembar 'B' baris 3 (duplikat lembar 'A' baris 3)"
+    )
+    assert corpus.n_rows == 4
+
+
+def test_hidden_sheet_is_said_and_only_read_if_named():
+    workbook = book(A=[["Judul"], [TITLES[0]]], Draf=[["Judul"], [TITLES[1]]])
+    workbook["Draf"].sheet_state = "hidden"
+    content, notes = saved(workbook), []
+    corpus = parse_corpus(content, "a.xlsx", min_titles=1, warn=notes.append)
+    assert corpus.titles["Judul"].tolist() == [TITLES[0]]
+    assert any("lembar 'Draf' (tersembunyi) di a.xlsx tidak dibaca" in note for note in notes)
+    named = parse_corpus(content, "a.xlsx", min_titles=1, sheet="draf")
+    assert named.titles["Judul"].tolist() == [TITLES[1]]
+    assert parse_table(content, "a.xlsx").rows[0].cells == [TITLES[0]]
+    assert parse_table(content, "a.xlsx", sheet="Draf").rows[0].cells == [TITLES[1]]
+
+
+def test_error_cells_are_blank_and_counted():
+    workbook = book(A=[["Judul", "Tahun"], [TITLES[0], "#REF!"], ["#N/A", "2021"], ['t="e"', "2022"]])
+    workbook["A"]["B2"].data_type = workbook["A"]["A3"].data_type = "e"
+    notes = []
+    corpus = parse_corpus(saved(workbook), "a.xlsx", min_titles=1, warn=notes.append)
+    assert corpus.titles["Tahun"].iloc[0] == ""
+    assert corpus.rejected["alasan"].iloc[0] == "judul kosong"
+    assert [note for note in notes if "galat" in note] == [
+        "Catatan: 2 sel di a.xlsx berisi galat rumus (seperti #N/A) dan dianggap kosong."
+    ]
+
+
+def test_pairs_and_their_archive_take_the_chosen_sheet(tmp_path):
+    path = tmp_path / "pasangan.xlsx"
+    pairs = [["judul_a", "judul_b"], [TITLES[0], TITLES[1]]]
+    path.write_bytes(saved(book(Catatan=[["isi"], ["lihat lembar berikut"]], Pasangan=pairs)))
+    words = ("score-pairs", path, tmp_path / "hasil.csv", "--model", "light")
+    assert "judul_a" in judul(*words).stderr
+    assert judul(*words, "--sheet", "Pasangan").returncode == 0
+    refused = judul(*words, "--sheet", "Pasang")
+    assert "'Pasang' tidak ada" in refused.stderr
