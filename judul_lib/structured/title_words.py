@@ -58,7 +58,10 @@ class TitleWords:
         """Tell whether a text is two to `max_words` words of the titles, joined."""
         return any(
             text[:at] in self.vocabulary
-            and (text[at:] in self.vocabulary or (max_words > 2 and self.may_join(text[at:], max_words - 1)))
+            and (
+                text[at:] in self.vocabulary
+                or (max_words > 2 and self.may_join(text[at:], max_words - 1))
+            )
             for at in range(1, len(text))
         )
 

@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from judul_lib.web.service import MAX_RESULTS, MAX_TITLE_LENGTH
+from judul_lib.checking.typed_title import MAX_TITLE_LENGTH
+from judul_lib.web.service import MAX_RESULTS
 
 MAX_TITLES_SENT = 5_000
 """Titles in one JSON list; longer lists are sent as a file."""

@@ -7,6 +7,7 @@ from fastapi import APIRouter, BackgroundTasks, Depends, Form, Request
 from fastapi.responses import HTMLResponse, Response
 
 from judul_lib.checking.matches import study_csv
+from judul_lib.checking.typed_title import MAX_TITLE_LENGTH
 from judul_lib.core.errors import ArgumentError, JudulError
 from judul_lib.core.formatting import format_number
 from judul_lib.core.settings import MODEL_TITLES
@@ -16,7 +17,7 @@ from judul_lib.usage.log import Feedback
 from judul_lib.web import decided, sheets
 from judul_lib.web.access import AnyVisitor, Manager, Visitor
 from judul_lib.web.rendering import is_fragment, render
-from judul_lib.web.service import MAX_RESULTS, MAX_TITLE_LENGTH, Service
+from judul_lib.web.service import MAX_RESULTS, Service
 from judul_lib.web.title_results import (
     Asked,
     ShownResult,
