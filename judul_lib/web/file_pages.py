@@ -154,7 +154,7 @@ def show_row(request: Request, visitor: AnyVisitor, job_id: str, number: int) ->
     job, rows = _finished(request, visitor, job_id)
     if number not in rows.index:
         raise JobError("Baris itu tidak ada dalam daftar ini.")
-    row = {str(name): cell for name, cell in rows.loc[number].items()}
+    row: dict[str, Any] = {str(name): cell for name, cell in rows.loc[number].items()}
     service: Service = request.app.state.service
     archive = service.archives.open(job.found["archive"])
     checker = archive.checkers.get(job.found["model"], next(iter(archive.checkers.values())))
