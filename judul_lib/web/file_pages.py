@@ -154,7 +154,7 @@ def show_row(request: Request, visitor: AnyVisitor, job_id: str, number: int) ->
     job, rows = _finished(request, visitor, job_id)
     if number not in rows.index:
         raise JobError("Baris itu tidak ada dalam daftar ini.")
-    row = rows.loc[number]
+    row: dict[str, Any] = {str(name): cell for name, cell in rows.loc[number].items()}
     service: Service = request.app.state.service
     archive = service.archives.open(job.found["archive"])
     checker = archive.checkers.get(job.found["model"], next(iter(archive.checkers.values())))
@@ -259,7 +259,7 @@ def _shown_columns(found: Mapping[str, Any]) -> list[str]:
     return [name for name in found["columns"] if metadata_column(name) in (AUTHOR, STUDENT_NUMBER)]
 
 
-def _uploaded_cells(row: "pd.Series[Any]", found: Mapping[str, Any]) -> dict[str, str]:
+def _uploaded_cells(row: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, str]:
     return {name: row[name] for name in found["columns"] if row[name]}
 
 
