@@ -25,7 +25,7 @@ from judul_lib.reports.pipeline import PROFILE_PARAMETER
 from judul_lib.reports.runner import parameter_names
 from judul_lib.usage.database import opened_database, sqlite_url
 from tests.conftest import DATA, PROJECT
-from tests.web.test_page_browser import free_port
+from tests.page_process import free_port
 
 TRACKED = subprocess.run(
     ["git", "ls-files"], cwd=PROJECT, capture_output=True, text=True, check=True

@@ -15,7 +15,7 @@ from judul_lib.governance.api_keys import add_key
 from judul_lib.usage.database import opened_database, sqlite_url
 from judul_lib.web.answers import Answer, Question, SentTitles
 from tests.conftest import PROJECT
-from tests.web.test_page_browser import free_port
+from tests.page_process import free_port
 
 EXAMPLES = PROJECT / "docs" / "examples"
 TITLE = "Deteksi Hoaks Politik di Twitter dengan Naive Bayes"

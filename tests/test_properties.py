@@ -10,7 +10,6 @@ import io
 import json
 import math
 import re
-from datetime import date
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path, PurePosixPath
@@ -28,11 +27,12 @@ from judul_lib.checking.checker import compute_similarities
 from judul_lib.checking.loading import load_checker
 from judul_lib.checking.matches import Matches
 from judul_lib.checking.registry import load_model
+from judul_lib.checking.typed_title import MAX_TITLE_LENGTH, require_title
 from judul_lib.cli import answers
 from judul_lib.cli.shared import print_stderr
 from judul_lib.core.array_files import StringColumn
 from judul_lib.core.config import Config, load_config
-from judul_lib.core.errors import ConfigError, JudulError, LabelError, LogError
+from judul_lib.core.errors import ConfigError, JudulError, LabelError, LogError, TitleError
 from judul_lib.core.pseudonyms import assigned_model, keyed_hash, user_id
 from judul_lib.core.storage import csv_text, csv_with_escaped_formulas, escape_formula, frame_text
 from judul_lib.core.tables import find_column, unique_names
@@ -104,8 +104,7 @@ from judul_lib.usage.database import (
     sqlite_url,
 )
 from judul_lib.usage.log import AnsweredQuery, Feedback, UsageLog
-from judul_lib.web.session import title_problem
-from judul_lib.web.title_panel import file_name
+from judul_lib.web.sheets import file_stem
 from tests import nasty_files
 from tests.conftest import PROJECT
 
@@ -408,7 +407,7 @@ def test_a_title_is_preprocessed_alike_everywhere_or_has_a_fault(title):
 @examples(200)
 @given(TEXT)
 def test_names_made_from_any_text_stay_in_their_folder(text):
-    assert re.fullmatch(r"2026-01-02_[a-z0-9-]+\.csv", file_name(text, date(2026, 1, 2)))
+    assert re.fullmatch("[a-z0-9-]+", file_stem(text))
     with contextlib.suppress(LabelError):
         labeller = labeller_id(text)
         assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", labeller)
@@ -431,8 +430,11 @@ def test_hash_problem_and_classes_of_any_title_are_valid(text):
     assert re.fullmatch("[0-9a-f]{16}", digits)
     assert keyed_hash(b"k", f" {text.casefold()}\n") == digits
     assert assigned_model(digits, {"light": 0.0, "full": 0.3, "structured": 0.7}) != "light"
-    problem, n_words = title_problem(text), len(preprocess_text(text).split())
-    assert problem is None or (problem.strip() and n_words == 0) or n_words < 2
+    if len(text) <= MAX_TITLE_LENGTH and len(preprocess_text(text).split()) >= 2:
+        assert require_title(text) == " ".join(text.split())
+    else:
+        with pytest.raises(TitleError, match=r"\S"):
+            require_title(text)
     assert 0 <= foreign_share(text) <= 1
     pairs = pd.DataFrame({"judul_a": [text, ""], "judul_b": ["", text]})
     for group in (length_class(pairs), language_class(pairs)):

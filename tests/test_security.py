@@ -20,7 +20,7 @@ from judul_lib.governance.seal import SEAL_MARK, seal
 from judul_lib.structured.gold import read_gold
 from judul_lib.usage.database import events, opened_database, read_table, sqlite_url
 from tests.conftest import PROJECT, judul, plant_pickle_bomb
-from tests.web.test_page_browser import serving
+from tests.page_process import serving
 
 TITLE = "Deteksi Kantuk Pengemudi Truk Tambang dengan YOLO"
 

@@ -111,18 +111,19 @@ for _command in (
 @option("--host", metavar="ALAMAT", help="Alamat tempat halaman disajikan [bawaan: localhost].")
 @shared.MODELS_OPTION
 def app(port: int | None, host: str | None, outputs: Path | None) -> None:
-    """Sajikan halaman pemeriksaan judul.
+    """Sajikan halaman pemeriksaan judul dan antarmuka HTTP.
 
-    Tokennya diberikan lewat JUDUL_TOKEN.
+    Selain di localhost, halaman dilindungi: token lewat JUDUL_TOKEN, pengguna dari `judul users`,
+    atau masuk tunggal kampus.
     """
-    from judul_lib.web.serving import PAGE_NOTEBOOK, serve
+    from judul_lib.web.server import serve
 
     config = shared.read_config(port=port, host=host, models=outputs)
     address = f"http://{config.host}:{config.port}/" + (" (dengan token)" if config.token else "")
     serve(
-        config, PAGE_NOTEBOOK,
+        config,
         on_start=lambda: print_stderr(f"Halaman: {address}. Tekan Ctrl+C untuk menghentikannya."),
-    )  # fmt: skip
+    )
 
 
 def extra_with(module: str) -> str | None:
@@ -130,7 +131,7 @@ def extra_with(module: str) -> str | None:
 
     Examples
     --------
-    >>> extra_with("sklearn"), extra_with("jupyter_server.auth"), extra_with("judul_lib.nothing")
+    >>> extra_with("sklearn"), extra_with("fastapi.routing"), extra_with("judul_lib.nothing")
     ('train', 'app', None)
     """
     top = module.partition(".")[0]

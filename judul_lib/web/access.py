@@ -48,7 +48,7 @@ class User(Protocol):
         """``pemeriksa`` or ``pengelola``."""
 
     @property
-    def session_version(self) -> str:
+    def session(self) -> str:
         """Changes when earlier sessions end."""
 
 
@@ -58,8 +58,8 @@ class UserStore(Protocol):
     def has_users(self) -> bool:
         """Whether there is any user."""
 
-    def find(self, name: str) -> User | None:
-        """Return a user."""
+    def find_session(self, name: str, session: str) -> User | None:
+        """Return the user of a session, unless it has ended."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class Access:
         self.config, self.users = config, users
         self._sessions = URLSafeTimedSerializer(session_key, salt="judul-sesi")
         self._has_users = CachedFact(lambda: users is not None and users.has_users())
-        self._known: dict[str, tuple[float, User | None]] = {}
+        self._known: dict[tuple[str, str], tuple[float, User | None]] = {}
 
     def has_users(self) -> bool:
         """Whether there is any user; known some seconds late."""
@@ -144,8 +144,10 @@ class Access:
         return Visitor("", CHECKER, session["id"]) if is_current else None
 
     def _logged_in_user(self, session: dict[str, Any]) -> Visitor | None:
-        user = self._find_user(str(session["name"])) if "name" in session else None
-        if user is None or session.get("version") != user.session_version:
+        if "name" not in session:
+            return None
+        user = self._find_user(str(session["name"]), str(session.get("session", "")))
+        if user is None:
             return None
         return Visitor(user.name, MANAGER if user.role == MANAGER else CHECKER, user.name)
 
@@ -167,9 +169,7 @@ class Access:
 
     def log_in_user(self, request: Request, user: User) -> None:
         """Start the session of a user."""
-        facts = {"name": user.name, "version": user.session_version}
-        self.start_session(request, facts)
-        self._known.pop(user.name, None)
+        self.start_session(request, {"name": user.name, "session": user.session})
 
     def is_token(self, typed: str) -> bool:
         """Whether a text is the shared token."""
@@ -205,13 +205,13 @@ class Access:
         role = MANAGER if name in self.config.managers else CHECKER
         return Visitor(name[:100], role, name)
 
-    def _find_user(self, name: str) -> User | None:
-        """Return a user, at most some seconds late."""
-        now = time.monotonic()
-        read_at, user = self._known.get(name, (-_FRESH_SECONDS, None))
+    def _find_user(self, name: str, session: str) -> User | None:
+        """Return the user of a session, at most some seconds late."""
+        key, now = (name, session), time.monotonic()
+        read_at, user = self._known.get(key, (-_FRESH_SECONDS, None))
         if now - read_at >= _FRESH_SECONDS and self.users is not None:
-            user = self.users.find(name)
-            self._known = {**self._known, name: (now, user)} if len(self._known) < 1_000 else {}
+            user = self.users.find_session(name, session)
+            self._known = {**self._known, key: (now, user)} if len(self._known) < 1_000 else {}
         return user
 
 

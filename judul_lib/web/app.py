@@ -1,6 +1,7 @@
 """The application: the pages, the interface, and what all requests go through."""
 
 import secrets
+from threading import Lock
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -49,7 +50,7 @@ def create_app(
     app = FastAPI(title="Periksa Judul", docs_url=None, redoc_url=None, openapi_url=None)
     access = Access(service.config, session_key or secrets.token_bytes(32), accounts)
     app.state.service, app.state.access, app.state.accounts = service, access, accounts
-    app.state.throttle = throttle or login.LocalThrottle()
+    app.state.throttle, app.state.one_login = throttle or login.LocalThrottle(), Lock()
     app.mount("/static", StaticFiles(directory=WEB_FOLDER / "static"), name="static")
     api = create_api(app.state)
     app.state.api_schema = api.openapi
@@ -65,7 +66,7 @@ def create_app(
     app.add_middleware(Peer)
 
     @app.get("/health")
-    def health() -> dict[str, str]:
+    async def health() -> dict[str, str]:
         return {"status": "ok"}
 
     return app

@@ -110,19 +110,19 @@ def log_in(
     ke: Annotated[str, Form()] = "/",
 ) -> Response:
     """Log in with name and password, or with the token; wrong ones have to wait longer and longer."""
-    access, state = access_of(request), request.app.state
-    address = request.client.host if request.client else ""
     name = nama.strip()[:_MAX_TYPED]
-    if (seconds := state.throttle.wait_for(address, name)) > 0:
+    with (
+        request.app.state.one_login
+    ):  # Guesses at the same time must not all come before the first count.
+        seconds, is_admitted = _try_to_log_in(request, name, sandi, token)
+    if seconds > 0:
         sentence = page_text("login_wait", n=format_number(int(seconds) + 1))
         answer = _form(request, ke, sentence, status=429)
         answer.headers["Retry-After"] = str(int(seconds) + 1)
         return answer
-    if _is_admitted(request, access, name, sandi, token):
-        state.throttle.succeeded(address, name)
+    if is_admitted:
         return RedirectResponse(safe_target(ke), 303)
-    state.throttle.failed(address, name)
-    state.service.log_event("error", detail="WrongLogin")
+    request.app.state.service.log_event("error", detail="WrongLogin")
     return _form(request, ke, page_text("login_wrong"), status=401)
 
 
@@ -131,6 +131,17 @@ def log_out(request: Request) -> Response:
     """Log out."""
     access_of(request).log_out(request)
     return RedirectResponse("/", 303)
+
+
+def _try_to_log_in(request: Request, name: str, password: str, token: str) -> tuple[float, bool]:
+    """Return the seconds to wait before a try, and whether this one succeeded."""
+    throttle = request.app.state.throttle
+    address = request.client.host if request.client else ""
+    if (seconds := throttle.wait_for(address, name)) > 0:
+        return seconds, False
+    is_admitted = _is_admitted(request, access_of(request), name, password, token)
+    (throttle.succeeded if is_admitted else throttle.failed)(address, name)
+    return 0.0, is_admitted
 
 
 def _is_admitted(request: Request, access: Access, name: str, password: str, token: str) -> bool:

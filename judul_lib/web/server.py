@@ -9,7 +9,7 @@ import signal
 import socket
 import tempfile
 from collections.abc import Callable
-from contextlib import nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,9 +26,12 @@ from judul_lib.usage.infrastructure import recorded_page
 from judul_lib.web import metrics as page_metrics
 from judul_lib.web.app import create_app
 from judul_lib.web.connections import TimedProtocol
+from judul_lib.web.file_checks import job_work
+from judul_lib.web.job_runner import RunningJobs
 from judul_lib.web.metrics import Measured, Metrics
 from judul_lib.web.service import Service
 from judul_lib.web.supervisor import Supervisor
+from judul_lib.web.users import StoredUsers, has_stored_users, shared_throttle
 
 MAX_OWN_BYTES = 400_000_000
 """A worker with more memory of its own, not shared with the others, is replaced."""
@@ -36,9 +39,6 @@ _MAX_CONNECTIONS = 4_000  # Of a worker; connections that send nothing count, to
 _BACKLOG, _MAX_HEADER_BYTES = 2_048, 32_768
 _KEEP_ALIVE_SECONDS, _ENDING_SECONDS = 15, 4
 _SECONDS_BETWEEN_MEASUREMENTS = 10.0
-
-OpenAccounts = Callable[[Service], tuple[Any, Any]]
-"""Returns the users and the throttle of logins; called in each worker after the fork."""
 
 
 class _SharedSocket(socket.socket):
@@ -53,14 +53,12 @@ class _SharedSocket(socket.socket):
         super().listen(_BACKLOG)
 
 
-def check_config(config: Config, *, has_users: bool = False) -> None:
+def check_config(config: Config) -> None:
     """Refuse a configuration that cannot be served, before anything starts.
 
     Parameters
     ----------
     config : Config
-    has_users : bool
-        Whether there are users who log in by name.
 
     Raises
     ------
@@ -69,7 +67,7 @@ def check_config(config: Config, *, has_users: bool = False) -> None:
     ModelError, CorpusError, IndexFileError
         There is no model, or an archive of the configuration is unusable.
     """
-    if not (config.is_local or config.token or config.sso_header or has_users):
+    if not (config.is_local or config.token or config.sso_header or has_stored_users(config)):
         raise ServeError(page_text("serve_unprotected", host=config.host))
     find_models(config.models, warn=lambda sentence: None)  # The page shows these warnings.
     for path in config.corpora.values():
@@ -80,8 +78,6 @@ def check_config(config: Config, *, has_users: bool = False) -> None:
 def serve(
     config: Config,
     *,
-    has_users: bool = False,
-    open_accounts: OpenAccounts = lambda service: (None, None),
     on_start: Callable[[], None] = lambda: None,
 ) -> None:
     """Serve the page until the process is stopped by SIGTERM or SIGINT.
@@ -89,10 +85,6 @@ def serve(
     Parameters
     ----------
     config : Config
-    has_users : bool
-        Whether there are users who log in by name.
-    open_accounts : callable
-        See `OpenAccounts`.
     on_start : callable
         Called after all checks, just before the page answers.
 
@@ -101,23 +93,30 @@ def serve(
     ServeError
         See `check_config`.
     """
-    check_config(config, has_users=has_users)
+    check_config(config)
     _raise_file_limit()
     service, key = Service(config), secrets.token_bytes(32)
+    service.log_loading()
     _load_archives(service)
     with tempfile.TemporaryDirectory(prefix="judul-") as folder, _bind(config) as listening:
         listening.listen()
         on_start()
-        work = partial(_work, service, listening, Path(folder), key, open_accounts)
-        with recorded_page(config.logs) if config.log else nullcontext():
-            if not hasattr(os, "fork"):
-                work(0, -1)
-                return
+        work = partial(_work, service, listening, Path(folder), key)
+        if not hasattr(os, "fork"):
+            work(0, -1)
+            return
+        # Before any thread starts: the process of the jobs is forked, too.
+        with RunningJobs(job_work(service)) as jobs, _recorded(config):
+            service.jobs = jobs.store
             counted = Metrics(Path(folder), "supervisor")
             Supervisor(
-                config.workers, work,
-                prepare=partial(_load_archives, service), on_restart=counted.count_restart,
+                config.workers, work, prepare=partial(_load_archives, service),
+                on_restart=counted.count_restart, on_tick=jobs.ensure,
             ).run()  # fmt: skip
+
+
+def _recorded(config: Config) -> AbstractContextManager[None]:
+    return recorded_page(config.logs) if config.log else nullcontext()
 
 
 def _bind(config: Config) -> _SharedSocket:
@@ -162,15 +161,18 @@ def _work(
     listening: socket.socket,
     folder: Path,
     key: bytes,
-    open_accounts: OpenAccounts,
     place: int,
     parent_pipe: int,
 ) -> None:
     """Serve as one worker until it is told to end."""
     service.start_worker()
     try:
-        accounts, throttle = open_accounts(service)
-        app = create_app(service, accounts=accounts, throttle=throttle, session_key=key)
+        app = create_app(
+            service,
+            accounts=StoredUsers(service),
+            throttle=shared_throttle(service),
+            session_key=key,
+        )
         metrics = Metrics(folder, f"worker{place}")
         app.state.metrics = service.metrics = metrics
         app.include_router(page_metrics.router)

@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -123,6 +124,7 @@ class Service:
         self.jobs: JobStore | None = None
         self.metrics: Metrics | None = None
         self._answers: AnswerQueue | None = None
+        self._events: list[dict[str, Any]] = []
         self.damaged: list[str] = []
         self.warnings: list[str] = []
         self._decisions: Decisions | None = None
@@ -138,7 +140,7 @@ class Service:
         self.archives = OfferedArchives(config, self.models, folders)
 
     def _load(self, name: str, folder: Path) -> None:
-        config = self.config
+        config, start = self.config, time.perf_counter()
         try:
             self.models[name] = load_checker(
                 folder, threshold=config.threshold, elsewhere=config.elsewhere
@@ -146,6 +148,17 @@ class Service:
             self.versions[name] = version_of(read_metadata(folder))
         except ModelError as error:
             self.damaged.append(str(error))
+            self._events.append({"kind": "model_failed", "model": name, "detail": type(error).__name__})
+        else:
+            seconds = time.perf_counter() - start
+            self._events.append({"kind": "model_loaded", "model": name, "seconds": seconds})
+
+    def log_loading(self) -> None:
+        """Log which models were loaded and refused; once, before `start_worker`."""
+        if (log := open_log(self.config, self.warnings.append)) is not None:
+            for event in self._events:
+                log.log_event(**event)
+            log.close()
 
     def start_worker(self) -> None:
         """Open the log and its database in this process."""

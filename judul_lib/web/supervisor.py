@@ -44,6 +44,8 @@ class Supervisor:
         Runs here before each fork, so that a successor shares what has been loaded since.
     on_restart : callable
         Runs here for each worker that is replaced.
+    on_tick : callable
+        Runs here several times a second.
     """
 
     def __init__(
@@ -53,8 +55,10 @@ class Supervisor:
         *,
         prepare: Callable[[], None] = lambda: None,
         on_restart: Callable[[], None] = lambda: None,
+        on_tick: Callable[[], None] = lambda: None,
     ) -> None:
         self._work, self._prepare, self._on_restart = work, prepare, on_restart
+        self._on_tick = on_tick
         self._slots = [_Slot(number) for number in range(n_workers)]
         self._is_stopping = False
         self._read_end, self._write_end = -1, -1
@@ -72,6 +76,7 @@ class Supervisor:
             while not self._is_stopping:
                 self._reap()
                 self._start_missing()
+                self._on_tick()
                 time.sleep(_TICK)
         finally:
             self._end_workers()

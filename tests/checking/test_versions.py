@@ -26,7 +26,7 @@ from judul_lib.core.formatting import format_number
 from judul_lib.governance import audit, promotions
 from judul_lib.governance.promotions import AuditWriter, history, promote, promotion, rollback
 from judul_lib.usage.database import open_database, opened_database, read_table
-from judul_lib.web.session import Session
+from judul_lib.web.service import Service
 from tests.conftest import PROJECT, assert_refused, judul
 
 WHO = {"reason": "lebih baik pada pasangan emas", "approver": "Koordinator TA"}
@@ -541,9 +541,9 @@ def test_broken_current_version_leaves_other_models_usable(outputs, added, damag
     assert_refused(
         judul("check", "Prediksi Harga Beras", "--models", outputs, "--model", "light"), "light"
     )
-    session = Session(Config(models=outputs, log=False))
-    assert list(session.checkers) == ["structured"]
-    assert session.damaged == notes
+    service = Service(Config(models=outputs, log=False))
+    assert list(service.models) == ["structured"]
+    assert service.damaged == notes
 
 
 def test_newer_model_is_a_candidate(outputs, added):

@@ -8,7 +8,7 @@ import pytest
 from judul_lib.core.config import Config, find_config, load_config
 from judul_lib.core.errors import ConfigError, CorpusError, IndexFileError, ModelError, ServeError
 from judul_lib.search.index import TitleIndex
-from judul_lib.web.serving import check_config
+from judul_lib.web.server import check_config
 from tests.conftest import PROJECT, assert_refused, judul, judul_process
 
 
@@ -102,7 +102,7 @@ def test_repr_hides_the_token():
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.7", "::"])
 def test_page_beyond_loopback_needs_a_token(host):
-    with pytest.raises(ServeError, match="dilindungi token"):
+    with pytest.raises(ServeError, match="harus dilindungi"):
         check_config(Config(models=PROJECT / "outputs", host=host))
 
 

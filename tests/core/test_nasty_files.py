@@ -21,11 +21,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from fastapi.testclient import TestClient
 
-from judul_lib.checking.batches import NOT_COMPARED
 from judul_lib.cli.main import main
 from judul_lib.core.config import Config
-from judul_lib.core.errors import CorpusError, LabelError
+from judul_lib.core.errors import CorpusError, JudulError, LabelError
 from judul_lib.core.storage import escape_formula
 from judul_lib.core.tables import find_column
 from judul_lib.labeling import retraining
@@ -39,8 +39,10 @@ from judul_lib.study.title_text import clean_title
 from judul_lib.usage import database
 from judul_lib.usage.log import UsageLog
 from judul_lib.usage.spool import DAMAGED_FILE, SPOOL_FILE
-from judul_lib.web.proposals_panel import ProposalsPanel
-from judul_lib.web.session import Session
+from judul_lib.web.app import create_app
+from judul_lib.web.file_checks import job_work
+from judul_lib.web.jobs import JobStore
+from judul_lib.web.service import Service
 from tests import nasty_files
 from tests.conftest import PROJECT
 from tests.nasty_files import (
@@ -134,13 +136,21 @@ def installation(tmp_path_factory) -> Installation:
 
 
 @pytest.fixture(scope="session")
-def session(installation) -> Session:
-    return Session(Config(models=installation.models, log=False))
+def page(installation, tmp_path_factory) -> TestClient:
+    service = Service(Config(models=installation.models, log=False))
+    service.jobs = JobStore(tmp_path_factory.mktemp("jobs"))
+    return TestClient(create_app(service), base_url="http://localhost", follow_redirects=False)
 
 
-@pytest.fixture(scope="session")
-def panel(session) -> ProposalsPanel:
-    return ProposalsPanel(session)
+def check_on_page(page: TestClient, name: str, content: bytes) -> tuple[str, bytes]:
+    """Upload a file and do its job; return the text of its page, and its result as CSV."""
+    address = page.post("/berkas", files={"berkas": (name, content)}).headers["location"]
+    service, job_id = page.app.state.service, address.rsplit("/", 1)[1]
+    try:
+        job_work(service)(service.jobs, service.jobs.read(job_id))
+    except JudulError as error:
+        service.jobs.report(job_id, state="gagal", message=str(error))
+    return unescape(page.get(address).text), page.get(f"{address}/unduh.csv").content
 
 
 @pytest.fixture
@@ -333,61 +343,14 @@ def test_retrain_reads_titles_from_the_file(nasty, write, installation):
 
 
 @every_kind
-def test_page_reads_the_file_as_an_archive(nasty, write, session):
-    path, notes = write(nasty), []
+def test_page_reads_the_file_as_an_archive(nasty, write):
+    path = write(nasty)
     refused, kept = expected(nasty)
     if refused:
         with pytest.raises(CorpusError, match=re.escape(refused)):
-            session.read_upload(path.read_bytes(), path.name)
-        with pytest.raises(CorpusError, match=re.escape(refused)):
-            read_archive(path, session.config)
+            read_archive(path, Config())
         return
-    corpus = session.read_upload(path.read_bytes(), path.name, notes.append)
-    assert corpus.titles["Judul"].tolist() == kept == read_archive(path, session.config)
-    assert len(kept) + len(corpus.rejected) == len(nasty.rows)
-    assert nasty.noted in " ".join(notes)
-
-
-# Commands that read proposals or pairs return every row, with an answer or without.
-
-
-def assert_answered(
-    nasty: Nasty, output: str, rows: list[dict[str, str]], column: str, answer: str
-) -> int:
-    """Assert that all rows are returned in order; return how many have an answer."""
-    assert [row[column] for row in rows] == [escape_formula(title) for title, _ in nasty.table]
-    answered = [row[answer] not in ("", NOT_COMPARED) for row in rows]
-    assert answered == [fate in COMPARED for _, fate in nasty.table]
-    mismatched_rows = nasty.numbered(RAGGED)
-    assert all(f"baris {row} tidak diperiksa: {RAGGED}" in output for row in mismatched_rows)
-    assert len(rows) + count(r"(\d+) baris kosong", output) == len(nasty.rows)
-    assert nasty.noted in output
-    return sum(answered)
-
-
-def assert_marked(nasty: Nasty, output: str, rows: list[dict[str, str]]) -> None:
-    """Assert that ragged rows are marked and keep their text, and that blank rows are counted."""
-    for (title, fate), row in zip(nasty.table, rows, strict=True):
-        assert (row["rf_label"] == NOT_COMPARED) == (fate == RAGGED)
-        assert (RAGGED in (row.get("penjelasan") or "")) == (fate == RAGGED)
-        assert title in ";".join(row.values()) or escape_formula(title) in row.values()
-    n_without = sum(fate not in COMPARED for _, fate in nasty.table) - len(nasty.numbered(RAGGED))
-    assert count(r"(\d+) baris tidak berisi judul", output) == n_without
-
-
-def assert_refused_or_answered(
-    nasty: Nasty, result: Result, output: Path, column: str
-) -> tuple[int, int]:
-    """Assert that a command refuses the file or answers it; return how many rows and answers it has."""
-    if nasty.refused:
-        assert_refused(result, nasty.refused)
-        assert not output.exists()
-        return 0, 0
-    assert result.status == 0, result
-    rows = rows_of(output.read_bytes())
-    n_answered = assert_answered(nasty, result.err, rows, column, "rf_label")
-    assert_marked(nasty, result.err, rows)
-    return len(rows), n_answered
+    assert kept == read_archive(path, Config())
 
 
 @every_kind_or_no_rows
@@ -399,15 +362,14 @@ def test_check_answers_each_proposal(nasty, write, installation, tmp_path):
 
 
 @every_kind_or_no_rows
-def test_page_answers_each_proposal(nasty, write, panel):
+def test_page_answers_each_proposal(nasty, write, page):
     path = write(nasty)
-    panel.start(path.name, path.read_bytes()).join()
-    html = unescape(panel.state.html)
+    html, result = check_on_page(page, path.name, path.read_bytes())
     if nasty.refused:
         assert nasty.refused in html
-        assert "judul-galat" in html
+        assert 'class="galat"' in html
         return
-    rows = rows_of(panel._csv()[1])
+    rows = rows_of(result)
     n_answered = assert_answered(nasty, html, rows, "Judul", "simpulan")
     assert count(r"dan ([\d.]+) tidak dapat diperiksa", html) == len(rows) - n_answered
     assert count(r"Dari ([\d.]+) usulan", html) == len(rows)
@@ -421,14 +383,13 @@ def test_score_pairs_scores_each_pair(nasty, write, installation, tmp_path):
     assert count(r"(\d+) pasangan dinilai", result.out) == n_scored
 
 
-def test_columns_named_like_those_of_the_result_are_kept(write, installation, tmp_path, panel):
+def test_columns_named_like_those_of_the_result_are_kept(write, installation, tmp_path, page):
     nasty, output = BY_NAME["names of result columns"], tmp_path / "hasil.csv"
     installation.run("check", "--file", write(nasty), "--output", output, *LIGHT)
     tables = [output.read_bytes()]
     installation.run("score-pairs", write(nasty, PAIR_HEADER), output, *LIGHT)
     tables.append(output.read_bytes())
-    panel.start("x.csv", nasty.content()).join()
-    tables.append(panel._csv()[1])
+    tables.append(check_on_page(page, "x.csv", nasty.content())[1])
     for table in tables:
         header, first, *_ = csv.reader(io.StringIO(table.decode("utf-8-sig"), newline=""))
         assert len(header) == len(set(header))

@@ -2,17 +2,9 @@
 
 import csv
 import io
-import os
 import re
 import shutil
-import signal
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from html import unescape
 
@@ -24,7 +16,6 @@ from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score
 
 from judul_lib.checking.loading import load_checker
-from judul_lib.checking.registry import TITLES_FILE
 from judul_lib.cli.main import cli
 from judul_lib.core import storage
 from judul_lib.core.errors import LabelError
@@ -44,8 +35,8 @@ from judul_lib.structured.gold import read_gold, read_second_grades
 from judul_lib.study.preprocessing import pair_key
 from judul_lib.widgets.answer_buttons import AnswerButtons
 from judul_lib.widgets.labeling_panel import LabelingPanel
-from tests.conftest import PROJECT, open_page
-from tests.web.test_page_browser import HOSTILE, free_port
+from tests.conftest import PROJECT
+from tests.hostile_titles import HOSTILE
 
 NOTEBOOK = PROJECT / "notebooks" / "11_labeling_tool.ipynb"
 PAIRS = [(f"Prediksi Harga {a}", f"Peramalan Harga {a}") for a in ("Beras", "Gula", "Kopi", "Cabai")]
@@ -419,80 +410,3 @@ def test_repeated_key_press_answers_once():
     ):
         buttons._received(None, content, None)
     assert pressed == ["mirip"]
-
-
-@contextmanager
-def serving(notebook, models):
-    """Serve a notebook like the page; yield its URL."""
-    port = free_port()
-    code = (
-        "from pathlib import Path; from judul_lib.core.config import Config;"
-        "from judul_lib.web.serving import serve;"
-        f"serve(Config(models=Path({str(models)!r}), port={port}, log=False), Path({str(notebook)!r}))"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", code], cwd=PROJECT, env={**os.environ, "PYTHONPATH": str(PROJECT)},
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
-    url = f"http://localhost:{port}"
-    try:
-        for _ in range(300):
-            try:
-                urllib.request.urlopen(f"{url}/health").close()
-                break
-            except urllib.error.URLError:
-                assert process.poll() is None
-                time.sleep(0.1)
-        yield url
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(timeout=30)
-
-
-def test_labelling_in_the_browser_resumes_after_a_reload(browser, tmp_path):
-    from axe_playwright_python.sync_playwright import Axe
-
-    outputs = tmp_path / "outputs"
-    shutil.copytree(PROJECT / "outputs" / "structured", outputs / "structured")
-    titles = pd.read_csv(outputs / "structured" / TITLES_FILE)["Judul"].tolist()
-    (tmp_path / "notebooks").mkdir()
-    notebook = tmp_path / "notebooks" / NOTEBOOK.name
-    notebook.write_bytes(NOTEBOOK.read_bytes())
-    path = answer_file(outputs / "labels", "p1")
-    page = open_page(browser, viewport={"width": 1000, "height": 900}, locale="id-ID")
-
-    def start():
-        page.get_by_label("Nama atau kode Anda").fill("P1")
-        page.get_by_role("button", name="Mulai").click()
-        page.locator(".judul-jawaban:focus").wait_for()  # Keys work without a click.
-
-    def shown_pair():
-        return tuple(page.locator(".judul-pasangan dd").all_text_contents())
-
-    def labels_after(action, progress):
-        action()
-        page.get_by_text(progress).wait_for()
-        return [answer.label for answer in read_answers(path)]
-
-    with serving(notebook, outputs) as url:
-        page.goto(url)
-        start()
-        first = shown_pair()
-        assert set(first) <= set(titles)
-        assert page.locator(".judul-pasangan mark").count() >= 2
-        assert not path.exists()
-        labels_after(lambda: page.get_by_role("button", name="Tidak mirip").click(), "1 dari 50")
-        assert labels_after(lambda: page.keyboard.press("1"), "2 dari 50") == ["tidak", "mirip"]
-        assert labels_after(lambda: page.keyboard.press("R"), "3 dari 50") == ["tidak", "mirip", "ragu"]
-        third = shown_pair()
-        assert labels_after(lambda: page.keyboard.press("u"), "2 dari 50") == ["tidak", "mirip"]
-        assert page.get_by_text("Dibatalkan: ragu").is_visible()
-        assert shown_pair() != third
-        fourth = shown_pair()
-        found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa"]}).response
-        assert [violation["id"] for violation in found["violations"]] == []
-        page.reload()
-        start()
-        assert shown_pair() == fourth
-        assert labels_after(lambda: page.keyboard.press("t"), "3 dari 50") == ["tidak", "mirip", "tidak"]
-        page.context.close()

@@ -23,7 +23,7 @@ from judul_lib.usage.app_log import APP_LOG, AppLog, prune_app_log
 from judul_lib.usage.database import DATABASE_FILE, opened_database, sqlite_url
 from judul_lib.usage.installation import has_log, open_log
 from judul_lib.usage.log import AnsweredQuery, UsageLog
-from judul_lib.web.session import Session
+from judul_lib.web.service import Service
 from tests.conftest import PROJECT, judul
 
 TITLE = "Sistem Pakar Diagnosa Penyakit Cabai Rawit"
@@ -81,16 +81,19 @@ def test_title_in_an_exception_or_with_log_text_stays_out(models, monkeypatch):
     def fail(*_, **__):
         raise ModelError(f"Gagal: {TITLE}")
 
-    with closing(open_log(Config(models=models, log_text=True), print, user="siti")) as log:
-        session = Session(Config(models=models), log)
-        session.log_answers(TITLE, session.check(TITLE))
-        monkeypatch.setattr("judul_lib.web.session.load_checker", fail)
-        with pytest.raises(ModelError, match="Cabai"):
-            Session(Config(models=models), log)
+    config = Config(models=models, log_text=True)
+    service = Service(config)
+    service.log_loading()
+    service.start_worker()
+    service.log_result(service.check(TITLE), "page")
+    service.close()
+    monkeypatch.setattr("judul_lib.web.service.load_checker", fail)
+    with pytest.raises(ModelError, match="Cabai"):
+        Service(config)
+    with closing(open_log(config, print, user="siti")) as log:
         log.log_event("error", detail="CorpusError\n2026-01-01 INFO model_loaded")
     lines = lines_of(models / "logs")
-    assert [line.split()[2] for line in lines] == ["model_loaded", "jawaban", "model_failed", "error"]
-    assert "ModelError" in lines[2]
+    assert [line.split()[2] for line in lines] == ["model_loaded", "jawaban", "error"]
     assert not WORDS.search("\n".join(lines))
 
 

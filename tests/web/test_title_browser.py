@@ -15,7 +15,7 @@ from judul_lib.core.config import Config
 from judul_lib.web.app import create_app
 from judul_lib.web.service import Service
 from tests.conftest import DATA, PROJECT, open_page
-from tests.web.test_title_pages import HOSTILE
+from tests.hostile_titles import HOSTILE
 
 TITLE = "Peramalan Harga Rumah di Bekasi dengan Regresi Ridge"
 OTHER = "Deteksi Penyakit Daun Padi dengan Convolutional Neural Network"

@@ -24,6 +24,7 @@ from judul_lib.usage.database import (
 from judul_lib.web.app import create_app
 from judul_lib.web.service import Service
 from tests.conftest import PROJECT
+from tests.hostile_titles import HOSTILE
 
 TITLE = "Peramalan Harga Rumah di Bekasi dengan Regresi Ridge"
 CLOSEST = "Prediksi Harga Rumah di Kota Bekasi Menggunakan Regresi Ridge dan Lasso"
