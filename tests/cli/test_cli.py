@@ -442,7 +442,11 @@ def test_proposal_of_several_students_is_shown_with_all_names(models, tmp_path):
     words = ("check", "--file", source, "--output", target, "--models", models, "--model", "light")
     result = judul(*words)
     assert "1 judul diusulkan bersama" in result.stderr
-    assert read_table(target)["pengusul"].tolist() == ["Ani; Cici", "", "Ani; Cici"]
+    assert pd.read_csv(target, keep_default_na=False)["pengusul"].tolist() == [
+        "Ani; Cici",
+        "",
+        "Ani; Cici",
+    ]
     source.write_text("\n".join(["Nama,Judul", *lines[:2]]))
     assert "diusulkan bersama" not in judul(*words).stderr
-    assert "pengusul" not in read_table(target)
+    assert "pengusul" not in pd.read_csv(target, keep_default_na=False)

@@ -128,7 +128,7 @@ def test_commands_refuse_invalid_settings_in_one_line(tmp_path):
     path = write(tmp_path, "tresold = 1")
     assert_refused(judul("app", JUDUL_CONFIG=str(path)), "tresold")
     assert_refused(judul("check", "Prediksi Harga", JUDUL_CONFIG=str(path)), "tresold")
-    assert_refused(judul("app", "--host", "0.0.0.0"), "token")
+    assert_refused(judul("app", "--host", "0.0.0.0"), "TOKEN")
     assert_refused(judul("app", JUDUL_PORT="x"), "JUDUL_PORT")
 
 

@@ -23,6 +23,7 @@ import pytest
 from click.testing import CliRunner
 from fastapi.testclient import TestClient
 
+from judul_lib.checking.batches import NOT_COMPARED
 from judul_lib.cli.main import main
 from judul_lib.core.config import Config
 from judul_lib.core.errors import CorpusError, JudulError, LabelError
@@ -344,13 +345,58 @@ def test_retrain_reads_titles_from_the_file(nasty, write, installation):
 
 @every_kind
 def test_page_reads_the_file_as_an_archive(nasty, write):
-    path = write(nasty)
+    path, notes = write(nasty), []
     refused, kept = expected(nasty)
     if refused:
         with pytest.raises(CorpusError, match=re.escape(refused)):
             read_archive(path, Config())
         return
-    assert kept == read_archive(path, Config())
+    corpus = read_corpus(path, min_titles=1, warn=notes.append)
+    assert corpus.titles["Judul"].tolist() == kept == read_archive(path, Config())
+    assert len(kept) + len(corpus.rejected) == len(nasty.rows)
+    assert nasty.noted in " ".join(notes)
+
+
+# Commands that read proposals or pairs return every row, with an answer or without.
+
+
+def assert_answered(
+    nasty: Nasty, output: str, rows: list[dict[str, str]], column: str, answer: str
+) -> int:
+    """Assert that all rows are returned in order; return how many have an answer."""
+    assert [row[column] for row in rows] == [escape_formula(title) for title, _ in nasty.table]
+    answered = [row[answer] not in ("", NOT_COMPARED) for row in rows]
+    assert answered == [fate in COMPARED for _, fate in nasty.table]
+    mismatched_rows = nasty.numbered(RAGGED)
+    assert all(f"baris {row} tidak diperiksa: {RAGGED}" in output for row in mismatched_rows)
+    assert len(rows) + count(r"(\d+) baris kosong", output) == len(nasty.rows)
+    assert nasty.noted in output
+    return sum(answered)
+
+
+def assert_marked(nasty: Nasty, output: str, rows: list[dict[str, str]]) -> None:
+    """Assert that ragged rows are marked and keep their text, and that blank rows are counted."""
+    for (title, fate), row in zip(nasty.table, rows, strict=True):
+        assert (row["rf_label"] == NOT_COMPARED) == (fate == RAGGED)
+        assert (RAGGED in (row.get("penjelasan") or "")) == (fate == RAGGED)
+        assert title in ";".join(row.values()) or escape_formula(title) in row.values()
+    n_without = sum(fate not in COMPARED for _, fate in nasty.table) - len(nasty.numbered(RAGGED))
+    assert count(r"(\d+) baris tidak berisi judul", output) == n_without
+
+
+def assert_refused_or_answered(
+    nasty: Nasty, result: Result, output: Path, column: str
+) -> tuple[int, int]:
+    """Assert that a command refuses the file or answers it; return how many rows and answers it has."""
+    if nasty.refused:
+        assert_refused(result, nasty.refused)
+        assert not output.exists()
+        return 0, 0
+    assert result.status == 0, result
+    rows = rows_of(output.read_bytes())
+    n_answered = assert_answered(nasty, result.err, rows, column, "rf_label")
+    assert_marked(nasty, result.err, rows)
+    return len(rows), n_answered
 
 
 @every_kind_or_no_rows

@@ -37,15 +37,6 @@ ARCHIVE = {
     "Tahun": ["2021", "2018", ""],
     "Penulis": ["Siti <x>", "Budi", ""],
 }
-HOSTILE = [
-    "<script>window.hacked = 1</script> Prediksi Harga Beras",
-    "<img src=x onerror='window.hacked = 1'> Prediksi Harga Beras",
-    '"><svg onload=window.hacked=1> Prediksi Harga',
-    "</textarea><script>1</script> Prediksi Harga",
-    "{{7*7}} ${7*7} Prediksi Harga <b>Beras</b> &lt;i&gt;",
-    "\u202eProduk\u202c Prediksi Harga 🌾 Beras",
-    "Prediksi \x00Harga\x1b Beras\ud800"[:-1],
-]
 SCRIPT = {"X-Bagian": "1"}
 
 
@@ -135,6 +126,7 @@ def test_what_cannot_be_checked_is_told_at_the_field(client, service, fields, se
 def test_each_check_is_logged_once_and_not_by_its_title(client, service):
     ask(client)
     ask(client, ulang="1", ambang="0.9")
+    service.close()  # Writes what waits to be logged.
     (row,) = rows_of(service, predictions)
     assert (row["source"], row["query_text"]) == ("page", None)
 
