@@ -307,7 +307,7 @@ class TitleIndex(Checker):
         if isinstance(self._engine, StructuredEngine):
             stored = [part.kept_rows + self._starts[number] for number, part in enumerate(self._parts)]
             rows = np.concatenate([np.empty(0, np.int64), *stored])
-            return [rows[probability >= min_probability] for *_, probability in self._compared(titles)]
+            return [rows[found.probability >= min_probability] for found in self._compared(titles)]
         n = max(1, len(self.titles))
         tops = self._searched(self._engine, titles, lambda: TopRows(n, min_probability))
         return [np.sort(top.rows) for top in tops]

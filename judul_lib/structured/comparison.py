@@ -177,6 +177,7 @@ def record_features(
     left_rows: Rows,
     right_rows: Rows,
     relations: Relations | None = None,
+    abbreviations: Mapping[int, Rows] = MappingProxyType({}),
 ) -> FloatArray:
     """Compare pairs of titles aspect by aspect.
 
@@ -187,6 +188,8 @@ def record_features(
         Row ``left_rows[i]`` of the left table is compared with row ``right_rows[i]`` of the right.
     relations : Relations
         Between the units of the tables; computed if missing.
+    abbreviations : mapping of int to ndarray
+        `find_abbreviations` of some left rows, where it has been called already.
 
     Returns
     -------
@@ -195,9 +198,8 @@ def record_features(
     """
     relations = relations or Relations.between(left.units, right.units)
     rows, counts = np.unique(left_rows, return_counts=True)
-    abbreviations = {
-        row: find_abbreviations(left, row, right) for row in rows[counts > _MAX_SINGLE_LOOKUPS].tolist()
-    }
+    often = set(rows[counts > _MAX_SINGLE_LOOKUPS].tolist()) - abbreviations.keys()
+    abbreviations = {**abbreviations, **{row: find_abbreviations(left, row, right) for row in often}}
     parts = []
     for start in range(0, len(left_rows), _CHUNK):
         chunk = left_rows[start : start + _CHUNK], right_rows[start : start + _CHUNK]

@@ -3,8 +3,9 @@
 Only units that the comparison itself has matched are called shared.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
@@ -101,6 +102,7 @@ def compare_rows(
     left_rows: Rows,
     right_rows: Rows,
     relations: Relations | None = None,
+    abbreviations: Mapping[int, Rows] = MappingProxyType({}),
 ) -> list[list[FieldComparison]]:
     """Compare rows of one table with rows of another, each pair as `compare_fields` does.
 
@@ -109,11 +111,13 @@ def compare_rows(
     left_rows, right_rows : ndarray of int, shape (n,)
     relations : Relations
         Between the units of the tables; computed if missing.
+    abbreviations : mapping of int to ndarray
+        `find_abbreviations` of some left rows, where it has been called already.
     """
     if not len(left_rows):
         return []
     relations = relations or Relations.between(left.units, right.units)
-    pairs = align(left, right, left_rows, right_rows, relations)
+    pairs = align(left, right, left_rows, right_rows, relations, abbreviations)
     rows = zip(left_rows.tolist(), right_rows.tolist(), strict=True)
     return [
         _compare_pair(pairs, number, left.parse(left_row), right.parse(right_row))
