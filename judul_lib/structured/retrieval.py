@@ -15,7 +15,7 @@ from judul_lib.structured.relations import Relations
 MIN_FOUND = 150
 """The titles with the largest shares are found, however small these are."""
 # Titles with a lower share do not reach `judul_lib.core.settings.MIN_FOUND_PROBABILITY`.
-_MIN_SHARE = 0.25
+_MIN_SHARE = 0.3
 # With less weight than this a title, or the query, says too little to leave any out; with more
 # than the second, the whole of `_MIN_SHARE` is required.
 _NO_WEIGHT, _FULL_WEIGHT = 0.5, 0.9
@@ -39,16 +39,19 @@ class Retrieval:
     >>> archive, query = model.prepare(titles), model.prepare(["Deteksi Berita Bohong dengan SVM"])
     >>> relations = Relations.between(query.records.units, archive.records.units)
     >>> retrieval = Retrieval(archive.records, archive.table.tfidf)
-    >>> retrieval.find(query.records, query.table.tfidf, 0, relations, 1).tolist()
+    >>> abbreviations = find_abbreviations(query.records, 0, archive.records)
+    >>> parts = query.records, query.table.tfidf, 0, relations, abbreviations
+    >>> retrieval.find(*parts, min_found=1).tolist()
     [0]
     """
 
     def __init__(self, records: RecordTable, tfidf: csr_matrix) -> None:
-        self._numbers, self._tfidf = records.numbers, tfidf
+        self._numbers, self._ends, self._tfidf = records.numbers, records.ends, tfidf
         self._unit_weights = unit_weights(records.units)
         self._has_units = np.diff(records.ends) > 0
         self._starts = records.ends[:-1][self._has_units]
         self._weights = self._per_title(np.add, self._unit_weights)
+        self._running_sums = _running_sums(self._unit_weights[self._numbers])
 
     def _per_title(self, ufunc: np.ufunc, values: NDArray) -> FloatArray:
         """Reduce a value for each unit over the units of each title; 0 without units."""
@@ -63,6 +66,7 @@ class Retrieval:
         tfidf: csr_matrix,
         row: int,
         relations: Relations,
+        abbreviations: Rows,
         min_found: int = MIN_FOUND,
     ) -> Rows:
         """Return the rows of the archive that a title may be related to, in order.
@@ -75,24 +79,41 @@ class Retrieval:
             Row of the title in them.
         relations : Relations
             Between the units of the queries and those of the archive.
+        abbreviations : ndarray of int
+            `judul_lib.structured.relations.find_abbreviations` of the title in the archive.
         min_found : int
             Number of titles to find at least, if the archive has as many.
         """
-        numbers = np.unique(queries.numbers[queries.ends[row] : queries.ends[row + 1]])
-        weights = unit_weights(queries.units)[numbers]
-        nearness = np.maximum(relations.same[numbers], relations.near[numbers]) ** 2
-        found = self._per_title(np.add, nearness.max(axis=0, initial=0) * self._unit_weights)
-        for weight, near in zip(weights.tolist(), nearness, strict=True):
-            if weight:
-                found += weight * self._per_title(np.maximum, near)
-        total = weights.sum()
-        share = found / np.maximum(self._weights + total, 1e-9)
+        share, total = self._shares(queries, row, relations, abbreviations)
         share += _COSINE_WEIGHT * (self._tfidf @ tfidf[row].toarray().ravel())
         lesser = np.minimum(self._weights, total)
         required = _MIN_SHARE * np.clip((lesser - _NO_WEIGHT) / (_FULL_WEIGHT - _NO_WEIGHT), 0, 1)
         if min_found < len(share):
             required = np.minimum(required, np.partition(share, -min_found)[-min_found])
         return np.flatnonzero((share >= required) | ~self._has_units)
+
+    def _shares(
+        self, queries: RecordTable, row: int, relations: Relations, abbreviations: Rows
+    ) -> tuple[FloatArray, float]:
+        """Return the share of the weight of each pair that is near, and the weight of the query."""
+        numbers = queries.numbers[queries.ends[row] : queries.ends[row + 1]]
+        weights = unit_weights(queries.units)[numbers]
+        nearness = np.maximum(relations.same[numbers], relations.near[numbers]) ** 2
+        found = self._per_title(np.add, nearness.max(axis=0, initial=0) * self._unit_weights)
+        for weight, near in zip(weights.tolist(), nearness, strict=True):
+            if weight:
+                found += weight * self._per_title(np.maximum, near)
+        rows, first, last, other_first, other_last = abbreviations.T
+        sums, starts = _running_sums(weights), self._ends[rows]
+        spans = sums[last + 1] - sums[first]
+        spans += self._running_sums[starts + other_last + 1] - self._running_sums[starts + other_first]
+        np.add.at(found, rows, spans)
+        total = float(weights.sum())
+        return found / np.maximum(self._weights + total, 1e-9), total
+
+
+def _running_sums(values: FloatArray) -> FloatArray:
+    return np.concatenate([[0.0], np.cumsum(values)])
 
 
 def unit_weights(units: UnitTable) -> FloatArray:
