@@ -24,7 +24,7 @@ from judul_lib.checking.matches import (
 )
 from judul_lib.checking.ranking import ranking
 from judul_lib.core.array_types import FloatArray, Rows
-from judul_lib.core.settings import ASK, DECISION_THRESHOLD, MIN_FOUND_PROBABILITY
+from judul_lib.core.settings import ASK, DECISION_THRESHOLD
 from judul_lib.study.features import FEATURES, TitleTable, distinct_titles, pair_features
 from judul_lib.study.preprocessing import (
     preprocess_cells,
@@ -43,6 +43,8 @@ _TITLES_PER_BATCH = 64
 _PAIRS_PER_CALL = 4_000
 # From this size of a corpus, a model may leave out titles that are not related.
 _MIN_SEARCHED = 500
+# At lower thresholds a person is asked about titles that retrieval may leave out.
+_MIN_SEARCHED_THRESHOLD = 0.2
 # Titles of a corpus that are compared in full for each one in a list of results.
 _COMPARED_PER_RESULT = 3
 _TEXT_COLUMNS = ("judul_ref", "rf_label")
@@ -128,8 +130,9 @@ class Checker(ABC):
             By probability, then cosine, then Levenshtein ratio, then the order of the
             corpus. `Matches.decision` is that of the whole corpus whatever `top_k`. With
             `top_k`, every title with a probability of at least 0.05 and every one that is MIRIP
-            or TANYAKAN is found, with exactly the numbers of a full comparison; below that the list
-            holds the most related titles that retrieval found, exact in themselves.
+            or TANYAKAN, at thresholds from 0.2, is found, with exactly the numbers of a full
+            comparison; below that the list holds the most related titles that retrieval found,
+            exact in themselves.
 
         Warns
         -----
@@ -149,7 +152,7 @@ class Checker(ABC):
         """Compare each title with the whole corpus, or with all that `check` promises to find."""
         n = len(self.titles)
         min_found = n
-        if top_k is not None and n >= _MIN_SEARCHED and self.threshold >= MIN_FOUND_PROBABILITY:
+        if top_k is not None and n >= _MIN_SEARCHED and self.threshold >= _MIN_SEARCHED_THRESHOLD:
             min_found = _COMPARED_PER_RESULT * top_k
         n_queries = max(1, _PAIRS_PER_CALL // max(1, n))
         for start in range(0, len(titles), _TITLES_PER_BATCH):

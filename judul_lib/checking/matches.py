@@ -246,7 +246,6 @@ def best_matches(
     >>> matches.titles, matches.decision.titles
     (['Padi'], ['Padi di Solo'])
     """
-
     shown, deciding = np.arange(len(probability))[:top_k], _deciding_rows(probability, asked)
     rows = np.union1d(shown, deciding)
     texts = dict(zip(rows.tolist(), shared(rows), strict=False))
@@ -254,8 +253,8 @@ def best_matches(
     def select(rows: Rows, deciding: Matches | None = None) -> Matches:
         return Matches(
             list(map(title, rows.tolist())), features[rows, : len(FEATURES)], probability[rows],
-            threshold, [texts[row] for row in rows.tolist() if texts], asked[rows] if len(asked) else asked,
-            elsewhere_label, deciding,
+            threshold, [texts[row] for row in rows.tolist() if texts],
+            asked[rows] if len(asked) else asked, elsewhere_label, deciding,
         )  # fmt: skip
 
     return select(shown, select(deciding))

@@ -18,9 +18,6 @@ TEST_SIZE = 0.2
 DECISION_THRESHOLD = 0.5
 """``rf_probability`` from which a pair is called similar (the study; a forest's majority vote)."""
 
-MIN_FOUND_PROBABILITY = 0.05
-"""A check that returns a list finds every title whose probability reaches this."""
-
 PAIR_THRESHOLD = 0.6
 """Probability from which two titles of a catalogue are near-duplicates."""
 

@@ -290,11 +290,12 @@ class TitleIndex(Checker):
 
     def check_many(self, titles: Sequence[str], *, top_k: int | None = None) -> Iterator[Matches]:
         """Check titles one after the other, each as `check` does."""
-        if isinstance(self._engine, StructuredEngine):
-            self.n_scored = len(self.titles)
-            yield from super().check_many(titles, top_k=top_k)
-            return
         warn_incomparable_titles(titles)
+        if isinstance(self._engine, StructuredEngine):
+            for compared in self._compared(titles, require_top_k(top_k)):
+                self.n_scored = len(compared.rows)
+                yield self._best_matches(compared, top_k)
+            return
         k = min(require_top_k(top_k) or len(self.titles), len(self.titles))
         for top in self._searched(self._engine, titles, lambda: TopRows(max(k, 1))):
             yield self._matches(top, top_k)
