@@ -87,8 +87,9 @@ class Retrieval:
         share += _COSINE_WEIGHT * (self._tfidf @ tfidf[row].toarray().ravel())
         lesser = np.minimum(self._weights, total)
         required = _MIN_SHARE * np.clip((lesser - _NO_WEIGHT) / (_FULL_WEIGHT - _NO_WEIGHT), 0, 1)
-        if min_found < len(share):
-            required = np.minimum(required, np.partition(share, -min_found)[-min_found])
+        if len(share):
+            least = max(0, len(share) - min_found)
+            required = np.minimum(required, np.partition(share, least)[least])
         return np.flatnonzero((share >= required) | ~self._has_units)
 
     def _shares(
