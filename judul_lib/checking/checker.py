@@ -8,7 +8,8 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -40,6 +41,12 @@ if TYPE_CHECKING:
 _TITLES_PER_BATCH = 64
 # Pairs compared in one call: more need memory, fewer need time.
 _PAIRS_PER_CALL = 4_000
+# From this size of a corpus, a model may leave out titles that are not related.
+_MIN_SEARCHED = 500
+# At lower thresholds a person is asked about titles that retrieval may leave out.
+_MIN_SEARCHED_THRESHOLD = 0.2
+# Titles of a corpus that are compared in full for each one in a list of results.
+_COMPARED_PER_RESULT = 3
 _TEXT_COLUMNS = ("judul_ref", "rf_label")
 
 
@@ -48,6 +55,9 @@ class Comparison(Protocol):
 
     def features(self, left_rows: Rows, right_rows: Rows) -> FloatArray:
         """Return the model's inputs for each pair; the first columns are the study's features."""
+
+    def related(self, left_row: int, min_found: int) -> Rows:
+        """Return the right rows that may be related to a left row, at least so many, in order."""
 
     def shared(self, left_rows: Rows, right_rows: Rows) -> list[str]:
         """Return `Matches.shared` of each pair."""
@@ -118,7 +128,11 @@ class Checker(ABC):
         -------
         Matches
             By probability, then cosine, then Levenshtein ratio, then the order of the
-            corpus. `Matches.decision` is that of the whole corpus whatever `top_k`.
+            corpus. `Matches.decision` is that of the whole corpus whatever `top_k`. With
+            `top_k`, every title with a probability of at least 0.05 and every one that is MIRIP
+            or TANYAKAN, at thresholds from 0.2, is found, with exactly the numbers of a full
+            comparison; below that the list holds the most related titles that retrieval found,
+            exact in themselves.
 
         Warns
         -----
@@ -131,47 +145,46 @@ class Checker(ABC):
         """Check titles one after the other; see `check`."""
         warn_incomparable_titles(titles)
         require_top_k(top_k)
-        for comparison, row, features, probability in self._compared(titles):
-            yield self._best_matches(comparison, row, features, probability, top_k)
+        for compared in self._compared(titles, top_k):
+            yield self._best_matches(compared, top_k)
 
-    def _compared(
-        self, titles: Sequence[str]
-    ) -> Iterator[tuple[Comparison, int, FloatArray, FloatArray]]:
-        """Yield for each title its comparison, its row there, and its features and probabilities."""
+    def _compared(self, titles: Sequence[str], top_k: int | None = None) -> Iterator["_Compared"]:
+        """Compare each title with the whole corpus, or with all that `check` promises to find."""
         n = len(self.titles)
+        min_found = n
+        if top_k is not None and n >= _MIN_SEARCHED and self.threshold >= _MIN_SEARCHED_THRESHOLD:
+            min_found = _COMPARED_PER_RESULT * top_k
         n_queries = max(1, _PAIRS_PER_CALL // max(1, n))
         for start in range(0, len(titles), _TITLES_PER_BATCH):
             batch = titles[start : start + _TITLES_PER_BATCH]
             comparison = self.compare(batch)
             for first in range(0, len(batch), n_queries):
                 queries = range(len(batch))[first : first + n_queries]
-                left, right = np.repeat(queries, n), np.tile(np.arange(n), len(queries))
-                features = comparison.features(left, right)
+                rows = [
+                    comparison.related(query, min_found) if min_found < n else np.arange(n)
+                    for query in queries
+                ]
+                ends = np.cumsum([0, *map(len, rows)]).tolist()
+                features = comparison.features(np.repeat(queries, np.diff(ends)), np.concatenate(rows))
                 probability = self.probability(features)
-                for k, query in enumerate(queries):
-                    pairs = slice(k * n, (k + 1) * n)
-                    yield comparison, query, features[pairs], probability[pairs]
+                for query, others, pairs in zip(queries, rows, pairwise(ends), strict=True):
+                    of_query = slice(*pairs)
+                    yield _Compared(comparison, query, others, features[of_query], probability[of_query])
 
     def order(self, features: FloatArray, probability: FloatArray, asked: FloatArray) -> Rows:
         """Return the rows of the compared titles in the order of a list of results."""
         return ranking(features, probability)
 
-    def _best_matches(
-        self,
-        comparison: Comparison,
-        row: int,
-        features: FloatArray,
-        probability: FloatArray,
-        top_k: int | None,
-    ) -> Matches:
-        """Return the best matches of a row of a comparison with the corpus."""
+    def _best_matches(self, compared: "_Compared", top_k: int | None) -> Matches:
+        """Return the best matches of a title."""
+        features, probability = compared.features, compared.probability
         asked = self.asked(features, probability)
         order = self.order(features, probability, asked)
-        features, rows = features[order], np.full_like(order, row)
+        rows = compared.rows[order]
         return best_matches(
-            lambda position: self.titles[order[position]], features, probability[order],
+            lambda position: self.titles[rows[position]], features[order], probability[order],
             asked[order] if len(asked) else asked,
-            lambda shown: comparison.shared(rows[shown], order[shown]),
+            lambda shown: compared.comparison.shared(np.full_like(shown, compared.query), rows[shown]),
             threshold=self.threshold, elsewhere_label=self.elsewhere_label, top_k=top_k,
         )  # fmt: skip
 
@@ -203,6 +216,16 @@ class Checker(ABC):
         return self.compare(titles, titles), left_rows, right_rows
 
 
+class _Compared(NamedTuple):
+    """A row of a comparison, and the rows of the corpus with which it was compared."""
+
+    comparison: Comparison
+    query: int
+    rows: Rows
+    features: FloatArray
+    probability: FloatArray
+
+
 @dataclass(frozen=True)
 class _StudyComparison:
     left: TitleTable
@@ -210,6 +233,9 @@ class _StudyComparison:
 
     def features(self, left_rows: Rows, right_rows: Rows) -> FloatArray:
         return pair_features(self.left.take(left_rows), self.right.take(right_rows))
+
+    def related(self, left_row: int, min_found: int) -> Rows:
+        return np.arange(len(self.right))
 
     def shared(self, left_rows: Rows, right_rows: Rows) -> list[str]:
         return []

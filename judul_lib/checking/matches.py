@@ -246,15 +246,18 @@ def best_matches(
     >>> matches.titles, matches.decision.titles
     (['Padi'], ['Padi di Solo'])
     """
+    shown, deciding = np.arange(len(probability))[:top_k], _deciding_rows(probability, asked)
+    rows = np.union1d(shown, deciding)
+    texts = dict(zip(rows.tolist(), shared(rows), strict=False))
 
     def select(rows: Rows, deciding: Matches | None = None) -> Matches:
         return Matches(
             list(map(title, rows.tolist())), features[rows, : len(FEATURES)], probability[rows],
-            threshold, shared(rows), asked[rows] if len(asked) else asked,
-            elsewhere_label, deciding,
+            threshold, [texts[row] for row in rows.tolist() if texts],
+            asked[rows] if len(asked) else asked, elsewhere_label, deciding,
         )  # fmt: skip
 
-    return select(np.arange(len(probability))[:top_k], select(_deciding_rows(probability, asked)))
+    return select(shown, select(deciding))
 
 
 def _deciding_rows(probability: FloatArray, asked: FloatArray) -> Rows:

@@ -1,7 +1,7 @@
 """Compare proposed titles with every title of a corpus by the structured model."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -16,7 +16,8 @@ from judul_lib.structured.boilerplate import Boilerplate
 from judul_lib.structured.explanation import compare_rows, describe
 from judul_lib.structured.model import PreparedTitles, StructuredModel
 from judul_lib.structured.records import ParsedTitles
-from judul_lib.structured.relations import Relations
+from judul_lib.structured.relations import Relations, find_abbreviations
+from judul_lib.structured.retrieval import MIN_FOUND
 from judul_lib.study.features import TitleTable
 from judul_lib.study.preprocessing import require_titles
 
@@ -29,6 +30,7 @@ class _StructuredComparison:
     model: StructuredModel
     left: PreparedTitles
     right: PreparedTitles
+    _abbreviations: dict[int, Rows] = field(default_factory=dict)
 
     @cached_property
     def _relations(self) -> Relations | None:
@@ -36,15 +38,31 @@ class _StructuredComparison:
         left, right = self.left.records.units, self.right.records.units
         return Relations.between(left, right) if len(left) * len(right) <= _MAX_RELATION_CELLS else None
 
+    def related(self, left_row: int, min_found: int) -> Rows:
+        left, right = self.left, self.right
+        relations, row = self._relations, left_row
+        if relations is None:
+            left, row = left.take(np.array([left_row])), 0
+            relations = Relations.between(left.records.units, right.records.units)
+        abbreviations = find_abbreviations(left.records, row, right.records)
+        self._abbreviations[left_row] = abbreviations
+        n = max(MIN_FOUND, min_found)
+        return right.retrieval.find(left.records, left.table.tfidf, row, relations, abbreviations, n)
+
     def features(self, left_rows: Rows, right_rows: Rows) -> FloatArray:
-        return self.model.features(self.left, self.right, left_rows, right_rows, self._relations)
+        return self.model.features(
+            self.left, self.right, left_rows, right_rows, self._relations, self._abbreviations
+        )
 
     def shared(self, left_rows: Rows, right_rows: Rows) -> list[str]:
         left, right = self.left.records, self.right.records
+        abbreviations = self._abbreviations
         if self._relations is None:
             left, right = left.take(left_rows), right.take(right_rows)
-            left_rows = right_rows = np.arange(len(left))
-        return list(map(describe, compare_rows(left, right, left_rows, right_rows, self._relations)))
+            left_rows, abbreviations = np.arange(len(left)), {}
+            right_rows = left_rows
+        compared = compare_rows(left, right, left_rows, right_rows, self._relations, abbreviations)
+        return list(map(describe, compared))
 
 
 def _boilerplate_note(boilerplate: Boilerplate) -> str:

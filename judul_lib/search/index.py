@@ -290,11 +290,12 @@ class TitleIndex(Checker):
 
     def check_many(self, titles: Sequence[str], *, top_k: int | None = None) -> Iterator[Matches]:
         """Check titles one after the other, each as `check` does."""
-        if isinstance(self._engine, StructuredEngine):
-            self.n_scored = len(self.titles)
-            yield from super().check_many(titles, top_k=top_k)
-            return
         warn_incomparable_titles(titles)
+        if isinstance(self._engine, StructuredEngine):
+            for compared in self._compared(titles, require_top_k(top_k)):
+                self.n_scored = len(compared.rows)
+                yield self._best_matches(compared, top_k)
+            return
         k = min(require_top_k(top_k) or len(self.titles), len(self.titles))
         for top in self._searched(self._engine, titles, lambda: TopRows(max(k, 1))):
             yield self._matches(top, top_k)
@@ -307,7 +308,7 @@ class TitleIndex(Checker):
         if isinstance(self._engine, StructuredEngine):
             stored = [part.kept_rows + self._starts[number] for number, part in enumerate(self._parts)]
             rows = np.concatenate([np.empty(0, np.int64), *stored])
-            return [rows[probability >= min_probability] for *_, probability in self._compared(titles)]
+            return [rows[found.probability >= min_probability] for found in self._compared(titles)]
         n = max(1, len(self.titles))
         tops = self._searched(self._engine, titles, lambda: TopRows(n, min_probability))
         return [np.sort(top.rows) for top in tops]

@@ -132,9 +132,13 @@ def align(
     if not both_used.any():
         same, siblings, near = both_used, both_used, np.zeros(both_used.shape, dtype=np.float32)
     else:
-        cells = numbers[0][:, :, None], numbers[1][:, None, :]
-        same, siblings = relations.same[cells] & both_used, relations.siblings[cells] & both_used
-        near = relations.near[cells] * both_used
+        cells = numbers[0][:, :, None].astype(np.intp) * len(right.units) + numbers[1][:, None, :]
+        same, siblings = relations.same.take(cells), relations.siblings.take(cells)
+        same, siblings, near = (
+            same & both_used,
+            siblings & both_used,
+            relations.near.take(cells) * both_used,
+        )
         _mark_all_abbreviations(left, right, left_rows, right_rows, same, abbreviations)
     sides = [
         _AlignedSide(
@@ -177,6 +181,7 @@ def record_features(
     left_rows: Rows,
     right_rows: Rows,
     relations: Relations | None = None,
+    abbreviations: Mapping[int, Rows] = MappingProxyType({}),
 ) -> FloatArray:
     """Compare pairs of titles aspect by aspect.
 
@@ -187,6 +192,8 @@ def record_features(
         Row ``left_rows[i]`` of the left table is compared with row ``right_rows[i]`` of the right.
     relations : Relations
         Between the units of the tables; computed if missing.
+    abbreviations : mapping of int to ndarray
+        `find_abbreviations` of some left rows, where it has been called already.
 
     Returns
     -------
@@ -195,14 +202,16 @@ def record_features(
     """
     relations = relations or Relations.between(left.units, right.units)
     rows, counts = np.unique(left_rows, return_counts=True)
-    abbreviations = {
-        row: find_abbreviations(left, row, right) for row in rows[counts > _MAX_SINGLE_LOOKUPS].tolist()
-    }
-    parts = []
-    for start in range(0, len(left_rows), _CHUNK):
-        chunk = left_rows[start : start + _CHUNK], right_rows[start : start + _CHUNK]
-        parts.append(_compare(align(left, right, *chunk, relations, abbreviations)))
-    return np.vstack(parts) if parts else np.empty((0, len(RECORD_FEATURES)))
+    often = set(rows[counts > _MAX_SINGLE_LOOKUPS].tolist()) - abbreviations.keys()
+    abbreviations = {**abbreviations, **{row: find_abbreviations(left, row, right) for row in often}}
+    features = np.empty((len(left_rows), len(RECORD_FEATURES)))
+    # Titles with equally many units need no padding.
+    order = np.argsort(np.diff(right.ends)[right_rows], kind="stable")
+    for start in range(0, len(order), _CHUNK):
+        chunk = order[start : start + _CHUNK]
+        aligned = align(left, right, left_rows[chunk], right_rows[chunk], relations, abbreviations)
+        features[chunk] = _compare(aligned)
+    return features
 
 
 class _Columns(dict[str, NDArray]):
@@ -358,9 +367,11 @@ def _add_inversions(
 
 def _inverted_share(same: BoolArray) -> FloatArray:
     """Return the share of pairs of matched left units whose right units stand in the other order."""
-    is_matched, position = np.asarray(same.any(axis=2)), same.argmax(axis=2)
+    is_matched, shares = np.asarray(same.any(axis=2)), np.zeros(len(same))
+    rows = np.flatnonzero(is_matched.sum(axis=1) > 1)
+    is_matched, position = is_matched[rows], same[rows].argmax(axis=2)
     n = position.shape[1]
     both = is_matched[:, :, None] & is_matched[:, None, :] & np.triu(np.ones((n, n), dtype=bool), 1)
     inverted = (position[:, :, None] > position[:, None, :]) & both
-    share: FloatArray = inverted.sum(axis=(1, 2)) / np.maximum(both.sum(axis=(1, 2)), 1)
-    return share
+    shares[rows] = inverted.sum(axis=(1, 2)) / both.sum(axis=(1, 2))
+    return shares

@@ -3,8 +3,9 @@
 Only units that the comparison itself has matched are called shared.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
@@ -101,6 +102,7 @@ def compare_rows(
     left_rows: Rows,
     right_rows: Rows,
     relations: Relations | None = None,
+    abbreviations: Mapping[int, Rows] = MappingProxyType({}),
 ) -> list[list[FieldComparison]]:
     """Compare rows of one table with rows of another, each pair as `compare_fields` does.
 
@@ -109,11 +111,13 @@ def compare_rows(
     left_rows, right_rows : ndarray of int, shape (n,)
     relations : Relations
         Between the units of the tables; computed if missing.
+    abbreviations : mapping of int to ndarray
+        `find_abbreviations` of some left rows, where it has been called already.
     """
     if not len(left_rows):
         return []
     relations = relations or Relations.between(left.units, right.units)
-    pairs = align(left, right, left_rows, right_rows, relations)
+    pairs = align(left, right, left_rows, right_rows, relations, abbreviations)
     rows = zip(left_rows.tolist(), right_rows.tolist(), strict=True)
     return [
         _compare_pair(pairs, number, left.parse(left_row), right.parse(right_row))
@@ -130,21 +134,21 @@ def _compare_pair(
     is_alike = pairs.near[number, :n_left, :n_right] >= LEXICON_NEARNESS
     is_alike &= fields[0][:, None] == fields[1]
     alike = is_alike.any(axis=1), is_alike.any(axis=0)
+    shared: dict[str, list[str]] = {field: [] for field in _ORDER}
+    texts: list[dict[str, list[str]]] = []
+    for side, units, near in zip(sides, titles, alike, strict=True):
+        n = len(units)
+        has_weight = side.gather(side.units.weights)[:n] > 0
+        for k in np.flatnonzero(side.matched[:n]).tolist():
+            shared[units[k].field].append(units[k].name)
+        for chosen in (side.unmatched[:n] & ~near & has_weight, near):
+            texts.append({field: [] for field in _ORDER})
+            for k in np.flatnonzero(chosen).tolist():
+                texts[-1][units[k].field].append(units[k].text)
     comparisons = []
-    for field_number, field in enumerate(_ORDER):
-        shared: list[str] = []
-        texts: list[tuple[str, ...]] = []
-        for side, units, unit_fields, near in zip(sides, titles, fields, alike, strict=True):
-            in_field, n = unit_fields == field_number, len(units)
-            matched, unmatched = side.matched[:n], side.unmatched[:n]
-            has_weight = side.gather(side.units.weights)[:n] > 0
-            shared += [units[k].name for k in np.flatnonzero(in_field & matched).tolist()]
-            texts += [
-                tuple(units[k].text for k in np.flatnonzero(in_field & chosen).tolist())
-                for chosen in (unmatched & ~near & has_weight, near)
-            ]
-        left_only, left_alike, right_only, right_alike = texts
-        names = tuple(dict.fromkeys(shared))
+    for field in _ORDER:
+        left_only, left_alike, right_only, right_alike = (tuple(of_field[field]) for of_field in texts)
+        names = tuple(dict.fromkeys(shared[field]))
         comparisons.append(FieldComparison(field, names, left_only, right_only, left_alike, right_alike))
     return comparisons
 

@@ -4,6 +4,7 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -29,6 +30,7 @@ from judul_lib.structured.lexicon import (
 from judul_lib.structured.parser import TitleParser
 from judul_lib.structured.records import ParsedTitles, RecordTable, UnitCounts
 from judul_lib.structured.relations import Relations
+from judul_lib.structured.retrieval import Retrieval
 from judul_lib.structured.vectors import VECTORS_FILE, WordVectors
 from judul_lib.structured.words import SPELLINGS_FILE, STEMS_FILE
 from judul_lib.study.arrays import ArrayTfidf
@@ -181,6 +183,11 @@ class PreparedTitles:
         """Return some of the titles, with only their units."""
         return PreparedTitles(self.table.take(rows), self.records.take(rows))
 
+    @cached_property
+    def retrieval(self) -> Retrieval:
+        """The titles, prepared to be searched."""
+        return Retrieval(self.records, self.table.tfidf)
+
 
 @dataclass(frozen=True)
 class StructuredModel:
@@ -250,6 +257,7 @@ class StructuredModel:
         left_rows: Rows,
         right_rows: Rows,
         relations: Relations | None = None,
+        abbreviations: Mapping[int, Rows] = MappingProxyType({}),
     ) -> FloatArray:
         """Return the features of pairs of rows, columns in the order of `STRUCTURED_FEATURES`.
 
@@ -258,6 +266,8 @@ class StructuredModel:
         relations : Relations
             Between the units of both tables. Computed for a batch of pairs at a time if missing:
             the relations of all units would fill the memory.
+        abbreviations : mapping of int to ndarray
+            `find_abbreviations` of some left rows, where it has been called already; with `relations`.
         """
         if relations is None and len(left_rows) > _AT_ONCE:
             starts = range(0, len(left_rows), _AT_ONCE)
@@ -266,9 +276,11 @@ class StructuredModel:
         if relations is None:
             used_left, left_rows = np.unique(left_rows, return_inverse=True)
             used_right, right_rows = np.unique(right_rows, return_inverse=True)
-            left, right = left.take(used_left), right.take(used_right)
+            left, right, abbreviations = left.take(used_left), right.take(used_right), {}
         study = pair_features(left.table.take(left_rows), right.table.take(right_rows))
-        record = record_features(left.records, right.records, left_rows, right_rows, relations)
+        record = record_features(
+            left.records, right.records, left_rows, right_rows, relations, abbreviations
+        )
         features: FloatArray = np.column_stack([study, record])
         # Rounded, as processors differ in the last digits of a sum.
         return np.round(features, 7)

@@ -259,11 +259,12 @@ class UnitTable:
         )
 
     @cached_property
-    def long_words_by_initial(self) -> Mapping[str, list[int]]:
-        """Numbers of the `long_words` by their first letter."""
-        by_initial: dict[str, list[int]] = {}
+    def long_words_by_initial(self) -> Mapping[str, dict[int, str]]:
+        """The `long_words` by number, by their first letter."""
+        by_initial: dict[str, dict[int, str]] = {}
         for number in self.long_words:
-            by_initial.setdefault(self.units[number].text[0], []).append(number)
+            text = self.units[number].text
+            by_initial.setdefault(text[0], {})[number] = text
         return by_initial
 
     @cached_property

@@ -5,7 +5,7 @@ joined words. Only sameness speaks for the same study; near units are mostly
 siblings.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -87,16 +87,20 @@ def _mark_typos(left: UnitTable, right: UnitTable, same: BoolArray) -> None:
     The first letter must be the same.
     """
     for initial, rows in left.long_words_by_initial.items():
-        columns = right.long_words_by_initial.get(initial, [])
+        columns = right.long_words_by_initial.get(initial)
         if columns:
             _mark_typos_among(left, right, rows, columns, same)
 
 
 def _mark_typos_among(
-    left: UnitTable, right: UnitTable, rows: Sequence[int], columns: Sequence[int], same: BoolArray
+    left: UnitTable,
+    right: UnitTable,
+    left_words: Mapping[int, str],
+    right_words: Mapping[int, str],
+    same: BoolArray,
 ) -> None:
-    words = [left.units[row].text for row in rows]
-    others = [right.units[column].text for column in columns]
+    rows, columns = list(left_words), list(right_words)
+    words, others = list(left_words.values()), list(right_words.values())
     distances = cdist(words, others, scorer=OSA.distance, score_cutoff=2, dtype=np.uint8)
     for i, j in zip(*np.nonzero((distances == 1) | (distances == 2)), strict=True):
         word, other = words[i], others[j]

@@ -155,7 +155,8 @@ def row_sums(matrix: csr_matrix) -> FloatArray:
 def jaccard(left: TitleTable, right: TitleTable) -> FloatArray:
     """Jaccard similarity of the distinct stems, in [0, 1], shape (n,); 0 if neither title has any."""
     pairs = zip(left.tokens, right.tokens, strict=True)
-    shares = (len(a & b) / len(a | b) if a or b else 0.0 for a, b in pairs)
+    counts = ((len(a & b), len(a) + len(b)) for a, b in pairs)
+    shares = (n_shared / (n - n_shared) if n else 0.0 for n_shared, n in counts)
     return np.fromiter(shares, dtype=np.float64, count=len(left))
 
 
