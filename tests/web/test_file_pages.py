@@ -48,11 +48,7 @@ def service(tmp_path_factory):
 
 @pytest.fixture
 def client(service):
-    return _client(service, "siti")
-
-
-def _client(service, user):
-    return TestClient(create_app(service), cookies={"judul_sesi": user})
+    return TestClient(create_app(service), base_url="http://localhost")
 
 
 def send(client, content=PROPOSALS, name="usulan.csv", **fields):
@@ -183,9 +179,9 @@ def test_an_unknown_archive_is_refused(client):
     assert "tidak ada" in send(client, arsip="rahasia").text
 
 
-def test_jobs_of_others_are_not_found(service, client):
+def test_jobs_of_others_are_not_found(client):
     page = send(client)
-    other = _client(service, "budi")
+    other = TestClient(client.app, base_url="http://localhost")
     for address in (page.url, f"{page.url}/baris/2", f"{page.url}/unduh.csv"):
         assert other.get(address).status_code == 404
     for action in ("henti", "pilih", "cari"):
