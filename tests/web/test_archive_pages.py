@@ -3,6 +3,8 @@
 import html
 import io
 import re
+import shutil
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -13,6 +15,7 @@ from judul_lib.archives.named import NamedArchive
 from judul_lib.core.config import Config
 from judul_lib.usage.database import database_url, events, opened_database, read_table
 from judul_lib.web.app import create_app
+from judul_lib.web.offered_archives import OfferedArchives
 from judul_lib.web.service import Service
 from tests.conftest import PROJECT
 from tests.web.test_access import People, Person
@@ -21,13 +24,20 @@ TITLES = "Judul\nDeteksi Hama Padi\nPrediksi Harga Cabai\nprediksi harga cabai\n
 TWO_COLUMNS = "Judul Skripsi,Judul Tesis\nDeteksi Hama Padi,Mutu Jagung Manis\n"
 
 
+@pytest.fixture(scope="module")
+def loaded():
+    """Load the models once."""
+    return Service(Config(models=PROJECT / "outputs", log=False))
+
+
 @pytest.fixture
-def service(tmp_path):
-    config = Config(
+def service(loaded, tmp_path):
+    loaded.config = Config(
         models=PROJECT / "outputs", source=tmp_path / "judul.toml", max_upload_mb=1, max_rows=50,
         log=False,
     )  # fmt: skip
-    return Service(config)
+    loaded.archives = OfferedArchives(loaded.config, loaded.models, {})
+    return loaded
 
 
 @pytest.fixture
@@ -75,27 +85,24 @@ def test_an_uploaded_file_becomes_an_archive_that_answers(client, service):
     text = text_of(answer)
     assert "2 judul baru. Arsip informatika kini berisi 2 judul." in text
     assert "1 duplikat" in text
-    assert re.search(r"2 judul , per \d\d-\d\d-\d{4}", text)
+    assert re.search(r"2 judul, per \d\d-\d\d-\d{4}", text)
     assert titles_of(service) == ["Deteksi Hama Padi", "Prediksi Harga Cabai"]
     result = client.post("/periksa", data={"judul": "Deteksi Hama Padi Sawah", "arsip": "informatika"})
     assert "Deteksi Hama Padi" in text_of(result)
 
 
-def test_a_configured_archive_is_listed_but_not_changed(tmp_path):
+def test_a_configured_archive_is_listed_but_not_changed(client, service, tmp_path):
     path = tmp_path / "lama.csv"
     path.write_text(TITLES)
-    config = Config(
-        models=PROJECT / "outputs", corpora={"lama": path}, source=tmp_path / "judul.toml", log=False
-    )
-    service = Service(config)
-    client = TestClient(create_app(service), base_url="http://localhost")
+    service.config = replace(service.config, corpora={"lama": path})
+    service.archives = OfferedArchives(service.config, service.models, {})
     assert "Berkas lama.csv, diatur di judul.toml." in text_of(client.get("/arsip"))
     assert "/arsip/lama/hapus" not in client.get("/arsip").text
     assert client.post("/arsip/lama/hapus").status_code == 404
     assert "sudah dipakai oleh arsip di judul.toml" in text_of(send(client, nama="lama"))
     assert path.read_text() == TITLES
     service.archives.open("lama")
-    assert "2 judul , per" in text_of(client.get("/arsip"))
+    assert "2 judul, per" in text_of(client.get("/arsip"))
 
 
 def test_a_second_file_is_added_and_the_same_again_changes_nothing(client, service):
@@ -140,15 +147,25 @@ def test_columns_are_chosen_by_sending_again(client, service):
     assert titles_of(service) == ["Mutu Jagung Manis"]
 
 
-def test_sheets_are_chosen_then_columns(client, service):
+def test_sheets_are_chosen_by_sending_again(client, service):
     content = workbook(
         ("2024", [["Judul", "Nama"], ["Deteksi Hama Padi", "Siti"]]),
-        ("2025", [["Judul Skripsi", "Judul Tesis"], ["Prediksi Harga Cabai", "Mutu Jagung Manis"]]),
+        ("2025", [["Nama", "Tahun", "Judul"], ["Budi", "2025", "Mutu Jagung Manis"]]),
     )
     answer = send(client, content, "ta.xlsx")
     assert "--sheet" not in answer.text
     choice = re.search(r'<select[^>]* name="lembar".*?</select>', answer.text, re.DOTALL).group()
     assert re.findall(r'value="([^"]*)"', choice) == ["2024", "2025"]
+    assert send(client, content, "ta.xlsx", lembar="2025").status_code == 200
+    assert titles_of(service) == ["Mutu Jagung Manis"]
+
+
+def test_the_sheet_stays_chosen_while_the_column_is_asked(client, service):
+    header = ["Judul Skripsi", "Judul Tesis"]
+    content = workbook(
+        ("2024", [header, ["Deteksi Hama Padi", "Prediksi Harga Cabai"]]),
+        ("2025", [header, ["Analisis Sentimen", "Mutu Jagung Manis"]]),
+    )
     answer = send(client, content, "ta.xlsx", lembar="2025")
     assert 'name="kolom"' in answer.text
     assert '<input type="hidden" name="lembar" value="2025">' in answer.text
@@ -277,9 +294,7 @@ def test_another_site_cannot_send_the_forms(client, service):
 
 
 def test_changes_are_logged_without_titles(tmp_path):
-    for name in ("light",):
-        (tmp_path / "outputs").mkdir()
-        (tmp_path / "outputs" / name).symlink_to(PROJECT / "outputs" / name)
+    shutil.copytree(PROJECT / "outputs" / "light", tmp_path / "outputs" / "light")
     service = Service(Config(models=tmp_path / "outputs", source=tmp_path / "judul.toml"))
     service.start_worker()
     client = TestClient(create_app(service), base_url="http://localhost")
