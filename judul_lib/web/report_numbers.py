@@ -125,7 +125,7 @@ def build_report(
         _drift(usage, baselines, now, by_day), _availability(usage),
     ]  # fmt: skip
     series = [_daily_checks(usage), _daily_shares(reached), _daily_times(usage)]
-    if len(shifts := _daily_shifts(usage, baselines, now, by_day)):
+    if len(shifts := _daily_shifts(usage, baselines, by_day)):
         series.append(Series(page_text("report_shift"), shifts))
     return Report(
         usage.is_simulated,
@@ -150,15 +150,14 @@ def _summary(usage: Usage, reached: pd.DataFrame, threshold: float) -> Table:
         times = monitoring.response_times(usage)
         facts["per_day"] = format_number(float(monitoring.queries_per_day(usage).mean()), 1)
         facts["busiest"] = f"{monitoring.queries_per_hour(usage).to_numpy().argmax():02d}.00 WIB"
-        seconds = ", ".join(f"{name} {format_number(times[name], 2)}" for name in ("p50", "p95", "p99"))
-        facts["times"] = f"{seconds} detik"
+        facts["times"] = " · ".join(format_number(times[name], 2) for name in ("p50", "p95", "p99"))
         facts["within"] = format_percent(times["within_target"])
         facts["empty_share"] = format_percent(counts["empty_share"])
     if len(reached):
         facts["reached"] = format_percent(float(reached["reached"].mean()))
     if n_checks or counts["error_rate"] > 0:
         facts["errors"] = format_percent(counts["error_rate"])
-    target, shown = format_number(monitoring.TARGET_SECONDS, 0), format_number(threshold)
+    target, shown = format_number(monitoring.TARGET_SECONDS, 0), format_number(threshold, 2)
     rows = [
         (page_text(f"report_{name}", target=target, threshold=shown), value)
         for name, value in facts.items()
@@ -189,7 +188,7 @@ def _agreement(usage: Usage, threshold: float) -> Table:
         )
         for one, other, n, same_match, same_side, difference in agreement.itertuples(index=False)
     ]  # fmt: skip
-    columns = ("Model", "Judul", "Sependapat", "Judul terdekat sama", "Selisih rata-rata")
+    columns = ("Model", "Judul", "Sependapat", "Terdekat sama", "Selisih")
     return Table(page_text("report_agreement"), columns, rows)
 
 
@@ -205,7 +204,7 @@ def _drift(
         for model, measured, mean_shift, psi, _, p, is_drift in table.itertuples(index=False)
     ]  # fmt: skip
     hint = page_text("report_drift_hint", days=format_number(DRIFT_DAYS))
-    columns = ("Yang diukur", "Pergeseran rata-rata", "PSI", "p", "Simpulan")
+    columns = ("Yang diukur", "Selisih rata-rata", "PSI", "p", "Simpulan")
     return Table(page_text("report_drift"), columns, rows, hint)
 
 
@@ -238,7 +237,7 @@ def _daily_times(usage: Usage) -> Series:
 
 
 def _daily_shifts(
-    usage: Usage, baselines: Mapping[str, ModelBaseline], now: datetime, by_day: DriftByDay
+    usage: Usage, baselines: Mapping[str, ModelBaseline], by_day: DriftByDay
 ) -> pd.DataFrame:
     """Return the shift of the mean probability of the days up to each day, one column per model."""
     days = usage.predictions["day"]
@@ -246,7 +245,7 @@ def _daily_shifts(
         return pd.DataFrame()
     shifts: dict[str, dict[pd.Timestamp, float]] = {}
     for model in baselines:
-        for day in pd.date_range(days.min(), local_day(now)):
+        for day in pd.date_range(days.min(), days.max()):
             if (drift := by_day(model, day)["probability"]) is not None:
                 shifts.setdefault(_title(model), {})[day] = drift.mean_shift
     return _all_days(pd.DataFrame(shifts).sort_index())

@@ -81,7 +81,8 @@ def show_report(
     return render(
         request, "report.html", status=503 if problem else 200, problem=problem, report=report,
         days=hari, choices=DAYS, charts=[] if report is None else [draw(s) for s in report.series],
-        alerts=[] if report is None else _alert_rows(report), is_off=not service.config.log,
+        alerts=[] if report is None else _alert_rows(report),
+        actions={} if report is None else _actions(report), is_off=not service.config.log,
         tables=[*tables, *_verdicts(service), describe_machine(machine)],
         width=WIDTH, height=HEIGHT,
     )  # fmt: skip
@@ -108,10 +109,15 @@ def _alert_rows(report: Report) -> list[Mapping[str, Any]]:
         {
             "level": alert.tingkat, "what": alert.apa, "since": format_number(alert.sejak),
             "value": format_number(alert.nilai), "bound": format_number(alert.batas),
-            "deadline": alert.tanggapan, "action": alert.tindakan, "kind": alert.jenis,
+            "deadline": alert.tanggapan,
         }
         for alert in report.alerts.itertuples()
     ]  # fmt: skip
+
+
+def _actions(report: Report) -> dict[str, str]:
+    """Return what to do first by kind of alert."""
+    return dict(zip(report.alerts["jenis"], report.alerts["tindakan"], strict=True))
 
 
 def _verdicts(service: Service) -> list[Table]:

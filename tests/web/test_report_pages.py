@@ -102,7 +102,7 @@ def test_simulated_usage_shows_numbers_lines_and_alerts(client, service):
     text = text_of(answer)
     assert "Ini data simulasi" in text
     assert "judul govern playbook bergeser" in text
-    assert "Waktu jawab p50 0," in text
+    assert "Waktu jawab p50 · p95 · p99 (detik) 0," in text
     assert "Pendapat pengguna" in text
     assert answer.text.count('class="kartu grafik"') == 4
     assert "style=" not in answer.text
@@ -151,7 +151,7 @@ def test_verdicts_are_those_of_all_processes(client, service, tmp_path, monkeypa
         metrics.count_check("page", verdict)
     assert metrics.checks_by_verdict() == {"MIRIP": 1, "TANYAKAN": 1, "TIDAK MIRIP": 2}
     service.metrics = metrics
-    assert "TANYAKAN 1 25 %" in text_of(client.get("/laporan"))
+    assert "TANYAKAN 1 25,0 %" in text_of(client.get("/laporan"))
 
 
 def test_the_share_is_that_of_the_leading_model(baselines):
@@ -162,7 +162,7 @@ def test_the_share_is_that_of_the_leading_model(baselines):
     scores = tables["scores"]
     leading = scores[scores["model"] == next(iter(baselines))]["probability"]
     shown = dict(table(report, "Ringkasan").rows)
-    name = next(key for key in shown if key.startswith("Peluang teratas mencapai ambang 0,5"))
+    name = next(key for key in shown if key.startswith("Mencapai ambang 0,50"))
     assert float(shown[name].split()[0].replace(",", ".")) == pytest.approx(
         100 * (leading >= 0.5).mean(), abs=0.06
     )
