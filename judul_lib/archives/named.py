@@ -20,6 +20,8 @@ CORPUS_FILE, INFO_FILE, INDEX_FOLDER, STORE_SUFFIX = (
     "index",
     ".harvest.sqlite",
 )
+INDEX_MIN_TITLES = 2_000
+"""With fewer titles, opening an index takes a check as long as preparing the titles themselves."""
 _FORMAT = 1
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 

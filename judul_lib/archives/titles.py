@@ -22,7 +22,7 @@ from judul_lib.checking.stored_gauge import gauge_file
 from judul_lib.core.clock import utc_now
 from judul_lib.core.columns import METADATA_COLUMNS, TITLE_COLUMN, metadata_column
 from judul_lib.core.delimited import Warn
-from judul_lib.core.errors import ArchiveError
+from judul_lib.core.errors import ArchiveError, FewerTitlesError
 from judul_lib.core.formatting import format_number
 from judul_lib.core.storage import frame_text, replace_folder, sha256_of, write_bytes, write_result
 from judul_lib.study.corpus import REASON_COLUMN, Corpus, parse_corpus, read_corpus
@@ -122,6 +122,41 @@ def read_source(
     return _source_titles(corpus, path.name, corpus.sha256, Counter())
 
 
+def parse_source(
+    content: bytes,
+    name: str,
+    *,
+    max_rows: int | None = None,
+    warn: Warn = lambda text: None,
+    sheet: str | None = None,
+    column: str | None = None,
+) -> SourceTitles:
+    r"""Read the bytes of a file of titles for an archive; see `read_source`.
+
+    Parameters
+    ----------
+    name : str
+        Name of the file, by which it is replaced later.
+    max_rows, warn, sheet, column
+        See `judul_lib.study.corpus.parse_corpus`.
+
+    Raises
+    ------
+    CorpusError
+        See `judul_lib.study.corpus.parse_corpus`.
+
+    Examples
+    --------
+    >>> parse_source(b"Judul\nHama Padi\nhama  padi\n", "a.csv").source.set_aside
+    {'duplikat': 1}
+    """
+    corpus = parse_corpus(
+        content, name, min_titles=1, max_rows=max_rows, warn=warn, sheet=sheet, column=column
+    )
+    # A bar separates the sources of a title.
+    return _source_titles(corpus, name.replace("|", "_"), corpus.sha256, Counter())
+
+
 def harvested_titles(
     records: Iterable[HarvestedRecord], url: str, wanted: Sequence[str]
 ) -> SourceTitles:
@@ -196,8 +231,10 @@ def replace_source(
 
     Raises
     ------
+    FewerTitlesError
+        The source has fewer titles than before and `force` is not set.
     ArchiveError
-        The source has fewer titles than before and `force` is not set, or the archive is damaged.
+        The archive is damaged.
     OSError
         Disk full, no permission; the archive is then as it was.
 
@@ -220,10 +257,8 @@ def replace_source(
     merged = _merge(old, titles)
     n_lost = sum(title_key(row[TITLE_COLUMN]) not in merged for row in old)
     if before is not None and len(titles.frame) < before.n_titles and not force:
-        raise ArchiveError(
-            f"{name} kini berisi {format_number(len(titles.frame))} judul, sebelumnya "
-            f"{format_number(before.n_titles)}; {format_number(n_lost)} judul akan hilang dari arsip "
-            f"{archive.name}. Periksa berkas itu, atau tambahkan --force."
+        raise FewerTitlesError(
+            archive.name, name, n_now=len(titles.frame), n_before=before.n_titles, n_lost=n_lost
         )
     _write(
         archive,

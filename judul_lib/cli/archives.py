@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from judul_lib.archives.titles import Change, SourceTitles
 
 __all__ = ["archive"]
-INDEX_MIN_TITLES = 2_000
-"""With fewer titles, opening an index takes a check as long as preparing the titles themselves."""
 _NAME = argument("name", metavar="NAMA", help="Nama arsip: huruf, angka, - dan _.")
 _FORCE = option("--force", is_flag=True, help="Terima sumber yang kini berisi lebih sedikit judul.")
 
@@ -162,6 +160,8 @@ def _index_builder(outputs: Path | None) -> Callable[[Sequence[str], Path], str 
     """Return a function that builds an index of an archive where it pays."""
 
     def build(titles: Sequence[str], folder: Path) -> str | None:
+        from judul_lib.archives.named import INDEX_MIN_TITLES
+
         if len(titles) < INDEX_MIN_TITLES:
             return None
         from tqdm import tqdm

@@ -102,6 +102,29 @@ class ArchiveError(JudulError):
     """A named archive is missing or damaged, or a repository cannot be harvested."""
 
 
+class FewerTitlesError(ArchiveError):
+    """A source has fewer titles than it gave an archive before.
+
+    Parameters
+    ----------
+    archive, source : str
+        Names of the archive and of the file.
+    n_now, n_before : int
+        Titles of the source.
+    n_lost : int
+        Titles that the archive would lose.
+    """
+
+    def __init__(self, archive: str, source: str, *, n_now: int, n_before: int, n_lost: int) -> None:
+        self.archive, self.source = archive, source
+        self.n_now, self.n_before, self.n_lost = n_now, n_before, n_lost
+        now, before, lost = (f"{n:,}".replace(",", ".") for n in (n_now, n_before, n_lost))
+        super().__init__(
+            f"{source} kini berisi {now} judul, sebelumnya {before}; {lost} judul akan hilang dari "
+            f"arsip {archive}. Periksa berkas itu, atau tambahkan --force."
+        )
+
+
 class OutputError(JudulError):
     """A result may not be written to the requested path."""
 

@@ -212,9 +212,9 @@ class UsageLog:
 
         Parameters
         ----------
-        kind : {"model_loaded", "model_failed", "download", "error"}
+        kind : {"model_loaded", "model_failed", "download", "error", "archive_changed"}
         detail : str
-            The kind of error or file, never user input.
+            The kind of error or file, or the archive; never a title.
         user : str
             Name of the user, where the log serves several.
         """

@@ -13,7 +13,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from judul_lib.core.errors import BusyError, JobError, JudulError, UploadSizeError
 from judul_lib.core.texts import page_text
-from judul_lib.web import api_docs, file_pages, login, title_pages
+from judul_lib.web import api_docs, archive_pages, file_pages, login, report_pages, title_pages
 from judul_lib.web.access import Access, ForbiddenError, LoginRequiredError
 from judul_lib.web.api import API_PATH, create_api
 from judul_lib.web.problems import is_api, problem_of_status
@@ -22,7 +22,14 @@ from judul_lib.web.rendering import WEB_FOLDER, render
 from judul_lib.web.service import Service
 
 _STATUS = {ForbiddenError: 403, JobError: 404, UploadSizeError: 413, BusyError: 503}
-_ROUTERS = (title_pages.router, file_pages.router, login.router, api_docs.router)
+_ROUTERS = (
+    title_pages.router,
+    file_pages.router,
+    archive_pages.router,
+    report_pages.router,
+    login.router,
+    api_docs.router,
+)
 # A form with its file is a little larger than the file.
 _FORM_BYTES = 100_000
 

@@ -75,12 +75,27 @@ class Metrics:
 
     def text(self) -> bytes:
         """Return the sums over all processes in the text format of Prometheus."""
-        from prometheus_client import CollectorRegistry, generate_latest
+        from prometheus_client import generate_latest
+
+        return generate_latest(self._sums())
+
+    def checks_by_verdict(self) -> dict[str, int]:
+        """Return how many titles got each verdict, summed over all processes."""
+        counts: dict[str, int] = {}
+        for family in self._sums().collect():
+            for sample in family.samples if family.name == "judul_checks" else ():
+                if sample.name == "judul_checks_total":
+                    verdict = sample.labels["verdict"]
+                    counts[verdict] = counts.get(verdict, 0) + int(sample.value)
+        return counts
+
+    def _sums(self) -> Any:
+        from prometheus_client import CollectorRegistry
         from prometheus_client.multiprocess import MultiProcessCollector
 
         registry = CollectorRegistry()
         MultiProcessCollector(registry, path=str(self._folder))
-        return generate_latest(registry)
+        return registry
 
 
 class Measured:

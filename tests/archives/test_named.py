@@ -117,7 +117,7 @@ def test_index_is_used_while_it_has_the_titles_of_the_archive(write, tmp_path, m
 
 
 def test_large_archive_gets_an_index_unasked(write, home, monkeypatch):
-    monkeypatch.setattr("judul_lib.cli.archives.INDEX_MIN_TITLES", 2)
+    monkeypatch.setattr("judul_lib.archives.named.INDEX_MIN_TITLES", 2)
     run(home, "archive", "add", "ta", write("ti.csv", "Judul", "Deteksi Hama Padi", "Mutu Jagung"))
     info = json.loads((home / "archives" / "ta" / "archive.json").read_text())
     assert info["index_model"] in ("structured", "light")
