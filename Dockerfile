@@ -7,7 +7,6 @@ WORKDIR /app
 COPY requirements-app.lock LICENSE judul.toml ./
 RUN python -m pip install --require-hashes -r requirements-app.lock
 COPY judul_lib judul_lib
-COPY notebooks/07_check_titles.ipynb notebooks/
 COPY outputs/light outputs/light
 COPY outputs/structured outputs/structured
 RUN useradd --uid 10001 --create-home judul && mkdir -p outputs/logs && chown judul outputs/logs

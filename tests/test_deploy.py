@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.parse
 import urllib.request
 from pathlib import Path
 
@@ -70,7 +71,7 @@ def test_steps_of_the_image_lead_to_a_healthy_page(tmp_path):
     port = free_port()
     address = {"JUDUL_HOST": "localhost", "JUDUL_PORT": str(port)}
     command = json.loads(commands["CMD"])
-    assert "dilindungi token" in run(command).stderr
+    assert "harus dilindungi" in run(command).stderr
     log = (tmp_path / "log").open("w")
     server = subprocess.Popen(
         **options(command, JUDUL_TOKEN="rahasia", HOME="/dev/null/x", **address),
@@ -84,9 +85,10 @@ def test_steps_of_the_image_lead_to_a_healthy_page(tmp_path):
                 break
             assert server.poll() is None, (tmp_path / "log").read_text()
             time.sleep(0.2)
-        page = urllib.request.urlopen(f"http://localhost:{port}/?token=rahasia").read().decode()
-        assert "Menyiapkan halaman" in page
-        assert "vnd.jupyter.widget-view+json" in page
+        body = urllib.parse.urlencode({"token": "rahasia", "ke": "/"}).encode()
+        opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        page = opener.open(f"http://localhost:{port}/masuk", body).read().decode()
+        assert '<textarea id="judul"' in page
         assert "error" not in (tmp_path / "log").read_text().lower()
     finally:
         server.send_signal(signal.SIGTERM)
@@ -109,8 +111,8 @@ def test_image_installs_the_tested_versions():
 
     app, development = pins("requirements-app.lock"), pins("requirements.lock")
     assert app.items() <= development.items()
-    assert "voila" in app
-    assert not {"pytest", "mypy", "playwright", "uv"} & set(app)
+    assert "uvicorn" in app
+    assert not {"jupyterlab", "plotly", "pytest", "mypy", "playwright", "uv"} & set(app)
 
 
 def test_everything_the_image_copies_is_in_its_build_context():

@@ -1,4 +1,4 @@
-"""CPU, memory, disk and log size of the machine, and of the running page with its kernels.
+"""CPU, memory, disk and log size of the machine, and of the running page with its workers.
 
 The page writes a sample of itself to a file every minute, so that another process,
 even in another container, can read it. A page that is killed leaves a sample that ages.
@@ -32,7 +32,7 @@ _MB = 1_000_000
 
 @dataclass(frozen=True)
 class PageSample:
-    """What the page used at one time, with all its kernels.
+    """What the page used at one time, with all its processes.
 
     Attributes
     ----------
@@ -127,7 +127,7 @@ def _with_children(process: psutil.Process) -> list[psutil.Process]:
 def _sample(processes: Iterable[psutil.Process], started: datetime) -> PageSample:
     n, cpu, memory = 0, 0.0, 0
     for process in processes:
-        with suppress(psutil.Error):  # A kernel that ended meanwhile.
+        with suppress(psutil.Error):  # A process that ended meanwhile.
             cpu += process.cpu_percent()
             memory += process.memory_info().rss
             n += 1
