@@ -206,3 +206,13 @@ def test_the_first_day_begins_at_local_midnight():
     assert first_time(NOW, 1) < NOW
     assert local_day(first_time(NOW, 30)) == local_day(NOW) - timedelta(days=29)
     assert local_day(first_time(NOW, 30) - timedelta(seconds=1)) == local_day(NOW) - timedelta(days=30)
+
+
+@pytest.mark.parametrize("days", [7, 14, 31, 90])
+def test_the_shift_is_drawn_for_some_days_up_to_the_last(baselines, days):
+    report = report_of(baselines, days=days, n_per_day=60)
+    shifts = report.series[-1]
+    assert shifts.heading == "Pergeseran rata-rata peluang"
+    assert shifts.frame.index[-1] == END
+    assert len(shifts.frame) <= 30
+    assert shifts.frame.iloc[-1].notna().all()
