@@ -17,6 +17,7 @@ from judul_lib.usage.infrastructure import MachineState
 from judul_lib.usage.monitoring import DRIFT_DAYS, MEASURED, DriftByDay
 
 _MIN_SHOWN_P = 0.001
+_MAX_SHIFTS = 15
 
 
 @dataclass(frozen=True)
@@ -239,16 +240,21 @@ def _daily_times(usage: Usage) -> Series:
 def _daily_shifts(
     usage: Usage, baselines: Mapping[str, ModelBaseline], by_day: DriftByDay
 ) -> pd.DataFrame:
-    """Return the shift of the mean probability of the days up to each day, one column per model."""
-    days = usage.predictions["day"]
-    if days.empty:
+    """Return the shift of the mean probability of the days up to a day, one column per model.
+
+    Of many days, only some are compared: each comparison covers a week anyway.
+    """
+    asked = usage.predictions["day"]
+    if asked.empty:
         return pd.DataFrame()
+    days = pd.date_range(asked.min(), asked.max())
+    days = days[:: -max(1, len(days) // _MAX_SHIFTS)][::-1]
     shifts: dict[str, dict[pd.Timestamp, float]] = {}
     for model in baselines:
-        for day in pd.date_range(days.min(), days.max()):
+        for day in days:
             if (drift := by_day(model, day)["probability"]) is not None:
                 shifts.setdefault(_title(model), {})[day] = drift.mean_shift
-    return _all_days(pd.DataFrame(shifts).sort_index())
+    return pd.DataFrame(shifts, index=days) if shifts else pd.DataFrame()
 
 
 def _all_days(frame: pd.DataFrame) -> pd.DataFrame:

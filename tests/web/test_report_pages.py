@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 
 from judul_lib.core.clock import utc_now
 from judul_lib.core.config import Config
+from judul_lib.core.errors import LogError
 from judul_lib.usage.database import database_url, opened_database
 from judul_lib.usage.frames import Usage, local_day
 from judul_lib.usage.monitoring import read_baselines
@@ -121,16 +122,17 @@ def test_the_days_can_be_chosen(client, service):
     assert client.get("/laporan?hari=banyak").status_code == 422
 
 
-def test_a_damaged_log_is_a_sentence(client, service):
-    service.close()
-    service.config.logs.mkdir(parents=True, exist_ok=True)
-    (service.config.logs / "judul.sqlite").write_bytes(b"not a database at all" * 300)
+def test_a_log_that_cannot_be_used_is_a_sentence(client, service, monkeypatch):
+    fill(service, days=2)
+
+    def fail(*args):
+        raise LogError("Basis data log tidak dapat dibuka.")
+
+    monkeypatch.setattr("judul_lib.web.report_pages.read_usage", fail)
     answer = client.get("/laporan")
-    if answer.status_code == 200:  # Set aside, and a new one begun.
-        assert "Belum ada yang tercatat" in text_of(answer)
-    else:
-        assert answer.status_code == 503
-        assert "log" in text_of(answer)
+    assert answer.status_code == 503
+    assert "Basis data log tidak dapat dibuka." in text_of(answer)
+    assert "Mesin ini" in text_of(answer)
 
 
 def test_only_managers_see_it(service):
@@ -149,9 +151,10 @@ def test_verdicts_are_those_of_all_processes(client, service, tmp_path, monkeypa
     metrics = Metrics(tmp_path / "metrics", "1")
     for verdict in ("MIRIP", "TANYAKAN", "TIDAK MIRIP", "TIDAK MIRIP"):
         metrics.count_check("page", verdict)
-    assert metrics.checks_by_verdict() == {"MIRIP": 1, "TANYAKAN": 1, "TIDAK MIRIP": 2}
+    metrics.count_check("api", "MIRIP")
+    assert metrics.checks_by_verdict() == {"MIRIP": 2, "TANYAKAN": 1, "TIDAK MIRIP": 2}
     service.metrics = metrics
-    assert "TANYAKAN 1 25,0 %" in text_of(client.get("/laporan"))
+    assert "TANYAKAN 1 20,0 %" in text_of(client.get("/laporan"))
 
 
 def test_the_share_is_that_of_the_leading_model(baselines):
@@ -203,3 +206,13 @@ def test_the_first_day_begins_at_local_midnight():
     assert first_time(NOW, 1) < NOW
     assert local_day(first_time(NOW, 30)) == local_day(NOW) - timedelta(days=29)
     assert local_day(first_time(NOW, 30) - timedelta(seconds=1)) == local_day(NOW) - timedelta(days=30)
+
+
+@pytest.mark.parametrize("days", [7, 14, 31, 90])
+def test_the_shift_is_drawn_for_some_days_up_to_the_last(baselines, days):
+    report = report_of(baselines, days=days, n_per_day=60)
+    shifts = report.series[-1]
+    assert shifts.heading == "Pergeseran rata-rata peluang"
+    assert shifts.frame.index[-1] == END
+    assert len(shifts.frame) <= 30
+    assert shifts.frame.iloc[-1].notna().all()
