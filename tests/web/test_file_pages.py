@@ -127,7 +127,9 @@ def test_the_reason_for_a_row(client):
 
 
 def test_a_row_is_explained_as_a_single_title(client):
-    content = "Judul\nPrediksi Harga Padi dengan LSTM di Demak\nPrediksi Harga Padi dengan LSTM di Pati\n"
+    content = (
+        "Judul\nPrediksi Harga Padi dengan LSTM di Demak\nPrediksi Harga Padi dengan LSTM di Pati\n"
+    )
     text = client.get(f"{send(client, content).url}/baris/2").text
     archived, _, proposed = text.partition("Usulan lain yang terdekat")
     assert "<mark>Prediksi Harga Padi</mark>" in archived
