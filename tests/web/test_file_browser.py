@@ -128,7 +128,7 @@ def test_a_file_that_is_too_large_is_not_sent(page):
 
 
 def test_hostile_cells_do_nothing(page):
-    cells = [title.replace('"', '""') for title in HOSTILE]
+    cells = [title.replace('"', '""') for title in HOSTILE if "\0" not in title]
     send_and_wait(page, "Nama,Judul\n" + "".join(f'"{cell}","{cell}"\n' for cell in cells))
     page.get_by_role("link", name="Alasan untuk baris 2").click()
     page.locator(".bidang, .kartu").first.wait_for()
