@@ -209,7 +209,8 @@ def explain_row(
         only = {} if is_archived else {"only": (page_text("only_this"), page_text("only_other"))}
         matches = checker.with_titles([row[closest]]).check(title)
         for match in explain_matches(title, matches, checker, known, **only):
-            remark = (row[REMARK_COLUMN] or "") if is_archived else match.remark
+            # The remark of the model speaks of an archive.
+            remark = (row[REMARK_COLUMN] or "") if is_archived else ""
             stored = replace(match, label=row[verdict], probability=row[probability], remark=remark)
             pairs.append(
                 ExplainedPair(is_archived, stored, None if is_archived else row[batches.OTHER_ROW])
