@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 _DECIMALS = 4
 """Of the numbers in files for people."""
-_NAMES_COLUMN = "pengusul"
 """Of a result: all who share a proposal."""
 
 
@@ -372,13 +371,13 @@ def _add_results(
 def _add_groups(result: "pd.DataFrame", proposals: "pd.DataFrame", titles: list[str]) -> "pd.DataFrame":
     """Append all names of each proposal that several people share, if there is one."""
     from judul_lib.core.tables import unique_names
-    from judul_lib.study.group_theses import group_proposals
+    from judul_lib.study.group_theses import NAMES_COLUMN, group_proposals
 
     first_rows, names = group_proposals(proposals, titles)
     groups = {first for row, first in enumerate(first_rows) if row != first}
     if not groups:
         return result
-    (column,) = unique_names([_NAMES_COLUMN], list(result.columns))
+    (column,) = unique_names([NAMES_COLUMN], list(result.columns))
     print_stderr(
         f"Catatan: {format_number(len(groups))} judul diusulkan bersama oleh beberapa orang; "
         f"namanya di kolom {column}."

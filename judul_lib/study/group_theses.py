@@ -8,6 +8,8 @@ import pandas as pd
 from judul_lib.core.columns import AUTHOR, YEAR, metadata_column
 from judul_lib.study.preprocessing import title_key
 
+NAMES_COLUMN = "pengusul"
+"""Column of a result with all names of a group."""
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 _SEPARATOR = "; "
 

@@ -104,7 +104,12 @@ def structured_model(checker: Checker) -> StructuredModel | None:
 
 
 def explain_matches(
-    title: str, matches: Matches, checker: Checker, details: Mapping[str, Details]
+    title: str,
+    matches: Matches,
+    checker: Checker,
+    details: Mapping[str, Details],
+    *,
+    only: tuple[str, str] = (ONLY_PROPOSED, ONLY_ARCHIVED),
 ) -> list[ExplainedMatch]:
     """Explain each match of a title.
 
@@ -114,6 +119,8 @@ def explain_matches(
         The one that found the matches.
     details : mapping of str to mapping
         What is known of each title of the archive.
+    only : tuple of str
+        See `relation_of`.
 
     Examples
     --------
@@ -142,7 +149,7 @@ def explain_matches(
                 describe_thesis({k: v for k, v in known.items() if k in METADATA_COLUMNS}),
                 float(matches.probability[row]),
                 dict(zip(FEATURES, map(float, matches.features[row]), strict=False)),
-                *marked[row], field_rows(comparisons), comparisons, other in matches.decided,
+                *marked[row], field_rows(comparisons, only), comparisons, other in matches.decided,
             )
         )  # fmt: skip
     return explained
@@ -162,7 +169,9 @@ def _shared_words(left: str, right: str) -> tuple[list[Piece], list[Piece]]:
     return sides[0], sides[1]
 
 
-def field_rows(comparisons: Sequence[FieldComparison]) -> list[FieldRow]:
+def field_rows(
+    comparisons: Sequence[FieldComparison], only: tuple[str, str] = (ONLY_PROPOSED, ONLY_ARCHIVED)
+) -> list[FieldRow]:
     """Return the lines of a comparison, in the order of a title, of what either names."""
     by_field = {comparison.field: comparison for comparison in comparisons}
     rows = []
@@ -172,12 +181,22 @@ def field_rows(comparisons: Sequence[FieldComparison]) -> list[FieldRow]:
             sides = (found.alike_left, found.left), (found.alike_right, found.right)
             left, right = (", ".join((*alike, *only)) for alike, only in sides)
             shared = ", ".join(found.shared)
-            rows.append(FieldRow(fields.FIELD_NAMES[name], relation_of(found), shared, left, right))
+            rows.append(
+                FieldRow(fields.FIELD_NAMES[name], relation_of(found, only), shared, left, right)
+            )
     return rows
 
 
-def relation_of(comparison: FieldComparison) -> str:
+def relation_of(
+    comparison: FieldComparison, only: tuple[str, str] = (ONLY_PROPOSED, ONLY_ARCHIVED)
+) -> str:
     """Return the relation of a field for readers, who want to know which title has more.
+
+    Parameters
+    ----------
+    comparison : FieldComparison
+    only : tuple of str
+        What to say where only the first, and only the second title names something.
 
     Examples
     --------
@@ -187,7 +206,7 @@ def relation_of(comparison: FieldComparison) -> str:
     'sebagian sama'
     """
     if comparison.relation == fields.ONE_SIDED:
-        return ONLY_PROPOSED if comparison.left else ONLY_ARCHIVED
+        return only[0] if comparison.left else only[1]
     if comparison.relation in (fields.SAME, fields.ALIKE) and (comparison.left or comparison.right):
         return fields.PARTLY
     return comparison.relation

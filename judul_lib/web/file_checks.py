@@ -8,6 +8,7 @@ import pandas as pd
 
 from judul_lib.checking import batches
 from judul_lib.checking.checker import Checker
+from judul_lib.checking.matches import REMARK_COLUMN, Matches
 from judul_lib.core.errors import ColumnChoiceError, JudulError, SheetChoiceError
 from judul_lib.core.formatting import format_number
 from judul_lib.core.pseudonyms import assigned_model
@@ -17,13 +18,17 @@ from judul_lib.core.tables import unique_names
 from judul_lib.core.texts import page_text
 from judul_lib.governance.decisions import Decisions
 from judul_lib.study.corpus import parse_proposals
+from judul_lib.study.group_theses import NAMES_COLUMN, group_proposals
 from judul_lib.usage.installation import AnswerLogBuffer
 from judul_lib.web.jobs import UPLOAD_FILE, Job, JobStore
 from judul_lib.web.offered_archives import OpenedArchive
 from judul_lib.web.service import Service
+from judul_lib.web.title_results import archive_line
 
 CHECKED_TITLE = "judul_diperiksa"
 """Column of the result with the title as it was read."""
+FIRST_ROW = "baris_pertama"
+"""Column of the result with the first row of the proposal: its own, or that of the group."""
 N_PREVIEW_ROWS = 3
 _SECONDS_BETWEEN_REPORTS = 0.2
 
@@ -53,30 +58,62 @@ def _check(service: Service, store: JobStore, job: Job) -> None:
     frame, titles = read
     archive = service.archives.open(job.archive)
     model, checker = _leading(service, archive, job.user)
-    log_buffer = AnswerLogBuffer(service.log, checker, model, user=job.user)
-    result = batches.check_proposals(
-        titles, checker, on_progress=_reporter(store, job), on_answer=log_buffer.add
-    )
-    log_buffer.close()
-    if (decisions := service.decisions(anew=True)) is not None:
-        _apply_decisions(result, titles, checker, decisions)
+    first_rows, names = group_proposals(frame, titles)
+    result = _compared(service, store, job, titles, first_rows, model, checker)
+    is_first = [first == row for row, first in enumerate(first_rows)]
+    if not all(is_first):
+        result[NAMES_COLUMN] = names
+        n_groups = len({first for row, first in enumerate(first_rows) if first != row})
+        notes.append(page_text("groups_note", n=format_number(n_groups)))
+    found = _counts(result[is_first])
     result.index = frame.index
     # Row numbers of the file instead of positions.
     numbers = result[batches.OTHER_ROW]
     result[batches.OTHER_ROW] = numbers.map(lambda k: frame.index[k - 1], na_action="ignore")
     constants: dict[str, Any] = {
         CHECKED_TITLE: titles,
+        FIRST_ROW: [int(frame.index[first]) for first in first_rows],
         "model": model,
         "arsip": archive.name,
         "ambang": checker.threshold,
     }
     frame.columns = pd.Index(unique_names(frame.columns, [*result.columns, *constants]))
-    found = _counts(result) | {"columns": list(frame.columns), "notes": [*archive.notes, *notes]}
+    found |= {"columns": list(frame.columns), "notes": [*archive.notes, *notes]}
     found |= {"model": model, "threshold": checker.threshold, "archive": archive.name}
+    found |= {"version": service.versions.get(model, ""), "archive_line": archive_line(archive)}
+    found["archive_notes"] = list(archive.notes)
     message = _summary(found, time.perf_counter() - start)
     rows = pd.concat([frame, result], axis=1).assign(**constants)
     total = len(titles)
     store.finish(job.id, rows, done=total, total=total, message=message, found=found)
+
+
+def _compared(
+    service: Service,
+    store: JobStore,
+    job: Job,
+    titles: list[str],
+    first_rows: list[int],
+    model: str,
+    checker: Checker,
+) -> pd.DataFrame:
+    """Compare the titles, log the answers, and let decisions replace verdicts."""
+    log_buffer = AnswerLogBuffer(service.log, checker, model, user=job.user)
+    remarks: dict[str, str] = {}
+
+    def add_answer(title: str, matches: Matches) -> None:
+        log_buffer.add(title, matches)
+        remarks[title] = next(iter(matches.decision.remarks), "")
+
+    result = batches.check_proposals(
+        titles, checker, first_rows=first_rows, on_progress=_reporter(store, job), on_answer=add_answer
+    )
+    log_buffer.close()
+    place = list(result.columns).index(batches.CLOSEST) + 1
+    result.insert(place, REMARK_COLUMN, [remarks.get(title, "") for title in titles])
+    if (decisions := service.decisions(anew=True)) is not None:
+        _apply_decisions(result, titles, checker, decisions)
+    return result
 
 
 def _given(store: JobStore, job: Job) -> tuple[pd.DataFrame, list[str]]:
@@ -151,6 +188,7 @@ def _apply_decisions(
             result.loc[row, batches.VERDICT] = decision.labels[0]
             result.loc[row, batches.PROBABILITY] = float(decision.probability[0])
             result.loc[row, batches.CLOSEST] = decision.titles[0]
+            result.loc[row, REMARK_COLUMN] = next(iter(decision.remarks), "")
         other = result.loc[row, batches.OTHER_CLOSEST]
         if isinstance(other, str) and decisions.decisions_for(title, [other])[0] is not None:
             pair = checker.with_titles([other]).check(title)

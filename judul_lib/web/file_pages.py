@@ -1,24 +1,23 @@
 """The pages that check a file of proposals: upload, progress, result, downloads."""
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any, Literal
-from urllib.parse import urlencode
+from typing import Annotated, Literal
 
 import pandas as pd
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from judul_lib.checking import batches
-from judul_lib.core.columns import AUTHOR, STUDENT_NUMBER, YEAR, metadata_column
 from judul_lib.core.errors import JobError
-from judul_lib.core.settings import ASK, SIMILAR
 from judul_lib.core.storage import write_result
+from judul_lib.study.group_theses import NAMES_COLUMN
+from judul_lib.web import file_results, sheets
 from judul_lib.web.access import AnyVisitor, Visitor
-from judul_lib.web.file_checks import CHECKED_TITLE
+from judul_lib.web.explaining import advice
+from judul_lib.web.file_checks import CHECKED_TITLE, FIRST_ROW
+from judul_lib.web.file_results import Filter, Order, View
 from judul_lib.web.jobs import GONE, NO_RUNNER, Job, JobStore
 from judul_lib.web.rendering import is_fragment, render
 from judul_lib.web.service import Service
@@ -28,55 +27,10 @@ router = APIRouter()
 ROWS_PER_PAGE = 100
 PATIENCE = 1.5
 """Seconds that an upload waits for the result, so that small files need no second look."""
-Filter = Literal["semua", "mirip", "tanyakan"]
-Order = Literal["dekat", "baris"]
-_VERDICTS = {"mirip": SIMILAR, "tanyakan": ASK}
 _MEDIA_TYPES = {
     "csv": "text/csv; charset=utf-8",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
-
-
-@dataclass(frozen=True)
-class View:
-    """Which rows of a result are shown.
-
-    Attributes
-    ----------
-    only : {"semua", "mirip", "tanyakan"}
-        Rows with this verdict, in the archive or among the proposals.
-    order : {"dekat", "baris"}
-        The closest first, or as in the file.
-    page : int
-        From 1.
-    search : str
-        Rows with this text in any uploaded cell or in the title; sent by POST only.
-    """
-
-    only: Filter = "semua"
-    order: Order = "dekat"
-    page: int = 1
-    search: str = ""
-
-    def link(self, **changed: Any) -> str:
-        """Return the query of a link to another view."""
-        values = {"saring": self.only, "urut": self.order, "hal": 1} | changed
-        return "?" + urlencode(values)
-
-    def select(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Return the rows of all pages of this view, in order."""
-        if self.only != "semua":
-            verdict = _VERDICTS[self.only]
-            is_wanted = (rows[batches.VERDICT] == verdict) | (rows[batches.OTHER_VERDICT] == verdict)
-            rows = rows[is_wanted]
-        if words := self.search.casefold().split():
-            texts = [" ".join(map(str, row)).casefold() for row in rows.itertuples(index=False)]
-            rows = rows[[all(word in text for word in words) for text in texts]]
-        if self.order == "dekat":
-            columns = [batches.PROBABILITY, batches.OTHER_PROBABILITY]
-            highest = rows[columns].astype(float).max(axis=1).fillna(-1)
-            rows = rows.loc[highest.sort_values(ascending=False, kind="stable").index]
-        return rows
 
 
 @router.get("/berkas", response_class=HTMLResponse)
@@ -154,27 +108,33 @@ def show_row(request: Request, visitor: AnyVisitor, job_id: str, number: int) ->
     job, rows = _finished(request, visitor, job_id)
     if number not in rows.index:
         raise JobError("Baris itu tidak ada dalam daftar ini.")
-    row: dict[str, Any] = {str(name): cell for name, cell in rows.loc[number].items()}
+    row = rows.loc[number].to_dict()
     service: Service = request.app.state.service
     archive = service.archives.open(job.found["archive"])
     checker = archive.checkers.get(job.found["model"], next(iter(archive.checkers.values())))
-    pairs = []
-    for heading, verdict, closest in (
-        ("archive", batches.VERDICT, batches.CLOSEST),
-        ("proposals", batches.OTHER_VERDICT, batches.OTHER_CLOSEST),
-    ):
-        if isinstance(row[closest], str):
-            matches = checker.with_titles([row[closest]]).check(row[CHECKED_TITLE])
-            remark = matches.remarks[0] if len(matches) else ""
-            details = archive.details.get(row[closest], {}) if heading == "archive" else {}
-            pairs.append(
-                {"kind": heading, "verdict": row[verdict], "title": row[closest], "remark": remark,
-                 "details": details, "row": row[batches.OTHER_ROW]}
-            )  # fmt: skip
+    pairs = file_results.explain_row(row, checker, archive.details)
+    first = next((pair.match for pair in pairs if pair.is_archived), None)
     return render(
         request, "file_row.html", job=job, number=number, title=row[CHECKED_TITLE], pairs=pairs,
-        uploaded=_uploaded_cells(row, job.found),
+        uploaded={name: row[name] for name in job.found["columns"] if row[name]},
+        members=file_results.group_rows(rows)[row[FIRST_ROW]], names=row.get(NAMES_COLUMN),
+        advice=advice(first.label, first.comparisons) if first is not None else [],
+        threshold=job.found["threshold"],
     )  # fmt: skip
+
+
+@router.get("/berkas/{job_id}/lembar")
+def download_sheet(request: Request, visitor: AnyVisitor, job_id: str) -> Response:
+    """Return the result sheet of a file as one HTML file."""
+    job, rows = _finished(request, visitor, job_id)
+    service: Service = request.app.state.service
+    details = service.archives.open(job.found["archive"]).details
+    lines, facts = file_results.sheet_rows(rows, job, details), file_results.sheet_facts(job)
+    content = sheets.file_sheet(lines, facts, sheets.seal_key(service))
+    service.log_event("download", detail="html", user=visitor.user)
+    # The name of the upload may be a title.
+    headers = sheets.attachment(sheets.sheet_name(f"daftar {job.id[:8]}", facts))
+    return Response(content, media_type="text/html; charset=utf-8", headers=headers)
 
 
 @router.get("/berkas/{job_id}/unduh.{form}")
@@ -184,15 +144,16 @@ def download(
     """Return the result as a file, its formulas escaped."""
     job, rows = _finished(request, visitor, job_id)
     service: Service = request.app.state.service
-    if service.log is not None:
-        service.log.log_event("download", detail=form, user=visitor.user)
+    service.log_event("download", detail=form, user=visitor.user)
     with TemporaryDirectory() as folder:
         path = Path(folder) / f"hasil.{form}"
         numbers = pd.to_numeric(rows[batches.OTHER_ROW]).astype("Int64")
-        write_result(rows.drop(columns=CHECKED_TITLE).assign(**{batches.OTHER_ROW: numbers}), path)
+        write_result(
+            rows.drop(columns=[CHECKED_TITLE, FIRST_ROW]).assign(**{batches.OTHER_ROW: numbers}), path
+        )
         content = path.read_bytes()
     # An ASCII name: that of the upload may be a title.
-    headers = {"Content-Disposition": f'attachment; filename="hasil-{job.id[:8]}.{form}"'}
+    headers = sheets.attachment(f"hasil-{job.id[:8]}.{form}")
     return Response(content, media_type=_MEDIA_TYPES[form], headers=headers)
 
 
@@ -228,17 +189,17 @@ def _job_page(request: Request, visitor: Visitor, job_id: str, view: View) -> HT
     template = "file_job_part.html" if is_fragment(request) else "file_job.html"
     if job.state != "selesai":
         return render(request, template, job=job, view=view)
-    archive_details = _details(request.app.state.service, job)
-    selected = view.select(store.result_rows(job_id))
+    rows = store.result_rows(job_id)
+    selected = view.select(rows)
     first = (view.page - 1) * ROWS_PER_PAGE
-    shown = [
-        _shown_row(number, row, job.found, archive_details)
-        for number, row in selected.iloc[first : first + ROWS_PER_PAGE].iterrows()
-    ]
-    n_pages = max(1, -(-len(selected) // ROWS_PER_PAGE))
+    shown = selected.iloc[first : first + ROWS_PER_PAGE]
+    details = request.app.state.service.archives.open(job.found["archive"]).details
     return render(
-        request, template, job=job, view=view, rows=shown, n_rows=len(selected), n_pages=n_pages,
-        columns=_shown_columns(job.found),
+        request, template, job=job, view=view, n_rows=len(selected),
+        rows=list(file_results.shown_proposals(shown, rows, job, details)),
+        n_pages=max(1, -(-len(selected) // ROWS_PER_PAGE)),
+        columns=file_results.who_columns(job.found["columns"]), look=file_results.label_look,
+        threshold=job.found["threshold"],
     )  # fmt: skip
 
 
@@ -248,37 +209,3 @@ def _finished(request: Request, visitor: Visitor, job_id: str) -> tuple[Job, pd.
     if job.state != "selesai":
         raise JobError(GONE)
     return job, store.result_rows(job_id)
-
-
-def _details(service: Service, job: Job) -> Mapping[str, Mapping[str, str]]:
-    return service.archives.open(job.found["archive"]).details
-
-
-def _shown_columns(found: Mapping[str, Any]) -> list[str]:
-    """Return the uploaded columns that say who proposes: names and student numbers."""
-    return [name for name in found["columns"] if metadata_column(name) in (AUTHOR, STUDENT_NUMBER)]
-
-
-def _uploaded_cells(row: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, str]:
-    return {name: row[name] for name in found["columns"] if row[name]}
-
-
-def _shown_row(
-    number: Any,
-    row: "pd.Series[Any]",
-    found: Mapping[str, Any],
-    details: Mapping[str, Mapping[str, str]],
-) -> dict[str, Any]:
-    closest = row[batches.CLOSEST]
-    known = details.get(closest, {}) if isinstance(closest, str) else {}
-    return {
-        "number": number,
-        "cells": [row[name] for name in _shown_columns(found)],
-        "title": row[CHECKED_TITLE],
-        "verdict": row[batches.VERDICT],
-        "probability": row[batches.PROBABILITY],
-        "closest": closest,
-        "known": ", ".join(filter(None, (known.get(AUTHOR), known.get(YEAR)))),
-        "other_verdict": row[batches.OTHER_VERDICT],
-        "other_row": row[batches.OTHER_ROW],
-    }

@@ -2,6 +2,7 @@
 
 import io
 import re
+import shutil
 import time
 
 import pandas as pd
@@ -14,7 +15,7 @@ from judul_lib.web.app import create_app
 from judul_lib.web.file_checks import job_work
 from judul_lib.web.job_runner import RunningJobs
 from judul_lib.web.service import Service
-from tests.conftest import PROJECT
+from tests.conftest import PROJECT, judul
 
 ARCHIVE = [f"Prediksi Harga {crop} di Kudus" for crop in ("Gula", "Padi", "Tebu", "Teh", "Kopi")]
 PROPOSALS = (
@@ -22,7 +23,7 @@ PROPOSALS = (
     "Siti,0012,Prediksi Harga Padi di Kudus\n"
     "=1+1,13,Deteksi Penyakit Daun Tomat dengan CNN\n"
     "Rini,14,\n"
-    "<b>Joko</b>,15,Deteksi Penyakit Daun Tomat dengan CNN\n"
+    "<b>Joko</b>,15,Deteksi Penyakit pada Daun Tomat Menggunakan CNN\n"
 )
 
 
@@ -32,9 +33,11 @@ def service(tmp_path_factory):
     path = folder / "arsip.csv"
     rows = [{"Judul": title, "Tahun": "2024", "Penulis": "Dewi"} for title in ARCHIVE]
     pd.DataFrame(rows).to_csv(path, index=False)
+    for name in ("light", "structured"):
+        shutil.copytree(PROJECT / "outputs" / name, folder / "outputs" / name)
     config = Config(
         log=False,
-        models=PROJECT / "outputs",
+        models=folder / "outputs",
         corpora={"kudus": path},
         max_upload_mb=1,
         max_rows=300,
@@ -83,10 +86,11 @@ def test_a_file_is_checked(client):
     assert page.status_code == 200
     rows = rows_of(page)
     assert [row[0] for row in rows] == ["2", "3", "5", "4"]  # The closest first.
-    assert rows[0][1:5] == ["Siti", "0012", "Prediksi Harga Padi di Kudus", "MIRIP"]
-    assert rows[0][6] == "Prediksi Harga Padi di Kudus (Dewi, 2024)"
-    assert rows[-1][4] == "TIDAK DIPERIKSA"
-    assert rows[1][-1] == "MIRIP baris 5"
+    assert rows[0][1].startswith("▲ MIRIP")
+    assert rows[0][2:5] == ["Siti", "0012", "Prediksi Harga Padi di Kudus"]
+    assert rows[0][5] == "Prediksi Harga Padi di Kudus (Dewi, 2024)"
+    assert rows[-1][1] == "– TIDAK DIPERIKSA"
+    assert rows[1][-1] == "▲ MIRIP baris 5"
     assert "&lt;b&gt;Joko&lt;/b&gt;" in page.text
     assert "<b>Joko" not in page.text
 
@@ -116,10 +120,71 @@ def test_pages_of_a_hundred_rows(client):
 def test_the_reason_for_a_row(client):
     page = send(client)
     reason = client.get(f"{page.url}/baris/5")
-    assert "Joko" in reason.text
+    assert "&lt;b&gt;Joko" in reason.text
     assert "/baris/3" in reason.text
+    assert "Usulan lain" in reason.text
     assert "tidak dapat dibandingkan" in client.get(f"{page.url}/baris/4").text
     assert client.get(f"{page.url}/baris/99").status_code == 404
+
+
+def test_a_row_is_explained_as_a_single_title(client):
+    content = (
+        "Judul\nPrediksi Harga Padi dengan LSTM di Demak\nPrediksi Harga Padi dengan LSTM di Pati\n"
+    )
+    text = client.get(f"{send(client, content).url}/baris/2").text
+    archived, _, proposed = text.partition("Usulan lain yang terdekat")
+    assert "<mark>Prediksi Harga Padi</mark>" in archived
+    assert "Dewi, 2024" in archived
+    fields = re.findall(r'<th scope="row">(\w+)</th><td class="\w+">([\w ]+)</td>', archived)
+    assert dict(fields)["metode"] == "hanya di usulan"
+    assert "Pertanyaan pembimbing" in archived or "Yang sama dengan judul itu" in archived
+    assert re.search(r'<th scope="row">tempat</th><td class="lain">berbeda</td>', proposed)
+    assert "Hanya di usulan lain" in proposed
+    assert "arsip" not in proposed.partition("</section>")[0]
+
+
+def test_students_who_share_a_title_are_one_proposal(client):
+    title = "Prediksi Harga Padi dengan LSTM di Demak"
+    content = f"Nama,NIM,Judul\nSiti,11,{title}\nBudi,12,Motif Batik Pesisir\nTono,13,{title.upper()}\n"
+    page = send(client, content)
+    rows = {row[0]: row for row in rows_of(page)}
+    assert set(rows) == {"2, 4", "3"}
+    assert rows["2, 4"][2:4] == ["Siti; Tono", "11; 13"]
+    assert "baris 3" in rows["2, 4"][-1]
+    assert "Dari 2 usulan, 2 diperiksa" in page.text
+    assert "1 judul diusulkan bersama" in page.text
+    found = client.post(f"{page.url}/cari", data={"cari": "Tono"})
+    assert [row[0] for row in rows_of(found)] == ["2, 4"]
+    assert "Siti; Tono (baris 2, 4)" in client.get(f"{page.url}/baris/4").text
+    frame = pd.read_csv(io.BytesIO(client.get(f"{page.url}/unduh.csv").content), dtype=str)
+    assert list(frame["pengusul"].fillna("")) == ["Siti; Tono", "", "Siti; Tono"]
+    assert not {"baris_pertama", "judul_diperiksa"} & set(frame.columns)
+    sheet = client.get(f"{page.url}/lembar").text
+    assert "Siti, 11; Tono, 13 (baris 4)" in sheet
+    assert "2 usulan" in sheet
+
+
+def test_one_person_with_a_title_twice_is_no_group(client):
+    page = send(client, "Nama,Judul\nSiti,Hama Padi di Demak\nSiti,Hama Padi di Demak\n")
+    assert [row[0] for row in rows_of(page)] == ["2", "3"]
+    assert "▲ MIRIP baris 3" in rows_of(page)[0][-1]
+
+
+def test_the_sheet_of_a_file_is_sealed(client, service, tmp_path):
+    page = send(client)
+    answer = client.get(f"{page.url}/lembar")
+    assert f'href="{page.url.path}/lembar"' in page.text
+    assert "usulan.csv" in answer.text
+    assert "usulan" not in answer.headers["content-disposition"]
+    assert "kudus (5 judul)" in answer.text
+    assert "&lt;b&gt;Joko" in answer.text
+    assert "Usulan lain yang terdekat: baris 3 (MIRIP)" in answer.text
+    path = tmp_path / "lembar.html"
+    path.write_bytes(answer.content)
+    arguments = "verify-sheet", path, "--models", service.config.models
+    assert judul(*arguments).returncode == 0
+    path.write_bytes(answer.content.replace(b"Joko", b"Joki"))
+    assert judul(*arguments).returncode == 1
 
 
 def test_downloads_escape_formulas(client):
@@ -142,7 +207,7 @@ def test_a_column_is_chosen_without_another_upload(client):
     assert 'value="Judul A"' in page.text
     assert "Analisis Sentimen Ulasan Film" in page.text
     done = settle(client, client.post(f"{page.url}/pilih", data={"kolom": "Judul B"}))
-    assert rows_of(done)[0][2:4] == ["Prediksi Harga Padi di Kudus", "MIRIP"]
+    assert rows_of(done)[0][2:4] == ["Siti", "Prediksi Harga Padi di Kudus"]
 
 
 def test_a_sheet_is_chosen_without_another_upload(client):
@@ -158,7 +223,7 @@ def test_a_sheet_is_chosen_without_another_upload(client):
     assert 'value="D3"' in page.text
     assert "Analisis Sentimen Ulasan Film Horor" in page.text
     done = settle(client, client.post(f"{page.url}/pilih", data={"lembar": "D3"}))
-    assert rows_of(done)[0][1:4] == ["7", "Prediksi Harga Padi di Kudus", "MIRIP"]
+    assert rows_of(done)[0][2:4] == ["7", "Prediksi Harga Padi di Kudus"]
 
 
 @pytest.mark.parametrize(
@@ -182,7 +247,7 @@ def test_an_unknown_archive_is_refused(client):
 def test_jobs_of_others_are_not_found(client):
     page = send(client)
     other = TestClient(client.app, base_url="http://localhost")
-    for address in (page.url, f"{page.url}/baris/2", f"{page.url}/unduh.csv"):
+    for address in (page.url, f"{page.url}/baris/2", f"{page.url}/unduh.csv", f"{page.url}/lembar"):
         assert other.get(address).status_code == 404
     for action in ("henti", "pilih", "cari"):
         assert other.post(f"{page.url}/{action}").status_code == 404

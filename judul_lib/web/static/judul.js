@@ -185,6 +185,13 @@
   }
   ready(document);
 
+  // A file that is too large is refused before it is sent.
+  find("[data-max-mb]")?.addEventListener("change", ({ target }) => {
+    const isTooLarge = target.files[0]?.size > target.dataset.maxMb * 1e6;
+    target.setCustomValidity(isTooLarge ? target.dataset.terlaluBesar : "");
+    target.reportValidity();
+  });
+
   if (!form) return;
   let waiting;
   find("#judul").addEventListener("input", () => { showLength(); markStale(); });
