@@ -77,10 +77,10 @@ def test_another_place_does_not_count_and_the_same_a_little(checker):
     titles = [PADI + " di Kabupaten Sleman Xyzzy", HOSPITAL]
     assert find(checker.model, titles, PADI + " di Kota Medan") == titles[:1]
     school = " di SMK Kristen 1 Tomohon Qwerty"
-    titles = ["Sistem Rekomendasi Program Studi" + school, PADI, HOSPITAL]
     query = "Media Pembelajaran Teknologi Layanan Jaringan"
-    assert titles[0] not in find(checker.model, titles, query)
-    assert titles[0] in find(checker.model, titles, query + school)
+    titles = [query, "Klasifikasi Penyakit Daun Padi" + school, HOSPITAL]
+    assert find(checker.model, titles, query) == titles[:1]
+    assert find(checker.model, titles, query + school) == titles[:2]
 
 
 def test_an_empty_archive_has_nothing(checker):
