@@ -22,6 +22,8 @@ _MIN_SHARE = 0.3
 _NO_WEIGHT, _FULL_WEIGHT = 0.5, 0.9
 _COSINE_WEIGHT = 0.2
 _MIN_UNIT_WEIGHT = 0.5
+# The same place counts a little, but no title is left out for another place.
+_PLACE_WEIGHT = 0.3
 
 
 class Retrieval:
@@ -49,7 +51,7 @@ class Retrieval:
         self._unit_weights = unit_weights(records.units)
         self._has_units = np.diff(records.ends) > 0
         self._starts = records.ends[:-1][self._has_units]
-        self._weights = self._per_title(np.add, self._unit_weights)
+        self._weights = self._per_title(np.add, self._unit_weights * ~records.units.is_place)
         self._running_sums = _running_sums(self._unit_weights[self._numbers])
 
     def _per_title(self, ufunc: np.ufunc, values: NDArray) -> FloatArray:
@@ -101,14 +103,13 @@ class Retrieval:
         nearness = np.maximum(relations.same[numbers], relations.near[numbers]) ** 2
         found = self._per_title(np.add, nearness.max(axis=0, initial=0) * self._unit_weights)
         for weight, near in zip(weights.tolist(), nearness, strict=True):
-            if weight:
-                found += weight * self._per_title(np.maximum, near)
+            found += weight * self._per_title(np.maximum, near)
         rows, first, last, other_first, other_last = abbreviations.T
         sums, starts = _running_sums(weights), self._ends[rows]
         spans = sums[last + 1] - sums[first]
         spans += self._running_sums[starts + other_last + 1] - self._running_sums[starts + other_first]
         np.add.at(found, rows, spans)
-        total = float(weights.sum())
+        total = float((weights * ~queries.units.is_place[numbers]).sum())
         return found / np.maximum(self._weights + total, 1e-9), total
 
 
@@ -117,6 +118,6 @@ def _running_sums(values: FloatArray) -> FloatArray:
 
 
 def unit_weights(units: UnitTable) -> FloatArray:
-    """Return how much each unit counts in a title, shape (n_units,); a place does not."""
+    """Return how much each unit counts where titles share it, shape (n_units,)."""
     weights: FloatArray = np.maximum(units.weights, _MIN_UNIT_WEIGHT) / 3 * (0.4 + 0.6 * units.rarity)
-    return weights * ~units.is_place
+    return weights * np.where(units.is_place, _PLACE_WEIGHT, 1.0)

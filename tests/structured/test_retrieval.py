@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 
 from judul_lib.checking.loading import load_checker
 from judul_lib.structured.relations import Relations, find_abbreviations
-from judul_lib.structured.retrieval import unit_weights
 from tests.conftest import PROJECT, gold_titles
 
 FOLDER = PROJECT / "outputs" / "structured"
@@ -74,10 +73,14 @@ def test_at_least_as_many_as_wanted_are_found_if_there_are_as_many(checker):
         assert found == [title for title in titles if title in set(found)]
 
 
-def test_places_do_not_count(checker):
-    units = checker.model.prepare([PADI + " di Kabupaten Sleman"]).records.units
-    assert (unit_weights(units) > 0).tolist() == (~units.is_place).tolist()
-    assert units.is_place.any()
+def test_another_place_does_not_count_and_the_same_a_little(checker):
+    titles = [PADI + " di Kabupaten Sleman Xyzzy", HOSPITAL]
+    assert find(checker.model, titles, PADI + " di Kota Medan") == titles[:1]
+    school = " di SMK Kristen 1 Tomohon Qwerty"
+    query = "Media Pembelajaran Teknologi Layanan Jaringan"
+    titles = [query, "Klasifikasi Penyakit Daun Padi" + school, HOSPITAL]
+    assert find(checker.model, titles, query) == titles[:1]
+    assert find(checker.model, titles, query + school) == titles[:2]
 
 
 def test_an_empty_archive_has_nothing(checker):
