@@ -9,3 +9,5 @@ HOSTILE = [
     "\u202eProduk\u202c Prediksi Harga 🌾 Beras",
     "Prediksi \x00Harga\x1b Beras\ud800"[:-1],
 ]
+HOSTILE_CELLS = [title for title in HOSTILE if "\0" not in title]
+"""Those that a table can hold."""

@@ -209,7 +209,7 @@ def test_documented_command_serves_the_page(command, project_copy, tmp_path):
             [sys.executable, "-m", "judul_lib", *words], env={**os.environ, **environment}, stderr=stream
         )
     try:
-        assert fetch(f"http://{host}:{port}/health", server) == b'{"status": "ok"}'
+        assert fetch(f"http://{host}:{port}/health", server) == b'{"status":"ok"}'
     finally:
         server.terminate()
         server.wait(timeout=30)

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from judul_lib.checking import batches
@@ -60,8 +61,8 @@ def _check(service: Service, store: JobStore, job: Job) -> None:
     model, checker = _leading(service, archive, job.user)
     first_rows, names = group_proposals(frame, titles)
     result = _compared(service, store, job, titles, first_rows, model, checker)
-    is_first = [first == row for row, first in enumerate(first_rows)]
-    if not all(is_first):
+    is_first = np.array(first_rows, dtype=int) == np.arange(len(first_rows))
+    if not is_first.all():
         result[NAMES_COLUMN] = names
         n_groups = len({first for row, first in enumerate(first_rows) if first != row})
         notes.append(page_text("groups_note", n=format_number(n_groups)))

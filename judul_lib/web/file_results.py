@@ -60,7 +60,7 @@ class View:
             ]
         if words := self.search.casefold().split():
             texts = [" ".join(map(str, row)).casefold() for row in found.itertuples(index=False)]
-            found = found[[all(word in text for word in words) for text in texts]]
+            found = found.loc[[all(word in text for word in words) for text in texts]]
         # Words may be found in the row of the second student only.
         proposals = rows.loc[found[FIRST_ROW].drop_duplicates().sort_values()]
         if self.order == "dekat":

@@ -36,7 +36,7 @@ from judul_lib.study.preprocessing import pair_key
 from judul_lib.widgets.answer_buttons import AnswerButtons
 from judul_lib.widgets.labeling_panel import LabelingPanel
 from tests.conftest import PROJECT
-from tests.hostile_titles import HOSTILE
+from tests.hostile_titles import HOSTILE, HOSTILE_CELLS
 
 NOTEBOOK = PROJECT / "notebooks" / "11_labeling_tool.ipynb"
 PAIRS = [(f"Prediksi Harga {a}", f"Peramalan Harga {a}") for a in ("Beras", "Gula", "Kopi", "Cabai")]
@@ -161,7 +161,7 @@ def test_file_saved_by_a_spreadsheet_is_read(session, tmp_path):
 
 
 def test_formulas_are_escaped_and_titles_recognized_again(tmp_path):
-    hostile = [*HOSTILE, "=HYPERLINK(0) Beras", "Harga;=1+1", '@Kopi "baru",\nbaris dua']
+    hostile = [*HOSTILE_CELLS, "=HYPERLINK(0) Beras", "Harga;=1+1", '@Kopi "baru",\nbaris dua']
     pairs = [(title, "Prediksi Harga Jagung") for title in hostile]
     session = LabelingSession(tmp_path, "ani", pairs)
     for _ in pairs:
