@@ -104,13 +104,7 @@ def stop(request: Request, visitor: AnyVisitor, job_id: str) -> Response:
 
 @router.get("/berkas/{job_id}/baris/{number}", response_class=HTMLResponse)
 def show_row(request: Request, visitor: AnyVisitor, job_id: str, number: int) -> HTMLResponse:
-    """Show the reason for the verdict on a row.
-
-    Raises
-    ------
-    JobError
-        The visitor has no such result, or it has no such row.
-    """
+    """Show the reason for the verdict on a row."""
     job, rows = _finished(request, visitor, job_id)
     if number not in rows.index:
         raise JobError("Baris itu tidak ada dalam daftar ini.")

@@ -36,7 +36,7 @@ from judul_lib.study.preprocessing import pair_key
 from judul_lib.widgets.answer_buttons import AnswerButtons
 from judul_lib.widgets.labeling_panel import LabelingPanel
 from tests.conftest import PROJECT
-from tests.hostile_titles import HOSTILE, HOSTILE_CELLS
+from tests.hostile_titles import HOSTILE_CELLS
 
 NOTEBOOK = PROJECT / "notebooks" / "11_labeling_tool.ipynb"
 PAIRS = [(f"Prediksi Harga {a}", f"Peramalan Harga {a}") for a in ("Beras", "Gula", "Kopi", "Cabai")]
@@ -373,7 +373,7 @@ def test_panel_reports_that_no_pairs_are_left(checker, tmp_path):
 
 
 def test_panel_escapes_titles_and_marks_shared_words(checker, tmp_path):
-    panel = LabelingPanel(checker.with_titles(HOSTILE), tmp_path)
+    panel = LabelingPanel(checker.with_titles(HOSTILE_CELLS), tmp_path)
     panel.start("ani")
     while panel.session.current is not None:
         left, right = panel.session.current
