@@ -75,7 +75,7 @@ def run(
     shared.read_corpus(paths.data, min_titles=2)  # Refuse a bad file before anything starts.
     with tqdm(total=len(STAGES), unit="notebook", leave=False, disable=None) as bar:
 
-        def show_progress(stage: Stage, seconds: float | None) -> None:
+        def show_progress(stage: Stage, seconds: float | None, report: Path) -> None:
             if seconds is None:
                 bar.set_description(stage.notebook)
                 bar.n = STAGES.index(stage)
