@@ -55,9 +55,11 @@ def tiny(tmp_path):
     return Paths(data, folder, tmp_path / "outputs", tmp_path / "reports")
 
 
-def append_cell(paths, number, source):
+def append_cell(paths, number, source, heading=""):
     path = paths.notebooks / f"{STAGES[number].notebook}.ipynb"
     notebook = nbformat.read(path, as_version=4)
+    if heading:
+        notebook.cells.append(nbformat.v4.new_markdown_cell(f"## {heading}\n\nKalimat."))
     notebook.cells.append(nbformat.v4.new_code_cell(source))
     nbformat.write(notebook, path)
 
@@ -91,10 +93,9 @@ def test_only_stages_that_are_out_of_date_run(tiny, monkeypatch):
     # A failing notebook: its error is reported, and the results of the earlier run stay.
     before = snapshot(tiny.outputs), snapshot(tiny.reports)
     append_cell(tiny, 1, "raise ValueError('rusak')")
-    with pytest.raises(PipelineError, match=r"02_labeling berhenti di sel 4: ValueError: rusak"):
+    with pytest.raises(PipelineError, match=r"02_labeling gagal di .* ValueError: rusak"):
         run_notebooks(tiny)
     assert (snapshot(tiny.outputs), snapshot(tiny.reports)) == before
-    assert not list(tiny.outputs.glob(".run.*"))
 
 
 def test_parameters_reach_the_notebooks_that_assign_them(tiny):
@@ -143,15 +144,29 @@ def test_a_changed_file_behind_a_parameter_reruns_only_the_notebooks_with_that_p
         ("from judul_lib.core.errors import GoldError; raise GoldError('Pasangan emas kosong.')",
          "Pasangan emas kosong."),
         ("open('tidak-ada.csv')", "tidak-ada.csv"),
-        ("raise ValueError('rusak.')", "berhenti di sel 4: ValueError: rusak. Buka notebooks/01_"),
+        ("raise ValueError('rusak\\nsekali.')", "ValueError: rusak sekali. Lihat sel itu"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "memori habis"),
     ],
 )  # fmt: skip
-def test_a_failing_notebook_is_described_in_one_sentence(tiny, code, expected):
-    append_cell(tiny, 0, code)
+def test_a_failing_notebook_says_where_and_why_in_one_line(tiny, code, expected):
+    append_cell(tiny, 0, code, heading="Membaca berkas")
     with pytest.raises(PipelineError) as failed:
         run_notebooks(tiny)
     assert expected in str(failed.value)
-    assert ("berhenti di sel" in str(failed.value)) == ("berhenti di sel" in expected)
+    assert "01_preprocessing" in str(failed.value)
+    assert 'di bagian "Membaca berkas" (sel kode ke-3)' in str(failed.value)
+    assert "\n" not in str(failed.value)
+
+
+def test_a_notebook_tells_the_position_of_each_cell(tiny, tmp_path):
+    append_cell(tiny, 0, "1", heading="Membaca berkas")
+    positions = []
+    source = tiny.notebooks / f"{STAGES[0].notebook}.ipynb"
+    run_notebook(source, tmp_path / "done.ipynb", {"OUT": str(tmp_path)}, positions.append)
+    assert [position.n_done for position in positions] == list(range(6))
+    assert {position.n_cells for position in positions} == {6}  # One is of Papermill.
+    sections = [position.section for position in positions]
+    assert sections == 4 * ["01_preprocessing"] + 2 * ["Membaca berkas"]
 
 
 def test_parameter_names_are_read_from_the_cell():
@@ -288,7 +303,7 @@ def test_a_full_disk_is_reported_and_earlier_results_stay(tiny, tmp_path):
         pytest.skip("only root can mount a small disk to fill")
     tiny.outputs.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", tiny.outputs],
+        ["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", tiny.outputs],
         check=False,
         capture_output=True,
     )
@@ -297,7 +312,7 @@ def test_a_full_disk_is_reported_and_earlier_results_stay(tiny, tmp_path):
     try:
         run_notebooks(tiny)
         before = snapshot(tiny.outputs)
-        append_cell(tiny, 2, "_ = (Path(OUT) / 'features.csv').write_bytes(bytes(200_000))")
+        append_cell(tiny, 2, "_ = (Path(OUT) / 'features.csv').write_bytes(bytes(1_000_000))")
         arguments = ["run", "--data", tiny.data, "--notebooks", tiny.notebooks]
         result = judul(*arguments, "--out", tiny.outputs, "--reports", tiny.reports)
         assert result.returncode == 1
