@@ -34,7 +34,8 @@ def cli() -> None:
 
 
 @cli.command()
-@option("--data", type=Path, help="CSV berkolom Judul [bawaan: data/dataset_TA.csv].")
+@option("--data", type=Path, help="Berkas judul: CSV, XLSX, ODS [bawaan: data/dataset_TA.csv].")
+@shared.title_choice_options
 @option("--out", type=Path, metavar="FOLDER", help="Folder artefak [bawaan: outputs].")
 @option("--reports", type=Path, metavar="FOLDER", help="Folder laporan HTML [bawaan: reports].")
 @option("--notebooks", type=Path, metavar="FOLDER", help="Folder notebook [bawaan: notebooks].")
@@ -84,7 +85,8 @@ def run(
                 bar.clear()
                 click.echo(f"{stage.notebook:<22} {seconds:6.1f} s".replace(".", ","))
 
-        values = {name: _parse_value(text) for name, text in parameters}
+        values = {name.upper(): text for name, text in shared.title_choice().items() if text is not None}
+        values |= {name: _parse_value(text) for name, text in parameters}
         executed = run_notebooks(paths, parameters=values, force=force, on_stage=show_progress)
     if not executed:
         click.echo("Semua sudah mutakhir; tidak ada yang perlu dijalankan.")
