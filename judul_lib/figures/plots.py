@@ -254,7 +254,7 @@ def confusion_matrices(matrices: Mapping[str, pd.DataFrame]) -> go.Figure:
             xgap=2, ygap=2, row=1, col=column,
             hovertemplate="label %{y}, prediksi %{x}: %{text} pasangan<extra></extra>",
         )  # fmt: skip
-    style(figure, "Matriks konfusi (confusion matrix)<br><sub>jumlah pasangan</sub>", height=380)
+    style(figure, "Matriks konfusi (confusion matrix)<br><sub>jumlah pasangan</sub>", height=360)
     figure.update_annotations(font_size=13)
     figure.update_xaxes(title="prediksi", tickangle=0).update_yaxes(autorange="reversed")
     return figure.update_yaxes(title="label", col=1)
