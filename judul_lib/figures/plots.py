@@ -201,13 +201,15 @@ def grid_search(search: pd.DataFrame) -> go.Figure | Display:
     others = [c for c in search.columns if c not in ("n_estimators", *scores)]
     rows = [" / ".join(map(format_setting, values)) for values in search[others].itertuples(index=False)]
     frame = search.rename(columns={"score": "estimate"}).set_index(pd.Index(rows))
-    figure = metric_intervals(
-        {f"{trees} pohon": part for trees, part in frame.groupby("n_estimators")},
-        "F1 berbobot setiap setelan", row_height=45,
-    )  # fmt: skip
     names = " / ".join(format_label(name).split(" (")[0] for name in others)
-    figure.update_xaxes(title="F1 berbobot: rata-rata, dan lipatan terendah sampai tertinggi")
-    return figure.update_yaxes(title=names)
+    reading = f"<sub>baris: {names}<br>garis: lipatan terendah sampai tertinggi</sub>"
+    series = {f"{trees} pohon": part for trees, part in frame.groupby("n_estimators")}
+    figure = metric_intervals(series, f"F1 berbobot setiap setelan<br>{reading}", row_height=45)
+    # Below the axis, where it has room for a row a series on a phone.
+    figure.update_layout(
+        legend={"y": 0, "yref": "container"}, margin={"b": 130}, height=figure.layout.height + 70
+    )
+    return figure.update_xaxes(title="F1 berbobot")
 
 
 def roc_and_precision_recall(curves: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> go.Figure:
