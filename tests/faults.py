@@ -31,7 +31,7 @@ from judul_lib.cli.main import main
 from judul_lib.core.clock import utc_now
 from judul_lib.core.errors import LogError, describe_os_error
 from judul_lib.governance import audit
-from judul_lib.reports import pipeline
+from judul_lib.reports import pipeline, run_files
 from judul_lib.search.dedup import find_duplicates  # noqa: F401
 from judul_lib.search.index_files import INDEX_FILE
 from judul_lib.search.pair_blocks import StudyPairFinder
@@ -192,9 +192,9 @@ def read_run_result(folder: Path) -> Any:
     files = {
         name: content
         for name, content in read_files(folder / "outputs").items()
-        if not name.startswith((pipeline.EXECUTED_FOLDER, pipeline.MANIFEST_FILE))
+        if not name.startswith((pipeline.EXECUTED_FOLDER, run_files.MANIFEST_FILE))
     }
-    manifest = json.loads((folder / "outputs" / pipeline.MANIFEST_FILE).read_bytes())
+    manifest = json.loads((folder / "outputs" / run_files.MANIFEST_FILE).read_bytes())
     return leftovers, files, sorted(manifest), sorted(read_files(folder / "reports"))
 
 

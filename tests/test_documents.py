@@ -21,7 +21,7 @@ from click.testing import CliRunner
 
 from judul_lib.cli.main import cli
 from judul_lib.core.config import load_config
-from judul_lib.reports.pipeline import PROFILE_PARAMETER
+from judul_lib.reports.run_inputs import PROFILE_PARAMETER
 from judul_lib.reports.runner import parameter_names
 from judul_lib.usage.database import opened_database, sqlite_url
 from tests.conftest import DATA, PROJECT

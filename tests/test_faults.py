@@ -22,7 +22,7 @@ import psutil
 import pytest
 
 from judul_lib.core.storage import file_lock
-from judul_lib.reports.pipeline import MANIFEST_FILE
+from judul_lib.reports.run_files import MANIFEST_FILE
 from tests import faults
 from tests.conftest import NO_POSTGRES, POSTGRES, PROJECT
 from tests.faults import WRITE_SCENARIOS, WriteScenario

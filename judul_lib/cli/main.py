@@ -1,12 +1,11 @@
 """The ``judul`` command. Heavy modules are imported by the commands that need them."""
 
 import io
-import json
 import re
 import sys
 from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import click
 
@@ -22,9 +21,10 @@ from judul_lib.cli.index import index
 from judul_lib.cli.indonesian import describe_usage_error, group, option
 from judul_lib.cli.models import models, retrain
 from judul_lib.cli.monitor import monitor, simulate
+from judul_lib.cli.run import run
 from judul_lib.cli.shared import print_stderr
 from judul_lib.cli.verify_sheet import verify_sheet
-from judul_lib.core.errors import JudulError, PipelineError, describe_os_error
+from judul_lib.core.errors import JudulError, describe_os_error
 
 
 @group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -33,76 +33,8 @@ def cli() -> None:
     """Periksa apakah judul tugas akhir terlalu mirip dengan judul yang sudah ada."""
 
 
-@cli.command()
-@option("--data", type=Path, help="Berkas judul: CSV, XLSX, ODS [bawaan: data/dataset_TA.csv].")
-@shared.title_choice_options
-@option("--out", type=Path, metavar="FOLDER", help="Folder artefak [bawaan: outputs].")
-@option("--reports", type=Path, metavar="FOLDER", help="Folder laporan HTML [bawaan: reports].")
-@option("--notebooks", type=Path, metavar="FOLDER", help="Folder notebook [bawaan: notebooks].")
-@option(
-    "-p", "--parameter", "parameters", nargs=2, multiple=True, metavar="NAMA NILAI",
-    help="Nilai untuk sel parameters sebuah notebook; boleh berulang.",
-)  # fmt: skip
-@option("--force", is_flag=True, help="Jalankan semuanya walau tidak ada yang berubah.")
-def run(
-    data: Path | None,
-    out: Path | None,
-    reports: Path | None,
-    notebooks: Path | None,
-    parameters: tuple[tuple[str, str], ...],
-    force: bool,
-) -> None:
-    """Jalankan semua notebook yang belum mutakhir.
-
-    Artefak (model dan hasil) ditulis ke outputs/, laporan ke reports/.
-    """
-    from tqdm import tqdm
-
-    from judul_lib.reports.pipeline import STAGES, Paths, Stage, run_notebooks
-
-    project = shared.project_folder()
-    paths = Paths(
-        data=(data or project / "data" / "dataset_TA.csv").resolve(),
-        notebooks=(notebooks or project / "notebooks").resolve(),
-        outputs=(out or project / "outputs").resolve(),
-        reports=(reports or project / "reports").resolve(),
-    )
-    targets = [paths.outputs / name for stage in STAGES for name in (*stage.outputs, stage.executed)]
-    if any(map(paths.data.is_relative_to, targets)):
-        raise PipelineError(
-            f"{paths.data} akan ditimpa, sebab di tempat itu hasil ditulis. Salin dulu ke folder lain, "
-            "atau pilih --out yang lain."
-        )
-    shared.read_corpus(paths.data, min_titles=2)  # Refuse a bad file before anything starts.
-    with tqdm(total=len(STAGES), unit="notebook", leave=False, disable=None) as bar:
-
-        def show_progress(stage: Stage, seconds: float | None) -> None:
-            if seconds is None:
-                bar.set_description(stage.notebook)
-                bar.n = STAGES.index(stage)
-                bar.refresh()
-            else:
-                bar.clear()
-                click.echo(f"{stage.notebook:<22} {seconds:6.1f} s".replace(".", ","))
-
-        values = {name.upper(): text for name, text in shared.title_choice().items() if text is not None}
-        values |= {name: _parse_value(text) for name, text in parameters}
-        executed = run_notebooks(paths, parameters=values, force=force, on_stage=show_progress)
-    if not executed:
-        click.echo("Semua sudah mutakhir; tidak ada yang perlu dijalankan.")
-    click.echo(f"Laporan: {paths.reports / 'index.html'}")
-
-
-def _parse_value(text: str) -> Any:
-    """Parse a parameter as JSON (numbers, true, false, lists), or else as plain text."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
-
-
 for _command in (
-    check, score_pairs, archive, index, dedup, decisions, users, keys, models, retrain, monitor,
+    run, check, score_pairs, archive, index, dedup, decisions, users, keys, models, retrain, monitor,
     simulate, govern, verify_sheet,
 ):  # fmt: skip
     cli.add_command(_command)

@@ -1,75 +1,91 @@
 """Run the notebooks that are out of date, in order, and render each as a report.
 
-A run works in a staging folder inside the outputs and publishes its results at the end, so that a
-failed run leaves the earlier results unchanged.
+A run works in a folder of its own inside the outputs and publishes its results at the end, so that a
+failed run leaves the earlier results unchanged. What it had finished stays in that folder, and the next
+run goes on from there.
 """
 
-import hashlib
 import json
 import os
-import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from importlib.metadata import version
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import nbformat
 
-import judul_lib
 from judul_lib.core.errors import BusyError, PipelineError
-from judul_lib.core.settings import RUN_PROFILES
 from judul_lib.core.storage import (
     exclusive_lock,
     remove_unfinished_writes,
-    replace_folder,
     sha256_of,
     write_bytes,
 )
 from judul_lib.reports.rendering import render_index, render_report
-from judul_lib.reports.runner import parameter_names, read_notebook, run_notebook
-from judul_lib.study.synthetic import SOURCES
+from judul_lib.reports.run_files import (
+    copy_files,
+    hash_files,
+    move,
+    read_manifest,
+    remove,
+    write_manifest,
+)
+from judul_lib.reports.run_inputs import expand_profile, stage_fingerprints
+from judul_lib.reports.runner import CellPosition, run_notebook
 
-PROFILE_PARAMETER = "PROFILE"
-"""Run parameter that stands for the notebook parameters in `RUN_PROFILES`."""
-
-MANIFEST_FILE, EXECUTED_FOLDER = "manifest.json", "notebooks"
-_LOCK_FILE, _STAGING_PREFIX = ".lock", ".run."
-_FIGURES = ("benchmarks.json", "study.json")
-_DECISIVE_PACKAGES = (
-    "scikit-learn", "numpy", "scipy", "pandas", "PySastrawi", "RapidFuzz", "sparse-dot-topn", "plotly",
-    "nbconvert",
-)  # fmt: skip
+EXECUTED_FOLDER, _REPORTS_FOLDER = "notebooks", "reports"
+_LOCK_FILE, _UNFINISHED_PREFIX = ".lock", "unfinished-"
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One notebook, and the files or folders that it writes under the outputs."""
+    """One notebook, the files or folders that it writes under the outputs, and its usual duration.
+
+    Attributes
+    ----------
+    notebook : str
+    outputs : tuple of str
+    usual_seconds : float
+        On a busy machine with two cores; a run estimates from it how long it still takes.
+    """
 
     notebook: str
     outputs: tuple[str, ...]
+    usual_seconds: float = 10
 
     @property
     def executed(self) -> str:
         """Path of the executed copy under the outputs."""
         return f"{EXECUTED_FOLDER}/{self.notebook}.ipynb"
 
+    @property
+    def report(self) -> str:
+        """File name of the report."""
+        return f"{self.notebook}.html"
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Paths under the outputs of all that it leaves there."""
+        return (*self.outputs, self.executed)
+
 
 STAGES = (
-    Stage("01_preprocessing", ("corpus.csv", "rejected.csv", "dataset.json")),
-    Stage("02_labeling", ("pairs_full.csv", "pairs_light.csv")),
-    Stage("03_feature_analysis", ("features.csv",)),
-    Stage("04_train_full", ("full",)),
-    Stage("05_train_light", ("light",)),
-    Stage("06_evaluation", ("structured", "evaluation.json", "real_pairs.json")),
-    Stage("07_check_titles", ("check_example.csv",)),
-    Stage("08_monitoring", ("monitoring.json",)),
-    Stage("09_governance", ("governance.json",)),
-    Stage("10_large_corpus", ("large_corpus.json",)),
-    Stage("11_labeling_tool", ("labeling.json", "gauge_sample.csv")),
-    Stage("12_study", ("study.csv",)),
+    Stage("01_preprocessing", ("corpus.csv", "rejected.csv", "dataset.json"), usual_seconds=5),
+    Stage("02_labeling", ("pairs_full.csv", "pairs_light.csv"), usual_seconds=10),
+    Stage("03_feature_analysis", ("features.csv",), usual_seconds=10),
+    Stage("04_train_full", ("full",), usual_seconds=120),
+    Stage("05_train_light", ("light",), usual_seconds=20),
+    Stage("06_evaluation", ("structured", "evaluation.json", "real_pairs.json"), usual_seconds=430),
+    Stage("07_check_titles", ("check_example.csv",), usual_seconds=7),
+    Stage("08_monitoring", ("monitoring.json",), usual_seconds=7),
+    Stage("09_governance", ("governance.json",), usual_seconds=17),
+    Stage("10_large_corpus", ("large_corpus.json",), usual_seconds=22),
+    Stage("11_labeling_tool", ("labeling.json", "gauge_sample.csv"), usual_seconds=31),
+    Stage("12_study", ("study.csv",), usual_seconds=7),
 )
 
 
@@ -88,7 +104,8 @@ def run_notebooks(
     *,
     parameters: Mapping[str, Any] | None = None,
     force: bool = False,
-    on_stage: Callable[[Stage, float | None], None] = lambda stage, seconds: None,
+    on_cell: Callable[[Stage, CellPosition], None] = lambda stage, position: None,
+    on_stage: Callable[[Stage, float | None, Path], None] = lambda stage, seconds, report: None,
 ) -> list[Stage]:
     """Bring outputs and reports up to date.
 
@@ -101,13 +118,16 @@ def run_notebooks(
         given by its own name goes before it.
     force : bool
         Run every notebook, up to date or not.
+    on_cell : callable
+        Called before each cell.
     on_stage : callable
-        Called with the stage and None before each notebook, and with its seconds afterwards.
+        Called after each notebook with its seconds and the path of its report. The seconds are None
+        if an earlier run, which did not end, had finished it.
 
     Returns
     -------
     list of Stage
-        The stages that ran; empty when all were up to date.
+        The stages that were out of date; empty when all were up to date.
 
     Raises
     ------
@@ -118,10 +138,11 @@ def run_notebooks(
     OSError
         Disk full, no permission.
     """
-    parameters = _expand_profile(parameters or {})
-    fingerprints = _fingerprints(paths, parameters)
+    parameters = expand_profile(parameters or {})
+    names = [stage.notebook for stage in STAGES]
+    fingerprints = stage_fingerprints(names, paths.data, paths.notebooks, parameters)
     lock = paths.outputs / _LOCK_FILE
-    was_killed = lock.exists() or any(paths.outputs.glob(f"{_STAGING_PREFIX}*"))
+    was_killed = lock.exists() or any(paths.outputs.glob(f"{_UNFINISHED_PREFIX}*"))
     if not (force or was_killed or _stale_stages(paths, fingerprints)) and _has_intact_reports(paths):
         return []
     paths.outputs.mkdir(parents=True, exist_ok=True)
@@ -129,140 +150,131 @@ def run_notebooks(
     with exclusive_lock(lock, BusyError(refusal)):
         remove_unfinished_writes(paths.outputs)
         remove_unfinished_writes(paths.reports)
-        for abandoned in paths.outputs.glob(f"{_STAGING_PREFIX}*"):
-            shutil.rmtree(abandoned, ignore_errors=True)
+        unfinished = sorted(paths.outputs.glob(f"{_UNFINISHED_PREFIX}*"))
         stale = STAGES if force else _stale_stages(paths, fingerprints)
-        if not stale:
-            if not _has_intact_reports(paths):
-                _publish_reports(paths, _render_folder(paths.outputs))
-            return []
-        with tempfile.TemporaryDirectory(dir=paths.outputs, prefix=_STAGING_PREFIX) as folder:
-            staging = Path(folder)
-            _copy_earlier_outputs(paths.outputs, staging)
-            for stage in stale:
-                on_stage(stage, None)
-                start = time.perf_counter()
-                _run_stage(stage, staging, paths, parameters)
-                on_stage(stage, time.perf_counter() - start)
-            _publish(staging, paths, fingerprints, _render_folder(staging))
+        if stale:
+            staging = Path(tempfile.mkdtemp(dir=paths.outputs, prefix=_UNFINISHED_PREFIX))
+            run = _Run(paths, parameters, fingerprints, staging, on_cell, on_stage)
+            run.execute(stale, [] if force else unfinished)
+        elif not _has_intact_reports(paths):
+            _publish_reports(paths, _render_folder(paths.outputs))
+        for folder in unfinished:
+            remove(folder)
     return list(stale)
 
 
-def _expand_profile(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Replace ``PROFILE`` by the parameters it stands for."""
-    expanded = dict(parameters)
-    name = expanded.pop(PROFILE_PARAMETER, "bawaan")
-    if name not in RUN_PROFILES:
-        raise PipelineError(f"Tidak ada profil {name!r}. Yang ada: {', '.join(RUN_PROFILES)}.")
-    return {**RUN_PROFILES[name], **expanded}
+@dataclass
+class _Run:
+    """A run in its own folder, which outlives a failure."""
 
+    paths: Paths
+    parameters: Mapping[str, Any]
+    fingerprints: Mapping[str, str]
+    staging: Path
+    on_cell: Callable[[Stage, CellPosition], None]
+    on_stage: Callable[[Stage, float | None, Path], None]
+    pages: dict[str, bytes] = field(default_factory=dict)
 
-def _fingerprints(paths: Paths, parameters: Mapping[str, Any]) -> dict[str, str]:
-    """Hash everything that each stage's results depend on, the earlier stages included."""
-    package = Path(judul_lib.__file__).parent
-    digest = hashlib.sha256(paths.data.read_bytes())
-    for name in (*SOURCES, *_FIGURES):
-        source = paths.notebooks.parent / "data" / name
-        if source.is_file():
-            digest.update(source.read_bytes())
-    digest.update("".join(version(name) for name in _DECISIVE_PACKAGES).encode())
-    for path in sorted(p for p in package.rglob("*") if p.is_file() and p.suffix != ".pyc"):
-        digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes())
-    result = {}
-    known_names: set[str] = set()
-    for stage in STAGES:
-        notebook = read_notebook(paths.notebooks / f"{stage.notebook}.ipynb")
-        names = parameter_names(notebook)
-        values = {name: parameters[name] for name in sorted(names & parameters.keys())}
-        files = [_file_fingerprint(value, paths.notebooks) for value in values.values()]
-        sources = [(cell.cell_type, cell.source) for cell in notebook.cells]
-        digest.update(json.dumps([values, files, sources], default=str).encode())
-        result[stage.notebook] = digest.hexdigest()
-        known_names |= names
-    unknown_names = sorted(parameters.keys() - known_names)
-    if unknown_names:
-        raise PipelineError(
-            f"Tidak ada notebook dengan parameter {', '.join(unknown_names)}. "
-            f"Yang ada: {', '.join(sorted({*known_names, PROFILE_PARAMETER}))}."
-        )
-    return result
+    def execute(self, stale: Sequence[Stage], unfinished: Sequence[Path]) -> None:
+        """Run the stages that no unfinished run has finished; publish the results of all."""
+        try:
+            copy_files(
+                self.paths.outputs, self.staging, [name for stage in STAGES for name in stage.files]
+            )
+            n_taken = self._take_over(stale, unfinished)
+            for folder in unfinished:
+                remove(folder)
+            for stage in stale[n_taken:]:
+                start = time.perf_counter()
+                self._run_stage(stage)
+                self._finish(stage, time.perf_counter() - start)
+            pages = _render_folder(self.staging, self.pages)
+            _publish(self.staging, self.paths, self.fingerprints, pages)
+        except BaseException as error:
+            n_finished = self._drop_unfinished()
+            if n_finished and isinstance(error, PipelineError):
+                raise PipelineError(
+                    f"{error} {n_finished} notebook sudah selesai; hasilnya ada di {self.staging}, "
+                    "dan `judul run` berikutnya melanjutkan dari sana."
+                ) from error
+            raise
+        remove(self.staging)
 
+    def _take_over(self, stages: Sequence[Stage], unfinished: Sequence[Path]) -> int:
+        """Move the results of stages that unfinished runs had finished here; return their number."""
+        for number, stage in enumerate(stages):
+            if not any(self._take_stage(stage, folder) for folder in unfinished):
+                return number
+            self._finish(stage, None)
+        return len(stages)
 
-def _file_fingerprint(value: Any, notebooks: Path) -> str:
-    """Return a text that changes when the file or folder that a parameter names changes."""
-    path = notebooks / value if isinstance(value, str) and value else None
-    if path is None or not path.exists():
-        return ""
-    if path.is_file():
-        return sha256_of(path.read_bytes())
-    from judul_lib.usage.database import DATABASE_VARIABLE
+    def _take_stage(self, stage: Stage, folder: Path) -> bool:
+        record = read_manifest(folder).get(stage.notebook)
+        if (
+            not isinstance(record, dict)
+            or record.get("fingerprint") != self.fingerprints[stage.notebook]
+        ):
+            return False
+        for name in stage.files:
+            if (folder / name).exists():  # Else the run was killed after it had published it.
+                move(folder / name, self.staging / name)
+        return record == _stage_record(self.staging, stage, self.fingerprints)
 
-    # A log folder whose rows are on a database server always counts as changed.
-    now = time.time_ns() if DATABASE_VARIABLE in os.environ else 0
-    stats = {file.name: file.stat() for file in sorted(path.iterdir()) if file.is_file()}
-    return str([now, *((name, s.st_size, s.st_mtime_ns) for name, s in stats.items())])
+    def _run_stage(self, stage: Stage) -> None:
+        # Relative paths keep this machine's folders out of artifacts and reports.
+        parameters = {
+            "DATA": os.path.relpath(self.paths.data, self.paths.notebooks),
+            "OUT": os.path.relpath(self.staging, self.paths.notebooks),
+            **self.parameters,
+        }
+        source = self.paths.notebooks / f"{stage.notebook}.ipynb"
+        on_cell = partial(self.on_cell, stage)
+        run_notebook(source, self.staging / stage.executed, parameters, on_cell)
+
+    def _finish(self, stage: Stage, seconds: float | None) -> None:
+        """Write the report of a stage, and record that it is finished."""
+        executed = nbformat.read(self.staging / stage.executed, as_version=4)
+        self.pages[stage.report] = render_report(executed).encode()
+        report = self.paths.reports / stage.report
+        if report.exists():  # It belongs to the earlier results.
+            report = self.staging / _REPORTS_FOLDER / stage.report
+        write_bytes(report, self.pages[stage.report])
+        record = _stage_record(self.staging, stage, self.fingerprints)
+        write_manifest(self.staging, {**read_manifest(self.staging), stage.notebook: record})
+        self.on_stage(stage, seconds, report)
+
+    def _drop_unfinished(self) -> int:
+        """Remove what is not the result of a finished stage; return how many are finished."""
+        finished = read_manifest(self.staging)
+        for name in (n for stage in STAGES if stage.notebook not in finished for n in stage.files):
+            remove(self.staging / name)
+        if not finished:
+            remove(self.staging)
+        return len(finished)
 
 
 def _stale_stages(paths: Paths, fingerprints: Mapping[str, str]) -> Sequence[Stage]:
     """Return the first stage whose inputs or results differ from the manifest, and all after it."""
-    manifest = _read_manifest(paths)
+    manifest = read_manifest(paths.outputs)
     for position, stage in enumerate(STAGES):
-        if manifest.get(stage.notebook) != _stage_record(paths, stage, fingerprints):
+        if manifest.get(stage.notebook) != _stage_record(paths.outputs, stage, fingerprints):
             return STAGES[position:]
     return ()
 
 
-def _read_manifest(paths: Paths) -> dict[str, Any]:
-    try:
-        manifest = json.loads((paths.outputs / MANIFEST_FILE).read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return manifest if isinstance(manifest, dict) else {}
+def _stage_record(folder: Path, stage: Stage, fingerprints: Mapping[str, str]) -> dict[str, Any]:
+    return {"fingerprint": fingerprints[stage.notebook], "outputs": hash_files(folder, stage.files)}
 
 
-def _stage_record(paths: Paths, stage: Stage, fingerprints: Mapping[str, str]) -> dict[str, Any]:
-    outputs = _hash_files(paths.outputs, (*stage.outputs, stage.executed))
-    return {"fingerprint": fingerprints[stage.notebook], "outputs": outputs}
-
-
-def _hash_files(folder: Path, names: Sequence[str]) -> dict[str, str]:
-    files = (path for name in names for path in _files(folder / name))
-    return {path.relative_to(folder).as_posix(): sha256_of(path.read_bytes()) for path in files}
-
-
-def _files(path: Path) -> Iterator[Path]:
-    if path.is_dir():
-        yield from sorted(p for p in path.rglob("*") if p.is_file())
-    elif path.is_file():
-        yield path
-
-
-def _copy_earlier_outputs(outputs: Path, staging: Path) -> None:
-    """Copy the earlier results, so that a model that comes out the same keeps its date."""
-    for stage in STAGES:
-        for source in (p for name in (*stage.outputs, stage.executed) for p in _files(outputs / name)):
-            target = staging / source.relative_to(outputs)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source, target)
-
-
-def _run_stage(stage: Stage, staging: Path, paths: Paths, parameters: Mapping[str, Any]) -> None:
-    # Relative paths keep this machine's folders out of artifacts and reports.
-    parameters = {
-        "DATA": os.path.relpath(paths.data, paths.notebooks),
-        "OUT": os.path.relpath(staging, paths.notebooks),
-        **parameters,
-    }
-    run_notebook(paths.notebooks / f"{stage.notebook}.ipynb", staging / stage.executed, parameters)
-
-
-def _render_folder(folder: Path) -> dict[str, bytes]:
+def _render_folder(folder: Path, rendered: Mapping[str, bytes] | None = None) -> dict[str, bytes]:
     dataset = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
     notebooks = (nbformat.read(folder / stage.executed, as_version=4) for stage in STAGES)
-    return render_stages(notebooks, dataset["name"])
+    return render_stages(notebooks, dataset["name"], rendered or {})
 
 
-def render_stages(notebooks: Iterable[Any], dataset: str) -> dict[str, bytes]:
+def render_stages(
+    notebooks: Iterable[Any], dataset: str, rendered: Mapping[str, bytes] = MappingProxyType({})
+) -> dict[str, bytes]:
     """Render the executed notebooks of all stages, in order, and their index page.
 
     Parameters
@@ -270,18 +282,20 @@ def render_stages(notebooks: Iterable[Any], dataset: str) -> dict[str, bytes]:
     notebooks : iterable of NotebookNode
     dataset : str
         Name of the file of titles, shown on the index page.
+    rendered : mapping of str to bytes
+        Pages that need not be rendered again, by file name.
 
     Returns
     -------
     dict of str to bytes
         File names to pages.
     """
-    by_file = {
-        f"{stage.notebook}.html": notebook for stage, notebook in zip(STAGES, notebooks, strict=True)
+    by_file = {stage.report: notebook for stage, notebook in zip(STAGES, notebooks, strict=True)}
+    pages = {
+        name: rendered[name] if name in rendered else render_report(notebook).encode()
+        for name, notebook in by_file.items()
     }
-    pages = {name: render_report(notebook) for name, notebook in by_file.items()}
-    pages["index.html"] = render_index(by_file, dataset)
-    return {name: page.encode("utf-8") for name, page in pages.items()}
+    return {**pages, "index.html": render_index(by_file, dataset).encode()}
 
 
 def _publish(
@@ -290,21 +304,14 @@ def _publish(
     """Move the results to their final paths; the manifest last, so that a killed run is repeated."""
     _publish_reports(paths, reports)
     for stage in STAGES:
-        for name in (*stage.outputs, stage.executed):
-            source, target = staging / name, paths.outputs / name
-            if _hash_files(staging, [name]) == _hash_files(paths.outputs, [name]):
-                continue
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if source.is_dir():
-                replace_folder(source, target)
-            else:
-                source.replace(target)
+        for name in stage.files:
+            if hash_files(staging, [name]) != hash_files(paths.outputs, [name]):
+                move(staging / name, paths.outputs / name)
     manifest: dict[str, Any] = {
-        stage.notebook: _stage_record(paths, stage, fingerprints) for stage in STAGES
+        stage.notebook: _stage_record(paths.outputs, stage, fingerprints) for stage in STAGES
     }
     manifest["reports"] = {name: sha256_of(page) for name, page in reports.items()}
-    text = json.dumps(manifest, indent=2) + "\n"
-    write_bytes(paths.outputs / MANIFEST_FILE, text.encode("utf-8"))
+    write_manifest(paths.outputs, manifest)
 
 
 def _publish_reports(paths: Paths, reports: Mapping[str, bytes]) -> None:
@@ -313,5 +320,5 @@ def _publish_reports(paths: Paths, reports: Mapping[str, bytes]) -> None:
 
 
 def _has_intact_reports(paths: Paths) -> bool:
-    recorded = _read_manifest(paths).get("reports")
-    return isinstance(recorded, dict) and _hash_files(paths.reports, sorted(recorded)) == recorded
+    recorded = read_manifest(paths.outputs).get("reports")
+    return isinstance(recorded, dict) and hash_files(paths.reports, sorted(recorded)) == recorded

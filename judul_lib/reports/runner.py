@@ -3,7 +3,8 @@
 import builtins
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,17 @@ from judul_lib.core import errors
 from judul_lib.core.errors import PipelineError
 
 _ERRNO = re.compile(r"\[Errno (\d+)\] ([^:]*)(?:: '(.*)')?")
+_HEADING = re.compile(r"^#+ +(.+)$", re.MULTILINE)
+_INJECTED_TAG = "injected-parameters"  # Papermill's name for the cell that it adds.
+
+
+@dataclass(frozen=True)
+class CellPosition:
+    """A cell of a running notebook: how many lie before it, how many there are, under which heading."""
+
+    n_done: int
+    n_cells: int
+    section: str
 
 
 def read_notebook(path: Path) -> Any:
@@ -46,7 +58,12 @@ def parameter_names(notebook: Any) -> set[str]:
     return {line.split("=")[0].split(":")[0].strip() for line in lines if "=" in line.split("#")[0]}
 
 
-def run_notebook(source: Path, target: Path, parameters: Mapping[str, Any]) -> None:
+def run_notebook(
+    source: Path,
+    target: Path,
+    parameters: Mapping[str, Any],
+    on_cell: Callable[[CellPosition], None] = lambda position: None,
+) -> None:
     """Execute a notebook in its own folder and write the executed copy.
 
     Parameters
@@ -54,6 +71,8 @@ def run_notebook(source: Path, target: Path, parameters: Mapping[str, Any]) -> N
     source, target : path
     parameters : mapping
         Values for the names in its ``parameters`` cell; other names are ignored.
+    on_cell : callable
+        Called with the position of each cell before it runs.
 
     Raises
     ------
@@ -64,25 +83,49 @@ def run_notebook(source: Path, target: Path, parameters: Mapping[str, Any]) -> N
     from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
-    names = parameter_names(read_notebook(source))
+    notebook = read_notebook(source)
+    names = parameter_names(notebook)
+    values = {name: value for name, value in parameters.items() if name in names}
+    tracker = _CellTracker(len(notebook.cells) + bool(values), on_cell)
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         papermill.execute_notebook(
             source,
             target,
-            parameters={name: value for name, value in parameters.items() if name in names},
+            parameters=values,
             cwd=source.parent,
             kernel_name="python3",
             progress_bar=False,
             kernel_manager_class=_QuietKernelManager,
+            on_cell_start=tracker.start_cell,
         )
     except PapermillExecutionError as error:
-        raise PipelineError(_describe_failure(source, error)) from error
+        raise PipelineError(_describe_failure(source, tracker.place, error)) from error
     except DeadKernelError as error:
         raise PipelineError(
-            f"Kernel notebook {source.stem} mati, mungkin karena memori habis. "
+            f"Kernel notebook {source.stem} mati di {tracker.place}, mungkin karena memori habis. "
             "Tutup program lain atau kurangi jumlah judul, lalu ulangi."
         ) from error
+
+
+class _CellTracker:
+    """Where a running notebook is; it outlives the kernel."""
+
+    def __init__(self, n_cells: int, on_cell: Callable[[CellPosition], None]) -> None:
+        self._n_cells, self._on_cell = n_cells, on_cell
+        self._section, self._n_code_cells = "", 0
+
+    def start_cell(self, cell: Any, cell_index: int) -> None:
+        if cell.cell_type == "markdown":
+            self._section = [self._section, *_HEADING.findall(cell.source)][-1].strip()
+        elif _INJECTED_TAG not in cell.metadata.get("tags", []):
+            self._n_code_cells += 1
+        self._on_cell(CellPosition(cell_index, self._n_cells, self._section))
+
+    @property
+    def place(self) -> str:
+        """The present cell, as a reader finds it in the notebook."""
+        return f'bagian "{self._section}" (sel kode ke-{self._n_code_cells})'
 
 
 class _QuietKernelManager(AsyncKernelManager):
@@ -92,16 +135,17 @@ class _QuietKernelManager(AsyncKernelManager):
         await super()._async_launch_kernel(kernel_cmd, **{**options, "stderr": subprocess.DEVNULL})
 
 
-def _describe_failure(notebook: Path, error: Any) -> str:
-    """Return the message of a JudulError or OSError; for any other error, the cell and the error."""
+def _describe_failure(notebook: Path, place: str, error: Any) -> str:
+    """Return where a notebook failed, why, and what to do, which errors of ours say themselves."""
+    where = f"Notebook {notebook.stem} gagal di {place}: "
     error_class = getattr(errors, error.ename, getattr(builtins, error.ename, Exception))
     if issubclass(error_class, errors.JudulError):
-        return str(error.evalue)
+        return where + str(error.evalue)
     match = _ERRNO.match(error.evalue)
     if issubclass(error_class, OSError) and match:
-        return errors.describe_os_error(OSError(int(match[1]), match[2], match[3]))
+        return where + errors.describe_os_error(OSError(int(match[1]), match[2], match[3]))
+    reason = " ".join(f"{error.ename}: {error.evalue}".split()).rstrip(".:")
     return (
-        f"Notebook {notebook.stem} berhenti di sel {error.exec_count}: "
-        f"{error.ename}: {error.evalue.rstrip('.')}. "
-        f"Buka notebooks/{notebook.name} dengan `make lab` untuk melihat sel itu."
+        f"{where}{reason}. Lihat sel itu di notebooks/{notebook.name} dengan `make lab`, "
+        "perbaiki, lalu ulangi `judul run`."
     )
