@@ -28,7 +28,8 @@ from judul_lib.core.storage import (
     sha256_of,
     write_bytes,
 )
-from judul_lib.reports.rendering import render_index, render_report
+from judul_lib.reports.index_page import render_index
+from judul_lib.reports.rendering import render_report
 from judul_lib.reports.runner import parameter_names, read_notebook, run_notebook
 from judul_lib.study.synthetic import SOURCES
 
