@@ -16,10 +16,9 @@ from plotly.offline import get_plotlyjs
 from pygments.formatters import HtmlFormatter
 
 from judul_lib.figures.style import STYLE_FILE, figure_config, figure_label
+from judul_lib.reports.printed_facts import PLOTLY_MIMETYPE, SUMMARY_TAG
 
-PLOTLY_MIMETYPE = "application/vnd.plotly.v1+json"
 _WIDGET_MIMETYPE = "application/vnd.jupyter.widget-view+json"
-SUMMARY_TAG = "ringkasan"
 _TEMPLATES = Path(__file__).parent / "resources" / "report"
 _HEADING = re.compile(r'<h2 id="([^"]+)">(.*?)<a class="anchor-link"')
 
@@ -40,8 +39,8 @@ def render_report(notebook: Any) -> str:
     """
     summary, body = _split_summary(notebook)
     body_html = _render_cells(body)
-    return _render_page(
-        title=_notebook_title(notebook),
+    return render_page(
+        title=notebook_title(notebook),
         lead=_render_cells(summary),
         body=body_html,
         sections=_HEADING.findall(body_html),
@@ -49,35 +48,22 @@ def render_report(notebook: Any) -> str:
     )
 
 
-def render_index(notebooks: Mapping[str, Any], data_name: str) -> str:
-    """Render the page that lists all reports, each with its summary.
+def render_page(
+    *, title: str, lead: str, body: str, sections: Any = (), with_plotly: bool = False
+) -> str:
+    """Render the page around the content of a report or of the index.
 
     Parameters
     ----------
-    notebooks : mapping of str to NotebookNode
-        File name of the report to its executed notebook.
-    data_name : str
-        File name of the titles that the run used.
+    title : str
+        Text, escaped here.
+    lead, body : str
+        HTML before and after the table of contents.
+    sections : sequence of (str, str)
+        Anchor and HTML of each entry of the table of contents; without, the page has none.
+    with_plotly : bool
+        Whether the page has figures to draw.
     """
-    items = []
-    for name, notebook in notebooks.items():
-        title = escape(_notebook_title(notebook))
-        summary = "".join(_html_outputs(cell) for cell in notebook.cells if _is_summary(cell))
-        items.append(f'<li><h2><a href="{escape(name)}">{title}</a></h2>{summary}</li>')
-    return _render_page(
-        title="Laporan kemiripan judul tugas akhir",
-        lead=(
-            "<h1>Laporan kemiripan judul tugas akhir</h1>"
-            f"<p>Dihitung dari <code>{escape(data_name)}</code>. Setiap laporan adalah satu berkas yang "
-            "dapat dibuka, dicetak dan dikirim tanpa jaringan.</p>"
-        ),
-        body=f'<ul class="laporan">{"".join(items)}</ul>',
-    )
-
-
-def _render_page(
-    *, title: str, lead: str, body: str, sections: Any = (), with_plotly: bool = False
-) -> str:
     style = "".join(path.read_text(encoding="utf-8") for path in (_TEMPLATES / "style.css", STYLE_FILE))
     return Template((_TEMPLATES / "page.html.j2").read_text(encoding="utf-8")).render(
         title=escape(title),
@@ -118,11 +104,15 @@ def _is_summary(cell: Any) -> bool:
     return SUMMARY_TAG in cell.metadata.get("tags", [])
 
 
-def _html_outputs(cell: Any) -> str:
-    return "".join(output.get("data", {}).get("text/html", "") for output in cell.get("outputs", []))
+def notebook_title(notebook: Any) -> str:
+    """Return a notebook's first heading as text.
 
-
-def _notebook_title(notebook: Any) -> str:
+    Examples
+    --------
+    >>> from nbformat.v4 import new_markdown_cell, new_notebook
+    >>> notebook_title(new_notebook(cells=[new_markdown_cell("# 01 · *Padi* & kopi")]))
+    '01 · Padi & kopi'
+    """
     heading = notebook.cells[0].source.splitlines()[0].lstrip("# ")
     return unescape(re.sub(r"<[^>]+>", "", markdown2html(heading))).strip()
 

@@ -38,9 +38,7 @@ NO_RUNNER = (
     "Pemeriksa daftar sedang tidak berjalan. Coba lagi sebentar; bila tetap gagal, beri tahu pengelola."
 )
 TOO_MANY = "Terlalu banyak daftar yang sedang diperiksa. Tunggu beberapa menit, lalu coba lagi."
-TOO_MANY_OF_ONE = (
-    "Beberapa daftar Anda masih diperiksa. Tunggu salah satunya selesai, atau hentikan."
-)
+TOO_MANY_OF_ONE = "Beberapa daftar Anda masih diperiksa. Tunggu salah satunya selesai, atau hentikan."
 
 
 @dataclass(frozen=True)
