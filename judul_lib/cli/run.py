@@ -92,7 +92,7 @@ class _Display:
 
         self._stages, self._outputs = stages, outputs
         self._estimate: RunEstimate | None = None
-        self._name, self._position, self._start = "", "", 0.0
+        self._place, self._start = "", time.monotonic()
         form = "{percentage:3.0f} % {bar:20} {desc}"
         self._bar = tqdm(total=1.0, bar_format=form, leave=False, disable=None, dynamic_ncols=True)
         self._end = Event()
@@ -110,16 +110,16 @@ class _Display:
         self._bar.close()
 
     def show_cell(self, stage: "Stage", position: "CellPosition") -> None:
-        if stage.notebook != self._name:
-            self._name, self._start = stage.notebook, time.monotonic()
         share = position.n_done / position.n_cells
         self._bar.n = self._estimate_from(stage).share_done(share)
-        self._position = f"sel {position.n_done + 1}/{position.n_cells}: {position.section}"
+        number = f"sel {position.n_done + 1}/{position.n_cells}"
+        self._place = f" · {stage.notebook}, {number}: {position.section}"
         self._redraw()
 
     def show_stage(self, stage: "Stage", seconds: float | None, report: Path) -> None:
         estimate = self._estimate_from(stage)
         estimate.finish(stage.notebook, seconds)
+        self._bar.n, self._place, self._start = estimate.share_done(), "", time.monotonic()
         took = "sudah selesai" if seconds is None else f"{format_number(seconds, 1)} s"
         rest = time_left(estimate.seconds_left()) if stage is not self._stages[-1] else ""
         here = Path.cwd()
@@ -145,9 +145,9 @@ class _Display:
             self._redraw()
 
     def _redraw(self) -> None:
-        if self._estimate and self._position and not self._bar.disable:
+        if self._estimate and not self._bar.disable:
             left = time_left(self._estimate.seconds_left(time.monotonic() - self._start))
-            self._bar.set_description_str(f"{left} · {self._name}, {self._position}")
+            self._bar.set_description_str(left + self._place)
 
 
 def time_left(seconds: float) -> str:

@@ -237,8 +237,8 @@ class _Run:
         executed = nbformat.read(self.staging / stage.executed, as_version=4)
         self.pages[stage.report] = render_report(executed).encode()
         report = self.paths.reports / stage.report
-        if report.exists():  # It belongs to the earlier results.
-            report = self.staging / _REPORTS_FOLDER / stage.report
+        if report.exists() and report.read_bytes() != self.pages[stage.report]:
+            report = self.staging / _REPORTS_FOLDER / stage.report  # Earlier results stay until the end.
         write_bytes(report, self.pages[stage.report])
         record = _stage_record(self.staging, stage, self.fingerprints)
         write_manifest(self.staging, {**read_manifest(self.staging), stage.notebook: record})
