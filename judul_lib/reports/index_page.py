@@ -74,15 +74,15 @@ def render_index(notebooks: Mapping[str, Any], data_name: str) -> str:
     )
 
 
-def render_list(notebooks: Mapping[str, Any], data_name: str, link: Link) -> str:
+def render_list(notebooks: Mapping[str, Any], link: Link) -> str:
     """Render answers, ways of reading and the list of reports, without the page around them.
 
     Parameters
     ----------
     notebooks : mapping of str to NotebookNode
         Name of the report, such as ``"12_study"``, to its executed notebook.
-    data_name : str
     link : callable
+        Takes a report's name and an anchor in it, or "", and returns the address.
     """
     texts = _texts()
     facts = {name: read_printed_facts(notebook) for name, notebook in notebooks.items()}
@@ -105,9 +105,7 @@ def render_list(notebooks: Mapping[str, Any], data_name: str, link: Link) -> str
         for title, note, names in _group(list(notebooks))
     ]
     source = (_RESOURCES / "report_list.html.j2").read_text(encoding="utf-8")
-    return Template(source, autoescape=True).render(
-        data_name=data_name, answers=answers, readings=readings, groups=groups
-    )
+    return Template(source, autoescape=True).render(answers=answers, readings=readings, groups=groups)
 
 
 @cache

@@ -2,8 +2,9 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from dataclasses import dataclass
 from html import escape, unescape
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,46 @@ _TEMPLATES = Path(__file__).parent / "resources" / "report"
 _HEADING = re.compile(r'<h2 id="([^"]+)">(.*?)<a class="anchor-link"')
 
 
+@dataclass(frozen=True)
+class RenderedNotebook:
+    """The content of a report, without the page around it.
+
+    Attributes
+    ----------
+    title : str
+        Text of the first heading.
+    lead, body : str
+        HTML of title and summary, and of the rest.
+    sections : list of (str, str)
+        Anchor and HTML of each section's heading.
+    has_figures : bool
+    """
+
+    title: str
+    lead: str
+    body: str
+    sections: list[tuple[str, str]]
+    has_figures: bool
+
+
+def render_notebook(notebook: Any) -> RenderedNotebook:
+    """Render the cells of one executed notebook.
+
+    Parameters
+    ----------
+    notebook : NotebookNode
+    """
+    summary, body = _split_summary(notebook)
+    body_html = _render_cells(body)
+    return RenderedNotebook(
+        title=notebook_title(notebook),
+        lead=_render_cells(summary),
+        body=body_html,
+        sections=_HEADING.findall(body_html),
+        has_figures=PLOTLY_MIMETYPE in json.dumps([*summary.cells, *body.cells]),
+    )
+
+
 def render_report(notebook: Any) -> str:
     """Render one executed notebook as a page.
 
@@ -37,19 +78,25 @@ def render_report(notebook: Any) -> str:
     str
         HTML that contains its styles, Plotly and data; its content security policy forbids requests.
     """
-    summary, body = _split_summary(notebook)
-    body_html = _render_cells(body)
+    report = render_notebook(notebook)
     return render_page(
-        title=notebook_title(notebook),
-        lead=_render_cells(summary),
-        body=body_html,
-        sections=_HEADING.findall(body_html),
-        with_plotly=PLOTLY_MIMETYPE in json.dumps([*summary.cells, *body.cells]),
+        title=report.title,
+        lead=report.lead,
+        body=report.body,
+        sections=report.sections,
+        home=("index.html", "Daftar laporan"),
+        with_plotly=report.has_figures,
     )
 
 
 def render_page(
-    *, title: str, lead: str, body: str, sections: Any = (), with_plotly: bool = False
+    *,
+    title: str,
+    lead: str,
+    body: str,
+    sections: Sequence[tuple[str, str]] = (),
+    home: tuple[str, str] = ("", ""),
+    with_plotly: bool = False,
 ) -> str:
     """Render the page around the content of a report or of the index.
 
@@ -61,6 +108,8 @@ def render_page(
         HTML before and after the table of contents.
     sections : sequence of (str, str)
         Anchor and HTML of each entry of the table of contents; without, the page has none.
+    home : (str, str)
+        Address and text of the link at the top of a page with sections.
     with_plotly : bool
         Whether the page has figures to draw.
     """
@@ -70,6 +119,7 @@ def render_page(
         lead=lead,
         body=body,
         sections=sections,
+        home=home,
         style=style + HtmlFormatter(style="default").get_style_defs(".highlight"),
         plotly_js=get_plotlyjs().replace("</script", "<\\/script") if with_plotly else "",
         figure_config=json.dumps(figure_config(), ensure_ascii=False),
