@@ -63,7 +63,7 @@ test-slow: $(STAMP) build/mlflow ## Longer tests: all notebooks, a full run, fau
 # MLflow needs other versions than the lock file has, hence a separate environment.
 build/mlflow: pyproject.toml
 	$(BIN)/python -m venv $@
-	$@/bin/python -m pip install --quiet --disable-pip-version-check ".[mlflow,train]" hypothesis pytest
+	$@/bin/python -m pip install --quiet --disable-pip-version-check ".[mlflow,train]" hypothesis pytest pytest-timeout
 	@touch $@
 
 lint: $(STAMP) ## Style and types

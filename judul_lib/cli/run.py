@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 
 @command()
-@option("--data", type=Path, help="CSV berkolom Judul [bawaan: data/dataset_TA.csv].")
+@option("--data", type=Path, help="Berkas judul: CSV, XLSX, ODS [bawaan: data/dataset_TA.csv].")
+@shared.title_choice_options
 @option("--out", type=Path, metavar="FOLDER", help="Folder artefak [bawaan: outputs].")
 @option("--reports", type=Path, metavar="FOLDER", help="Folder laporan HTML [bawaan: reports].")
 @option("--notebooks", type=Path, metavar="FOLDER", help="Folder notebook [bawaan: notebooks].")
@@ -60,7 +61,8 @@ def run(
             "atau pilih --out yang lain."
         )
     shared.read_corpus(paths.data, min_titles=2)  # Refuse a bad file before anything starts.
-    values = {name: _parse_value(text) for name, text in parameters}
+    values = {name.upper(): text for name, text in shared.title_choice().items() if text is not None}
+    values |= {name: _parse_value(text) for name, text in parameters}
     with _Display(STAGES, paths.outputs) as display:
         stale = run_notebooks(
             paths,

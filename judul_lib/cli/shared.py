@@ -60,6 +60,12 @@ def title_choice_options(function: F) -> F:
     return _COLUMN_OPTION(_SHEET_OPTION(function))
 
 
+def title_choice() -> dict[str, str | None]:
+    """Return the ``column`` and ``sheet`` that the user has chosen."""
+    meta = click.get_current_context().meta
+    return {name: meta.get(f"{__name__}.{name}") for name in ("column", "sheet")}
+
+
 JOBS_OPTION = option("--jobs", type=click.IntRange(min=1), default=1, help="Jumlah proses [bawaan: 1].")
 SCHEDULER_OPTION = option(
     "--scheduler", metavar="ALAMAT",
@@ -224,10 +230,8 @@ def read_as_chosen(read: Callable[..., T], *, is_only_file: bool) -> T:
     is_only_file : bool
         Whether the command reads no other file; one of two may be without the choice.
     """
-    meta = click.get_current_context().meta
-    choice = {name: meta.get(f"{__name__}.{name}") for name in ("column", "sheet")}
     try:
-        return read(**choice)
+        return read(**title_choice())
     except MissingChoiceError as error:
         if is_only_file:
             raise

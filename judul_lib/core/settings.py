@@ -34,8 +34,8 @@ ELSEWHERE_LABELS: Mapping[str, str] = MappingProxyType(
 
 ROLES = ("pemeriksa", "pengelola")
 """Roles of the users of the page."""
-SCOPES = ("periksa", "arsip", "keputusan")
-"""What an API key may allow: checks, archives, decisions."""
+SCOPES = ("periksa", "arsip")
+"""What an API key may allow: checks, the list of archives."""
 DECISIONS: Mapping[str, str] = MappingProxyType({"bukan-duplikat": DIFFERENT, "sama": SIMILAR})
 """What a committee can decide of a pair of titles, with the label that the pair then gets."""
 

@@ -14,6 +14,7 @@ from judul_lib.core.formatting import format_label, format_number, format_settin
 from judul_lib.core.settings import DIFFERENT, SEED, SIMILAR
 from judul_lib.figures.style import ACCENT, GRID, PRIMARY, SERIES_STYLES, SHADES, rounded, style
 from judul_lib.figures.style import use_in_notebook as use_in_notebook
+from judul_lib.figures.tables import Display
 
 _CLASSES = {1: (SIMILAR, SERIES_STYLES[0]), 0: (DIFFERENT, SERIES_STYLES[1])}
 _MAX_TITLES, _MAX_POINTS = 150, 600
@@ -169,20 +170,46 @@ def annotated_heatmap(
     return figure.update_yaxes(autorange="reversed", type="category", ticksuffix=" ")
 
 
-def grid_search(search: pd.DataFrame) -> go.Figure:
-    """Mean score of each grid point, by number of trees (columns) and the other settings (rows)."""
-    others = [c for c in search.columns if c not in ("n_estimators", "score", "spread")]
+def grid_search(search: pd.DataFrame) -> go.Figure | Display:
+    """Score of each setting over the folds of the cross-validation.
+
+    Parameters
+    ----------
+    search : DataFrame
+        As of `judul_lib.training.forest.TrainingResult`.
+
+    Returns
+    -------
+    Figure or Display
+        A dot at the mean with a line from the lowest to the highest fold; one series a number of
+        trees. Where all settings tie, only the sentence that says so.
+
+    Examples
+    --------
+    >>> settings = {"n_estimators": [50, 100], "max_depth": 10}
+    >>> grid_search(pd.DataFrame(settings | {"score": 0.97, "low": 0.9, "high": 1.0}))
+    Seri: 2 dari 2 setelan mendapat F1 berbobot 0,9700 (lipatan terendah 0,9000, tertinggi 1,0000).
+    """
+    scores = search[["score", "low", "high"]].round(4).drop_duplicates()
+    if len(scores) == 1:
+        n, (mean, low, high) = len(search), scores.iloc[0].map(lambda score: format_number(score, 4))
+        sentence = (
+            f"Seri: {n} dari {n} setelan mendapat F1 berbobot {mean} "
+            f"(lipatan terendah {low}, tertinggi {high})."
+        )
+        return Display(f"<p>{sentence}</p>", sentence)
+    others = [c for c in search.columns if c not in ("n_estimators", *scores)]
     rows = [" / ".join(map(format_setting, values)) for values in search[others].itertuples(index=False)]
-    grid = search.assign(row=rows).set_index(["row", "n_estimators"])["score"].unstack()  # noqa: PD010
-    low = float(np.floor(grid.to_numpy().min() * 100) / 100)
-    high = max(float(grid.to_numpy().max()), low + 0.01)
-    figure = annotated_heatmap(
-        grid.loc[list(dict.fromkeys(rows))],
-        f"F1 (berbobot) tiap titik pencarian<br><sub>baris: {' / '.join(others)}</sub>",
-        low=max(low, 0.0), high=high, decimals=4,
-    )  # fmt: skip
-    figure.update_layout(height=170 + 30 * len(grid))
-    return figure.update_xaxes(title="n_estimators (jumlah pohon)")
+    frame = search.rename(columns={"score": "estimate"}).set_index(pd.Index(rows))
+    names = " / ".join(format_label(name).split(" (")[0] for name in others)
+    reading = f"<sub>baris: {names}<br>garis: lipatan terendah sampai tertinggi</sub>"
+    series = {f"{trees} pohon": part for trees, part in frame.groupby("n_estimators")}
+    figure = metric_intervals(series, f"F1 berbobot setiap setelan<br>{reading}", row_height=45)
+    # Below the axis, where it has room for a row a series on a phone.
+    figure.update_layout(
+        legend={"y": 0, "yref": "container"}, margin={"b": 130}, height=figure.layout.height + 70
+    )
+    return figure.update_xaxes(title="F1 berbobot")
 
 
 def roc_and_precision_recall(curves: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> go.Figure:
@@ -229,7 +256,7 @@ def confusion_matrices(matrices: Mapping[str, pd.DataFrame]) -> go.Figure:
             xgap=2, ygap=2, row=1, col=column,
             hovertemplate="label %{y}, prediksi %{x}: %{text} pasangan<extra></extra>",
         )  # fmt: skip
-    style(figure, "Matriks kebingungan (jumlah pasangan)", height=360)
+    style(figure, "Matriks konfusi (confusion matrix)<br><sub>jumlah pasangan</sub>", height=360)
     figure.update_annotations(font_size=13)
     figure.update_xaxes(title="prediksi", tickangle=0).update_yaxes(autorange="reversed")
     return figure.update_yaxes(title="label", col=1)

@@ -25,7 +25,8 @@ from judul_lib.core.storage import (
     sha256_of,
     write_bytes,
 )
-from judul_lib.reports.rendering import render_index, render_report
+from judul_lib.reports.index_page import render_index
+from judul_lib.reports.rendering import render_report
 from judul_lib.reports.run_files import (
     copy_files,
     hash_files,

@@ -2,8 +2,9 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from dataclasses import dataclass
 from html import escape, unescape
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,51 @@ from plotly.offline import get_plotlyjs
 from pygments.formatters import HtmlFormatter
 
 from judul_lib.figures.style import STYLE_FILE, figure_config, figure_label
+from judul_lib.reports.printed_facts import PLOTLY_MIMETYPE, SUMMARY_TAG
 
-PLOTLY_MIMETYPE = "application/vnd.plotly.v1+json"
 _WIDGET_MIMETYPE = "application/vnd.jupyter.widget-view+json"
-SUMMARY_TAG = "ringkasan"
 _TEMPLATES = Path(__file__).parent / "resources" / "report"
 _HEADING = re.compile(r'<h2 id="([^"]+)">(.*?)<a class="anchor-link"')
+
+
+@dataclass(frozen=True)
+class RenderedNotebook:
+    """The content of a report, without the page around it.
+
+    Attributes
+    ----------
+    title : str
+        Text of the first heading.
+    lead, body : str
+        HTML of title and summary, and of the rest.
+    sections : list of (str, str)
+        Anchor and HTML of each section's heading.
+    has_figures : bool
+    """
+
+    title: str
+    lead: str
+    body: str
+    sections: list[tuple[str, str]]
+    has_figures: bool
+
+
+def render_notebook(notebook: Any) -> RenderedNotebook:
+    """Render the cells of one executed notebook.
+
+    Parameters
+    ----------
+    notebook : NotebookNode
+    """
+    summary, body = _split_summary(notebook)
+    body_html = _render_cells(body)
+    return RenderedNotebook(
+        title=notebook_title(notebook),
+        lead=_render_cells(summary),
+        body=body_html,
+        sections=_HEADING.findall(body_html),
+        has_figures=PLOTLY_MIMETYPE in json.dumps([*summary.cells, *body.cells]),
+    )
 
 
 def render_report(notebook: Any) -> str:
@@ -38,52 +78,48 @@ def render_report(notebook: Any) -> str:
     str
         HTML that contains its styles, Plotly and data; its content security policy forbids requests.
     """
-    summary, body = _split_summary(notebook)
-    body_html = _render_cells(body)
-    return _render_page(
-        title=_notebook_title(notebook),
-        lead=_render_cells(summary),
-        body=body_html,
-        sections=_HEADING.findall(body_html),
-        with_plotly=PLOTLY_MIMETYPE in json.dumps([*summary.cells, *body.cells]),
+    report = render_notebook(notebook)
+    return render_page(
+        title=report.title,
+        lead=report.lead,
+        body=report.body,
+        sections=report.sections,
+        home=("index.html", "Daftar laporan"),
+        with_plotly=report.has_figures,
     )
 
 
-def render_index(notebooks: Mapping[str, Any], data_name: str) -> str:
-    """Render the page that lists all reports, each with its summary.
+def render_page(
+    *,
+    title: str,
+    lead: str,
+    body: str,
+    sections: Sequence[tuple[str, str]] = (),
+    home: tuple[str, str] = ("", ""),
+    with_plotly: bool = False,
+) -> str:
+    """Render the page around the content of a report or of the index.
 
     Parameters
     ----------
-    notebooks : mapping of str to NotebookNode
-        File name of the report to its executed notebook.
-    data_name : str
-        File name of the titles that the run used.
+    title : str
+        Text, escaped here.
+    lead, body : str
+        HTML before and after the table of contents.
+    sections : sequence of (str, str)
+        Anchor and HTML of each entry of the table of contents; without, the page has none.
+    home : (str, str)
+        Address and text of the link at the top of a page with sections.
+    with_plotly : bool
+        Whether the page has figures to draw.
     """
-    items = []
-    for name, notebook in notebooks.items():
-        title = escape(_notebook_title(notebook))
-        summary = "".join(_html_outputs(cell) for cell in notebook.cells if _is_summary(cell))
-        items.append(f'<li><h2><a href="{escape(name)}">{title}</a></h2>{summary}</li>')
-    return _render_page(
-        title="Laporan kemiripan judul tugas akhir",
-        lead=(
-            "<h1>Laporan kemiripan judul tugas akhir</h1>"
-            f"<p>Dihitung dari <code>{escape(data_name)}</code>. Setiap laporan adalah satu berkas yang "
-            "dapat dibuka, dicetak dan dikirim tanpa jaringan.</p>"
-        ),
-        body=f'<ul class="laporan">{"".join(items)}</ul>',
-    )
-
-
-def _render_page(
-    *, title: str, lead: str, body: str, sections: Any = (), with_plotly: bool = False
-) -> str:
     style = "".join(path.read_text(encoding="utf-8") for path in (_TEMPLATES / "style.css", STYLE_FILE))
     return Template((_TEMPLATES / "page.html.j2").read_text(encoding="utf-8")).render(
         title=escape(title),
         lead=lead,
         body=body,
         sections=sections,
+        home=home,
         style=style + HtmlFormatter(style="default").get_style_defs(".highlight"),
         plotly_js=get_plotlyjs().replace("</script", "<\\/script") if with_plotly else "",
         figure_config=json.dumps(figure_config(), ensure_ascii=False),
@@ -118,11 +154,15 @@ def _is_summary(cell: Any) -> bool:
     return SUMMARY_TAG in cell.metadata.get("tags", [])
 
 
-def _html_outputs(cell: Any) -> str:
-    return "".join(output.get("data", {}).get("text/html", "") for output in cell.get("outputs", []))
+def notebook_title(notebook: Any) -> str:
+    """Return a notebook's first heading as text.
 
-
-def _notebook_title(notebook: Any) -> str:
+    Examples
+    --------
+    >>> from nbformat.v4 import new_markdown_cell, new_notebook
+    >>> notebook_title(new_notebook(cells=[new_markdown_cell("# 01 · *Padi* & kopi")]))
+    '01 · Padi & kopi'
+    """
     heading = notebook.cells[0].source.splitlines()[0].lstrip("# ")
     return unescape(re.sub(r"<[^>]+>", "", markdown2html(heading))).strip()
 

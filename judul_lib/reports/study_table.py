@@ -69,11 +69,19 @@ def measure_run(outputs: str | Path, settings: LabelingSettings) -> dict[str, st
 
 
 def _measure_model(model: Model, profile: Profile) -> dict[str, str]:
-    metadata = model.metadata
-    pairs, metrics = metadata["pairs"], metadata["metrics"]
-    best = metadata["hyperparameters"]
     checker = TitleChecker.from_model(model)
     called = int((top_probabilities(checker) >= DECISION_THRESHOLD).sum())
+    return {
+        **_recorded_values(model.metadata, profile),
+        "query": f"{format_number(_seconds_per_query(checker), 3)} s",
+        "own": format_number(called),
+    }
+
+
+def _recorded_values(metadata: Mapping[str, Any], profile: Profile) -> dict[str, str]:
+    """Return what the metadata of a model record, by key of the study table without the model."""
+    pairs, metrics = metadata["pairs"], metadata["metrics"]
+    best = metadata["hyperparameters"]
     size = sum(metadata["sizes"][name] for name in ESTIMATOR_FILES)
     return {
         "terms": format_number(metadata["n_terms"]),
@@ -86,9 +94,35 @@ def _measure_model(model: Model, profile: Profile) -> dict[str, str]:
         "f1": format_number(metrics["f1_weighted"], 3),
         "auc": format_number(metrics["roc_auc"], 3),
         "size": f"{format_number(size / 1024, 1)} KB",
-        "query": f"{format_number(_seconds_per_query(checker), 3)} s",
-        "own": format_number(called),
     }
+
+
+def compare_training(study: pd.DataFrame, metadata: Mapping[str, Any], profile: Profile) -> pd.DataFrame:
+    """Return what training one of the study's models gave, beside the study.
+
+    Parameters
+    ----------
+    study : DataFrame
+        As of `read_study_table`.
+    metadata : mapping
+        Of the trained model.
+    profile : Profile
+        The model's.
+
+    Returns
+    -------
+    DataFrame
+        One row a number: ``bagian`` (its name), ``run ini``, and the document's and the code's value.
+    """
+    values = _recorded_values(metadata, profile)
+    rows = study.loc[[f"{key}_{profile.name}" for key in values]]
+    return pd.DataFrame(
+        {
+            "bagian": rows["bagian"].str.removesuffix(f", {profile.title.lower()}"),
+            "run ini": list(values.values()),
+            **rows[[SOURCE_COLUMNS["document"], SOURCE_COLUMNS["variant"]]],
+        }
+    )
 
 
 def _seconds_per_query(checker: TitleChecker) -> float:

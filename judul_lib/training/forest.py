@@ -49,8 +49,8 @@ class TrainingResult:
     best_params : dict
         Hyperparameters chosen by the grid search.
     search : DataFrame
-        One row a grid point: its parameters, ``score`` (mean F1, weighted,
-        over the folds) and ``spread`` (standard deviation).
+        One row a grid point: its parameters, and weighted F1 over the folds:
+        ``score`` (mean), ``low`` and ``high`` (lowest and highest fold).
     test : DataFrame
         The held-out pairs: ``left``, ``right``, features, ``label``,
         ``probability``.
@@ -214,8 +214,9 @@ def _search_frame(search: GridSearchCV) -> pd.DataFrame:
     frame = pd.DataFrame(search.cv_results_["params"]).rename(
         columns=lambda n: n.removeprefix("forest__")
     )
+    folds = [search.cv_results_[f"split{fold}_test_score"] for fold in range(search.n_splits_)]
     frame["score"] = search.cv_results_["mean_test_score"]
-    frame["spread"] = search.cv_results_["std_test_score"]
+    frame["low"], frame["high"] = np.min(folds, axis=0), np.max(folds, axis=0)
     return frame.astype({"max_depth": object})
 
 

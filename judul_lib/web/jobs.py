@@ -22,6 +22,8 @@ LIFETIME = 3_600.0
 """Seconds after which a job is forgotten."""
 MAX_JOBS, MAX_WAITING = 60, 20
 """Jobs kept, and jobs that wait or run, in the whole installation."""
+MAX_WAITING_OF_ONE = 5
+"""Jobs of one user that wait or run, so that nobody keeps all others waiting."""
 UPLOAD_FILE = "berkas"
 _FINAL = ("selesai", "dihentikan", "gagal")
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -36,6 +38,7 @@ NO_RUNNER = (
     "Pemeriksa daftar sedang tidak berjalan. Coba lagi sebentar; bila tetap gagal, beri tahu pengelola."
 )
 TOO_MANY = "Terlalu banyak daftar yang sedang diperiksa. Tunggu beberapa menit, lalu coba lagi."
+TOO_MANY_OF_ONE = "Beberapa daftar Anda masih diperiksa. Tunggu salah satunya selesai, atau hentikan."
 
 
 @dataclass(frozen=True)
@@ -134,9 +137,9 @@ class JobStore:
         Raises
         ------
         BusyError
-            Too many jobs wait already.
+            Too many jobs wait already, of this user or in all.
         """
-        self._make_room()
+        self._make_room(user)
         job_id = secrets.token_hex(16)
         job = Job(job_id, kind, user, archive, time.time(), facts=dict(facts or {}))
         new = self.folder / f".{job_id}"
@@ -278,11 +281,14 @@ class JobStore:
         """Return the folder of a job."""
         return self.folder / job_id
 
-    def _make_room(self) -> None:
+    def _make_room(self, user: str) -> None:
         """Forget the oldest finished jobs if there are too many."""
         jobs = self.all()
-        if sum(job.is_active for job in jobs) >= MAX_WAITING:
+        users = [job.user for job in jobs if job.is_active]
+        if len(users) >= MAX_WAITING:
             raise BusyError(TOO_MANY)
+        if users.count(user) >= MAX_WAITING_OF_ONE:
+            raise BusyError(TOO_MANY_OF_ONE)
         idle = [job for job in jobs if not job.is_active]
         for job in idle[: max(0, len(jobs) - MAX_JOBS + 1)]:
             shutil.rmtree(self.path(job.id), ignore_errors=True)

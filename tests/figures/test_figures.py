@@ -32,6 +32,10 @@ ALARMS = pd.DataFrame(
     [(t, s, 0.2, 0.1, 0.3) for t in (0.4, 0.6) for s in ("MIRIP", "TANYAKAN")],
     columns=["ambang", "simpulan", "estimate", "low", "high"],
 )
+SEARCH = pd.DataFrame(
+    [(trees, depth, 0.9, 0.8, 1.0 - trees / 1000) for depth in (None, 10) for trees in (50, 100)],
+    columns=["n_estimators", "max_depth", "score", "low", "high"],
+).astype({"max_depth": object})
 COMPARED = RankingComparison(
     ["light", "full", "structured"], [f"Judul {k}" for k in range(12)],
     np.arange(36).reshape(12, 3), np.linspace(0, 1, 36).reshape(12, 3),
@@ -43,6 +47,7 @@ FIGURES = {
     "pairs": lambda: p.feature_scatter_matrix(SAMPLES, ["cosine", "jaccard"]),
     "curves": lambda: p.roc_and_precision_recall(SCORES),
     "metrics": lambda: p.metric_intervals(dict.fromkeys("abcd", INTERVALS)),
+    "search": lambda: p.grid_search(SEARCH),
     "importances": lambda: p.importance_bars({key: {"cosine": 0.5, "jaccard": 0.5} for key in "abcd"}),
     "reliability": lambda: leaderboard_plots.reliability(SCORES),
     "ablation": lambda: leaderboard_plots.ablation_bars(ABLATION, "t"),
@@ -130,6 +135,33 @@ def test_figure_label_names_title_axes_and_series():
     assert "Sumbu mendatar: positif palsu, recall. Sumbu tegak: positif benar, presisi." in curves
     untitled_axes = {"data": [], "layout": {"title": "<b>A</b> &lt;b&gt;<br>c"}}
     assert figure_label(untitled_axes) == "A <b>: c."
+
+
+def test_settings_are_shown_with_their_lowest_and_highest_fold():
+    figure = p.grid_search(SEARCH)
+    assert [dots.name for dots in figure.data] == ["50 pohon", "100 pohon"]
+    assert figure.layout.yaxis.ticktext == ("tanpa batas", "10")
+    first = figure.data[0]
+    assert first.x == (0.9, 0.9)
+    assert (first.error_x.array, first.error_x.arrayminus) == ((0.05, 0.05), (0.1, 0.1))
+    assert figure_label(figure.to_dict()).startswith("F1 berbobot setiap setelan: baris: kedalaman")
+
+
+def test_settings_that_all_tie_become_a_sentence_with_their_scores():
+    sentence = str(p.grid_search(SEARCH.assign(high=1.0)))
+    assert sentence.startswith("Seri: 4 dari 4 setelan")
+    assert all(number in sentence for number in ("0,9000", "0,8000", "1,0000"))
+
+
+def test_confusion_matrix_is_named_in_both_languages_and_shows_counts():
+    names = ["TIDAK MIRIP", "MIRIP"]
+    figure = p.confusion_matrices({"<b>": pd.DataFrame([[1200, 3], [2, 8]], names, names)})
+    label = figure_label(figure.to_dict())
+    assert label.startswith("Matriks konfusi (confusion matrix): jumlah pasangan.")
+    assert "Sumbu mendatar: prediksi. Sumbu tegak: label." in label
+    assert [list(row) for row in figure.data[0].text] == [["1.200", "3"], ["2", "8"]]
+    assert [*figure.data[0].z[1]] == [0.2, 0.8]
+    assert figure.layout.annotations[0].text == "&lt;b&gt;"
 
 
 def test_match_bars_shorten_titles_and_use_decimal_commas():

@@ -22,13 +22,13 @@ def audit_text(engine):
 
 
 def test_key_is_random_and_belongs_to_its_name_and_scopes(engine, folder):
-    first = add_key(engine, folder, "siakad", ["keputusan", "periksa", "periksa"], actor="0f")
+    first = add_key(engine, folder, "siakad", ["arsip", "periksa", "periksa"], actor="0f")
     second = add_key(engine, folder, "perpustakaan", SCOPES, actor="0f")
     assert first != second
     assert first.startswith("judul_")
     assert len(first) == len("judul_") + 43
     assert set(first) <= set(string.ascii_letters + string.digits + "_-")
-    assert (key := verify_key(engine, first)).scopes == ("periksa", "keputusan")
+    assert (key := verify_key(engine, first)).scopes == ("periksa", "arsip")
     assert (key.name, key.prefix) == ("siakad", first[:12])
     assert verify_key(engine, second).scopes == SCOPES
     assert [key.name for key in list_keys(engine)] == ["perpustakaan", "siakad"]

@@ -106,6 +106,22 @@ def test_parameters_reach_the_notebooks_that_assign_them(tiny):
         run_notebooks(tiny, parameters={"EXTRA": "satu"})
 
 
+def test_chosen_column_and_sheet_reach_the_notebooks(tmp_path, monkeypatch):
+    monkeypatch.setattr("judul_lib.reports.pipeline.STAGES", STAGES[:1])
+    data = tmp_path / "judul.xlsx"
+    rows = pd.read_csv(DATA)
+    table = pd.DataFrame({"Judul Skripsi": rows["Judul"], "Judul Proposal": rows["Judul"].str[::-1]})
+    with pd.ExcelWriter(data) as writer:
+        table.to_excel(writer, sheet_name="2023", index=False)
+        table.rename(columns=str.upper).head(60).to_excel(writer, sheet_name="2024", index=False)
+    folders = ("--out", tmp_path / "o", "--reports", tmp_path / "r")
+    assert_refused(judul("run", "--data", data, *folders), "--column")
+    result = judul("run", "--data", data, "--column", "Judul Skripsi", "--sheet", "2024", *folders)
+    assert result.returncode == 0, result.stderr
+    read = pd.read_csv(tmp_path / "o" / "corpus.csv")
+    assert read["Judul"].tolist() == rows["Judul"].head(60).tolist()
+
+
 @pytest.mark.slow
 def test_a_changed_file_behind_a_parameter_reruns_only_the_notebooks_with_that_parameter(
     tiny, monkeypatch

@@ -14,6 +14,7 @@ from judul_lib.reports.pipeline import STAGES, Paths, run_notebooks
 from judul_lib.reports.study_table import (
     OWN_COLUMNS,
     SOURCE_COLUMNS,
+    compare_training,
     compare_with_code,
     measure_run,
     read_study_table,
@@ -54,6 +55,19 @@ def test_a_value_that_changes_is_no_longer_counted_as_the_same(study):
     study = study.copy()
     study.loc["terms_full", OWN_COLUMNS["studi"]] = "1.794"
     assert not compare_with_code(study)["terms_full"]
+
+
+def test_a_trained_model_is_shown_beside_the_study(study):
+    metadata = json.loads((PROJECT / "outputs" / "light" / "metadata.json").read_text())
+    frame = compare_training(study, metadata, LIGHT)
+    assert {"terms_light", "folds_light", "best_light", "size_light"} <= {*frame.index}
+    assert frame.loc["best_light", "bagian"] == "setelan terpilih"
+    assert frame.loc["best_light", SOURCE_COLUMNS["document"]] == "100 / 15 / 5"
+    assert frame.loc["terms_light", "run ini"] == format_number(metadata["n_terms"])
+    fewer = compare_training(study, metadata | {"folds": 2}, LIGHT)
+    assert fewer.loc["folds_light", "run ini"] == "2"
+    with pytest.raises(KeyError):
+        compare_training(study.drop("size_light"), metadata, LIGHT)
 
 
 def test_the_page_of_the_docs_shows_the_table(study):

@@ -1,6 +1,7 @@
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -53,6 +54,15 @@ def few_positives(trained, n_similar):
 def test_few_similar_pairs_reduce_the_folds_with_a_note(trained):
     result = train_model(trained.titles, trained.processed, few_positives(trained, 3), LIGHT)
     assert any("validasi silang memakai 2 lipatan" in note for note in result.notes)
+
+
+def test_search_shows_the_lowest_and_highest_fold_of_each_setting(trained):
+    pairs = few_positives(trained, 20)
+    shuffled = pairs.assign(label=pairs["label"].sample(frac=1, random_state=1).to_numpy())
+    two_folds = replace(LIGHT, n_splits=2)
+    search = train_model(trained.titles, trained.processed, shuffled, two_folds).search
+    assert (search["low"] < search["high"]).all()
+    np.testing.assert_allclose(search["score"], (search["low"] + search["high"]) / 2)
 
 
 @pytest.mark.parametrize("n_similar", [0, 1])

@@ -42,6 +42,7 @@ def operations(tmp_path_factory):
     found = [result.ok() for result in schema.get_all_operations()]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(jobs, "MAX_WAITING", 10**9)
+        patch.setattr(jobs, "MAX_WAITING_OF_ONE", 10**9)
         yield {f"{o.method.upper()} {o.path}": o for o in found}
 
 

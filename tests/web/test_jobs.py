@@ -167,6 +167,16 @@ def test_too_many_waiting_jobs_are_refused(store, monkeypatch):
         store.create("titles", TITLES, user="budi")
 
 
+def test_nobody_keeps_all_others_waiting(store, monkeypatch):
+    monkeypatch.setattr(jobs, "MAX_WAITING_OF_ONE", 2)
+    first, _ = (store.create("titles", TITLES, user="siti") for _ in range(2))
+    with pytest.raises(BusyError, match="daftar Anda"):
+        store.create("titles", TITLES, user="siti")
+    assert store.create("titles", TITLES, user="budi").state == "menunggu"
+    store.report(first.id, state="selesai")
+    assert store.create("titles", TITLES, user="siti").state == "menunggu"
+
+
 def test_the_oldest_finished_jobs_make_room(store, monkeypatch):
     monkeypatch.setattr(jobs, "MAX_JOBS", 2)
     created = []
