@@ -200,7 +200,7 @@ def test_a_run_writes_all_outputs_and_reports(finished_run):
         assert (finished_run.reports / f"{stage.notebook}.html").is_file()
     assert (finished_run.reports / "index.html").is_file()
     assert read_metadata(outputs / "full")["dataset"]["n_titles"] == 123
-    assert not [path for path in outputs.iterdir() if path.name.startswith(".")]
+    assert not [path for path in outputs.iterdir() if path.name.startswith((".", "unfinished"))]
 
 
 def test_a_second_run_does_nothing(finished_run):
