@@ -68,10 +68,12 @@ def render_index(notebooks: Mapping[str, Any], data_name: str) -> str:
         File name of the titles that the run used.
     """
     by_name = {name.removesuffix(".html"): notebook for name, notebook in notebooks.items()}
-    lead = f"<h1>{INDEX_TITLE}</h1>"
-    return render_page(
-        title=INDEX_TITLE, lead=lead, body=render_list(by_name, data_name, report_address)
+    lead = (
+        f"<h1>{INDEX_TITLE}</h1><p>Dihitung dari <code>{escape(data_name)}</code>. Setiap laporan adalah "
+        "satu berkas yang dapat dibuka, dicetak dan dikirim tanpa jaringan; <code>judul book</code> "
+        "menyatukan semuanya.</p>"
     )
+    return render_page(title=INDEX_TITLE, lead=lead, body=render_list(by_name, report_address))
 
 
 def render_list(notebooks: Mapping[str, Any], link: Link) -> str:
