@@ -69,9 +69,9 @@ def render_index(notebooks: Mapping[str, Any], data_name: str) -> str:
     """
     by_name = {name.removesuffix(".html"): notebook for name, notebook in notebooks.items()}
     lead = (
-        f"<h1>{INDEX_TITLE}</h1><p>Dihitung dari <code>{escape(data_name)}</code>. Setiap laporan adalah "
-        "satu berkas yang dapat dibuka, dicetak dan dikirim tanpa jaringan; <code>judul book</code> "
-        "menyatukan semuanya.</p>"
+        f"<h1>{INDEX_TITLE}</h1><p>Dihitung dari <code>{escape(data_name)}</code>. Setiap laporan "
+        "adalah satu berkas yang dapat dibuka, dicetak dan dikirim tanpa jaringan; "
+        "<code>judul book</code> menyatukan semuanya.</p>"
     )
     return render_page(title=INDEX_TITLE, lead=lead, body=render_list(by_name, report_address))
 
