@@ -36,8 +36,7 @@ def cli() -> None:
 
 for _command in (
     run, book, check, score_pairs, archive, index, dedup, decisions, users, keys, models, retrain,
-    monitor,
-    simulate, govern, verify_sheet,
+    monitor, simulate, govern, verify_sheet,
 ):  # fmt: skip
     cli.add_command(_command)
 
