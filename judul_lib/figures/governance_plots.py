@@ -1,4 +1,4 @@
-"""Figures and tables of notebook 09: governance."""
+"""Figures of notebook 09: governance."""
 
 from collections.abc import Sequence
 from html import escape

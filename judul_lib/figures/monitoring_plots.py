@@ -1,4 +1,4 @@
-"""Figures and tables of notebook 08: usage, drift, alerts."""
+"""Figures of notebook 08: usage, drift, alerts."""
 
 from collections.abc import Mapping
 from html import escape
