@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.measuring import LIGHT, OUTPUTS, SEED, STRUCTURED, p95
-from judul_lib.checking.checker import Checker
+from judul_lib.checking.checker import MIN_PROMISED, Checker
 from judul_lib.checking.loading import load_checker
 from judul_lib.checking.matches import Matches, assign_labels
 from judul_lib.core.settings import ASK, DIFFERENT, SIMILAR
@@ -31,8 +31,6 @@ from judul_lib.study.synthetic import KINDS, cut_titles
 
 REAL_TITLES = "JUDUL_REAL_TITLES"
 """Variable with the folder of files of real titles, ``judul_*.csv``."""
-MIN_PROBABILITY = 0.05
-"""Every title that reaches this probability has to be found."""
 TOP = 20
 # Of the queries, so many are titles of no archive as they are; the others are titles slightly changed.
 _UNCHANGED = 0.5
@@ -45,7 +43,7 @@ class Misses:
     Attributes
     ----------
     likely, asked : int
-        Titles with at least `MIN_PROBABILITY`; titles that are MIRIP or TANYAKAN.
+        Titles with at least `MIN_PROMISED`; titles that are MIRIP or TANYAKAN.
     missed : int
         Of both together, those that were not found.
     other_verdicts, other_probabilities : int
@@ -177,7 +175,7 @@ def _structured_finder(checker: Checker) -> Find:
 
 
 def _index_finder(index: TitleIndex) -> Find:
-    return lambda query: index.rows_above([query], MIN_PROBABILITY)[0]
+    return lambda query: index.rows_above([query], MIN_PROMISED)[0]
 
 
 def count_misses(full: Checker, searched: Checker, find: Find, queries: Sequence[str]) -> Misses:
@@ -213,7 +211,7 @@ def _add_query(
     found: NDArray[np.integer],
     row_of: dict[str, int],
 ) -> None:
-    likely = scored.probability >= MIN_PROBABILITY
+    likely = scored.probability >= MIN_PROMISED
     asked = np.array([label != DIFFERENT for label in scored.labels], dtype=bool)
     is_found = np.zeros(len(likely), dtype=bool)
     is_found[found] = True
