@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse, Response
 from judul_lib.checking.matches import study_csv
 from judul_lib.checking.typed_title import MAX_TITLE_LENGTH
 from judul_lib.core.errors import ArgumentError, JudulError
+from judul_lib.core.formatting import format_number
 from judul_lib.core.settings import MODEL_TITLES
 from judul_lib.core.storage import csv_with_escaped_formulas
 from judul_lib.core.texts import page_text
@@ -41,6 +42,22 @@ class TypedForm:
     tahun: Annotated[str, Form()] = ""
     jumlah: Annotated[str, Form()] = ""
 
+    @property
+    def has_own_threshold(self) -> bool:
+        """Whether the threshold was changed; browsers send the 0.50 of the form as 0.5."""
+        try:
+            return float(self.ambang.replace(",", ".")) != float(self.ambang_bawaan)
+        except ValueError:
+            return bool(self.ambang.strip())
+
+    @property
+    def shown_threshold(self) -> str:
+        """The threshold for readers, as the script writes it."""
+        try:
+            return format_number(_number(self.ambang, "threshold_wrong"), 2)
+        except ArgumentError:
+            return self.ambang
+
     def asked(self, default_count: int) -> Asked:
         """Return what is asked.
 
@@ -49,11 +66,10 @@ class TypedForm:
         ArgumentError
             A number is none.
         """
-        has_own_threshold = self.ambang.strip() and self.ambang != self.ambang_bawaan
         return Asked(
             self.judul,
             self.arsip or None,
-            _number(self.ambang, "threshold_wrong") if has_own_threshold else None,
+            _number(self.ambang, "threshold_wrong") if self.has_own_threshold else None,
             self.tahun[:40],
             int(min(max(_number(self.jumlah or default_count, "count_wrong"), 1), MAX_RESULTS)),
         )
@@ -260,8 +276,7 @@ def _form_values(service: Service, typed: TypedForm, visitor: Visitor) -> dict[s
     choices = archive_choices(service.archives)
     chosen = typed.arsip if any(name == typed.arsip for name, _ in choices) else choices[0][0]
     default = f"{_default_threshold(service, chosen):.2f}"
-    is_own = typed.ambang.strip() and typed.ambang != typed.ambang_bawaan
-    shown = replace(typed, arsip=chosen, ambang=typed.ambang if is_own else default)
+    shown = replace(typed, arsip=chosen, ambang=typed.ambang if typed.has_own_threshold else default)
     user = service.log.hash(visitor.user) if service.log is not None else ""
     privacy = "privacy_text" if service.config.log_text else "privacy"
     return {

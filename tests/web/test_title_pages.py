@@ -136,6 +136,8 @@ def test_the_threshold_judges(client):
     assert "▲ MIRIP" not in text_of(ask(client, ambang="0.99"))
     # As shown in the form: the archive's own threshold, not its rounded value.
     assert "▲ MIRIP" in text_of(ask(client, ambang="0.99", ambang_bawaan="0.99"))
+    assert "▲ MIRIP" in text_of(ask(client, ambang="0.990", ambang_bawaan="0.99"))
+    assert ">0,60</output>" in ask(client, ambang="0.6", ambang_bawaan="0.90").text
 
 
 def test_titles_of_other_years_are_left_out_and_counted(client):
