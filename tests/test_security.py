@@ -148,7 +148,7 @@ def installation_with_bombs(tmp_path):
 
 
 def test_no_command_opens_a_pickle(installation_with_bombs, tmp_path):
-    assert {*COMMAND_LINES, *NEED_INPUT, "run", "app", "archive harvest"} == command_names(cli)
+    assert {*COMMAND_LINES, *NEED_INPUT, "run", "book", "app", "archive harvest"} == command_names(cli)
     outputs, version = installation_with_bombs
     gold = read_gold(PROJECT / "data" / "gold_pairs.csv")
     labels = gold[gold["label"].notna()].head(60)[["judul_a", "judul_b", "label"]]

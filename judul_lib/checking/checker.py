@@ -6,7 +6,7 @@ pandas is imported only for tables and scikit-learn not at all, so that the
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
     from judul_lib.checking.registry import Model
 
+MIN_PROMISED = 0.05
+"""Every title that reaches this probability is found without comparing all; see `Checker.check`."""
 _TITLES_PER_BATCH = 64
 # Pairs compared in one call: more need memory, fewer need time.
 _PAIRS_PER_CALL = 4_000
@@ -154,16 +156,15 @@ class Checker(ABC):
         min_found = n
         if top_k is not None and n >= _MIN_SEARCHED and self.threshold >= _MIN_SEARCHED_THRESHOLD:
             min_found = _COMPARED_PER_RESULT * top_k
-        n_queries = max(1, _PAIRS_PER_CALL // max(1, n))
         for start in range(0, len(titles), _TITLES_PER_BATCH):
             batch = titles[start : start + _TITLES_PER_BATCH]
             comparison = self.compare(batch)
-            for first in range(0, len(batch), n_queries):
-                queries = range(len(batch))[first : first + n_queries]
-                rows = [
-                    comparison.related(query, min_found) if min_found < n else np.arange(n)
-                    for query in queries
-                ]
+            found = (
+                comparison.related(query, min_found) if min_found < n else np.arange(n)
+                for query in range(len(batch))
+            )
+            for first, rows in _groups(found):
+                queries = range(first, first + len(rows))
                 ends = np.cumsum([0, *map(len, rows)]).tolist()
                 features = comparison.features(np.repeat(queries, np.diff(ends)), np.concatenate(rows))
                 probability = self.probability(features)
@@ -214,6 +215,18 @@ class Checker(ABC):
     def _compare_rows(self, left: Sequence[str], right: Sequence[str]) -> tuple[Comparison, Rows, Rows]:
         titles, left_rows, right_rows = distinct_titles(left, right)
         return self.compare(titles, titles), left_rows, right_rows
+
+
+def _groups(found: Iterable[Rows]) -> Iterator[tuple[int, list[Rows]]]:
+    """Yield consecutive arrays that hold few enough rows for one call, and the number of the first."""
+    first, group = 0, list[Rows]()
+    for rows in found:
+        if group and sum(map(len, group)) + len(rows) > _PAIRS_PER_CALL:
+            yield first, group
+            first, group = first + len(group), []
+        group.append(rows)
+    if group:
+        yield first, group
 
 
 class _Compared(NamedTuple):

@@ -277,7 +277,7 @@ def fairness(name: str | None, outputs: Path | None) -> None:
     """
     from judul_lib.checking.loading import load_checker
     from judul_lib.evaluation.fairness import GROUPINGS, disparities, error_rates
-    from judul_lib.figures.governance_plots import with_interval
+    from judul_lib.figures.governance_tables import with_interval
     from judul_lib.governance.bias import save_error_rates
     from judul_lib.structured.gold import read_gold
 
@@ -341,7 +341,7 @@ def calendar(outputs: Path | None) -> int:
     terlambat.
     """
     from judul_lib.core.clock import utc_now
-    from judul_lib.figures.governance_plots import calendar_table
+    from judul_lib.figures.governance_tables import calendar_table
     from judul_lib.figures.tables import table
     from judul_lib.governance.reviews import review_statuses
 
@@ -389,7 +389,7 @@ def reviewed(name: str, reason: str, outputs: Path | None) -> None:
 def playbook(kind: str | None) -> None:
     """Tampilkan langkah-langkah untuk sebuah JENIS insiden."""
     from judul_lib.core.errors import LogError
-    from judul_lib.figures.governance_plots import playbook_table
+    from judul_lib.figures.governance_tables import playbook_table
     from judul_lib.figures.tables import table
     from judul_lib.governance import reviews
 

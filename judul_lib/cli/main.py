@@ -13,6 +13,7 @@ from judul_lib import __version__
 from judul_lib.cli import shared
 from judul_lib.cli.accounts import keys, users
 from judul_lib.cli.archives import archive
+from judul_lib.cli.book import book
 from judul_lib.cli.check import check, score_pairs
 from judul_lib.cli.decisions import decisions
 from judul_lib.cli.dedup import dedup
@@ -34,8 +35,8 @@ def cli() -> None:
 
 
 for _command in (
-    run, check, score_pairs, archive, index, dedup, decisions, users, keys, models, retrain, monitor,
-    simulate, govern, verify_sheet,
+    run, book, check, score_pairs, archive, index, dedup, decisions, users, keys, models, retrain,
+    monitor, simulate, govern, verify_sheet,
 ):  # fmt: skip
     cli.add_command(_command)
 

@@ -182,7 +182,7 @@ def _summary_lines(usage: "Usage", drift: "pd.DataFrame", days: int, threshold: 
 
 
 def _study_drift_lines(drifts: "pd.DataFrame") -> list[str]:
-    from judul_lib.figures.monitoring_plots import study_drift_rows
+    from judul_lib.figures.monitoring_tables import study_drift_rows
     from judul_lib.figures.tables import table
     from judul_lib.training.drift import MEAN_SHIFT_BOUND, MIN_VALUES
     from judul_lib.usage.monitoring import DRIFT_DAYS
@@ -198,7 +198,7 @@ def _study_drift_lines(drifts: "pd.DataFrame") -> list[str]:
 
 
 def _correlation_lines(usage: "Usage") -> list[str]:
-    from judul_lib.figures.monitoring_plots import correlation_table
+    from judul_lib.figures.monitoring_tables import correlation_table
     from judul_lib.figures.tables import table
 
     if usage.predictions.empty:

@@ -68,12 +68,11 @@ def render_index(notebooks: Mapping[str, Any], data_name: str) -> str:
         File name of the titles that the run used.
     """
     by_name = {name.removesuffix(".html"): notebook for name, notebook in notebooks.items()}
-    source = (
-        f"<p>Dihitung dari <code>{escape(data_name)}</code>. Setiap laporan adalah satu berkas yang "
-        "dapat dibuka, dicetak dan dikirim tanpa jaringan. <code>judul book</code> menjadikan semuanya "
-        "satu berkas.</p>"
+    lead = (
+        f"<h1>{INDEX_TITLE}</h1><p>Dihitung dari <code>{escape(data_name)}</code>. Setiap laporan "
+        "adalah satu berkas yang dapat dibuka, dicetak dan dikirim tanpa jaringan; "
+        "<code>judul book</code> menyatukan semuanya.</p>"
     )
-    lead = f"<h1>{INDEX_TITLE}</h1>{source}"
     return render_page(title=INDEX_TITLE, lead=lead, body=render_list(by_name, report_address))
 
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
-from judul_lib.checking.checker import Checker, Comparison
+from judul_lib.checking.checker import MIN_PROMISED, Checker, Comparison
 from judul_lib.checking.matches import Evidence, Matches, best_matches, require_threshold, require_top_k
 from judul_lib.checking.ranking import TopRows
 from judul_lib.checking.registry import read_metadata
@@ -303,12 +303,17 @@ class TitleIndex(Checker):
     def rows_above(self, titles: Sequence[str], min_probability: float) -> list[NDArray[np.int64]]:
         """Return for each title the rows of the corpus that reach a probability, in order.
 
-        Row numbers include removed rows.
+        Row numbers include removed rows. The structured model compares all titles only for
+        probabilities below 0.05, which retrieval need not find.
         """
         if isinstance(self._engine, StructuredEngine):
             stored = [part.kept_rows + self._starts[number] for number, part in enumerate(self._parts)]
             rows = np.concatenate([np.empty(0, np.int64), *stored])
-            return [rows[found.probability >= min_probability] for found in self._compared(titles)]
+            top_k = 1 if min_probability >= MIN_PROMISED else None
+            return [
+                rows[compared.rows[compared.probability >= min_probability]]
+                for compared in self._compared(titles, top_k)
+            ]
         n = max(1, len(self.titles))
         tops = self._searched(self._engine, titles, lambda: TopRows(n, min_probability))
         return [np.sort(top.rows) for top in tops]

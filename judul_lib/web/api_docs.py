@@ -3,12 +3,14 @@
 import json
 import shlex
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
+from judul_lib.web.access import LoginRequiredError, visitor
 from judul_lib.web.api import API_PATH, JSON_TYPE
 from judul_lib.web.problems import PROBLEM_KINDS
 from judul_lib.web.rendering import render
@@ -59,6 +61,8 @@ class Operation:
 @router.get("/docs", response_class=HTMLResponse)
 def show_docs(request: Request) -> HTMLResponse:
     """Show the operations with their parameters and examples."""
+    with suppress(LoginRequiredError):
+        visitor(request)  # Whom the navigation is for; the page itself is for everyone.
     schema = request.app.state.api_schema()
     base = f"{request.url.scheme}://{request.url.netloc}{API_PATH}"
     operations = describe_operations(schema, base)

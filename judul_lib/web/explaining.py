@@ -24,7 +24,7 @@ ONLY_PROPOSED, ONLY_ARCHIVED = "hanya di usulan", "hanya di arsip"
 _TABLE_ORDER = ("task", "object", "method", "place")
 _CHANGEABLE = ("object", "method", "place")
 _WORD = re.compile(r"[^\W\d_]+|[\W\d_]+")
-_MAX_NAMES = 4
+_MAX_NAMES = 8
 STYLES: Mapping[str, str] = {SIMILAR: "mirip", ASK: "tanya", DIFFERENT: "beda"}
 """Class of each label in the style sheet; others are ``kosong``."""
 SIGNS: Mapping[str, str] = {SIMILAR: "▲", ASK: "?", DIFFERENT: "✓"}
@@ -84,6 +84,14 @@ class ExplainedMatch:
     fields: list[FieldRow]
     comparisons: list[FieldComparison]
     is_decided: bool = False
+
+    @property
+    def note(self) -> str:
+        """The remark without what the comparison of the fields says already."""
+        if not self.fields:
+            return self.remark
+        names = tuple(f"{name} " for name in fields.FIELD_NAMES.values())
+        return "; ".join(part for part in self.remark.split("; ") if not part.startswith(names))
 
     @property
     def style(self) -> str:
@@ -231,7 +239,7 @@ def advice(label: str, comparisons: Sequence[FieldComparison]) -> list[str]:
     >>> for sentence in advice("MIRIP", [same, other]):
     ...     print(sentence)
     Yang sama dengan judul itu: objek (padi).
-    Yang berbeda: metode (cnn di usulan, svm di arsip).
+    Yang berbeda: metode (cnn di usulan; svm di arsip).
     Yang dapat diubah: pilih objek lain selain padi.
     Pertanyaan pembimbing: apa yang akan terjawab dengan cnn, yang belum terjawab dengan svm?
     """
@@ -249,7 +257,8 @@ _Named = Mapping[str, FieldComparison]
 
 
 def _list(names: Sequence[str]) -> str:
-    return ", ".join(names[:_MAX_NAMES])
+    rest = [page_text("and_others")] if len(names) > _MAX_NAMES else []
+    return ", ".join([*names[:_MAX_NAMES], *rest])
 
 
 def _pair(key: str, field: str, left: Sequence[str], right: Sequence[str]) -> str:

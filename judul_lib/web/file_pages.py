@@ -1,9 +1,10 @@
 """The pages that check a file of proposals: upload, progress, result, downloads."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import pandas as pd
 from fastapi import APIRouter, Form, Query, Request
@@ -21,6 +22,7 @@ from judul_lib.web.file_results import Filter, Order, View
 from judul_lib.web.jobs import GONE, NO_RUNNER, Job, JobStore
 from judul_lib.web.rendering import is_fragment, render
 from judul_lib.web.service import Service
+from judul_lib.web.title_results import archive_choices, verdict_sentence
 from judul_lib.web.uploads import UploadForm, text_field, uploaded_file
 
 router = APIRouter()
@@ -109,16 +111,18 @@ def show_row(request: Request, visitor: AnyVisitor, job_id: str, number: int) ->
     if number not in rows.index:
         raise JobError("Baris itu tidak ada dalam daftar ini.")
     row = rows.loc[number].to_dict()
+    title = row[CHECKED_TITLE]
     service: Service = request.app.state.service
     archive = service.archives.open(job.found["archive"])
     checker = archive.checkers.get(job.found["model"], next(iter(archive.checkers.values())))
     pairs = file_results.explain_row(row, checker, archive.details)
     first = next((pair.match for pair in pairs if pair.is_archived), None)
     return render(
-        request, "file_row.html", job=job, number=number, title=row[CHECKED_TITLE], pairs=pairs,
-        uploaded={name: row[name] for name in job.found["columns"] if row[name]},
+        request, "file_row.html", job=job, number=number, title=title, pairs=pairs,
+        uploaded={name: row[name] for name in job.found["columns"] if row[name] not in ("", title)},
         members=file_results.group_rows(rows)[row[FIRST_ROW]], names=row.get(NAMES_COLUMN),
         advice=advice(first.label, first.comparisons) if first is not None else [],
+        sentence=verdict_sentence(first) if first is not None else "",
         threshold=job.found["threshold"],
     )  # fmt: skip
 
@@ -163,7 +167,7 @@ def _form(request: Request, visitor: Visitor, *, status: int = 200, problem: str
     own = [job for job in store.all() if job.user == visitor.user] if store is not None else []
     return render(
         request, "files.html", status=status, problem=problem, own=own[::-1],
-        choices=service.archives.choices(), config=service.config,
+        choices=archive_choices(service.archives), config=service.config,
     )  # fmt: skip
 
 
@@ -200,6 +204,7 @@ def _job_page(request: Request, visitor: Visitor, job_id: str, view: View) -> HT
         n_pages=max(1, -(-len(selected) // ROWS_PER_PAGE)),
         columns=file_results.who_columns(job.found["columns"]), look=file_results.label_look,
         threshold=job.found["threshold"],
+        n_by_filter={only: len(replace(view, only=only).select(rows)) for only in get_args(Filter)},
     )  # fmt: skip
 
 

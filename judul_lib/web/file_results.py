@@ -230,7 +230,7 @@ def sheet_rows(rows: pd.DataFrame, job: Job, details: Mapping[str, Details]) -> 
             f"{student} ({other})" if other else student
             for student, other in zip(students, ["", *others], strict=True)
         ]
-        reason = [shown.remark]
+        reason = [shown.remark] if shown.label in batches.CLOSE else []
         if shown.other_label in batches.CLOSE and shown.other_row:
             other = page_text("row_n", n=shown.other_row)
             reason.append(f"{page_text('in_proposals')}: {other} ({shown.other_label})")

@@ -35,6 +35,7 @@ router = APIRouter()
 WIDTH, HEIGHT = 320, 100
 """Size of a drawing, in its own units."""
 _MARGIN = 4
+_DASH = 5
 DAYS = (7, 30, 90)
 
 
@@ -80,7 +81,7 @@ def show_report(
     tables = [] if report is None else [*report.tables]
     return render(
         request, "report.html", status=503 if problem else 200, problem=problem, report=report,
-        days=hari, choices=DAYS, charts=[] if report is None else [draw(s) for s in report.series],
+        days=hari, choices=DAYS, charts=[] if report is None else _charts(report),
         alerts=[] if report is None else _alert_rows(report),
         actions={} if report is None else _actions(report), is_off=not service.config.log,
         tables=[*tables, *_verdicts(service), describe_machine(machine)],
@@ -102,6 +103,11 @@ def _read_report(service: Service, now: datetime, days: int, machine: MachineSta
     baselines = {name: stored[name] for name in service.models if name in stored}
     exceeded = exceeded_limits(machine, config)
     return build_report(usage, baselines, now, config.threshold, exceeded)
+
+
+def _charts(report: Report) -> list[Chart]:
+    """Draw what changes from day to day; of a single day, the tables say everything."""
+    return [draw(series) for series in report.series if len(series.frame) > 1]
 
 
 def _alert_rows(report: Report) -> list[Mapping[str, Any]]:
@@ -175,10 +181,11 @@ def draw(series: Series) -> Chart:
 
 
 def _path(points: Sequence[tuple[float, float | None]]) -> str:
-    """Return the path through points, with a gap where one is missing; a lonely one is a dot."""
+    """Return the path through points, with a gap where one is missing; a lonely one is a dash."""
     parts = []
     for is_known, group in groupby(points, key=lambda point: point[1] is not None):
         if is_known:
             (x, y), *rest = group
-            parts.append(f"M{x} {y}" + ("".join(f" L{a} {b}" for a, b in rest) or " h0.01"))
+            line = "".join(f" L{a} {b}" for a, b in rest)
+            parts.append(f"M{x} {y}{line}" if line else f"M{min(x, WIDTH - _DASH)} {y} h{_DASH}")
     return " ".join(parts)

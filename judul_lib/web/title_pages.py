@@ -9,7 +9,6 @@ from fastapi.responses import HTMLResponse, Response
 from judul_lib.checking.matches import study_csv
 from judul_lib.checking.typed_title import MAX_TITLE_LENGTH
 from judul_lib.core.errors import ArgumentError, JudulError
-from judul_lib.core.formatting import format_number
 from judul_lib.core.settings import MODEL_TITLES
 from judul_lib.core.storage import csv_with_escaped_formulas
 from judul_lib.core.texts import page_text
@@ -21,9 +20,9 @@ from judul_lib.web.service import MAX_RESULTS, Service
 from judul_lib.web.title_results import (
     Asked,
     ShownResult,
+    archive_choices,
     csv_rows,
     ranking_sentences,
-    readable_day,
     show_result,
 )
 
@@ -258,16 +257,7 @@ def _page(
 
 
 def _form_values(service: Service, typed: TypedForm, visitor: Visitor) -> dict[str, Any]:
-    archives = service.archives
-    choices = []
-    for choice in archives.choices():
-        size = archives.known_size(choice.name)
-        text = choice.name
-        if size is not None:
-            text = page_text("known_corpus", name=choice.name, n=format_number(size))
-        if choice.date:
-            text = page_text("archive_of", archive=text, day=readable_day(choice.date))
-        choices.append((choice.name, text))
+    choices = archive_choices(service.archives)
     chosen = typed.arsip if any(name == typed.arsip for name, _ in choices) else choices[0][0]
     default = f"{_default_threshold(service, chosen):.2f}"
     is_own = typed.ambang.strip() and typed.ambang != typed.ambang_bawaan

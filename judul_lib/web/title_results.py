@@ -12,7 +12,7 @@ from judul_lib.core.formatting import format_number
 from judul_lib.core.settings import ASK, MODEL_TITLES, SIMILAR
 from judul_lib.core.texts import page_text
 from judul_lib.web.explaining import ExplainedMatch, advice, explain_matches, years_filter
-from judul_lib.web.offered_archives import OpenedArchive
+from judul_lib.web.offered_archives import OfferedArchives, OpenedArchive
 from judul_lib.web.service import MAX_RESULTS, TitleResult
 
 
@@ -155,6 +155,18 @@ def archive_line(archive: OpenedArchive) -> str:
     line = page_text("known_corpus", name=archive.name, n=format_number(archive.n_titles))
     day = readable_day(archive.choice.date)
     return page_text("archive_of", archive=line, day=day) if day else line
+
+
+def archive_choices(archives: OfferedArchives) -> list[tuple[str, str]]:
+    """Return name and description of each archive that can be chosen, with its size if it is open."""
+    choices = []
+    for choice in archives.choices():
+        size, day = archives.known_size(choice.name), readable_day(choice.date)
+        text = choice.name
+        if size is not None:
+            text = page_text("known_corpus", name=text, n=format_number(size))
+        choices.append((choice.name, page_text("archive_of", archive=text, day=day) if day else text))
+    return choices
 
 
 def readable_day(day: str) -> str:

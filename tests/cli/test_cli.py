@@ -16,6 +16,7 @@ from judul_lib import __version__
 from judul_lib.checking.matches import RESULT_COLUMNS
 from judul_lib.cli.main import cli
 from judul_lib.search.index import TitleIndex
+from judul_lib.usage.database import opened_database, sqlite_url
 from tests.conftest import PROJECT, assert_refused, judul, judul_process
 
 QUERY = "Prediksi Harga Beras di Kota Medan Menggunakan Metode LSTM"
@@ -433,6 +434,26 @@ def test_a_title_is_checked_without_the_modules_of_unix(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     assert (tmp_path / "logs" / "judul.db").is_file()
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["monitor", "govern calendar", "govern playbook", "govern audit", "users list", "keys list"],
+)
+def test_a_command_of_the_server_needs_no_plotly(command, tmp_path):
+    """The image has what the page needs, without the notebooks."""
+    with opened_database(sqlite_url(tmp_path / "logs")):
+        pass
+    done = subprocess.run(
+        [
+            sys.executable, "-c",
+            "import sys; sys.modules['plotly'] = None\nfrom judul_lib.cli.main import main; main()",
+            *command.split(),
+        ],
+        cwd=PROJECT, capture_output=True, text=True, check=False,
+        env={**os.environ, "JUDUL_LOG": "true", "JUDUL_MODELS": str(tmp_path)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
 
 
 def test_proposal_of_several_students_is_shown_with_all_names(models, tmp_path):

@@ -16,7 +16,7 @@ from judul_lib.cli.main import cli
 from judul_lib.core.clock import frozen_clock, utc_now
 from judul_lib.core.config import Config
 from judul_lib.core.errors import LogError
-from judul_lib.figures import governance_plots
+from judul_lib.figures import governance_plots, governance_tables
 from judul_lib.governance import audit
 from judul_lib.governance.backup import backup
 from judul_lib.governance.bias import save_error_rates
@@ -354,13 +354,13 @@ def test_error_rates_are_drawn_with_their_intervals(rates):
 
 
 def test_description_distinguishes_chance_from_disparity(rates):
-    text = governance_plots.describe_disparities(rates)
+    text = governance_tables.describe_disparities(rates)
     assert "kelompok *a<b*: 50,0 % (40,0 % sampai 60,0 %)" in text
     assert "lebih dari kebetulan" in text
     assert text.count("masih dapat kebetulan") == 1
     missing = rates.assign(luput=None).astype(float)
-    assert "terlalu sedikit pasangan" in governance_plots.describe_disparities(missing)
-    table = governance_plots.rate_table({"bidang": rates})
+    assert "terlalu sedikit pasangan" in governance_tables.describe_disparities(missing)
+    table = governance_tables.rate_table({"bidang": rates})
     assert table["luput"].tolist() == ["0,0 % (0,0 % sampai 10,0 %)", "–"]
 
 
@@ -399,7 +399,7 @@ def test_quality_of_versions_is_shown_over_time(tmp_path):
     path.write_text(json.dumps(metadata | changes))
     second = add_version(outputs, outputs / "light")
     promote(outputs, "light", second, reason="uji", approver="a")
-    frame = governance_plots.version_table(outputs)
+    frame = governance_tables.version_table(outputs)
     light = frame[frame["model"] == "Model Ringan"].set_index("versi")
     assert light["ROC-AUC"].to_dict() == {first: 0.7, second: 0.8}
     assert light["berlaku"].to_dict() == {first: False, second: True}
@@ -417,11 +417,11 @@ def test_quality_of_versions_is_shown_over_time(tmp_path):
 
 def test_model_table_shows_missing_metadata(tmp_path):
     shutil.copytree(PROJECT / "outputs" / "light", tmp_path / "light")
-    assert governance_plots.model_table(tmp_path)["belum ada"].tolist() == ["–"]
+    assert governance_tables.model_table(tmp_path)["belum ada"].tolist() == ["–"]
     path = tmp_path / "light" / "metadata.json"
     metadata = json.loads(path.read_text())
     path.write_text(json.dumps({**metadata, "metrics": {}, "evaluation": {}}))
-    assert governance_plots.model_table(tmp_path)["belum ada"].tolist() == ["metrics"]
+    assert governance_tables.model_table(tmp_path)["belum ada"].tolist() == ["metrics"]
 
 
 def test_frozen_clock_is_released():

@@ -54,13 +54,11 @@ def test_the_project_is_answered_in_three_sentences_with_the_numbers_of_the_note
     for _, answer in answers:
         assert re.search(r"\d", answer)
         assert re.search(r'href="\d\d_\w+\.html"', answer)
-    worth = intervals_of(stored["06_evaluation.html"], "presisi, MIRIP", "kampus lain")
-    assert f"{worth[0]} % ({worth[1]}–{worth[2]} %)" in answers[0][1]
-
-
-def intervals_of(notebook, row, column):
-    value = read_printed_facts(notebook).cells[row, column]
-    return [round(100 * float(number.replace(",", "."))) for number in re.findall(r"\d,\d+", value)]
+    summary_cell = stored["06_evaluation.html"].cells[-1].outputs[0]["data"]["text/plain"]
+    for measure in ("Presisi", "Recall"):
+        value = re.search(rf"{measure} MIRIP, kampus yang tak pernah dilihat: (\d,\d+)", summary_cell)[1]
+        percent = round(100 * float(value.replace(",", ".")))
+        assert re.search(rf"\b{percent} % \(\d+–\d+ %\) dari", answers[0][1]), measure
 
 
 def test_every_report_has_a_question_and_one_sentence_that_answers_it(page):

@@ -70,6 +70,22 @@ def test_a_trained_model_is_shown_beside_the_study(study):
         compare_training(study.drop("size_light"), metadata, LIGHT)
 
 
+def reproduction_rows():
+    """Return the table of the guide: report, the document's number and ours, by name."""
+    text = (PROJECT / "docs" / "reproduce.md").read_text(encoding="utf-8")
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    return pd.DataFrame(rows[1:]).set_index(0)
+
+
+def test_the_guide_quotes_the_document_and_names_sections_that_exist(study):
+    rows = reproduction_rows()
+    quoted = study.set_index("bagian")[SOURCE_COLUMNS["document"]]
+    assert (rows[2] == quoted[rows.index]).all()
+    for number, section in rows[1].str.extract(r"(\d\d), \*(.+)\*").itertuples(index=False):
+        (path,) = (PROJECT / "notebooks").glob(f"{number}_*.ipynb")
+        assert f'"## {section}' in path.read_text(encoding="utf-8"), (number, section)
+
+
 def test_the_page_of_the_docs_shows_the_table(study):
     assert render_markdown(study) in (PROJECT / "docs" / "study.md").read_text(encoding="utf-8")
 
@@ -93,6 +109,10 @@ def run_of(data, outputs, monkeypatch, **parameters):
 def test_profile_studi_gives_each_number_as_computed_anew_from_the_titles(tmp_path, monkeypatch):
     outputs = tmp_path / "outputs"
     measured = run_of(DATA, outputs, monkeypatch, PROFILE="studi")
+    names = read_study_table(TABLE)["bagian"]
+    assert reproduction_rows()[3].to_dict() == {
+        names[key]: value for key, value in measured.items() if not key.startswith("query")
+    }
     corpus = pd.read_csv(outputs / "corpus.csv")
     n = len(corpus)
     assert measured["titles"] == str(n) == str(len(pd.read_csv(DATA)))

@@ -15,11 +15,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from judul_lib import TitleIndex, load_checker
+from judul_lib.checking.structured_checker import StructuredChecker
 from judul_lib.cli.main import cli
 from judul_lib.core.errors import CorpusError, ModelError
 from judul_lib.search.dedup import find_duplicates, recall
 from judul_lib.search.pair_blocks import StructuredPairFinder, StudyPairFinder
 from judul_lib.study.corpus import read_corpus
+from judul_lib.study.synthetic import synthetic_titles
 from tests.conftest import PROJECT, assert_refused, gold_titles, judul
 
 LIGHT, STRUCTURED = PROJECT / "outputs" / "light", PROJECT / "outputs" / "structured"
@@ -65,6 +67,53 @@ def test_exact_search_and_blocking_on_the_gold_titles(model):
     assert len(fast) >= 0.95 * len(expected)
     assert fast.complete == (model == LIGHT)
     assert recall(fast, model, n_titles=len(titles)) == (len(fast), len(expected))
+
+
+def all_pairs(titles, rows, threshold):
+    """Return the probability of pairs of rows, the first one of *rows*, by comparing all titles."""
+    checker = load_checker(STRUCTURED, titles)
+    found = {}
+    for start in range(0, len(rows), 10):
+        left = rows[start : start + 10]
+        pairs = np.repeat(range(len(left)), len(titles)), np.tile(range(len(titles)), len(left))
+        probability = checker.probability(
+            checker.compare([titles[row] for row in left]).features(*pairs)
+        )
+        table = probability.reshape(len(left), -1)
+        for k, row in zip(*np.nonzero(table >= threshold), strict=True):
+            found[int(left[k]), int(row)] = float(table[k, row])
+    return found
+
+
+def test_an_index_finds_the_pairs_of_the_structured_model_without_comparing_all(monkeypatch):
+    titles, rows = gold_titles()[:700], range(0, 700, 25)
+    expected = all_pairs(titles, rows, 0.05)
+    index = TitleIndex.build(titles, STRUCTURED)
+    n_compared = []
+    probability = StructuredChecker.probability
+    monkeypatch.setattr(
+        StructuredChecker, "probability",
+        lambda self, features: n_compared.append(len(features)) or probability(self, features),
+    )  # fmt: skip
+    for threshold in (0.05, 0.6):
+        found = index.rows_above([titles[row] for row in rows], threshold)
+        pairs = {
+            (row, other) for row, others in zip(rows, found, strict=True) for other in others.tolist()
+        }
+        assert pairs == {pair for pair, p in expected.items() if p >= threshold}
+    assert len(pairs) > len(rows)
+    assert sum(n_compared) < 0.7 * 2 * len(rows) * len(titles)
+    n_compared.clear()
+    index.rows_above([titles[0]], 0.01)
+    assert n_compared == [len(titles)]
+
+
+@pytest.mark.slow
+def test_exact_search_by_the_structured_model_finds_the_pairs_of_a_comparison_of_all():
+    titles = [*gold_titles(), *synthetic_titles(160, seed=1, data=PROJECT / "data").titles]
+    expected = all_pairs(titles, range(len(titles)), 0.05)
+    exact = find_duplicates(titles, STRUCTURED, threshold=0.05, exact=True)
+    assert as_dict(exact) == {pair: p for pair, p in expected.items() if pair[0] < pair[1]}
 
 
 def test_the_size_of_structured_blocks_does_not_matter(monkeypatch):

@@ -191,7 +191,7 @@ def test_days_without_a_value_are_a_gap():
     frame = pd.DataFrame({"x": [1.0, 2.0, float("nan"), 3.0, 4.0]}, index=days)
     assert draw(Series("x", frame)).lines[0][1].count("M") == 2
     lonely = frame.assign(x=[float("nan"), 2.0, float("nan"), 3.0, 4.0])
-    assert "h0.01" in draw(Series("x", lonely)).lines[0][1]
+    assert " h5" in draw(Series("x", lonely)).lines[0][1]
 
 
 @pytest.mark.parametrize("values", [[0.0], [5.0], [-1.0, 2.0], [0.0, 0.0]])

@@ -59,7 +59,7 @@
         if (failed) field.setAttribute("aria-invalid", "true"); else field.removeAttribute("aria-invalid");
         if (failed && !again) field.focus();
         find("#keadaan").textContent = failed ? "" : find("#keadaan").dataset.selesai;
-        if (!failed && !again) remember();
+        if (!failed && !again) { remember(); showVerdict(); }
         markStale();
       } else put(target, html);
     } catch {
@@ -77,6 +77,11 @@
     event.preventDefault();
     send(event.target, event.submitter);
   });
+
+  // On a small screen the result begins below the form.
+  function showVerdict() {
+    if (find(".vonis").getBoundingClientRect().bottom > innerHeight) find("#hasil").scrollIntoView();
+  }
 
   function markStale() {
     const result = find("#hasil .hasil");
