@@ -96,6 +96,7 @@ def run_notebook(
             cwd=source.parent,
             kernel_name="python3",
             progress_bar=False,
+            request_save_on_cell_execute=False,  # Saving twice a cell costs seconds.
             kernel_manager_class=_QuietKernelManager,
             on_cell_start=tracker.start_cell,
         )
