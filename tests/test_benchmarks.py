@@ -7,13 +7,17 @@ import subprocess
 import sys
 from importlib import import_module
 
+import numpy as np
 import pytest
 
 from benchmarks import report, words
 from benchmarks.measuring import Case, mixed_queries, peak_memory
+from benchmarks.retrieval_misses import count_misses, make_catalogue, read_titles
 from benchmarks.suite import SUITE
+from judul_lib.checking.loading import load_checker
 from judul_lib.figures.benchmark_plots import PEERS, WORK
-from tests.conftest import PROJECT
+from judul_lib.study.preprocessing import title_key
+from tests.conftest import PROJECT, gold_titles
 
 DOCS = PROJECT / "docs" / "benchmarks.md"
 STORED = json.loads((PROJECT / "data" / "benchmarks.json").read_text("utf-8"))
@@ -148,3 +152,43 @@ def test_peak_memory_includes_child_processes():
         before = peak()
         subprocess.run([sys.executable, "-c", code], check=True)
         assert peak() > before + 250
+
+
+def test_titles_of_a_folder_are_read_once(tmp_path):
+    (tmp_path / "judul_a.csv").write_text("Judul\nPrediksi Harga Beras\nDeteksi Hoaks\n")
+    (tmp_path / "judul_b.csv").write_text("Judul\nDETEKSI HOAKS.\nKlasifikasi Daun\n")
+    (tmp_path / "other.csv").write_text("Judul\nPeramalan Curah Hujan\n")
+    assert read_titles(tmp_path) == ["Prediksi Harga Beras", "Deteksi Hoaks", "Klasifikasi Daun"]
+
+
+def test_a_catalogue_has_new_and_changed_titles_as_queries():
+    real = gold_titles()[:60]
+    catalogue = make_catalogue(real, 80, 20, seed=3)
+    assert catalogue == make_catalogue(real, 80, 20, seed=3) != make_catalogue(real, 80, 20, seed=4)
+    assert (len(catalogue.titles), len(catalogue.queries), catalogue.n_recombined) == (80, 20, 30)
+    assert len(set(map(title_key, catalogue.titles + catalogue.queries))) == 100
+    assert len(set(catalogue.queries) & set(real)) == 10
+    assert set(catalogue.titles[:50]) < set(real)
+    assert make_catalogue(real, 50, 20, seed=3).n_recombined == 0
+
+
+def test_misses_are_counted():
+    catalogue = make_catalogue(gold_titles()[:60], 50, 6, seed=3)
+    full = load_checker(PROJECT / "outputs" / "light", catalogue.titles)
+    everything = np.arange(50)
+    misses = count_misses(full, full, lambda query: everything, catalogue.queries)
+    assert misses.likely > misses.asked > 0
+    assert (misses.missed, misses.other_verdicts, misses.other_probabilities) == (0, 0, 0)
+    assert (misses.queries, misses.found) == (6, 300)
+    misses = count_misses(full, full, lambda query: everything[:0], catalogue.queries)
+    assert (misses.missed, misses.found) == (misses.likely, 0)
+
+
+def test_other_answers_are_counted(monkeypatch):
+    catalogue = make_catalogue(gold_titles()[:60], 50, 6, seed=3)
+    full = load_checker(PROJECT / "outputs" / "light", catalogue.titles)
+    other = load_checker(PROJECT / "outputs" / "light", catalogue.titles)
+    monkeypatch.setattr(other, "probability", lambda features: np.zeros(len(features)))
+    misses = count_misses(full, other, lambda query: np.arange(50), catalogue.queries)
+    assert misses.other_verdicts > 0
+    assert misses.other_probabilities > misses.other_verdicts

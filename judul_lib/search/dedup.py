@@ -54,7 +54,7 @@ class Duplicates:
     found : Pairs
         Ordered by probability, then cosine, then Levenshtein ratio, then rows.
     complete : bool
-        Whether no pair can be missing.
+        Whether no pair can be missing; those of the structured model as far as `Checker.check` promises.
     threshold : float
         Minimum probability of a pair.
 
@@ -158,7 +158,8 @@ def find_duplicates(
     threshold : float
         Minimum probability of a pair, above 0.
     exact : bool
-        Look up each title in an index: slower, but no pair is missed by any model.
+        Look up each title in an index: slower, but no pair is missed; the structured model keeps what
+        `judul_lib.checking.checker.Checker.check` promises, and below 0.05 compares all pairs.
     folder : path
         Folder for finished blocks. Those of an earlier run with the same
         titles, model, threshold and `exact` are used again.

@@ -278,7 +278,7 @@ class StructuredPairFinder:
 
 
 class IndexPairFinder:
-    """A catalogue compared with itself through an index: no pair is missed, by any model.
+    """A catalogue compared with itself through an index: no pair is missed; see `TitleIndex.rows_above`.
 
     It is slower than the others, as it looks up each title separately.
 
