@@ -168,7 +168,7 @@ def train_model(
         scaler=search.best_estimator_["scaler"],
         forest=search.best_estimator_["forest"],
         best_params={name.removeprefix("forest__"): v for name, v in search.best_params_.items()},
-        search=_search_frame(search),
+        search=_search_frame(search, profile),
         test=test,
         metrics=score_predictions(test["label"], probability),
         n_train=len(train),
@@ -210,10 +210,10 @@ def _require_both_classes(labels: pd.Series, where: str) -> int:
     return int(counts.min())
 
 
-def _search_frame(search: GridSearchCV) -> pd.DataFrame:
+def _search_frame(search: GridSearchCV, profile: Profile) -> pd.DataFrame:
     frame = pd.DataFrame(search.cv_results_["params"]).rename(
         columns=lambda n: n.removeprefix("forest__")
-    )
+    )[list(profile.grid)]
     folds = [search.cv_results_[f"split{fold}_test_score"] for fold in range(search.n_splits_)]
     frame["score"] = search.cv_results_["mean_test_score"]
     frame["low"], frame["high"] = np.min(folds, axis=0), np.max(folds, axis=0)

@@ -61,6 +61,7 @@ def test_search_shows_the_lowest_and_highest_fold_of_each_setting(trained):
     shuffled = pairs.assign(label=pairs["label"].sample(frac=1, random_state=1).to_numpy())
     two_folds = replace(LIGHT, n_splits=2)
     search = train_model(trained.titles, trained.processed, shuffled, two_folds).search
+    assert [*search] == [*LIGHT.grid, "score", "low", "high"]
     assert (search["low"] < search["high"]).all()
     np.testing.assert_allclose(search["score"], (search["low"] + search["high"]) / 2)
 
