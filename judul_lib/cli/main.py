@@ -35,8 +35,8 @@ def cli() -> None:
 
 
 for _command in (
-    run, book, check, score_pairs, archive, index, dedup, decisions, users, keys, models, retrain,
-    monitor, simulate, govern, verify_sheet,
+    run, check, score_pairs, archive, index, dedup, decisions, users, keys, models, retrain, monitor,
+    simulate, govern, verify_sheet, book,
 ):  # fmt: skip
     cli.add_command(_command)
 
