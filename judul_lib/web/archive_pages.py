@@ -294,10 +294,10 @@ def set_aside(source: Source) -> list[str]:
     Examples
     --------
     >>> set_aside(Source("ta.csv", "", "2026-01-31", 5, {"duplikat": 2, "tanpa judul": 1}))
-    ['2 duplikat', '1 tanpa judul']
+    ['2 baris: duplikat', '1 baris: tanpa judul']
     """
     reasons = list(source.set_aside.items())
-    shown = [f"{format_number(n)} {reason}" for reason, n in reasons[:_MAX_REASONS]]
+    shown = [page_text("archives_reason", n=format_number(n), reason=reason) for reason, n in reasons[:_MAX_REASONS]]
     if rest := sum(n for _, n in reasons[_MAX_REASONS:]):
         shown.append(page_text("archives_other_reasons", n=format_number(rest)))
     return shown

@@ -84,7 +84,7 @@ def test_an_uploaded_file_becomes_an_archive_that_answers(client, service):
     assert answer.status_code == 200
     text = text_of(answer)
     assert "2 judul baru. Arsip informatika kini berisi 2 judul." in text
-    assert "1 duplikat" in text
+    assert "1 baris: duplikat" in text
     assert re.search(r"2 judul, per \d\d-\d\d-\d{4}", text)
     assert titles_of(service) == ["Deteksi Hama Padi", "Prediksi Harga Cabai"]
     result = client.post("/periksa", data={"judul": "Deteksi Hama Padi Sawah", "arsip": "informatika"})
@@ -225,7 +225,7 @@ def test_an_archive_that_is_being_changed_is_left_alone(client, service):
 
 def test_a_large_archive_gets_an_index(client, service, monkeypatch):
     monkeypatch.setattr("judul_lib.archives.named.INDEX_MIN_TITLES", 2)
-    assert "Indeks: Model" in text_of(send(client))
+    assert "lebih cepat: Model" in text_of(send(client))
     assert archive(service).read_info().index_model == "structured"
 
 
