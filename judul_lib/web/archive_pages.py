@@ -297,7 +297,10 @@ def set_aside(source: Source) -> list[str]:
     ['2 baris: duplikat', '1 baris: tanpa judul']
     """
     reasons = list(source.set_aside.items())
-    shown = [page_text("archives_reason", n=format_number(n), reason=reason) for reason, n in reasons[:_MAX_REASONS]]
+    shown = [
+        page_text("archives_reason", n=format_number(n), reason=reason)
+        for reason, n in reasons[:_MAX_REASONS]
+    ]
     if rest := sum(n for _, n in reasons[_MAX_REASONS:]):
         shown.append(page_text("archives_other_reasons", n=format_number(rest)))
     return shown
