@@ -94,7 +94,7 @@ def test_a_check_is_in_the_report(client, service):
     answer = client.get("/laporan")
     text = text_of(answer)
     assert "Pemeriksaan 1 " in text
-    assert "grafik\"" not in answer.text  # Nothing changes from day to day yet.
+    assert "kartu grafik" not in answer.text  # Nothing changes from day to day yet.
     assert "Deteksi Hoaks" not in text
     assert "Ini data simulasi" not in text
 
