@@ -1,5 +1,7 @@
 """What is the same, what to change, what to ask: only what the comparison has found."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -120,3 +122,18 @@ def test_years_leave_out_titles_without_a_year(checker):
 def test_the_label_of_a_match_has_a_class(checker):
     matches = checker.check(TITLE).with_threshold(0.0)
     assert np.all([match.style == "mirip" for match in explain_matches(TITLE, matches, checker, {})])
+
+
+def test_the_note_does_not_repeat_the_table(checker):
+    first, _ = explain_matches(TITLE, checker.check(TITLE), checker, {})
+    assert "metode berbeda" in first.remark
+    said = "sudah diputuskan: sama oleh Komisi, 02-01-2026"
+    assert replace(first, remark=f"{said}; {first.remark}").note == said
+    assert replace(first, remark=first.remark, fields=[]).note == first.remark
+
+
+def test_the_advice_cuts_no_name_off_in_silence():
+    places = tuple("abcdefghij")
+    few, many = (FieldComparison("place", places[:n], (), ()) for n in (8, 10))
+    assert "tempat (a, b, c, d, e, f, g, h)." in advice("TIDAK MIRIP", [few])[0]
+    assert "h, dan lain-lain)." in advice("TIDAK MIRIP", [many])[0]
