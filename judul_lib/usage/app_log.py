@@ -25,7 +25,7 @@ MAX_BYTES, N_BACKUPS = 1_000_000, 5
 _LOCK_FILE, _TIME_FORMAT = ".app.lock", "%Y-%m-%dT%H:%M:%S%z"
 _NAME = re.compile(rf"{re.escape(APP_LOG)}(?:\.\d+)?")
 _LINE = "%(asctime)s %(levelname)s %(message)s"
-_FAILURES = ("error", "model_failed")
+_FAILURES = ("error", "model_failed", "refused")
 
 
 class AppLog:

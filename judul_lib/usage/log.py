@@ -212,7 +212,7 @@ class UsageLog:
 
         Parameters
         ----------
-        kind : {"model_loaded", "model_failed", "download", "error", "archive_changed"}
+        kind : {"model_loaded", "model_failed", "download", "error", "refused", "archive_changed"}
         detail : str
             The kind of error or file, or the archive; never a title.
         user : str

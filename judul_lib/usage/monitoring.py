@@ -135,7 +135,7 @@ def shares(usage: Usage) -> dict[str, float]:
 
 
 def error_kinds(usage: Usage) -> pd.Series:
-    """Count errors by kind, including failed model loads, the most frequent first.
+    """Count errors by kind, including failed model loads and logins, the most frequent first.
 
     Examples
     --------
@@ -144,7 +144,7 @@ def error_kinds(usage: Usage) -> pd.Series:
     >>> error_kinds(usage).to_dict()
     {}
     """
-    errors = usage.events[usage.events["kind"].isin(["error", "model_failed"])]
+    errors = usage.events[usage.events["kind"].isin(["error", "model_failed", "refused"])]
     return errors.loc[errors["detail"].fillna("") != "", "detail"].value_counts()
 
 

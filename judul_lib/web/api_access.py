@@ -135,7 +135,7 @@ def _refused_key(state: State, address: str) -> ProblemError:
     if (seconds := state.throttle.wait_for(address, "")) > 0:
         return _too_often("api_key_wait", seconds)
     state.throttle.failed(address, "")
-    state.service.log_event("error", detail="WrongKey")
+    state.service.log_event("refused", detail="WrongKey")
     return _key_needed("api_key_wrong")
 
 

@@ -122,7 +122,7 @@ def log_in(
         return answer
     if is_admitted:
         return RedirectResponse(safe_target(ke), 303)
-    request.app.state.service.log_event("error", detail="WrongLogin")
+    request.app.state.service.log_event("refused", detail="WrongLogin")
     return _form(request, ke, page_text("login_wrong"), status=401)
 
 

@@ -1,6 +1,7 @@
 """Monitoring: simulated drift is found and dated, and normal usage raises no alert."""
 
 import json
+import math
 import shutil
 from contextlib import closing
 from dataclasses import replace
@@ -56,6 +57,7 @@ from judul_lib.usage.monitoring import (
     daily_response_times,
     drift_by_day,
     drift_table,
+    error_kinds,
     model_agreement,
     queries_per_day,
     queries_per_hour,
@@ -617,6 +619,16 @@ def test_monitor_reads_the_spool_and_simulate_refuses_a_real_log(models):
     assert "simulasi" not in shown.stdout
     assert_refused(judul("simulate", "--models", models), "nyata", "--into")
     assert (models / "logs" / DATABASE_FILE).is_file()
+
+
+def test_a_wrong_login_is_counted_but_is_no_failed_check(tmp_path):
+    url = sqlite_url(tmp_path / "logs")
+    with closing(UsageLog(tmp_path / "logs", url=url)) as log:
+        log.log_event("refused", detail="WrongLogin")
+    with opened_database(url) as engine:
+        usage = read_usage(engine)
+    assert math.isnan(shares(usage)["error_rate"])
+    assert error_kinds(usage).to_dict() == {"WrongLogin": 1}
 
 
 def test_monitor_shows_agreement_at_the_threshold_and_error_kinds(models):

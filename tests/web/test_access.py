@@ -157,6 +157,15 @@ def test_managers_of_single_sign_on_are_named_in_the_configuration(client):
     assert "/laporan" not in page.get("/", headers={"X-Remote-User": "siti"}).text
 
 
+def test_a_wrong_login_is_logged(client, service, monkeypatch):
+    logged = []
+    monkeypatch.setattr(service, "log_event", lambda kind, **facts: logged.append((kind, facts)))
+    page = client(host="0.0.0.0", token="rahasia", base_url="http://kampus.example")
+    page.post("/masuk", data={"token": "salah"})
+    page.post("/masuk", data={"token": "rahasia"})
+    assert logged == [("refused", {"detail": "WrongLogin"})]
+
+
 def test_wrong_logins_wait_longer_and_longer(client, monkeypatch):
     clock = [1_000.0]
     monkeypatch.setattr("judul_lib.web.login.time.monotonic", lambda: clock[0])
