@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -22,12 +23,16 @@ def minimal(tmp_path_factory):
     uv = [sys.executable, "-m", "uv"]
     subprocess.run([*uv, "venv", "-q", "--python", sys.executable, folder / "env"], check=True)
     subprocess.run(
-        [*uv, "pip", "install", "-q", "--python", python, "-c", "requirements.lock", "."],
+        [
+            *uv, "pip", "install", "-q", "--python", python, "-c", "requirements.lock",
+            # Its cache would give back a package built before the last change of a module.
+            "--refresh-package", "judul-lib", ".",
+        ],
         cwd=PROJECT, check=True,
     )  # fmt: skip
     for model in ("light", "structured"):
         shutil.copytree(PROJECT / "outputs" / model, folder / "outputs" / model)
-    (folder / "judul.toml").write_text('models = "outputs"\n')
+    (folder / "judul.toml").write_text('models = "outputs"\nlog = true\n')
     (folder / "titles.csv").write_text(f"Judul\n{TITLE}\nPrediksi Harga Beras di Kota Medan\n")
     kept = {key: value for key, value in os.environ.items() if key not in {"PYTHONPATH", "JUDUL_LOG"}}
 
@@ -66,9 +71,16 @@ def test_the_command_needs_no_extra(minimal, command):
     assert done.returncode == 0, done.stderr
 
 
+def test_the_log_is_read_without_an_extra(minimal):
+    assert minimal("check", TITLE, "--model", "light").returncode == 0
+    done = minimal("monitor")
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"pemeriksaan +[1-9]", done.stdout)
+
+
 @pytest.mark.parametrize(
     ("command", "extra"),
-    [(["app"], "app"), (["monitor"], "app"), (["run"], "notebooks"), (["retrain"], "train")],
+    [(["app"], "app"), (["run"], "notebooks"), (["retrain"], "train")],
     ids=lambda value: value if isinstance(value, str) else " ".join(value),
 )
 def test_the_command_names_the_extra_that_it_needs(minimal, command, extra):
