@@ -118,13 +118,13 @@ def main(arguments: list[str] | None = None) -> NoReturn:
             f"Galat: Perintah ini memerlukan {error.name}, yang tidak terpasang. "
             f'Pasang dengan `pip install "judul-lib[{extra}]"`, atau semuanya dengan `make install`.'
         )
+    except (click.Abort, KeyboardInterrupt):  # Abort is a RuntimeError.
+        print_stderr("Dihentikan; hasil sebelumnya tidak berubah.")
+        sys.exit(130)
     except RuntimeError as error:  # Python before 3.13 raises it for circular symbolic links.
         if not str(error).startswith("Symlink loop"):
             raise
         print_stderr(
             f"Galat: Tautan itu menunjuk dirinya sendiri ({error}). Berikan nama berkas yang sebenarnya."
         )
-    except (click.Abort, KeyboardInterrupt):
-        print_stderr("Dihentikan; hasil sebelumnya tidak berubah.")
-        sys.exit(130)
     sys.exit(1)

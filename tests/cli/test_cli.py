@@ -409,6 +409,17 @@ def test_version():
     assert CliRunner().invoke(cli, ["--version"]).output == f"judul {__version__}\n"
 
 
+def test_an_interrupted_command_says_so_in_one_line(monkeypatch):
+    monkeypatch.setattr("judul_lib.checking.loading.find_models", interrupt)
+    result = judul("check", "Deteksi Hoaks")
+    assert result.returncode == 130
+    assert result.stderr.split("\n") == ["", "Dihentikan; hasil sebelumnya tidak berubah.", ""]
+
+
+def interrupt(*_, **__):
+    raise KeyboardInterrupt
+
+
 def test_a_threshold_of_zero_is_explained():
     result = judul("check", "Xyzzy Qwerty Asdf", "--model", "light", JUDUL_THRESHOLD="0")
     assert result.returncode == 0, result.stderr
