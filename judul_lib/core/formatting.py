@@ -77,7 +77,8 @@ LABEL_BY_NAME: Mapping[str, str] = MappingProxyType(
         "predictions": "pemeriksaan", "scores": "skor", "feedback": "pendapat", "events": "kejadian",
         "spool": "yang menunggu di berkas", "app_log": "baris app.log",
         "copies": "salinan yang disisihkan",
-        "audit": "baris jejak audit", "decisions": "keputusan", "deciders": "nama di keputusan",
+        "audit": "baris jejak audit", "decisions": "keputusan", "users": "pengguna",
+        "api_keys": "kunci antarmuka", "deciders": "nama di keputusan",
     }
 )  # fmt: skip
 """Names of columns, measures, settings and tables for readers; files keep the original names."""
