@@ -114,6 +114,7 @@ class CheckPanel(widgets.VBox):
     def check(self, title: str) -> None:
         """Show the verdict on a title instead of the previous one, or why it cannot be checked."""
         self.title.value = title
+        self._show_message("")
         self._check(title)
 
     def check_file(self, name: str, content: bytes) -> None:
@@ -126,7 +127,8 @@ class CheckPanel(widgets.VBox):
         content : bytes
         """
         self._show_proposals("")
-        with self._showing_errors(page_text("corpus_preparing", name=name)):
+        self._show_message(page_text("corpus_preparing", name=name))
+        with self._showing_errors():
             mb = min(MAX_UPLOAD_MB, self._config.max_upload_mb)
             if len(content) > 1_000_000 * mb:
                 raise CorpusError(page_text("too_large", name=name, mb=mb))
@@ -145,6 +147,7 @@ class CheckPanel(widgets.VBox):
         self.progress.value = ""
 
     def _check(self, typed: str) -> None:
+        """Check a title; a message stays unless there is an error."""
         self._typed, self._title, self._matches = typed, "", None
         try:
             with self._showing_errors():
@@ -189,7 +192,8 @@ class CheckPanel(widgets.VBox):
         self._forget_proposals()
         self._matches, name = None, self.archive.value
         self._show_answer()
-        with self._showing_errors(page_text("corpus_preparing", name=name)):
+        self._show_message(page_text("corpus_preparing", name=name))
+        with self._showing_errors():
             self._list_models(self._open(name))
             self._show_message(page_text("corpus_ready", name=name))
             if self._typed:
@@ -246,9 +250,8 @@ class CheckPanel(widgets.VBox):
             self.progress.value = result_html.progress(text, done, total)
 
     @contextmanager
-    def _showing_errors(self, message: str = "") -> Iterator[None]:
-        """Show a message, and then why something cannot be done; the log has what is unexpected."""
-        self._show_message(message)
+    def _showing_errors(self) -> Iterator[None]:
+        """Show why something cannot be done; the log has what is unexpected."""
         try:
             yield
         except JudulError as error:

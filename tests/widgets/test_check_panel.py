@@ -213,6 +213,16 @@ def test_a_file_of_proposals_gets_a_table_with_the_rows_of_the_file(panel):
     assert "Pilihannya berganti" in panel.state.html
 
 
+def test_a_title_that_is_checked_again_leaves_what_is_said_of_the_file(panel):
+    panel.check(TITLE)
+    upload(panel, "usulan.csv", f"Judul\n{TITLE}\nDeteksi Hoaks Politik\n".encode())
+    panel.model.value = next(value for _, value in panel.model.options if value != panel.model.value)
+    assert "Pilihannya berganti" in panel.state.html
+    assert "judul-vonis" in panel.verdict.html
+    panel.check(TITLE)
+    assert panel.state.html == ""
+
+
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [("a.csv", b"Nama\nAni\n", "Judul"), ("a.csv", b"x" * 5_000_001, "lebih besar dari 5 MB"),
