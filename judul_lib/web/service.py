@@ -1,5 +1,6 @@
 """What page and interface share: the models, the archives, the log, and the check of a title."""
 
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -129,6 +130,8 @@ class Service:
         self.warnings: list[str] = []
         self._decisions: Decisions | None = None
         self._decisions_read = -_SECONDS_BETWEEN_READS
+        # Checks at the same time would share one core, and each needs memory of its own.
+        self._turn = threading.Lock()
         self.models: dict[str, Checker] = {}
         self.versions: dict[str, str] = {}
         folders = find_models(config.models, warn=self.damaged.append)
@@ -232,7 +235,8 @@ class Service:
         for name, checker in self._assigned(opened.checkers, user).items():
             start = time.perf_counter()
             # A decision may concern any title of the archive, not only the best.
-            matches = checker.check(title, top_k=None if is_decided else MAX_RESULTS)
+            with self._turn:
+                matches = checker.check(title, top_k=None if is_decided else MAX_RESULTS)
             if is_decided and decisions is not None:
                 matches = decisions.apply(title, matches).first(MAX_RESULTS)
             answers[name] = TimedMatches(matches, time.perf_counter() - start)

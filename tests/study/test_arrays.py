@@ -55,6 +55,15 @@ def test_probabilities_do_not_depend_on_the_chunk_size(fitted, monkeypatch):
     np.testing.assert_array_equal(forest.predict_proba(rows), expected)
 
 
+def test_probabilities_do_not_depend_on_whether_rows_share_a_cell(fitted, monkeypatch):
+    _, _, forest = arrays.from_bytes(arrays.to_bytes(*fitted))
+    rows = np.repeat(np.random.default_rng(4).standard_normal((300, 3)), 2, axis=0)
+    rows[::7, 1] = np.inf
+    expected = forest.predict_proba(rows)
+    monkeypatch.setattr(arrays, "_MAX_CELLS", 0)
+    np.testing.assert_array_equal(forest.predict_proba(rows), expected)
+
+
 def test_saved_arrays_equal_the_saved_estimators(trained):
     tfidf, scaler, forest = load_estimators(trained.folder)
     rows = np.random.default_rng(3).random((200, len(FEATURES)))
