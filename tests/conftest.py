@@ -45,6 +45,13 @@ def gold_titles() -> list[str]:
     return list(dict.fromkeys([*frame["judul_a"], *frame["judul_b"]]))
 
 
+def copy_stored_models(outputs: Path) -> Path:
+    """Copy the two models of the repository into a folder of models, and return it."""
+    for name in ("light", "structured"):
+        shutil.copytree(PROJECT / "outputs" / name, outputs / name)
+    return outputs
+
+
 def judul(
     *arguments: object, cwd: Path = PROJECT, **environment: str
 ) -> subprocess.CompletedProcess[str]:
@@ -180,8 +187,7 @@ SMALL_RUN = ("-p", "N_TITLES", "500", "-p", "CURVE", "[20]")
 @pytest.fixture(scope="session")
 def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("run")
-    for name in ("light", "structured"):
-        shutil.copytree(PROJECT / "outputs" / name, folder / "outputs" / name)
+    copy_stored_models(folder / "outputs")
     exploded = plant_pickle_bomb(folder / "outputs" / "full", "full")  # The run replaces it.
     outputs, reports = folder / "outputs", folder / "reports"
     result = judul_process("run", "--out", outputs, "--reports", reports, *SMALL_RUN)
@@ -206,8 +212,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory, project_corpus: Corpu
 
     folder = tmp_path_factory.mktemp("installation")
     outputs, reports = folder / "outputs", folder / "reports"
-    for name in ("light", "structured"):
-        shutil.copytree(PROJECT / "outputs" / name, outputs / name)
+    copy_stored_models(outputs)
     corpus, labeled = project_corpus, label_by_own_cosine(project_corpus, FULL)
     profile = replace(FULL, grid={name: values[:1] for name, values in FULL.grid.items()})
     package_model(train_on(corpus, labeled, profile), corpus, outputs / "full")

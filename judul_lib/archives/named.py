@@ -23,6 +23,7 @@ CORPUS_FILE, INFO_FILE, INDEX_FOLDER, STORE_SUFFIX = (
 INDEX_MIN_TITLES = 2_000
 """With fewer titles, opening an index takes a check as long as preparing the titles themselves."""
 _FORMAT = 1
+_MAX_REASONS = 8
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
@@ -49,6 +50,18 @@ class Source:
     date: str
     n_titles: int
     set_aside: Mapping[str, int] = field(default_factory=dict)
+
+    def main_reasons(self) -> tuple[list[tuple[str, int]], int]:
+        """Return the most frequent reasons with their numbers, and the number for all others.
+
+        Examples
+        --------
+        >>> Source("ta.csv", "", "2026-01-31", 5, {"duplikat": 2, "tanpa judul": 1}).main_reasons()
+        ([('duplikat', 2), ('tanpa judul', 1)], 0)
+        """
+        reasons = list(self.set_aside.items())
+        rest = sum(n for _, n in reasons[_MAX_REASONS:])
+        return reasons[:_MAX_REASONS], rest
 
 
 @dataclass(frozen=True)

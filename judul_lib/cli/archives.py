@@ -148,10 +148,10 @@ def _describe_change(target: "NamedArchive", source: "Source", change: "Change")
     return "\n".join(lines)
 
 
-def _set_aside_lines(source: "Source", max_reasons: int = 8) -> list[str]:
-    reasons = list(source.set_aside.items())
-    lines = [f"  {format_number(n)} tidak dipakai: {reason}" for reason, n in reasons[:max_reasons]]
-    if rest := sum(n for _, n in reasons[max_reasons:]):
+def _set_aside_lines(source: "Source") -> list[str]:
+    reasons, rest = source.main_reasons()
+    lines = [f"  {format_number(n)} tidak dipakai: {reason}" for reason, n in reasons]
+    if rest:
         lines.append(f"  {format_number(rest)} tidak dipakai karena alasan lain")
     return lines
 

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 _DECIMALS = 4
 """Of the numbers in files for people."""
-"""Of a result: all who share a proposal."""
 
 
 def _years_of(

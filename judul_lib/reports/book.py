@@ -1,6 +1,5 @@
 """All reports as one file: HTML with a single copy of Plotly, and PDF where Chromium is installed."""
 
-import json
 import os
 import re
 import shutil
@@ -11,11 +10,9 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-import nbformat
-
 from judul_lib.core.errors import PipelineError
 from judul_lib.reports.index_page import INDEX_TITLE, render_list
-from judul_lib.reports.pipeline import STAGES
+from judul_lib.reports.pipeline import read_results
 from judul_lib.reports.rendering import RenderedNotebook, render_notebook, render_page
 
 HTML_FILE, PDF_FILE = "buku.html", "buku.pdf"
@@ -52,18 +49,7 @@ def render_book(notebooks: Mapping[str, Any], data_name: str) -> str:
 
 
 def read_run(outputs: Path) -> tuple[dict[str, Any], str]:
-    """Read the executed notebooks of the last run, and the name of its file of titles.
-
-    Parameters
-    ----------
-    outputs : path
-        Folder that the run wrote to.
-
-    Returns
-    -------
-    notebooks : dict of str to NotebookNode
-        By name of the report, in order.
-    data_name : str
+    """Read what the last run left; see `judul_lib.reports.pipeline.read_results`.
 
     Raises
     ------
@@ -71,9 +57,7 @@ def read_run(outputs: Path) -> tuple[dict[str, Any], str]:
         There was no complete run.
     """
     try:
-        dataset = json.loads((outputs / "dataset.json").read_bytes())
-        notebooks = {s.notebook: nbformat.read(outputs / s.executed, as_version=4) for s in STAGES}
-        return notebooks, dataset["name"]
+        return read_results(outputs)
     except FileNotFoundError as error:
         raise PipelineError(f"Belum ada hasil di {outputs}. Jalankan `judul run` dulu.") from error
 

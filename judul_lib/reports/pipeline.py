@@ -267,10 +267,33 @@ def _stage_record(folder: Path, stage: Stage, fingerprints: Mapping[str, str]) -
     return {"fingerprint": fingerprints[stage.notebook], "outputs": hash_files(folder, stage.files)}
 
 
+def read_results(outputs: Path) -> tuple[dict[str, Any], str]:
+    """Read the executed notebooks of a run, and the name of its file of titles.
+
+    Parameters
+    ----------
+    outputs : path
+        Folder that the run wrote to.
+
+    Returns
+    -------
+    notebooks : dict of str to NotebookNode
+        By name of the report, in order.
+    data_name : str
+
+    Raises
+    ------
+    FileNotFoundError
+        There was no complete run.
+    """
+    dataset = json.loads((outputs / "dataset.json").read_bytes())
+    notebooks = {s.notebook: nbformat.read(outputs / s.executed, as_version=4) for s in STAGES}
+    return notebooks, dataset["name"]
+
+
 def _render_folder(folder: Path, rendered: Mapping[str, bytes] | None = None) -> dict[str, bytes]:
-    dataset = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
-    notebooks = (nbformat.read(folder / stage.executed, as_version=4) for stage in STAGES)
-    return render_stages(notebooks, dataset["name"], rendered or {})
+    notebooks, data_name = read_results(folder)
+    return render_stages(notebooks.values(), data_name, rendered or {})
 
 
 def render_stages(

@@ -34,7 +34,6 @@ from judul_lib.web.title_results import readable_day
 from judul_lib.web.uploads import UploadForm, text_field, uploaded_file
 
 router = APIRouter()
-_MAX_REASONS = 8
 CHANGED = "archive_changed"
 """Kind of event in the log."""
 
@@ -296,11 +295,8 @@ def set_aside(source: Source) -> list[str]:
     >>> set_aside(Source("ta.csv", "", "2026-01-31", 5, {"duplikat": 2, "tanpa judul": 1}))
     ['2 baris: duplikat', '1 baris: tanpa judul']
     """
-    reasons = list(source.set_aside.items())
-    shown = [
-        page_text("archives_reason", n=format_number(n), reason=reason)
-        for reason, n in reasons[:_MAX_REASONS]
-    ]
-    if rest := sum(n for _, n in reasons[_MAX_REASONS:]):
+    reasons, rest = source.main_reasons()
+    shown = [page_text("archives_reason", n=format_number(n), reason=reason) for reason, n in reasons]
+    if rest:
         shown.append(page_text("archives_other_reasons", n=format_number(rest)))
     return shown

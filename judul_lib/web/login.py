@@ -111,9 +111,8 @@ def log_in(
 ) -> Response:
     """Log in with name and password, or with the token; wrong ones have to wait longer and longer."""
     name = nama.strip()[:_MAX_TYPED]
-    with (
-        request.app.state.one_login
-    ):  # Guesses at the same time must not all come before the first count.
+    # Guesses at the same time must not all come before the first count.
+    with request.app.state.one_login:
         seconds, is_admitted = _try_to_log_in(request, name, sandi, token)
     if seconds > 0:
         sentence = page_text("login_wait", n=format_number(int(seconds) + 1))

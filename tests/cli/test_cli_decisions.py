@@ -1,7 +1,6 @@
 import csv
 import io
 import json
-import shutil
 
 import pandas as pd
 import pytest
@@ -9,7 +8,7 @@ import pytest
 from judul_lib.core.errors import LabelError
 from judul_lib.search.index import TitleIndex
 from judul_lib.usage.database import audit, opened_database, read_table, sqlite_url
-from tests.conftest import PROJECT, assert_refused, judul, judul_process
+from tests.conftest import PROJECT, assert_refused, copy_stored_models, judul, judul_process
 
 QUERY = "Deteksi Hoaks dengan IndoBERT"
 WHO = ("--by", "Komisi TA", "--reason", "objeknya lain")
@@ -17,9 +16,7 @@ WHO = ("--by", "Komisi TA", "--reason", "objeknya lain")
 
 @pytest.fixture
 def models(tmp_path):
-    for name in ("light", "structured"):
-        shutil.copytree(PROJECT / "outputs" / name, tmp_path / "outputs" / name)
-    return tmp_path / "outputs"
+    return copy_stored_models(tmp_path / "outputs")
 
 
 @pytest.fixture

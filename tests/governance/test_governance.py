@@ -47,7 +47,7 @@ from judul_lib.usage.database import (
 )
 from judul_lib.usage.log import UsageLog, insert_units
 from judul_lib.usage.spool import DAMAGED_FILE, SPOOL_FILE, append_to_spool, locked_spool
-from tests.conftest import PROJECT, assert_refused, judul
+from tests.conftest import PROJECT, assert_refused, copy_stored_models, judul
 
 USERS = [f"{number:016x}" for number in (0xABC1230000000001, 0xABC1230000000002, 0xF00D)]
 
@@ -957,8 +957,7 @@ def compliant(tmp_path):
     """An installation that passes the checklist, and a function that returns its failing items."""
     project = tmp_path / "project"
     models = project / "outputs"
-    for name in ("light", "structured"):
-        shutil.copytree(PROJECT / "outputs" / name, models / name)
+    copy_stored_models(models)
     (project / ".gitignore").write_text("logs/\n")
     subprocess.run(["git", "init", "-q"], cwd=project, check=True)
     commit(project)

@@ -40,7 +40,7 @@ from judul_lib.usage.database import database_url, events, opened_database, read
 from judul_lib.usage.frames import Usage
 from judul_lib.usage.log import insert_units
 from judul_lib.usage.simulation import simulate_usage
-from tests.conftest import PROJECT, assert_refused, judul
+from tests.conftest import PROJECT, assert_refused, copy_stored_models, judul
 
 NOW = datetime(2026, 6, 30, 5)  # Noon in Jakarta.
 LOCAL_TODAY = date(2026, 6, 30)
@@ -389,8 +389,7 @@ def test_work_on_a_restored_copy_leaves_the_original_unchanged(tmp_path):
 
 def test_quality_of_versions_is_shown_over_time(tmp_path):
     outputs = tmp_path / "outputs"
-    for name in ("light", "structured"):
-        shutil.copytree(PROJECT / "outputs" / name, outputs / name)
+    copy_stored_models(outputs)
     path = outputs / "light" / "metadata.json"
     metadata = json.loads(path.read_text())
     first = add_version(outputs, outputs / "light")

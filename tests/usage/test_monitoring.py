@@ -68,7 +68,7 @@ from judul_lib.usage.monitoring import (
     study_drift_table,
 )
 from judul_lib.usage.simulation import simulate_usage, simulated_tables, synthetic_baseline
-from tests.conftest import PROJECT, assert_refused, judul
+from tests.conftest import PROJECT, assert_refused, copy_stored_models, judul
 
 END = date(2026, 3, 1)
 EVENING = datetime(2026, 3, 1, 16, 59)  # 23.59 in Jakarta.
@@ -669,8 +669,7 @@ def test_alert_start_does_not_depend_on_the_days_shown(models, tmp_path):
 @pytest.mark.slow
 def test_notebook_shows_a_new_log(tmp_path):
     outputs, logs = tmp_path / "outputs", tmp_path / "outputs" / "logs"
-    for name in ("light", "structured"):
-        shutil.copytree(PROJECT / "outputs" / name, outputs / name)
+    copy_stored_models(outputs)
     notebook = PROJECT / "notebooks" / "08_monitoring.ipynb"
     parameters = {"OUT": str(outputs), "LOG": str(logs)}
     with closing(UsageLog(logs, url=sqlite_url(logs))):

@@ -1,7 +1,6 @@
 """Every page in a browser, on a screen and on a phone: accessible, and no wider than the window."""
 
 import copy
-import shutil
 from dataclasses import replace
 
 import pytest
@@ -13,7 +12,7 @@ from judul_lib.web.app import create_app
 from judul_lib.web.file_checks import job_work
 from judul_lib.web.job_runner import RunningJobs
 from judul_lib.web.service import Service
-from tests.conftest import DATA, PROJECT, open_page
+from tests.conftest import DATA, copy_stored_models, open_page
 from tests.web.test_file_browser import send_and_wait
 from tests.web.test_report_pages import fill
 from tests.web.test_title_browser import OTHER, TITLE, Served, check
@@ -26,8 +25,7 @@ TEMPLATES = {"/arsip/ta/hapus": "/arsip/{name}/hapus"}
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
     folder = tmp_path_factory.mktemp("page")
-    for name in ("light", "structured"):
-        shutil.copytree(PROJECT / "outputs" / name, folder / "outputs" / name)
+    copy_stored_models(folder / "outputs")
     service = Service(Config(models=folder / "outputs", source=folder / "judul.toml"))
     service.start_worker()
     fill(service)

@@ -1,7 +1,5 @@
 """The page for a file of proposals in a browser: upload, progress, result, stop, without script."""
 
-import shutil
-
 import pandas as pd
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -12,7 +10,7 @@ from judul_lib.web.app import create_app
 from judul_lib.web.file_checks import job_work
 from judul_lib.web.job_runner import RunningJobs
 from judul_lib.web.service import Service
-from tests.conftest import DATA, PROJECT, open_page
+from tests.conftest import DATA, copy_stored_models, open_page
 from tests.hostile_titles import HOSTILE_CELLS
 from tests.web.test_title_browser import Served
 
@@ -25,8 +23,7 @@ PROPOSALS = (
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
     folder = tmp_path_factory.mktemp("page")
-    for name in ("light", "structured"):
-        shutil.copytree(PROJECT / "outputs" / name, folder / "outputs" / name)
+    copy_stored_models(folder / "outputs")
     service = Service(
         Config(models=folder / "outputs", corpora={"ta": DATA}, log=False, max_upload_mb=1)
     )

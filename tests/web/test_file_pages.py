@@ -2,7 +2,6 @@
 
 import io
 import re
-import shutil
 import time
 
 import pandas as pd
@@ -15,7 +14,7 @@ from judul_lib.web.app import create_app
 from judul_lib.web.file_checks import job_work
 from judul_lib.web.job_runner import RunningJobs
 from judul_lib.web.service import Service
-from tests.conftest import PROJECT, judul
+from tests.conftest import copy_stored_models, judul
 
 ARCHIVE = [f"Prediksi Harga {crop} di Kudus" for crop in ("Gula", "Padi", "Tebu", "Teh", "Kopi")]
 PROPOSALS = (
@@ -33,8 +32,7 @@ def service(tmp_path_factory):
     path = folder / "arsip.csv"
     rows = [{"Judul": title, "Tahun": "2024", "Penulis": "Dewi"} for title in ARCHIVE]
     pd.DataFrame(rows).to_csv(path, index=False)
-    for name in ("light", "structured"):
-        shutil.copytree(PROJECT / "outputs" / name, folder / "outputs" / name)
+    copy_stored_models(folder / "outputs")
     config = Config(
         log=False,
         models=folder / "outputs",

@@ -1,8 +1,6 @@
 """The page for one title in a browser: with its script, on a phone, by keyboard, on paper."""
 
 import re
-import shutil
-import socket
 import threading
 import time
 
@@ -14,8 +12,9 @@ from axe_playwright_python.sync_playwright import Axe
 from judul_lib.core.config import Config
 from judul_lib.web.app import create_app
 from judul_lib.web.service import Service
-from tests.conftest import DATA, PROJECT, open_page
+from tests.conftest import DATA, copy_stored_models, open_page
 from tests.hostile_titles import HOSTILE
+from tests.page_process import free_port
 
 TITLE = "Peramalan Harga Rumah di Bekasi dengan Regresi Ridge"
 OTHER = "Deteksi Penyakit Daun Padi dengan Convolutional Neural Network"
@@ -25,9 +24,7 @@ class Served:
     """An application served in a thread."""
 
     def __init__(self, app):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         config = uvicorn.Config(app, host="127.0.0.1", port=self.port, log_level="warning")
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
@@ -47,8 +44,7 @@ class Served:
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
     folder = tmp_path_factory.mktemp("page")
-    for name in ("light", "structured"):
-        shutil.copytree(PROJECT / "outputs" / name, folder / "outputs" / name)
+    copy_stored_models(folder / "outputs")
     titles = pd.read_csv(DATA)["Judul"]
     years = [str(2015 + n % 10) for n in range(len(titles))]
     frame = pd.DataFrame({"Judul": titles, "Tahun": years, "Penulis": "Siti Aminah"})

@@ -4,7 +4,6 @@ import csv
 import html
 import io
 import re
-import shutil
 
 import pandas as pd
 import pytest
@@ -23,7 +22,7 @@ from judul_lib.usage.database import (
 )
 from judul_lib.web.app import create_app
 from judul_lib.web.service import Service
-from tests.conftest import PROJECT
+from tests.conftest import PROJECT, copy_stored_models
 from tests.hostile_titles import HOSTILE
 
 TITLE = "Peramalan Harga Rumah di Bekasi dengan Regresi Ridge"
@@ -42,8 +41,7 @@ SCRIPT = {"X-Bagian": "1"}
 
 @pytest.fixture
 def service(tmp_path):
-    for name in ("light", "structured"):
-        shutil.copytree(PROJECT / "outputs" / name, tmp_path / "outputs" / name)
+    copy_stored_models(tmp_path / "outputs")
     pd.DataFrame(ARCHIVE).to_csv(tmp_path / "ta.csv", index=False)
     corpora = {"ta": tmp_path / "ta.csv", "lain": PROJECT / "data" / "dataset_TA.csv"}
     service = Service(Config(models=tmp_path / "outputs", corpora=corpora))

@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,18 +14,13 @@ import pytest
 
 from judul_lib.checking.registry import TITLES_FILE
 from judul_lib.labeling.session import answer_file, read_answers
-from tests.conftest import PROJECT, open_page
+from tests.conftest import PROJECT, copy_stored_models, open_page
+from tests.page_process import free_port
 
 CHECK_NOTEBOOK, LABELING_NOTEBOOK = "07_check_titles.ipynb", "11_labeling_tool.ipynb"
 TITLE = "Peramalan Harga Rumah di Bekasi dengan Regresi Ridge"
 OTHER = "Deteksi Penyakit Daun Padi dengan Convolutional Neural Network"
 HOSTILE = "<img src=x onerror='window.hacked = 1'> Prediksi Harga Beras"
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +30,7 @@ def lab(tmp_path_factory):
     (folder / "notebooks").mkdir()
     for name in (CHECK_NOTEBOOK, LABELING_NOTEBOOK):
         shutil.copy(PROJECT / "notebooks" / name, folder / "notebooks")
-    for name in ("light", "structured"):
-        shutil.copytree(PROJECT / "outputs" / name, folder / "outputs" / name)
+    copy_stored_models(folder / "outputs")
     port = free_port()
     log = folder / "log"
     with log.open("w") as stream:
