@@ -115,21 +115,29 @@ class Measured:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        start, status, seconds = time.perf_counter(), 500, 0.0
+        start, status, counted = time.perf_counter(), 500, False
 
-        async def send_noting(message: Message) -> None:
-            nonlocal status, seconds
+        def count() -> None:
+            nonlocal counted
+            counted = True
+            took = time.perf_counter() - start
+            self._metrics.count_request(scope["method"], _route(scope), status, took)
+
+        async def send_counting(message: Message) -> None:
+            nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+            elif not message.get("more_body", False):
+                # Before the end is sent: whoever has the answer finds it counted, and what runs
+                # afterwards, such as logging, is not part of the response time.
+                count()
             await send(message)
-            # What runs after the answer, such as logging, is not part of the response time.
-            seconds = time.perf_counter() - start
 
         try:
-            await self._app(scope, receive, send_noting)
+            await self._app(scope, receive, send_counting)
         finally:
-            took = seconds or time.perf_counter() - start
-            self._metrics.count_request(scope["method"], _route(scope), status, took)
+            if not counted:
+                count()
 
 
 @router.get("/metrics", include_in_schema=False)
