@@ -1,6 +1,6 @@
 """The rankings that several models give to one archive, side by side."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,7 +68,7 @@ def compare_rankings(
     answers : mapping of str to Matches
         Best matches by name of the model, from the same archive.
     checkers : mapping of str to Checker
-        The models that gave them; they score what only another model ranks.
+        The models that gave them; they compare what only another model ranks.
 
     Returns
     -------
@@ -92,8 +92,17 @@ def compare_rankings(
         # Reversed, so that the best rank of a title that the archive has twice remains.
         for rank, other in reversed(list(enumerate(matches.titles, start=1))):
             ranks[rows[other], column] = rank
-        probability[:, column] = checkers[name].score([title] * len(titles), titles)[1]
+        known = dict(zip(matches.titles, matches.probability.tolist(), strict=True))
+        missing = [other for other in titles if other not in known]
+        known |= zip(missing, _probabilities(checkers[name], title, missing), strict=True)
+        probability[:, column] = [known[other] for other in titles]
     order = np.argsort(-probability.mean(axis=1), kind="stable")
     return RankingComparison(
         list(answers), [titles[row] for row in order], ranks[order], probability[order]
     )
+
+
+def _probabilities(checker: Checker, title: str, others: Sequence[str]) -> list[float]:
+    rows = np.arange(len(others))
+    features = checker.compare([title], others).features(np.zeros_like(rows), rows)
+    return checker.probability(features).tolist()

@@ -1,6 +1,6 @@
 """Compare proposed titles with every title of a corpus by the structured model."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -15,7 +15,7 @@ from judul_lib.core.settings import DECISION_THRESHOLD, ELSEWHERE, ELSEWHERE_LAB
 from judul_lib.structured.boilerplate import Boilerplate
 from judul_lib.structured.explanation import compare_rows, describe
 from judul_lib.structured.model import PreparedTitles, StructuredModel
-from judul_lib.structured.records import ParsedTitles
+from judul_lib.structured.records import ParsedTitles, RecordTable
 from judul_lib.structured.relations import Relations, find_abbreviations
 from judul_lib.structured.retrieval import MIN_FOUND
 from judul_lib.study.features import TitleTable
@@ -23,6 +23,8 @@ from judul_lib.study.preprocessing import require_titles
 
 # Relations between units are kept up to this many pairs, at six bytes each.
 _MAX_RELATION_CELLS = 20_000_000
+# In larger corpora, reading a few titles again costs less than a table of all.
+_MAX_LOOKED_UP = 50_000
 
 
 @dataclass(frozen=True)
@@ -128,8 +130,28 @@ class StructuredChecker(Checker):
         prepared = self._model.prepare(left)
         if right is None:
             return _StructuredComparison(self._model, prepared, self._corpus)
-        other = prepared if right is left else self._model.prepare(right)
+        other = prepared if right is left else self._prepared(right)
         return _StructuredComparison(self._model, prepared, other)
+
+    def records(self, titles: Sequence[str]) -> RecordTable:
+        """Return titles as the model reads them for the comparison with this corpus."""
+        rows = self._rows_of(titles)
+        return self._model.records(titles) if rows is None else self._corpus.records.take(rows)
+
+    def _prepared(self, titles: Sequence[str]) -> PreparedTitles:
+        rows = self._rows_of(titles)
+        return self._model.prepare(titles) if rows is None else self._corpus.take(rows)
+
+    def _rows_of(self, titles: Sequence[str]) -> Rows | None:
+        """Return the rows of titles of the corpus, which are read already; None if one is not there."""
+        if not len(titles) or len(self.titles) > _MAX_LOOKED_UP:
+            return None
+        rows = [self._row_by_title.get(title, -1) for title in titles]
+        return None if min(rows) < 0 else np.array(rows)
+
+    @cached_property
+    def _row_by_title(self) -> Mapping[str, int]:
+        return {title: row for row, title in enumerate(self.titles)}
 
     def probability(self, features: FloatArray) -> FloatArray:
         """Return the probabilities that pairs are the same study, shape (n,)."""

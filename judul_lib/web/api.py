@@ -84,11 +84,12 @@ router = APIRouter()
 def check(question: Question, user: CheckUser, request: Request, tasks: BackgroundTasks) -> Answer:
     """Check a title, and log the answer after it is sent."""
     service = _service(request)
-    result = service.check(question.title, question.archive, user=user.name)
+    count = question.top or service.config.top_k
+    result = service.check(question.title, question.archive, user=user.name, count=count)
     if question.threshold is not None:
         result = result.with_threshold(question.threshold)
     tasks.add_task(service.log_result, result, "api", user=user.name)
-    return title_answer(service, result, question.top or service.config.top_k)
+    return title_answer(service, result, count)
 
 
 @router.post(

@@ -16,7 +16,6 @@ from judul_lib.search.index import TitleIndex
 from judul_lib.structured import explanation as fields
 from judul_lib.structured.explanation import FieldComparison, compare_rows
 from judul_lib.structured.marking import Piece, mark_pairs
-from judul_lib.structured.model import StructuredModel
 from judul_lib.study.features import FEATURES
 from judul_lib.study.preprocessing import preprocess_text
 
@@ -104,11 +103,11 @@ class ExplainedMatch:
         return SIGNS.get(self.label, "–")
 
 
-def structured_model(checker: Checker) -> StructuredModel | None:
-    """Return the structured model that a checker answers with; None for the study's models."""
+def structured_checker(checker: Checker) -> StructuredChecker | None:
+    """Return the structured checker that answers; None for the study's models."""
     if isinstance(checker, TitleIndex):
         checker = checker.reference
-    return checker.model if isinstance(checker, StructuredChecker) else None
+    return checker if isinstance(checker, StructuredChecker) else None
 
 
 def explain_matches(
@@ -139,12 +138,12 @@ def explain_matches(
     >>> [(row.name, row.relation) for row in match.fields]
     [('objek', 'sebagian sama'), ('tempat', 'sama')]
     """
-    model = structured_model(checker)
-    if model is None or not len(matches):
+    structured = structured_checker(checker)
+    if structured is None or not len(matches):
         marked, compared = [_shared_words(title, other) for other in matches.titles], None
     else:
-        records = model.records([title]), model.records(matches.titles)
-        marked = mark_pairs(model, title, matches.titles, records)
+        records = structured.records([title]), structured.records(matches.titles)
+        marked = mark_pairs(structured.model, title, matches.titles, records)
         compared = compare_rows(*records, np.zeros(len(matches), np.intp), np.arange(len(matches)))
     remarks = matches.remarks or [""] * len(matches)
     explained = []

@@ -48,7 +48,7 @@ class TitleResult:
         As typed, blanks joined.
     archive : OpenedArchive
     answers : mapping of str to TimedMatches
-        By model, the leading one first; at most `MAX_RESULTS` matches each.
+        By model, the leading one first; as many matches each as were wanted.
     """
 
     title: str
@@ -211,7 +211,9 @@ class Service:
             self._decisions_read = now
         return self._decisions
 
-    def check(self, title: str, archive: str | None = None, *, user: str = "") -> TitleResult:
+    def check(
+        self, title: str, archive: str | None = None, *, user: str = "", count: int = MAX_RESULTS
+    ) -> TitleResult:
         """Compare a title with an archive by every model that answers for it.
 
         Parameters
@@ -220,6 +222,8 @@ class Service:
             Name of the archive; the first by default.
         user : str
             Who asks; decides on the model while an A/B test runs.
+        count : int
+            Matches wanted from each model.
 
         Raises
         ------
@@ -236,9 +240,9 @@ class Service:
             start = time.perf_counter()
             # A decision may concern any title of the archive, not only the best.
             with self._turn:
-                matches = checker.check(title, top_k=None if is_decided else MAX_RESULTS)
+                matches = checker.check(title, top_k=None if is_decided else count)
             if is_decided and decisions is not None:
-                matches = decisions.apply(title, matches).first(MAX_RESULTS)
+                matches = decisions.apply(title, matches).first(count)
             answers[name] = TimedMatches(matches, time.perf_counter() - start)
         return TitleResult(title, opened, answers)
 

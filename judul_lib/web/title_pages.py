@@ -227,7 +227,9 @@ def _service(request: Request) -> Service:
 
 def _check(service: Service, visitor: Visitor, typed: TypedForm) -> ShownResult:
     asked = typed.asked(service.config.top_k)
-    return show_result(service.check(asked.title, asked.archive, user=visitor.user), asked)
+    # Those of some years are chosen among all that are shown at most.
+    count = MAX_RESULTS if asked.years.strip() else asked.count
+    return show_result(service.check(asked.title, asked.archive, user=visitor.user, count=count), asked)
 
 
 def _said(

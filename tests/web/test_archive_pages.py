@@ -6,13 +6,17 @@ import re
 import shutil
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 from fastapi.testclient import TestClient
 from openpyxl import Workbook
 
+from judul_lib import load_checker
 from judul_lib.archives.named import NamedArchive
 from judul_lib.core.config import Config
+from judul_lib.search.index import TitleIndex
+from judul_lib.study.corpus import read_corpus
 from judul_lib.usage.database import database_url, events, opened_database, read_table
 from judul_lib.web.app import create_app
 from judul_lib.web.offered_archives import OfferedArchives
@@ -21,6 +25,7 @@ from tests.conftest import PROJECT
 from tests.web.test_access import People, Person
 
 TITLES = "Judul\nDeteksi Hama Padi\nPrediksi Harga Cabai\nprediksi harga cabai\n"
+TITLE = "Sistem Pakar Diagnosis Penyakit Padi"
 TWO_COLUMNS = "Judul Skripsi,Judul Tesis\nDeteksi Hama Padi,Mutu Jagung Manis\n"
 
 
@@ -73,6 +78,25 @@ def workbook(*sheets):
     stream = io.BytesIO()
     book.save(stream)
     return stream.getvalue()
+
+
+def test_a_model_of_the_study_answers_from_an_index_as_without(tmp_path, monkeypatch):
+    titles = read_corpus(PROJECT / "data" / "dataset_TA.csv").titles["Judul"].tolist()
+    path = tmp_path / "arsip.csv"
+    path.write_text("Judul\n" + "".join(f'"{title}"\n' for title in titles), encoding="utf-8")
+    config = Config(corpora={"Arsip": path})
+    folders = {name: PROJECT / "outputs" / name for name in ("light", "structured")}
+    models = {name: load_checker(folder) for name, folder in folders.items()}
+    plain = OfferedArchives(config, models, folders).open().checkers
+    monkeypatch.setattr("judul_lib.web.offered_archives._MIN_INDEXED", len(titles))
+    indexed = OfferedArchives(config, models, folders).open().checkers
+    assert isinstance(indexed["light"], TitleIndex)
+    assert not isinstance(plain["light"], TitleIndex)
+    for name in folders:
+        expected, found = (checkers[name].check(TITLE, top_k=20) for checkers in (plain, indexed))
+        assert (found.titles, found.labels) == (expected.titles, expected.labels)
+        np.testing.assert_array_equal(found.probability, expected.probability)
+        assert found.decision.titles == expected.decision.titles
 
 
 def test_without_any_archive_the_models_own_one_is_listed(client):

@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from judul_lib import load_checker
 from judul_lib.search.index import TitleIndex
 from judul_lib.structured.explanation import FIELD_NAMES, FieldComparison
+from judul_lib.structured.parser import TitleParser
 from judul_lib.web.explaining import (
     advice,
     explain_matches,
     field_rows,
     relation_of,
-    structured_model,
+    structured_checker,
     years_filter,
 )
 from tests.conftest import PROJECT
@@ -58,7 +59,7 @@ def test_a_match_is_explained_field_by_field(checker):
 
 def test_the_models_of_the_study_mark_common_stems():
     light = load_checker(PROJECT / "outputs" / "light", OTHERS)
-    assert structured_model(light) is None
+    assert structured_checker(light) is None
     first = explain_matches(TITLE, light.check(TITLE), light, {})[0]
     assert (first.fields, first.comparisons) == ([], [])
     assert [piece.text for piece in first.right if piece.is_matched] == [
@@ -66,6 +67,22 @@ def test_the_models_of_the_study_mark_common_stems():
         "Penyakit",
         "Padi",
     ]
+
+
+def test_titles_of_the_archive_are_not_read_again_and_compare_as_if_they_were(checker, monkeypatch):
+    rows = np.zeros(2, dtype=np.intp), np.arange(2)
+    unknown = "Hama Jagung"  # Makes the checker read all.
+    expected = checker.compare([TITLE], [*OTHERS, unknown]).features(*rows)
+    explained = explain_matches(TITLE, checker.check(TITLE), checker.with_titles([unknown]), {})
+    read = []
+    parse = TitleParser.parse
+    monkeypatch.setattr(
+        TitleParser, "parse", lambda self, title: (read.append(title), parse(self, title))[1]
+    )
+    np.testing.assert_array_equal(checker.compare([TITLE], OTHERS).features(*rows), expected)
+    again = explain_matches(TITLE, checker.check(TITLE), checker, {})
+    assert set(read) == {TITLE}
+    assert [match.fields for match in again] == [match.fields for match in explained]
 
 
 def test_an_index_is_explained_as_its_checker(checker):
