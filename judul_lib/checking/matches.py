@@ -87,21 +87,24 @@ class Matches:
         return [pair.label if pair else label for pair, label in zip(pairs, labels, strict=True)]
 
     @property
-    def remarks(self) -> list[str]:
-        """`shared` of each title, with a decision or the reason to ask in front; shape (n,) or (0,)."""
+    def reasons(self) -> list[str]:
+        """Why a label is not from the probability, shape (n,): a decision, or why to ask; else empty."""
         must_ask = is_to_ask(self.probability, self.asked, self.threshold).tolist()
-        remarks = [
-            f"{_reason_to_ask(shared)}; {shared}" if ask else shared
-            for shared, ask in zip(self.shared, must_ask, strict=False)
-        ]
-        if not self.decided:
-            return remarks
-        all_shared = self.shared or [""] * len(self)
-        pairs = map(self.decided.get, self.titles)
-        return [
-            "; ".join(filter(None, (pair.remark, shared))) if pair else remark
-            for pair, shared, remark in zip(pairs, all_shared, remarks or all_shared, strict=True)
-        ]
+        reasons = [""] * len(self)
+        for row, title in enumerate(self.titles):
+            if (pair := self.decided.get(title)) is not None:
+                reasons[row] = pair.remark
+            elif must_ask[row] and self.shared:
+                reasons[row] = _reason_to_ask(self.shared[row])
+        return reasons
+
+    @property
+    def remarks(self) -> list[str]:
+        """`reasons`, each followed by `shared`; shape (n,), or (0,) if there is neither."""
+        reasons, shared = self.reasons, self.shared or [""] * len(self)
+        if not self.shared and not any(reasons):
+            return []
+        return ["; ".join(filter(None, pair)) for pair in zip(reasons, shared, strict=True)]
 
     @property
     def decision(self) -> "Matches":

@@ -58,6 +58,8 @@ class ExplainedMatch:
     Attributes
     ----------
     title, label, remark : str
+    reason : str
+        The part of the remark that the comparison of the fields does not tell.
     about : str
         Author, year and study programme, where they are known.
     probability : float
@@ -75,6 +77,7 @@ class ExplainedMatch:
     title: str
     label: str
     remark: str
+    reason: str
     about: str
     probability: float
     features: Mapping[str, float]
@@ -83,14 +86,6 @@ class ExplainedMatch:
     fields: list[FieldRow]
     comparisons: list[FieldComparison]
     is_decided: bool = False
-
-    @property
-    def note(self) -> str:
-        """The remark without what the comparison of the fields says already."""
-        if not self.fields:
-            return self.remark
-        names = tuple(f"{name} " for name in fields.FIELD_NAMES.values())
-        return "; ".join(part for part in self.remark.split("; ") if not part.startswith(names))
 
     @property
     def style(self) -> str:
@@ -145,6 +140,7 @@ def explain_matches(
         records = structured.records([title]), structured.records(matches.titles)
         marked = mark_pairs(structured.model, title, matches.titles, records)
         compared = compare_rows(*records, np.zeros(len(matches), np.intp), np.arange(len(matches)))
+    labels, reasons = matches.labels, matches.reasons
     remarks = matches.remarks or [""] * len(matches)
     explained = []
     for row, other in enumerate(matches.titles):
@@ -152,7 +148,7 @@ def explain_matches(
         known = details.get(other, {})
         explained.append(
             ExplainedMatch(
-                other, matches.labels[row], remarks[row],
+                other, labels[row], remarks[row], reasons[row],
                 describe_thesis({k: v for k, v in known.items() if k in METADATA_COLUMNS}),
                 float(matches.probability[row]),
                 dict(zip(FEATURES, map(float, matches.features[row]), strict=False)),

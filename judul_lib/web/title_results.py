@@ -145,7 +145,7 @@ def verdict_sentence(deciding: ExplainedMatch | None) -> str:
     if deciding.label == SIMILAR:
         return page_text("sentence_similar")
     if deciding.label == ASK:
-        is_elsewhere = deciding.remark.startswith(ELSEWHERE_REMARK)
+        is_elsewhere = deciding.reason == ELSEWHERE_REMARK
         return page_text("sentence_elsewhere" if is_elsewhere else "sentence_perhaps")
     return page_text("sentence_different")
 

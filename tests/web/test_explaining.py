@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from judul_lib import load_checker
+from judul_lib.checking.matches import ELSEWHERE_REMARK, DecidedPair
 from judul_lib.search.index import TitleIndex
 from judul_lib.structured.explanation import FIELD_NAMES, FieldComparison
 from judul_lib.structured.parser import TitleParser
@@ -141,12 +142,17 @@ def test_the_label_of_a_match_has_a_class(checker):
     assert np.all([match.style == "mirip" for match in explain_matches(TITLE, matches, checker, {})])
 
 
-def test_the_note_does_not_repeat_the_table(checker):
-    first, _ = explain_matches(TITLE, checker.check(TITLE), checker, {})
-    assert "metode berbeda" in first.remark
-    said = "sudah diputuskan: sama oleh Komisi, 02-01-2026"
-    assert replace(first, remark=f"{said}; {first.remark}").note == said
-    assert replace(first, remark=first.remark, fields=[]).note == first.remark
+def test_the_reason_is_the_part_of_the_remark_that_the_table_does_not_tell(checker):
+    matches = checker.check(TITLE)
+    decided = DecidedPair("TIDAK MIRIP", "sudah diputuskan: sama oleh Komisi, 02-01-2026")
+    for changed, reason in (
+        (matches, ""),
+        (replace(matches, probability=np.zeros(2), asked=np.full(2, 0.9)), ELSEWHERE_REMARK),
+        (replace(matches, decided={OTHERS[0]: decided}), decided.remark),
+    ):
+        first, _ = explain_matches(TITLE, changed, checker, {})
+        assert first.reason == reason
+        assert first.remark == "; ".join(filter(None, (reason, matches.shared[0])))
 
 
 def test_the_advice_cuts_no_name_off_in_silence():
