@@ -330,9 +330,9 @@ def _write(
 
 def _describe_boilerplate(titles: Sequence[str]) -> tuple[str, ...]:
     from judul_lib.structured.boilerplate import find_boilerplate
-    from judul_lib.structured.parser import TitleParser
+    from judul_lib.structured.parser import packaged_parser
     from judul_lib.structured.records import ParsedTitles
 
-    parser = TitleParser()
+    parser = packaged_parser()
     found = find_boilerplate(ParsedTitles.from_titles(titles, parser), parser.lexicon)
     return tuple(part.text for part in found)

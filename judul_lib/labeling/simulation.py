@@ -28,7 +28,7 @@ from judul_lib.labeling.retraining import study_pairs
 from judul_lib.structured.boosting import fit_trees
 from judul_lib.structured.gold import crossed_pairs
 from judul_lib.structured.model import MONOTONE_DIRECTIONS
-from judul_lib.structured.parser import TitleParser
+from judul_lib.structured.parser import packaged_parser
 from judul_lib.structured.records import UnitCounts
 from judul_lib.study.estimators import make_classifier
 from judul_lib.study.features import TitleTable, pair_features
@@ -69,7 +69,7 @@ def structured_learner(gold: pd.DataFrame) -> Learner:
     gold : DataFrame
         Development pairs, whose titles give the term counts.
     """
-    parser = TitleParser()
+    parser = packaged_parser()
     model = unfitted_model(UnitCounts.fit([*gold["judul_a"], *gold["judul_b"]], parser), parser)
 
     def fit(features: FloatArray, labels: LabelArray) -> Predict:

@@ -16,6 +16,8 @@ from judul_lib.core.errors import PipelineError
 
 _ERRNO = re.compile(r"\[Errno (\d+)\] ([^:]*)(?:: '(.*)')?")
 _HEADING = re.compile(r"^#+ +(.+)$", re.MULTILINE)
+# How long a finished cell's output may lag behind on a busy machine; nbclient's 4 s fail the run.
+_OUTPUT_SECONDS = 120
 _INJECTED_TAG = "injected-parameters"  # Papermill's name for the cell that it adds.
 
 
@@ -97,6 +99,7 @@ def run_notebook(
             kernel_name="python3",
             progress_bar=False,
             request_save_on_cell_execute=False,  # Saving twice a cell costs seconds.
+            iopub_timeout=_OUTPUT_SECONDS,
             kernel_manager_class=_QuietKernelManager,
             on_cell_start=tracker.start_cell,
         )

@@ -27,7 +27,7 @@ from judul_lib.structured.lexicon import (
     SIBLINGS_FILE,
     TERMS_FILE,
 )
-from judul_lib.structured.parser import TitleParser
+from judul_lib.structured.parser import TitleParser, packaged_parser
 from judul_lib.structured.records import ParsedTitles, RecordTable, UnitCounts
 from judul_lib.structured.relations import Relations
 from judul_lib.structured.retrieval import Retrieval
@@ -373,6 +373,6 @@ class StructuredModel:
                 same,
                 asked,
                 related,
-                TitleParser(),
+                packaged_parser(),
                 WordVectors.read(),
             )

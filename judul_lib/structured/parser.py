@@ -7,6 +7,7 @@ whatever words it is made of.
 """
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -223,6 +224,18 @@ class TitleParser:
     def is_unknown(self, word: str, stem: str) -> bool:
         """Tell whether the lexicon does not have a word as a phrase of its own: it may be a name."""
         return word not in self.lexicon.variants and stem not in self._stemmed
+
+
+@cache
+def packaged_parser() -> TitleParser:
+    """Return the parser with the package's lexicon, which all models of a process share.
+
+    Examples
+    --------
+    >>> packaged_parser() is packaged_parser()
+    True
+    """
+    return TitleParser()
 
 
 class _TitleReader:

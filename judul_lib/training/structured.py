@@ -30,7 +30,7 @@ from judul_lib.structured.model import (
     StructuredModel,
     resource_hashes,
 )
-from judul_lib.structured.parser import TitleParser
+from judul_lib.structured.parser import TitleParser, packaged_parser
 from judul_lib.structured.real_pairs import REAL_PAIRS_FILE, RealPairs
 from judul_lib.structured.records import UnitCounts
 from judul_lib.structured.vectors import WordVectors
@@ -68,7 +68,7 @@ def unfitted_model(
     counts: UnitCounts, parser: TitleParser | None = None, vectors: WordVectors | None = None
 ) -> StructuredModel:
     """Return a model with term counts, parser and vectors, but without trees."""
-    parser = parser or TitleParser()
+    parser = parser or packaged_parser()
     tfidf = arrays.ArrayTfidf([], np.empty(0))
     return StructuredModel(
         tfidf, counts, _NO_TREES, _NO_TREES, _NO_TREES, parser, vectors or WordVectors.read()

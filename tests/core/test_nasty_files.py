@@ -71,7 +71,7 @@ KINDS = {
     "workbook": "cells of other types",  # Numbers, dates, errors and empty cells as titles.
     "binary": "picture",
     "formulas": "formulas and terminal escapes",
-    "huge cell": "a title of a million letters",
+    "huge cell": "a title of 20,000 words",
     "header": "the column twice",
     "line ends": "line ends in titles and blank lines",
 }

@@ -355,15 +355,26 @@ def fill_by_model(source, target):
     return frame
 
 
-@pytest.fixture
-def measured(archive, tmp_path):
-    """An archive with a gauge, the gauge, and the output of the command."""
-    sample, labels = tmp_path / "sampel.csv", tmp_path / "isi.csv"
+@pytest.fixture(scope="module")
+def measured_files(tmp_path_factory):
+    """A folder with an archive, its sample, labels and gauge, and the output of the command."""
+    folder = tmp_path_factory.mktemp("measured")
+    archive, sample, labels = (folder / name for name in ("arsip.csv", "sampel.csv", "isi.csv"))
+    shutil.copy(DATA, archive)
     gauge(archive, "--model", "light", "--output", sample)
     fill_by_model(sample, labels)
     result = gauge(archive, "--model", "light", "--labels", labels)
     assert result.returncode == 0, result.stderr
-    return archive, read_gauge(archive), result.stdout
+    return folder, result.stdout
+
+
+@pytest.fixture
+def measured(measured_files, tmp_path):
+    """An archive with a gauge, the gauge, and the output of the command."""
+    folder, output = measured_files
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    archive = tmp_path / "arsip.csv"
+    return archive, read_gauge(archive), output
 
 
 def checked(archive, *arguments, **environment):

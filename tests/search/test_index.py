@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from functools import cache
 
 import numpy as np
 import pytest
@@ -195,11 +196,16 @@ def test_letter_counts_above_the_maximum_give_no_bound():
     assert bound[0] == 1
 
 
+@cache
+def tabulated_forest():
+    model = load_model(LIGHT)
+    return model, ForestTable.from_forest(model.scaler, model.forest)
+
+
 @settings(max_examples=200)
 @given(st.lists(st.tuples(*[st.floats(0, 1)] * len(FEATURES)), min_size=1, max_size=20), st.data())
 def test_a_tabulated_forest_equals_the_forest(features, data):
-    model = load_model(LIGHT)
-    table = ForestTable.from_forest(model.scaler, model.forest)
+    model, table = tabulated_forest()
     rows = np.array(features)
     # At the thresholds, and just below.
     for k in range(len(FEATURES)):

@@ -8,10 +8,10 @@ import pytest
 from judul_lib.checking.registry import load_structured
 from judul_lib.checking.structured_checker import StructuredChecker
 from judul_lib.structured.boilerplate import find_boilerplate, without_boilerplate
-from judul_lib.structured.parser import TitleParser
+from judul_lib.structured.parser import packaged_parser
 from judul_lib.structured.records import ParsedTitles
 
-PARSER = TitleParser()
+PARSER = packaged_parser()
 STUDIES = [
     f"{task} {thing} {means}"
     for task in ("Rancang Bangun Sistem Informasi", "Prediksi", "Klasifikasi", "Analisis Sentimen")

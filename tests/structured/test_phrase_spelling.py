@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from judul_lib.structured.parser import TitleParser
+from judul_lib.structured.parser import packaged_parser
 
-PARSER = TitleParser()
+PARSER = packaged_parser()
 PHRASES = sorted(phrase for phrase in PARSER.lexicon.variants if " " in phrase)
 
 

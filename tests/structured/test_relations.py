@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from judul_lib.structured.comparison import RECORD_FEATURES, align, record_features
 from judul_lib.structured.lexicon import RELATIONS, RELATIONS_FILE, Lexicon, Term
-from judul_lib.structured.parser import TitleParser
+from judul_lib.structured.parser import TitleParser, packaged_parser
 from judul_lib.structured.records import ParsedTitles, RecordTable, UnitCounts
 from judul_lib.structured.relations import (
     LEXICON_NEARNESS,
@@ -17,7 +17,7 @@ from judul_lib.structured.relations import (
 )
 from judul_lib.structured.vectors import WordVectors
 
-PARSER, VECTORS = TitleParser(), WordVectors.read()
+PARSER, VECTORS = packaged_parser(), WordVectors.read()
 WORDS = (
     "padi jagung cnn svm siswa sma 1 2 v medan harga pengaruh terhadap kinerja xyzzy xzy pt di pada "
     "klasifikasi klasifkasi berbasis web untuk meningkatkan per quux pq perquux yolov5 ( )"

@@ -107,7 +107,7 @@ def altered(titles, row, kind, at):
 
 
 @pytest.mark.filterwarnings("ignore:.*tanpa kata Latin")
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     row=st.integers(0, 1_000_000),
     kind=st.sampled_from(["same", "dropped", "mistyped", "turned", "cut", "joined", "mixed"]),
