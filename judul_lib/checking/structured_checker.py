@@ -49,7 +49,7 @@ class _StructuredComparison:
         abbreviations = find_abbreviations(left.records, row, right.records)
         self._abbreviations[left_row] = abbreviations
         n = max(MIN_FOUND, min_found)
-        return right.retrieval.find(left.records, left.table.tfidf, row, relations, abbreviations, n)
+        return right.retrieval.find(left.records, row, relations, abbreviations, n)
 
     def features(self, left_rows: Rows, right_rows: Rows) -> FloatArray:
         return self.model.features(

@@ -186,7 +186,7 @@ class PreparedTitles:
     @cached_property
     def retrieval(self) -> Retrieval:
         """The titles, prepared to be searched."""
-        return Retrieval(self.records, self.table.tfidf)
+        return Retrieval(self.records)
 
 
 @dataclass(frozen=True)

@@ -376,15 +376,21 @@ class RecordTable:
 
     @cached_property
     def _by_unit(self) -> tuple[Rows, Rows]:
-        order = np.argsort(self.numbers, kind="stable")
-        return order, np.searchsorted(self.numbers[order], np.arange(len(self.units) + 1))
+        order = np.argsort(self.numbers, kind="stable").astype(np.int32)
+        counts = np.bincount(self.numbers, minlength=len(self.units))
+        return order, np.concatenate([[0], np.cumsum(counts)])
+
+    @cached_property
+    def titles_by_unit(self) -> tuple[Rows, Rows]:
+        """The titles of all units, and the ends of each unit's, as in `ParsedTitles`."""
+        order, ends = self._by_unit
+        return np.repeat(np.arange(len(self), dtype=np.int32), np.diff(self.ends))[order], ends
 
     def titles_with_unit(self, number: int) -> tuple[Rows, Rows]:
         """Return the titles that have a unit, and its position in each of them."""
         order, ends = self._by_unit
-        positions = order[ends[number] : ends[number + 1]]
-        rows = np.searchsorted(self.ends, positions, side="right") - 1
-        return rows, positions - self.ends[rows]
+        rows = self.titles_by_unit[0][ends[number] : ends[number + 1]].astype(np.int64)
+        return rows, order[ends[number] : ends[number + 1]] - self.ends[rows]
 
     def mean_vectors(self) -> NDArray[np.float32]:
         """Return the mean unit vector of each title by weight and rarity, scaled to length 1 or 0."""

@@ -17,7 +17,6 @@ from rapidfuzz.process import cdist
 from judul_lib.core.array_types import BoolArray, Rows
 from judul_lib.structured.lexicon import NEAR, RELATIONS, SAME, SIBLING
 from judul_lib.structured.records import RecordTable, UnitTable, abbreviation, without_numbers
-from judul_lib.structured.title_words import TitleWords
 from judul_lib.structured.units import Unit
 from judul_lib.structured.words import is_dictionary_word
 
@@ -191,6 +190,8 @@ def _abbreviation_spans(short: Sequence[Unit], long: Sequence[Unit]) -> Iterator
 def find_abbreviations(left: RecordTable, left_row: int, right: RecordTable) -> Rows:
     """Find what `mark_abbreviations` marks for one title and each title of a table.
 
+    Units of several words with the same text and field are left out; these are the same anyway.
+
     Returns
     -------
     ndarray of int, shape (n, 5)
@@ -199,14 +200,14 @@ def find_abbreviations(left: RecordTable, left_row: int, right: RecordTable) -> 
     """
     found = [np.empty((0, 5), dtype=np.int64)]
     for column, unit in enumerate(left.parse(left_row)):
-        for rows, first, last in _find_in_words(right.words, unit):
+        for rows, first, last in _find_in_words(right, unit):
             here = np.full(len(rows), column)
             found.append(np.column_stack([rows, here, here, first, last]))
-    left_words = left.take(np.array([left_row])).words
-    for text in left_words.possible_abbreviations(_MAX_INITIALS, _MAX_JOINED_WORDS):
+    title = left.take(np.array([left_row]))
+    for text in title.words.possible_abbreviations(_MAX_INITIALS, _MAX_JOINED_WORDS):
         for number in right.units.by_abbreviation.get(text, []):
-            for title, first, last in _find_in_words(left_words, right.units.units[number]):
-                if len(title):
+            for found_in, first, last in _find_in_words(title, right.units.units[number]):
+                if len(found_in):
                     rows, here = right.titles_with_unit(number)
                     span = np.full((2, len(rows)), [first, last])
                     found.append(np.column_stack([rows, *span, here, here]))
@@ -214,9 +215,14 @@ def find_abbreviations(left: RecordTable, left_row: int, right: RecordTable) -> 
     return cells[np.argsort(cells[:, 0], kind="stable")]
 
 
-def _find_in_words(words: TitleWords, unit: Unit) -> Iterator[tuple[Rows, Rows, Rows]]:
-    text = abbreviation(unit)
-    if text and len(text) <= _MAX_INITIALS and text in words.initials:
+def _find_in_words(table: RecordTable, unit: Unit) -> Iterator[tuple[Rows, Rows, Rows]]:
+    words, text = table.words, abbreviation(unit)
+    if text and len(text) <= _MAX_INITIALS:
         yield words.find_initials(text)
-    if text and words.may_join(text, _MAX_JOINED_WORDS) and text in words.letters:
-        yield words.find_joined_words(text, _MAX_JOINED_WORDS, whole_units=" " in unit.text)
+    if text:
+        equal = table.units.by_text.get(unit.text, [])
+        known = [number for number in equal if table.units.units[number].field == unit.field]
+        whole_units = " " in unit.text
+        yield words.find_joined_words(
+            text, _MAX_JOINED_WORDS, whole_units=whole_units, known_units=known
+        )

@@ -1,13 +1,15 @@
 """Find the titles of an archive that a title may be related to, without comparing it with each.
 
+Each unit has a list of the titles that contain it (*inverted lists*), so that a search reads only
+titles with a unit that is the same as one of the query, or near.
+
 The promise: every title whose probability is at least 0.05, and all that is MIRIP or TANYAKAN, is
 found. It is measured on real titles (``benchmarks/retrieval_misses.py``), not proven; the least
-share leaves a margin.
+shares leave a margin.
 """
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 
 from judul_lib.core.array_types import FloatArray, Rows
 from judul_lib.structured.records import RecordTable, UnitTable
@@ -15,13 +17,15 @@ from judul_lib.structured.relations import Relations
 
 MIN_FOUND = 150
 """The titles with the largest shares are found, however small these are."""
-# Titles with a lower share do not reach a probability of 0.05: of 719 that do, for 500 queries with
-# 20,000 real titles, 0.3 missed one, whose share is 0.22 and whose probability 0.056.
-_MIN_SHARE = 0.2
+# A title has to have in common with the query so much of the weight of both, and of the weight of
+# the one of which it is more. Of the titles that reach a probability of 0.05, for 300 queries with
+# 20,000 real titles, the least had 0.34 and 0.45; one of an earlier measurement had 0.22 of both.
+_MIN_SHARE, _MIN_GREATER_SHARE = 0.2, 0.35
+# Units that are less near do not count.
+_MIN_NEARNESS = 0.5
 # With less weight than this a title, or the query, says too little to leave any out; with more
-# than the second, the whole of `_MIN_SHARE` is required.
+# than the second, the whole of the least shares is required.
 _NO_WEIGHT, _FULL_WEIGHT = 0.5, 0.9
-_COSINE_WEIGHT = 0.2
 _MIN_UNIT_WEIGHT = 0.5
 # The same place counts a little, but no title is left out for another place.
 _PLACE_WEIGHT = 0.3
@@ -33,39 +37,31 @@ class Retrieval:
     Parameters
     ----------
     records : RecordTable, shape (n,)
-    tfidf : csr_matrix, shape (n, n_terms)
 
     Examples
     --------
     >>> from judul_lib.checking.registry import load_structured
     >>> model, _ = load_structured("outputs/structured")
     >>> titles = ["Deteksi Hoaks dengan CNN", "Pengaruh Kompensasi terhadap Kinerja Karyawan"]
-    >>> archive, query = model.prepare(titles), model.prepare(["Deteksi Berita Bohong dengan SVM"])
-    >>> relations = Relations.between(query.records.units, archive.records.units)
-    >>> parts = query.records, query.table.tfidf, 0, relations, np.empty((0, 5), dtype=int)
-    >>> archive.retrieval.find(*parts, min_found=1).tolist()
+    >>> archive, query = model.records(titles), model.records(["Deteksi Berita Bohong dengan SVM"])
+    >>> relations = Relations.between(query.units, archive.units)
+    >>> Retrieval(archive).find(query, 0, relations, np.empty((0, 5), dtype=int), min_found=1).tolist()
     [0]
     """
 
-    def __init__(self, records: RecordTable, tfidf: csr_matrix) -> None:
-        self._numbers, self._ends, self._tfidf = records.numbers, records.ends, tfidf
+    def __init__(self, records: RecordTable) -> None:
+        self._ends, numbers = records.ends, records.numbers
         self._unit_weights = unit_weights(records.units)
-        self._has_units = np.diff(records.ends) > 0
-        self._starts = records.ends[:-1][self._has_units]
-        self._weights = self._per_title(np.add, self._unit_weights * ~records.units.is_place)
-        self._running_sums = _running_sums(self._unit_weights[self._numbers])
-
-    def _per_title(self, ufunc: np.ufunc, values: NDArray) -> FloatArray:
-        """Reduce a value for each unit over the units of each title; 0 without units."""
-        result = np.zeros(len(self._has_units))
-        if len(self._starts):
-            result[self._has_units] = ufunc.reduceat(values[self._numbers], self._starts)
-        return result
+        self._lists, self._list_ends = records.titles_by_unit
+        weights, counts = self._unit_weights[numbers], np.diff(records.ends)
+        self._running_sums = _running_sums(weights)
+        rows = np.repeat(np.arange(len(records)), counts)
+        self._weights = _sums(rows, weights * ~records.units.is_place[numbers], len(records))
+        self._without_units = np.flatnonzero(counts == 0)
 
     def find(
         self,
         queries: RecordTable,
-        tfidf: csr_matrix,
         row: int,
         relations: Relations,
         abbreviations: Rows,
@@ -75,8 +71,7 @@ class Retrieval:
 
         Parameters
         ----------
-        queries, tfidf : RecordTable, csr_matrix
-            Prepared as the archive is.
+        queries : RecordTable
         row : int
             Row of the title in them.
         relations : Relations
@@ -86,32 +81,65 @@ class Retrieval:
         min_found : int
             Number of titles to find at least, if the archive has as many.
         """
-        share, total = self._shares(queries, row, relations, abbreviations)
-        share += _COSINE_WEIGHT * (self._tfidf @ tfidf[row].toarray().ravel())
-        lesser = np.minimum(self._weights, total)
-        required = _MIN_SHARE * np.clip((lesser - _NO_WEIGHT) / (_FULL_WEIGHT - _NO_WEIGHT), 0, 1)
-        if len(share):
-            least = max(0, len(share) - min_found)
-            required = np.minimum(required, np.partition(share, least)[least])
-        return np.flatnonzero((share >= required) | ~self._has_units)
-
-    def _shares(
-        self, queries: RecordTable, row: int, relations: Relations, abbreviations: Rows
-    ) -> tuple[FloatArray, float]:
-        """Return the share of the weight of each pair that is near, and the weight of the query."""
         numbers = queries.numbers[queries.ends[row] : queries.ends[row + 1]]
         weights = unit_weights(queries.units)[numbers]
-        nearness = np.maximum(relations.same[numbers], relations.near[numbers]) ** 2
-        found = self._per_title(np.add, nearness.max(axis=0, initial=0) * self._unit_weights)
-        for weight, near in zip(weights.tolist(), nearness, strict=True):
-            found += weight * self._per_title(np.maximum, near)
-        rows, first, last, other_first, other_last = abbreviations.T
-        sums, starts = _running_sums(weights), self._ends[rows]
-        spans = sums[last + 1] - sums[first]
-        spans += self._running_sums[starts + other_last + 1] - self._running_sums[starts + other_first]
-        np.add.at(found, rows, spans)
         total = float((weights * ~queries.units.is_place[numbers]).sum())
-        return found / np.maximum(self._weights + total, 1e-9), total
+        nearness = np.maximum(relations.same[numbers], relations.near[numbers]) ** 2
+        nearness[nearness < _MIN_NEARNESS**2] = 0
+        shared = self._shared_weights(weights, nearness, abbreviations)
+        reached = _reached(*shared, total, self._weights)
+        lesser = np.minimum(self._weights, total)
+        required = np.clip((lesser - _NO_WEIGHT) / (_FULL_WEIGHT - _NO_WEIGHT), 0, 1)
+        found = np.flatnonzero(reached >= required)
+        if len(found) < min_found:
+            found = np.argsort(-reached, kind="stable")[:min_found]
+        return np.union1d(found, self._without_units)
+
+    def _shared_weights(
+        self, weights: FloatArray, nearness: NDArray, abbreviations: Rows
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return the weight of the query that is in each title, and that of each title in the query."""
+        n = len(self._weights)
+        of_query, last = np.zeros(n), np.empty(n, dtype=np.int32)
+        for weight, near in zip(weights.tolist(), nearness, strict=True):
+            units = np.flatnonzero(near)
+            units = units[np.argsort(near[units])]
+            rows, counts = self._titles_of(units)
+            # A title has the value of its nearest unit, the last of them.
+            last[rows] = places = np.arange(len(rows))
+            is_last = last[rows] == places
+            of_query[rows[is_last]] += weight * np.repeat(near[units], counts)[is_last]
+        nearest = nearness.max(axis=0, initial=0)
+        units = np.flatnonzero(nearest)
+        rows, counts = self._titles_of(units)
+        values = np.repeat((nearest * self._unit_weights)[units], counts)
+        of_title = _sums(rows, values, n)
+        rows, first, last_unit, other_first, other_last = abbreviations.T
+        sums, starts = _running_sums(weights), self._ends[rows]
+        np.add.at(of_query, rows, sums[last_unit + 1] - sums[first])
+        sums = self._running_sums
+        np.add.at(of_title, rows, sums[starts + other_last + 1] - sums[starts + other_first])
+        return of_query, of_title
+
+    def _titles_of(self, units: Rows) -> tuple[Rows, Rows]:
+        """Return the titles of some units, one unit after the other, and how many each unit has."""
+        starts, stops = self._list_ends[units], self._list_ends[units + 1]
+        lists = [self._lists[a:b] for a, b in zip(starts.tolist(), stops.tolist(), strict=True)]
+        return np.concatenate([self._lists[:0], *lists]), stops - starts
+
+
+def _reached(of_query: FloatArray, of_title: FloatArray, total: float, totals: FloatArray) -> FloatArray:
+    """Return how much of the least shares each title reaches: 1 if it reaches both; shape (n,)."""
+    share = (of_query + of_title) / np.maximum(totals + total, 1e-9)
+    greater = np.maximum(of_query / max(total, 1e-9), of_title / np.maximum(totals, 1e-9))
+    reached: FloatArray = np.minimum(share / _MIN_SHARE, greater / _MIN_GREATER_SHARE)
+    return reached
+
+
+def _sums(rows: Rows, values: FloatArray, n: int) -> FloatArray:
+    """Return the sum of the values of each row, shape (n,)."""
+    # bincount of an empty array returns int.
+    return np.bincount(rows, values, minlength=n).astype(np.float64)
 
 
 def _running_sums(values: FloatArray) -> FloatArray:

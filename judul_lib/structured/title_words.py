@@ -1,13 +1,17 @@
-"""The words of many titles as one text, to search all of them at once."""
+"""The words of many titles, to find abbreviations and joined words in all of them at once."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations, pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from judul_lib.core.array_types import BoolArray, Rows
+
+# Initials are indexed by this number of letters.
+_INDEXED_INITIALS = 8
 
 
 @dataclass(frozen=True)
@@ -24,8 +28,12 @@ class TitleWords:
         Title *i* has the words from ``ends[i]`` to ``ends[i + 1]``.
     units : ndarray of int, shape (n_words,)
         Number of the unit, within its title, that each word belongs to.
-    vocabulary : frozenset of str
-        The distinct words.
+    numbers : ndarray of int, shape (n_words,)
+        Number of each word in the vocabulary.
+    vocabulary : mapping of str to int
+        The numbers of the distinct words.
+    table_units : ndarray of int, shape (n_words,)
+        Number of the unit, among the distinct units of all titles, that each word belongs to.
     """
 
     letters: str
@@ -34,7 +42,9 @@ class TitleWords:
     stops: Rows
     ends: Rows
     units: Rows
-    vocabulary: frozenset[str]
+    numbers: NDArray[np.int32]
+    vocabulary: Mapping[str, int]
+    table_units: NDArray[np.int32]
 
     @classmethod
     def from_texts(cls, texts: Sequence[str], numbers: Rows, ends: Rows) -> "TitleWords":
@@ -51,19 +61,41 @@ class TitleWords:
             for parts in (words, [word[0] for word in words])
         )
         units = np.repeat(np.arange(len(numbers)) - np.repeat(ends[:-1], np.diff(ends)), counts)
-        vocabulary = frozenset(word for words in words_of for word in words)
-        return cls(letters, initials, stops - lengths, stops, word_ends, units, vocabulary)
+        vocabulary: dict[str, int] = {}
+        word_numbers = (vocabulary.setdefault(word, len(vocabulary)) for word in words)
+        return cls(
+            letters, initials, stops - lengths, stops, word_ends, units,
+            np.fromiter(word_numbers, np.int32, len(words)), vocabulary,
+            np.repeat(numbers, counts).astype(np.int32),
+        )  # fmt: skip
 
-    def may_join(self, text: str, max_words: int) -> bool:
-        """Tell whether a text is two to `max_words` words of the titles, joined."""
-        return any(
-            text[:at] in self.vocabulary
-            and (
-                text[at:] in self.vocabulary
-                or (max_words > 2 and self.may_join(text[at:], max_words - 1))
-            )
-            for at in range(1, len(text))
-        )
+    def _splits(self, text: str, max_words: int) -> Iterator[list[int]]:
+        """Yield the ways in which a text is two to `max_words` words of the titles, joined."""
+        for at in range(1, len(text)):
+            first = self.vocabulary.get(text[:at])
+            if first is None:
+                continue
+            if text[at:] in self.vocabulary:
+                yield [first, self.vocabulary[text[at:]]]
+            if max_words > 2:
+                yield from ([first, *others] for others in self._splits(text[at:], max_words - 1))
+
+    @cached_property
+    def _by_word(self) -> tuple[NDArray[np.int32], Rows]:
+        """The positions of all words of the vocabulary, and the ends of each word's."""
+        order = np.argsort(self.numbers, kind="stable").astype(np.int32)
+        counts = np.bincount(self.numbers, minlength=len(self.vocabulary))
+        return order, np.concatenate([[0], np.cumsum(counts)])
+
+    @cached_property
+    def _by_initials(self) -> tuple[NDArray[np.uint64], NDArray[np.int32]]:
+        """The initials from each position on as a number, in order, and the positions in this order."""
+        codes = _codes(self.initials + "\0" * _INDEXED_INITIALS)
+        keys = np.zeros(len(self.initials), dtype=np.uint64)
+        for at in range(_INDEXED_INITIALS):
+            keys = keys << np.uint64(8) | codes[at : at + len(keys)]
+        order = np.argsort(keys, kind="stable").astype(np.int32)
+        return keys[order], order
 
     def possible_abbreviations(self, max_initials: int, max_words: int) -> set[str]:
         """Return the initials of two or more consecutive words, and two or more words joined.
@@ -104,7 +136,7 @@ class TitleWords:
         rows, first, last : ndarray of int
             The titles, and the first and last unit that the words belong to.
         """
-        positions = _occurrences(text, self.initials)
+        positions = self._initials_positions(text)
         lines = self.ends + np.arange(len(self.ends))
         rows, at = np.unique(np.searchsorted(lines, positions, side="right") - 1, return_index=True)
         word = positions[at] - rows
@@ -112,8 +144,22 @@ class TitleWords:
         is_whole = self._is_unit_start[word] & self._is_unit_end[last]
         return rows[is_whole], self.units[word[is_whole]], self.units[last[is_whole]]
 
+    def _initials_positions(self, text: str) -> Rows:
+        """Return the positions of a text in the initials, in order."""
+        keys, order = self._by_initials
+        n_free = 8 * (_INDEXED_INITIALS - min(len(text), _INDEXED_INITIALS))
+        key = int.from_bytes(bytes(_codes(text[:_INDEXED_INITIALS]).astype(np.uint8)), "big") << n_free
+        limits = np.array([key, key + (1 << n_free) - 1], dtype=np.uint64)
+        start, stop = keys.searchsorted(limits[0]), keys.searchsorted(limits[1], side="right")
+        positions = np.sort(order[start:stop]).astype(np.int64)
+        if len(text) <= _INDEXED_INITIALS and text.isascii() and self.initials.isascii():
+            return positions
+        return np.array(
+            [at for at in positions.tolist() if self.initials.startswith(text, at)], np.int64
+        )
+
     def find_joined_words(
-        self, text: str, max_words: int, *, whole_units: bool
+        self, text: str, max_words: int, *, whole_units: bool, known_units: Sequence[int] = ()
     ) -> tuple[Rows, Rows, Rows]:
         """Find the first occurrence of a text in each title as two to `max_words` words, joined.
 
@@ -121,28 +167,47 @@ class TitleWords:
         ----------
         whole_units : bool
             Only where the words are all those of their units.
+        known_units : sequence of int
+            Units, among the distinct ones of all titles, that are not to be found.
 
         Returns
         -------
         rows, first, last : ndarray of int
             As in `find_initials`.
         """
-        starts = _occurrences(text, self.letters)
-        word = np.searchsorted(self.starts, starts, side="right") - 1
-        rows, at = np.unique(np.searchsorted(self.ends, word, side="right") - 1, return_index=True)
-        word, starts = word[at], starts[at]
-        stops = starts + len(text)
-        last = np.searchsorted(self.stops, stops)
-        fits = (self.starts[word] == starts) & (self.stops[last] == stops)
-        fits &= (last > word) & (last < word + max_words)
+        found = [self._find_words(words, known_units) for words in self._splits(text, max_words)]
+        word, last = np.concatenate([np.empty((2, 0), np.int64), *found], axis=1)
+        order = np.argsort(word)
+        rows, at = np.unique(
+            np.searchsorted(self.ends, word[order], side="right") - 1, return_index=True
+        )
+        word, last = word[order[at]], last[order[at]]
+        # An earlier occurrence begins or ends within a word.
+        starts, title_starts = self.starts[word], self.starts[self.ends[rows]]
+        is_first = (
+            self.letters.find(text, title_start, start + len(text)) == start
+            for title_start, start in zip(title_starts.tolist(), starts.tolist(), strict=True)
+        )
+        fits = np.fromiter(is_first, bool, len(rows))
         if whole_units:
             fits &= self._is_unit_start[word] & self._is_unit_end[last]
         return rows[fits], self.units[word[fits]], self.units[last[fits]]
 
+    def _find_words(self, words: Sequence[int], known_units: Sequence[int]) -> Rows:
+        """Return the first and last positions of consecutive words of a title, shape (2, n)."""
+        order, ends = self._by_word
+        first = order[ends[words[0]] : ends[words[0] + 1]].astype(np.int64)
+        for offset, number in enumerate(words[1:], start=1):
+            first = first[first < len(self.numbers) - offset]
+            first = first[self.numbers[first + offset] == number]
+        last = first + len(words) - 1
+        rows = np.searchsorted(self.ends, first, side="right")
+        is_known = np.isin(self.table_units[first], known_units)
+        fits = (last < self.ends[rows]) & ~(is_known & (self.units[first] == self.units[last]))
+        return np.array([first[fits], last[fits]])
 
-def _occurrences(text: str, letters: str) -> Rows:
-    positions, at = [], letters.find(text)
-    while at >= 0:
-        positions.append(at)
-        at = letters.find(text, at + len(text))
-    return np.array(positions, dtype=np.int64)
+
+def _codes(text: str) -> NDArray[np.uint64]:
+    """Return the last byte of the code of each letter."""
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+    return (codes & 0xFF).astype(np.uint64)
