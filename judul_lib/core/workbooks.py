@@ -1,11 +1,13 @@
 """Read the sheets of a workbook (XLSX, XLS, ODS), of a saved web page, and of JSON."""
 
+import gc
 import io
 import json
 import re
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import Any
@@ -84,9 +86,10 @@ def read_workbook(content: bytes, file_name: str, warn: Warn = lambda text: None
         )
         for metadata in sheets:
             sheet = workbook.get_sheet_by_name(metadata.name)
-            lines = [[_cell_text(value) for value in row] for row in sheet.iter_rows()]
-            _fill_merged(lines, sheet.merged_cell_ranges or ())
-            rows = [Row(line) for line in _without_margin(lines)]
+            with _no_collection():
+                lines = _read_lines(sheet)
+                _fill_merged(lines, sheet.merged_cell_ranges or ())
+                rows = list(map(Row, _without_margin(lines)))
             yield Sheet(metadata.name, rows, metadata.visible == SheetVisibleEnum.Visible)
     except PasswordError as error:
         raise CorpusError(
@@ -172,6 +175,29 @@ def _cell_text(value: object) -> str:
     return str(value)
 
 
+def _read_lines(sheet: Any) -> list[list[str]]:
+    lines = list(sheet.iter_rows())
+    for line in lines:
+        for column, value in enumerate(line):
+            if type(value) is float:  # Most cells are text already, and most others are numbers.
+                line[column] = str(int(value)) if value.is_integer() else str(value)
+            elif type(value) is not str:
+                line[column] = _cell_text(value)
+    return lines
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Pause the search for garbage: it would look at each of a million new rows again and again."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
 def _fill_merged(lines: list[list[str]], ranges: Any) -> None:
     for (top, column), (bottom, _) in ranges:
         if top >= len(lines) or not 0 <= column < len(lines[top]):
@@ -188,6 +214,8 @@ def _without_margin(lines: list[list[str]]) -> list[list[str]]:
     width = max((len(line) for line in lines), default=0)
     while width and not any(line[width - 1].strip() for line in lines if len(line) >= width):
         width -= 1
+    if all(len(line) == width for line in lines):
+        return lines
     return [line[:width] + [""] * (width - len(line)) for line in lines]
 
 
