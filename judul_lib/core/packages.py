@@ -17,7 +17,7 @@ _MAX_AREA, _MAX_CELLS_PER_FILLED = 20_000_000, 50
 _BOUNDED_COMPRESSION = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 # The start of a plain cell or row, with its number, is not longer.
 _LONGEST_START = 24
-_CHUNK = 1 << 22
+_CHUNK = 1 << 20
 _TAG = re.compile(rb"<(?:[^\s<>/:]*:)?(c|row)(?=[\s/>])((?:[^>\"']|\"[^\"]*\"|'[^']*')*)")
 _PREFIXED_TAG = re.compile(rb"<[^\s<>/:]*:(c|row)[\s/>]")
 _PLACE = re.compile(rb"\sr\s*=\s*[\"']\s*([A-Za-z]*)(\d*)")
@@ -116,7 +116,9 @@ def _repeats_too_often(xml: bytes) -> bool:
 def _extent(xml: bytes) -> tuple[int, int]:
     """Return how many rows and columns a sheet has at most, however its places are written."""
     last_row = last_column = n_unnamed_rows = n_unnamed = most_unnamed = 0
-    for tag in _TAG.finditer(xml):
+    for number, tag in enumerate(_TAG.finditer(xml)):
+        if number > _MAX_AREA:  # Counting on would take minutes.
+            return number, _MAX_CELLS_PER_FILLED * number
         places = _PLACE.findall(tag[2])
         if tag[1] == b"row":
             n_unnamed_rows, n_unnamed = n_unnamed_rows + (not places), 0
@@ -152,7 +154,7 @@ def _plain_extent(xml: bytes) -> tuple[int, int] | None:
             return None
         rows, cell_rows, columns = (int(numbers.max(initial=0)) for numbers in places)
         n_rows, n_columns = max(n_rows, rows, cell_rows), max(n_columns, columns)
-    return n_rows, n_columns
+    return n_rows, max(n_columns, 1)
 
 
 def _plain_places(xml: bytes, text: _Bytes, tags: _Places) -> tuple[_Numbers, ...] | None:
