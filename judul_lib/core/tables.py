@@ -305,7 +305,9 @@ def _table(sheet: Sheet, header: list[str], start: int, file_name: str, max_rows
     if max_rows is not None and len(rows) > max_rows:
         raise too_many_rows(file_name, max_rows)
     names = [" ".join(cell.split()) for cell in header]
-    return Table(names, [_fit_to_width(row, len(names), separator) for row in rows], start + 1)
+    width = len(names)
+    fitting = [r if len(r.cells) == width else _fit_to_width(r, width, separator) for r in rows]
+    return Table(names, fitting, start + 1)
 
 
 def _table_without_header(
@@ -358,22 +360,26 @@ def _with_samples(error: ColumnChoiceError, table: Table) -> ColumnChoiceError:
 def _mark_captions(table: Table) -> Table:
     """Set aside what is no row of the table: captions, sums, the header repeated on a new page."""
     names = [normalize_name(cell) for cell in table.header]
-    n_rows, column = len(table.rows), table.titles[0]
-    rows = []
-    for position, row in enumerate(table.rows):
-        cells, fault = row.cells, row.fault
-        # Few rows need a closer look, and there may be a million.
-        repeats = (
-            len(cells) > max(column, 1) and cells[column].casefold() == table.header[column].casefold()
-        )
-        if repeats and [normalize_name(cell) for cell in cells] == names:
-            fault = _REPEATED_HEADER
-        elif len(cells) - cells.count("") <= _FOOTER_CELLS:
-            text = " ".join(" ".join(cells).split())
-            is_caption = position >= n_rows - _FOOTER_ROWS or len(names) > 1
-            if is_caption and _FOOTER.fullmatch(text):
-                fault = _NO_TITLE + text[:60]
-        rows.append(row if fault == row.fault else Row(cells, fault))
+    column = table.titles[0]
+    name, least_cells = table.header[column].casefold(), max(column, 1)
+    # Few rows need a closer look, and there may be a million.
+    suspects = [
+        position
+        for position, (cells, _) in enumerate(table.rows)
+        if len(cells) - cells.count("") <= _FOOTER_CELLS
+        or (len(cells) > least_cells and cells[column].casefold() == name)
+    ]
+    if not suspects:
+        return table
+    rows = table.rows.copy()
+    for position in suspects:
+        cells = rows[position].cells
+        text = " ".join(" ".join(cells).split())
+        is_caption = position >= len(rows) - _FOOTER_ROWS or len(names) > 1
+        if len(cells) > least_cells and [normalize_name(cell) for cell in cells] == names:
+            rows[position] = Row(cells, _REPEATED_HEADER)
+        elif is_caption and len(cells) - cells.count("") <= _FOOTER_CELLS and _FOOTER.fullmatch(text):
+            rows[position] = Row(cells, _NO_TITLE + text[:60])
     return replace(table, rows=rows)
 
 

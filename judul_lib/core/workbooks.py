@@ -1,11 +1,12 @@
 """Read the sheets of a workbook (XLSX, XLS, ODS), of a saved web page, and of JSON."""
 
+import gc
 import io
 import json
-import re
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import Any
@@ -14,14 +15,9 @@ from xml.etree import ElementTree
 from judul_lib.core.delimited import Row, Warn
 from judul_lib.core.errors import CorpusError
 from judul_lib.core.formatting import format_number
+from judul_lib.core.packages import check_package, too_large
 
 ZIP, OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
-_ERROR_CELL = re.compile(rb"<c\s[^>]*\bt=[\"']e[\"']")
-_MAX_UNPACKED_BYTES = 500_000_000
-_MAX_RATIO, _MIN_BYTES_FOR_RATIO = 200, 5_000_000
-_MAX_AREA, _MAX_CELLS_PER_FILLED = 20_000_000, 50
-# For these two, `zipfile` unpacks no more than the declared size.
-_BOUNDED_COMPRESSION = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _MAX_XLS_SHEETS = 20
 _XLS_SHEET = b"\x09\x08\x10\x00\x00\x06\x10\x00"
 _SPREADSHEET_ML = "{urn:schemas-microsoft-com:office:spreadsheet}"
@@ -71,22 +67,23 @@ def read_workbook(content: bytes, file_name: str, warn: Warn = lambda text: None
     )
     try:
         if content.startswith(ZIP):
-            if n_errors := _check_package(content, file_name, unreadable):
+            if n_errors := check_package(content, file_name, unreadable):
                 warn(
                     f"Catatan: {format_number(n_errors)} sel di {file_name} berisi galat rumus "
                     "(seperti #N/A) dan dianggap kosong."
                 )
         elif content.count(_XLS_SHEET) > _MAX_XLS_SHEETS:
-            raise _too_large(file_name)
+            raise too_large(file_name)
         workbook = CalamineWorkbook.from_filelike(io.BytesIO(content))
         sheets = sorted(
             workbook.sheets_metadata, key=lambda sheet: sheet.visible != SheetVisibleEnum.Visible
         )
         for metadata in sheets:
             sheet = workbook.get_sheet_by_name(metadata.name)
-            lines = [[_cell_text(value) for value in row] for row in sheet.iter_rows()]
-            _fill_merged(lines, sheet.merged_cell_ranges or ())
-            rows = [Row(line) for line in _without_margin(lines)]
+            with _no_collection():
+                lines = _read_lines(sheet)
+                _fill_merged(lines, sheet.merged_cell_ranges or ())
+                rows = list(map(Row, _without_margin(lines)))
             yield Sheet(metadata.name, rows, metadata.visible == SheetVisibleEnum.Visible)
     except PasswordError as error:
         raise CorpusError(
@@ -97,79 +94,33 @@ def read_workbook(content: bytes, file_name: str, warn: Warn = lambda text: None
         raise unreadable from error
 
 
-def _too_large(file_name: str) -> CorpusError:
-    return CorpusError(
-        f"{file_name} terlalu besar setelah dibuka. Simpan hanya lembar yang berisi judul."
-    )
-
-
-def _check_package(content: bytes, file_name: str, unreadable: CorpusError) -> int:
-    """Refuse a package that would fill the memory: the reader allocates whatever the file asks for.
-
-    Return the number of cells with an error: the reader gives them as blank ones.
-    """
-    n_errors = 0
-    with zipfile.ZipFile(io.BytesIO(content)) as package:
-        parts = package.infolist()
-        names = {part.filename for part in parts}
-        if "word/document.xml" in names:
-            raise CorpusError(
-                f"{file_name} adalah dokumen Word. "
-                "Salin tabelnya ke Excel, simpan sebagai .xlsx, lalu ulangi."
-            )
-        is_bounded = all(part.compress_type in _BOUNDED_COMPRESSION for part in parts)
-        if "xl/workbook.bin" in names or not is_bounded:
-            raise unreadable
-        if sum(part.file_size for part in parts) > _MAX_UNPACKED_BYTES:
-            raise _too_large(file_name)
-        for part in parts:
-            is_dense = part.file_size > _MIN_BYTES_FOR_RATIO
-            if is_dense and part.file_size > _MAX_RATIO * max(part.compress_size, 1):
-                raise _too_large(file_name)
-            if not part.filename.endswith(".xml"):
-                continue
-            xml = package.read(part)  # Also compares the checksum, and so the declared size.
-            if b"<!ENTITY" in xml:
-                raise unreadable
-            if part.filename.startswith("xl/worksheets/") and _has_far_cells(xml):
-                raise _too_large(file_name)
-            if part.filename == "content.xml" and _repeats_too_often(xml):
-                raise _too_large(file_name)
-            if b't="e"' in xml or b"t='e'" in xml:
-                n_errors += len(_ERROR_CELL.findall(xml))
-    return n_errors
-
-
-def _has_far_cells(xml: bytes) -> bool:
-    """Tell whether a sheet's rectangle is far larger than its cells are many."""
-    rows = re.findall(rb"row\s[^>]*?\br=[\"'](\d{1,9})", xml)
-    far_cells = re.findall(rb"r=[\"'][A-Za-z]{1,3}(\d{7})[\"']", xml)
-    last_row = max(map(int, [*rows, *far_cells]), default=0)
-    widths = (1, 26, 702, 16_384)
-    letters = next((n for n in (3, 2) if re.search(rb"r=[\"'][A-Za-z]{%d}\d" % n, xml)), 1)
-    area, n_cells = last_row * widths[letters], xml.count(b"<v>") + xml.count(b"<t")
-    return area > _MAX_AREA and area > _MAX_CELLS_PER_FILLED * n_cells
-
-
-def _repeats_too_often(xml: bytes) -> bool:
-    """Tell whether cells with content are repeated to more than a sheet of titles can hold."""
-    area = 0
-    for row in re.finditer(rb"<table:table-row\b([^>]*)>(.*?)</table:table-row>", xml, re.DOTALL):
-        rows = re.search(rb"number-rows-repeated=[\"'](\d{1,9})", row[1])
-        width, filled = 0, False
-        for cell in re.finditer(rb"<table:(?:covered-)?table-cell\b([^>]*?)(/?)>", row[2]):
-            columns = re.search(rb"number-columns-repeated=[\"'](\d{1,9})", cell[1])
-            has_content = not cell[2] or b"value" in cell[1]
-            filled |= has_content
-            width += int(columns[1]) if columns and has_content else 1
-        area += (int(rows[1]) if rows else 1) * width if filled else 0
-    return area > _MAX_AREA
-
-
 def _cell_text(value: object) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value)
+
+
+def _read_lines(sheet: Any) -> list[list[str]]:
+    lines = list(sheet.iter_rows())
+    for line in lines:
+        for column, value in enumerate(line):
+            if type(value) is float:  # Most cells are text already, and most others are numbers.
+                line[column] = str(int(value)) if value.is_integer() else str(value)
+            elif type(value) is not str:
+                line[column] = _cell_text(value)
+    return lines
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Pause the search for garbage: it would look at each of a million new rows again and again."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _fill_merged(lines: list[list[str]], ranges: Any) -> None:
@@ -188,6 +139,8 @@ def _without_margin(lines: list[list[str]]) -> list[list[str]]:
     width = max((len(line) for line in lines), default=0)
     while width and not any(line[width - 1].strip() for line in lines if len(line) >= width):
         width -= 1
+    if all(len(line) == width for line in lines):
+        return lines
     return [line[:width] + [""] * (width - len(line)) for line in lines]
 
 

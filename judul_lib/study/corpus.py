@@ -303,28 +303,30 @@ def rows_frame(
     CorpusError
         A row cannot be used, and ``faults`` is not given.
     """
-    numbered = [(n, row) for n, row in enumerate(table.rows, start=table.first_row) if any(row.cells)]
-    if n_blank := len(table.rows) - len(numbered):
+    places = [place for place, row in enumerate(table.rows) if any(row.cells)]
+    filled = [table.rows[place] for place in places]
+    if n_blank := len(table.rows) - len(filled):
         warn(f"Catatan: {n_blank} baris kosong di {name} dilewati.")
-    if faulty := [position for position, (_, row) in enumerate(numbered) if row.fault]:
+    if faulty := [position for position, row in enumerate(filled) if row.fault]:
         more = f" dan {format_number(len(faulty) - 1)} lainnya" if len(faulty) > 1 else ""
-        number, first = numbered[faulty[0]]
+        first = filled[faulty[0]]
         hint = f"{first.fault}."
         if first.fault == COLUMN_COUNT_MISMATCH:
             hint = f"{first.fault}nya. Apit isi yang mengandung pemisah dengan tanda kutip ganda."
-        where = f"{name} {table.row_name(number - table.first_row)}{more}"
+        where = f"{name} {table.row_name(places[faulty[0]])}{more}"
         if faults is None:
             raise CorpusError(f"{where}: {hint}")
         warn(f"Catatan: {where} tidak diperiksa: {hint}")
-        faults.update({position: numbered[position][1].fault for position in faulty})
+        faults.update({position: filled[position].fault for position in faulty})
     last = len(table.header) - 1
     rows = [
         row.cells
         if len(row.cells) == last + 1
         else [*(row.cells + [""] * last)[:last], ", ".join(map(str.strip, row.cells[last:]))]
-        for _, row in numbered
+        for row in filled
     ]
-    return pd.DataFrame(rows, index=[n for n, _ in numbered], columns=table.header, dtype=object)
+    index = [table.first_row + place for place in places]
+    return pd.DataFrame(rows, index=index, columns=table.header, dtype=object)
 
 
 def read_proposals(

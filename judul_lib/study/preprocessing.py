@@ -33,6 +33,8 @@ _NAMED_SIGNS = {
     re.compile(r"(?<!\w)\.(?=net\b)", re.IGNORECASE): "dot",
     re.compile(r"(?<=\b[ad])\*", re.IGNORECASE): "star",
 }
+_SIGNS = "#♯+.*"
+_NO_ASCII_PUNCTUATION = {code: None for code in range(128) if not chr(code).isalnum()}
 # No Indonesian word is longer; the stemmer's patterns are slow on very long words.
 _MAX_WORD_LENGTH = 40
 
@@ -101,8 +103,11 @@ def title_key(title: str) -> str:
     ['c', 'cplusplus', 'csharp', 'dotnet', 'astar']
     """
     text = unicodedata.normalize("NFKC", title)
-    for sign, name in _NAMED_SIGNS.items():
-        text = sign.sub(name, text)
+    if any(sign in text for sign in _SIGNS):
+        for sign, name in _NAMED_SIGNS.items():
+            text = sign.sub(name, text)
+    if text.isascii():  # The same as below, at a fifth of the time.
+        return text.translate(_NO_ASCII_PUNCTUATION).lower()
     return re.sub(r"[\W_]+", "", text).casefold()
 
 

@@ -167,7 +167,7 @@ def test_too_many_rows_are_refused():
 
 
 def test_workbook_of_excessive_size_is_refused(monkeypatch):
-    monkeypatch.setattr("judul_lib.core.workbooks._MAX_UNPACKED_BYTES", 1_000)
+    monkeypatch.setattr("judul_lib.core.packages._MAX_UNPACKED_BYTES", 1_000)
     with pytest.raises(CorpusError, match="terlalu besar"):
         parse_corpus(workbook([["Judul"], ["Deteksi Hoaks"]]), "x.xlsx")
 

@@ -1,9 +1,12 @@
+import re
 import time
+import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from judul_lib.study import preprocessing
 from judul_lib.study.preprocessing import (
     STOP_WORDS,
     preprocess_text,
@@ -108,3 +111,13 @@ def test_signs_of_names_distinguish_titles(names):
 )  # fmt: skip
 def test_other_signs_do_not_distinguish_titles(left, right):
     assert title_key(left) == title_key(right)
+
+
+@given(
+    st.text(st.one_of(st.characters(max_codepoint=0x250), st.sampled_from("#♯+.* netNETadAD＃＋．＊ﬁ")))
+)
+def test_key_of_a_title_is_that_of_the_plain_way(title):
+    text = unicodedata.normalize("NFKC", title)
+    for sign, name in preprocessing._NAMED_SIGNS.items():
+        text = sign.sub(name, text)
+    assert title_key(title) == re.sub(r"[\W_]+", "", text).casefold()
