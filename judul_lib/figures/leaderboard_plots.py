@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
+from plotly.subplots import make_subplots
 
 from judul_lib.core.formatting import format_number
 from judul_lib.figures.plots import annotated_heatmap, metric_intervals
@@ -34,7 +35,7 @@ def leaderboard_bars(board: pd.DataFrame) -> go.Figure:
         name: board[names].set_axis(["estimate", "low", "high"], axis=1)
         for name, names in columns.items()
     }
-    figure = metric_intervals(tables, "ROC AUC pada pasangan emas (uji), selang 95 %", row_height=40)
+    figure = metric_intervals(tables, "ROC AUC pada pasangan emas (uji), selang 95 %", row_height=34)
     return figure.update_xaxes(title="ROC AUC (0,5 = menebak)", range=[0, 1.02])
 
 
@@ -90,19 +91,29 @@ def ablation_bars(table: pd.DataFrame, title: str) -> go.Figure:
             text=[format_number(float(value)) for value in table[column]], textposition="outside",
             cliponaxis=False,
         )  # fmt: skip
-    style(figure, title, height=150 + 23 * len(figure.data) * len(names), barmode="group", bargap=0.25)
+    style(figure, title, height=150 + 19 * len(figure.data) * len(names), barmode="group", bargap=0.25)
     figure.update_yaxes(autorange="reversed", ticksuffix=" ", title="yang diubah")
     return figure.update_xaxes(title="ROC AUC (0,5 = menebak)", range=[0, 1.12])
 
 
-def learning_curve(table: pd.DataFrame, *, of: str = "studi dasar") -> go.Figure:
-    """Metrics by training size, the number of base studies or of what ``of`` names."""
-    figure = go.Figure()
-    for column, name, look in _metrics_of(table):
-        figure.add_scatter(
-            x=table.index.tolist(), y=rounded(table[column], 3), mode="lines+markers", name=name,
-            line=look.line, marker=look.marker(),
-        )  # fmt: skip
+def learning_curves(tables: Mapping[str, pd.DataFrame]) -> go.Figure:
+    """Metrics by training size, side by side.
+
+    Parameters
+    ----------
+    tables : mapping of str to DataFrame
+        What the training size counts, and a table with the sizes as its index.
+    """
+    figure = make_subplots(1, len(tables))
+    named: set[str] = set()
+    for k, (counted, table) in enumerate(tables.items(), start=1):
+        for column, name, look in _metrics_of(table):
+            figure.add_scatter(
+                x=table.index.tolist(), y=rounded(table[column], 3), mode="lines+markers", name=name,
+                line=look.line, marker=look.marker(), legendgroup=name, showlegend=name not in named,
+                row=1, col=k,
+            )  # fmt: skip
+            named.add(name)
+        figure.update_xaxes(title=f"jumlah {counted} untuk belajar", col=k)
     style(figure, "Kurva belajar model terstruktur")
-    figure.update_xaxes(title=f"jumlah {of} untuk belajar")
-    return figure.update_yaxes(title="ROC AUC (uji)")
+    return figure.update_yaxes(title="ROC AUC, presisi rata-rata", col=1)
