@@ -35,14 +35,14 @@ def leaderboard_bars(board: pd.DataFrame) -> go.Figure:
         name: board[names].set_axis(["estimate", "low", "high"], axis=1)
         for name, names in columns.items()
     }
-    figure = metric_intervals(tables, "ROC AUC pada pasangan emas (uji), selang 95 %", row_height=34)
+    figure = metric_intervals(tables, "ROC AUC pada pasangan emas (uji), selang 95 %", row_height=28)
     return figure.update_xaxes(title="ROC AUC (0,5 = menebak)", range=[0, 1.02])
 
 
 def share_heatmap(shares: pd.DataFrame, title: str) -> go.Figure:
     """Shares in [0, 1] as an annotated heatmap."""
     figure = annotated_heatmap(shares, title, low=0, decimals=2)
-    return figure.update_xaxes(tickangle=-40)
+    return figure.update_layout(height=170 + 32 * len(shares)).update_xaxes(tickangle=-40)
 
 
 def reliability(curves: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> go.Figure:
@@ -76,7 +76,7 @@ def reliability(curves: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> go.Figure:
             text=[f"{format_number(count)} pasangan" for count in sizes],
             hovertemplate="peluang %{x}, mirip %{y}<br>%{text}<extra></extra>",
         )  # fmt: skip
-    style(figure, "Kalibrasi: peluang yang disebut dan bagian yang benar mirip", height=480)
+    style(figure, "Kalibrasi: peluang yang disebut dan bagian yang benar mirip", height=400)
     figure.update_xaxes(title="peluang yang disebut", range=[-0.03, 1.03])
     return figure.update_yaxes(title="bagian yang benar mirip", range=[-0.03, 1.03])
 
@@ -91,7 +91,7 @@ def ablation_bars(table: pd.DataFrame, title: str) -> go.Figure:
             text=[format_number(float(value)) for value in table[column]], textposition="outside",
             cliponaxis=False,
         )  # fmt: skip
-    style(figure, title, height=150 + 19 * len(figure.data) * len(names), barmode="group", bargap=0.25)
+    style(figure, title, height=150 + 16 * len(figure.data) * len(names), barmode="group", bargap=0.25)
     figure.update_yaxes(autorange="reversed", ticksuffix=" ", title="yang diubah")
     return figure.update_xaxes(title="ROC AUC (0,5 = menebak)", range=[0, 1.12])
 
@@ -115,5 +115,5 @@ def learning_curves(tables: Mapping[str, pd.DataFrame]) -> go.Figure:
             )  # fmt: skip
             named.add(name)
         figure.update_xaxes(title=f"jumlah {counted} untuk belajar", col=k)
-    style(figure, "Kurva belajar model terstruktur")
+    style(figure, "Kurva belajar model terstruktur", height=360)
     return figure.update_yaxes(title="ROC AUC, presisi rata-rata", col=1)
