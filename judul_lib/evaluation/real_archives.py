@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import average_precision_score, cohen_kappa_score, ndcg_score
+from sklearn.metrics import cohen_kappa_score, ndcg_score
 
 from judul_lib.checking.matches import assign_labels
 from judul_lib.checking.structured_checker import StructuredChecker
@@ -13,7 +13,7 @@ from judul_lib.core.array_types import FloatArray
 from judul_lib.core.settings import ASK, DECISION_THRESHOLD, DIFFERENT, SEED, SIMILAR
 from judul_lib.structured.model import QUESTIONS, StructuredModel, ask_score, expected_grade
 from judul_lib.structured.real_pairs import ELSEWHERE_GRADE, SAME_GRADE, RealPairs
-from judul_lib.study.metrics import CONFIDENCE, resampled_weights, share_interval
+from judul_lib.study.metrics import CONFIDENCE, SortedScores, resampled_weights, share_interval
 from judul_lib.training.pairs import real_set, training_set
 from judul_lib.training.structured import (
     MIN_ODDS,
@@ -142,38 +142,45 @@ def measure_answers(
         Index: average precision, precision and recall of *MIRIP* and of *MIRIP* or *TANYAKAN*, and
         `FOUND_OR_ASKED`; columns ``estimate``, ``low``, ``high`` (95 %, by title).
     """
+    measure = _Measures(answers)
     draws = resampled_weights(len(answers), answers["title"], n_resamples, random_state)
-    resampled = pd.DataFrame([_measures(answers, weights) for weights in draws])
+    resampled = pd.DataFrame([measure(weights) for weights in draws])
     tail = (1 - CONFIDENCE) / 2
-    estimate = pd.Series(_measures(answers, np.ones(len(answers))))
+    estimate = pd.Series(measure(np.ones(len(answers))))
     bounds = {"low": resampled.quantile(tail), "high": resampled.quantile(1 - tail)}
     return pd.DataFrame({"estimate": estimate} | bounds).loc[estimate.index]
 
 
-def _measures(answers: pd.DataFrame, weights: FloatArray) -> dict[str, float]:
-    either = answers[["probability", "asked"]].max(axis=1)
-    questions = (
-        ("MIRIP", SAME_GRADE, answers["probability"], (SIMILAR,)),
-        ("MIRIP atau TANYAKAN", ELSEWHERE_GRADE, either, (SIMILAR, ASK)),
-    )
-    measures: dict[str, float] = {}
-    for name, min_grade, scores, labels in questions:
-        truth = (answers["grade"] >= min_grade).to_numpy()
-        called = answers["label"].isin(labels).to_numpy()
-        n_hits = float(weights[truth & called].sum())
-        n_true, n_called = float(weights[truth].sum()), float(weights[called].sum())
-        measures |= {
-            f"presisi rata-rata, {name}": float(
-                average_precision_score(truth, scores, sample_weight=weights) if n_true else np.nan
-            ),
-            f"presisi, {name}": n_hits / n_called if n_called else np.nan,
-            f"recall, {name}": n_hits / n_true if n_true else np.nan,
-        }
-    same = (answers["grade"] >= SAME_GRADE).to_numpy()
-    called = answers["label"].isin([SIMILAR, ASK]).to_numpy()
-    n_same = weights[same].sum()
-    measures[FOUND_OR_ASKED] = float(weights[same & called].sum() / n_same) if n_same else np.nan
-    return measures
+class _Measures:
+    """The measures of answers for any weights of the pairs; what no weight changes is computed once."""
+
+    def __init__(self, answers: pd.DataFrame) -> None:
+        grades = answers["grade"].to_numpy()
+        either = answers[["probability", "asked"]].max(axis=1)
+        self._questions = [
+            (name, truth, answers["label"].isin(labels).to_numpy(), SortedScores(truth, scores))
+            for name, truth, labels, scores in (
+                ("MIRIP", grades >= SAME_GRADE, [SIMILAR], answers["probability"]),
+                ("MIRIP atau TANYAKAN", grades >= ELSEWHERE_GRADE, [SIMILAR, ASK], either),
+            )
+        ]
+        self._is_same, self._is_heard = grades >= SAME_GRADE, self._questions[-1][2]
+
+    def __call__(self, weights: FloatArray) -> dict[str, float]:
+        measures: dict[str, float] = {}
+        for name, truth, called, scores in self._questions:
+            n_hits = weights[truth & called].sum()
+            measures |= {
+                f"presisi rata-rata, {name}": scores.metrics(weights)["average_precision"],
+                f"presisi, {name}": _share(n_hits, weights[called].sum()),
+                f"recall, {name}": _share(n_hits, weights[truth].sum()),
+            }
+        heard, same = weights[self._is_same & self._is_heard].sum(), weights[self._is_same].sum()
+        return measures | {FOUND_OR_ASKED: _share(heard, same)}
+
+
+def _share(part: float, whole: float) -> float:
+    return float(part / whole) if whole else np.nan
 
 
 def list_ndcg(answers: pd.DataFrame, order: str = "relatedness") -> pd.Series:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
+from plotly.subplots import make_subplots
 
 from judul_lib.core.formatting import format_number
 from judul_lib.figures.plots import annotated_heatmap, metric_intervals
@@ -34,14 +35,14 @@ def leaderboard_bars(board: pd.DataFrame) -> go.Figure:
         name: board[names].set_axis(["estimate", "low", "high"], axis=1)
         for name, names in columns.items()
     }
-    figure = metric_intervals(tables, "ROC AUC pada pasangan emas (uji), selang 95 %", row_height=40)
+    figure = metric_intervals(tables, "ROC AUC pada pasangan emas (uji), selang 95 %", row_height=28)
     return figure.update_xaxes(title="ROC AUC (0,5 = menebak)", range=[0, 1.02])
 
 
 def share_heatmap(shares: pd.DataFrame, title: str) -> go.Figure:
     """Shares in [0, 1] as an annotated heatmap."""
     figure = annotated_heatmap(shares, title, low=0, decimals=2)
-    return figure.update_xaxes(tickangle=-40)
+    return figure.update_layout(height=170 + 32 * len(shares)).update_xaxes(tickangle=-40)
 
 
 def reliability(curves: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> go.Figure:
@@ -75,7 +76,7 @@ def reliability(curves: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> go.Figure:
             text=[f"{format_number(count)} pasangan" for count in sizes],
             hovertemplate="peluang %{x}, mirip %{y}<br>%{text}<extra></extra>",
         )  # fmt: skip
-    style(figure, "Kalibrasi: peluang yang disebut dan bagian yang benar mirip", height=480)
+    style(figure, "Kalibrasi: peluang yang disebut dan bagian yang benar mirip", height=400)
     figure.update_xaxes(title="peluang yang disebut", range=[-0.03, 1.03])
     return figure.update_yaxes(title="bagian yang benar mirip", range=[-0.03, 1.03])
 
@@ -90,19 +91,29 @@ def ablation_bars(table: pd.DataFrame, title: str) -> go.Figure:
             text=[format_number(float(value)) for value in table[column]], textposition="outside",
             cliponaxis=False,
         )  # fmt: skip
-    style(figure, title, height=150 + 23 * len(figure.data) * len(names), barmode="group", bargap=0.25)
+    style(figure, title, height=150 + 16 * len(figure.data) * len(names), barmode="group", bargap=0.25)
     figure.update_yaxes(autorange="reversed", ticksuffix=" ", title="yang diubah")
     return figure.update_xaxes(title="ROC AUC (0,5 = menebak)", range=[0, 1.12])
 
 
-def learning_curve(table: pd.DataFrame, *, of: str = "studi dasar") -> go.Figure:
-    """Metrics by training size, the number of base studies or of what ``of`` names."""
-    figure = go.Figure()
-    for column, name, look in _metrics_of(table):
-        figure.add_scatter(
-            x=table.index.tolist(), y=rounded(table[column], 3), mode="lines+markers", name=name,
-            line=look.line, marker=look.marker(),
-        )  # fmt: skip
-    style(figure, "Kurva belajar model terstruktur")
-    figure.update_xaxes(title=f"jumlah {of} untuk belajar")
-    return figure.update_yaxes(title="ROC AUC (uji)")
+def learning_curves(tables: Mapping[str, pd.DataFrame]) -> go.Figure:
+    """Metrics by training size, side by side.
+
+    Parameters
+    ----------
+    tables : mapping of str to DataFrame
+        What the training size counts, and a table with the sizes as its index.
+    """
+    figure = make_subplots(1, len(tables))
+    named: set[str] = set()
+    for k, (counted, table) in enumerate(tables.items(), start=1):
+        for column, name, look in _metrics_of(table):
+            figure.add_scatter(
+                x=table.index.tolist(), y=rounded(table[column], 3), mode="lines+markers", name=name,
+                line=look.line, marker=look.marker(), legendgroup=name, showlegend=name not in named,
+                row=1, col=k,
+            )  # fmt: skip
+            named.add(name)
+        figure.update_xaxes(title=f"jumlah {counted} untuk belajar", col=k)
+    style(figure, "Kurva belajar model terstruktur", height=360)
+    return figure.update_yaxes(title="ROC AUC, presisi rata-rata", col=1)

@@ -1,4 +1,4 @@
-"""Figures of notebooks 01 to 06."""
+"""Figures of notebooks 01 to 06 and 13."""
 
 from collections.abc import Mapping, Sequence
 from html import escape

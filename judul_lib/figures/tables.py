@@ -66,6 +66,20 @@ def table(
     return Display(html, plain.to_string(index=index))
 
 
+def folded(shown: Display, label: str) -> Display:
+    """Show only a label, which unfolds the table behind it.
+
+    Parameters
+    ----------
+    shown : Display
+        As from `table`.
+    label : str
+        What the table holds.
+    """
+    html = f"<details class='judul-rincian'><summary>{escape(label)}</summary>{shown.html}</details>"
+    return Display(html, shown.text)
+
+
 def intervals(tables: Mapping[str, pd.DataFrame]) -> Display:
     """Show estimates with their intervals, one column per key.
 

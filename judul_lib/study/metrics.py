@@ -25,10 +25,26 @@ def _ratio(part: float, whole: float, if_undefined: float = 0.0) -> float:
     return float(part / whole) if whole else if_undefined
 
 
-class _SortedScores:
-    """Labels and scores, sorted once: a bootstrap only changes the weights of the pairs."""
+class SortedScores:
+    """Labels and scores, sorted once: a bootstrap only changes the weights of the pairs.
 
-    def __init__(self, labels: ArrayLike, scores: ArrayLike, threshold: float) -> None:
+    Parameters
+    ----------
+    labels : array of {0, 1}, shape (n,)
+    scores : array of float, shape (n,)
+    threshold : float
+        Score from which a pair counts as similar.
+
+    Examples
+    --------
+    >>> pairs = SortedScores([1, 0, 1], [0.9, 0.8, 0.7], 0.5)
+    >>> pairs.metrics(np.array([1.0, 0.0, 2.0]))["average_precision"]
+    1.0
+    """
+
+    def __init__(
+        self, labels: ArrayLike, scores: ArrayLike, threshold: float = DECISION_THRESHOLD
+    ) -> None:
         self._labels = np.asarray(labels, dtype=float)
         values, self._rank = np.unique(-np.asarray(scores, dtype=float), return_inverse=True)
         self._n_scores = len(values)
@@ -74,7 +90,7 @@ def score_predictions(
     >>> score_predictions([0, 1], [0.2, 0.9])["roc_auc"]
     1.0
     """
-    return _SortedScores(labels, scores, threshold).metrics()
+    return SortedScores(labels, scores, threshold).metrics()
 
 
 def bootstrap_intervals(
@@ -113,7 +129,7 @@ def bootstrap_intervals(
     >>> table.columns.tolist(), float(table.loc["accuracy", "estimate"])
     (['estimate', 'low', 'high'], 0.5)
     """
-    sorted_scores = _SortedScores(labels, scores, threshold)
+    sorted_scores = SortedScores(labels, scores, threshold)
     resamples = resampled_weights(len(np.asarray(labels)), groups, n_resamples, random_state)
     table = pd.DataFrame([sorted_scores.metrics(weights) for weights in resamples])
     return _intervals(pd.Series(sorted_scores.metrics()), table)
@@ -147,7 +163,7 @@ def bootstrap_differences(
     >>> better.loc["accuracy", ["old", "new", "difference"]].tolist()
     [0.5, 1.0, 0.5]
     """
-    models = [_SortedScores(labels, scores, threshold) for scores in (old, new)]
+    models = [SortedScores(labels, scores, threshold) for scores in (old, new)]
     resamples = resampled_weights(len(np.asarray(labels)), groups, n_resamples, random_state)
     pairs = [[model.metrics(weights) for model in models] for weights in resamples]
     old_resampled, new_resampled = (pd.DataFrame(list(side)) for side in zip(*pairs, strict=True))

@@ -51,7 +51,9 @@ FIGURES = {
     "importances": lambda: p.importance_bars({key: {"cosine": 0.5, "jaccard": 0.5} for key in "abcd"}),
     "reliability": lambda: leaderboard_plots.reliability(SCORES),
     "ablation": lambda: leaderboard_plots.ablation_bars(ABLATION, "t"),
-    "learning": lambda: leaderboard_plots.learning_curve(ABLATION),
+    "learning": lambda: leaderboard_plots.learning_curves(
+        {"studi dasar": ABLATION, "pasangan": ABLATION}
+    ),
     "days": lambda: monitoring_plots.drift_lines(DAILY, {"a": 0.1}),
     "checks": lambda: benchmark_plots.check_times(dict.fromkeys("abcd", pd.Series({10: 1.0, 30: 2.0}))),
     "chosen": lambda: labeling_plots.chosen_bars({key: [0.1, 0.9] for key in "abc"}),

@@ -27,10 +27,37 @@ def notebook(request):
     return NOTEBOOKS[request.param]
 
 
-def test_the_pipeline_runs_all_notebooks_in_the_order_of_their_numbers():
-    assert [stage.notebook for stage in STAGES] == list(NOTEBOOKS)
+def test_the_pipeline_runs_all_notebooks_and_each_has_its_own_number():
+    assert sorted(stage.notebook for stage in STAGES) == list(NOTEBOOKS)
     numbers = [int(name[:2]) for name in NOTEBOOKS]
     assert numbers == sorted(set(numbers))
+
+
+def test_a_notebook_runs_after_those_whose_outputs_it_names_as_its_inputs():
+    written = []
+    for stage in STAGES:
+        text = NOTEBOOKS[stage.notebook].cells[1].source
+        inputs = text.partition("**Masukan.**")[2].partition("**Keluaran.**")[0]
+        written += stage.outputs
+        for later in STAGES:
+            for name in later.outputs:
+                assert name in written or f"`{name}`" not in inputs, (stage.notebook, name)
+                assert name in written or f"`{name}/`" not in inputs, (stage.notebook, name)
+
+
+def test_make_notebooks_and_the_comparison_follow_the_order_of_the_pipeline():
+    names = {stage.notebook: number for number, stage in enumerate(STAGES)}
+    lines = (PROJECT / "Makefile").read_text().replace("\\\n", " ").splitlines()
+    for command in ("nbconvert", "0[1-6]_"):
+        line = next(line for line in lines if command in line)
+        patterns = re.findall(r"notebooks/(\S*\d\S*\.ipynb)", line)
+        listed = [p.stem for pattern in patterns for p in PATHS if p.match(pattern)]
+        assert [names[name] for name in listed] == list(range(len(listed))), command
+
+
+def test_the_chosen_model_is_trained_before_the_notebooks_that_check_with_it():
+    order = [stage.notebook for stage in STAGES]
+    assert order.index("14_structured_model") < order.index("07_check_titles")
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)

@@ -11,7 +11,7 @@ from judul_lib.reports.pipeline import STAGES
 from judul_lib.reports.rendering import render_report
 from tests.conftest import PROJECT, open_page
 
-NAMES = [stage.notebook for stage in STAGES]
+NAMES = sorted(stage.notebook for stage in STAGES)
 BUTTON_TITLES = set(figure_config()["locales"]["id"]["dictionary"].values())
 
 
@@ -69,6 +69,24 @@ def test_a_report_fits_a_phone(open_report, name):
     assert messages == []
 
 
+@pytest.mark.parametrize("name", ["06_evaluation", "13_real_archives", "14_structured_model"])
+def test_a_report_on_one_question_is_not_long(open_report, name):
+    page, _, _ = open_report(name, width=1280)
+    assert page.evaluate("document.documentElement.scrollHeight") <= 9_000
+
+
+def test_a_table_behind_its_sentence_unfolds_and_is_printed(open_report):
+    page, _, _ = open_report("14_structured_model")
+    part = page.locator("details").first
+    assert not part.locator("table").is_visible()
+    part.locator("summary").click()
+    assert part.locator("table").is_visible()
+    part.locator("summary").click()
+    page.emulate_media(media="print")
+    page.pdf(format="A4")
+    assert all(table.is_visible() for table in page.locator("details table").all())
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_one_switch_shows_the_code(open_report, name):
     page, _, _ = open_report(name)
@@ -103,7 +121,7 @@ def test_the_index_links_to_every_report(open_report):
     assert sorted(link.get_attribute("href") for link in links.all()) == [f"{n}.html" for n in NAMES]
     assert (messages, requests) == ([], [page.url])
     links.first.click()
-    assert page.url.endswith("06_evaluation.html")
+    assert page.url.endswith("13_real_archives.html")
 
 
 def test_the_index_links_to_sections_that_exist(open_report):
