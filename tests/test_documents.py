@@ -10,6 +10,7 @@ import sys
 import time
 import tomllib
 import urllib.request
+from functools import cache
 from pathlib import Path
 
 import nbformat
@@ -261,18 +262,22 @@ def test_every_local_link_has_a_target(name):
         assert not anchor or anchor in heading_anchors(target), (path, anchor)
 
 
+@cache
+def all_identifiers():
+    code = [path for path in TRACKED if not path.endswith((".md", ".ipynb", ".npz", ".joblib", ".png"))]
+    words = re.findall(r"\w+", "\n".join(map(read_document, code)))
+    return {*words, *(Path(path).stem for path in TRACKED)}
+
+
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_every_path_and_identifier_in_a_document_exists(name):
-    code = [path for path in TRACKED if not path.endswith((".md", ".ipynb", ".npz", ".joblib", ".png"))]
-    identifiers = set(re.findall(r"\w+", "\n".join(map(read_document, code))))
-    identifiers |= {Path(path).stem for path in TRACKED}
     folders = {path.split("/")[0] for path in TRACKED if "/" in path} - {"outputs", "reports"}
     spans = code_spans(name)
     paths = [span for span in spans if span.split("/")[0] in folders and re.fullmatch(r"[\w/.-]+", span)]
     assert [path for path in paths if not (PROJECT / path).exists() and "NN_name" not in path] == []
     words = re.findall(r"\w+", " ".join(span for span in spans if re.fullmatch(r"[\w.:]+", span)))
     named = {word for word in words if "_" in word.strip("_") or re.search(r"[a-z][A-Z]", word)}
-    assert named <= identifiers
+    assert named <= all_identifiers()
 
 
 @pytest.mark.parametrize("name", ["README.md", "README.id.md"])

@@ -206,7 +206,18 @@ def package(tmp_path_factory):
     )
     shutil.copytree(PROJECT / "outputs" / "structured", home / "outputs" / "structured")
     add_version(home / "outputs", home / "outputs" / "structured")
+    assert run_in(home, *CHECK).returncode == 0
+    assert run_in(home, "models", "verify").returncode == 0
     return home
+
+
+CHECK = ("check", "Deteksi Berita Bohong dengan CNN", "--top", 1)
+
+
+def run_in(package, *arguments):
+    """Run a command of a copy of the package on its models."""
+    models = "--models", package / "outputs"
+    return judul_process(*arguments, *models, cwd=package, PYTHONPATH=str(package))
 
 
 @pytest.mark.parametrize(
@@ -215,14 +226,6 @@ def package(tmp_path_factory):
     "places.csv spellings.csv stems.csv word_vectors.npz".split(),
 )
 def test_structured_model_is_refused_with_other_resources(package, name):
-    def run(*arguments):
-        return judul_process(
-            *arguments, "--models", package / "outputs", cwd=package, PYTHONPATH=str(package)
-        )
-
-    check = ("check", "Deteksi Berita Bohong dengan CNN", "--top", 1)
-    assert run(*check).returncode == 0
-    assert run("models", "verify").returncode == 0
     path = package / "judul_lib" / "structured" / "resources" / name
     before = path.read_bytes()
     if name.endswith(".csv"):
@@ -232,8 +235,8 @@ def test_structured_model_is_refused_with_other_resources(package, name):
             changed = {"words": stored["words"], "vectors": stored["vectors"][::-1]}
         np.savez_compressed(path, **changed)
     try:
-        assert_refused(run(*check), name, "make run")
-        verified = run("models", "verify")
+        assert_refused(run_in(package, *CHECK), name, "make run")
+        verified = run_in(package, "models", "verify")
         assert verified.returncode == 1
         assert name in verified.stdout + verified.stderr
     finally:
