@@ -63,6 +63,13 @@ class TopRows:
         self.worst = (min_probability, -np.inf, -np.inf)
         self.n_scored = 0
 
+    def accept_all(self) -> bool:
+        """Drop the minimum probability if there are fewer rows than wanted; tell whether there are."""
+        has_space = len(self.rows) < self._k
+        if has_space:
+            self.worst = (-np.inf, -np.inf, -np.inf)
+        return has_space
+
     def may_enter(
         self, probability: FloatArray, cosine: FloatArray, levenshtein: FloatArray
     ) -> BoolArray:

@@ -13,7 +13,13 @@ from judul_lib.checking.structured_checker import StructuredChecker
 from judul_lib.core.array_files import Arrays, StringColumn
 from judul_lib.core.errors import ModelError
 from judul_lib.search.index_files import StoredPart
-from judul_lib.search.study_search import StudySearch, search, study_arrays, study_table
+from judul_lib.search.study_search import (
+    StudySearch,
+    search,
+    search_nearest,
+    study_arrays,
+    study_table,
+)
 from judul_lib.structured.model import StructuredModel
 from judul_lib.structured.records import ParsedTitles
 from judul_lib.study.arrays import ForestTable
@@ -80,6 +86,18 @@ class StudyEngine:
         """
         for row, top in enumerate(tops):
             search(part, queries.take([row]), self._table, top, start, removed)
+
+    def search_nearest(
+        self,
+        part: StudySearch,
+        query: TitleTable,
+        top: TopRows,
+        start: int,
+        removed: Removed,
+        below: float,
+    ) -> None:
+        """Fill a list with the titles of a part; see `study_search.search_nearest`."""
+        search_nearest(part, query, self._table, top, start, removed, below)
 
 
 class StructuredEngine:

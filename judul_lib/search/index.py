@@ -1,9 +1,10 @@
 """A corpus prepared once, so that titles are checked against a million without preparing it again.
 
-A model of the study does not even compare a title with all of them. The results are those of the
-plain check (`judul_lib.checking.checker`): the same titles, scores, order and decision. The index is a
-folder of immutable parts; ``index.json`` names the parts and the removed rows. It is replaced
-atomically, so that a reader sees the old state or the new one.
+No title is compared with all of them. The results are those that the plain check promises
+(`judul_lib.checking.checker.Checker.check`): for a model of the study, the same titles, scores and
+order from a probability of 0.05 on. The index is a folder of immutable parts; ``index.json`` names
+the parts and the removed rows. It is replaced atomically, so that a reader sees the old state or the
+new one.
 """
 
 import os
@@ -42,7 +43,7 @@ Progress = Callable[[int, int], None]
 
 
 class TitleIndex(Checker):
-    """A model with a corpus of any size, which answers exactly as a `Checker` does.
+    """A model with a corpus of any size, which answers as a `Checker` promises to.
 
     Use `build` or `load`.
 
@@ -297,7 +298,8 @@ class TitleIndex(Checker):
                 yield self._best_matches(compared, top_k)
             return
         k = min(require_top_k(top_k) or len(self.titles), len(self.titles))
-        for top in self._searched(self._engine, titles, lambda: TopRows(max(k, 1))):
+        least = MIN_PROMISED if self._may_leave_out(top_k) else -np.inf
+        for top in self._searched(self._engine, titles, lambda: TopRows(max(k, 1), least), fills=least):
             yield self._matches(top, top_k)
 
     def rows_above(self, titles: Sequence[str], min_probability: float) -> list[NDArray[np.int64]]:
@@ -319,13 +321,25 @@ class TitleIndex(Checker):
         return [np.sort(top.rows) for top in tops]
 
     def _searched(
-        self, engine: StudyEngine, titles: Sequence[str], make_top: Callable[[], TopRows]
+        self,
+        engine: StudyEngine,
+        titles: Sequence[str],
+        make_top: Callable[[], TopRows],
+        fills: float = -np.inf,
     ) -> Iterator[TopRows]:
-        """Yield the best rows of each title."""
+        """Yield the best rows of each title; too few are filled up with some below `fills`."""
         for start in range(0, len(titles), _QUERY_BATCH):
             queries = engine.read(titles[start : start + _QUERY_BATCH])
             tops = [make_top() for _ in range(len(queries))]
             self._search(engine, queries, tops)
+            for row, top in enumerate(tops):
+                if fills > 0 and top.accept_all():
+                    for part, opened, first in zip(
+                        self._parts, self._opened, self._starts, strict=False
+                    ):
+                        nearest = opened, queries.take([row]), top, int(first), part.removed
+                        engine.search_nearest(*nearest, fills)
+            self.n_scored = tops[-1].n_scored
             yield from tops
 
     def _search(self, engine: StudyEngine, queries: TitleTable, tops: Sequence[TopRows]) -> None:
@@ -341,7 +355,6 @@ class TitleIndex(Checker):
             else:
                 with ThreadPoolExecutor(self.n_threads) as pool:
                     list(pool.map(search, numbers))
-        self.n_scored = tops[-1].n_scored
 
     def _matches(self, top: TopRows, top_k: int | None) -> Matches:
         numbers = np.searchsorted(self._starts, top.rows, side="right") - 1

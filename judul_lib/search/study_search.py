@@ -302,6 +302,35 @@ def search(
         score(may_enter(np.sort(candidates[at : at + _NEXT])))
 
 
+def search_nearest(
+    part: StudySearch,
+    query: TitleTable,
+    table: ForestTable,
+    top: TopRows,
+    start: int,
+    removed: NDArray[np.int32],
+    below: float,
+) -> None:
+    """Add the titles of a part that share most with the query, if they are less probable than `below`.
+
+    Parameters
+    ----------
+    query, table, top, start, removed
+        As in `search`.
+    """
+    cosine, jaccard = part.cosine(query), part.jaccard(query, part.shared_stems(query))
+    priority = cosine + jaccard
+    priority[removed] = -np.inf
+    rows = np.sort(largest_positions(priority, _FIRST))
+    rows = rows[priority[rows] > -np.inf]
+    ratio, extra_features = part.levenshtein(query, rows), part.extra_features(query, rows)
+    cells = table.cells(0, cosine[rows]), table.cells(1, jaccard[rows]), table.cells(2, ratio)
+    probability = table.probability[(*cells, *table.extra_feature_cells(extra_features))]
+    features = np.column_stack([cosine[rows], jaccard[rows], ratio, extra_features])
+    is_new = probability < below
+    top.offer(rows[is_new] + start, probability[is_new], features[is_new])
+
+
 def largest_positions(values: NDArray[np.floating], n: int) -> Rows:
     """Return the positions of the *n* largest values, in no order; all if there are fewer.
 

@@ -389,3 +389,14 @@ def test_a_killed_writer_leaves_an_index_that_opens(saved):
         n = len(TitleIndex.load(saved).titles)
         assert n >= 3 + 50 * written
         assert (n - 3) % 50 == 0
+
+
+def test_a_list_is_filled_with_exact_numbers_where_no_title_is_probable():
+    titles = [f"Prediksi Harga Beras {n} di Pasar Kota Medan" for n in range(600)]
+    index = TitleIndex.build(titles, PROJECT / "outputs" / "light", part_rows=256)
+    query = "Zyxwv Qwert Vutsr"
+    matches, full = index.check(query, top_k=300), index.check(query)
+    numbers = {row["judul_ref"]: row for row in full.rows()}
+    assert len(set(matches.titles)) == 300
+    assert all(row == numbers[row["judul_ref"]] for row in matches.rows())
+    assert matches.probability.max() < 0.05
