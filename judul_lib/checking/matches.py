@@ -100,11 +100,11 @@ class Matches:
 
     @property
     def remarks(self) -> list[str]:
-        """`reasons`, each followed by `shared`; shape (n,), or (0,) if there is neither."""
-        reasons, shared = self.reasons, self.shared or [""] * len(self)
-        if not self.shared and not any(reasons):
+        """`reasons`, each followed by `shared`; shape (n,), or (0,) if there can be neither."""
+        if not self.shared and not self.decided:
             return []
-        return ["; ".join(filter(None, pair)) for pair in zip(reasons, shared, strict=True)]
+        pairs = zip(self.reasons, self.shared or [""] * len(self), strict=True)
+        return ["; ".join(filter(None, pair)) for pair in pairs]
 
     @property
     def decision(self) -> "Matches":
