@@ -264,7 +264,8 @@ def recall_by_difference(answers: pd.DataFrame) -> pd.DataFrame:
             differs = letters.str.contains(letter) if letter else letters == ""
             where = " di kedua judul" if letter.isupper() else " di satu judul" if letter else ""
             rows[f"{name}{where}"] = _recalls(graded[differs])
-    return pd.DataFrame(rows).T.rename_axis("yang berbeda")
+    table = pd.DataFrame.from_dict(rows, orient="index")  # Keeps counts whole.
+    return table.rename_axis("yang berbeda")
 
 
 def _recalls(pairs: pd.DataFrame) -> dict[str, float]:
