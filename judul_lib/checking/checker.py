@@ -154,7 +154,7 @@ class Checker(ABC):
         """Compare each title with the whole corpus, or with all that `check` promises to find."""
         n = len(self.titles)
         min_found = n
-        if top_k is not None and self._may_leave_out(top_k):
+        if top_k is not None and self._may_leave_out:
             min_found = _COMPARED_PER_RESULT * top_k
         for start in range(0, len(titles), _TITLES_PER_BATCH):
             batch = titles[start : start + _TITLES_PER_BATCH]
@@ -172,10 +172,10 @@ class Checker(ABC):
                     of_query = slice(*pairs)
                     yield _Compared(comparison, query, others, features[of_query], probability[of_query])
 
-    def _may_leave_out(self, top_k: int | None) -> bool:
-        """Tell whether a list may leave out titles that `check` does not promise to find."""
-        is_large = len(self.titles) >= _MIN_SEARCHED
-        return top_k is not None and is_large and self.threshold >= _MIN_SEARCHED_THRESHOLD
+    @property
+    def _may_leave_out(self) -> bool:
+        """Whether a list of results may leave out titles that `check` does not promise to find."""
+        return len(self.titles) >= _MIN_SEARCHED and self.threshold >= _MIN_SEARCHED_THRESHOLD
 
     def order(self, features: FloatArray, probability: FloatArray, asked: FloatArray) -> Rows:
         """Return the rows of the compared titles in the order of a list of results."""

@@ -104,9 +104,7 @@ def _read_lines(sheet: Any) -> list[list[str]]:
     lines = list(sheet.iter_rows())
     for line in lines:
         for column, value in enumerate(line):
-            if type(value) is float:  # Most cells are text already, and most others are numbers.
-                line[column] = str(int(value)) if value.is_integer() else str(value)
-            elif type(value) is not str:
+            if type(value) is not str:  # Most cells are text already.
                 line[column] = _cell_text(value)
     return lines
 

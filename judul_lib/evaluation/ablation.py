@@ -18,7 +18,7 @@ from judul_lib.structured.explanation import FIELD_NAMES
 from judul_lib.structured.gold import HARD_KINDS
 from judul_lib.structured.lexicon import Lexicon
 from judul_lib.structured.model import STRUCTURED_FEATURES, StructuredModel
-from judul_lib.structured.parser import TitleParser
+from judul_lib.structured.parser import TitleParser, packaged_parser
 from judul_lib.structured.real_pairs import RealPairs
 from judul_lib.structured.records import UnitCounts
 from judul_lib.structured.vectors import WordVectors
@@ -98,13 +98,13 @@ def resource_ablation(
     parts = {**FIELD_NAMES, "template": "kata templat"}.items()
     no_vectors = WordVectors(["-"], np.zeros((1, 2), dtype=np.float32))
     settings = {
-        "semuanya": (TitleParser(), vectors),
+        "semuanya": (packaged_parser(), vectors),
         **{f"leksikon tanpa {n}": (TitleParser(lexicon.without(f)), vectors) for f, n in parts},
         "leksikon hanya istilah baku": (TitleParser(lexicon.canonical_only()), vectors),
         "tanpa bobot istilah": (TitleParser(replace(lexicon, terms={})), vectors),
         "tanpa hal yang saling meniadakan": (TitleParser(replace(lexicon, siblings={})), vectors),
         "tanpa leksikon": (TitleParser(empty), vectors),
-        "tanpa vektor kata": (TitleParser(), no_vectors),
+        "tanpa vektor kata": (packaged_parser(), no_vectors),
         "tanpa leksikon dan vektor": (TitleParser(empty), no_vectors),
         "kata dasar Sastrawi apa adanya": (TitleParser(stem=stem_word), vectors),
     }
@@ -132,7 +132,7 @@ def learning_curve(
     """
     bases = development["base_id"].unique()
     rng = np.random.default_rng(random_state)
-    parser, vectors = TitleParser(), WordVectors.read()
+    parser, vectors = packaged_parser(), WordVectors.read()
     table = {}
     for size in (*(n for n in sizes if n < len(bases)), len(bases)):
         results = []

@@ -13,7 +13,7 @@ from judul_lib.core.array_types import FloatArray
 from judul_lib.core.settings import ASK, DECISION_THRESHOLD, DIFFERENT, SEED, SIMILAR
 from judul_lib.structured.model import QUESTIONS, StructuredModel, ask_score, expected_grade
 from judul_lib.structured.real_pairs import ELSEWHERE_GRADE, SAME_GRADE, RealPairs
-from judul_lib.study.metrics import CONFIDENCE, SortedScores, resampled_weights, share_interval
+from judul_lib.study.metrics import CONFIDENCE, SortedScores, ratio, resampled_weights, share_interval
 from judul_lib.training.pairs import real_set, training_set
 from judul_lib.training.structured import (
     MIN_ODDS,
@@ -172,15 +172,11 @@ class _Measures:
             n_hits = weights[truth & called].sum()
             measures |= {
                 f"presisi rata-rata, {name}": scores.metrics(weights)["average_precision"],
-                f"presisi, {name}": _share(n_hits, weights[called].sum()),
-                f"recall, {name}": _share(n_hits, weights[truth].sum()),
+                f"presisi, {name}": ratio(n_hits, weights[called].sum(), np.nan),
+                f"recall, {name}": ratio(n_hits, weights[truth].sum(), np.nan),
             }
         heard, same = weights[self._is_same & self._is_heard].sum(), weights[self._is_same].sum()
-        return measures | {FOUND_OR_ASKED: _share(heard, same)}
-
-
-def _share(part: float, whole: float) -> float:
-    return float(part / whole) if whole else np.nan
+        return measures | {FOUND_OR_ASKED: ratio(heard, same, np.nan)}
 
 
 def list_ndcg(answers: pd.DataFrame, order: str = "relatedness") -> pd.Series:

@@ -298,8 +298,9 @@ class TitleIndex(Checker):
                 yield self._best_matches(compared, top_k)
             return
         k = min(require_top_k(top_k) or len(self.titles), len(self.titles))
-        least = MIN_PROMISED if self._may_leave_out(top_k) else -np.inf
-        for top in self._searched(self._engine, titles, lambda: TopRows(max(k, 1), least), fills=least):
+        leaves_out = top_k is not None and self._may_leave_out
+        least = MIN_PROMISED if leaves_out else -np.inf
+        for top in self._searched(self._engine, titles, max(k, 1), least, fill=leaves_out):
             yield self._matches(top, top_k)
 
     def rows_above(self, titles: Sequence[str], min_probability: float) -> list[NDArray[np.int64]]:
@@ -317,28 +318,26 @@ class TitleIndex(Checker):
                 for compared in self._compared(titles, top_k)
             ]
         n = max(1, len(self.titles))
-        tops = self._searched(self._engine, titles, lambda: TopRows(n, min_probability))
+        tops = self._searched(self._engine, titles, n, min_probability)
         return [np.sort(top.rows) for top in tops]
 
     def _searched(
         self,
         engine: StudyEngine,
         titles: Sequence[str],
-        make_top: Callable[[], TopRows],
-        fills: float = -np.inf,
+        k: int,
+        min_probability: float,
+        *,
+        fill: bool = False,
     ) -> Iterator[TopRows]:
-        """Yield the best rows of each title; too few are filled up with some below `fills`."""
+        """Yield the best rows of each title; with `fill`, too few are followed by less probable ones."""
         for start in range(0, len(titles), _QUERY_BATCH):
             queries = engine.read(titles[start : start + _QUERY_BATCH])
-            tops = [make_top() for _ in range(len(queries))]
+            tops = [TopRows(k, min_probability) for _ in range(len(queries))]
             self._search(engine, queries, tops)
             for row, top in enumerate(tops):
-                if fills > 0 and top.accept_all():
-                    for part, opened, first in zip(
-                        self._parts, self._opened, self._starts, strict=False
-                    ):
-                        nearest = opened, queries.take([row]), top, int(first), part.removed
-                        engine.search_nearest(*nearest, fills)
+                if fill and top.accept_all():
+                    self._fill(engine, queries.take([row]), top, min_probability)
             self.n_scored = tops[-1].n_scored
             yield from tops
 
@@ -355,6 +354,11 @@ class TitleIndex(Checker):
             else:
                 with ThreadPoolExecutor(self.n_threads) as pool:
                     list(pool.map(search, numbers))
+
+    def _fill(self, engine: StudyEngine, query: TitleTable, top: TopRows, below: float) -> None:
+        for number, part in enumerate(self._parts):
+            start = int(self._starts[number])
+            engine.search_nearest(self._opened[number], query, top, start, part.removed, below)
 
     def _matches(self, top: TopRows, top_k: int | None) -> Matches:
         numbers = np.searchsorted(self._starts, top.rows, side="right") - 1

@@ -170,9 +170,8 @@ class StudyPairFinder:
         if self._prepared is not None:
             tables = self._prepared.take(left), self._prepared.take(right)
             extra_features = pair_features(*tables, EXTRA_FEATURES)
-        last = self._table.cells(2, ratio), *self._table.extra_feature_cells(extra_features)
-        probability = self._table.probability[(cells[0][can_reach], cells[1][can_reach], *last)]
         features = np.column_stack([cosine, jaccard, ratio, extra_features])
+        probability = self._table.predict(features)
         return Pairs(left, right, features, probability).take(probability >= self._threshold)
 
 

@@ -238,6 +238,13 @@ class StudySearch:
         table = TitleTable.build(titles, preprocess_titles(titles), self.tfidf)
         return pair_features(query.take(np.zeros(len(rows), dtype=np.intp)), table, EXTRA_FEATURES)
 
+    def features(
+        self, query: TitleTable, rows: Rows, cosine: FloatArray, jaccard: FloatArray
+    ) -> FloatArray:
+        """Return the `FEATURES` of the query with some titles, given two of them for all titles."""
+        others = self.levenshtein(query, rows), self.extra_features(query, rows)
+        return np.column_stack([cosine[rows], jaccard[rows], *others])
+
     @cached_property
     def _letters(self) -> NDArray[np.object_]:
         """The folded titles; kept in memory once a query needs many of them."""
@@ -275,11 +282,8 @@ def search(
         return rows[top.may_enter(bound[rows], cosine[rows], max_ratio[rows])]
 
     def score(rows: Rows) -> None:
-        ratio, extra_features = part.levenshtein(query, rows), part.extra_features(query, rows)
-        last = table.cells(2, ratio), *table.extra_feature_cells(extra_features)
-        probability = table.probability[(cells[0][rows], cells[1][rows], *last)]
-        features = np.column_stack([cosine[rows], jaccard[rows], ratio, extra_features])
-        top.offer(rows + start, probability, features)
+        features = part.features(query, rows, cosine, jaccard)
+        top.offer(rows + start, table.predict(features), features)
         bound[rows] = -np.inf
 
     def priority(rows: Rows) -> FloatArray:
@@ -323,10 +327,8 @@ def search_nearest(
     priority[removed] = -np.inf
     rows = np.sort(largest_positions(priority, _FIRST))
     rows = rows[priority[rows] > -np.inf]
-    ratio, extra_features = part.levenshtein(query, rows), part.extra_features(query, rows)
-    cells = table.cells(0, cosine[rows]), table.cells(1, jaccard[rows]), table.cells(2, ratio)
-    probability = table.probability[(*cells, *table.extra_feature_cells(extra_features))]
-    features = np.column_stack([cosine[rows], jaccard[rows], ratio, extra_features])
+    features = part.features(query, rows, cosine, jaccard)
+    probability = table.predict(features)
     is_new = probability < below
     top.offer(rows[is_new] + start, probability[is_new], features[is_new])
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from judul_lib.core.array_types import Rows
 from judul_lib.structured.lexicon import ASPECTS, Lexicon, Term
 from judul_lib.structured.parser import TitleParser
-from judul_lib.structured.title_words import TitleWords
+from judul_lib.structured.title_words import TitleWords, inverted_lists
 from judul_lib.structured.units import Role, Unit
 from judul_lib.structured.vectors import WordVectors
 
@@ -376,9 +376,7 @@ class RecordTable:
 
     @cached_property
     def _by_unit(self) -> tuple[Rows, Rows]:
-        order = np.argsort(self.numbers, kind="stable").astype(np.int32)
-        counts = np.bincount(self.numbers, minlength=len(self.units))
-        return order, np.concatenate([[0], np.cumsum(counts)])
+        return inverted_lists(self.numbers, len(self.units))
 
     @cached_property
     def titles_by_unit(self) -> tuple[Rows, Rows]:

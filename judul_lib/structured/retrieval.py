@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from judul_lib.core.array_types import FloatArray, Rows
 from judul_lib.structured.records import RecordTable, UnitTable
 from judul_lib.structured.relations import Relations
+from judul_lib.study.features import sums_by_row
 
 MIN_FOUND = 150
 """The titles with the largest shares are found, however small these are."""
@@ -56,7 +57,7 @@ class Retrieval:
         weights, counts = self._unit_weights[numbers], np.diff(records.ends)
         self._running_sums = _running_sums(weights)
         rows = np.repeat(np.arange(len(records)), counts)
-        self._weights = _sums(rows, weights * ~records.units.is_place[numbers], len(records))
+        self._weights = sums_by_row(rows, weights * ~records.units.is_place[numbers], len(records))
         self._without_units = np.flatnonzero(counts == 0)
 
     def find(
@@ -113,7 +114,7 @@ class Retrieval:
         units = np.flatnonzero(nearest)
         rows, counts = self._titles_of(units)
         values = np.repeat((nearest * self._unit_weights)[units], counts)
-        of_title = _sums(rows, values, n)
+        of_title = sums_by_row(rows, values, n)
         rows, first, last_unit, other_first, other_last = abbreviations.T
         sums, starts = _running_sums(weights), self._ends[rows]
         np.add.at(of_query, rows, sums[last_unit + 1] - sums[first])
@@ -134,12 +135,6 @@ def _reached(of_query: FloatArray, of_title: FloatArray, total: float, totals: F
     greater = np.maximum(of_query / max(total, 1e-9), of_title / np.maximum(totals, 1e-9))
     reached: FloatArray = np.minimum(share / _MIN_SHARE, greater / _MIN_GREATER_SHARE)
     return reached
-
-
-def _sums(rows: Rows, values: FloatArray, n: int) -> FloatArray:
-    """Return the sum of the values of each row, shape (n,)."""
-    # bincount of an empty array returns int.
-    return np.bincount(rows, values, minlength=n).astype(np.float64)
 
 
 def _running_sums(values: FloatArray) -> FloatArray:

@@ -83,9 +83,7 @@ class TitleWords:
     @cached_property
     def _by_word(self) -> tuple[NDArray[np.int32], Rows]:
         """The positions of all words of the vocabulary, and the ends of each word's."""
-        order = np.argsort(self.numbers, kind="stable").astype(np.int32)
-        counts = np.bincount(self.numbers, minlength=len(self.vocabulary))
-        return order, np.concatenate([[0], np.cumsum(counts)])
+        return inverted_lists(self.numbers, len(self.vocabulary))
 
     @cached_property
     def _by_initials(self) -> tuple[NDArray[np.uint64], NDArray[np.int32]]:
@@ -205,6 +203,19 @@ class TitleWords:
         is_known = np.isin(self.table_units[first], known_units)
         fits = (last < self.ends[rows]) & ~(is_known & (self.units[first] == self.units[last]))
         return np.array([first[fits], last[fits]])
+
+
+def inverted_lists(numbers: Rows, n: int) -> tuple[NDArray[np.int32], Rows]:
+    """Return the positions of each number below `n`, one number after the other, and their ends.
+
+    Examples
+    --------
+    >>> positions, ends = inverted_lists(np.array([1, 0, 1]), 2)
+    >>> positions.tolist(), ends.tolist()
+    ([1, 0, 2], [0, 1, 3])
+    """
+    order = np.argsort(numbers, kind="stable").astype(np.int32)
+    return order, np.concatenate([[0], np.cumsum(np.bincount(numbers, minlength=n))])
 
 
 def _codes(text: str) -> NDArray[np.uint64]:

@@ -309,9 +309,10 @@ class ForestTable:
             cells += values >= cut
         return cells
 
-    def extra_feature_cells(self, values: FloatArray) -> tuple[NDArray[np.uint16], ...]:
-        """Return the cell numbers of the `EXTRA_FEATURES`, given their values, shape (n, n_extra)."""
-        return tuple(self.cells(feature, column) for feature, column in enumerate(values.T, start=3))
+    def predict(self, features: FloatArray) -> FloatArray:
+        """Return the probability of each row, shape (n,); columns in the order of `FEATURES`."""
+        cells = tuple(self.cells(feature, column) for feature, column in enumerate(features.T))
+        return self.probability[cells]
 
 
 def _min_values_above(scaler: Any, feature: int, thresholds: FloatArray) -> FloatArray:

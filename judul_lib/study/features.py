@@ -148,8 +148,19 @@ def row_sums(matrix: csr_matrix) -> FloatArray:
     [0.75, 0.0]
     """
     rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    return sums_by_row(rows, matrix.data, matrix.shape[0])
+
+
+def sums_by_row(rows: Rows, values: FloatArray, n: int) -> FloatArray:
+    """Sum the values of each row from left to right, shape (n,).
+
+    Examples
+    --------
+    >>> sums_by_row(np.array([0, 2, 0]), np.array([0.5, 1.0, 0.25]), 3).tolist()
+    [0.75, 0.0, 1.0]
+    """
     # bincount of an empty array returns integers.
-    return np.bincount(rows, weights=matrix.data, minlength=matrix.shape[0]).astype(np.float64)
+    return np.bincount(rows, weights=values, minlength=n).astype(np.float64)
 
 
 def jaccard(left: TitleTable, right: TitleTable) -> FloatArray:

@@ -21,7 +21,14 @@ METRICS = ("accuracy", "f1_weighted", "roc_auc", "average_precision")
 """Names and values as in ``sklearn.metrics``; NaN where a metric is undefined."""
 
 
-def _ratio(part: float, whole: float, if_undefined: float = 0.0) -> float:
+def ratio(part: float, whole: float, if_undefined: float = 0.0) -> float:
+    """Divide; return the other value if the whole is 0.
+
+    Examples
+    --------
+    >>> ratio(1, 4), ratio(0, 0)
+    (0.25, 0.0)
+    """
     return float(part / whole) if whole else if_undefined
 
 
@@ -61,15 +68,15 @@ class SortedScores:
         tp, fp = (tps[last], fps[last]) if last >= 0 else (0, 0)
         fn, tn = tps[-1] - tp, fps[-1] - fp
         n = tp + fp + fn + tn
-        f1_similar = _ratio(2 * tp, 2 * tp + fp + fn)
-        f1_different = _ratio(2 * tn, 2 * tn + fp + fn)
+        f1_similar = ratio(2 * tp, 2 * tp + fp + fn)
+        f1_different = ratio(2 * tn, 2 * tn + fp + fn)
         area = float(np.trapezoid(np.append(0.0, tps), np.append(0.0, fps)))
         precision_sum = float(np.diff(tps, prepend=0.0) @ divide_or_zero(tps, tps + fps))
         return {
-            "accuracy": _ratio(tp + tn, n),
-            "f1_weighted": _ratio((tp + fn) * f1_similar + (tn + fp) * f1_different, n),
-            "roc_auc": _ratio(area, tps[-1] * fps[-1], if_undefined=float("nan")),
-            "average_precision": _ratio(precision_sum, tps[-1], if_undefined=float("nan")),
+            "accuracy": ratio(tp + tn, n),
+            "f1_weighted": ratio((tp + fn) * f1_similar + (tn + fp) * f1_different, n),
+            "roc_auc": ratio(area, tps[-1] * fps[-1], if_undefined=float("nan")),
+            "average_precision": ratio(precision_sum, tps[-1], if_undefined=float("nan")),
         }
 
 

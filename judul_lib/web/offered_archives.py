@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -209,12 +210,10 @@ class OfferedArchives:
 
 def _with_titles(own: Checker, titles: list[str], model: Path | None) -> Checker:
     """Return a model with an archive; a model of the study with an index in memory, where that pays."""
-    if model is None or not isinstance(own, TitleChecker) or len(titles) < _MIN_INDEXED:
-        return own.with_titles(titles)
-    try:
-        return TitleIndex.build(titles, model, threshold=own.threshold)
-    except ModelError:  # Its forest is too large for an index.
-        return own.with_titles(titles)
+    if model is not None and isinstance(own, TitleChecker) and len(titles) >= _MIN_INDEXED:
+        with suppress(ModelError):  # Its forest may be too large for an index.
+            return TitleIndex.build(titles, model, threshold=own.threshold)
+    return own.with_titles(titles)
 
 
 def _choice(name: str, path: Path) -> ArchiveChoice:

@@ -227,9 +227,8 @@ def _service(request: Request) -> Service:
 
 def _check(service: Service, visitor: Visitor, typed: TypedForm) -> ShownResult:
     asked = typed.asked(service.config.top_k)
-    # Those of some years are chosen among all that are shown at most.
-    count = MAX_RESULTS if asked.years.strip() else asked.count
-    return show_result(service.check(asked.title, asked.archive, user=visitor.user, count=count), asked)
+    result = service.check(asked.title, asked.archive, user=visitor.user, count=asked.n_wanted)
+    return show_result(result, asked)
 
 
 def _said(

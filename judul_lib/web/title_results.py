@@ -39,6 +39,11 @@ class Asked:
     years: str = ""
     count: int = 10
 
+    @property
+    def n_wanted(self) -> int:
+        """Matches to find: those of some years are chosen among as many as are shown at most."""
+        return MAX_RESULTS if self.years.strip() else self.count
+
 
 @dataclass(frozen=True)
 class ShownResult:
@@ -113,7 +118,7 @@ def show_result(result: TitleResult, asked: Asked) -> ShownResult:
     if asked.threshold is not None:
         result = result.with_threshold(require_threshold(asked.threshold))
     details = result.archive.details
-    shown = result.matches.first(MAX_RESULTS if years else asked.count)
+    shown = result.matches.first(asked.n_wanted)
     matches, n_left_out = explain_matches(result.title, shown, result.checker, details), 0
     if years is not None:
         kept = years_filter(matches, details, years)
