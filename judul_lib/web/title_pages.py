@@ -117,6 +117,16 @@ def check_title(
     return _page(request, visitor, typed, shown)
 
 
+@router.post("/model", response_class=HTMLResponse)
+def compare_models(request: Request, visitor: AnyVisitor, typed: Typed) -> HTMLResponse:
+    """Show what every model says of a checked title; no further check for the log."""
+    try:
+        shown = _check(_service(request), visitor, typed)
+    except JudulError as error:
+        return _said(request, visitor, typed, problem=str(error))
+    return _page(request, visitor, typed, shown, with_models=True)
+
+
 @router.post("/pendapat", response_class=HTMLResponse)
 def note_opinion(
     request: Request,
@@ -255,6 +265,7 @@ def _page(
     problem: str = "",
     notice: str = "",
     decision_problem: str = "",
+    with_models: bool = False,
     status: int = 200,
 ) -> HTMLResponse:
     """Show the form with a result or a problem; for the script, only the part that changes."""
@@ -264,11 +275,12 @@ def _page(
         "shown": shown, "problem": problem, "notice": notice, "decision_problem": decision_problem,
         "typed": typed, "has_log": service.log is not None, "missing": service.missing,
         "ranking_sentences": ranking_sentences, "model_titles": MODEL_TITLES,
-        "max_decision_text": decided.MAX_TEXT_LENGTH,
+        "max_decision_text": decided.MAX_TEXT_LENGTH, "with_models": with_models,
     }  # fmt: skip
     status = 422 if problem else status
     if is_fragment(request):
-        return render(request, "_problem.html" if problem else "_result.html", status=status, **result)
+        part = "_problem.html" if problem else "_models.html" if with_models else "_result.html"
+        return render(request, part, status=status, **result)
     form = {**result, "max_length": MAX_TITLE_LENGTH, **_form_values(service, typed, visitor)}
     return render(request, "title.html", status=status, **form)
 

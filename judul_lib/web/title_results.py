@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 
 from judul_lib.archives.details import parse_years
 from judul_lib.checking.comparison import RankingComparison, compare_rankings
@@ -59,8 +60,6 @@ class ShownResult:
         The title that decides; None for an empty archive.
     n_left_out : int
         Matches that are not of the span of years, or have no year.
-    compared : RankingComparison or None
-        Of the models, where there are several.
     """
 
     result: TitleResult
@@ -68,7 +67,6 @@ class ShownResult:
     matches: list[ExplainedMatch]
     deciding: ExplainedMatch | None
     n_left_out: int
-    compared: RankingComparison | None
 
     @property
     def threshold(self) -> float:
@@ -99,6 +97,14 @@ class ShownResult:
             for name, answer in self.result.answers.items()
         ]
 
+    @cached_property
+    def compared(self) -> RankingComparison | None:
+        """The rankings of the models, where there are several; made when it is asked for."""
+        top = {name: answer.matches.first(self.asked.count) for name, answer in self.result.answers.items()}
+        if len(top) < 2 or not all(map(len, top.values())):
+            return None
+        return compare_rankings(self.result.title, top, self.result.archive.checkers)
+
     @property
     def agreement(self) -> list[str]:
         """Sentences on how far the models agree."""
@@ -126,10 +132,7 @@ def show_result(result: TitleResult, asked: Asked) -> ShownResult:
     decision = result.matches.decision
     deciding = [match for match in matches if match.title in decision.titles]
     deciding = deciding or explain_matches(result.title, decision, result.checker, details)
-    top = {name: answer.matches.first(asked.count) for name, answer in result.answers.items()}
-    is_comparable = len(top) > 1 and all(map(len, top.values()))
-    compared = compare_rankings(result.title, top, result.archive.checkers) if is_comparable else None
-    return ShownResult(result, asked, matches, deciding[0] if deciding else None, n_left_out, compared)
+    return ShownResult(result, asked, matches, deciding[0] if deciding else None, n_left_out)
 
 
 def _years(text: str) -> tuple[int, int] | None:

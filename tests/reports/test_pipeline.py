@@ -101,7 +101,7 @@ def test_only_stages_that_are_out_of_date_run(tiny, monkeypatch):
 def test_parameters_reach_the_notebooks_that_assign_them(tiny):
     with pytest.raises(PipelineError, match=r"parameter NAMA.*EXTRA, OUT"):
         run_notebooks(tiny, parameters={"NAMA": 1})
-    append_cell(tiny, 5, "raise SystemError(f'EXTRA adalah {EXTRA}')")
+    append_cell(tiny, 1, "raise SystemError(f'EXTRA adalah {EXTRA}')")
     with pytest.raises(PipelineError, match="EXTRA adalah satu"):
         run_notebooks(tiny, parameters={"EXTRA": "satu"})
 

@@ -223,6 +223,30 @@ def test_opinion_and_decision_answer_in_place(page):
     assert verdict(page) == "▲ MIRIP"
 
 
+def test_the_models_are_compared_when_their_fold_is_opened(page, served):
+    check(page)
+    address = f"{served.url}model"
+    assert address not in page.requests
+    page.get_by_text("Model-model lain").click()
+    page.locator("#isi-model table").first.wait_for()
+    assert page.get_by_role("heading", name="Peluang 10 judul per model").is_visible()
+    page.get_by_text("Model-model lain").click()
+    page.get_by_text("Model-model lain").click()
+    assert page.requests.count(address) == 1
+    assert not page.problems
+
+
+def test_a_lost_connection_is_told_where_the_models_would_be(page):
+    check(page)
+    page.route("**/model", lambda route: route.abort())
+    page.get_by_text("Model-model lain").click()
+    assert "perbandingan" in page.locator("#isi-model [role=alert]").text_content()
+    assert verdict(page) == "▲ MIRIP"
+    page.unroute("**/model")
+    page.get_by_role("button", name="Bandingkan model").click()
+    page.locator("#isi-model table").first.wait_for()
+
+
 @pytest.mark.parametrize("width", [360, 1100])
 def test_nothing_is_wider_than_the_screen_and_axe_finds_nothing(page, width):
     page.set_viewport_size({"width": width, "height": 800})
@@ -230,6 +254,7 @@ def test_nothing_is_wider_than_the_screen_and_axe_finds_nothing(page, width):
         if title:
             check(page, title)
             page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+            page.locator("#isi-model table").first.wait_for()
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         result = Axe().run(page)
         assert result.violations_count == 0, result.generate_report()
@@ -280,4 +305,8 @@ def test_without_script_it_works_too(browser, served):
     page.get_by_role("button", name="Tepat", exact=True).click()
     assert "Terima kasih" in page.locator("main").text_content()
     assert not page.get_by_role("button", name="Salin tautan").is_visible()
+    page.get_by_text("Model-model lain").click()
+    page.get_by_role("button", name="Bandingkan model").click()
+    assert page.get_by_role("heading", name="Peluang 10 judul per model").is_visible()
+    assert verdict(page) == "▲ MIRIP"
     page.context.close()

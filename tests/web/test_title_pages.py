@@ -95,6 +95,21 @@ def test_the_script_gets_the_result_only(client):
     assert "Hasil untuk" in answer.text
 
 
+def test_the_models_are_compared_when_they_are_asked_for(client, service):
+    assert "judul per model" not in ask(client).text
+    for script in (False, True):
+        answer = ask(client, "/model", script=script, ambang="0.6")
+        text = text_of(answer)
+        assert answer.status_code == 200
+        assert re.search(r"Model Ringan .*MIRIP.* Peluang 10 judul per model", text)
+        assert ("<article" in answer.text) != script
+        assert all(html.escape(name, quote=False) in answer.text for name in ARCHIVE["Judul"])
+    refused = ask(client, "/model", script=True, judul="Padi")
+    assert (refused.status_code, "terlalu pendek" in refused.text) == (422, True)
+    service.close()  # Writes what waits to be logged.
+    assert len(rows_of(service, predictions)) == 1
+
+
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [

@@ -63,7 +63,7 @@
         markStale();
       } else put(target, html);
     } catch {
-      if (turn === newest) complain(source, (form ?? source).dataset.putus ?? "");
+      if (turn === newest) complain(source, source.dataset.putus ?? form?.dataset.putus ?? "");
     } finally {
       if (isCheck && turn === newest) {
         main.textContent = name;
@@ -77,6 +77,11 @@
     event.preventDefault();
     send(event.target, event.submitter);
   });
+
+  // What is folded away is fetched when the fold is opened.
+  document.addEventListener("toggle", ({ target }) => {
+    if (target.id === "model-lain" && target.open) target.querySelector("form[data-ganti]")?.requestSubmit();
+  }, true);
 
   // On a small screen the result begins below the form.
   function showVerdict() {
