@@ -100,7 +100,8 @@ class ShownResult:
     @cached_property
     def compared(self) -> RankingComparison | None:
         """The rankings of the models, where there are several; made when it is asked for."""
-        top = {name: answer.matches.first(self.asked.count) for name, answer in self.result.answers.items()}
+        answers = self.result.answers
+        top = {name: answer.matches.first(self.asked.count) for name, answer in answers.items()}
         if len(top) < 2 or not all(map(len, top.values())):
             return None
         return compare_rankings(self.result.title, top, self.result.archive.checkers)
