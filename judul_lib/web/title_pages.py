@@ -123,7 +123,7 @@ def compare_models(request: Request, visitor: AnyVisitor, typed: Typed) -> HTMLR
     try:
         shown = _check(_service(request), visitor, typed)
     except JudulError as error:
-        return _said(request, visitor, typed, problem=str(error))
+        return _page(request, visitor, typed, problem=str(error))
     return _page(request, visitor, typed, shown, with_models=True)
 
 
